@@ -1,0 +1,1 @@
+"""An open SageMaker that you run yourself."""

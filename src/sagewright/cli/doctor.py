@@ -1,0 +1,77 @@
+"""`sagewright doctor`: what this machine can and can't do, and how to enable it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from sagewright.cli.options import DataOption, console, settings_of
+from sagewright.compute.capacity import this_machine
+from sagewright.model.settings import Settings
+from sagewright.sandbox.base import CAPABILITIES
+from sagewright.sandbox.choose import choose_sandbox
+
+LOW_DISK_GB = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what, whether it is there, and what it means or how to enable it."""
+
+    what: str
+    good: bool
+    detail: str
+
+
+def doctor(data: DataOption = None) -> None:
+    """Look at this machine and say what jobs can have here."""
+    settings = settings_of(data=data)
+    table = Table("", "what", "detail", box=None)
+    for finding in [*_machine(settings), *_sandbox(settings), *_programs()]:
+        mark = "[green]yes[/green]" if finding.good else "[yellow]no[/yellow]"
+        table.add_row(mark, finding.what, finding.detail)
+    console.print(table)
+
+
+def _machine(settings: Settings) -> list[Finding]:
+    machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
+    existing = next(p for p in [settings.data, *settings.data.parents] if p.exists())
+    free_gb = shutil.disk_usage(existing).free // 2**30
+    gpus = "jobs see them" if machine.gpus else "GPU instance types run on the CPU, and the job's log says so"
+    return [
+        Finding("Python", True, f"{platform.python_version()} at {sys.executable}"),
+        Finding("CPUs and memory", True, f"{machine.cpus} CPUs, {machine.memory_gb} GiB for jobs"),
+        Finding("GPUs", machine.gpus > 0, f"{machine.gpus} NVIDIA GPUs: {gpus}"),
+        Finding("disk", free_gb >= LOW_DISK_GB, f"{free_gb} GiB free at {existing}"),
+    ]
+
+
+def _sandbox(settings: Settings) -> list[Finding]:
+    with tempfile.TemporaryDirectory() as scratch:
+        sandbox, reason = choose_sandbox("auto", Path(scratch))
+        declared = sandbox.declare()
+    isolated = sandbox.name == "bwrap"
+    how = "" if isolated else "; to enable it, allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
+    findings = [Finding("sandbox", isolated, f"{sandbox.name}: {reason}{how} (setting: {settings.sandbox})")]
+    for name, support in declared.items():
+        findings.append(Finding(f"  {name}", support.given, f"{CAPABILITIES[name]} ({support.reason})"))
+    return findings
+
+
+def _programs() -> list[Finding]:
+    engine = shutil.which("podman") or shutil.which("docker")
+    mpi = shutil.which("mpirun")
+    return [
+        Finding("MPI", bool(mpi), mpi or "needed by distribution={'mpi': ...}; on Debian: apt-get install openmpi-bin"),
+        Finding(
+            "container engine",
+            False,
+            (f"{engine} is here, but " if engine else "") + "images of your own cannot be run by Sagewright yet",
+        ),
+    ]

@@ -1,0 +1,45 @@
+"""`sagewright exec` and `sagewright env`: the user's door."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Annotated
+
+import typer
+
+from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.door.environment import NoServer, applied, find_target, variables
+from sagewright.model.settings import Settings
+
+FastWaits = Annotated[
+    bool,
+    typer.Option("--fast-waits/--no-fast-waits", help="Shorten the SageMaker SDKs' sleeps between polls."),
+]
+
+
+def _changes(settings: Settings, fast_waits: bool) -> dict[str, str | None]:
+    try:
+        target = find_target(settings.data, settings.region, settings.account)
+    except NoServer as error:
+        fail(str(error))
+    return variables(target, settings.data, os.environ, fast_waits)
+
+
+def exec_(
+    command: Annotated[list[str], typer.Argument(help="The program and its arguments, after `--`.")],
+    data: DataOption = None,
+    fast_waits: FastWaits = True,
+) -> None:
+    """Run any program with endpoint, credentials, region and role of the running server."""
+    environ = applied(_changes(settings_of(data=data), fast_waits), os.environ)
+    try:
+        os.execvpe(command[0], command, environ)  # noqa: S606
+    except OSError as error:
+        fail(f"{command[0]}: {error.strerror}")
+
+
+def env(data: DataOption = None, fast_waits: FastWaits = True) -> None:
+    """Print the same environment as shell commands: eval "$(sagewright env)"."""
+    for name, value in _changes(settings_of(data=data), fast_waits).items():
+        print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")  # noqa: T201

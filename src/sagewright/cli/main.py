@@ -1,0 +1,24 @@
+"""The command's entry: its parts are one module each."""
+
+from __future__ import annotations
+
+import typer
+
+from sagewright.cli import doctor, door, jobs, up
+
+app = typer.Typer(
+    name="sagewright",
+    help="An open SageMaker that you run yourself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(up.up)
+app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(door.exec_)
+app.command("env")(door.env)
+app.add_typer(jobs.app, name="jobs")
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    app()

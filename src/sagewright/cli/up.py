@@ -1,0 +1,36 @@
+"""`sagewright up`: the server, in the foreground."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from sagewright.cli.options import DataOption, console, fail, settings_of
+
+
+def up(
+    data: DataOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C. Jobs go on without it."""
+    from sagewright.wire.server import AlreadyRunning, Server
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    settings = settings_of(data=data, host=host, port=port)
+
+    def ready(url: str) -> None:
+        console.print(f"Sagewright answers at [bold]{url}[/bold]")
+        console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
+        console.print("Run a program against it: sagewright exec -- python your_script.py")
+
+    try:
+        Server(settings).run(ready)
+    except (AlreadyRunning, OSError) as error:
+        fail(str(error))

@@ -1,0 +1,109 @@
+"""The environment variables that point a program at a server."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sagewright.model.arns import ROLE_NAME, role_arn
+
+HOOK = Path(__file__).parent / "hook"
+FAST_WAITS = "SAGEWRIGHT_FAST_WAITS"
+CONFIG_FILE = "sagemaker-sdk.yaml"
+
+_SDK_CONFIG = """\
+# Read by the SageMaker Python SDK (v2 and v3) as its administrator's configuration.
+SchemaVersion: '1.0'
+SageMaker:
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
+  TrainingJob:
+    RoleArn: {role}
+  ProcessingJob:
+    RoleArn: {role}
+  Pipeline:
+    RoleArn: {role}
+  Model:
+    ExecutionRoleArn: {role}
+"""
+
+
+class NoServer(RuntimeError):
+    """No server answers for that data directory; the message says how to start one."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running server and who is to be signed as."""
+
+    endpoint: str
+    access_key_id: str
+    secret_access_key: str
+    region: str
+    account: str
+
+    @property
+    def role(self) -> str:
+        return role_arn(self.account, ROLE_NAME)
+
+
+def find_target(data: Path, region: str, account: str) -> Target:
+    """The server that runs on `data`. Raises NoServer."""
+    try:
+        endpoint = (data / "endpoint").read_text().strip()
+    except FileNotFoundError:
+        raise NoServer(f"No server runs on {data}. Start one: sagewright up --data {data}") from None
+    parser = configparser.ConfigParser()
+    parser.read(data / "credentials")
+    key = parser["default"]
+    return Target(endpoint, key["aws_access_key_id"], key["aws_secret_access_key"], region, account)
+
+
+def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits: bool = True) -> dict[str, str | None]:
+    """What to set (or, for None, to unset) in `environ` for a program.
+
+    AWS_ENDPOINT_URL reaches every SDK and the AWS CLI. What the SageMaker SDKs hard-code (the STS host) and their long
+    sleeps are met by an import hook on PYTHONPATH, their telemetry and the default role by an administrator's config.
+    """
+    config = data / CONFIG_FILE
+    config.write_text(_SDK_CONFIG.format(role=target.role))
+    host = urlsplit(target.endpoint).hostname or ""
+    changes: dict[str, str | None] = {
+        name: None
+        for name in environ
+        if name.startswith("AWS_ENDPOINT_URL_")
+        or name in {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
+    }
+    changes |= {
+        "AWS_ENDPOINT_URL": target.endpoint,
+        "AWS_ACCESS_KEY_ID": target.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": target.secret_access_key,
+        "AWS_REGION": target.region,
+        "AWS_DEFAULT_REGION": target.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAGEMAKER_ROLE_ARN": target.role,
+        "SAGEWRIGHT_DATA": str(data),
+        FAST_WAITS: "1" if fast_waits else "0",
+        "PYTHONPATH": _joined(str(HOOK), environ.get("PYTHONPATH"), os.pathsep),
+        "NO_PROXY": _joined(host, environ.get("NO_PROXY"), ","),
+        "no_proxy": _joined(host, environ.get("no_proxy"), ","),
+    }
+    if "SAGEMAKER_ADMIN_CONFIG_OVERRIDE" not in environ:
+        changes["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] = str(config)
+    return changes
+
+
+def _joined(first: str, rest: str | None, separator: str) -> str:
+    parts = [first, *(part for part in (rest or "").split(separator) if part and part != first)]
+    return separator.join(parts)
+
+
+def applied(changes: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with `changes` made."""
+    merged: dict[str, str | None] = {**environ, **changes}
+    return {name: value for name, value in merged.items() if value is not None}

@@ -1,0 +1,133 @@
+"""Put on PYTHONPATH by `sagewright exec` and inside jobs; Python imports it at start. Standard library only, no side
+effects until one of the modules below is imported.
+
+- botocore: calls to AWS's STS host go to AWS_ENDPOINT_URL. The SageMaker SDKs give that host explicitly, which wins
+  over AWS_ENDPOINT_URL; a handler of botocore's own event `before-sign` changes the address before it is signed.
+- the SageMaker SDKs and botocore's waiters: their sleeps between polls start short and grow (SAGEWRIGHT_FAST_WAITS=0
+  leaves them as they are).
+"""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import re
+import sys
+
+STS_HOST = re.compile(r"sts(-fips)?(\.[a-z0-9-]+)?\.(amazonaws\.com(\.cn)?|api\.aws)")
+FIRST_SLEEP_S = 0.05
+GROWTH = 1.25
+LONGEST_SLEEP_S = 1.0
+
+# Modules whose own `time` is exchanged. True: the module also measures how long it has waited in order to poll again
+# (SDK v2 describes a job every 30 s by the clock), so skipped sleep counts as time gone by.
+SLEEPERS = {
+    "botocore.waiter": False,
+    "sagemaker.session": True,
+    "sagemaker.core.resources": False,
+    "sagemaker.core.helper.session_helper": True,
+    "sagemaker.core.processing": False,
+    "sagemaker.core.transformer": False,
+    "sagemaker.train.common_utils.trainer_wait": False,
+    "sagemaker.train.common_utils.job_wait": False,
+    "sagemaker.train.tuner": False,
+}
+
+
+class ShortSleeps:
+    """Stands in for the module `time` in a module that polls: a loop's first sleeps are short, later ones longer."""
+
+    def __init__(self, real, counts_skipped):
+        self._real = real
+        self._counts_skipped = counts_skipped
+        self._skipped = 0.0
+        self._loop = (0, 0)
+        self._turn = 0
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def time(self):
+        return self._real.time() + self._skipped
+
+    def sleep(self, seconds):
+        frame = sys._getframe(1)
+        if frame.f_locals.get("timeout") and self._counts_skipped:
+            self._real.sleep(seconds)  # a limit measured by this clock must not come early
+            return
+        loop = (id(frame), id(frame.f_code))
+        self._turn = self._turn + 1 if loop == self._loop else 0
+        self._loop = loop
+        longest = LONGEST_SLEEP_S if frame.f_globals.get("__name__") != "botocore.waiter" else seconds
+        short = min(seconds, longest, FIRST_SLEEP_S * GROWTH ** min(self._turn, 60))
+        self._real.sleep(short)
+        if self._counts_skipped:
+            self._skipped += seconds - short
+
+
+def redirect_sts(request, **_):
+    """Handler of botocore's `before-sign.sts`: the request goes to AWS_ENDPOINT_URL."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL")
+    parts = urlsplit(request.url)
+    if endpoint and STS_HOST.fullmatch(parts.hostname or ""):
+        target = urlsplit(endpoint)
+        request.url = urlunsplit((target.scheme, target.netloc, parts.path or "/", parts.query, ""))
+
+
+def prepare(module):
+    """Called once a watched module has been executed."""
+    if module.__name__ == "botocore.handlers":
+        module.BUILTIN_HANDLERS.append(("before-sign.sts", redirect_sts))
+    elif os.environ.get("SAGEWRIGHT_FAST_WAITS", "1") != "0" and hasattr(module, "time"):
+        module.time = ShortSleeps(module.time, SLEEPERS[module.__name__])
+
+
+class Loader(importlib.abc.Loader):
+    """Runs another loader, then `prepare`."""
+
+    def __init__(self, inner):
+        self._inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def create_module(self, spec):
+        return self._inner.create_module(spec)
+
+    def exec_module(self, module):
+        self._inner.exec_module(module)
+        prepare(module)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Finds watched modules where Python finds them anyway, and wraps their loader."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "botocore.handlers" and name not in SLEEPERS:
+            return None
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None)
+            if finder is self or find is None:
+                continue
+            spec = find(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = Loader(spec.loader)
+                return spec
+        return None
+
+
+def chain():
+    """Run the sitecustomize that this one hides, if there is one."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    places = [p for p in sys.path if os.path.abspath(p or ".") != here]
+    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", places)
+    if spec is not None and spec.loader is not None:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+
+sys.meta_path.insert(0, Finder())
+chain()

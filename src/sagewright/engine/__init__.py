@@ -1,0 +1,1 @@
+"""Reconcilers: what is wanted compared with what is observed, until they agree."""

@@ -1,0 +1,152 @@
+"""From a job's request to its hosts: names, addresses, credentials, and what each agent is told."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.algorithms import catalogue
+from sagewright.compute.backend import HostPlan
+from sagewright.compute.capacity import Reservations, Wanted
+from sagewright.model.arns import assumed_role_arn, sagemaker_arn
+from sagewright.model.clock import now_ms
+from sagewright.model.settings import Settings
+from sagewright.runtimes import images
+from sagewright.runtimes.launch import check_runnable
+from sagewright.store import hosts, identity
+from sagewright.store.database import Database
+from sagewright.store.identity import NewKey, random_id
+from sagewright.store.jobs import Job
+
+Endpoint = Callable[[], str]
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+DEFAULT_MAX_RUNTIME_S = 86_400
+
+
+@dataclass(frozen=True)
+class Gang:
+    host_ids: list[str]
+    plans: list[HostPlan]
+
+
+def instances(request: dict[str, Any]) -> tuple[str, int]:
+    """The instance type (the largest group's) and the number of hosts that a request asks for."""
+    resources = request["ResourceConfig"]
+    groups = resources.get("InstanceGroups") or []
+    if groups:
+        return groups[0]["InstanceType"], sum(group["InstanceCount"] for group in groups)
+    return resources.get("InstanceType", "ml.m5.large"), resources.get("InstanceCount", 1)
+
+
+def wanted(reservations: Reservations, request: dict[str, Any]) -> Wanted:
+    return reservations.wanted(*instances(request))
+
+
+def waited_too_long(job: Job) -> bool:
+    """Whether a spot job has been waiting for longer than its MaxWaitTimeInSeconds."""
+    limit_s = job.request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
+    return limit_s is not None and now_ms() - job.created_ms > limit_s * 1000
+
+
+def check_image(request: dict[str, Any]) -> None:
+    """Raises CannotRun for an image that no training job can run on here."""
+    check_runnable(images.resolve_image(request["AlgorithmSpecification"]["TrainingImage"]))
+
+
+def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
+    """The request's own metric definitions, or those of the built-in algorithm that its image names."""
+    specification = request["AlgorithmSpecification"]
+    own: list[dict[str, str]] = specification.get("MetricDefinitions") or []
+    image = specification.get("TrainingImage")
+    if own or not image:
+        return own
+    return catalogue.metric_definitions(images.resolve_image(image).repository)
+
+
+def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint: str) -> Gang:
+    """Rows and plans of all hosts of a job's first attempt; the job's credentials are made here."""
+    _, count = instances(job.request)
+    names = [f"algo-{i}" for i in range(1, count + 1)]
+    tokens = {name: secrets.token_urlsafe(32) for name in names}
+    ids = {name: uuid.uuid4().hex for name in names}
+    streams = {name: f"{job.name}/{name}-{now_ms()}" for name in names}
+    rows = [
+        {
+            "id": ids[n],
+            "job_id": job.id,
+            "attempt": 1,
+            "name": n,
+            "token_hash": hosts.hash_token(tokens[n]),
+            "log_stream": streams[n],
+        }
+        for n in names
+    ]
+    common = _document(settings, job, wanted, endpoint) | {
+        "hosts": names,
+        "addresses": _addresses(job.id, names),
+        "credentials": _credentials(store, job),
+    }
+    hosts.create(store, rows)
+    plans = []
+    for name in names:
+        directory = settings.data / "jobs" / job.id / "1" / name
+        directory.mkdir(parents=True, exist_ok=True)
+        own = {
+            "host_id": ids[name],
+            "host": name,
+            "token": tokens[name],
+            "log_stream": streams[name],
+        }
+        plans.append(HostPlan(directory, common | own))
+    return Gang([ids[name] for name in names], plans)
+
+
+def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> dict[str, Any]:
+    stopping = job.request.get("StoppingCondition", {})
+    return {
+        "kind": job.kind,
+        "job": {
+            "name": job.name,
+            "arn": sagemaker_arn(job.region, job.account, "training-job", job.name),
+            "request": job.request,
+        },
+        "attempt": 1,
+        "endpoint": endpoint,
+        "region": job.region,
+        "account": job.account,
+        "metrics": metric_definitions(job.request),
+        "environments": str(settings.environments_dir),
+        "framework_versions": settings.framework_versions,
+        "sandbox": settings.sandbox,
+        "cpus": wanted.per_host.cpus,
+        "memory_gb": wanted.per_host.memory_gb,
+        "gpus": wanted.per_host.gpus,
+        "stop_grace_s": settings.stop_grace_s,
+        "max_runtime_s": stopping.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S),
+        "warnings": wanted.warnings,
+    }
+
+
+def _credentials(store: Database, job: Job) -> dict[str, str]:
+    role = job.request["RoleArn"].rsplit("/", 1)[-1]
+    new = NewKey(
+        principal_arn=assumed_role_arn(job.account, role, "SageMaker"),
+        user_id=f"{random_id('AROA')}:SageMaker",
+        temporary=True,
+        job_id=job.id,
+    )
+    key = identity.create_key(store, new)
+    return {
+        "access_key_id": key.id,
+        "secret_access_key": key.secret,
+        "session_token": key.session_token or "",
+    }
+
+
+def _addresses(job_id: str, names: list[str]) -> dict[str, str]:
+    """Loopback addresses of the job's own, so that hosts of different jobs do not share ports by name."""
+    second, third = 16 + int(job_id[:2], 16) % 200, int(job_id[2:4], 16)
+    return {name: f"127.{second}.{third}.{i}" for i, name in enumerate(names, 1)}

@@ -1,0 +1,123 @@
+"""What agents report, applied in one transaction each and once only; the answer says what is wanted of the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sagewright.engine import outcome
+from sagewright.engine.placement import LOG_GROUP
+from sagewright.model.clock import now_ms
+from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
+from sagewright.store import hosts, jobs, logs, metrics
+from sagewright.store.database import Database
+from sagewright.store.hosts import Host
+from sagewright.store.jobs import Event, Job, Wanted
+
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+MESSAGES = {
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`desired`: run, stop, collect, finish or gone. `wake`: the engine should look at the job."""
+
+    desired: str
+    job_id: str = ""
+    wake: bool = False
+
+
+def apply(store: Database, host_id: str, token: str, report: dict[str, Any]) -> Answer:
+    """Take one report in. A report that was taken already is only answered."""
+    with store.write() as connection:
+        host = hosts.lock(connection, host_id)
+        if host is None or not hosts.token_matches(host, token):
+            return Answer("gone")
+        job = _job(store, host)
+        if job is None or job.ended or host.phase == hosts.LOST:
+            return Answer("gone")
+        fresh = int(report["seq"]) > host.report_seq
+        if fresh:
+            _take(connection, job, host, report)
+    wake = fresh and any(report.get(name) for name in ("exited", "failed", "finished"))
+    return Answer(_desired(store, job, host_id), job.id, wake)
+
+
+def _job(store: Database, host: Host) -> Job | None:
+    return jobs.get(store, host.job_id)
+
+
+def _take(connection: Connection, job: Job, host: Host, report: dict[str, Any]) -> None:
+    lines = [(int(at_ms), str(text)) for at_ms, text in report.get("logs") or ()]
+    if lines or host.report_seq == 0:  # SDKs print nothing until every host has its stream
+        stream = logs.ensure_stream(connection, logs.Place(job.account, job.region), LOG_GROUP, host.log_stream)
+        logs.append(connection, stream, lines)
+    if points := report.get("metrics"):
+        _put_metrics(connection, job, points)
+    changed: dict[str, Any] = {"report_seq": int(report["seq"]), "seen_ms": now_ms()}
+    if phase := report.get("phase"):
+        changed["phase"] = phase
+        _phase_of_job(connection, job, str(phase), report)
+    if exited := report.get("exited"):
+        changed |= {
+            "phase": hosts.EXITED,
+            "exit_code": int(exited["code"]),
+            "cause": exited["cause"],
+            "failure": exited.get("failure"),
+        }
+    if failure := report.get("failed"):
+        changed |= {"phase": hosts.LOST, "failure": f"{failure['class']}: {failure['message']}"}
+    elif report.get("finished"):
+        changed["phase"] = hosts.FINISHED
+    hosts.change(connection, host.id, changed)
+
+
+def _phase_of_job(connection: Connection, job: Job, phase: str, report: dict[str, Any]) -> None:
+    """The job follows its first host into a phase; what its status no longer allows is refused by the table of moves."""
+    event = Event(
+        SecondaryStatus(phase), report.get("message") or MESSAGES[phase], started=True, at_ms=int(report["at_ms"])
+    )
+    if phase == job.secondary_status and not report.get("message"):
+        return
+    jobs.move_in(connection, job.id, event, TRAINING_MOVES)
+
+
+def _put_metrics(connection: Connection, job: Job, points: list[list[Any]]) -> None:
+    text = metrics.dimension_text({"TrainingJobName": job.name})
+    last: dict[str, tuple[float, int]] = {}
+    data = []
+    for name, value, at_ms in points:
+        series = metrics.Series(job.account, job.region, NAMESPACE, str(name), text)
+        data.append((series, metrics.Datum.of_value(int(at_ms), float(value))))
+        last[str(name)] = (float(value), int(at_ms))
+    metrics.put(connection, data)
+    for name, (value, at_ms) in last.items():
+        jobs.put_metric(connection, job.id, name, value, at_ms)
+
+
+def _desired(store: Database, job: Job, host_id: str) -> str:
+    placed = hosts.of_job(store, job.id)
+    host = next((h for h in placed if h.id == host_id), None)
+    if host is None:
+        return "gone"
+    if host.phase == hosts.EXITED and len(placed) > 1:
+        return _desired_after_exit(host, placed)
+    if host.exited:
+        return "finish" if host.over else "run"
+    current = jobs.get(store, job.id)
+    stopping = current is None or current.wanted == Wanted.STOP or outcome.first_failure(placed) is not None
+    return "stop" if stopping else "run"
+
+
+def _desired_after_exit(host: Host, placed: list[Host]) -> str:
+    if not all(h.exited for h in placed):
+        return "run"
+    if outcome.first_failure(placed) is not None:
+        return "finish"
+    return "collect" if host is placed[0] else "finish"

@@ -1,0 +1,173 @@
+"""The reconciler of training jobs: queue → hosts → outcome."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagewright.compute.backend import Backend, LaunchFailed
+from sagewright.compute.capacity import Reservations
+from sagewright.compute.capacity import Wanted as Share
+from sagewright.engine import outcome, placement
+from sagewright.engine.outcome import Outcome
+from sagewright.model.clock import now_ms
+from sagewright.model.settings import Settings
+from sagewright.model.states import TRAINING_MOVES, SecondaryStatus, TrainingStatus
+from sagewright.runtimes.launch import CannotRun
+from sagewright.store import hosts, identity, jobs
+from sagewright.store.database import Database
+from sagewright.store.hosts import Host
+from sagewright.store.jobs import Event, Job, Wanted
+
+log = logging.getLogger("sagewright.engine.training")
+KIND = "training"
+LEASE_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What the reconciler works with. `endpoint()` is where agents reach this server."""
+
+    settings: Settings
+    store: Database
+    backend: Backend
+    reservations: Reservations
+    endpoint: placement.Endpoint
+
+
+class TrainingReconciler:
+    """See engine.control.Reconciler for the guarantees."""
+
+    def __init__(self, machinery: Machinery, owner: str) -> None:
+        self._m, self._owner = machinery, owner
+        self._leases: dict[str, int] = {}
+
+    def recover(self) -> None:
+        for job_id in self.active():
+            job = jobs.get(self._m.store, job_id)
+            if job and hosts.of_job(self._m.store, job_id):
+                self._m.reservations.force(job_id, placement.wanted(self._m.reservations, job.request))
+
+    def active(self) -> list[str]:
+        return jobs.active_ids(self._m.store, KIND)
+
+    def reconcile(self, job_id: str) -> None:
+        job = jobs.get(self._m.store, job_id)
+        if job is None or job.kind != KIND or job.ended or not self._hold_lease(job_id):
+            return
+        placed = hosts.of_job(self._m.store, job_id)
+        if not placed:
+            self._start_or_give_up(job)
+            return
+        self._look_after(job, placed)
+        self._conclude(job_id)
+
+    def _hold_lease(self, job_id: str) -> bool:
+        now = now_ms()
+        if self._leases.get(job_id, 0) - now > LEASE_MS // 2:
+            return True
+        if not jobs.claim(self._m.store, job_id, self._owner, now + LEASE_MS):
+            return False
+        self._leases[job_id] = now + LEASE_MS
+        return True
+
+    def _start_or_give_up(self, job: Job) -> None:
+        if job.wanted == Wanted.STOP:
+            self._move(job.id, Event(SecondaryStatus.STOPPING, "Stopping the training job"))
+            self._end(job.id, [], Outcome(SecondaryStatus.STOPPED, "Training job stopped"))
+            return
+        if placement.waited_too_long(job):
+            self._move(job.id, Event(SecondaryStatus.STOPPING, "Stopping the training job"))
+            self._end(job.id, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED, "Maximum wait time exceeded"))
+            return
+        try:
+            placement.check_image(job.request)
+        except CannotRun as error:
+            self._end(job.id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", f"ClientError: {error}"))
+            return
+        wanted = placement.wanted(self._m.reservations, job.request)
+        if not self._is_next(job) or not self._m.reservations.try_reserve(job.id, wanted):
+            return
+        self._launch(job, wanted)
+
+    def _is_next(self, job: Job) -> bool:
+        """First come, first served: a job that fits does not overtake an older one that does not fit yet."""
+        for other_id in self.active():
+            if other_id == job.id:
+                return True
+            if not hosts.of_job(self._m.store, other_id):
+                return False
+        return True
+
+    def _launch(self, job: Job, wanted: Share) -> None:
+        self._move(job.id, Event(SecondaryStatus.STARTING, "Preparing the instances for training"))
+        gang = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint())
+        try:
+            handles = self._m.backend.launch(gang.plans)
+        except LaunchFailed as error:
+            reason = f"InternalServerError: The hosts of the job could not be started: {error}"
+            self._end(job.id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", reason))
+            return
+        for host_id, handle in zip(gang.host_ids, handles, strict=True):
+            hosts.set_handle(self._m.store, host_id, handle)
+
+    def _look_after(self, job: Job, placed: list[Host]) -> None:
+        if job.wanted == Wanted.STOP and job.status == TrainingStatus.IN_PROGRESS:
+            self._move(job.id, Event(SecondaryStatus.STOPPING, "Stopping the training job"))
+        stopping = job.wanted == Wanted.STOP or outcome.first_failure(placed) is not None
+        for host in placed:
+            if host.over:
+                continue
+            if not self._alive(host):
+                self._lose(host)
+            elif stopping and not host.exited and host.handle:
+                self._m.backend.stop(host.handle)
+
+    def _alive(self, host: Host) -> bool:
+        if host.handle is None:  # the server ended between the row and the launch
+            return now_ms() - host.seen_ms < self._m.settings.agent_timeout_s * 1000
+        return self._m.backend.poll(host.handle)
+
+    def _lose(self, host: Host) -> None:
+        fresh = hosts.find(self._m.store, host.id)  # its last report may have come since
+        if fresh is None or fresh.over:
+            return
+        log.warning("host %s of job %s vanished", host.name, host.job_id)
+        text = f"InternalServerError: The agent of host {host.name} ended without a report (it was killed or crashed)."
+        hosts.mark(self._m.store, host.id, {"phase": hosts.LOST, "failure": text})
+
+    def _conclude(self, job_id: str) -> None:
+        job, placed = jobs.get(self._m.store, job_id), hosts.of_job(self._m.store, job_id)
+        if job is None or job.ended or not all(host.over for host in placed):
+            return
+        self._end(job_id, placed, outcome.of_job(job, placed))
+
+    def _end(self, job_id: str, placed: list[Host], result: Outcome) -> None:
+        for host in placed:
+            if host.handle:
+                self._m.backend.kill(host.handle)
+        event = Event(result.secondary, result.message, failure_reason=result.failure_reason, ended=True)
+        self._move(job_id, event)
+        identity.delete_job_keys(self._m.store, job_id)
+        self._m.reservations.release(job_id)
+        self._leases.pop(job_id, None)
+        _tidy(self._m.settings.data / "jobs" / job_id, keep_logs=result.internal)
+
+    def _move(self, job_id: str, event: Event) -> None:
+        if jobs.move(self._m.store, job_id, event, TRAINING_MOVES) is None:
+            log.warning("job %s may not go to %s from where it is", job_id, event.secondary)
+
+
+def _tidy(directory: Path, keep_logs: bool) -> None:
+    """Remove a job's working directory; after an internal error the agents' own logs stay."""
+    if not keep_logs:
+        shutil.rmtree(directory, ignore_errors=True)
+        return
+    for host_directory in directory.glob("*/*"):
+        for entry in host_directory.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != "agent.log":
+                entry.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""What every layer may know: names, states, errors, settings. Imports nothing else of ours."""

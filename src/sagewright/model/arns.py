@@ -1,0 +1,32 @@
+"""Amazon Resource Names in the shapes that clients parse."""
+
+from __future__ import annotations
+
+ROLE_NAME = "SageMakerExecutionRole"
+
+
+def sagemaker_arn(region: str, account: str, kind: str, name: str) -> str:
+    """`arn:aws:sagemaker:us-east-1:000000000000:training-job/x`; names are lower-cased as AWS does not, so kept."""
+    return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name}"
+
+
+def role_arn(account: str, name: str) -> str:
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def user_arn(account: str, name: str) -> str:
+    return f"arn:aws:iam::{account}:user/{name}"
+
+
+def assumed_role_arn(account: str, role: str, session: str) -> str:
+    return f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
+
+
+def account_of(arn: str) -> str:
+    """The account part of an ARN, empty if `arn` has none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
+def log_group_arn(region: str, account: str, group: str) -> str:
+    return f"arn:aws:logs:{region}:{account}:log-group:{group}"

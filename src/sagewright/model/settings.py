@@ -1,0 +1,117 @@
+"""Every setting of the server, declared once: CLI options, environment variables and the reference page are derived."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+PREFIX = "SAGEWRIGHT_"
+
+
+def _setting(default: Any, doc: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"doc": doc, "choices": choices})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A setting named `x` is read from the environment variable `SAGEWRIGHT_X`; `sagewright up` options go first."""
+
+    data: Path = _setting(
+        Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "sagewright",
+        "Directory that holds everything the server keeps.",
+    )
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(4700, "Port to listen on; 0 picks a free one.")
+    region: str = _setting("us-east-1", "Region that the server says it is.")
+    account: str = _setting("000000000000", "Account number of everything.")
+    database: str = _setting(
+        "",
+        "SQLAlchemy URL of the store, for example postgresql+psycopg://user@host/db. Empty: SQLite in the data directory.",
+    )
+    roles: str = _setting(
+        "open",
+        "open: any role ARN of the account works. strict: a role must have been made by CreateRole.",
+        ("open", "strict"),
+    )
+    sandbox: str = _setting(
+        "auto",
+        "How a job's process is isolated. auto takes bwrap where it works, else plain.",
+        ("auto", "bwrap", "plain"),
+    )
+    framework_versions: str = _setting(
+        "nearest",
+        "nearest: an image version that is not on this machine runs on the nearest one, and the job's log says so. "
+        "exact: make exactly that version or fail the job.",
+        ("nearest", "exact"),
+    )
+    environments: Path = _setting(
+        Path(), "Directory of cached job environments. Empty: `environments` in the data directory."
+    )
+    capacity_cpus: int = _setting(0, "CPUs that jobs may use together. 0: all of this machine.")
+    capacity_memory_gb: int = _setting(0, "Memory in GiB that jobs may use together. 0: all of this machine.")
+    fsync: str = _setting(
+        "normal",
+        "normal: objects are on disk before a PUT is answered, rows survive a killed server. "
+        "full: rows survive a power cut too. off: neither waits for the disk.",
+        ("normal", "full", "off"),
+    )
+    stop_grace_s: int = _setting(120, "Seconds between SIGTERM and SIGKILL when a job stops.")
+    agent_timeout_s: int = _setting(
+        60, "Seconds without a report after which a host whose agent cannot be seen is given up."
+    )
+    check_responses: bool = _setting(
+        False, "Check every answer against the service model and fail on a mismatch (for tests)."
+    )
+
+    @property
+    def environments_dir(self) -> Path:
+        return self.data / "environments" if self.environments == Path() else self.environments
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data / 'store.sqlite'}"
+
+
+class BadSetting(ValueError):
+    """A setting has a value that it cannot have; the message names the setting, the value and what is allowed."""
+
+
+def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `overrides` (None means not given), then the environment, then the defaults.
+
+    Raises BadSetting.
+    """
+    source = os.environ if environ is None else environ
+    types = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for f in fields(Settings):
+        given = overrides.get(f.name)
+        if given is None:
+            given = source.get(PREFIX + f.name.upper())
+        if given is not None:
+            values[f.name] = _convert(f.name, types[f.name], given, f.metadata["choices"])
+    settings = Settings(**values)
+    return _absolute(settings)
+
+
+def _absolute(settings: Settings) -> Settings:
+    changed = {"data": settings.data.expanduser().absolute()}
+    if settings.environments != Path():
+        changed["environments"] = settings.environments.expanduser().absolute()
+    return Settings(**{f.name: changed.get(f.name, getattr(settings, f.name)) for f in fields(Settings)})
+
+
+def _convert(name: str, kind: type, given: Any, choices: tuple[str, ...]) -> Any:
+    if choices and given not in choices:
+        raise BadSetting(f"{name}={given!r}: must be one of {', '.join(choices)}")
+    if kind is bool and isinstance(given, str):
+        if given.lower() not in {"0", "1", "true", "false", "yes", "no"}:
+            raise BadSetting(f"{name}={given!r}: must be true or false")
+        return given.lower() in {"1", "true", "yes"}
+    try:
+        return given if isinstance(given, kind) else kind(given)
+    except (TypeError, ValueError):
+        raise BadSetting(f"{name}={given!r}: must be of type {kind.__name__}") from None

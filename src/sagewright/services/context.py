@@ -1,0 +1,59 @@
+"""What an operation is given besides its request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sagewright.engine.control import Engine
+    from sagewright.model.settings import Settings
+    from sagewright.objects.bucketstore import BucketStore
+    from sagewright.store.database import Database
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who signed the request."""
+
+    arn: str
+    user_id: str
+    access_key: str = ""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The server's parts, made once at start."""
+
+    settings: Settings
+    store: Database
+    objects: BucketStore
+    engine: Engine
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request: who asks, where, and the parts of the server that answer."""
+
+    request_id: str
+    account: str
+    region: str
+    principal: Principal
+    platform: Platform
+    base_url: str = ""
+
+    @property
+    def store(self) -> Database:
+        return self.platform.store
+
+    @property
+    def objects(self) -> BucketStore:
+        return self.platform.objects
+
+    @property
+    def engine(self) -> Engine:
+        return self.platform.engine
+
+    @property
+    def settings(self) -> Settings:
+        return self.platform.settings

@@ -1,0 +1,223 @@
+"""Roles. With roles=open any role of the account exists; with roles=strict only those that were created."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from sagewright.model.arns import ROLE_NAME
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import identity, tags
+from sagewright.store.identity import random_id
+
+TRUSTED = ("sagemaker", "bedrock", "lambda", "events", "scheduler")
+TRUST_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": [f"{name}.amazonaws.com" for name in TRUSTED]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+
+
+def resolve_role(context: Context, name: str) -> dict[str, Any] | None:
+    """The role's row; in open mode a stand-in that trusts SageMaker for a role nobody made."""
+    role = identity.find_role(context.store, context.account, name)
+    if role is not None:
+        return role
+    if name == ROLE_NAME or context.settings.roles == "open":
+        return _stand_in(context.account, name)
+    return None
+
+
+def _stand_in(account: str, name: str) -> dict[str, Any]:
+    return {
+        "account": account,
+        "name": name,
+        "id": "AROA" + format(abs(hash((account, name))) % 16**16, "016X"),
+        "path": "/",
+        "trust_policy": TRUST_POLICY,
+        "description": "",
+        "max_session_s": 43_200,
+        "created_ms": 0,
+        "attached": [],
+        "inline": {},
+    }
+
+
+def require_role(context: Context, name: str) -> dict[str, Any]:
+    """Raises NoSuchEntity."""
+    role = resolve_role(context, name)
+    if role is None:
+        raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+    return role
+
+
+def _kept_role(context: Context, name: str) -> dict[str, Any]:
+    """The row of a role that is about to be changed; a stand-in becomes a row."""
+    role = require_role(context, name)
+    if identity.find_role(context.store, context.account, name) is None:
+        values = {k: v for k, v in role.items() if k not in {"account", "name"}}
+        identity.put_role(context.store, context.account, name, values | {"created_ms": now_ms()})
+    return role
+
+
+def role_arn(role: dict[str, Any]) -> str:
+    return f"arn:aws:iam::{role['account']}:role{role['path']}{role['name']}"
+
+
+def _shape(context: Context, role: dict[str, Any]) -> dict[str, Any]:
+    shape = {
+        "Path": role["path"],
+        "RoleName": role["name"],
+        "RoleId": role["id"],
+        "Arn": role_arn(role),
+        "CreateDate": to_datetime(role["created_ms"]),
+        "AssumeRolePolicyDocument": quote(role["trust_policy"], safe=""),
+        "MaxSessionDuration": role["max_session_s"],
+    }
+    if role["description"]:
+        shape["Description"] = role["description"]
+    if pairs := tags.of(context.store, role_arn(role)):
+        shape["Tags"] = [{"Key": k, "Value": v} for k, v in pairs.items()]
+    return shape
+
+
+@operation("iam", "GetRole")
+def get_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return {"Role": _shape(context, require_role(context, request["RoleName"]))}
+
+
+@operation("iam", "CreateRole")
+def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    name = request["RoleName"]
+    _check_document(request["AssumeRolePolicyDocument"])
+    values = {
+        "id": random_id("AROA"),
+        "path": request.get("Path", "/"),
+        "trust_policy": request["AssumeRolePolicyDocument"],
+        "description": request.get("Description", ""),
+        "max_session_s": request.get("MaxSessionDuration", 3600),
+        "created_ms": now_ms(),
+        "attached": [],
+        "inline": {},
+    }
+    if not identity.put_role(context.store, context.account, name, values):
+        raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
+    role = require_role(context, name)
+    if pairs := request.get("Tags"):
+        tags.add(context.store, role_arn(role), {pair["Key"]: pair["Value"] for pair in pairs})
+    return {"Role": _shape(context, role)}
+
+
+def _check_document(text: str) -> None:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or "Statement" not in document:
+        raise AwsError("MalformedPolicyDocument", "The policy document is not JSON with a Statement.", 400)
+
+
+@operation("iam", "ListRoles")
+def list_roles(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    prefix = request.get("PathPrefix", "/")
+    roles = {role["name"]: role for role in identity.list_roles(context.store, context.account)}
+    roles.setdefault(ROLE_NAME, _stand_in(context.account, ROLE_NAME))
+    shapes = [_shape(context, roles[n]) for n in sorted(roles) if roles[n]["path"].startswith(prefix)]
+    start, size = int(request.get("Marker") or 0), request.get("MaxItems", 100)
+    end = start + size
+    more = {"Marker": str(end)} if end < len(shapes) else {}
+    return {"Roles": shapes[start:end], "IsTruncated": bool(more), **more}
+
+
+@operation("iam", "DeleteRole")
+def delete_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    name = request["RoleName"]
+    role = identity.find_role(context.store, context.account, name)
+    if role is None:
+        raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+    if role["attached"] or role["inline"]:
+        raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
+    identity.delete_role(context.store, context.account, name)
+    tags.remove(context.store, role_arn(role))
+    return {}
+
+
+@operation("iam", "UpdateAssumeRolePolicy")
+def update_assume_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_document(request["PolicyDocument"])
+    role = _kept_role(context, request["RoleName"])
+    identity.update_role(context.store, context.account, role["name"], {"trust_policy": request["PolicyDocument"]})
+    return {}
+
+
+@operation("iam", "AttachRolePolicy")
+def attach_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    role = _kept_role(context, request["RoleName"])
+    attached = list(dict.fromkeys([*role["attached"], request["PolicyArn"]]))
+    identity.update_role(context.store, context.account, role["name"], {"attached": attached})
+    return {}
+
+
+@operation("iam", "DetachRolePolicy")
+def detach_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    role, arn = _kept_role(context, request["RoleName"]), request["PolicyArn"]
+    if arn not in role["attached"]:
+        raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+    attached = [one for one in role["attached"] if one != arn]
+    identity.update_role(context.store, context.account, role["name"], {"attached": attached})
+    return {}
+
+
+@operation("iam", "ListAttachedRolePolicies")
+def list_attached_role_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    role = require_role(context, request["RoleName"])
+    policies = [{"PolicyName": arn.rsplit("/", 1)[-1], "PolicyArn": arn} for arn in role["attached"]]
+    return {"AttachedPolicies": policies, "IsTruncated": False}
+
+
+@operation("iam", "PutRolePolicy")
+def put_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_document(request["PolicyDocument"])
+    role = _kept_role(context, request["RoleName"])
+    inline = {**role["inline"], request["PolicyName"]: request["PolicyDocument"]}
+    identity.update_role(context.store, context.account, role["name"], {"inline": inline})
+    return {}
+
+
+@operation("iam", "GetRolePolicy")
+def get_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    role = require_role(context, request["RoleName"])
+    document = role["inline"].get(request["PolicyName"])
+    if document is None:
+        raise AwsError("NoSuchEntity", f"The role policy with name {request['PolicyName']} cannot be found.", 404)
+    return {
+        "RoleName": role["name"],
+        "PolicyName": request["PolicyName"],
+        "PolicyDocument": quote(document, safe=""),
+    }
+
+
+@operation("iam", "ListRolePolicies")
+def list_role_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    role = require_role(context, request["RoleName"])
+    return {"PolicyNames": sorted(role["inline"]), "IsTruncated": False}
+
+
+@operation("iam", "DeleteRolePolicy")
+def delete_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    get_role_policy(context, request)
+    role = _kept_role(context, request["RoleName"])
+    inline = {k: v for k, v in role["inline"].items() if k != request["PolicyName"]}
+    identity.update_role(context.store, context.account, role["name"], {"inline": inline})
+    return {}

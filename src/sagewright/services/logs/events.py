@@ -1,0 +1,125 @@
+"""Log events: put, read in order, filtered."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.logs.filters import matches
+from sagewright.services.logs.groups import group_name, place_of, require_group, require_stream
+from sagewright.services.registry import operation
+from sagewright.store import logs
+from sagewright.store.logs import LogEvent, Stream, Window
+
+MAX_EVENTS = 10_000
+MAX_BYTES = 1_000_000  # an answer of CloudWatch is at most 1 MB
+SCAN = 20_000
+
+
+@operation("logs", "PutLogEvents")
+def put_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    group, name = request["logGroupName"], request["logStreamName"]
+    require_stream(context, group, name)
+    events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
+    if any(later[0] < earlier[0] for earlier, later in pairwise(events)):
+        raise AwsError(
+            "InvalidParameterException",
+            "Log events in a single PutLogEvents request must be in chronological order.",
+        )
+    logs.put(context.store, place_of(context), (group, name), events)
+    return {"nextSequenceToken": str(require_stream(context, group, name).next_seq)}
+
+
+@operation("logs", "GetLogEvents")
+def get_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Tokens are `f/<seq>` and `b/<seq>`: the events from, or before, that number. At an end the token stays the same."""
+    stream = require_stream(context, group_name(request), request["logStreamName"])
+    window = _window(request)
+    events = _within(logs.read(context.store, stream, window), window.forward)
+    first, after = _ends(events, window, stream)
+    return {
+        "events": [{"timestamp": e.at_ms, "message": e.message, "ingestionTime": e.ingested_ms} for e in events],
+        "nextForwardToken": f"f/{after:056d}",
+        "nextBackwardToken": f"b/{first:056d}",
+    }
+
+
+def _ends(events: list[LogEvent], window: Window, stream: Stream) -> tuple[int, int]:
+    if events:
+        return events[0].seq, events[-1].seq + 1
+    if window.from_seq is not None:
+        return window.from_seq, window.from_seq
+    if window.before_seq is not None:
+        return window.before_seq, window.before_seq
+    return (0, 0) if window.forward else (stream.next_seq, stream.next_seq)
+
+
+def _window(request: dict[str, Any]) -> Window:
+    limit = request.get("limit", MAX_EVENTS)
+    bounds = {"start_ms": request.get("startTime"), "end_ms": request.get("endTime"), "limit": limit}
+    token = request.get("nextToken")
+    if token is None:
+        return Window(forward=request.get("startFromHead", False), **bounds)
+    kind, _, number = token.partition("/")
+    if kind not in {"f", "b"} or not number.isdigit():
+        raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
+    if kind == "f":
+        return Window(from_seq=int(number), forward=True, **bounds)
+    return Window(before_seq=int(number), forward=False, **bounds)
+
+
+def _within(events: list[LogEvent], forward: bool) -> list[LogEvent]:
+    """As many events as fit one answer, counted from the end that the window was cut from."""
+    size = 0
+    ordered = events if forward else events[::-1]
+    for count, event in enumerate(ordered):
+        size += len(event.message.encode()) + logs.OVERHEAD_BYTES
+        if size > MAX_BYTES and count:
+            return ordered[:count] if forward else ordered[:count][::-1]
+    return events
+
+
+@operation("logs", "FilterLogEvents")
+def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    group = group_name(request)
+    require_group(context, group)
+    streams = _streams(context, group, request)
+    names = {stream.id: stream.name for stream in streams}
+    position = paging.decode(
+        request.get("nextToken"), AwsError("InvalidParameterException", "The specified nextToken is invalid.")
+    )
+    window = Window(request.get("startTime"), request.get("endTime"), limit=SCAN)
+    scanned = logs.merged(context.store, list(names), window, tuple(position) if position else None)
+    pattern, limit = request.get("filterPattern", ""), request.get("limit", MAX_EVENTS)
+    found: list[dict[str, Any]] = []
+    last: LogEvent | None = None
+    for event in scanned:
+        last = event
+        if matches(pattern, event.message):
+            found.append(_filtered(event, names))
+            if len(found) >= limit:
+                break
+    exhausted = len(scanned) < SCAN and (last is None or last == scanned[-1])
+    more = {} if exhausted or last is None else {"nextToken": paging.encode([last.at_ms, last.stream_id, last.seq])}
+    return {"events": found, "searchedLogStreams": [], **more}
+
+
+def _streams(context: Context, group: str, request: dict[str, Any]) -> list[Stream]:
+    prefix, wanted = request.get("logStreamNamePrefix"), request.get("logStreamNames")
+    if prefix and wanted:
+        raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefix exclude each other.")
+    streams = logs.streams(context.store, place_of(context), group, prefix or "")
+    return [s for s in streams if s.name in wanted] if wanted else streams
+
+
+def _filtered(event: LogEvent, names: dict[int, str]) -> dict[str, Any]:
+    return {
+        "logStreamName": names[event.stream_id],
+        "timestamp": event.at_ms,
+        "message": event.message,
+        "ingestionTime": event.ingested_ms,
+        "eventId": f"{event.stream_id:020d}{event.seq:036d}",
+    }

@@ -1,0 +1,54 @@
+"""The registry of served operations; coverage, routing and docs are read from it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sagewright.services.context import Context
+
+Operation = Callable[["Context", dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A served operation. `streams`: its request body is handed over unread (S3 uploads)."""
+
+    service: str
+    name: str
+    call: Operation
+    public: bool = False
+    streams: bool = False
+
+
+_entries: dict[tuple[str, str], Entry] = {}
+
+
+def operation(
+    service: str, name: str, *, streams: bool = False, public: bool = False
+) -> Callable[[Operation], Operation]:
+    """Register a function as the operation `name` of the botocore service `service`.
+
+    `public` operations are served without a signature check of the wire's own.
+    """
+
+    def register(function: Operation) -> Operation:
+        key = (service, name)
+        if key in _entries:
+            raise RuntimeError(f"{service}:{name} is registered twice")
+        _entries[key] = Entry(service, name, function, public=public, streams=streams)
+        return function
+
+    return register
+
+
+def load() -> dict[tuple[str, str], Entry]:
+    """Import every operations module once and return all entries by (service, operation)."""
+    package = importlib.import_module("sagewright.services")
+    for module in pkgutil.walk_packages(package.__path__, "sagewright.services."):
+        importlib.import_module(module.name)
+    return _entries

@@ -1,0 +1,146 @@
+"""Training jobs: Create, Describe, List, Stop, Update, Delete."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import to_datetime, to_ms
+from sagewright.model.errors import ResourceInUse, ValidationException
+from sagewright.model.states import ACTIVE
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.services.sagemaker.training_checks import check_request
+from sagewright.services.sagemaker.training_shapes import description
+from sagewright.store import jobs, tags
+from sagewright.store.jobs import Job, NameTaken, Place, Query, Wanted
+
+KIND = "training"
+SORT_COLUMNS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
+
+
+def place_of(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)
+
+
+def job_arn(context: Context, name: str) -> str:
+    return sagemaker_arn(context.region, context.account, "training-job", name)
+
+
+def require_job(context: Context, name: str) -> Job:
+    """Raises ValidationException: AWS's quirk for a training job that is not there."""
+    job = jobs.find(context.store, place_of(context), name)
+    if job is None:
+        raise ValidationException("Requested resource not found.")
+    return job
+
+
+@operation("sagemaker", "CreateTrainingJob")
+def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    name = request["TrainingJobName"]
+    arn = job_arn(context, name)
+    check_request(context, request)
+    kept = {key: value for key, value in request.items() if key != "Tags"}
+    try:
+        job = jobs.create(context.store, place_of(context), name, kept, "Starting the training job")
+    except NameTaken:
+        raise ResourceInUse(
+            "Training job names must be unique within an AWS account and region, and a training job with this name "
+            f"already exists ({arn})"
+        ) from None
+    if pairs := request.get("Tags"):
+        tags.add(context.store, arn, {pair["Key"]: pair["Value"] for pair in pairs})
+    context.engine.wake(job.id)
+    return {"TrainingJobArn": arn}
+
+
+@operation("sagemaker", "DescribeTrainingJob")
+def describe_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return description(context, require_job(context, request["TrainingJobName"]))
+
+
+@operation("sagemaker", "StopTrainingJob")
+def stop_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    job = require_job(context, request["TrainingJobName"])
+    if job.ended:
+        raise ValidationException(f"The request was rejected because the training job is in status {job.status}.")
+    jobs.want(context.store, job.id, Wanted.STOP)
+    context.engine.wake(job.id)
+    return {}
+
+
+@operation("sagemaker", "DeleteTrainingJob")
+def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    job = require_job(context, request["TrainingJobName"])
+    if job.status in ACTIVE:
+        raise ResourceInUse(
+            f"The training job {job.name} is in status {job.status}; only a job that is Completed, Failed or Stopped "
+            "can be deleted."
+        )
+    jobs.remove(context.store, job.id)
+    tags.remove(context.store, job_arn(context, job.name))
+    return {}
+
+
+@operation("sagemaker", "UpdateTrainingJob")
+def update_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    job = require_job(context, request["TrainingJobName"])
+    if "ResourceConfig" in request:
+        raise ValidationException(
+            f"The warm pool of training job {job.name} can not be updated: Sagewright keeps no warm pools yet."
+        )
+    if job.ended:
+        raise ValidationException(f"The request was rejected because the training job is in status {job.status}.")
+    changed = {name: value for name, value in request.items() if name != "TrainingJobName"}
+    merged = dict(job.request)
+    for name, value in changed.items():
+        old = merged.get(name)
+        merged[name] = old | value if isinstance(old, dict) and isinstance(value, dict) else value
+    jobs.change_request(context.store, job.id, merged)
+    return {"TrainingJobArn": job_arn(context, job.name)}
+
+
+@operation("sagemaker", "ListTrainingJobs")
+def list_training_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if "WarmPoolStatusEquals" in request or "TrainingPlanArnEquals" in request:
+        return {"TrainingJobSummaries": []}  # no job here has a warm pool or a training plan
+    size, column = request.get("MaxResults", 10), SORT_COLUMNS[request.get("SortBy", "CreationTime")]
+    position = paging.decode(request.get("NextToken"))
+    query = Query(
+        name_contains=request.get("NameContains"),
+        status=request.get("StatusEquals"),
+        created_after_ms=_ms(request.get("CreationTimeAfter")),
+        created_before_ms=_ms(request.get("CreationTimeBefore")),
+        modified_after_ms=_ms(request.get("LastModifiedTimeAfter")),
+        modified_before_ms=_ms(request.get("LastModifiedTimeBefore")),
+        sort_by=column,
+        descending=request.get("SortOrder", "Ascending") == "Descending",
+        limit=size + 1,
+        after=(position[0], position[1]) if position else None,
+    )
+    found = jobs.page(context.store, place_of(context), query)
+    page = found[:size]
+    answer: dict[str, Any] = {"TrainingJobSummaries": [_summary(context, job) for job in page]}
+    if len(found) > size:
+        answer["NextToken"] = paging.encode([getattr(page[-1], column), page[-1].name])
+    return answer
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _summary(context: Context, job: Job) -> dict[str, Any]:
+    summary = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": job_arn(context, job.name),
+        "CreationTime": to_datetime(job.created_ms),
+        "LastModifiedTime": to_datetime(job.modified_ms),
+        "TrainingJobStatus": job.status,
+        "SecondaryStatus": job.secondary_status,
+    }
+    if job.ended_ms is not None:
+        summary["TrainingEndTime"] = to_datetime(job.ended_ms)
+    return summary

@@ -1,0 +1,114 @@
+"""What DescribeTrainingJob tells: the request as it was kept, and what the event log says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.engine.placement import DEFAULT_MAX_RUNTIME_S, metric_definitions
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.services.context import Context
+from sagewright.store import jobs
+from sagewright.store.jobs import Job, Transition
+
+ECHOED = (
+    "HyperParameters",
+    "RoleArn",
+    "VpcConfig",
+    "DebugHookConfig",
+    "ExperimentConfig",
+    "DebugRuleConfigurations",
+    "TensorBoardOutputConfig",
+    "ProfilerConfig",
+    "ProfilerRuleConfigurations",
+    "Environment",
+    "RetryStrategy",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
+)
+"""Members of the request that Describe repeats as they were."""
+CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
+CHECKPOINT_PATH = "/opt/ml/checkpoints/"
+
+
+def description(context: Context, job: Job) -> dict[str, Any]:
+    """All members that clients read, also those that they never sent (`OutputDataConfig.KmsKeyId`, defaults)."""
+    request = job.request
+    answer: dict[str, Any] = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": sagemaker_arn(job.region, job.account, "training-job", job.name),
+        "ModelArtifacts": {"S3ModelArtifacts": model_uri(job)},
+        "TrainingJobStatus": job.status,
+        "SecondaryStatus": job.secondary_status,
+        "AlgorithmSpecification": _algorithm(request),
+        "InputDataConfig": [CHANNEL_DEFAULTS | channel for channel in request.get("InputDataConfig", [])],
+        "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP"} | request["OutputDataConfig"],
+        "ResourceConfig": request["ResourceConfig"],
+        "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME_S} | request.get("StoppingCondition", {}),
+        "CreationTime": to_datetime(job.created_ms),
+        "LastModifiedTime": to_datetime(job.modified_ms),
+        "SecondaryStatusTransitions": transitions(jobs.transitions(context.store, job.id)),
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
+        "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "ProfilingStatus": "Disabled",
+    }
+    answer |= {name: request[name] for name in ECHOED if name in request}
+    if "CheckpointConfig" in request:
+        answer["CheckpointConfig"] = {"LocalPath": CHECKPOINT_PATH} | request["CheckpointConfig"]
+    if job.failure_reason is not None:
+        answer["FailureReason"] = job.failure_reason
+    return answer | _times(job) | _metrics(context, job)
+
+
+def model_uri(job: Job) -> str:
+    output = job.request["OutputDataConfig"]
+    folder = f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output"
+    return f"{folder}/model/" if output.get("CompressionType") == "NONE" else f"{folder}/model.tar.gz"
+
+
+def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
+    specification = dict(request["AlgorithmSpecification"])
+    definitions = metric_definitions(request)
+    if definitions:
+        specification["MetricDefinitions"] = definitions
+    specification.setdefault("EnableSageMakerMetricsTimeSeries", bool(definitions))
+    return specification
+
+
+def _times(job: Job) -> dict[str, Any]:
+    """Start, end and seconds: at least 1 each, since clients divide by them."""
+    times: dict[str, Any] = {}
+    if job.started_ms is None:
+        return times
+    times["TrainingStartTime"] = to_datetime(job.started_ms)
+    end_ms = job.ended_ms if job.ended_ms is not None else now_ms()
+    seconds = max(1, round((end_ms - job.started_ms) / 1000))
+    times |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+    if job.ended_ms is not None:
+        times["TrainingEndTime"] = to_datetime(job.ended_ms)
+    return times
+
+
+def _metrics(context: Context, job: Job) -> dict[str, Any]:
+    found = [
+        {"MetricName": row.name, "Value": row.value, "Timestamp": to_datetime(row.at_ms)}
+        for row in jobs.final_metrics(context.store, job.id)
+    ]
+    return {"FinalMetricDataList": found[:40]} if found else {}
+
+
+def transitions(log: list[Transition]) -> list[dict[str, Any]]:
+    """The event log as clients see it: one entry for each stay in a secondary status, with its newest message."""
+    entries: list[dict[str, Any]] = []
+    for event in log:
+        at = to_datetime(event.at_ms)
+        if entries and entries[-1]["Status"] == event.secondary_status:
+            entries[-1]["StatusMessage"] = event.message
+            continue
+        if entries:
+            entries[-1]["EndTime"] = at
+        entries.append({"Status": event.secondary_status, "StartTime": at, "StatusMessage": event.message})
+    if log and entries and log[-1].status in {"Completed", "Failed", "Stopped"}:
+        entries[-1]["EndTime"] = to_datetime(log[-1].at_ms)
+    return entries

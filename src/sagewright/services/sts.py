@@ -1,0 +1,90 @@
+"""Security Token Service: who the caller is, and temporary credentials."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.iam.roles import resolve_role
+from sagewright.services.registry import operation
+from sagewright.store import identity
+from sagewright.store.identity import NewKey, random_id
+
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/(?:.*/)?(?P<name>[\w+=,.@-]+)")
+DEFAULT_SESSION_S = 43_200
+
+
+@operation("sts", "GetCallerIdentity")
+def get_caller_identity(context: Context, _request: dict[str, Any]) -> dict[str, Any]:
+    """The admin user is told as a session of the execution role: both SDKs refuse a caller that is no role."""
+    return {
+        "UserId": context.principal.user_id,
+        "Account": context.account,
+        "Arn": context.principal.arn,
+    }
+
+
+@operation("sts", "AssumeRole")
+def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return _assume(context, request)
+
+
+@operation("sts", "AssumeRoleWithWebIdentity")
+def assume_role_with_web_identity(_context: Context, _request: dict[str, Any]) -> dict[str, Any]:
+    raise AwsError("AccessDenied", "Sagewright trusts no web identity provider; use AssumeRole.", 403)
+
+
+def _assume(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    found = ROLE_ARN.fullmatch(request["RoleArn"])
+    if found is None or found["account"] != context.account or resolve_role(context, found["name"]) is None:
+        raise AwsError(
+            "AccessDenied",
+            f"User: {context.principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
+            f"{request['RoleArn']}",
+            403,
+        )
+    session, role_id = request["RoleSessionName"], random_id("AROA")
+    arn = assumed_role_arn(context.account, found["name"], session)
+    key = _temporary_key(context, NewKey(arn, f"{role_id}:{session}"), request.get("DurationSeconds", 3600))
+    return {
+        "Credentials": _credentials(key),
+        "AssumedRoleUser": {"AssumedRoleId": f"{role_id}:{session}", "Arn": arn},
+        "PackedPolicySize": 0,
+    }
+
+
+@operation("sts", "GetSessionToken")
+def get_session_token(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    new = NewKey(context.principal.arn, context.principal.user_id)
+    return {
+        "Credentials": _credentials(_temporary_key(context, new, request.get("DurationSeconds", DEFAULT_SESSION_S)))
+    }
+
+
+@operation("sts", "GetAccessKeyInfo")
+def get_access_key_info(context: Context, _request: dict[str, Any]) -> dict[str, Any]:
+    return {"Account": context.account}
+
+
+def _temporary_key(context: Context, new: NewKey, duration_s: int) -> identity.AccessKey:
+    return identity.create_key(
+        context.store,
+        NewKey(new.principal_arn, new.user_id, temporary=True, expires_ms=now_ms() + duration_s * 1000),
+    )
+
+
+def _credentials(key: identity.AccessKey) -> dict[str, Any]:
+    return {
+        "AccessKeyId": key.id,
+        "SecretAccessKey": key.secret,
+        "SessionToken": key.session_token,
+        "Expiration": to_datetime(key.expires_ms or 0),
+    }
+
+
+def admin_arn(account: str) -> str:
+    return assumed_role_arn(account, ROLE_NAME, "admin")

@@ -1,0 +1,70 @@
+"""Rows of buckets: their owner, versioning and configuration documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from sagewright.store.schema.objects import buckets, objects, uploads
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """`versioning` is Off, Enabled or Suspended; `configuration` maps a kind to its document."""
+
+    name: str
+    account: str
+    region: str
+    created_ms: int
+    versioning: str
+    configuration: dict[str, Any]
+
+
+_SELECT = select(*[buckets.c[name] for name in Bucket.__dataclass_fields__])
+
+
+def find(connection: Connection, name: str) -> Bucket | None:
+    row = connection.execute(_SELECT.where(buckets.c.name == name)).first()
+    return Bucket(*row) if row else None
+
+
+def hold(connection: Connection, name: str) -> Bucket | None:
+    """`find`, and the bucket cannot go or change until the transaction ends."""
+    row = connection.execute(_SELECT.where(buckets.c.name == name).with_for_update(read=True)).first()
+    return Bucket(*row) if row else None
+
+
+def lock(connection: Connection, name: str) -> Bucket | None:
+    """`find`, for a transaction that changes or removes the bucket."""
+    row = connection.execute(_SELECT.where(buckets.c.name == name).with_for_update()).first()
+    return Bucket(*row) if row else None
+
+
+def add(connection: Connection, bucket: Bucket) -> None:
+    """Raises sqlalchemy.exc.IntegrityError when the name is taken."""
+    connection.execute(insert(buckets).values(**vars(bucket)))
+
+
+def page(connection: Connection, prefix: str, after: str, limit: int) -> list[Bucket]:
+    """At most `limit` buckets whose names begin with `prefix` and come after `after`."""
+    statement = _SELECT.where(buckets.c.name > after, buckets.c.name.startswith(prefix, autoescape=True))
+    return [Bucket(*row) for row in connection.execute(statement.order_by(buckets.c.name).limit(limit))]
+
+
+def change(connection: Connection, name: str, values: Mapping[str, Any]) -> None:
+    connection.execute(update(buckets).where(buckets.c.name == name).values(**values))
+
+
+def is_empty(connection: Connection, name: str) -> bool:
+    """Whether no version, delete marker or unfinished upload is left in the bucket."""
+    version = select(objects.c.key).where(objects.c.bucket == name).limit(1)
+    upload = select(uploads.c.id).where(uploads.c.bucket == name, uploads.c.finished_ms.is_(None)).limit(1)
+    return connection.execute(version).first() is None and connection.execute(upload).first() is None
+
+
+def remove(connection: Connection, name: str) -> None:
+    connection.execute(delete(uploads).where(uploads.c.bucket == name))
+    connection.execute(delete(buckets).where(buckets.c.name == name))

@@ -1,0 +1,84 @@
+"""The connection to the store: SQLite in one file, or PostgreSQL; the statements above it are the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from sagewright.store.migrate import upgrade
+
+
+class Database:
+    """Short transactions on the store. Safe to use from many threads.
+
+    `fsync`: SQLite's `synchronous`: normal (survives a killed process), full (a power cut), off.
+    """
+
+    def __init__(self, url: str, fsync: str = "normal") -> None:
+        self.embedded = url.startswith("sqlite")
+        self.engine = _sqlite(url, fsync) if self.embedded else _postgres(url)
+        self._writer = threading.Lock()
+        upgrade(self.engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for SELECTs that see one state of the store."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: all of it is kept when the block ends, none of it when it raises."""
+        if not self.embedded:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._writer, self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _sqlite(url: str, fsync: str) -> Engine:
+    path = url.removeprefix("sqlite:///")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+        pool_size=8,
+        max_overflow=56,
+        isolation_level="AUTOCOMMIT",
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={fsync.upper()}")
+        connection.execute("PRAGMA cache_size=-16384")
+
+    return engine
+
+
+def _postgres(url: str) -> Engine:
+    return create_engine(
+        url, json_serializer=_dumps, json_deserializer=orjson.loads, pool_size=8, max_overflow=56, pool_pre_ping=True
+    )

@@ -1,0 +1,107 @@
+"""The hosts of a job: who reports, how far it is, how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.store.database import Database
+from sagewright.store.schema.jobs import hosts
+
+PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST = (
+    "Placed",  # has a row; its agent may not have been started
+    "Launched",  # its agent was started
+    "Downloading",
+    "Training",
+    "Exited",  # the user's process ended
+    "Uploading",
+    "Finished",  # the agent is done
+    "Lost",  # the agent vanished or reported a fault of its own
+)
+ORDER = (PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST)
+
+
+@dataclass(frozen=True)
+class Host:
+    id: str
+    job_id: str
+    attempt: int
+    name: str
+    token_hash: str
+    log_stream: str
+    handle: dict[str, Any] | None
+    phase: str
+    report_seq: int
+    seen_ms: int
+    exit_code: int | None
+    cause: str | None
+    failure: str | None
+
+    @property
+    def over(self) -> bool:
+        return self.phase in {FINISHED, LOST}
+
+    @property
+    def exited(self) -> bool:
+        return self.exit_code is not None or self.over
+
+
+_COLUMNS = [hosts.c[name] for name in Host.__dataclass_fields__]
+
+
+def hash_token(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def token_matches(host: Host, token: str) -> bool:
+    return hmac.compare_digest(host.token_hash, hash_token(token))
+
+
+def create(store: Database, rows: list[dict[str, Any]]) -> None:
+    """Insert hosts (id, job_id, attempt, name, token_hash, log_stream) in the phase Placed."""
+    now = now_ms()
+    with store.write() as connection:
+        connection.execute(insert(hosts), [{"phase": PLACED, "seen_ms": now, "report_seq": 0, **row} for row in rows])
+
+
+def set_handle(store: Database, host_id: str, handle: dict[str, Any]) -> None:
+    with store.write() as connection:
+        connection.execute(update(hosts).where(hosts.c.id == host_id).values(handle=handle))
+        connection.execute(update(hosts).where(hosts.c.id == host_id, hosts.c.phase == PLACED).values(phase=LAUNCHED))
+
+
+def of_job(store: Database, job_id: str) -> list[Host]:
+    """The hosts of the newest attempt, by name."""
+    statement = select(*_COLUMNS).where(hosts.c.job_id == job_id).order_by(hosts.c.attempt, hosts.c.name)
+    with store.read() as connection:
+        rows = [Host(**row._mapping) for row in connection.execute(statement)]
+    newest = max((row.attempt for row in rows), default=0)
+    return sorted((row for row in rows if row.attempt == newest), key=lambda h: int(h.name.rsplit("-", 1)[-1]))
+
+
+def find(store: Database, host_id: str) -> Host | None:
+    with store.read() as connection:
+        return _host(connection.execute(select(*_COLUMNS).where(hosts.c.id == host_id)).first())
+
+
+def lock(connection: Connection, host_id: str) -> Host | None:
+    """The host's row, held against other transactions until this one ends."""
+    return _host(connection.execute(select(*_COLUMNS).where(hosts.c.id == host_id).with_for_update()).first())
+
+
+def change(connection: Connection, host_id: str, values: dict[str, Any]) -> None:
+    connection.execute(update(hosts).where(hosts.c.id == host_id).values(**values))
+
+
+def mark(store: Database, host_id: str, values: dict[str, Any]) -> None:
+    with store.write() as connection:
+        change(connection, host_id, values)
+
+
+def _host(row: Row[Any] | None) -> Host | None:
+    return Host(**row._mapping) if row else None

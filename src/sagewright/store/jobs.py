@@ -1,0 +1,296 @@
+"""Jobs of every kind, and the one function that changes a job's status."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.model.states import ENDED, SecondaryStatus, TrainingStatus, primary_after
+from sagewright.store.database import Database
+from sagewright.store.schema.jobs import hosts, job_events, job_metrics, jobs
+
+Moves = Mapping[SecondaryStatus, frozenset[SecondaryStatus]]
+
+
+class Wanted(StrEnum):
+    """What the API last asked of a job; the reconciler brings it about."""
+
+    RUN = "run"  # be done with it
+    STOP = "stop"  # end it early
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a name is unique: the kind of job, the account and the region."""
+
+    kind: str
+    account: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: what was asked (`request`, wire names) and what the event log says of it."""
+
+    id: str
+    kind: str
+    account: str
+    region: str
+    name: str
+    created_ms: int
+    request: dict[str, Any]
+    wanted: str
+    status: str
+    secondary_status: str
+    modified_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    failure_reason: str | None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True)
+class Event:
+    """A status change: where to, the message clients see, and what else became true with it."""
+
+    secondary: SecondaryStatus
+    message: str = ""
+    failure_reason: str | None = None
+    started: bool = False
+    ended: bool = False
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One row of the event log."""
+
+    at_ms: int
+    status: str
+    secondary_status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """A page of a list: filters on the name and times, a sort key, and the cursor after which it begins."""
+
+    name_contains: str | None = None
+    status: str | None = None
+    created_after_ms: int | None = None
+    created_before_ms: int | None = None
+    modified_after_ms: int | None = None
+    modified_before_ms: int | None = None
+    sort_by: str = "created_ms"
+    descending: bool = True
+    limit: int = 10
+    after: tuple[Any, str] | None = None
+
+
+_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+_BY_NAME = select(*_COLUMNS)
+
+
+class NameTaken(Exception):
+    """A job of that kind and name exists already; `job` is the one."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job.name)
+        self.job = job
+
+
+def create(store: Database, place: Place, name: str, request: dict[str, Any], message: str) -> Job:
+    """A new job in Starting, with its first event. Raises NameTaken."""
+    now = now_ms()
+    values = {
+        "id": uuid.uuid4().hex,
+        "name": name,
+        "created_ms": now,
+        "request": request,
+        "wanted": Wanted.RUN.value,
+        "status": TrainingStatus.IN_PROGRESS.value,
+        "secondary_status": SecondaryStatus.STARTING.value,
+        "modified_ms": now,
+        **vars(place),
+    }
+    with store.write() as connection:
+        existing = connection.execute(_by_name(place, name)).first()
+        if existing is not None:
+            raise NameTaken(Job(**existing._mapping))
+        connection.execute(insert(jobs).values(**values))
+        _append(connection, values["id"], now, TrainingStatus.IN_PROGRESS, Event(SecondaryStatus.STARTING, message))
+    return Job(**values, started_ms=None, ended_ms=None, failure_reason=None)
+
+
+def find(store: Database, place: Place, name: str) -> Job | None:
+    with store.read() as connection:
+        row = connection.execute(_by_name(place, name)).first()
+    return Job(**row._mapping) if row else None
+
+
+def get(store: Database, job_id: str) -> Job | None:
+    with store.read() as connection:
+        row = connection.execute(_BY_NAME.where(jobs.c.id == job_id)).first()
+    return Job(**row._mapping) if row else None
+
+
+def move(store: Database, job_id: str, event: Event, moves: Moves) -> Job | None:
+    """Append `event` and project it, if the job may go there from where it is; None when it may not.
+
+    The same secondary status with a new message only changes the message of the running entry.
+    """
+    with store.write() as connection:
+        return move_in(connection, job_id, event, moves)
+
+
+def move_in(connection: Connection, job_id: str, event: Event, moves: Moves) -> Job | None:
+    """`move` inside a transaction of the caller's."""
+    row = connection.execute(_BY_NAME.where(jobs.c.id == job_id).with_for_update()).first()
+    if row is None:
+        return None
+    job = Job(**row._mapping)
+    current = SecondaryStatus(job.secondary_status)
+    if event.secondary is not current and event.secondary not in moves[current]:
+        return None
+    now = event.at_ms or now_ms()
+    status = primary_after(TrainingStatus(job.status), event.secondary)
+    changed: dict[str, Any] = {
+        "status": status.value,
+        "secondary_status": event.secondary.value,
+        "modified_ms": now,
+    }
+    if event.started and job.started_ms is None:
+        changed["started_ms"] = now
+    if event.ended:
+        changed["ended_ms"] = now
+    if event.failure_reason is not None:
+        changed["failure_reason"] = event.failure_reason
+    _append(connection, job_id, now, status, event)
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**changed))
+    return Job(**{**vars(job), **changed})
+
+
+def _append(connection: Connection, job_id: str, at_ms: int, status: TrainingStatus, event: Event) -> None:
+    connection.execute(
+        insert(job_events).values(
+            job_id=job_id,
+            at_ms=at_ms,
+            status=status.value,
+            secondary_status=event.secondary.value,
+            message=event.message,
+            detail={"failure_reason": event.failure_reason} if event.failure_reason else None,
+        )
+    )
+
+
+def transitions(store: Database, job_id: str) -> list[Transition]:
+    """The event log of one job, oldest first."""
+    columns = [job_events.c[name] for name in Transition.__dataclass_fields__]
+    statement = select(*columns).where(job_events.c.job_id == job_id).order_by(job_events.c.seq)
+    with store.read() as connection:
+        return [Transition(**row._mapping) for row in connection.execute(statement)]
+
+
+def want(store: Database, job_id: str, wanted: Wanted) -> None:
+    with store.write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(wanted=wanted.value, modified_ms=now_ms()))
+
+
+def change_request(store: Database, job_id: str, request: dict[str, Any]) -> None:
+    """Replace what was asked of a job (Update operations)."""
+    with store.write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(request=request, modified_ms=now_ms()))
+
+
+def remove(store: Database, job_id: str) -> None:
+    """Forget a job, its events, hosts and metrics; its name may be used again."""
+    with store.write() as connection:
+        for table in (job_events, hosts, job_metrics):
+            connection.execute(delete(table).where(table.c.job_id == job_id))
+        connection.execute(delete(jobs).where(jobs.c.id == job_id))
+
+
+def active_ids(store: Database, kind: str) -> list[str]:
+    """Jobs that are not over, oldest first."""
+    statement = (
+        select(jobs.c.id)
+        .where(jobs.c.kind == kind, jobs.c.status.in_([TrainingStatus.IN_PROGRESS, TrainingStatus.STOPPING]))
+        .order_by(jobs.c.created_ms, jobs.c.id)
+    )
+    with store.read() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def claim(store: Database, job_id: str, owner: str, until_ms: int) -> bool:
+    """Take (or keep) the right to reconcile a job until `until_ms`; False when another server has it."""
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == job_id, or_(jobs.c.lease_owner == owner, jobs.c.lease_until_ms < now_ms()))
+        .values(lease_owner=owner, lease_until_ms=until_ms)
+    )
+    with store.write() as connection:
+        return bool(connection.execute(statement).rowcount)
+
+
+def page(store: Database, place: Place, query: Query) -> list[Job]:
+    """At most `query.limit` jobs in the asked order, beginning after the cursor (sort value, name)."""
+    with store.read() as connection:
+        return [Job(**row._mapping) for row in connection.execute(_page_statement(place, query))]
+
+
+def _page_statement(place: Place, query: Query) -> Select[Any]:
+    key = jobs.c[query.sort_by]
+    statement = _BY_NAME.where(
+        jobs.c.kind == place.kind, jobs.c.account == place.account, jobs.c.region == place.region
+    )
+    bounds: list[tuple[Any, Callable[[Any], Any]]] = [
+        (query.created_after_ms, lambda v: jobs.c.created_ms >= v),
+        (query.created_before_ms, lambda v: jobs.c.created_ms <= v),
+        (query.modified_after_ms, lambda v: jobs.c.modified_ms >= v),
+        (query.modified_before_ms, lambda v: jobs.c.modified_ms <= v),
+        (query.status, lambda v: jobs.c.status == v),
+        (query.name_contains, lambda v: func.lower(jobs.c.name).contains(v.lower(), autoescape=True)),
+    ]
+    for value, condition in bounds:
+        if value is not None:
+            statement = statement.where(condition(value))
+    if query.after is not None:
+        value, name = query.after
+        beyond = key < value if query.descending else key > value
+        name_beyond = jobs.c.name < name if query.descending else jobs.c.name > name
+        statement = statement.where(or_(beyond, and_(key == value, name_beyond)))
+    order = (key.desc(), jobs.c.name.desc()) if query.descending else (key.asc(), jobs.c.name.asc())
+    return statement.order_by(*order).limit(query.limit)
+
+
+def _by_name(place: Place, name: str) -> Select[Any]:
+    return _BY_NAME.where(
+        jobs.c.kind == place.kind,
+        jobs.c.account == place.account,
+        jobs.c.region == place.region,
+        jobs.c.name == name,
+    )
+
+
+def put_metric(connection: Connection, job_id: str, name: str, value: float, at_ms: int) -> None:
+    """Keep the last value of a metric of a job."""
+    where = (job_metrics.c.job_id == job_id, job_metrics.c.name == name)
+    done = connection.execute(update(job_metrics).where(*where).values(value=value, at_ms=at_ms))
+    if not done.rowcount:
+        connection.execute(insert(job_metrics).values(job_id=job_id, name=name, value=value, at_ms=at_ms))
+
+
+def final_metrics(store: Database, job_id: str) -> list[Row[Any]]:
+    """(name, value, at_ms) of each metric that the job emitted, by name."""
+    statement = select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
+    with store.read() as connection:
+        return list(connection.execute(statement.where(job_metrics.c.job_id == job_id).order_by(job_metrics.c.name)))

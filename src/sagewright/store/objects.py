@@ -1,0 +1,137 @@
+"""Rows of object versions. All functions take the connection of the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, union_all, update
+
+from sagewright.store.schema.objects import objects, upload_parts
+
+NULL_VERSION = "null"
+_LIMIT_OF_IN = 500
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of an object, or a delete marker (no blob, no bytes). `etag` is without quotes.
+
+    `headers` and `user_metadata` belong to whoever put the object. `parts`: number, size and checksums of each part of
+    a multipart upload.
+    """
+
+    bucket: str
+    key: str
+    rank: int
+    version: str
+    latest: bool
+    delete_marker: bool
+    blob: str | None
+    size: int
+    etag: str
+    modified_ms: int
+    headers: dict[str, Any] = field(default_factory=dict)
+    user_metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+    parts: list[dict[str, Any]] = field(default_factory=list)
+
+
+_FIELDS = tuple(Version.__dataclass_fields__)
+_SELECT = select(*[objects.c[name] for name in _FIELDS])
+
+
+def lock_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> None:
+    """Make other writers of these keys wait until the transaction ends. SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        for key in sorted(keys):
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{bucket}/{key}", 0))))
+
+
+def current(connection: Connection, bucket: str, key: str) -> Version | None:
+    """The newest version, which may be a delete marker."""
+    statement = _SELECT.where(objects.c.bucket == bucket, objects.c.key == key).order_by(objects.c.rank).limit(1)
+    row = connection.execute(statement).first()
+    return Version(*row) if row else None
+
+
+def find(connection: Connection, bucket: str, key: str, version: str) -> Version | None:
+    statement = _SELECT.where(objects.c.bucket == bucket, objects.c.key == key, objects.c.version == version)
+    row = connection.execute(statement).first()
+    return Version(*row) if row else None
+
+
+def push(connection: Connection, new: Version) -> None:
+    """Add `new` as the newest version of its key; its `rank` is counted here."""
+    where = and_(objects.c.bucket == new.bucket, objects.c.key == new.key)
+    newest = connection.execute(select(func.min(objects.c.rank)).where(where)).scalar()
+    if newest is not None:
+        connection.execute(update(objects).where(where, objects.c.rank == newest).values(latest=False))
+    connection.execute(insert(objects).values(**{**vars(new), "rank": (newest or 0) - 1}))
+
+
+def replace(connection: Connection, old: Version, new: Version) -> None:
+    """Put `new` in the row of `old`, which is the newest version of the same key."""
+    where = (objects.c.bucket == old.bucket, objects.c.key == old.key, objects.c.rank == old.rank)
+    connection.execute(update(objects).where(*where).values(**{**vars(new), "rank": old.rank}))
+
+
+def remove(connection: Connection, version: Version) -> None:
+    """Forget one version; when it was the newest, the one before it is the newest again."""
+    where = and_(objects.c.bucket == version.bucket, objects.c.key == version.key)
+    connection.execute(delete(objects).where(where, objects.c.rank == version.rank))
+    if version.latest:
+        newest = connection.execute(select(func.min(objects.c.rank)).where(where)).scalar()
+        if newest is not None:
+            connection.execute(update(objects).where(where, objects.c.rank == newest).values(latest=True))
+
+
+def change(connection: Connection, version: Version, values: Mapping[str, Any]) -> None:
+    where = (objects.c.bucket == version.bucket, objects.c.key == version.key, objects.c.rank == version.rank)
+    connection.execute(update(objects).where(*where).values(**values))
+
+
+@dataclass(frozen=True)
+class Span:
+    """A range of keys: from `first` (itself only if `inclusive`) up to but without `end` (None: open).
+
+    With `first_rank`, versions of `first` that are older than that rank belong to it as well.
+    """
+
+    first: str
+    inclusive: bool
+    end: str | None
+    first_rank: int | None = None
+
+
+def scan(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[Version]:
+    """At most `limit` rows in the order of UTF-8 bytes of the key, newest version first.
+
+    Without `versions`: one row for each key that is there, no delete markers.
+    """
+    beyond = objects.c.key >= span.first if span.inclusive else objects.c.key > span.first
+    if span.first_rank is not None:
+        beyond = or_(beyond, and_(objects.c.key == span.first, objects.c.rank > span.first_rank))
+    statement = _SELECT.where(objects.c.bucket == bucket, objects.c.key >= span.first, beyond)
+    if span.end is not None:
+        statement = statement.where(objects.c.key < span.end)
+    if not versions:
+        statement = statement.where(objects.c.latest, ~objects.c.delete_marker)
+    statement = statement.order_by(objects.c.key, objects.c.rank).limit(limit)
+    return [Version(*row) for row in connection.execute(statement)]
+
+
+def referenced(connection: Connection, blobs: Iterable[str]) -> set[str]:
+    """Those of `blobs` that an object or a part still needs."""
+    wanted = list(blobs)
+    found: set[str] = set()
+    for start in range(0, len(wanted), _LIMIT_OF_IN):
+        some = wanted[start : start + _LIMIT_OF_IN]
+        statement = union_all(
+            select(objects.c.blob).where(objects.c.blob.in_(some)),
+            select(upload_parts.c.blob).where(upload_parts.c.blob.in_(some)),
+        )
+        found.update(connection.execute(statement).scalars())
+    return found

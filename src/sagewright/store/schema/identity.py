@@ -1,0 +1,35 @@
+"""Access keys, temporary sessions and roles."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Integer, String, Table, Text
+
+from sagewright.store.schema.base import Milliseconds, metadata
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("secret", String, nullable=False),
+    Column("session_token", String),  # null: a long-lived key
+    Column("principal_arn", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("expires_ms", Milliseconds),  # null: until it is deleted
+    Column("job_id", String),  # the job whose end ends these credentials
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("trust_policy", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("max_session_s", Integer, nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("attached", JSON, nullable=False),  # list of policy ARNs
+    Column("inline", JSON, nullable=False),  # policy name -> document
+)

@@ -1,0 +1,73 @@
+"""Jobs of every kind, their append-only events and the hosts that run them."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
+
+from sagewright.store.schema.base import Bytewise, Milliseconds, Serial, metadata
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("name", Bytewise, nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("wanted", String, nullable=False),
+    Column("lease_owner", String),
+    Column("lease_until_ms", Milliseconds, nullable=False, server_default="0"),
+    # What follows is projected from job_events by store.jobs.move alone.
+    Column("status", String, nullable=False),
+    Column("secondary_status", String, nullable=False),
+    Column("modified_ms", Milliseconds, nullable=False),
+    Column("started_ms", Milliseconds),
+    Column("ended_ms", Milliseconds),
+    Column("failure_reason", Text),
+    UniqueConstraint("kind", "account", "region", "name"),
+)
+Index("ix_jobs_kind_created", jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.created_ms, jobs.c.name)
+Index("ix_jobs_status", jobs.c.kind, jobs.c.status, jobs.c.created_ms)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("job_id", String, nullable=False),
+    Column("at_ms", Milliseconds, nullable=False),
+    Column("status", String, nullable=False),
+    Column("secondary_status", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("detail", JSON),
+)
+Index("ix_job_events_job", job_events.c.job_id, job_events.c.seq)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("job_id", String, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("token_hash", String, nullable=False),
+    Column("log_stream", String, nullable=False),
+    Column("handle", JSON),  # the backend's own; null until it was launched
+    Column("phase", String, nullable=False),
+    Column("report_seq", Integer, nullable=False, server_default="0"),
+    Column("seen_ms", Milliseconds, nullable=False),
+    Column("exit_code", Integer),
+    Column("cause", String),
+    Column("failure", Text),
+    UniqueConstraint("job_id", "attempt", "name"),
+)
+
+job_metrics = Table(
+    "job_metrics",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("at_ms", Milliseconds, nullable=False),
+)

@@ -1,0 +1,117 @@
+"""Rows of multipart uploads and their parts. All functions take the connection of the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+
+from sagewright.store.schema.objects import upload_parts, uploads
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload. `version` and `finished_ms` are set once it became an object."""
+
+    id: str
+    bucket: str
+    key: str
+    initiated_ms: int
+    headers: dict[str, Any]
+    user_metadata: dict[str, str]
+    tags: dict[str, str]
+    checksum_algorithm: str | None
+    checksum_type: str | None
+    version: str | None = None
+    finished_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """`number` is 1 to 10000; `etag` is the hexadecimal MD5 of its bytes."""
+
+    upload_id: str
+    number: int
+    blob: str
+    size: int
+    etag: str
+    modified_ms: int
+    checksums: dict[str, str]
+
+
+_SELECT = select(*[uploads.c[name] for name in Upload.__dataclass_fields__])
+_SELECT_PART = select(*[upload_parts.c[name] for name in Part.__dataclass_fields__])
+
+
+def add(connection: Connection, upload: Upload) -> None:
+    connection.execute(insert(uploads).values(**vars(upload)))
+
+
+def find(connection: Connection, upload_id: str) -> Upload | None:
+    row = connection.execute(_SELECT.where(uploads.c.id == upload_id)).first()
+    return Upload(*row) if row else None
+
+
+def lock(connection: Connection, upload_id: str) -> Upload | None:
+    """`find`, for a transaction that changes the upload or its parts."""
+    row = connection.execute(_SELECT.where(uploads.c.id == upload_id).with_for_update()).first()
+    return Upload(*row) if row else None
+
+
+def finish(connection: Connection, upload_id: str, version: str, at_ms: int) -> list[str]:
+    """Note what the upload became and forget its parts; gives their blobs."""
+    connection.execute(update(uploads).where(uploads.c.id == upload_id).values(version=version, finished_ms=at_ms))
+    return _remove_parts(connection, upload_id)
+
+
+def remove(connection: Connection, upload_id: str) -> list[str]:
+    """Forget the upload and its parts; gives their blobs."""
+    connection.execute(delete(uploads).where(uploads.c.id == upload_id))
+    return _remove_parts(connection, upload_id)
+
+
+def _remove_parts(connection: Connection, upload_id: str) -> list[str]:
+    where = upload_parts.c.upload_id == upload_id
+    blobs = list(connection.execute(select(upload_parts.c.blob).where(where)).scalars())
+    connection.execute(delete(upload_parts).where(where))
+    return blobs
+
+
+def forget_finished(connection: Connection, before_ms: int) -> None:
+    connection.execute(delete(uploads).where(uploads.c.finished_ms < before_ms))
+
+
+def put_part(connection: Connection, part: Part) -> str | None:
+    """Add or replace a part; gives the blob of the one it replaces."""
+    where = (upload_parts.c.upload_id == part.upload_id, upload_parts.c.number == part.number)
+    replaced = connection.execute(select(upload_parts.c.blob).where(*where)).scalar()
+    if replaced is not None:
+        connection.execute(delete(upload_parts).where(*where))
+    connection.execute(insert(upload_parts).values(**vars(part)))
+    return replaced
+
+
+def parts(connection: Connection, upload_id: str, after: int = 0, limit: int = 10_000) -> list[Part]:
+    """Parts in the order of their numbers, beginning after the number `after`."""
+    statement = _SELECT_PART.where(upload_parts.c.upload_id == upload_id, upload_parts.c.number > after)
+    return [Part(*row) for row in connection.execute(statement.order_by(upload_parts.c.number).limit(limit))]
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a list of uploads: after the upload `id` of `key`, or after all of `key` when `id` is empty."""
+
+    key: str = ""
+    id: str = ""
+
+
+def page(connection: Connection, bucket: str, end: str | None, after: Cursor, limit: int) -> list[Upload]:
+    """Unfinished uploads by key, those of one key by age; keys up to but without `end` (None: open)."""
+    beyond = uploads.c.key > after.key
+    if after.id:
+        beyond = or_(beyond, and_(uploads.c.key == after.key, uploads.c.id > after.id))
+    statement = _SELECT.where(uploads.c.bucket == bucket, uploads.c.finished_ms.is_(None), beyond)
+    if end is not None:
+        statement = statement.where(uploads.c.key < end)
+    return [Upload(*row) for row in connection.execute(statement.order_by(uploads.c.key, uploads.c.id).limit(limit))]

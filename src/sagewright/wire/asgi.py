@@ -1,0 +1,92 @@
+"""Between ASGI and the wire's own requests and responses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from sagewright.wire.body import BytesBody, StreamBody
+from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
+
+SMALL_BODY = 1024 * 1024
+PIECE = 1024 * 1024
+
+
+async def read_request(scope: Any, receive: Any) -> HttpRequest:
+    """A small body is read here, a large one left to be pulled by the worker."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    length_text = headers.get("content-length", "")
+    length = int(length_text) if length_text.isdigit() else None
+    body: BodyReader
+    if length == 0 or (length is None and "transfer-encoding" not in headers):
+        body = BytesBody(b"")
+    elif length is not None and length <= SMALL_BODY:
+        body = BytesBody(await _read_all(receive))
+    else:
+        body = StreamBody(receive, asyncio.get_running_loop(), length)
+    return HttpRequest(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1").split("?")[0] if scope.get("raw_path") else scope["path"],
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+        scheme=scope.get("scheme", "http"),
+    )
+
+
+async def _read_all(receive: Any) -> bytes:
+    pieces = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def send_response(response: HttpResponse, method: str, send: Any) -> None:
+    """Headers, then the body in pieces; for HEAD the length alone."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    names = {name for name, _ in headers}
+    length = _length(response.body)
+    if length is not None and b"content-length" not in names and response.status not in {204, 304}:
+        headers.append((b"content-length", str(length).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = response.body
+    if method == "HEAD" or response.status in {204, 304}:
+        await send({"type": "http.response.body", "body": b""})
+    elif isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": body})
+    else:
+        async for piece in _pieces(body):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _length(body: bytes | FileBody | Iterator[bytes]) -> int | None:
+    if isinstance(body, bytes):
+        return len(body)
+    return body.length if isinstance(body, FileBody) else None
+
+
+async def _pieces(body: FileBody | Iterator[bytes]) -> AsyncIterator[bytes]:
+    if not isinstance(body, FileBody):
+        while (piece := await asyncio.to_thread(next, body, None)) is not None:
+            yield piece
+        return
+    with body.path.open("rb") as file:
+        file.seek(body.offset)
+        left = body.length
+        while left > 0:
+            want = min(PIECE, left)
+            piece = file.read(want) if body.length <= PIECE else await asyncio.to_thread(file.read, want)
+            if not piece:
+                raise OSError(f"blob ended {left} bytes early")
+            left -= len(piece)
+            yield piece

@@ -1,0 +1,149 @@
+"""Who signed a request, and whether the signature holds: SigV4 in headers or query, SigV2 in the query, chunked bodies."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from sagewright.model.clock import now_ms
+from sagewright.store.identity import AccessKey
+from sagewright.wire import sigv2, sigv4
+from sagewright.wire.body import BytesBody, ChunkedBody, DigestBody
+from sagewright.wire.errors import refusal
+from sagewright.wire.http import HttpRequest
+
+SKEW_S = 15 * 60
+MAX_EXPIRES_S = 7 * 24 * 3600
+FindKey = Callable[[str], AccessKey | None]
+
+
+@dataclass(frozen=True)
+class Authenticator:
+    """`find_key` looks an access key up by its id."""
+
+    find_key: FindKey
+
+    def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey:
+        """The key that signed `request`; its body is wrapped so that what was signed of it is checked as it is read.
+
+        Raises AwsError with the code that `service` answers for the fault.
+        """
+        authorization = request.headers.get("authorization", "")
+        if authorization.startswith(sigv4.ALGORITHM):
+            return self._header(request, service)
+        query = dict(request.query_pairs())
+        if "X-Amz-Signature" in query or query.get("X-Amz-Algorithm") == sigv4.ALGORITHM:
+            return self._presigned(request, service, query)
+        if "AWSAccessKeyId" in query and "Signature" in query:
+            return self._presigned_v2(request, service, query, bucket_in_host)
+        raise refusal(service, "missing")
+
+    def _header(self, request: HttpRequest, service: str) -> AccessKey:
+        try:
+            claim = sigv4.read_header_claim(request)
+        except sigv4.MalformedClaim as error:
+            raise refusal(service, "malformed", str(error)) from None
+        if abs(_moment(claim.moment, service) - time.time()) > SKEW_S:
+            raise refusal(service, "skew")
+        key = self._key(claim.credential.access_key, request.headers.get("x-amz-security-token"), service)
+        payload_hash = _payload_hash(request, service)
+        self._compare(request, service, claim, key, payload_hash)
+        _guard_body(request, claim, key, payload_hash)
+        return key
+
+    def _presigned(self, request: HttpRequest, service: str, query: dict[str, str]) -> AccessKey:
+        try:
+            claim = sigv4.read_query_claim(query)
+        except sigv4.MalformedClaim as error:
+            raise refusal(service, "malformed", str(error)) from None
+        assert claim.expires_s is not None
+        if claim.expires_s > MAX_EXPIRES_S:
+            raise refusal(service, "malformed", "X-Amz-Expires must be less than a week (in seconds)")
+        signed_at = _moment(claim.moment, service)
+        if signed_at - time.time() > SKEW_S:
+            raise refusal(service, "skew")
+        if time.time() > signed_at + claim.expires_s:
+            raise refusal(service, "expired_url")
+        key = self._key(claim.credential.access_key, query.get("X-Amz-Security-Token"), service)
+        payload_hash = (
+            request.headers.get("x-amz-content-sha256", sigv4.UNSIGNED) if service == "s3" else _hash_body(request)
+        )
+        self._compare(request, service, claim, key, payload_hash)
+        return key
+
+    def _presigned_v2(
+        self, request: HttpRequest, service: str, query: dict[str, str], bucket_in_host: str
+    ) -> AccessKey:
+        expires = query.get("Expires", "")
+        if not expires.isdigit():
+            raise refusal(service, "malformed", "Query-string authentication requires the Expires parameter.")
+        if time.time() > int(expires):
+            raise refusal(service, "expired_url")
+        key = self._key(query["AWSAccessKeyId"], query.get("x-amz-security-token"), service)
+        expected = sigv2.signatures(request, key.secret, expires, bucket_in_host)
+        if not any(hmac.compare_digest(one, query["Signature"]) for one in expected):
+            raise refusal(service, "mismatch")
+        return key
+
+    def _key(self, access_key: str, token: str | None, service: str) -> AccessKey:
+        key = self.find_key(access_key)
+        if key is None:
+            raise refusal(service, "unknown_key")
+        if key.session_token is not None and not hmac.compare_digest(key.session_token, token or ""):
+            raise refusal(service, "bad_token")
+        if key.expires_ms is not None and key.expires_ms < now_ms():
+            raise refusal(service, "expired_token")
+        return key
+
+    def _compare(
+        self, request: HttpRequest, service: str, claim: sigv4.Claim, key: AccessKey, payload_hash: str
+    ) -> None:
+        if "host" not in claim.signed_headers:
+            raise refusal(service, "malformed", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        expected = sigv4.expected_signatures(request, claim, key.secret, payload_hash)
+        if not any(hmac.compare_digest(one, claim.signature) for one in expected):
+            raise refusal(service, "mismatch")
+
+
+def _moment(text: str, service: str) -> float:
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        pass
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        raise refusal(service, "malformed", f"Date must be in ISO-8601 'basic format', got '{text}'") from None
+
+
+def _payload_hash(request: HttpRequest, service: str) -> str:
+    sent = request.headers.get("x-amz-content-sha256")
+    if sent is not None:
+        return sent
+    if service == "s3":
+        raise refusal(service, "malformed", "Missing required header for this request: x-amz-content-sha256")
+    return _hash_body(request)
+
+
+def _hash_body(request: HttpRequest) -> str:
+    data = request.body.read()
+    request.body = BytesBody(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _guard_body(request: HttpRequest, claim: sigv4.Claim, key: AccessKey, payload_hash: str) -> None:
+    if payload_hash.startswith("STREAMING-"):
+        length = request.headers.get("x-amz-decoded-content-length", "")
+        signed = payload_hash.startswith("STREAMING-AWS4-HMAC-SHA256")
+        credential = claim.credential
+        signing = sigv4.signing_key(key.secret, credential.day, credential.region, credential.service)
+        request.body = ChunkedBody(
+            request.body, int(length) if length.isdigit() else None, claim if signed else None, signing
+        )
+    elif payload_hash != sigv4.UNSIGNED:
+        request.body = DigestBody(request.body, payload_hash)

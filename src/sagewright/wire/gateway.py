@@ -1,0 +1,172 @@
+"""A request's path, one visible list: id → route → operation → signature → decode → validate → call → check → encode."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.model import OperationModel
+
+from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet
+from sagewright.services.context import Context, Platform, Principal
+from sagewright.services.registry import Entry
+from sagewright.store.identity import AccessKey
+from sagewright.wire import asgi, responses, routing
+from sagewright.wire.authentication import Authenticator
+from sagewright.wire.http import HttpRequest, HttpResponse
+from sagewright.wire.models import operation_model
+from sagewright.wire.protocols.base import WireProtocol
+from sagewright.wire.protocols.cbor import CborProtocol
+from sagewright.wire.protocols.json import JsonProtocol
+from sagewright.wire.protocols.query import QueryProtocol
+from sagewright.wire.protocols.rest_json import RestJsonProtocol
+from sagewright.wire.protocols.rest_xml import RestXmlProtocol
+from sagewright.wire.s3_routes import S3Route, S3Router
+from sagewright.wire.validation import validate
+
+log = logging.getLogger("sagewright.wire")
+WORKERS = 32
+
+
+@dataclass
+class Exchange:
+    """One request on its way through the list; each step fills in what the next ones need."""
+
+    request: HttpRequest
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    route: routing.Route | None = None
+    s3: S3Route | None = None
+    operation: OperationModel | None = None
+    entry: Entry | None = None
+    key: AccessKey | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    response: HttpResponse | None = None
+
+
+Step = Callable[[Exchange], None]
+
+
+class Gateway:
+    """The ASGI application for all AWS services.
+
+    `entries` are the served operations; `find_key` is looked up for each request, so deleted keys end at once.
+    """
+
+    def __init__(self, platform: Platform, entries: dict[tuple[str, str], Entry], authenticator: Authenticator) -> None:
+        self._platform, self._entries, self._authenticator = platform, entries, authenticator
+        self._s3_router = S3Router()
+        self._protocols: dict[str, WireProtocol] = {
+            "json": JsonProtocol(),
+            "cbor": CborProtocol(),
+            "query": QueryProtocol(),
+            "rest-json": RestJsonProtocol(),
+            "rest-xml": RestXmlProtocol(),
+        }
+        self._steps: list[Step] = [
+            self._route,
+            self._find_operation,
+            self._authenticate,
+            self._decode,
+            self._validate,
+            self._call,
+            self._check,
+            self._encode,
+        ]
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request = await asgi.read_request(scope, receive)
+        loop = asyncio.get_running_loop()
+        response = await loop.run_in_executor(self._pool, self.handle, request)
+        await asgi.send_response(response, request.method, send)
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; never raises."""
+        exchange = Exchange(request)
+        try:
+            for step in self._steps:
+                step(exchange)
+            assert exchange.response is not None
+            response = exchange.response
+        except AwsError as error:
+            response = self._error(exchange, error)
+        except Exception:
+            log.exception("request %s failed", exchange.id)
+            response = self._error(
+                exchange, InternalFailure("The request processing has failed; see the server's log.")
+            )
+        _log(exchange, response)
+        return response
+
+    def _route(self, exchange: Exchange) -> None:
+        exchange.route = routing.route(exchange.request)
+
+    def _find_operation(self, exchange: Exchange) -> None:
+        assert exchange.route
+        service, name = exchange.route.service, exchange.route.operation
+        if service == "s3":
+            exchange.s3 = self._s3_router.match(exchange.request)
+            name = exchange.s3.operation
+        exchange.operation = operation_model(service, name or "")
+        if exchange.operation is None:
+            raise AwsError("UnknownOperationException", f"The service {service} has no operation '{name}'.")
+        exchange.entry = self._entries.get((service, exchange.operation.name))
+
+    def _authenticate(self, exchange: Exchange) -> None:
+        assert exchange.route
+        bucket_in_host = exchange.s3.bucket if exchange.s3 and exchange.s3.virtual_host else ""
+        exchange.key = self._authenticator.authenticate(exchange.request, exchange.route.service, bucket_in_host or "")
+        if exchange.entry is None:
+            assert exchange.operation
+            raise NotImplementedYet(exchange.route.service, exchange.operation.name)
+
+    def _decode(self, exchange: Exchange) -> None:
+        assert exchange.operation
+        exchange.parameters = self._protocol(exchange).decode(exchange.operation, exchange.request)
+        if exchange.s3:
+            exchange.parameters |= exchange.s3.parameters()
+
+    def _validate(self, exchange: Exchange) -> None:
+        assert exchange.operation
+        if exchange.s3 is None:
+            validate(exchange.operation, exchange.parameters)
+
+    def _call(self, exchange: Exchange) -> None:
+        assert exchange.entry and exchange.key
+        settings = self._platform.settings
+        context = Context(
+            request_id=exchange.id,
+            account=settings.account,
+            region=settings.region,
+            principal=Principal(exchange.key.principal_arn, exchange.key.user_id, exchange.key.id),
+            platform=self._platform,
+            base_url=f"{exchange.request.scheme}://{exchange.request.host}",
+        )
+        exchange.result = exchange.entry.call(context, exchange.parameters)
+
+    def _check(self, exchange: Exchange) -> None:
+        assert exchange.operation
+        if self._platform.settings.check_responses:
+            responses.check(exchange.operation, exchange.result)
+
+    def _encode(self, exchange: Exchange) -> None:
+        assert exchange.operation
+        exchange.response = self._protocol(exchange).encode(exchange.operation, exchange.result, exchange.id)
+
+    def _protocol(self, exchange: Exchange) -> WireProtocol:
+        return self._protocols[exchange.route.protocol if exchange.route else "json"]
+
+    def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
+        return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)
+
+
+def _log(exchange: Exchange, response: HttpResponse) -> None:
+    if log.isEnabledFor(logging.DEBUG):
+        name = exchange.operation.name if exchange.operation else exchange.request.path
+        log.debug("%s %s %s", exchange.id, name, response.status)

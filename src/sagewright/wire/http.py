@@ -1,0 +1,55 @@
+"""HTTP requests and responses as the wire's steps see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+
+class BodyReader(Protocol):
+    """A request's body, read once from a worker thread.
+
+    `read(n)` gives at most `n` bytes (all that is left for -1), b"" at the end. It raises AwsError when what was
+    sent does not fit its declared length, digest or signature.
+    """
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass
+class HttpRequest:
+    """`path` and `query` are raw (percent-encoded as sent); header names are lower-case."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: BodyReader
+    scheme: str = "http"
+
+    @property
+    def host(self) -> str:
+        return self.headers.get("host", "")
+
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """Decoded query parameters in order; a parameter without `=` has the value ""."""
+        return parse_qsl(self.query, keep_blank_values=True)
+
+
+@dataclass(frozen=True)
+class FileBody:
+    """A response body that is a slice of a file; the wire streams it without loading it."""
+
+    path: Path
+    offset: int
+    length: int
+
+
+@dataclass
+class HttpResponse:
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | FileBody | Iterator[bytes] = b""

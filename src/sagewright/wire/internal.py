@@ -1,0 +1,95 @@
+"""Sagewright's own paths beside AWS's: health, and what agents report. Nothing a user's client needs is here."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from sagewright.engine import reports
+from sagewright.services.context import Platform
+from sagewright.store import hosts
+from sagewright.store.hosts import Host
+
+PREFIX = "/_sagewright"
+PARTS = ("model", "output")
+
+
+class InternalApi:
+    """The ASGI application under `/_sagewright`. An agent shows the token of its host, good for that host's job alone."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.app = Starlette(
+            routes=[
+                Route(f"{PREFIX}/health", self._health),
+                Route(f"{PREFIX}/hosts/{{host_id}}/report", self._report, methods=["POST"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._put_part, methods=["PUT"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._get_part),
+            ]
+        )
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _report(self, request: Request) -> Response:
+        try:
+            report = orjson.loads(await request.body())
+            int(report["seq"]), int(report["at_ms"])
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"error": "a report is a JSON object with seq and at_ms"}, status_code=400)
+        store, host_id = self._platform.store, request.path_params["host_id"]
+        answer = await asyncio.to_thread(reports.apply, store, host_id, _token(request), report)
+        if answer.wake:
+            self._platform.engine.wake(answer.job_id)
+        return Response(orjson.dumps({"desired": answer.desired}), media_type="application/json")
+
+    async def _put_part(self, request: Request) -> Response:
+        host = await self._authorised(request)
+        if host is None or request.path_params["part"] not in PARTS:
+            return Response(status_code=403)
+        path = self._part_path(host, request.path_params["part"], host.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            async for chunk in request.stream():
+                await asyncio.to_thread(file.write, chunk)
+        partial.rename(path)
+        return Response(status_code=204)
+
+    async def _get_part(self, request: Request) -> Response:
+        host = await self._authorised(request)
+        other = request.path_params["other"]
+        if host is None or request.path_params["part"] not in PARTS or not other.startswith("algo-"):
+            return Response(status_code=403)
+        path = self._part_path(host, request.path_params["part"], other)
+        return FileResponse(path) if path.is_file() else Response(status_code=404)
+
+    async def _authorised(self, request: Request) -> Host | None:
+        host = await asyncio.to_thread(hosts.find, self._platform.store, request.path_params["host_id"])
+        return host if host is not None and hosts.token_matches(host, _token(request)) else None
+
+    def _part_path(self, host: Host, part: str, name: str) -> Path:
+        return self._platform.settings.data / "jobs" / host.job_id / str(host.attempt) / f"{name}.{part}.tar"
+
+
+def _token(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def split(gateway: Any, internal: InternalApi) -> Any:
+    """One ASGI application of both: paths under `/_sagewright` here, all others to the gateway."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith(PREFIX):
+            await gateway(scope, receive, send)
+        else:
+            await internal.app(scope, receive, send)
+
+    return app

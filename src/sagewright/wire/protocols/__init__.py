@@ -1,0 +1,1 @@
+"""AWS's wire protocols, each driven by the botocore model of the operation."""

@@ -1,0 +1,20 @@
+"""The interface of a wire protocol."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from botocore.model import OperationModel
+
+from sagewright.model.errors import AwsError
+from sagewright.wire.http import HttpRequest, HttpResponse
+
+
+class WireProtocol(Protocol):
+    """Stateless; safe to share between threads. `decode` raises AwsError for what cannot be read."""
+
+    def decode(self, operation: OperationModel, request: HttpRequest) -> dict[str, Any]: ...
+
+    def encode(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse: ...
+
+    def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse: ...

@@ -1,0 +1,62 @@
+"""rpc-v2-cbor (CloudWatch): the path names the operation, the body is one CBOR map."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import cbor2
+from botocore.model import OperationModel
+
+from sagewright.model.errors import AwsError, SerializationException
+from sagewright.wire.http import HttpRequest, HttpResponse
+from sagewright.wire.protocols.members import from_json
+
+
+class CborProtocol:
+    def decode(self, operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+        body = request.body.read()
+        if not body:
+            return {}
+        try:
+            document = cbor2.loads(body)
+        except (cbor2.CBORDecodeError, ValueError, UnicodeDecodeError) as error:
+            raise SerializationException(f"The request body is not valid CBOR: {error}") from None
+        if not isinstance(document, dict):
+            raise SerializationException("Expected a CBOR map as the request body")
+        if operation.input_shape is None:
+            return document
+        converted: dict[str, Any] = from_json(operation.input_shape, document)
+        return converted
+
+    def encode(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:  # noqa: ARG002 the protocol needs no model here
+        return _response(200, result, request_id)
+
+    def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
+        document = {"__type": error.code, "message": error.message, **error.fields}
+        response = _response(error.status, document, request_id)
+        if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:
+            fault = "Sender" if error.status < 500 else "Receiver"
+            response.headers.append(("x-amzn-query-error", f"{error.code};{fault}"))
+        return response
+
+
+def _response(status: int, document: dict[str, Any], request_id: str) -> HttpResponse:
+    body = cbor2.dumps(_numbers(document), datetime_as_timestamp=True)
+    headers = [
+        ("content-type", "application/cbor"),
+        ("smithy-protocol", "rpc-v2-cbor"),
+        ("x-amzn-requestid", request_id),
+    ]
+    return HttpResponse(status, headers, body)
+
+
+def _numbers(value: Any) -> Any:
+    """Timestamps as the tagged epoch seconds that the protocol wants (cbor2 writes whole ones as integers)."""
+    if isinstance(value, dict):
+        return {k: _numbers(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_numbers(v) for v in value]
+    if isinstance(value, datetime):
+        return cbor2.CBORTag(1, value.timestamp())
+    return value

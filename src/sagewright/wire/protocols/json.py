@@ -1,0 +1,63 @@
+"""awsJson 1.0 and 1.1: X-Amz-Target names the operation, the body is the request."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import Any
+
+import orjson
+from botocore.model import OperationModel
+
+from sagewright.model.errors import AwsError, SerializationException
+from sagewright.wire.http import HttpRequest, HttpResponse
+from sagewright.wire.protocols.members import from_json
+
+
+def dumps(value: Any) -> bytes:
+    """JSON as AWS writes it: timestamps are epoch seconds, blobs base64."""
+    return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} is no member of an answer")
+
+
+def read_document(body: bytes) -> dict[str, Any]:
+    """Raises SerializationException unless `body` is empty or a JSON object."""
+    if not body.strip():
+        return {}
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise SerializationException(f"The request body is not valid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise SerializationException("Expected a JSON object as the request body")
+    return document
+
+
+class JsonProtocol:
+    def decode(self, operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+        document = read_document(request.body.read())
+        if operation.input_shape is None:
+            return document
+        converted: dict[str, Any] = from_json(operation.input_shape, document)
+        return converted
+
+    def encode(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
+        body = b"" if operation.output_shape is None and not result else dumps(result)
+        return _response(200, body, request_id, operation)
+
+    def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
+        document = {"__type": error.code, "message": error.message, "Message": error.message, **error.fields}
+        return _response(error.status, dumps(document), request_id, operation)
+
+
+def _response(status: int, body: bytes, request_id: str, operation: OperationModel | None) -> HttpResponse:
+    version = operation.service_model.metadata.get("jsonVersion", "1.1") if operation else "1.1"
+    headers = [("content-type", f"application/x-amz-json-{version}"), ("x-amzn-requestid", request_id)]
+    return HttpResponse(status, headers, body)

@@ -1,0 +1,104 @@
+"""Members whose JSON form is not their Python form: blobs and timestamps."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.utils import parse_timestamp
+
+from sagewright.model.errors import SerializationException
+
+
+def needs_conversion(shape: Shape) -> bool:
+    """Whether blobs or timestamps occur anywhere in `shape`."""
+    return _needs(shape, frozenset())
+
+
+def _needs(shape: Shape, seen: frozenset[str]) -> bool:
+    if shape.name in seen:
+        return False
+    seen |= {shape.name}
+    if isinstance(shape, StructureShape):
+        return any(_needs(member, seen) for member in shape.members.values())
+    if isinstance(shape, ListShape):
+        return _needs(shape.member, seen)
+    if isinstance(shape, MapShape):
+        return _needs(shape.value, seen)
+    return shape.type_name in {"blob", "timestamp"}
+
+
+_cached_needs: dict[int, bool] = {}
+
+
+def from_json(shape: Shape, value: Any) -> Any:
+    """`value` as parsed from JSON, with blobs as bytes and timestamps as aware datetimes; unknown members stay."""
+    key = id(shape)
+    if key not in _cached_needs:
+        _cached_needs[key] = needs_conversion(shape)
+    return _convert(shape, value) if _cached_needs[key] else value
+
+
+def _convert(shape: Shape, value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = shape.members
+        return {k: _convert(members[k], v) if k in members else v for k, v in value.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_convert(shape.member, item) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {k: _convert(shape.value, item) for k, item in value.items()}
+    if shape.type_name == "timestamp":
+        return to_timestamp(value)
+    if shape.type_name == "blob" and isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except binascii.Error:
+            raise SerializationException("A blob member is not valid base64") from None
+    return value
+
+
+def to_timestamp(value: Any) -> datetime:
+    """A datetime from epoch seconds or any text form that AWS clients send. Raises SerializationException."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, tz=UTC)
+        moment: datetime = parse_timestamp(value)
+    except (ValueError, TypeError, OverflowError, RuntimeError):
+        raise SerializationException(f"Invalid timestamp '{value}'") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@cache
+def scalar_from_text(type_name: str) -> Any:
+    """The function that reads a scalar of a model type from text (query strings, headers, form values)."""
+    return {
+        "integer": int,
+        "long": int,
+        "float": float,
+        "double": float,
+        "boolean": _boolean,
+        "timestamp": to_timestamp,
+        "blob": base64.b64decode,
+    }.get(type_name, str)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def read_scalar(shape: Shape, text: str) -> Any:
+    """Raises SerializationException when `text` is not of the shape's type."""
+    try:
+        return scalar_from_text(shape.type_name)(text)
+    except (ValueError, binascii.Error):
+        raise SerializationException(f"'{text}' can not be converted to {shape.type_name}") from None

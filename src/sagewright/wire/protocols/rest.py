@@ -1,0 +1,228 @@
+"""REST bindings, shared by rest-xml and rest-json: members that stand in the URI, the query and the headers.
+
+What a member is bound to is read from the botocore model; bodies are the business of the protocol on top.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import cache
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from urllib.request import parse_http_list
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from sagewright.model.errors import SerializationException
+from sagewright.wire.http import HttpRequest
+from sagewright.wire.protocols.members import read_scalar, to_timestamp
+
+STATUS = "__status__"
+"""The member of a result that, where it is set, gives the HTTP status instead of the model."""
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A member and the shape of its value."""
+
+    member: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """Where the members of one structure stand: wire name → member. Header names are lower-case."""
+
+    labels: dict[str, Bound] = field(default_factory=dict)
+    query: dict[str, Bound] = field(default_factory=dict)
+    query_maps: list[Bound] = field(default_factory=list)
+    headers: dict[str, Bound] = field(default_factory=dict)
+    prefixes: dict[str, Bound] = field(default_factory=dict)
+    status: list[Bound] = field(default_factory=list)
+    body: dict[str, Shape] = field(default_factory=dict)
+    payload: Bound | None = None
+
+
+@cache
+def bindings(shape: StructureShape) -> Bindings:
+    """The bindings of an input or output shape; `body` holds what has no place elsewhere and is no payload."""
+    found = Bindings(payload=_payload(shape))
+    for name, member in shape.members.items():
+        traits = member.serialization
+        wire_name = traits.get("name", name)
+        bound = Bound(name, member)
+        match traits.get("location"):
+            case "uri":
+                found.labels[wire_name] = bound
+            case "querystring" if isinstance(member, MapShape):
+                found.query_maps.append(bound)
+            case "querystring":
+                found.query[wire_name] = bound
+            case "header":
+                found.headers[wire_name.lower()] = bound
+            case "headers":
+                found.prefixes[wire_name.lower()] = bound
+            case "statusCode":
+                found.status.append(bound)
+            case _ if found.payload is None or found.payload.member != name:
+                found.body[name] = member
+    return found
+
+
+def _payload(shape: StructureShape) -> Bound | None:
+    name = shape.serialization.get("payload")
+    return Bound(name, shape.members[name]) if name else None
+
+
+def read_members(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+    """The members of the request that stand outside its body. Raises SerializationException."""
+    if not isinstance(operation.input_shape, StructureShape):
+        return {}
+    bound = bindings(operation.input_shape)
+    values = _read_labels(operation, bound, request.path) if bound.labels else {}
+    if request.query:
+        _read_query(bound, request.query_pairs(), values)
+    for name, target in bound.headers.items():
+        text = request.headers.get(name)
+        if text is not None:
+            values[target.member] = _read_header(target.shape, text)
+    for prefix, target in bound.prefixes.items():
+        found = {n[len(prefix) :]: header_text(v) for n, v in request.headers.items() if n.startswith(prefix)}
+        if found:
+            values[target.member] = found
+    return values
+
+
+def decode_uri(text: str) -> str:
+    """Percent-decoded UTF-8. Raises SerializationException."""
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise SerializationException("The URI is not UTF-8 once its percent-encoding is undone") from None
+
+
+@cache
+def _template(request_uri: str) -> re.Pattern[str]:
+    """`/{Bucket}/{Key+}?x` as a pattern; a greedy label takes slashes as well."""
+    pattern = ""
+    for piece in re.split(r"(\{[^}]+\})", request_uri.split("?", maxsplit=1)[0]):
+        if piece.startswith("{"):
+            greedy = piece.endswith("+}")
+            pattern += f"(?P<{_group(piece.strip('{}+'))}>{'.+' if greedy else '[^/]+'})"
+        else:
+            pattern += re.escape(piece)
+    return re.compile(pattern, re.DOTALL)
+
+
+def _group(label: str) -> str:
+    return "label_" + re.sub(r"\W", "_", label)
+
+
+def _read_labels(operation: OperationModel, bound: Bindings, path: str) -> dict[str, Any]:
+    found = _template(operation.http["requestUri"]).fullmatch(path)
+    if found is None:
+        return {}
+    return {
+        target.member: read_scalar(target.shape, decode_uri(found[_group(name)]))
+        for name, target in bound.labels.items()
+        if _group(name) in found.groupdict()
+    }
+
+
+def _read_query(bound: Bindings, pairs: list[tuple[str, str]], values: dict[str, Any]) -> None:
+    for name, text in pairs:
+        target = bound.query.get(name)
+        if target is None:
+            for extra in bound.query_maps:
+                _read_query_map(extra, name, text, values)
+        elif isinstance(target.shape, ListShape):
+            values.setdefault(target.member, []).append(read_scalar(target.shape.member, text))
+        else:
+            values[target.member] = read_scalar(target.shape, text)
+
+
+def _read_query_map(target: Bound, name: str, text: str, values: dict[str, Any]) -> None:
+    assert isinstance(target.shape, MapShape)
+    entries = values.setdefault(target.member, {})
+    if isinstance(target.shape.value, ListShape):
+        entries.setdefault(name, []).append(text)
+    else:
+        entries[name] = text
+
+
+def header_text(raw: str) -> str:
+    """A header value as its sender meant it: servers read headers as Latin-1, clients write UTF-8."""
+    try:
+        return raw if raw.isascii() else raw.encode("latin-1").decode()
+    except UnicodeError:
+        return raw
+
+
+def _read_header(shape: Shape, text: str) -> Any:
+    if isinstance(shape, ListShape):
+        return [read_scalar(shape.member, item.strip().strip('"')) for item in parse_http_list(text)]
+    if shape.serialization.get("jsonvalue"):
+        try:
+            return json.loads(base64.b64decode(text))
+        except ValueError:
+            raise SerializationException(f"The header value of {shape.name} is not base64 of JSON") from None
+    if shape.type_name == "string":
+        return header_text(text)
+    return read_scalar(shape, text)
+
+
+def write_head(operation: OperationModel, result: Mapping[str, Any]) -> tuple[int, list[tuple[str, str]]]:
+    """The HTTP status and the headers that `result` is answered with."""
+    status = int(operation.http.get("responseCode", 200))
+    headers: list[tuple[str, str]] = []
+    if isinstance(operation.output_shape, StructureShape):
+        bound = bindings(operation.output_shape)
+        for target in bound.status:
+            status = result.get(target.member, status)
+        for target in bound.headers.values():
+            value = result.get(target.member)
+            if value is not None:
+                headers.append((target.shape.serialization["name"], header_value(target.shape, value)))
+        for target in bound.prefixes.values():
+            prefix = target.shape.serialization.get("name", "")
+            headers.extend((prefix + name, _safe(value)) for name, value in (result.get(target.member) or {}).items())
+    return int(result.get(STATUS, status)), headers
+
+
+def header_value(shape: Shape, value: Any) -> str:
+    """A member as header text, in a form that can always be sent."""
+    if isinstance(shape, ListShape):
+        return ", ".join(header_value(shape.member, item) for item in value)
+    if shape.serialization.get("jsonvalue"):
+        return base64.b64encode(json.dumps(value).encode()).decode()
+    if shape.type_name == "timestamp":
+        return format_timestamp(value, shape.serialization.get("timestampFormat", "rfc822"))
+    if shape.type_name == "boolean":
+        return "true" if value else "false"
+    if shape.type_name == "blob":
+        return base64.b64encode(value).decode()
+    return _safe(str(value))
+
+
+def _safe(value: str) -> str:
+    """No control characters; UTF-8 bytes where the text is not ASCII."""
+    value = _UNSAFE.sub(" ", value)
+    return value if value.isascii() else value.encode().decode("latin-1")
+
+
+def format_timestamp(value: Any, form: str) -> str:
+    """`form`: iso8601 (milliseconds, Z), rfc822 (HTTP dates) or unixTimestamp."""
+    moment: datetime = to_timestamp(value).astimezone(UTC)
+    if form == "rfc822":
+        return format_datetime(moment, usegmt=True)
+    if form == "unixTimestamp":
+        return str(int(moment.timestamp()))
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,276 @@
+"""The rest-xml protocol, as S3 speaks it. Names in an error's `fields` that begin with `@` are sent as headers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from typing import Any
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from sagewright.model.errors import AwsError, SerializationException
+from sagewright.objects import checksums
+from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
+from sagewright.wire.protocols import rest
+from sagewright.wire.protocols.members import read_scalar
+from sagewright.wire.protocols.xmltree import Element, escape, malformed, parse
+
+MAX_DOCUMENT = 8 * 1024 * 1024
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
+BODILESS = frozenset({204, 304})
+
+ROOTS = {
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "DeleteObjects": "DeleteResult",
+    "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
+    "GetBucketAcl": "AccessControlPolicy",
+    "GetBucketCors": "CORSConfiguration",
+    "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+    "GetBucketLocation": "LocationConstraint",
+    "GetBucketLogging": "BucketLoggingStatus",
+    "GetBucketNotificationConfiguration": "NotificationConfiguration",
+    "GetBucketRequestPayment": "RequestPaymentConfiguration",
+    "GetBucketTagging": "Tagging",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetBucketWebsite": "WebsiteConfiguration",
+    "GetObjectAcl": "AccessControlPolicy",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "GetObjectTagging": "Tagging",
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "ListObjectVersions": "ListVersionsResult",
+}
+"""Root elements of answers, which the model does not name; any other is `<operation>Result`."""
+
+
+class RestXmlProtocol:
+    def decode(self, operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+        """Raises AwsError with S3's codes. The body of a streaming payload stays unread."""
+        try:
+            values = rest.read_members(operation, request)
+        except SerializationException as error:
+            raise AwsError("InvalidArgument", error.message) from None
+        shape = operation.input_shape
+        if isinstance(shape, StructureShape):
+            _read_body(shape, request, values)
+        return values
+
+    def encode(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
+        status, headers = rest.write_head(operation, result)
+        headers += [("x-amz-request-id", request_id), ("x-amz-id-2", _host_id(request_id))]
+        shape = operation.output_shape
+        if status in BODILESS or not isinstance(shape, StructureShape):
+            return HttpResponse(status, headers)
+        body, content_type = _write_body(operation, shape, result)
+        if content_type and not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", content_type))
+        return HttpResponse(status, headers, body)
+
+    def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
+        headers = [("x-amz-request-id", request_id), ("x-amz-id-2", _host_id(request_id))]
+        headers += [(name[1:], value) for name, value in error.fields.items() if name.startswith("@")]
+        if error.status in BODILESS or (operation is not None and operation.http["method"] == "HEAD"):
+            return HttpResponse(error.status, headers)
+        fields = {"Code": error.code, "Message": error.message, **error.fields}
+        fields |= {"RequestId": request_id, "HostId": _host_id(request_id)}
+        inner = "".join(f"<{n}>{escape(v)}</{n}>" for n, v in fields.items() if not n.startswith("@"))
+        headers.append(("Content-Type", "application/xml"))
+        return HttpResponse(error.status, headers, f"{PROLOGUE}<Error>{inner}</Error>".encode())
+
+
+def _host_id(request_id: str) -> str:
+    return base64.b64encode(uuid.uuid5(uuid.NAMESPACE_OID, request_id).bytes).decode()
+
+
+def _read_body(shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:
+    bound = rest.bindings(shape)
+    payload = bound.payload
+    if payload is None:
+        if bound.body and (data := read_document(request)):
+            values.update(_read_structure(shape, parse(data)))
+    elif payload.shape.type_name == "blob" and payload.shape.serialization.get("streaming"):
+        values[payload.member] = request.body
+    elif data := read_document(request):
+        if isinstance(payload.shape, StructureShape):
+            values[payload.member] = _read_structure(payload.shape, parse(data))
+        else:
+            values[payload.member] = data if payload.shape.type_name == "blob" else _text(data)
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise AwsError("InvalidRequest", "The body is not UTF-8") from None
+
+
+def read_document(request: HttpRequest) -> bytes:
+    """The body of a request that is no object, checked against the digests that were sent with it."""
+    data = read_at_most(request.body, MAX_DOCUMENT)
+    md5 = request.headers.get("content-md5")
+    if md5 is not None and base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode() != md5:
+        raise checksums.bad_digest("Content-MD5")
+    sent = {**request.headers, **getattr(request.body, "trailers", {})}
+    for algorithm in checksums.ALGORITHMS:
+        expected = sent.get(f"x-amz-checksum-{algorithm.lower()}")
+        if expected is not None and checksums.of_bytes(algorithm, data) != expected:
+            raise checksums.bad_digest(algorithm)
+    return data
+
+
+def read_at_most(body: BodyReader, limit: int) -> bytes:
+    """All of a body. Raises MaxMessageLengthExceeded for more than `limit` bytes."""
+    pieces, size = [], 0
+    while piece := body.read(limit + 1 - size):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise AwsError("MaxMessageLengthExceeded", f"Your request was too big: more than {limit} bytes.")
+    return b"".join(pieces)
+
+
+def element_name(name: str, shape: Shape) -> str:
+    """A flattened list's elements carry the name of the list's member where it has one."""
+    if isinstance(shape, ListShape) and shape.serialization.get("flattened"):
+        name_of_items = shape.member.serialization.get("name")
+        if name_of_items:
+            return str(name_of_items)
+    return str(shape.serialization.get("name", name))
+
+
+def _read_structure(shape: StructureShape, element: Element) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        traits = member.serialization
+        if "location" in traits:
+            continue
+        wire_name = element_name(name, member)
+        if traits.get("xmlAttribute"):
+            if wire_name in element.attributes:
+                values[name] = element.attributes[wire_name]
+        elif traits.get("flattened") and isinstance(member, ListShape):
+            items = [_read(member.member, child) for child in element.all(wire_name)]
+            if items:
+                values[name] = items
+        elif (child := element.first(wire_name)) is not None:
+            values[name] = _read(member, child)
+    return values
+
+
+def _read(shape: Shape, element: Element) -> Any:
+    if isinstance(shape, StructureShape):
+        return _read_structure(shape, element)
+    if isinstance(shape, ListShape):
+        item_name = shape.member.serialization.get("name", "member")
+        return [_read(shape.member, child) for child in element.all(item_name)]
+    if isinstance(shape, MapShape):
+        return _read_map(shape, element)
+    if element.children:
+        raise malformed()
+    text = element.text if shape.type_name == "string" else element.text.strip()
+    try:
+        return read_scalar(shape, text)
+    except SerializationException:
+        raise malformed() from None
+
+
+def _read_map(shape: MapShape, element: Element) -> dict[str, Any]:
+    entries = {}
+    for entry in element.all("entry"):
+        key = entry.first(shape.key.serialization.get("name", "key"))
+        value = entry.first(shape.value.serialization.get("name", "value"))
+        if key is None or value is None:
+            raise malformed()
+        entries[key.text] = _read(shape.value, value)
+    return entries
+
+
+Body = bytes | FileBody | Any
+
+
+def _write_body(operation: OperationModel, shape: StructureShape, result: dict[str, Any]) -> tuple[Body, str]:
+    bound = rest.bindings(shape)
+    payload = bound.payload
+    if payload is None:
+        if not bound.body:
+            return b"", ""
+        return _document(operation, bound.body, result), "application/xml"
+    value = result.get(payload.member)
+    if value is None:
+        return b"", ""
+    if isinstance(payload.shape, StructureShape):
+        out: list[str] = []
+        _write(payload.shape, element_name(payload.member, payload.shape), value, out, NAMESPACE)
+        return (PROLOGUE + "".join(out)).encode(), "application/xml"
+    if payload.shape.type_name == "string":
+        return value.encode(), "application/json" if value.startswith("{") else "text/plain"
+    return value, "binary/octet-stream"
+
+
+def _document(operation: OperationModel, members: dict[str, Shape], result: dict[str, Any]) -> bytes:
+    root = ROOTS.get(operation.name, f"{operation.name}Result")
+    out = [f'{PROLOGUE}<{root} xmlns="{NAMESPACE}">']
+    if operation.name == "GetBucketLocation":  # the model cannot say that the root itself holds the text
+        out.append(escape(result.get("LocationConstraint") or ""))
+    else:
+        for name, member in members.items():
+            _write(member, element_name(name, member), result.get(name), out)
+    out.append(f"</{root}>")
+    return "".join(out).encode()
+
+
+def _write(shape: Shape, name: str, value: Any, out: list[str], namespace: str = "") -> None:
+    if value is None:
+        return
+    if isinstance(shape, StructureShape):
+        _write_structure(shape, name, value, out, namespace)
+    elif isinstance(shape, ListShape):
+        flattened = shape.serialization.get("flattened")
+        item_name = name if flattened else shape.member.serialization.get("name", "member")
+        if not flattened:
+            out.append(f"<{name}>")
+        for item in value:
+            _write(shape.member, item_name, item, out)
+        if not flattened:
+            out.append(f"</{name}>")
+    elif isinstance(shape, MapShape):
+        out.append(f"<{name}>")
+        for key, item in value.items():
+            out.append(f"<entry><key>{escape(key)}</key>")
+            _write(shape.value, shape.value.serialization.get("name", "value"), item, out)
+            out.append("</entry>")
+        out.append(f"</{name}>")
+    else:
+        out.append(f"<{name}>{_scalar(shape, value)}</{name}>")
+
+
+def _write_structure(shape: StructureShape, name: str, value: dict[str, Any], out: list[str], namespace: str) -> None:
+    attributes = f' xmlns="{namespace}"' if namespace else ""
+    own = shape.serialization.get("xmlNamespace", {})
+    if own.get("prefix"):
+        attributes += f' xmlns:{own["prefix"]}="{escape(own["uri"])}"'
+    inner: list[str] = []
+    for key, member in shape.members.items():
+        if value.get(key) is None:
+            continue
+        if member.serialization.get("xmlAttribute"):
+            attributes += f' {member.serialization["name"]}="{escape(str(value[key]))}"'
+        else:
+            _write(member, element_name(key, member), value[key], inner)
+    out.append(f"<{name}{attributes}>")
+    out.extend(inner)
+    out.append(f"</{name}>")
+
+
+def _scalar(shape: Shape, value: Any) -> str:
+    kind = shape.type_name
+    if kind == "timestamp":
+        return rest.format_timestamp(value, shape.serialization.get("timestampFormat", "iso8601"))
+    if kind == "boolean":
+        return "true" if value else "false"
+    if kind == "blob":
+        return base64.b64encode(value).decode()
+    return escape(str(value))

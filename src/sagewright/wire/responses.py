@@ -1,0 +1,80 @@
+"""Answers checked against the output shape: on in tests (`check_responses`), off in service."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from sagewright.model.errors import InternalFailure
+
+SCALARS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "character": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+    "timestamp": (datetime,),
+}
+
+
+def check(operation: OperationModel, result: dict[str, Any]) -> None:
+    """Raises InternalFailure naming each member that is unknown, missing or of another type than the model says."""
+    faults: list[str] = []
+    shape = operation.output_shape
+    if shape is None:
+        if any(not name.startswith("__") for name in result):
+            faults.append(f"{operation.name} has no output, got {sorted(result)}")
+    else:
+        _walk(shape, result, operation.name, faults)
+    if faults:
+        raise InternalFailure("The answer breaks the service model: " + "; ".join(faults[:20]))
+
+
+def _walk(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
+    if isinstance(shape, StructureShape):
+        _structure(shape, value, path, faults)
+    elif isinstance(shape, ListShape):
+        if not isinstance(value, (list, tuple)):
+            faults.append(f"{path} is no list")
+            return
+        for position, item in enumerate(value):
+            _walk(shape.member, item, f"{path}[{position}]", faults)
+    elif isinstance(shape, MapShape):
+        if not isinstance(value, dict):
+            faults.append(f"{path} is no map")
+            return
+        for key, item in value.items():
+            _walk(shape.value, item, f"{path}[{key!r}]", faults)
+    else:
+        _scalar(shape, value, path, faults)
+
+
+def _structure(shape: StructureShape, value: Any, path: str, faults: list[str]) -> None:
+    if not isinstance(value, dict):
+        faults.append(f"{path} is no structure")
+        return
+    for name in shape.required_members:
+        if value.get(name) is None:
+            faults.append(f"{path}.{name} is required and missing")
+    for name, item in value.items():
+        if name.startswith("__"):
+            continue
+        if name not in shape.members:
+            faults.append(f"{path}.{name} is not in the model")
+        elif item is not None:
+            _walk(shape.members[name], item, f"{path}.{name}", faults)
+
+
+def _scalar(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
+    expected = SCALARS.get(shape.type_name)
+    if expected is None:
+        return
+    if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+        faults.append(f"{path} must be {shape.type_name}, is {type(value).__name__}")
+    enum = shape.metadata.get("enum")
+    if enum and value not in enum:
+        faults.append(f"{path} is {value!r}, not one of {enum}")

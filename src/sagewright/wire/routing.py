@@ -1,0 +1,109 @@
+"""Which service and operation a request is for. All services share one port; the order is:
+
+X-Amz-Target → credential scope s3 → REST paths of the JSON services → form `Action` → S3.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import unquote
+
+from sagewright.model.errors import AwsError, NotImplementedYet
+from sagewright.wire.body import BytesBody
+from sagewright.wire.http import HttpRequest
+from sagewright.wire.models import SERVICES, service_model
+from sagewright.wire.protocols.query import form_values
+
+REST_JSON = ("sagemaker-runtime", "sagemaker-metrics")
+CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
+QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch"}
+SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "s3": "s3"}
+_PREFIXES = {prefix: service for service, prefix in SERVICES.items() if prefix}
+
+
+@dataclass(frozen=True)
+class Route:
+    """`operation` is None for S3, whose operations the S3 routes tell apart. `protocol`: json, cbor, query, rest-json, rest-xml."""
+
+    service: str
+    operation: str | None
+    protocol: str
+
+
+def scope_service(request: HttpRequest) -> str:
+    """The service in the credential scope of the signature, "" where there is none."""
+    authorization = request.headers.get("authorization", "")
+    found = re.search(r"Credential=([^,\s]+)", authorization)
+    text = found.group(1) if found else dict(request.query_pairs()).get("X-Amz-Credential", "")
+    parts = text.split("/")
+    return parts[-2] if len(parts) >= 5 else ""
+
+
+def route(request: HttpRequest) -> Route:
+    """Raises AwsError for a request to a service that is not served."""
+    target = request.headers.get("x-amz-target", "")
+    if target:
+        return _by_target(target)
+    scope = scope_service(request)
+    if scope == "s3":
+        return Route("s3", None, "rest-xml")
+    return _by_path(request) or _by_action(request, scope) or _otherwise(request, scope)
+
+
+def _by_target(target: str) -> Route:
+    prefix, _, operation = target.rpartition(".")
+    service = _PREFIXES.get(prefix)
+    if service is None:
+        raise AwsError("UnknownOperationException", f"Sagewright serves no service with the target '{target}'.")
+    return Route(service, operation, "json")
+
+
+def _by_path(request: HttpRequest) -> Route | None:
+    found = CBOR_PATH.fullmatch(request.path)
+    if found and found["prefix"] in _PREFIXES:
+        return Route(_PREFIXES[found["prefix"]], found["operation"], "cbor")
+    if scope_service(request) not in {"", "sagemaker"}:
+        return None
+    for service in REST_JSON:
+        for method, pattern, name in _rest_patterns(service):
+            if method == request.method and pattern.fullmatch(request.path):
+                return Route(service, name, "rest-json")
+    return None
+
+
+@cache
+def _rest_patterns(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    patterns = []
+    model = service_model(service)
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path = http["requestUri"].split("?")[0]
+        regex = re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path))
+        patterns.append((http["method"], re.compile(regex), name))
+    return patterns
+
+
+def _by_action(request: HttpRequest, scope: str) -> Route | None:
+    if unquote(request.path) != "/" or request.method not in {"POST", "GET"}:
+        return None
+    if request.method == "POST" and scope not in SCOPES and "form" not in request.headers.get("content-type", ""):
+        return None
+    data = request.body.read() if request.method == "POST" else b""
+    request.body = BytesBody(data)
+    values = form_values(request)
+    request.body = BytesBody(data)
+    action = values.get("Action")
+    if action is None:
+        return None
+    service = SCOPES.get(scope) or QUERY_VERSIONS.get(values.get("Version", ""))
+    if service is None:
+        raise NotImplementedYet(scope or "an unnamed service", action)
+    return Route(service, action, "query")
+
+
+def _otherwise(request: HttpRequest, scope: str) -> Route:
+    if scope in {"", "s3"}:
+        return Route("s3", None, "rest-xml")
+    raise NotImplementedYet(scope, f"{request.method} {request.path}")

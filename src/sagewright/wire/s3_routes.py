@@ -1,0 +1,132 @@
+"""Which S3 operation a request is for, and on which bucket and key. Read from the botocore model at run time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from botocore.model import OperationModel, StructureShape
+
+from sagewright.model.errors import AwsError, SerializationException
+from sagewright.wire.http import HttpRequest
+from sagewright.wire.models import service_model
+from sagewright.wire.protocols.rest import bindings, decode_uri
+
+NOT_OURS = frozenset({"ListDirectoryBuckets", "WriteGetObjectResponse", "CreateSession"})
+"""Operations of S3's other endpoints (directory buckets, object Lambda), whose requests look like those served here."""
+
+BASE_HOSTS = ("localhost", "s3.localhost")
+_AWS_HOST = re.compile(r"(?P<bucket>.+)\.s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
+
+
+@dataclass(frozen=True)
+class S3Route:
+    """`bucket` and `key` are decoded; None where the request names none. `virtual_host`: the host named the bucket."""
+
+    operation: str
+    bucket: str | None
+    key: str | None
+    virtual_host: bool = False
+
+    def parameters(self) -> dict[str, Any]:
+        """The request members that the address gives."""
+        members = {"Bucket": self.bucket, "Key": self.key}
+        return {name: value for name, value in members.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An operation and what a request must carry to be one of it."""
+
+    name: str
+    constants: tuple[tuple[str, str], ...]
+    parameters: tuple[str, ...]
+    headers: tuple[str, ...]
+
+    @property
+    def specificity(self) -> int:
+        return len(self.constants) * 4 + len(self.parameters) + len(self.headers)
+
+    def fits(self, query: dict[str, str], headers: dict[str, str]) -> bool:
+        return (
+            all(name in query and (not value or query[name] == value) for name, value in self.constants)
+            and all(name in query for name in self.parameters)
+            and all(name in headers for name in self.headers)
+        )
+
+
+class S3Router:
+    """`base_hosts`: names under which a further label in front is a bucket (`bucket.localhost`)."""
+
+    def __init__(self, base_hosts: Sequence[str] = BASE_HOSTS) -> None:
+        self._base_hosts = sorted((host.lower() for host in base_hosts), key=len, reverse=True)
+        self._candidates: dict[tuple[str, int], list[_Candidate]] = {}
+
+    def match(self, request: HttpRequest) -> S3Route:
+        """Raises AwsError: InvalidURI, MethodNotAllowed."""
+        bucket, key, virtual_host = self._address(request)
+        level = 0 if bucket is None else 1 if key is None else 2
+        query = dict(request.query_pairs()) if request.query else {}
+        fitting = [c for c in self._table().get((request.method, level), ()) if c.fits(query, request.headers)]
+        if not fitting:
+            raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+        best = max(fitting, key=lambda c: c.specificity)
+        return S3Route(best.name, bucket, key, virtual_host)
+
+    def _address(self, request: HttpRequest) -> tuple[str | None, str | None, bool]:
+        bucket = self._bucket_in_host(request.host)
+        path = request.path.removeprefix("/")
+        virtual_host = bucket is not None
+        if bucket is None:
+            first, _, path = path.partition("/")
+            bucket = unquote(first) or None
+        try:
+            return bucket, decode_uri(path) or None, virtual_host
+        except SerializationException:
+            raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from None
+
+    def _bucket_in_host(self, host: str) -> str | None:
+        name = host.lower().partition(":")[0] if not host.startswith("[") else ""
+        for base in self._base_hosts:
+            if name == base:
+                return None
+            if name.endswith("." + base):
+                return name[: -len(base) - 1]
+        found = _AWS_HOST.fullmatch(name)
+        return found["bucket"] if found else None
+
+    def _table(self) -> dict[tuple[str, int], list[_Candidate]]:
+        if not self._candidates:
+            self._candidates = _read_model()
+        return self._candidates
+
+
+def _read_model() -> dict[tuple[str, int], list[_Candidate]]:
+    model = service_model("s3")
+    table: dict[tuple[str, int], list[_Candidate]] = {}
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        if name in NOT_OURS or operation.deprecated:
+            continue
+        path, _, _ = operation.http["requestUri"].partition("?")
+        level = 2 if "{Key+}" in path else 1 if "{Bucket}" in path else 0
+        table.setdefault((operation.http["method"], level), []).append(_candidate(operation))
+    return table
+
+
+def _candidate(operation: OperationModel) -> _Candidate:
+    _, _, constant_text = operation.http["requestUri"].partition("?")
+    constants = tuple(
+        (name, value) for name, _, value in (item.partition("=") for item in constant_text.split("&") if item)
+    )
+    parameters: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    if isinstance(operation.input_shape, StructureShape):
+        bound = bindings(operation.input_shape)
+        required = set(operation.input_shape.required_members)
+        parameters = tuple(n for n, b in bound.query.items() if b.member in required)
+        headers = () if constants else tuple(n for n, b in bound.headers.items() if b.member in required)
+    return _Candidate(operation.name, constants, parameters, headers)

@@ -1,0 +1,171 @@
+"""The server process: its parts put together, its port, its life."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from sagewright.compute.capacity import Reservations, this_machine
+from sagewright.compute.local import LocalBackend
+from sagewright.engine.control import Engine
+from sagewright.engine.training import Machinery, TrainingReconciler
+from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.settings import Settings
+from sagewright.objects.bucketstore import BucketStore
+from sagewright.services import registry
+from sagewright.services.context import Platform
+from sagewright.store import identity
+from sagewright.store.database import Database
+from sagewright.store.identity import AccessKey, NewKey, random_id
+from sagewright.wire import credentials
+from sagewright.wire.authentication import Authenticator
+from sagewright.wire.gateway import Gateway
+from sagewright.wire.internal import InternalApi, split
+from sagewright.wire.models import service_model
+
+BACKLOG = 1024
+DRAIN_S = 5
+
+
+class AlreadyRunning(RuntimeError):
+    """Another server holds the data directory."""
+
+
+@dataclass
+class Address:
+    """Where the server answers; known once its socket is bound."""
+
+    url: str = ""
+
+
+class Server:
+    """One server on one data directory. `run` blocks until SIGTERM or SIGINT."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.address = Address()
+
+    def run(self, ready: Callable[[str], None]) -> None:
+        """Serve until told to end; `ready(url)` is called once it answers. Raises AlreadyRunning, OSError (port taken)."""
+        data = self.settings.data
+        data.mkdir(parents=True, exist_ok=True)
+        data.chmod(0o700)
+        with _lock(data / "lock"), _bind(self.settings.host, self.settings.port) as bound:
+            self.address.url = _url(self.settings.host, bound.getsockname()[1])
+            platform = build(self.settings, self.address)
+            key = admin_key(platform.store, self.settings.account)
+            credentials.write(data / "credentials", key)
+            asyncio.run(self._serve(platform, bound, ready))
+            platform.engine.stop()
+            platform.store.close()
+
+    async def _serve(self, platform: Platform, bound: socket.socket, ready: Callable[[str], None]) -> None:
+        store = platform.store
+        gateway = Gateway(platform, registry.load(), Authenticator(lambda key_id: identity.find_key(store, key_id)))
+        config = uvicorn.Config(
+            split(gateway, InternalApi(platform)),
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=DRAIN_S,
+            timeout_keep_alive=75,
+        )
+        server = _QuietSignals(config)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.ask_to_end)
+        endpoint = self.settings.data / "endpoint"
+        platform.engine.start()
+        warming = loop.run_in_executor(None, _warm)
+        serving = asyncio.create_task(server.serve(sockets=[bound]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.002)
+        _write_atomically(endpoint, self.address.url + "\n")
+        ready(self.address.url)
+        try:
+            await serving
+            await warming
+        finally:
+            endpoint.unlink(missing_ok=True)
+
+
+class _QuietSignals(uvicorn.Server):
+    """uvicorn raises the signal that ended it again, which would end the process before its parts are closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def ask_to_end(self) -> None:
+        self.should_exit = True
+
+
+def build(settings: Settings, address: Address) -> Platform:
+    """The parts of a server, engine not yet started."""
+    store = Database(settings.database_url, settings.fsync)
+    objects = BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region)
+    backend = LocalBackend()
+    machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
+    machinery = Machinery(settings, store, backend, Reservations(machine), lambda: address.url)
+    engine = Engine([TrainingReconciler(machinery, owner=uuid.uuid4().hex)])
+    return Platform(settings, store, objects, engine)
+
+
+def admin_key(store: Database, account: str) -> AccessKey:
+    """The admin's access key, made at the first start. It is told as a session of the execution role: SDKs refuse a user."""
+    arn = assumed_role_arn(account, ROLE_NAME, "admin")
+    existing = identity.find_long_lived_key(store, arn)
+    return existing or identity.create_key(store, NewKey(arn, f"{random_id('AROA')}:admin"))
+
+
+def _warm() -> None:
+    """Load the large service models before the first request needs them."""
+    for service in ("sagemaker", "s3", "logs", "sts"):
+        service_model(service)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"Another server runs on {path.parent}.") from None
+        os.set_inheritable(file.fileno(), False)
+        yield
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _url(host: str, port: int) -> str:
+    """What clients on this machine use: a server that listens everywhere is reached by loopback."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}"
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text)
+    temporary.rename(path)

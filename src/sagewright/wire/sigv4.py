@@ -1,0 +1,156 @@
+"""Signature version 4: what a request must be signed with. Source: "Signing AWS API requests" (AWS IAM user guide)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+from sagewright.wire.http import HttpRequest
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+UNSIGNED = "UNSIGNED-PAYLOAD"
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True)
+class Credential:
+    """The credential scope a client claims: key id, day (YYYYMMDD), region and service."""
+
+    access_key: str
+    day: str
+    region: str
+    service: str
+
+    @property
+    def scope(self) -> str:
+        return f"{self.day}/{self.region}/{self.service}/aws4_request"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """All that a SigV4 request says about its signature, from its header or (presigned) its query."""
+
+    credential: Credential
+    signed_headers: tuple[str, ...]
+    signature: str
+    moment: str
+    expires_s: int | None = None
+
+
+class MalformedClaim(ValueError):
+    """The authorization header or query cannot be read; the message says what is missing."""
+
+
+def read_credential(text: str) -> Credential:
+    parts = text.split("/")
+    if len(parts) < 5 or parts[-1] != "aws4_request":
+        raise MalformedClaim(f"Credential must have the form key/date/region/service/aws4_request, got '{text}'")
+    return Credential("/".join(parts[:-4]), parts[-4], parts[-3], parts[-2])
+
+
+def read_header_claim(request: HttpRequest) -> Claim:
+    """Raises MalformedClaim."""
+    text = request.headers["authorization"].removeprefix(ALGORITHM)
+    fields = dict(part.strip().split("=", 1) for part in text.split(",") if "=" in part)
+    missing = [name for name in ("Credential", "SignedHeaders", "Signature") if name not in fields]
+    if missing:
+        raise MalformedClaim(f"Authorization header requires '{missing[0]}' parameter.")
+    moment = request.headers.get("x-amz-date", "")
+    if not moment:
+        raise MalformedClaim("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    return Claim(
+        read_credential(fields["Credential"]),
+        tuple(fields["SignedHeaders"].lower().split(";")),
+        fields["Signature"],
+        moment,
+    )
+
+
+def read_query_claim(query: dict[str, str]) -> Claim:
+    """Raises MalformedClaim."""
+    names = ("X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Date", "X-Amz-Expires")
+    missing = [name for name in names if name not in query]
+    if missing:
+        raise MalformedClaim(f"Query-string authentication requires the {missing[0]} parameter.")
+    if not query["X-Amz-Expires"].isdigit():
+        raise MalformedClaim("X-Amz-Expires should be a number")
+    return Claim(
+        read_credential(query["X-Amz-Credential"]),
+        tuple(query["X-Amz-SignedHeaders"].lower().split(";")),
+        query["X-Amz-Signature"],
+        query["X-Amz-Date"],
+        int(query["X-Amz-Expires"]),
+    )
+
+
+@lru_cache(maxsize=1024)
+def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key
+
+
+def expected_signatures(request: HttpRequest, claim: Claim, secret: str, payload_hash: str) -> set[str]:
+    """Signatures that the holder of `secret` may have put on this request (clients differ in how they quote paths)."""
+    credential = claim.credential
+    key = signing_key(secret, credential.day, credential.region, credential.service)
+    tail = _canonical_tail(request, claim, payload_hash)
+    found = set()
+    for path in _canonical_paths(request.path, credential.service):
+        canonical = f"{request.method}\n{path}\n{tail}"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"{ALGORITHM}\n{claim.moment}\n{credential.scope}\n{digest}"
+        found.add(hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest())
+    return found
+
+
+def _canonical_paths(path: str, service: str) -> set[str]:
+    if path in {"", "/"}:
+        return {"/"}
+    if service == "s3":
+        return {quote(unquote(path), safe="/~"), path}
+    return {quote(path, safe="/~"), quote(quote(unquote(path), safe="/~"), safe="/~")}
+
+
+def _canonical_tail(request: HttpRequest, claim: Claim, payload_hash: str) -> str:
+    pairs = [
+        (quote(name, safe="~"), quote(value, safe="~"))
+        for name, value in request.query_pairs()
+        if name != "X-Amz-Signature"
+    ]
+    query = "&".join(f"{name}={value}" for name, value in sorted(pairs))
+    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in claim.signed_headers)
+    return f"{query}\n{headers}\n{';'.join(claim.signed_headers)}\n{payload_hash}"
+
+
+def chunk_signature(key: bytes, claim: Claim, previous: str, chunk_hash: str) -> str:
+    """The signature of one chunk of a STREAMING-AWS4-HMAC-SHA256-PAYLOAD body."""
+    text = "\n".join(
+        [
+            "AWS4-HMAC-SHA256-PAYLOAD",
+            claim.moment,
+            claim.credential.scope,
+            previous,
+            EMPTY_SHA256,
+            chunk_hash,
+        ]
+    )
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def trailer_signature(key: bytes, claim: Claim, previous: str, trailer: bytes) -> str:
+    """The signature under the trailer of a STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER body."""
+    text = "\n".join(
+        [
+            "AWS4-HMAC-SHA256-TRAILER",
+            claim.moment,
+            claim.credential.scope,
+            previous,
+            hashlib.sha256(trailer).hexdigest(),
+        ]
+    )
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

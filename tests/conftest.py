@@ -1,0 +1,206 @@
+"""Fixtures that every kind of test shares: stores on both databases, and servers started as a user starts them."""
+
+from __future__ import annotations
+
+import configparser
+import getpass
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from sqlalchemy import create_engine, text
+
+from sagewright.store.database import Database
+
+ROOT = Path(__file__).parent.parent
+ENVIRONMENTS = ROOT / ".cache" / "environments"
+START_S = 60
+ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
+
+
+def _postgres_bin() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).parent if on_path else None
+
+
+@dataclass
+class Postgres:
+    """A PostgreSQL server of the tests' own, reached by a socket in its directory."""
+
+    directory: Path
+    binaries: Path
+    as_user: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            shutil.chown(self.directory, "postgres", "postgres")
+        data = str(self.directory / "data")
+        self._run(["initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"])
+        options = f"-k {self.directory} -c listen_addresses= -c fsync=off -c max_connections=200"
+        self._run(["pg_ctl", "-D", data, "-w", "-l", str(self.directory / "log"), "-o", options, "start"])
+
+    def stop(self) -> None:
+        self._run(["pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "stop"])
+
+    def _run(self, command: list[str]) -> None:
+        argv = [*self.as_user, str(self.binaries / command[0]), *command[1:]]
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, cwd=self.directory)
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://test@/{database}?host={self.directory}"
+
+    def new_database(self) -> str:
+        name = f"t{uuid.uuid4().hex}"
+        admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    binaries = _postgres_bin()
+    assert binaries, "PostgreSQL is not installed; on Debian: apt-get install postgresql"
+    directory = Path("/tmp") / f"sagewright-pg-{getpass.getuser()}-{os.getpid()}"  # a short path: sockets have a limit
+    directory.mkdir(mode=0o755)
+    server = Postgres(directory, binaries)
+    try:
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty store, once on each database: every statement is tested on both."""
+    if request.param == "sqlite":
+        store = Database(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    else:
+        store = Database(request.getfixturevalue("postgres").new_database())
+    yield store
+    store.close()
+
+
+@dataclass
+class RunningServer:
+    """A server process, started by `sagewright up --port 0` on a directory of its own."""
+
+    data: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        (self.data / "endpoint").unlink(missing_ok=True)
+        environ = {
+            **os.environ,
+            "SAGEWRIGHT_CHECK_RESPONSES": "true",
+            "SAGEWRIGHT_ENVIRONMENTS": str(ENVIRONMENTS),
+            **self.environ,
+        }
+        log = (self.data / "server.log").open("ab")
+        command = [str(Path(sys.executable).parent / "sagewright"), "up", "--data", str(self.data), "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ, cwd=self.data)
+        log.close()
+        deadline = time.monotonic() + START_S
+        while not (self.data / "endpoint").exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self.log()}")
+            time.sleep(0.02)
+
+    @property
+    def endpoint(self) -> str:
+        return (self.data / "endpoint").read_text().strip()
+
+    def log(self) -> str:
+        return (self.data / "server.log").read_text(errors="replace")
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+    def key(self) -> tuple[str, str]:
+        parser = configparser.ConfigParser()
+        parser.read(self.data / "credentials")
+        return parser["default"]["aws_access_key_id"], parser["default"]["aws_secret_access_key"]
+
+    def boto(self, service: str, **options: Any) -> Any:
+        access, secret = self.key()
+        settings = {"aws_access_key_id": access, "aws_secret_access_key": secret, "region_name": "us-east-1"}
+        config = Config(retries={"max_attempts": 1}).merge(options.pop("config", Config()))
+        return boto3.client(service, endpoint_url=self.endpoint, config=config, **{**settings, **options})
+
+    def door(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a program through `sagewright exec`, as a user does."""
+        argv = [str(Path(sys.executable).parent / "sagewright"), "exec", "--data", str(self.data), "--", *command]
+        defaults: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 280}
+        return subprocess.run(argv, check=False, **{**defaults, **options})
+
+    def wait(self, job: str, timeout_s: float = 120) -> dict[str, Any]:
+        """Describe of the job once it has ended."""
+        client, deadline = self.boto("sagemaker"), time.monotonic() + timeout_s
+        while True:
+            found: dict[str, Any] = client.describe_training_job(TrainingJobName=job)
+            if found["TrainingJobStatus"] in {"Completed", "Failed", "Stopped"}:
+                return found
+            assert time.monotonic() < deadline, f"{job} is {found['SecondaryStatus']}\n{self.log()}\n{self.lines(job)}"
+            time.sleep(0.1)
+
+    def lines(self, job: str) -> list[str]:
+        """The job's log lines, host by host."""
+        client, group = self.boto("logs"), "/aws/sagemaker/TrainingJobs"
+        found = client.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")["logStreams"]
+        lines = []
+        for stream in found:
+            token: dict[str, str] = {}
+            while True:
+                page = client.get_log_events(
+                    logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True, **token
+                )
+                if not page["events"]:
+                    break
+                lines += [event["message"] for event in page["events"]]
+                token = {"nextToken": page["nextForwardToken"]}
+        return lines
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for all contract tests of a run."""
+    running = RunningServer(tmp_path_factory.mktemp("server"))
+    running.start()
+    yield running
+    assert running.end() == 0, running.log()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server that a test may kill and restart; not yet started."""
+    running = RunningServer(tmp_path)
+    yield running
+    if running.process and running.process.poll() is None:
+        running.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def job_name(request: pytest.FixtureRequest) -> str:
+    words = "".join(c if c.isalnum() else "-" for c in request.node.name).strip("-")
+    return f"{words[:40].strip('-')}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,156 @@
+"""Signatures: what botocore signs is accepted, anything else is refused in the service's own words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.store.identity import AccessKey
+from sagewright.wire.authentication import Authenticator
+from sagewright.wire.body import BytesBody
+from sagewright.wire.http import HttpRequest
+
+KEY = AccessKey("AKIATEST", "secret", None, "arn:x", "id", None, None)
+SESSION = AccessKey("ASIATEST", "secret", "token", "arn:x", "id", now_ms() + 60_000, None)
+OLD = AccessKey("ASIAOLD", "secret", "token", "arn:x", "id", now_ms() - 1, None)
+KEYS = {key.id: key for key in (KEY, SESSION, OLD)}
+authenticator = Authenticator(KEYS.get)
+
+
+def sent(request: AWSRequest) -> HttpRequest:
+    """The request as a server receives it."""
+    prepared = request.prepare()
+    url = urlsplit(prepared.url)
+    headers = {name.lower(): str(value) for name, value in prepared.headers.items()}
+    headers.setdefault("host", url.netloc)
+    body = prepared.body or b""
+    return HttpRequest(
+        prepared.method,
+        url.path or "/",
+        url.query,
+        headers,
+        BytesBody(body if isinstance(body, bytes) else body.encode()),
+    )
+
+
+def signed(
+    service: str = "sagemaker", secret: str = "secret", key: str = "AKIATEST", token: str | None = None
+) -> HttpRequest:
+    request = AWSRequest("POST", "http://localhost:4700/", data=b"{}", headers={"X-Amz-Target": "SageMaker.X"})
+    auth = S3SigV4Auth if service == "s3" else SigV4Auth
+    auth(Credentials(key, secret, token), service, "us-east-1").add_auth(request)
+    return sent(request)
+
+
+def refused(request: HttpRequest, service: str = "sagemaker") -> AwsError:
+    with pytest.raises(AwsError) as caught:
+        authenticator.authenticate(request, service)
+        request.body.read()
+    return caught.value
+
+
+@pytest.mark.parametrize("service", ["sagemaker", "sts", "s3", "logs"])
+def test_header_signature(service: str) -> None:
+    request = signed(service)
+    assert authenticator.authenticate(request, service) == KEY
+    assert request.body.read() == b"{}"
+
+
+def test_session_token() -> None:
+    assert authenticator.authenticate(signed(key="ASIATEST", token="token"), "sagemaker") == SESSION
+
+
+@pytest.mark.parametrize(
+    ("service", "kind", "code", "status"),
+    [
+        ("sagemaker", "mismatch", "InvalidSignatureException", 400),
+        ("s3", "mismatch", "SignatureDoesNotMatch", 403),
+        ("sts", "mismatch", "SignatureDoesNotMatch", 403),
+        ("sagemaker", "unknown", "UnrecognizedClientException", 400),
+        ("s3", "unknown", "InvalidAccessKeyId", 403),
+        ("iam", "unknown", "InvalidClientTokenId", 403),
+        ("sagemaker", "expired", "ExpiredTokenException", 400),
+        ("s3", "expired", "ExpiredToken", 400),
+        ("sagemaker", "token", "UnrecognizedClientException", 400),
+    ],
+)
+def test_refusals(service: str, kind: str, code: str, status: int) -> None:
+    options: dict[str, dict[str, Any]] = {
+        "mismatch": {"secret": "wrong"},
+        "unknown": {"key": "AKIANOBODY"},
+        "expired": {"key": "ASIAOLD", "token": "token"},
+        "token": {"key": "ASIATEST", "token": "another"},
+    }
+    error = refused(signed(service, **options[kind]), service)
+    assert (error.code, error.status) == (code, status)
+
+
+def test_no_signature() -> None:
+    request = HttpRequest("POST", "/", "", {"host": "x"}, BytesBody(b""))
+    assert refused(request).code == "MissingAuthenticationTokenException"
+
+
+def test_a_changed_body_is_refused() -> None:
+    request = signed()
+    request.body = BytesBody(b"{ }")
+    assert refused(request).code == "InvalidSignatureException"
+
+
+def test_a_changed_body_is_refused_on_s3_when_it_is_read() -> None:
+    request = signed("s3")
+    request.body = BytesBody(b"{ }")
+    assert refused(request, "s3").code == "XAmzContentSHA256Mismatch"
+
+
+def test_skew(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = signed()
+    later = (datetime.now(UTC) + timedelta(minutes=20)).timestamp()
+    monkeypatch.setattr("sagewright.wire.authentication.time.time", lambda: later)
+    assert refused(request).code == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize("path", ["/bucket/plain", "/bucket/a%20b/%C3%A9", "/bucket/a//b/../c", "/bucket/x%2By~z"])
+@pytest.mark.parametrize("auth", [S3SigV4QueryAuth, HmacV1QueryAuth])
+def test_presigned(path: str, auth: type) -> None:
+    request = AWSRequest("GET", f"http://localhost:4700{path}?response-content-type=text%2Fplain")
+    credentials = Credentials("ASIATEST", "secret", "token")
+    if auth is HmacV1QueryAuth:
+        auth(credentials, expires=60).add_auth(request)
+    else:
+        auth(credentials, "s3", "us-east-1", expires=60).add_auth(request)
+    assert authenticator.authenticate(sent(request), "s3") == SESSION
+
+
+def test_a_presigned_url_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = AWSRequest("GET", "http://localhost:4700/b/k")
+    S3SigV4QueryAuth(Credentials("AKIATEST", "secret"), "s3", "us-east-1", expires=60).add_auth(request)
+    later = (datetime.now(UTC) + timedelta(seconds=61)).timestamp()
+    monkeypatch.setattr("sagewright.wire.authentication.time.time", lambda: later)
+    error = refused(sent(request), "s3")
+    assert (error.code, error.message) == ("AccessDenied", "Request has expired")
+
+
+def test_a_presigned_url_of_another_path_is_refused() -> None:
+    request = AWSRequest("GET", "http://localhost:4700/b/k")
+    SigV4QueryAuth(Credentials("AKIATEST", "secret"), "s3", "us-east-1", expires=60).add_auth(request)
+    moved = sent(request)
+    moved.path = "/b/other"
+    assert refused(moved, "s3").code == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize(
+    "header", ["AWS4-HMAC-SHA256 nonsense", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=x"]
+)
+def test_malformed_headers(header: str) -> None:
+    request = HttpRequest(
+        "POST", "/", "", {"host": "x", "authorization": header, "x-amz-date": "20260101T000000Z"}, BytesBody(b"")
+    )
+    assert refused(request).code == "IncompleteSignatureException"

@@ -1,0 +1,96 @@
+"""Requests against the model: all broken constraints in one message, in AWS's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sagewright.model.errors import SerializationException, ValidationException
+from sagewright.wire.models import operation_model
+from sagewright.wire.validation import validate
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    return {
+        "TrainingJobName": "job-1",
+        "RoleArn": "arn:aws:iam::000000000000:role/SageMakerExecutionRole",
+        "OutputDataConfig": {"S3OutputPath": "s3://b/out"},
+        "AlgorithmSpecification": {"TrainingImage": "x/y:1", "TrainingInputMode": "File"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        **changes,
+    }
+
+
+def failure(**changes: Any) -> str:
+    operation = operation_model("sagemaker", "CreateTrainingJob")
+    assert operation
+    with pytest.raises(ValidationException) as caught:
+        validate(operation, request(**changes))
+    return caught.value.message
+
+
+def test_a_valid_request_passes() -> None:
+    operation = operation_model("sagemaker", "CreateTrainingJob")
+    assert operation
+    validate(operation, request(NotInTheModel={"kept": True}))
+
+
+def test_pattern_and_length_of_a_name_in_one_message() -> None:
+    message = failure(TrainingJobName="_" * 70)
+    assert message.startswith("2 validation errors detected: ")
+    assert "Value '" + "_" * 70 + "' at 'trainingJobName' failed to satisfy constraint: " in message
+    assert "Member must have length less than or equal to 63" in message
+    assert "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}" in message
+
+
+def test_enum_range_and_nested_path() -> None:
+    message = failure(
+        AlgorithmSpecification={"TrainingInputMode": "Tape"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": -1, "VolumeSizeInGB": 0},
+    )
+    assert "'Tape' at 'algorithmSpecification.trainingInputMode'" in message
+    assert "Member must satisfy enum value set: [Pipe, File, FastFile]" in message
+    assert "Value '-1' at 'resourceConfig.instanceCount'" in message
+    assert "Member must have value greater than or equal to 0" in message
+
+
+def test_list_positions_count_from_one() -> None:
+    message = failure(
+        InputDataConfig=[
+            {"ChannelName": "a b", "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}}
+        ]
+    )
+    assert "at 'inputDataConfig.1.member.channelName'" in message
+
+
+def test_required_members() -> None:
+    message = failure(OutputDataConfig={})
+    assert (
+        "Value null at 'outputDataConfig.s3OutputPath' failed to satisfy constraint: Member must not be null" in message
+    )
+
+
+def test_map_values() -> None:
+    message = failure(HyperParameters={"k": "v" * 2501})
+    assert "Map value must satisfy constraint: [Member must have length less than or equal to 2500]" in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"TrainingJobName": 7},
+        {"ResourceConfig": {"InstanceCount": "1"}},
+        {"InputDataConfig": {}},
+        {"EnableNetworkIsolation": "yes"},
+        {"HyperParameters": []},
+        {"HyperParameters": {"epochs": 3}},
+        {"ResourceConfig": {"InstanceCount": True}},
+    ],
+)
+def test_wrong_types_are_serialization_errors(changes: dict[str, Any]) -> None:
+    operation = operation_model("sagemaker", "CreateTrainingJob")
+    assert operation
+    with pytest.raises(SerializationException, match="can not be converted"):
+        validate(operation, request(**changes))
