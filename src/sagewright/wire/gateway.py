@@ -160,7 +160,8 @@ class Gateway:
         exchange.response = self._protocol(exchange).encode(exchange.operation, exchange.result, exchange.id)
 
     def _protocol(self, exchange: Exchange) -> WireProtocol:
-        return self._protocols[exchange.route.protocol if exchange.route else "json"]
+        name = exchange.route.protocol if exchange.route else routing.likely_protocol(exchange.request)
+        return self._protocols[name]
 
     def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
         return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)

@@ -103,6 +103,15 @@ def _by_action(request: HttpRequest, scope: str) -> Route | None:
     return Route(service, action, "query")
 
 
+def likely_protocol(request: HttpRequest) -> str:
+    """How to word an error for a request that could not be routed."""
+    if "x-amz-target" in request.headers:
+        return "json"
+    if "form" in request.headers.get("content-type", ""):
+        return "query"
+    return "rest-xml" if scope_service(request) in {"", "s3"} else "rest-json"
+
+
 def _otherwise(request: HttpRequest, scope: str) -> Route:
     if scope in {"", "s3"}:
         return Route("s3", None, "rest-xml")

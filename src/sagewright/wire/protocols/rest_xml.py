@@ -11,6 +11,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.objects import checksums
+from sagewright.objects.blobs import Slice
 from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
 from sagewright.wire.protocols import rest
 from sagewright.wire.protocols.members import read_scalar
@@ -93,11 +94,19 @@ def _read_body(shape: StructureShape, request: HttpRequest, values: dict[str, An
             values.update(_read_structure(shape, parse(data)))
     elif payload.shape.type_name == "blob" and payload.shape.serialization.get("streaming"):
         values[payload.member] = request.body
+        _name_trailer(shape, request, values)
     elif data := read_document(request):
         if isinstance(payload.shape, StructureShape):
             values[payload.member] = _read_structure(payload.shape, parse(data))
         else:
             values[payload.member] = data if payload.shape.type_name == "blob" else _text(data)
+
+
+def _name_trailer(shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:
+    """A checksum that comes as a trailer has to be known of before the body is read."""
+    name = request.headers.get("x-amz-trailer", "").strip().lower()
+    if name.startswith("x-amz-checksum-") and "ChecksumAlgorithm" in shape.members:
+        values.setdefault("ChecksumAlgorithm", name.removeprefix("x-amz-checksum-").upper())
 
 
 def _text(data: bytes) -> str:
@@ -207,6 +216,8 @@ def _write_body(operation: OperationModel, shape: StructureShape, result: dict[s
         return (PROLOGUE + "".join(out)).encode(), "application/xml"
     if payload.shape.type_name == "string":
         return value.encode(), "application/json" if value.startswith("{") else "text/plain"
+    if isinstance(value, Slice):
+        value = FileBody(value.path, value.offset, value.length)
     return value, "binary/octet-stream"
 
 

@@ -1,0 +1,71 @@
+# `make demo` and `make test` need nothing but Python 3.11 or newer; they set up what they use.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+DATA ?= .cache/demo-data
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export UV_LINK_MODE ?= hardlink
+
+.PHONY: help setup serve demo test unit contract jobenv lint format bench conformance docs clients system clean
+
+help: ## What can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.ready ## The environment with the command sagewright
+
+$(VENV)/.ready: pyproject.toml uv.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(UV) || $(BIN)/python -m pip install --quiet uv
+	$(UV) sync --quiet --frozen
+	touch $@
+
+.cache/clients/%/.ready: clients/%.txt $(VENV)/.ready
+	$(UV) venv --quiet --clear --python $(BIN)/python .cache/clients/$*
+	$(UV) pip install --quiet --python .cache/clients/$*/bin/python -r clients/$*.txt
+	touch $@
+
+.cache/jobenv/.ready: tools/jobenv.txt $(VENV)/.ready
+	$(UV) venv --quiet --clear --python $(BIN)/python .cache/jobenv
+	$(UV) pip install --quiet --python .cache/jobenv/bin/python -r tools/jobenv.txt
+	touch $@
+
+clients: .cache/clients/sdk-v2/.ready .cache/clients/sdk-v3/.ready .cache/clients/aws-cli/.ready ## Environments of real clients
+
+system: $(VENV)/.ready
+	$(BIN)/python tools/system.py
+
+serve: setup ## The server in the foreground, on port 4700
+	$(BIN)/sagewright up
+
+demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains on real data here
+	$(BIN)/python tools/demo.py --data $(DATA)
+
+test: setup clients system jobenv ## Every test
+	$(BIN)/python -m pytest tests --ignore=tests/jobenv
+
+unit: setup system ## Tests without a server
+	$(BIN)/python -m pytest tests/unit
+
+jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
+	PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . tests/jobenv
+
+lint: setup ## Style, types, layers, sizes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/sizes.py
+	$(BIN)/python tools/reference.py --check
+
+format: setup ## Format the code and generate the reference pages
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python tools/reference.py
+
+bench: setup clients ## Ratios against named peers
+	$(BIN)/python bench/run.py
+
+clean: ## Remove all that was made
+	rm -rf $(VENV) .cache

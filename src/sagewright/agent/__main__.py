@@ -1,0 +1,35 @@
+"""`python -m sagewright.agent HOST_DIRECTORY`: one host of a job, from beginning to end."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import sys
+from pathlib import Path
+
+from sagewright.agent.control import Control
+from sagewright.agent.host import HostRun
+from sagewright.agent.hostfile import read_host_file
+from sagewright.agent.report import Reporter
+from sagewright.agent.server import ServerConnection
+
+
+def main(directory: Path) -> int:
+    """Exit status 0 when the last report was taken in or the job is gone, 3 if another agent works here."""
+    with (directory / "agent.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 3
+        host = read_host_file(directory)
+        control = Control()
+        signal.signal(signal.SIGTERM, lambda _number, _frame: control.ask_stop())
+        connection = ServerConnection(host.endpoint, host.host_id, host.token)
+        reporter = Reporter(connection, directory / "reports.spool", control.take)
+        reporter.start()
+        HostRun(host, control, reporter).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

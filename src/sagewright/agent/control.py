@@ -1,0 +1,48 @@
+"""What is wanted of the agent from outside, seen by its main thread."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from sagewright.agent.errors import Gone, Stopped
+
+
+class Control:
+    """Stop or go on. The setters may be called from any thread and from signal handlers.
+
+    `wake_fd` becomes readable when something has changed.
+    """
+
+    def __init__(self) -> None:
+        self.wake_fd, self._signal_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.stop = False
+        self.gone = False
+
+    def take(self, desired: str) -> None:
+        """The server's wish: run, stop, collect, finish or gone."""
+        if desired == "stop":
+            self.ask_stop()
+        elif desired in {"gone", "finish"}:
+            self.gone = True
+            self._wake()
+
+    def ask_stop(self) -> None:
+        self.stop = True
+        self._wake()
+
+    def check(self) -> None:
+        """Raises Gone or Stopped if the work is not to go on."""
+        if self.gone:
+            raise Gone
+        if self.stop:
+            raise Stopped
+
+    def drain(self) -> None:
+        """Make `wake_fd` unreadable again."""
+        with suppress(BlockingIOError):
+            os.read(self.wake_fd, 4096)
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._signal_fd, b"x")

@@ -1,0 +1,44 @@
+"""The environment variables of the user's process."""
+
+from __future__ import annotations
+
+from sagewright.agent.hostfile import HostFile
+from sagewright.runtimes.pipconfig import PipSources
+
+HOOKS = ""  # a directory with a sitecustomize.py goes here, first on the job's PYTHONPATH
+
+
+def job_environ(host: HostFile, sources: PipSources) -> dict[str, str]:
+    """All variables but those of the sandbox (PATH, HOME, PYTHONPATH …). The request's Environment goes over our defaults,
+    and what SageMaker itself sets over that."""
+    environ = {
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": str(host.cpus),
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        **sources.pip_environment(),
+        "AWS_REGION": host.region,
+        "AWS_DEFAULT_REGION": host.region,
+    }
+    if HOOKS:
+        environ["PYTHONPATH"] = HOOKS
+    if sources.certificates:
+        environ["SSL_CERT_FILE"] = sources.certificates
+    if not host.isolated:
+        own = host.credentials
+        environ |= {
+            "AWS_ENDPOINT_URL": host.endpoint,
+            "AWS_ACCESS_KEY_ID": own.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": own.secret_access_key,
+            "AWS_SESSION_TOKEN": own.session_token,
+        }
+    return {
+        **environ,
+        **(host.request.get("Environment") or {}),
+        "TRAINING_JOB_NAME": host.job_name,
+        "TRAINING_JOB_ARN": host.job_arn,
+        "SAGEWRIGHT_HOST_ID": host.host_id,
+        "SAGEWRIGHT_CPUS": str(host.cpus),
+        "SAGEWRIGHT_GPUS": str(host.gpus),
+    }

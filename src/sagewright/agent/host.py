@@ -1,0 +1,221 @@
+"""The life of one host, from its host file to its last report."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import sagewright
+from sagewright.agent.artefacts import upload_artefacts
+from sagewright.agent.channels import check_channels, download_channels
+from sagewright.agent.checkpoints import CheckpointSync
+from sagewright.agent.code import fetch_code, requirements_to_install
+from sagewright.agent.control import Control
+from sagewright.agent.environ import job_environ
+from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.library import staged_library
+from sagewright.agent.metrics import MetricScanner
+from sagewright.agent.optml import OptMl
+from sagewright.agent.parts import Parts
+from sagewright.agent.process import Exit, Limits, run_process
+from sagewright.agent.report import Reporter
+from sagewright.agent.s3 import JobS3
+from sagewright.runtimes.environments import (
+    Environment,
+    EnvironmentFailed,
+    Environments,
+    RequirementsFailed,
+    describe_choice,
+)
+from sagewright.runtimes.images import resolve_image
+from sagewright.runtimes.launch import CannotRun, check_runnable, is_script_mode, training_command
+from sagewright.sandbox.base import Launch, Sandbox, missing
+from sagewright.sandbox.bwrap import Unavailable
+from sagewright.sandbox.choose import choose_sandbox
+
+_STOPPED_BEFORE_START = Exit(143, "stop")
+
+
+class HostRun:
+    """Runs one host. `control` says what is wanted from outside, `reporter` tells the server."""
+
+    def __init__(self, host: HostFile, control: Control, reporter: Reporter) -> None:
+        self._host = host
+        self._control = control
+        self._reporter = reporter
+        self._deadline = time.monotonic() + host.max_runtime_s
+        self._ml = OptMl(host.directory / "ml")
+        self._downloads = JobS3(host, control.check)
+        self._uploads = JobS3(host, self._check_gone)
+        self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
+        self._environments = Environments(host.environments, host.framework_versions)
+        self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
+
+    def run(self) -> None:
+        """Everything, to the last report taken in by the server. Never raises."""
+        try:
+            self._run()
+        except Gone:
+            pass
+        except JobError as error:
+            self._reporter.send(failed={"class": error.reason_class, "message": str(error)}, finished=True)
+        except BaseException as error:
+            traceback.print_exc(file=sys.stderr)
+            message = f"{type(error).__name__}: {error}"
+            self._reporter.send(failed={"class": "InternalServerError", "message": message}, finished=True)
+        self._reporter.finish()
+
+    def _run(self) -> None:
+        self._reporter.send(phase="Downloading")
+        try:
+            sandbox = self._sandbox()
+            environment = self._prepare()
+            self._control.check()
+            ended = self._execute(sandbox, environment)
+        except Stopped:
+            ended = _STOPPED_BEFORE_START
+        self._deliver(ended)
+
+    def _sandbox(self) -> Sandbox:
+        """Checks, before anything is downloaded, that the job can run here at all. Raises ClientError."""
+        try:
+            check_runnable(self._image)
+            check_channels(self._host)
+            sandbox, reason = choose_sandbox(self._host.sandbox, self._host.directory)
+        except (CannotRun, Unavailable) as error:
+            raise ClientError(str(error)) from error
+        lacking = missing(sandbox, self._needed())
+        if lacking:
+            raise ClientError(" ".join(lacking))
+        if sandbox.name == "plain" and self._host.sandbox == "auto":
+            self._host.warnings.append(f"The job runs without isolation: {reason}.")
+        return sandbox
+
+    def _needed(self) -> dict[str, str]:
+        """Capabilities that this job cannot do without."""
+        needed = {}
+        if self._host.isolated:
+            needed["no_network"] = "EnableNetworkIsolation"
+        specification = self._host.request["AlgorithmSpecification"]
+        words = [*(specification.get("ContainerEntrypoint") or ()), *(specification.get("ContainerArguments") or ())]
+        if any("/opt/ml" in word for word in words):
+            needed["own_ml_root"] = "A ContainerEntrypoint with paths below /opt/ml"
+        return needed
+
+    def _prepare(self) -> Environment:
+        """The environment, and all of /opt/ml, at the same time."""
+        self._ml.make()
+        self._ml.write_config(self._host)
+        with ThreadPoolExecutor(2, thread_name_prefix="prepare") as pool:
+            environment = pool.submit(self._make_environment)
+            files = pool.submit(self._fetch_files)
+            files.result()
+            made = environment.result()
+        return self._with_requirements(made)
+
+    def _make_environment(self) -> Environment:
+        try:
+            environment = self._environments.ensure(self._image, self._say_status)
+        except EnvironmentFailed as error:
+            raise ClientError(f"No environment can be made for the image {self._image.uri}: {error}") from error
+        self._reporter.log(describe_choice(self._image, environment))
+        for warning in self._host.warnings:
+            self._reporter.log(warning)
+        return environment
+
+    def _say_status(self, message: str) -> None:
+        """In the job's status: the first line of its log is kept for what it runs on."""
+        self._reporter.send(message=message)
+
+    def _fetch_files(self) -> None:
+        fetch_code(self._host, self._ml, self._downloads)
+        download_channels(self._host, self._ml, self._downloads)
+        self._checkpoints.fetch()
+
+    def _with_requirements(self, environment: Environment) -> Environment:
+        """Script mode installs the code's requirements.txt; other entry points do that themselves."""
+        if not is_script_mode(self._image, self._host.request):
+            return environment
+        requirements = requirements_to_install(self._ml.code)
+        if requirements is None:
+            return environment
+        try:
+            made = self._environments.with_requirements(environment, requirements, self._reporter.log)
+        except RequirementsFailed as error:
+            for line in str(error).splitlines():
+                self._reporter.log(line)
+            raise AlgorithmError(
+                f'InstallRequirementsError:\nExitCode 1\nErrorMessage "{str(error)[-700:]}"'
+            ) from error
+        (self._ml.code / ".sagewright-requirements-installed").touch()
+        return made
+
+    def _execute(self, sandbox: Sandbox, environment: Environment) -> Exit:
+        command = sandbox.command(self._launch(environment))
+        self._checkpoints.start()
+        self._reporter.send(phase="Training")
+        scanner = MetricScanner(
+            [*(self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []), *self._host.metrics]
+        )
+
+        def on_line(line: str) -> None:
+            for name, value in scanner.scan(line):
+                self._reporter.metric(name, value)
+            self._reporter.log(line)
+
+        limits = Limits(self._host.stop_grace_s, self._deadline)
+        try:
+            return run_process(command, self._control, limits, on_line)
+        finally:
+            sandbox.close(self._host.directory)
+
+    def _launch(self, environment: Environment) -> Launch:
+        sources = self._environments.sources
+        return Launch(
+            argv=training_command(self._image, self._host.request),
+            directory=self._host.directory,
+            environ=job_environ(self._host, sources),
+            host=self._host.host,
+            addresses=self._host.addresses,
+            library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
+            environment=environment.path,
+            network=not self._host.isolated,
+            readable=sources.local_paths(),
+        )
+
+    def _deliver(self, ended: Exit) -> None:
+        """Report the exit and bring the artefacts to S3: of a job that completed or was stopped, not of one that failed."""
+        if ended.cause == "gone":
+            raise Gone
+        self._checkpoints.finish()
+        keep = ended.code == 0 or ended.cause != "exit"
+        exited = {"code": ended.code, "cause": ended.cause, "failure": self._ml.failure()}
+        if not keep:
+            self._reporter.send(exited=exited, finished=True)
+        elif len(self._host.hosts) == 1:
+            self._reporter.send(phase="Uploading", exited=exited)
+            upload_artefacts(self._host, self._ml, self._uploads)
+            self._reporter.send(finished=True)
+        elif self._host.is_first:
+            self._reporter.send(exited=exited)
+            self._merge_and_upload()
+        else:
+            Parts(self._host, self._ml, self._check_gone).hand_over()
+            self._reporter.send(exited=exited, finished=True)
+
+    def _merge_and_upload(self) -> None:
+        """The first of several hosts, once the server says that all have handed over their parts."""
+        if self._reporter.await_desired("collect", "finish") != "collect":
+            return
+        self._reporter.send(phase="Uploading")
+        Parts(self._host, self._ml, self._check_gone).collect()
+        upload_artefacts(self._host, self._ml, self._uploads)
+        self._reporter.send(finished=True)
+
+    def _check_gone(self) -> None:
+        if self._control.gone:
+            raise Gone

@@ -1,0 +1,84 @@
+"""`host.json`: what the server tells an agent when it starts it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Those of the job's role."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+@dataclass(frozen=True)
+class HostFile:
+    """`request` is the CreateTrainingJob request as validated; `directory` is HOST_DIRECTORY."""
+
+    directory: Path
+    host_id: str
+    kind: str
+    job_name: str
+    job_arn: str
+    request: dict[str, Any]
+    host: str
+    hosts: list[str]
+    addresses: dict[str, str]
+    attempt: int
+    endpoint: str
+    token: str
+    region: str
+    account: str
+    credentials: Credentials
+    log_stream: str
+    metrics: list[dict[str, str]]
+    environments: Path
+    framework_versions: str
+    sandbox: str
+    cpus: int
+    memory_gb: int
+    gpus: int
+    stop_grace_s: float
+    max_runtime_s: float
+    warnings: list[str]
+
+    @property
+    def rank(self) -> int:
+        """The position of this host in the job's sorted hosts, from 0."""
+        return self.hosts.index(self.host)
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def isolated(self) -> bool:
+        return bool(self.request.get("EnableNetworkIsolation"))
+
+    @property
+    def hyperparameters(self) -> dict[str, str]:
+        return self.request.get("HyperParameters") or {}
+
+
+def read_host_file(directory: Path) -> HostFile:
+    """Raises KeyError, ValueError or OSError if `host.json` is not what DESIGN.md says."""
+    document = json.loads((directory / "host.json").read_bytes())
+    job = document["job"]
+    plain = {name: document[name] for name in HostFile.__dataclass_fields__ if name in document}
+    return HostFile(
+        **{
+            **plain,
+            "directory": directory,
+            "job_name": job["name"],
+            "job_arn": job["arn"],
+            "request": job["request"],
+            "credentials": Credentials(**document["credentials"]),
+            "environments": Path(document["environments"]),
+        }
+    )

@@ -1,0 +1,40 @@
+"""From the bytes that a process writes to the lines of its log."""
+
+from __future__ import annotations
+
+MAX_LINE_BYTES = 256 * 1024
+
+
+class LineSplitter:
+    """Feed it chunks; it gives whole lines. A line over MAX_LINE_BYTES is split; bytes that are no UTF-8 are replaced."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes) -> list[str]:
+        self._rest += chunk
+        if b"\n" not in chunk and len(self._rest) < MAX_LINE_BYTES:
+            return []
+        *whole, rest = bytes(self._rest).split(b"\n")
+        lines = [part for line in whole for part in _parts(line)]
+        while len(rest) >= MAX_LINE_BYTES:
+            lines.append(rest[:MAX_LINE_BYTES])
+            rest = rest[MAX_LINE_BYTES:]
+        self._rest = bytearray(rest)
+        return [_text(line) for line in lines]
+
+    def flush(self) -> list[str]:
+        """What is left without an end of line."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return [_text(rest)] if rest else []
+
+
+def _parts(line: bytes) -> list[bytes]:
+    starts = range(0, max(1, len(line)), MAX_LINE_BYTES)
+    return [line[start : start + MAX_LINE_BYTES] for start in starts]
+
+
+def _text(line: bytes) -> str:
+    """As SageMaker's logs show it: a tab is `#011`, and metric regexes count on that. No store takes NUL."""
+    text = line.removesuffix(b"\r").decode(errors="replace")
+    return text.replace("\t", "#011").replace("\0", "\N{REPLACEMENT CHARACTER}")

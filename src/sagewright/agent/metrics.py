@@ -1,0 +1,31 @@
+"""Metrics from log lines by the regexes of MetricDefinitions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+
+class MetricScanner:
+    """`definitions`: {"Name", "Regex"} each. One that is no Python regex, or has no group, never matches."""
+
+    def __init__(self, definitions: Iterable[Mapping[str, str]]) -> None:
+        self._patterns = []
+        for name, regex in dict.fromkeys((item["Name"], item["Regex"]) for item in definitions):
+            try:
+                pattern = re.compile(regex)
+            except re.error:
+                continue
+            if pattern.groups:
+                self._patterns.append((name, pattern))
+
+    def scan(self, line: str) -> Iterator[tuple[str, float]]:
+        """(name, value) for each definition that finds a number in the line."""
+        for name, pattern in self._patterns:
+            match = pattern.search(line)
+            if match is None or match[1] is None:
+                continue
+            try:
+                yield name, float(match[1])
+            except ValueError:
+                continue

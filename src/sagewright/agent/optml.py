@@ -1,0 +1,121 @@
+"""The job's /opt/ml: the one class that knows its paths and writes its configuration.
+
+Source: AWS's developer guide, "How Amazon SageMaker provides training information".
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sagewright.agent.errors import ClientError
+from sagewright.agent.hostfile import HostFile
+
+NETWORK_INTERFACE = "lo"  # the hosts of a job share this machine: their addresses are on its loopback
+_DEFAULT_GROUP = "homogeneousCluster"
+_FAILURE_BYTES = 64 * 1024
+
+
+class OptMl:
+    """/opt/ml of one host; `root` is where it lies outside of the sandbox (HOST_DIRECTORY/ml)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "input" / "config"
+        self.data = root / "input" / "data"
+        self.code = root / "code"
+        self.model = root / "model"
+        self.output = root / "output"
+        self.output_data = root / "output" / "data"
+
+    def make(self) -> None:
+        for directory in (self.config, self.data, self.code, self.model, self.output_data):
+            directory.mkdir(parents=True, exist_ok=True)
+
+    def channel(self, name: str) -> Path:
+        return self.data / name
+
+    def failure(self) -> str | None:
+        """The text that the process left about its failure, None if there is none."""
+        try:
+            with (self.output / "failure").open("rb") as file:
+                return file.read(_FAILURE_BYTES).decode(errors="replace").replace("\0", "") or None
+        except OSError:
+            return None
+
+    def outside(self, inside: str) -> Path:
+        """Where a path below /opt/ml that the job names lies outside of the sandbox. Raises ClientError."""
+        path = Path(inside)
+        if ".." in path.parts or not path.is_relative_to("/opt/ml"):
+            raise ClientError(f"The path {inside} must be below /opt/ml.")
+        return self.root / path.relative_to("/opt/ml")
+
+    def write_config(self, host: HostFile) -> None:
+        """What SageMaker puts into input/config."""
+        request = host.request
+        self._write("hyperparameters.json", host.hyperparameters)
+        self._write("inputdataconfig.json", _input_data(request))
+        self._write("resourceconfig.json", _resources(host))
+        checkpoints = request.get("CheckpointConfig")
+        if checkpoints:
+            local = checkpoints.get("LocalPath", "/opt/ml/checkpoints/")
+            self._write("checkpointconfig.json", {"S3Uri": checkpoints["S3Uri"], "LocalPath": local})
+            self.outside(local).mkdir(parents=True, exist_ok=True)
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        (self.config / name).write_text(json.dumps(content))
+
+
+def input_mode(channel: dict[str, Any], request: dict[str, Any]) -> str:
+    """File, FastFile or Pipe: the channel's own, else the job's."""
+    own = channel.get("InputMode") or request["AlgorithmSpecification"].get("TrainingInputMode")
+    return str(own or "File")
+
+
+def _input_data(request: dict[str, Any]) -> dict[str, Any]:
+    channels: dict[str, Any] = {}
+    for channel in request.get("InputDataConfig") or []:
+        source = channel["DataSource"].get("S3DataSource") or {}
+        content = {"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}
+        channels[channel["ChannelName"]] = {
+            **content,
+            "TrainingInputMode": input_mode(channel, request),
+            "S3DistributionType": source.get("S3DataDistributionType") or "FullyReplicated",
+            "RecordWrapperType": channel.get("RecordWrapperType") or "None",
+        }
+    return channels
+
+
+def _resources(host: HostFile) -> dict[str, Any]:
+    groups = instance_groups(host)
+    own = next(group for group in groups if host.host in group["hosts"])
+    return {
+        "current_host": host.host,
+        "current_instance_type": own["instance_type"],
+        "current_group_name": own["instance_group_name"],
+        "hosts": host.hosts,
+        "instance_groups": groups,
+        "network_interface_name": NETWORK_INTERFACE,
+    }
+
+
+def instance_groups(host: HostFile) -> list[dict[str, Any]]:
+    """The groups of the job with their hosts; a job without groups is one group."""
+    config = host.request["ResourceConfig"]
+    given = config.get("InstanceGroups")
+    if not given:
+        return [
+            {
+                "instance_group_name": _DEFAULT_GROUP,
+                "instance_type": config.get("InstanceType", "ml.m5.large"),
+                "hosts": host.hosts,
+            }
+        ]
+    groups, start = [], 0
+    for group in given:
+        hosts = host.hosts[start : start + group["InstanceCount"]]
+        start += group["InstanceCount"]
+        names = {"instance_group_name": group["InstanceGroupName"], "instance_type": group["InstanceType"]}
+        groups.append({**names, "hosts": hosts})
+    return groups

@@ -1,0 +1,208 @@
+"""The user's process: its start in the sandbox, its output line by line, its end."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sagewright.agent.control import Control
+from sagewright.agent.lines import LineSplitter
+from sagewright.sandbox.base import Command
+
+_PR_SET_CHILD_SUBREAPER = 36
+_DRAIN_S = 5.0  # for output that is still in the pipe when the process has ended
+_CHUNK = 1 << 16
+
+
+class SandboxFailed(RuntimeError):
+    """The sandbox ended before the process was started; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """`code` is 128 + n after signal n; `cause` is exit, stop, max_runtime or gone."""
+
+    code: int
+    cause: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`deadline` is on time.monotonic()'s clock."""
+
+    stop_grace_s: float
+    deadline: float
+
+
+def run_process(command: Command, control: Control, limits: Limits, on_line: Callable[[str], None]) -> Exit:
+    """Start the command and return when it and everything it started have ended.
+
+    Must be called from the main thread: the sandbox dies with the thread that starts it. Raises SandboxFailed, OSError.
+    """
+    _adopt_orphans()
+    running = _Running(command, control, limits, on_line)
+    try:
+        return running.until_end()
+    finally:
+        running.close()
+
+
+def _adopt_orphans() -> None:
+    """Processes that lose their parent become ours, so that none can hide from `_kill_left`."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class _Running:
+    def __init__(self, command: Command, control: Control, limits: Limits, on_line: Callable[[str], None]) -> None:
+        self._control = control
+        self._limits = limits
+        self._on_line = on_line
+        self._splitter = LineSplitter()
+        self._last_line = ""
+        self._cause = "exit"
+        self._status = b""
+        self._kill_at: float | None = None
+        self._status_fd, status_end = os.pipe() if command.status_fd_option else (-1, -1)
+        argv = list(command.argv)
+        if command.status_fd_option:
+            argv[1:1] = [command.status_fd_option, str(status_end)]
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=command.environ,
+            cwd=command.cwd,
+            start_new_session=True,
+            pass_fds=[status_end] if command.status_fd_option else [],
+        )
+        if command.status_fd_option:
+            os.close(status_end)
+            os.set_blocking(self._status_fd, False)
+        assert self._process.stdout is not None
+        self._output = self._process.stdout.fileno()
+        self._pid_fd = os.pidfd_open(self._process.pid)
+        self._selector = selectors.DefaultSelector()
+        for fd in (self._output, self._pid_fd, control.wake_fd):
+            self._selector.register(fd, selectors.EVENT_READ)
+
+    def until_end(self) -> Exit:
+        while True:
+            self._react()
+            ready = {key.fd for key, _events in self._selector.select(self._timeout())}
+            if self._output in ready:
+                self._read()
+            if self._control.wake_fd in ready:
+                self._control.drain()
+            if self._pid_fd in ready:
+                break
+        code = self._process.wait()
+        _kill_left()
+        self._read_rest()
+        self._check_sandbox(code)
+        return Exit(128 - code if code < 0 else code, self._cause)
+
+    def close(self) -> None:
+        self._selector.close()
+        os.close(self._pid_fd)
+        if self._status_fd >= 0:
+            os.close(self._status_fd)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _react(self) -> None:
+        """Do what is due: the first SIGTERM, then SIGKILL when the grace is over."""
+        now = time.monotonic()
+        if self._control.gone:
+            self._cause = "gone"
+            self._process.kill()
+        elif self._kill_at is not None:
+            if now >= self._kill_at:
+                self._process.kill()
+        elif self._control.stop or now >= self._limits.deadline:
+            self._cause = "stop" if self._control.stop else "max_runtime"
+            self._kill_at = now + self._limits.stop_grace_s
+            self._terminate()
+
+    def _timeout(self) -> float:
+        until = self._limits.deadline if self._kill_at is None else self._kill_at
+        return min(max(0.0, until - time.monotonic()), 3600.0)
+
+    def _terminate(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._inner_pid(), signal.SIGTERM)
+
+    def _inner_pid(self) -> int:
+        """The user's own process: in a sandbox the first child of the sandbox's first process."""
+        first = next((note["child-pid"] for note in self._sandbox_notes() if "child-pid" in note), None)
+        children = _children(first) if first is not None else []
+        return children[0] if children else self._process.pid
+
+    def _sandbox_notes(self) -> list[dict[str, Any]]:
+        """The JSON documents that the sandbox has written so far."""
+        if self._status_fd >= 0:
+            with suppress(BlockingIOError):
+                while part := os.read(self._status_fd, 4096):
+                    self._status += part
+        return [json.loads(note) for note in self._status.splitlines()]
+
+    def _read(self) -> bool:
+        """One chunk of output; False at its end."""
+        chunk = os.read(self._output, _CHUNK)
+        if not chunk:
+            self._selector.unregister(self._output)
+            return False
+        self._emit(self._splitter.feed(chunk))
+        return True
+
+    def _read_rest(self) -> None:
+        until = time.monotonic() + _DRAIN_S
+        while self._output in self._selector.get_map() and time.monotonic() < until:
+            if any(key.fd == self._output for key, _events in self._selector.select(0.1)) and not self._read():
+                break
+        self._emit(self._splitter.flush())
+
+    def _emit(self, lines: list[str]) -> None:
+        for line in lines:
+            self._on_line(line)
+            self._last_line = line
+
+    def _check_sandbox(self, code: int) -> None:
+        """bwrap notes an exit code only if the process ran; without one it failed itself, or was killed."""
+        if self._status_fd < 0 or code < 0 or self._cause == "gone":
+            return
+        if not any("exit-code" in note for note in self._sandbox_notes()):
+            raise SandboxFailed(self._last_line or f"the sandbox ended with {code}")
+
+
+def _kill_left() -> None:
+    """Kill every descendant of this agent, also those that have left the process's session."""
+    for _round in range(20):
+        if not _children(os.getpid()):
+            return
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=1)
+
+
+def _children(pid: int) -> list[int]:
+    """The children of a process, oldest first; [] if it is gone."""
+    children: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += [int(child) for child in (task / "children").read_text().split()]
+    return children

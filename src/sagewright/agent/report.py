@@ -1,0 +1,163 @@
+"""Reports to the server: batched, numbered, sent again until they are taken in.
+
+A report is numbered when it enters the spool, and the spool is sent strictly in order, so the server keeps each line
+exactly once (DESIGN.md, "The agent's contract").
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sagewright.agent.server import ServerAway, ServerConnection
+from sagewright.agent.spool import Spool
+
+BATCH_S = (0.005, 0.1)  # while lines flow, one report in this time: the first soon, then fewer
+BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
+HEARTBEAT_S = 1.0
+POLL_S = 0.1  # between reports while something is awaited from the server
+BACKOFF_S = (0.05, 2.0)  # first and longest wait while the server is away
+
+_GONE = {401, 403, 404, 410}
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Reporter:
+    """Sends what it is told from a thread of its own. Safe to use from many threads.
+
+    `on_desired(word)` is called from that thread when the server's wish changes.
+    """
+
+    def __init__(self, connection: ServerConnection, spool: Path, on_desired: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._spool = Spool(spool)
+        self._on_desired = on_desired
+        self._changed = threading.Condition()
+        self._logs: list[tuple[int, str]] = []
+        self._metrics: list[tuple[str, float, int]] = []
+        self._bytes = 0
+        self._seq = 0
+        self._interval = HEARTBEAT_S
+        self._last_batch = time.monotonic()
+        self._pause = BATCH_S[0]
+        self._ended = False
+        self.desired = "run"
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def log(self, line: str) -> None:
+        at = now_ms()
+        with self._changed:
+            self._logs.append((at, line))
+            self._bytes += len(line) + 16
+            if self._bytes > BATCH_BYTES:
+                self._spool_batch({})
+            if len(self._logs) <= 1:
+                self._changed.notify_all()
+
+    def metric(self, name: str, value: float) -> None:
+        with self._changed:
+            self._metrics.append((name, value, now_ms()))
+
+    def send(self, **members: Any) -> None:
+        """Report these members (phase, message, exited, failed, finished) at once, with the lines before them."""
+        with self._changed:
+            self._spool_batch(members)
+            self._changed.notify_all()
+
+    def await_desired(self, *words: str) -> str:
+        """Wait until the server wants one of `words` (or says gone); the word."""
+        with self._changed:
+            self._interval = POLL_S
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.desired in {*words, "gone"})
+            self._interval = HEARTBEAT_S
+            return self.desired
+
+    def finish(self) -> None:
+        """Return once everything is taken in, or the job is gone."""
+        with self._changed:
+            if self._logs or self._metrics:
+                self._spool_batch({})
+            self._ended = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._connection.close()
+        self._spool.close()
+
+    def _spool_batch(self, members: dict[str, Any]) -> None:
+        """Under the lock: number what has gathered and queue it."""
+        self._seq += 1
+        report: dict[str, Any] = {"seq": self._seq, "at_ms": now_ms(), **members}
+        if self._logs:
+            report["logs"] = self._logs
+        if self._metrics:
+            report["metrics"] = self._metrics
+        self._spool.append(report)
+        self._logs, self._metrics, self._bytes = [], [], 0
+        now = time.monotonic()
+        quiet = now - self._last_batch > 10 * BATCH_S[1]
+        self._pause = BATCH_S[0] if quiet else min(2 * self._pause, BATCH_S[1])
+        self._last_batch = now
+
+    def _run(self) -> None:
+        backoff = BACKOFF_S[0]
+        while (report := self._next()) is not None:
+            try:
+                status, body = self._connection.request("POST", "report", report)
+                if status >= 500 or status in {408, 429}:
+                    raise ServerAway(f"status {status}")
+            except ServerAway:
+                time.sleep(backoff)
+                backoff = min(2 * backoff, BACKOFF_S[1])
+                continue
+            backoff = BACKOFF_S[0]
+            self._taken(status, body)
+            if self.desired == "gone":
+                return
+
+    def _next(self) -> bytes | None:
+        """Wait for the next report that is to be sent; None at the end."""
+        with self._changed:
+            while True:
+                head = self._spool.head()
+                if head is not None:
+                    return head
+                if self._ended:
+                    return None
+                wait = self._due_in()
+                if wait <= 0:
+                    self._spool_batch({})
+                else:
+                    self._changed.wait(wait)
+
+    def _due_in(self) -> float:
+        """Seconds until a report is due: soon if lines wait, else the heartbeat."""
+        waiting = self._logs or self._metrics
+        return self._last_batch + (self._pause if waiting else self._interval) - time.monotonic()
+
+    def _taken(self, status: int, body: bytes) -> None:
+        if status == 200:
+            desired = str(json.loads(body)["desired"])
+        elif status in _GONE:
+            desired = "gone"
+        else:  # a fault of ours; what follows is worth more than this one report
+            sys.stderr.write(f"the server refused a report with status {status}: {body[:500]!r}\n")
+            desired = self.desired
+        with self._changed:
+            self._spool.drop_head()
+            changed = desired != self.desired
+            self.desired = desired
+            self._changed.notify_all()
+        if changed:
+            self._on_desired(desired)

@@ -1,0 +1,155 @@
+"""S3 as the agent uses it: with the job's credentials, at the job's endpoint, patient while the server is away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import botocore.config
+import botocore.exceptions
+import botocore.session
+from s3transfer.manager import TransferManager  # type: ignore[import-untyped]
+
+from sagewright.agent.hostfile import HostFile
+
+T = TypeVar("T")
+_AWAY = (
+    botocore.exceptions.EndpointConnectionError,
+    botocore.exceptions.ConnectionClosedError,
+    botocore.exceptions.ConnectTimeoutError,
+    botocore.exceptions.ReadTimeoutError,
+    botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.ProxyConnectionError,
+    botocore.exceptions.IncompleteReadError,
+)
+_LONGEST_WAIT_S = 2.0
+CONNECTIONS = 16
+
+
+class S3Failed(Exception):
+    """S3 refused; `code` is S3's own (NoSuchBucket, AccessDenied, 404), the message says what was asked."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object of a listing; size in bytes."""
+
+    key: str
+    size: int
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.Session()
+
+
+def preload() -> None:
+    """Read the service model and the endpoint rules once, before agents are forked: a client then takes 2 ms, not 100."""
+    _client("http://127.0.0.1:1", "us-east-1", ("x", "x", "x"))
+
+
+def _client(endpoint: str, region: str, credentials: tuple[str, str, str]) -> Any:
+    access_key, secret, token = credentials
+    config = botocore.config.Config(
+        s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=CONNECTIONS, connect_timeout=10, read_timeout=60, proxies={},
+    )  # fmt: skip
+    return _session().create_client(
+        "s3", region_name=region, endpoint_url=endpoint, config=config,
+        aws_access_key_id=access_key, aws_secret_access_key=secret, aws_session_token=token,
+    )  # fmt: skip
+
+
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`. Raises ValueError."""
+    parts = urlsplit(uri, allow_fragments=False)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ValueError(f"{uri!r} is not an S3 URI")
+    return parts.netloc, uri[len("s3://") + len(parts.netloc) :].removeprefix("/")
+
+
+class JobS3:
+    """Safe to use from many threads. `check` is called between tries and raises to give up.
+
+    Every method raises S3Failed when S3 refuses.
+    """
+
+    def __init__(self, host: HostFile, check: Callable[[], None]) -> None:
+        self._host = host
+        self._made: Any = None
+        self._check = check
+
+    @property
+    def _client(self) -> Any:
+        if self._made is None:
+            host, own = self._host, self._host.credentials
+            credentials = (own.access_key_id, own.secret_access_key, own.session_token)
+            self._made = _client(host.endpoint, host.region, credentials)
+        return self._made
+
+    def list(self, bucket: str, prefix: str) -> Iterator[Found]:
+        """All objects whose key starts with `prefix`, in key order."""
+        token: dict[str, str] = {}
+        while True:
+            ask = partial(self._client.list_objects_v2, Bucket=bucket, Prefix=prefix, **token)
+            page = self._patiently(ask, f"list s3://{bucket}/{prefix}")
+            yield from (Found(item["Key"], item["Size"]) for item in page.get("Contents", []))
+            if not page.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def read(self, bucket: str, key: str) -> bytes:
+        def get() -> bytes:
+            return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+        return self._patiently(get, f"read s3://{bucket}/{key}")
+
+    def download(self, bucket: str, key: str, target: Path) -> None:
+        """Also raises OSError if the file cannot be written."""
+
+        def get() -> None:
+            body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
+            with target.open("wb") as file:
+                while piece := body.read(1 << 20):
+                    self._check()
+                    file.write(piece)
+
+        self._patiently(get, f"read s3://{bucket}/{key}")
+
+    def upload(self, source: Path, bucket: str, key: str) -> None:
+        """In parts if it is large."""
+
+        def put() -> None:
+            with TransferManager(self._client) as transfers:
+                transfers.upload(str(source), bucket, key).result()
+
+        self._patiently(put, f"write s3://{bucket}/{key}")
+
+    def _patiently(self, act: Callable[[], T], what: str) -> T:
+        wait = 0.1
+        while True:
+            try:
+                return act()
+            except _AWAY:
+                self._check()
+                time.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT_S)
+            except botocore.exceptions.ClientError as error:
+                answer = error.response
+                if answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
+                    self._check()
+                    time.sleep(wait)
+                    wait = min(2 * wait, _LONGEST_WAIT_S)
+                    continue
+                detail = answer.get("Error", {})
+                code = str(detail.get("Code", ""))
+                raise S3Failed(code, f"cannot {what}: {code}: {detail.get('Message', '')}") from error

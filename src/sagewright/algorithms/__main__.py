@@ -1,0 +1,10 @@
+"""`python -m sagewright.algorithms REPOSITORY train|serve`."""
+
+from __future__ import annotations
+
+import sys
+
+from sagewright.algorithms.run import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,36 @@
+"""Which built-in algorithms there are. Standard library only: the server reads metric definitions here.
+
+A new algorithm is one line in `MODULES`; its module holds `DECLARATION`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sagewright.algorithms.declaration import Declaration
+
+MODULES = ("sagewright.algorithms.xgboost.declaration",)
+
+
+@cache
+def declarations() -> dict[str, Declaration]:
+    """Every algorithm's declaration by the algorithm's name."""
+    found: tuple[Declaration, ...] = tuple(import_module(module).DECLARATION for module in MODULES)
+    return {declaration.name: declaration for declaration in found}
+
+
+def find(repository: str) -> Declaration | None:
+    """The declaration of the algorithm whose image is in `repository` (`sagemaker-xgboost`), or None."""
+    for declaration in declarations().values():
+        if repository in declaration.repositories:
+            return declaration
+    return None
+
+
+def metric_definitions(repository: str) -> list[dict[str, str]]:
+    """`[{"Name", "Regex"}]` of the algorithm in `repository`; empty when there is none."""
+    declaration = find(repository)
+    return declaration.metric_definitions() if declaration else []

@@ -1,0 +1,86 @@
+"""CSV: numbers, no header, labels first. Empty fields are missing values (NaN)."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.formats.blocks import line_blocks
+from sagewright.algorithms.formats.table import Layout, Table, from_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+DELIMITERS = (",", "\t", ";", "|", " ", ":")
+_POSITION = re.compile(r"at row (\d+)")
+
+
+def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:
+    """The rows of the files in order, float32. Raises UserError, with file and row, where something is no number."""
+    delimiter = layout.delimiter
+    for path in paths:
+        done = 0
+        for block in line_blocks(path):
+            if delimiter is None:
+                delimiter = find_delimiter(block)
+                logging.info("Determined delimiter of CSV input is '%s'", delimiter)
+            values = parse(block, delimiter, f"file {path}", done)
+            done += len(values)
+            if len(values):
+                yield from_columns(values, layout)
+
+
+def find_delimiter(block: bytes) -> str:
+    """The first of `DELIMITERS` that splits the first line into two or more numbers. Raises UserError."""
+    line = block.lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8-sig", "replace").strip("\r ")
+    for delimiter in DELIMITERS:
+        fields = line.split(None if delimiter == " " else delimiter)
+        if len(fields) > 1 and all(_is_number(field) for field in fields):
+            return delimiter
+    if _is_number(line):
+        return ","
+    raise UserError(f"Could not determine delimiter on line {line[:50]}: it holds something that is no number")
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field.strip().strip('"') or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def parse(block: bytes, delimiter: str, name: str, rows_before: int = 0) -> np.ndarray:
+    """(rows, columns) float32 of whole lines. `name` and `rows_before` are for messages. Raises UserError."""
+    try:
+        text = block.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is no UTF-8 text: {error.reason}") from error
+    if not text.strip():
+        return np.empty((0, 0), np.float32)
+    try:
+        return _load(text, delimiter)
+    except ValueError:
+        filled = _fill_empty(text, delimiter)
+    try:
+        return _load(filled, delimiter)
+    except ValueError as error:
+        message = _POSITION.sub(lambda match: f"at row {int(match[1]) + rows_before}", str(error))
+        raise UserError(f"{name}: {message.split(';')[0]}") from error
+
+
+def _load(text: str, delimiter: str) -> np.ndarray:
+    separator = None if delimiter == " " else delimiter
+    return np.loadtxt(io.StringIO(text), np.float32, comments=None, delimiter=separator, ndmin=2, quotechar='"')
+
+
+def _fill_empty(text: str, delimiter: str) -> str:
+    d = re.escape(delimiter)
+    blank = "" if delimiter in " \t" else " *"
+    return re.sub(rf"(?m)(?<={d}){blank}(?={d}|[\r\n]|\Z)|^{blank}(?={d})", "nan", text)

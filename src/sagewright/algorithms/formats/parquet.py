@@ -1,0 +1,50 @@
+"""Parquet: numeric columns, labels first. Nulls are missing values (NaN)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.formats.table import Layout, Table, from_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:
+    """One table for each file. Raises UserError for what is no Parquet file of numbers."""
+    for path in paths:
+        source = path if path.is_file() else pa.BufferReader(path.read_bytes())
+        try:
+            table = pq.ParquetFile(source).read()
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"file {path}: {error}") from error
+        if table.num_rows:
+            yield from_columns(to_numpy(table, f"file {path}"), layout)
+
+
+def to_numpy(table: Any, name: str) -> np.ndarray:
+    """(rows, columns) float32 of an arrow table. Raises UserError, with the column, for what is not numeric.
+
+    Reads arrow's buffers itself: arrow's own conversion imports pandas, which costs a second.
+    """
+    out = np.empty((table.num_columns, table.num_rows), np.float32)
+    for number, (field, column) in enumerate(zip(table.schema, table.columns, strict=True)):
+        done = 0
+        for chunk in column.chunks:
+            try:
+                numbers = chunk.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
+            except (pa.ArrowException, NotImplementedError) as error:
+                raise UserError(f"{name}: column {number} ('{field.name}') is no number: {error}") from error
+            if numbers.null_count:
+                numbers = numbers.fill_null(float("nan"))
+            end = done + len(numbers)
+            buffer = numbers.buffers()[1]
+            out[number, done:end] = np.frombuffer(buffer, np.float32, len(numbers), numbers.offset * 4)
+            done = end
+    return np.ascontiguousarray(out.T)

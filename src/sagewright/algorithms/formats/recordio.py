@@ -1,0 +1,69 @@
+"""RecordIO frames: how records stand in a file.
+
+A frame is magic 0xced7230a, then a word whose low 29 bits are the length and top 3 bits the part (0 whole, 1 first,
+2 middle, 3 last), then the bytes, padded to 4. All little-endian. A record that holds the magic itself may be split
+there. Source: the contract's algorithms/_common.md, section 5.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAGIC = 0xCED7230A
+_HEADER = struct.Struct("<II")
+_LENGTH_BITS = (1 << 29) - 1
+
+
+def read_frames(data: bytes, name: str) -> Iterator[memoryview]:
+    """The records of a file's bytes. Raises UserError where the frame is broken."""
+    view = memoryview(data)
+    position = 0
+    parts: list[bytes] = []
+    while position < len(view):
+        if position + _HEADER.size > len(view):
+            raise UserError(f"{name}: the last RecordIO frame is cut off")
+        magic, word = _HEADER.unpack_from(view, position)
+        start, length, part = position + _HEADER.size, word & _LENGTH_BITS, word >> 29
+        if magic != MAGIC:
+            raise UserError(f"{name}: no RecordIO magic number at byte {position}")
+        if start + length > len(view):
+            raise UserError(f"{name}: the last RecordIO frame is cut off")
+        payload = view[start : start + length]
+        if part == 0:
+            yield payload
+        else:
+            parts.append(bytes(payload))
+            if part == 3:
+                yield memoryview(struct.pack("<I", MAGIC).join(parts))
+                parts = []
+        position = start + (length + 3) // 4 * 4
+
+
+def equal_frames(data: bytes) -> np.ndarray | None:
+    """(records, length) uint8 view of the payloads when all frames are whole and equally long, else None."""
+    if len(data) < _HEADER.size:
+        return None
+    magic, word = _HEADER.unpack_from(data, 0)
+    size = _HEADER.size + (word + 3) // 4 * 4
+    if magic != MAGIC or word > _LENGTH_BITS or len(data) % size:
+        return None
+    frames = np.frombuffer(data, np.uint8).reshape(-1, size)
+    if not (np.ascontiguousarray(frames[:, :8]).view("<u4") == (magic, word)).all():
+        return None
+    return frames[:, 8 : 8 + word]
+
+
+def write_frames(records: Iterable[bytes]) -> bytes:
+    """The bytes of a RecordIO file, every record in one frame."""
+    out = bytearray()
+    for record in records:
+        out += _HEADER.pack(MAGIC, len(record)) + record + b"\0" * (-len(record) % 4)
+    return bytes(out)

@@ -1,0 +1,100 @@
+"""How the hosts of one job find each other before any framework runs: each tells the first host something, and all get
+one answer.
+
+The first host listens at its own address on the first free port of `PORTS`; the others try these in turn until one answers
+to the job's name. Messages are one JSON line each way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sagewright.algorithms.errors import PlatformError
+
+PORTS = range(9099, 9119)
+RETRY_S = 0.1
+LINE_BYTES = 1 << 20
+
+Answer = Callable[[Mapping[str, Any]], Any]
+"""Makes the answer for all from what each host said."""
+
+
+def gather(job: str, hosts: tuple[str, ...], current: str, said: Any, answer: Answer, timeout_s: float = 3600) -> Any:
+    """Blocks until every host has joined. `answer` runs on `hosts[0]` only. Raises PlatformError on a time-out."""
+    deadline = time.monotonic() + timeout_s
+    if current == hosts[0]:
+        return _lead(job, hosts, said, answer, deadline)
+    return _join(job, hosts[0], current, said, deadline)
+
+
+def address(host: str, deadline: float) -> str:
+    """The IPv4 address of a host's name, which may become known late. Raises PlatformError after the deadline."""
+    while True:
+        try:
+            return socket.gethostbyname(host)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise PlatformError(f"host name {host} can't be resolved", caused_by=error) from error
+            time.sleep(RETRY_S)
+
+
+def _lead(job: str, hosts: tuple[str, ...], said: Any, answer: Answer, deadline: float) -> Any:
+    told, peers = {hosts[0]: said}, {}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(_listen(address(hosts[0], deadline)))
+        while len(told) < len(hosts):
+            server.settimeout(max(deadline - time.monotonic(), 0.01))
+            try:
+                peer, _ = server.accept()
+            except TimeoutError:
+                missing = ", ".join(host for host in hosts if host not in told)
+                raise PlatformError(f"these hosts did not join in time: {missing}") from None
+            stack.callback(peer.close)
+            message = _receive(peer, deadline)
+            if message is None or message.get("job") != job or message.get("host") not in hosts:
+                peer.close()
+                continue
+            told[message["host"]], peers[message["host"]] = message["said"], peer
+        result = answer({host: told[host] for host in hosts})
+        for peer in peers.values():
+            peer.sendall(json.dumps({"job": job, "answer": result}).encode() + b"\n")
+    return result
+
+
+def _listen(own: str) -> socket.socket:
+    for port in PORTS:
+        try:
+            return socket.create_server((own, port))
+        except OSError:
+            logging.info("Port %d of %s is taken.", port, own)
+    raise PlatformError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free on {own}")
+
+
+def _join(job: str, leader: str, current: str, said: Any, deadline: float) -> Any:
+    target = address(leader, deadline)
+    while time.monotonic() < deadline:
+        for port in PORTS:
+            with contextlib.suppress(OSError), socket.create_connection((target, port), timeout=5) as peer:
+                peer.sendall(json.dumps({"job": job, "host": current, "said": said}).encode() + b"\n")
+                message = _receive(peer, deadline)
+                if message is not None and message.get("job") == job:
+                    return message["answer"]
+        time.sleep(RETRY_S)
+    raise PlatformError(f"host {leader} did not answer in time")
+
+
+def _receive(peer: socket.socket, deadline: float) -> dict[str, Any] | None:
+    """One message; None when the other side closed, took too long or speaks something else."""
+    peer.settimeout(max(deadline - time.monotonic(), 0.01))
+    try:
+        with peer.makefile("rb") as stream:
+            message = json.loads(stream.readline(LINE_BYTES))
+    except (OSError, ValueError):
+        return None
+    return message if isinstance(message, dict) else None

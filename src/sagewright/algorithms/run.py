@@ -1,0 +1,80 @@
+"""One run of a built-in algorithm: find it, validate, run, and turn what goes wrong into a failure file and an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sagewright.algorithms import catalogue, logs
+from sagewright.algorithms.errors import JobError, PlatformError, UserError
+from sagewright.algorithms.job import ROOT_VARIABLE, STANDARD_ROOT, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sagewright.algorithms.declaration import Declaration
+
+USAGE = "usage: python -m sagewright.algorithms REPOSITORY train|serve"
+FAILURE_CHARACTERS = 1024
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the value is the exit code: 0, 1 (the algorithm's fault) or 2 (the user's)."""
+    if len(arguments) != 2 or arguments[1] not in ("train", "serve"):
+        print(USAGE, file=sys.stderr)
+        return 64
+    repository, command = arguments
+    root = Path(os.environ.get(ROOT_VARIABLE, STANDARD_ROOT))
+    try:
+        declaration = catalogue.find(repository)
+        if declaration is None:
+            raise PlatformError(f"There is no built-in algorithm in repository {repository} here.")
+        logs.configure(declaration.log_style)
+        if command == "train":
+            train(declaration, Job.read())
+        else:
+            serve(declaration, root / "model")
+    except Exception as error:  # the last line of defence: whatever it is, the job's owner reads it
+        return _fail(error, root / "output" / "failure")
+    return 0
+
+
+def train(declaration: Declaration, job: Job) -> None:
+    """Validate the job against the declaration and train. Raises JobError and whatever the algorithm lets through."""
+    values = declaration.validate_hyperparameters(job.hyperparameters)
+    channels = declaration.validate_channels(job.channel_configurations)
+    job.model_directory.mkdir(parents=True, exist_ok=True)
+    _load(declaration.train)(dataclasses.replace(job, channels=channels), values)
+
+
+def serve(declaration: Declaration, model_directory: Path) -> None:
+    """Serve the model until the process is ended. Raises UserError where the algorithm has no server."""
+    if declaration.serve is None:
+        raise UserError(f"{declaration.title} can't serve a model here.")
+    _load(declaration.serve)(model_directory)
+
+
+def _load(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    loaded: Callable[..., Any] = getattr(import_module(module), function)
+    return loaded
+
+
+def _fail(error: Exception, failure_file: Path) -> int:
+    if isinstance(error, JobError):
+        text, code = str(error), error.exit_code
+        logging.error("%s: %s", "Customer Error" if isinstance(error, UserError) else type(error).__name__, text)
+        if error.__cause__ is not None and not isinstance(error, UserError):
+            traceback.print_exception(error.__cause__, file=sys.stdout)
+    else:
+        text, code = f"{type(error).__name__}: {error}", 1
+        traceback.print_exception(error, file=sys.stdout)
+    failure_file.parent.mkdir(parents=True, exist_ok=True)
+    failure_file.write_text(text[:FAILURE_CHARACTERS])
+    return code

@@ -1,0 +1,86 @@
+"""What happens after each boosting round: the evaluation line, the checkpoint, the end on SIGTERM."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sagewright.algorithms.xgboost import models
+from sagewright.algorithms.xgboost.library import xgb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sagewright.algorithms.termination import Termination
+
+Evaluations = Mapping[str, Mapping[str, list[float]]]
+
+
+class _Callback(xgb.callback.TrainingCallback):  # type: ignore[misc]  # untyped where xgboost isn't installed
+    """XGBoost tests the class of its callbacks; `rounds_before` are those of the checkpoint resumed from."""
+
+    def __init__(self, rounds_before: int) -> None:
+        super().__init__()
+        self.rounds_before = rounds_before
+
+
+class EvaluationLines(_Callback):
+    """`[round]<TAB>train-rmse:0.12345<TAB>validation-rmse:0.12345`, which the platform's metric regexes read."""
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Evaluations) -> bool:  # noqa: ARG002 - XGBoost's form
+        print(line(self.rounds_before + epoch, evals_log), flush=True)
+        return False
+
+
+def line(number: int, evaluations: Evaluations) -> str:
+    """The last value of each metric of each data set."""
+    values = (
+        f"{part}-{shown(name)}:{history[-1]:.5f}"
+        for part, names in evaluations.items()
+        for name, history in names.items()
+    )
+    return "\t".join([f"[{number}]", *values])
+
+
+def shown(name: str) -> str:
+    """XGBoost adds the variance power to tweedie-nloglik's name; the metric definitions know it without."""
+    return name.partition("@")[0] if name.startswith("tweedie-nloglik@") else name
+
+
+class Checkpoints(_Callback):
+    """One file after each round."""
+
+    def __init__(self, rounds_before: int, directory: Path) -> None:
+        super().__init__(rounds_before)
+        self.directory = directory
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Evaluations) -> bool:  # noqa: ARG002 - XGBoost's form
+        models.save_checkpoint(model, self.directory, self.rounds_before + epoch)
+        return False
+
+
+class StopOnTermination(_Callback):
+    """End training after the round in which SIGTERM came to any host; save the model now and then until that.
+
+    A round may outlast the grace before SIGKILL, so that the model is also written when `every_s` have passed.
+    """
+
+    def __init__(
+        self,
+        termination: Termination,
+        combine: Callable[[np.ndarray], np.ndarray],
+        path: Path | None,
+        every_s: float = 10,
+    ) -> None:
+        super().__init__(0)
+        self.termination, self.combine, self.path, self.every_s = termination, combine, path, every_s
+        self.saved_at = time.monotonic()
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Evaluations) -> bool:  # noqa: ARG002 - XGBoost's form
+        if self.path is not None and time.monotonic() - self.saved_at >= self.every_s:
+            models.save(model, self.path)
+            self.saved_at = time.monotonic()
+        return bool(self.combine(np.array([float(self.termination.requested)]))[0] > 0)

@@ -1,0 +1,80 @@
+"""Several hosts training one model with XGBoost's collective: who takes part, and what they add up."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sagewright.algorithms import rendezvous
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.xgboost.library import xgb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+
+    from sagewright.algorithms.job import Job
+
+RESOLVE_S = 900.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """This host's place among those that train: rank 0 saves the model."""
+
+    rank: int = 0
+    size: int = 1
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """The sum over all members of a float64 array, in its shape."""
+        if self.size == 1:
+            return values
+        return xgb.collective.allreduce(values, xgb.collective.Op.SUM).reshape(values.shape)
+
+    def from_first(self, value: Any) -> Any:
+        """What rank 0 passed; the others' values are ignored."""
+        return value if self.size == 1 else xgb.collective.broadcast(value, 0)
+
+
+@contextlib.contextmanager
+def membership(job: Job, has_data: bool) -> Iterator[Member | None]:
+    """Join the hosts that have data; None for a host that is left out. Raises UserError when none has data."""
+    trackers: list[Any] = []
+
+    def start(told: Mapping[str, Any]) -> dict[str, Any]:
+        members = [host for host in job.hosts if told[host]]
+        if len(members) < 2:
+            return {"members": members, "arguments": {}}
+        own = rendezvous.address(job.hosts[0], time.monotonic() + RESOLVE_S)
+        trackers.append(xgb.tracker.RabitTracker(n_workers=len(members), host_ip=own, sortby="task"))
+        trackers[0].start()
+        return {"members": members, "arguments": trackers[0].worker_args()}
+
+    answer = rendezvous.gather(job.name, job.hosts, job.current_host, has_data, start)
+    members = answer["members"]
+    if not members:
+        raise UserError(f"No data in training channel path {job.channel_path('train')} of any host")
+    if job.current_host not in members:
+        yield None
+    elif len(members) == 1:
+        yield Member()
+    else:
+        rank = members.index(job.current_host)
+        logging.info("Host %s is number %d of %d in training.", job.current_host, rank, len(members))
+        with xgb.collective.CommunicatorContext(**answer["arguments"], dmlc_task_id=f"{rank:05d}"):
+            yield Member(rank, len(members))
+    for tracker in trackers:
+        _wait(tracker)
+
+
+def _wait(tracker: Any) -> None:
+    """Until the other members are done with the tracker. In a thread, so that a signal still ends the process."""
+    waiter = threading.Thread(target=tracker.wait_for, daemon=True)
+    waiter.start()
+    while waiter.is_alive():
+        waiter.join(0.2)

@@ -1,0 +1,69 @@
+"""Boosters in files: the artifact and the checkpoints.
+
+The format is XGBoost's UBJSON, under the contract's names without an extension: `xgboost.Booster(model_file=…)` of
+version 1.6 and later opens it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from sagewright.algorithms.xgboost.library import xgb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODEL_NAME = "xgboost-model"
+CHECKPOINT_NAME = "xgboost-checkpoint"
+CHECKPOINTS_KEPT = 5
+_CHECKPOINT = re.compile(rf"{CHECKPOINT_NAME}\.([0-9]+)")
+
+
+def save(booster: Any, path: Path) -> None:
+    """Write the booster; a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(booster.save_raw(raw_format="ubj"))
+    part.replace(path)
+
+
+def load(path: Path) -> Any:
+    """Raises xgboost.core.XGBoostError for a file that is no model."""
+    return xgb.Booster(model_file=bytearray(path.read_bytes()))
+
+
+def remove_parts(directory: Path) -> None:
+    """Remove what an interrupted `save` left."""
+    for part in directory.glob(".*.part"):
+        part.unlink()
+
+
+def checkpoints(directory: Path) -> list[tuple[int, Path]]:
+    """(iteration, file) of the checkpoints in a folder, oldest first."""
+    if not directory.is_dir():
+        return []
+    matches = [(_CHECKPOINT.fullmatch(path.name), path) for path in directory.iterdir()]
+    return sorted((int(match[1]), path) for match, path in matches if match)
+
+
+def latest_checkpoint(directory: Path) -> tuple[int, bytes] | None:
+    """(rounds done, model bytes) of the newest checkpoint that can be read, or None."""
+    for iteration, path in reversed(checkpoints(directory)):
+        try:
+            load(path)
+        except (xgb.core.XGBoostError, OSError):
+            logging.warning("Checkpoint %s can't be read; trying the one before.", path)
+            continue
+        logging.info("Checkpoint loaded from %s", path)
+        logging.info("Resuming from iteration %s", iteration + 1)
+        return iteration + 1, path.read_bytes()
+    return None
+
+
+def save_checkpoint(booster: Any, directory: Path, iteration: int) -> None:
+    """Write one checkpoint and remove all but the newest `CHECKPOINTS_KEPT`."""
+    save(booster, directory / f"{CHECKPOINT_NAME}.{iteration}")
+    for _, path in checkpoints(directory)[:-CHECKPOINTS_KEPT]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,103 @@
+"""What this machine can hold, and who has reserved what of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from sagewright.model.instances import Resources, resources_of
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a job asks for: each of its hosts' share, all of it, and what its log must say about the difference."""
+
+    per_host: Resources
+    total: Resources
+    warnings: list[str] = field(default_factory=list)
+
+
+def this_machine(capacity_cpus: int = 0, capacity_memory_gb: int = 0) -> Resources:
+    """CPUs that this process may use, memory (GiB) and NVIDIA GPUs; the arguments, if not 0, override what was found."""
+    cpus = capacity_cpus or len(os.sched_getaffinity(0))
+    memory = capacity_memory_gb or max(1, psutil.virtual_memory().total // _GIB)
+    return Resources(cpus, memory, count_gpus())
+
+
+def count_gpus() -> int:
+    """NVIDIA GPUs of this machine: as nvidia-smi lists them, else the device files."""
+    if shutil.which("nvidia-smi"):
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=30)
+        if listed.returncode == 0:
+            return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return len([device for device in Path("/dev").glob("nvidia[0-9]*") if device.name[6:].isdigit()])
+
+
+class Reservations:
+    """Shares of one machine, by job. Safe to use from many threads; a restarted server reserves again what runs."""
+
+    def __init__(self, machine: Resources) -> None:
+        self.machine = machine
+        self._lock = threading.Lock()
+        self._held: dict[str, Resources] = {}
+
+    def wanted(self, instance_type: str, count: int) -> Wanted:
+        """What `count` hosts of `instance_type` take here: never more than the machine has.
+
+        The hosts of one job share what there is; each has at least one CPU and 1 GiB.
+        """
+        asked = resources_of(instance_type)
+        machine = self.machine
+        per_host = Resources(
+            min(asked.cpus, max(1, machine.cpus // count)),
+            min(asked.memory_gb, max(1, machine.memory_gb // count)),
+            min(asked.gpus, machine.gpus // count),
+        )
+        total = Resources(
+            min(per_host.cpus * count, machine.cpus),
+            min(per_host.memory_gb * count, machine.memory_gb),
+            per_host.gpus * count,
+        )
+        warnings = []
+        if per_host != asked:
+            each = "this machine gives" if count == 1 else f"this machine gives each of {count} hosts"
+            warnings.append(f"{instance_type} has {asked}; {each} {per_host}.")
+        return Wanted(per_host, total, warnings)
+
+    def try_reserve(self, job_id: str, wanted: Wanted) -> bool:
+        """Take `wanted` for the job, or nothing. True if the job has it, also from before."""
+        with self._lock:
+            if job_id in self._held:
+                return True
+            free = self._free()
+            total = wanted.total
+            if total.cpus > free.cpus or total.memory_gb > free.memory_gb or total.gpus > free.gpus:
+                return False
+            self._held[job_id] = total
+            return True
+
+    def force(self, job_id: str, wanted: Wanted) -> None:
+        """Note what a job that already runs takes (after a restart), free or not."""
+        with self._lock:
+            self._held[job_id] = wanted.total
+
+    def release(self, job_id: str) -> None:
+        """Give back what the job holds; nothing if it holds nothing."""
+        with self._lock:
+            self._held.pop(job_id, None)
+
+    def _free(self) -> Resources:
+        held = self._held.values()
+        return Resources(
+            self.machine.cpus - sum(share.cpus for share in held),
+            self.machine.memory_gb - sum(share.memory_gb for share in held),
+            self.machine.gpus - sum(share.gpus for share in held),
+        )

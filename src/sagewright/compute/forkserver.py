@@ -1,0 +1,98 @@
+"""A warm process that agents are forked from, so that a job starts in milliseconds.
+
+The fork server (`python -m sagewright.agent.zygote`) has imported what an agent needs. It talks over a socket pair whose
+other end only this process holds: when the server dies, however, the fork server sees the end of the stream and ends.
+The agents are in sessions of their own and go on.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+_ANSWER_S = 30.0
+
+
+class ForkServerFailed(RuntimeError):
+    """The fork server could not be started or gave no answer; start the agent some other way."""
+
+
+class ForkServer:
+    """One fork server, started on first use and again when it has died. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+
+    def spawn(self, directory: Path) -> int:
+        """Fork an agent that works in `directory`; its pid. Raises ForkServerFailed."""
+        return int(self._ask({"directory": str(directory)})["pid"])
+
+    def warm(self) -> None:
+        """Return once the fork server is ready to fork. Raises ForkServerFailed."""
+        self._ask({})
+
+    def close(self) -> None:
+        with self._lock:
+            self._end()
+
+    def _ask(self, request: dict[str, str]) -> dict[str, int]:
+        with self._lock:
+            for attempt in (1, 2):
+                try:
+                    return self._exchange(request)
+                except (OSError, ValueError) as error:
+                    self._end()
+                    # Asking again could start a second agent, but for a fork server that had died before it was asked.
+                    if attempt == 2 or not isinstance(error, BrokenPipeError):
+                        raise ForkServerFailed(str(error)) from error
+        raise AssertionError("unreachable")
+
+    def _exchange(self, request: dict[str, str]) -> dict[str, int]:
+        connection = self._connection()
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        answer = b""
+        while not answer.endswith(b"\n"):
+            part = connection.recv(4096)
+            if not part:
+                raise OSError("the fork server ended without an answer")
+            answer += part
+        parsed: dict[str, int] = json.loads(answer)
+        if "error" in parsed:
+            raise OSError(f"the fork server could not fork: {parsed['error']}")
+        return parsed
+
+    def _connection(self) -> socket.socket:
+        if self._socket is not None and self._process is not None and self._process.poll() is None:
+            return self._socket
+        self._end()
+        ours, theirs = socket.socketpair()
+        ours.settimeout(_ANSWER_S)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sagewright.agent.zygote", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                cwd="/",
+            )
+        self._socket = ours
+        return ours
+
+    def _end(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None

@@ -1,0 +1,162 @@
+"""Hosts as processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+import psutil
+
+from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
+from sagewright.compute.forkserver import ForkServer, ForkServerFailed
+
+HOST_ID_VARIABLE = "SAGEWRIGHT_HOST_ID"
+_KILL_WAIT_S = 10.0
+
+
+class LocalBackend:
+    """Agents are detached processes of this machine, known by pid and start time, so that a recycled pid is never hit.
+
+    They are forked from a warm fork server; where that fails they are started as `python -m sagewright.agent`. Linux.
+    """
+
+    def __init__(self, *, fork_server: bool = True) -> None:
+        self._forks = ForkServer() if fork_server else None
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def launch(self, plans: list[HostPlan]) -> list[Handle]:
+        started: list[Handle] = []
+        try:
+            for plan in plans:
+                _write_document(plan)
+                pid = self._start(plan.directory)
+                started.append({"pid": pid, "started": _start_mark(pid), "host_id": plan.document["host_id"]})
+        except OSError as error:
+            for handle in started:
+                self.kill(handle)
+            raise LaunchFailed(f"a host's agent could not be started: {error}") from error
+        return started
+
+    def poll(self, handle: Handle) -> bool:
+        self._reap()
+        return _is_alive(handle)
+
+    def stop(self, handle: Handle) -> None:
+        if self.poll(handle):
+            with suppress(ProcessLookupError):
+                os.kill(int(handle["pid"]), signal.SIGTERM)
+
+    def kill(self, handle: Handle) -> None:
+        deadline = time.monotonic() + _KILL_WAIT_S
+        if _is_alive(handle):
+            _kill(_family(int(handle["pid"])))
+        # What a killed agent left (no sandbox, or a daemon that left its session) is known by its environment.
+        while (left := _marked(str(handle["host_id"]))) and time.monotonic() < deadline:
+            _kill(left)
+        self._reap()
+
+    def warm(self) -> None:
+        """Start the fork server now, so that the first job does not wait for it. Never raises."""
+        if self._forks is not None:
+            with suppress(ForkServerFailed):
+                self._forks.warm()
+
+    def close(self) -> None:
+        """End the fork server; the agents go on."""
+        if self._forks is not None:
+            self._forks.close()
+        with self._lock:
+            for child in self._children.values():
+                child.returncode = child.poll() or 0  # no longer ours to wait for
+            self._children.clear()
+
+    def _start(self, directory: Path) -> int:
+        if self._forks is not None:
+            with suppress(ForkServerFailed):  # a slow start is better than none
+                return self._forks.spawn(directory)
+        child = _start_detached(directory)
+        with self._lock:
+            self._children[child.pid] = child
+        return child.pid
+
+    def _reap(self) -> None:
+        """Children that ended must not stay zombies."""
+        with self._lock:
+            for pid in [pid for pid, child in self._children.items() if child.poll() is not None]:
+                del self._children[pid]
+
+
+def _write_document(plan: HostPlan) -> None:
+    """The document holds credentials: only its owner may read it."""
+    plan.directory.mkdir(parents=True, exist_ok=True)
+    path = plan.directory / "host.json"
+    path.touch(mode=0o600)
+    path.write_bytes(orjson.dumps(plan.document))
+
+
+def _start_detached(directory: Path) -> subprocess.Popen[bytes]:
+    with (directory / "agent.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "sagewright.agent", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+
+
+def _start_mark(pid: int) -> str:
+    """When the process started, in a form that no other process of this machine ever shares with its pid.
+
+    "gone" if it has ended or is a zombie.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        state, *rest = stat.rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "gone"
+    return "gone" if state in "ZX" else f"{boot}:{rest[18]}"
+
+
+def _is_alive(handle: Handle) -> bool:
+    mark = str(handle["started"])
+    return mark != "gone" and _start_mark(int(handle["pid"])) == mark
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """The process and all its descendants, itself first so that it cannot start more of them."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=2)
+
+
+def _marked(host_id: str) -> list[psutil.Process]:
+    """Processes of this machine whose environment says that they belong to the host."""
+    marker = f"{HOST_ID_VARIABLE}={host_id}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with suppress(OSError, psutil.Error):
+            if marker in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(psutil.Process(int(entry.name)))
+    return found

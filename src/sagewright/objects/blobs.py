@@ -1,0 +1,341 @@
+"""Blobs: immutable files, each with a random name, that the rows of objects and parts refer to.
+
+A blob is written to `incoming/`, brought to the disk, renamed into `blobs/` and only then named by a row. Whatever a
+killed process leaves behind is a file that no row names: `sweep` removes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from sagewright.model.errors import AwsError
+from sagewright.objects import checksums
+
+CHUNK = 1024 * 1024
+TRASH_S = 10.0
+"""How long a blob that no row names any more stays, for readers that looked its row up before."""
+
+
+class Source(Protocol):
+    """Where bytes come from: at most `size` of them a call, b"" at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Slice:
+    """`length` bytes of a file from `offset` on."""
+
+    path: Path
+    offset: int
+    length: int
+
+
+@dataclass
+class Blob:
+    """A blob that is on the disk and in no row yet. `md5` is hexadecimal, `checksums` are base64 by algorithm."""
+
+    id: str
+    size: int
+    md5: str
+    checksums: dict[str, str] = field(default_factory=dict)
+    kept: bool = False
+
+    def keep(self) -> None:
+        """To be called once a row that names it was committed."""
+        self.kept = True
+
+
+class BlobStore:
+    """The files below `root`. Safe to use from many threads, and beside other processes on the same root.
+
+    `fsync`: off never waits for the disk, normal brings the bytes there before a blob can be named, full the directory
+    entries as well.
+    """
+
+    def __init__(self, root: Path, fsync: str) -> None:
+        self._incoming, self._blobs = root / "incoming", root / "blobs"
+        self._sync_file, self._sync_directory = fsync != "off", fsync == "full"
+        self._pending: set[str] = set()
+        self._trash: deque[tuple[float, str]] = deque()
+        self._lock = threading.Lock()
+        for directory in (self._incoming, self._blobs):
+            directory.mkdir(parents=True, exist_ok=True)
+
+    def path(self, blob: str) -> Path:
+        return self._blobs / blob[:2] / blob
+
+    def receive(self, source: Source, algorithms: Iterable[str] = ()) -> Receipt:
+        """Read `source` to its end into a new blob, counting its MD5 and `algorithms` (see checksums).
+
+        A context manager that gives the Blob, and removes it on leaving unless `keep` was called.
+        Raises what `source` raises, and AwsError for a full disk.
+        """
+        return Receipt(self, lambda file: _pump(source, file, algorithms))
+
+    def slice(self, blob: str, start: int, length: int, algorithms: Iterable[str] = ()) -> Receipt:
+        """`receive` from `length` bytes of another blob. Raises FileNotFoundError when that blob is gone."""
+
+        def fill(file: int) -> Blob:
+            with self.path(blob).open("rb", buffering=0) as source:
+                source.seek(start)
+                return _pump(_Limited(source, length), file, algorithms)
+
+        return Receipt(self, fill)
+
+    def join(self, blobs: list[str], algorithms: Iterable[str] = ()) -> Receipt:
+        """One blob of the bytes of several in their order; without `algorithms` the kernel copies, and `md5` is empty."""
+        wanted = tuple(algorithms)
+
+        def fill(file: int) -> Blob:
+            paths = [self.path(blob) for blob in blobs]
+            if wanted:
+                return _pump(_Chain(paths), file, wanted)
+            return Blob("", sum(_append(path, file) for path in paths), "")
+
+        return Receipt(self, fill)
+
+    def link(self, blob: str, size: int, md5: str, known: dict[str, str]) -> Receipt:
+        """A second name for the bytes of a blob whose digests are known; copied where hard links are not to be had."""
+        linked = Blob("", size, md5, known)
+
+        def fill(file: int) -> Blob:
+            _append(self.path(blob), file)
+            return linked
+
+        return Receipt(self, fill, Existing(self.path(blob), linked))
+
+    def discard(self, blobs: Iterable[str | None]) -> None:
+        """Remove blobs that no committed row names any more, after a while in which readers still find them."""
+        now = time.monotonic()
+        with self._lock:
+            self._trash.extend((now + TRASH_S, blob) for blob in blobs if blob is not None)
+        self.empty_trash(now)
+
+    def empty_trash(self, now: float) -> None:
+        """Remove the discarded blobs whose time has come by `now` (of the monotonic clock)."""
+        due = []
+        with self._lock:
+            while self._trash and self._trash[0][0] <= now:
+                due.append(self._trash.popleft()[1])
+        for blob in due:
+            self.path(blob).unlink(missing_ok=True)
+
+    def sweep(self, referenced: Callable[[list[str]], set[str]], grace_s: float) -> int:
+        """Remove files that no row names and that nobody touched for `grace_s` seconds; gives how many.
+
+        `referenced` tells which of some blobs a row names. Safe beside writers: those of this process are known, those
+        of others have `grace_s` from their last write to their commit.
+        """
+        removed = 0
+        before = time.time() - grace_s
+        for path in self._old_files(self._incoming, before):
+            if not self._is_pending(path.name):
+                path.unlink(missing_ok=True)
+                removed += 1
+        for directory in self._blobs.iterdir():
+            old = [path.name for path in self._old_files(directory, before)]
+            # The order matters: listed, then not pending, then not in a row that was committed before it stopped pending.
+            idle = [name for name in old if not self._is_pending(name)]
+            named = referenced(idle) if idle else set()
+            for name in idle:
+                if name not in named:
+                    self.path(name).unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
+    def _old_files(self, directory: Path, before: float) -> Iterator[Path]:
+        for entry in os.scandir(directory):
+            try:
+                if entry.stat().st_ctime <= before:
+                    yield Path(entry.path)
+            except FileNotFoundError:
+                continue
+
+    def _is_pending(self, blob: str) -> bool:
+        with self._lock:
+            return blob in self._pending
+
+    # What a Receipt does, in order.
+
+    def begin(self) -> str:
+        blob = uuid.uuid4().hex
+        with self._lock:
+            self._pending.add(blob)
+        return blob
+
+    def write(self, blob: str, fill: Callable[[int], Blob]) -> Blob:
+        """Fill a new file and move it to its place."""
+        incoming = self._incoming / blob
+        file = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            filled = fill(file)
+            if self._sync_file:
+                os.fsync(file)
+        except OSError as error:
+            incoming.unlink(missing_ok=True)
+            _raise_full_disk(error)
+            raise
+        except BaseException:
+            incoming.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(file)
+        self._settle(incoming.rename, blob)
+        filled.id = blob
+        return filled
+
+    def adopt(self, blob: str, existing: Path) -> bool:
+        """Link `existing` to a new name; False where the file system will not. Raises FileNotFoundError."""
+        try:
+            existing.stat()
+            self._settle(lambda target: target.hardlink_to(existing), blob)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            return False
+        return True
+
+    def _settle(self, place: Callable[[Path], object], blob: str) -> None:
+        target = self.path(blob)
+        try:
+            place(target)
+        except FileNotFoundError:
+            target.parent.mkdir(exist_ok=True)
+            place(target)
+        if self._sync_directory:
+            for directory in (target.parent, self._blobs):
+                _sync(directory)
+
+    def end(self, blob: str, kept: bool) -> None:
+        if not kept:
+            self.path(blob).unlink(missing_ok=True)
+        with self._lock:
+            self._pending.discard(blob)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A file that may be linked in place of filling a new one, and what is known of it."""
+
+    path: Path
+    blob: Blob
+
+
+@dataclass
+class Receipt:
+    """The context manager of a blob in the making: see BlobStore.receive."""
+
+    store: BlobStore
+    fill: Callable[[int], Blob]
+    existing: Existing | None = None
+
+    def __enter__(self) -> Blob:
+        self._id = self.store.begin()
+        try:
+            if self.existing is not None and self.store.adopt(self._id, self.existing.path):
+                self._blob = replace(self.existing.blob, id=self._id)
+            else:
+                self._blob = self.store.write(self._id, self.fill)
+        except BaseException:
+            self.store.end(self._id, kept=False)
+            raise
+        return self._blob
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        # After any other error the row may have been committed all the same (a lost connection): sweep will know.
+        unsure = error is not None and not isinstance(error, AwsError)
+        self.store.end(self._id, kept=self._blob.kept or unsure)
+
+
+def _pump(source: Source, file: int, algorithms: Iterable[str]) -> Blob:
+    """All of `source` into `file`, hashed on the way."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    counted = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
+    size = 0
+    while chunk := source.read(CHUNK):
+        size += len(chunk)
+        md5.update(chunk)
+        for checksum in counted.values():
+            checksum.update(chunk)
+        _write_all(file, chunk)
+    return Blob("", size, md5.hexdigest(), {name: checksums.encoded(c) for name, c in counted.items()})
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _append(path: Path, file: int) -> int:
+    """The bytes of `path` onto the end of `file`, by the kernel where it can; gives how many."""
+    with path.open("rb", buffering=0) as source:
+        size = os.fstat(source.fileno()).st_size
+        left = size
+        try:
+            while left and (copied := os.copy_file_range(source.fileno(), file, left)):
+                left -= copied
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF}:
+                raise
+        if left:
+            source.seek(size - left)
+            os.lseek(file, 0, os.SEEK_END)
+            while chunk := source.read(CHUNK):
+                _write_all(file, chunk)
+    return size
+
+
+@dataclass
+class _Limited:
+    """The next `left` bytes of a file."""
+
+    file: Source
+    left: int
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self.file.read(min(size, self.left) if size >= 0 else self.left)
+        self.left -= len(chunk)
+        return chunk
+
+
+class _Chain:
+    """The bytes of files one after the other."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._chunks = self._read(paths)
+
+    def read(self, _size: int = -1, /) -> bytes:
+        return next(self._chunks, b"")
+
+    @staticmethod
+    def _read(paths: list[Path]) -> Iterator[bytes]:
+        for path in paths:
+            with path.open("rb", buffering=0) as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _raise_full_disk(error: OSError) -> None:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        message = f"The object store's disk cannot take the object ({error.strerror})."
+        raise AwsError("InsufficientStorage", message, 507) from error

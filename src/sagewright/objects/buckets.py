@@ -1,0 +1,91 @@
+"""Buckets: created, listed, configured and deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors
+from sagewright.store import buckets as rows
+from sagewright.store.buckets import Bucket
+from sagewright.store.database import Database
+
+OFF, ENABLED, SUSPENDED = "Off", "Enabled", "Suspended"
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Safe to use from many threads. What needs a bucket raises NoSuchBucket where there is none."""
+
+    store: Database
+    account: str
+    region: str
+
+    def create(self, name: str, region: str = "") -> Bucket:
+        """Raises BucketAlreadyOwnedByYou or BucketAlreadyExists."""
+        bucket = Bucket(name, self.account, region or self.region, now_ms(), OFF, {})
+        try:
+            with self.store.write() as connection:
+                taken = rows.find(connection, name)
+                if taken is None:
+                    rows.add(connection, bucket)
+        except IntegrityError:  # another server was faster
+            taken = self.get(name)
+        if taken is not None:
+            raise self._taken(taken)
+        return bucket
+
+    def _taken(self, bucket: Bucket) -> AwsError:
+        fields = {"BucketName": bucket.name}
+        if bucket.account == self.account:
+            message = "Your previous request to create the named bucket succeeded and you already own it."
+            return AwsError("BucketAlreadyOwnedByYou", message, 409, fields)
+        message = (
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+            "Please select a different name and try again."
+        )
+        return AwsError("BucketAlreadyExists", message, 409, fields)
+
+    def get(self, name: str) -> Bucket:
+        with self.store.read() as connection:
+            bucket = rows.find(connection, name)
+        if bucket is None:
+            raise errors.no_such_bucket(name)
+        return bucket
+
+    def page(self, prefix: str = "", after: str = "", limit: int = 10_000) -> list[Bucket]:
+        """At most `limit` buckets by name, beginning after the name `after`."""
+        with self.store.read() as connection:
+            return rows.page(connection, prefix, after, limit)
+
+    def delete(self, name: str) -> None:
+        """Raises BucketNotEmpty."""
+        with self.store.write() as connection:
+            if rows.lock(connection, name) is None:
+                raise errors.no_such_bucket(name)
+            if not rows.is_empty(connection, name):
+                message = "The bucket you tried to delete is not empty"
+                raise AwsError("BucketNotEmpty", message, 409, {"BucketName": name})
+            rows.remove(connection, name)
+
+    def set_versioning(self, name: str, state: str) -> None:
+        """`state`: Enabled or Suspended."""
+        with self.store.write() as connection:
+            if rows.lock(connection, name) is None:
+                raise errors.no_such_bucket(name)
+            rows.change(connection, name, {"versioning": state})
+
+    def configure(self, name: str, kind: str, document: dict[str, Any] | None) -> None:
+        """Keep a configuration document, or forget it (None)."""
+        with self.store.write() as connection:
+            bucket = rows.lock(connection, name)
+            if bucket is None:
+                raise errors.no_such_bucket(name)
+            documents = {k: v for k, v in bucket.configuration.items() if k != kind}
+            if document is not None:
+                documents[kind] = document
+            rows.change(connection, name, {"configuration": documents})

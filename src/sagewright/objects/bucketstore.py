@@ -1,0 +1,86 @@
+"""The embedded object store: immutable blobs on the disk, their index in the store."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from sagewright.model.clock import now_ms
+from sagewright.objects import errors
+from sagewright.objects.blobs import BlobStore, Slice
+from sagewright.objects.buckets import Buckets
+from sagewright.objects.contents import Contents
+from sagewright.objects.listing import Asked, Listing
+from sagewright.objects.placing import Properties
+from sagewright.objects.uploads import Uploads
+from sagewright.store import objects as rows
+from sagewright.store import uploads as upload_rows
+from sagewright.store.database import Database
+from sagewright.store.objects import Version
+
+READ_ATTEMPTS = 5
+FINISHED_UPLOAD_MS = 24 * 3600 * 1000
+GRACE_S = 3600.0
+
+
+class BucketStore:
+    """Buckets and objects. Safe to use from many threads; all of it raises AwsError with S3's codes.
+
+    What was put is durable once the call returned (see BlobStore for `fsync`). A version that a reader looked up can be
+    read for some seconds after it was overwritten or deleted, for ever once it is open.
+    """
+
+    def __init__(self, store: Database, root: Path, fsync: str, account: str, region: str) -> None:
+        self._store = store
+        self.account, self.region = account, region
+        self.blobs = BlobStore(root, fsync)
+        self.buckets = Buckets(store, account, region)
+        self.contents = Contents(store, self.blobs)
+        self.listing = Listing(store)
+        self.uploads = Uploads(store, self.blobs)
+
+    def path(self, version: Version) -> Path:
+        """The file that holds the bytes of a version. Raises NoSuchKey for a delete marker."""
+        if version.blob is None:
+            raise errors.no_such_key(version.key)
+        return self.blobs.path(version.blob)
+
+    def body(self, version: Version, start: int, length: int) -> Slice:
+        """`length` bytes of a version from `start` on, for whoever sends them. Raises NoSuchKey for a delete marker."""
+        return Slice(self.path(version), start, length)
+
+    def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+        """(key, size in bytes) of each object under `prefix`, in the order of the keys' UTF-8 bytes."""
+        return ((version.key, version.size) for version in self.listing.all_keys(bucket, prefix))
+
+    def exists_any(self, bucket: str, prefix: str) -> bool:
+        """Whether an object is under `prefix`. Raises NoSuchBucket."""
+        return bool(self.listing.keys(bucket, Asked(prefix, limit=1)).entries)
+
+    def read_bytes(self, bucket: str, key: str) -> bytes:
+        """All of an object, in memory."""
+        for _ in range(READ_ATTEMPTS):
+            try:
+                return self.path(self.contents.find(bucket, key)).read_bytes()
+            except FileNotFoundError:  # overwritten between the look-up and the read
+                continue
+        raise errors.no_such_key(key)
+
+    def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = "binary/octet-stream") -> Version:
+        """Put an object from memory."""
+        with self.blobs.receive(io.BytesIO(data)) as blob:
+            return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))
+
+    def collect(self, grace_s: float = GRACE_S) -> int:
+        """Remove files that nothing needs and nobody touched for `grace_s` seconds; gives how many.
+
+        Safe beside writers. Needed after a crash only, and harmless at any other time.
+        """
+        with self._store.write() as connection:
+            upload_rows.forget_finished(connection, now_ms() - FINISHED_UPLOAD_MS)
+        return self.blobs.sweep(self._referenced, grace_s)
+
+    def _referenced(self, blobs: list[str]) -> set[str]:
+        with self._store.read() as connection:
+            return rows.referenced(connection, blobs)

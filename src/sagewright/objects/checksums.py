@@ -1,0 +1,117 @@
+"""The checksums S3 knows, in base64 as they travel, one shot, streaming and composed from parts.
+
+CRC32C and CRC64NVME take awscrt where it is installed; without it they are counted in Python at some MB/s.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Protocol
+
+from sagewright.model.errors import AwsError
+
+ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5")
+"""What can be asked for; S3's XXHASH family is not served."""
+
+FULL_OBJECT_ONLY = frozenset({"CRC64NVME"})
+LINEAR = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
+"""Checksums that AWS keeps of the whole object when ChecksumType is FULL_OBJECT."""
+
+Update = Callable[[bytes, int], int]
+
+
+class Checksum(Protocol):
+    """Fed with the bytes in order; `digest` gives the raw bytes, most significant first."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc:
+    def __init__(self, step: Update, width: int) -> None:
+        self._step, self._width, self._value = step, width, 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = self._step(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._width, "big")
+
+
+def new(algorithm: str) -> Checksum:
+    """Raises InvalidRequest for an algorithm that is not served."""
+    match algorithm:
+        case "CRC32":
+            return _Crc(zlib.crc32, 4)
+        case "CRC32C":
+            return _Crc(_native("crc32c") or _tabled(0x82F63B78, 32), 4)
+        case "CRC64NVME":
+            return _Crc(_native("crc64nvme") or _tabled(0x9A6C9329AC4BC9B5, 64), 8)
+        case "SHA1" | "SHA256" | "SHA512" | "MD5":
+            return hashlib.new(algorithm.lower(), usedforsecurity=False)
+    raise AwsError(
+        "InvalidRequest", f"The checksum algorithm '{algorithm}' is not served. Served are: {', '.join(ALGORITHMS)}"
+    )
+
+
+@cache
+def _native(name: str) -> Update | None:
+    try:
+        from awscrt import checksums as native  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        return None
+    return getattr(native, name, None)
+
+
+@cache
+def _tabled(polynomial: int, bits: int) -> Update:
+    """A reflected CRC with all-ones start and end, a byte at a time."""
+    table = []
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = (value >> 1) ^ (polynomial if value & 1 else 0)
+        table.append(value)
+    mask = (1 << bits) - 1
+
+    def step(data: bytes, value: int = 0) -> int:
+        value ^= mask
+        for byte in data:
+            value = table[(value ^ byte) & 0xFF] ^ (value >> 8)
+        return value ^ mask
+
+    return step
+
+
+def encoded(checksum: Checksum) -> str:
+    return base64.b64encode(checksum.digest()).decode()
+
+
+def of_bytes(algorithm: str, data: bytes) -> str:
+    checksum = new(algorithm)
+    checksum.update(data)
+    return encoded(checksum)
+
+
+def composite(algorithm: str, parts: Sequence[str]) -> str:
+    """The checksum of the parts' checksums, with the number of parts: `AAAA==-3`."""
+    checksum = new(algorithm)
+    for part in parts:
+        checksum.update(base64.b64decode(part))
+    return f"{encoded(checksum)}-{len(parts)}"
+
+
+def multipart_etag(md5s: Iterable[str]) -> str:
+    """S3's ETag of an object made of parts, from the hexadecimal MD5 of each."""
+    digests = [bytes.fromhex(md5) for md5 in md5s]
+    return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
+
+
+def bad_digest(what: str) -> AwsError:
+    """`what`: Content-MD5 or the name of a checksum algorithm."""
+    return AwsError("BadDigest", f"The {what} you specified did not match the calculated checksum.")

@@ -1,0 +1,114 @@
+"""Objects: put, found, copied, tagged and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sagewright.objects import errors, placing
+from sagewright.objects.blobs import Blob, BlobStore
+from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
+from sagewright.store import objects as rows
+from sagewright.store.database import Database
+from sagewright.store.objects import Version
+
+
+@dataclass(frozen=True)
+class Target:
+    """A version to delete; `version` None means the newest."""
+
+    key: str
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Safe to use from many threads. Raises NoSuchBucket where the bucket is none."""
+
+    store: Database
+    blobs: BlobStore
+
+    def put(
+        self, bucket: str, key: str, blob: Blob, properties: Properties, conditions: Conditions = ALWAYS
+    ) -> Version:
+        """Make a received blob the newest version of `key`: durable once this returns, nothing when it raises."""
+        return self.put_version(with_blob(draft(bucket, key, properties), blob), blob, conditions)
+
+    def put_version(self, new: Version, blob: Blob, conditions: Conditions = ALWAYS) -> Version:
+        """`put` with the row made by the caller (ETag, checksums and parts of its own)."""
+        with self.store.write() as connection:
+            change = placing.place(connection, new, conditions)
+        blob.keep()
+        self.blobs.discard(change.freed)
+        return change.version
+
+    def find(self, bucket: str, key: str, version: str | None = None) -> Version:
+        """The newest or the named version. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker."""
+        with self.store.read() as connection:
+            named = (connection, bucket, key)
+            found = rows.current(*named) if version is None else rows.find(*named, version)
+            if found is None:
+                placing.need_bucket(connection, bucket)
+        if found is None:
+            raise errors.no_such_key(key) if version is None else errors.no_such_version(key, version)
+        if found.delete_marker:
+            raise errors.is_delete_marker(found.version) if version else errors.deleted_key(key, found.version)
+        return found
+
+    def copy(
+        self, source: Version, new: Version, algorithms: Sequence[str], conditions: Conditions = ALWAYS
+    ) -> Version:
+        """Make `new`, whose bytes are those of `source`, the newest version of its key; no byte is copied if it can be.
+
+        Of `new`, key and properties count. Raises NoSuchKey when the bytes of `source` are gone meanwhile.
+        """
+        assert source.blob
+        whole = {name: value for name, value in source.checksums.items() if "-" not in value}
+        try:
+            if source.parts or not set(algorithms) <= set(whole):
+                receipt = self.blobs.slice(source.blob, 0, source.size, algorithms)
+            else:
+                receipt = self.blobs.link(source.blob, source.size, source.etag, whole)
+            with receipt as blob:
+                return self.put_version(with_blob(new, blob), blob, conditions)
+        except FileNotFoundError:
+            raise errors.no_such_key(source.key) from None
+
+    def delete(self, bucket: str, key: str, version: str | None = None, conditions: Conditions = ALWAYS) -> Deletion:
+        return self.delete_many(bucket, [Target(key, version)], conditions)[0]
+
+    def delete_many(self, bucket: str, targets: Sequence[Target], conditions: Conditions = ALWAYS) -> list[Deletion]:
+        """Delete all of `targets` in one transaction; the answers are in their order."""
+        with self.store.write() as connection:
+            held = placing.hold_bucket(connection, bucket)
+            rows.lock_keys(connection, bucket, {target.key for target in targets})
+            done = [placing.delete(connection, held, t.key, t.version, conditions) for t in targets]
+        self.blobs.discard([blob for deletion in done for blob in deletion.freed])
+        return done
+
+    def set_tags(self, version: Version, tags: dict[str, str]) -> None:
+        with self.store.write() as connection:
+            rows.change(connection, version, {"tags": tags})
+
+
+def draft(bucket: str, key: str, properties: Properties) -> Version:
+    """A version of which only what its maker knows is set."""
+    return Version(
+        bucket=bucket,
+        key=key,
+        rank=0,
+        version="",
+        latest=True,
+        delete_marker=False,
+        blob=None,
+        size=0,
+        etag="",
+        modified_ms=0,
+        headers=properties.headers,
+        user_metadata=properties.user_metadata,
+        tags=properties.tags,
+    )
+
+
+def with_blob(version: Version, blob: Blob) -> Version:
+    return replace(version, blob=blob.id, size=blob.size, etag=blob.md5, checksums=blob.checksums)

@@ -1,0 +1,84 @@
+"""S3's errors, with the codes, statuses and fields that clients read.
+
+A field whose name begins with `@` is a header of the answer.
+"""
+
+from __future__ import annotations
+
+from sagewright.model.errors import AwsError
+
+
+def no_such_bucket(name: str) -> AwsError:
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, {"BucketName": name})
+
+
+def no_such_key(key: str) -> AwsError:
+    return AwsError("NoSuchKey", "The specified key does not exist.", 404, {"Key": key})
+
+
+def deleted_key(key: str, version: str) -> AwsError:
+    """The newest version is a delete marker."""
+    fields = {"Key": key, "@x-amz-delete-marker": "true", "@x-amz-version-id": version}
+    return AwsError("NoSuchKey", "The specified key does not exist.", 404, fields)
+
+
+def is_delete_marker(version: str) -> AwsError:
+    """The version that was asked for is a delete marker."""
+    fields = {
+        "ResourceType": "DeleteMarker",
+        "@x-amz-delete-marker": "true",
+        "@x-amz-version-id": version,
+        "@Allow": "DELETE",
+    }
+    return AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405, fields)
+
+
+def no_such_version(key: str, version: str) -> AwsError:
+    fields = {"Key": key, "VersionId": version}
+    return AwsError("NoSuchVersion", "The specified version does not exist.", 404, fields)
+
+
+def no_such_upload(upload_id: str) -> AwsError:
+    message = (
+        "The specified upload does not exist. The upload ID may be invalid, "
+        "or the upload may have been aborted or completed."
+    )
+    return AwsError("NoSuchUpload", message, 404, {"UploadId": upload_id})
+
+
+def precondition_failed(condition: str) -> AwsError:
+    message = "At least one of the pre-conditions you specified did not hold"
+    return AwsError("PreconditionFailed", message, 412, {"Condition": condition})
+
+
+def invalid_part(upload_id: str, number: int, etag: str) -> AwsError:
+    message = (
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, "
+        "or the specified entity tag may not match the part's entity tag."
+    )
+    fields = {"UploadId": upload_id, "PartNumber": str(number), "ETag": etag}
+    return AwsError("InvalidPart", message, 400, fields)
+
+
+def invalid_part_order(upload_id: str) -> AwsError:
+    message = "The list of parts was not in ascending order. Parts must be ordered by part number."
+    return AwsError("InvalidPartOrder", message, 400, {"UploadId": upload_id})
+
+
+def part_too_small(number: int, size: int, minimum: int, etag: str) -> AwsError:
+    fields = {
+        "ProposedSize": str(size),
+        "MinSizeAllowed": str(minimum),
+        "PartNumber": str(number),
+        "ETag": etag,
+    }
+    return AwsError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", 400, fields)
+
+
+def invalid_argument(message: str, name: str, value: object = "") -> AwsError:
+    fields = {"ArgumentName": name, "ArgumentValue": str(value)}
+    return AwsError("InvalidArgument", message, 400, fields)
+
+
+def invalid_request(message: str) -> AwsError:
+    return AwsError("InvalidRequest", message, 400)

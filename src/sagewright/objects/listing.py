@@ -1,0 +1,188 @@
+"""Lists of keys and versions: prefixes, delimiters, pages. Order is that of the keys' UTF-8 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from sagewright.objects import placing
+from sagewright.store import objects as rows
+from sagewright.store import uploads
+from sagewright.store.database import Database
+from sagewright.store.objects import Span, Version
+from sagewright.store.uploads import Cursor, Upload
+
+LEAST_BATCH = 100
+MOST_BATCH = 1000
+_LAST_BEFORE_SURROGATES, _FIRST_AFTER_SURROGATES, _LAST = 0xD7FF, 0xE000, 0x10FFFF
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A list to make: keys with `prefix`, those with `delimiter` after it folded into common prefixes."""
+
+    prefix: str = ""
+    delimiter: str = ""
+    limit: int = 1000
+
+
+@dataclass
+class Page:
+    """`entries` and `prefixes` together have at most the asked number. `next_key` is the last of both, if `truncated`."""
+
+    entries: list[Version] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    truncated: bool = False
+    next_key: str = ""
+    next_version: str | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.entries) + len(self.prefixes)
+
+
+@dataclass
+class UploadPage:
+    """As Page, of unfinished multipart uploads."""
+
+    entries: list[Upload] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    truncated: bool = False
+    next: Cursor = field(default_factory=Cursor)
+
+
+def successor(prefix: str) -> str | None:
+    """The smallest text that comes after everything beginning with `prefix`; None: there is none."""
+    for length in range(len(prefix), 0, -1):
+        code = ord(prefix[length - 1])
+        if code < _LAST:
+            after = _FIRST_AFTER_SURROGATES if code == _LAST_BEFORE_SURROGATES else code + 1
+            return prefix[: length - 1] + chr(after)
+    return None
+
+
+def common_prefix(key: str, asked: Asked) -> str | None:
+    """What `key` is folded into, None where it stands for itself."""
+    if not asked.delimiter:
+        return None
+    at = key.find(asked.delimiter, len(asked.prefix))
+    return key[: at + len(asked.delimiter)] if at >= 0 else None
+
+
+def _after(asked: Asked, marker: str) -> Span | None:
+    """Where a list goes on after `marker`, a key or a common prefix; None: nowhere."""
+    end = successor(asked.prefix) if asked.prefix else None
+    if marker < asked.prefix or not marker:
+        return Span(asked.prefix, True, end)
+    if common_prefix(marker, asked) == marker and marker.startswith(asked.prefix):
+        beyond = successor(marker)
+        return Span(beyond, True, end) if beyond is not None else None
+    return Span(marker, False, end)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Safe to use from many threads. Raises NoSuchBucket."""
+
+    store: Database
+
+    def keys(self, bucket: str, asked: Asked, marker: str = "") -> Page:
+        """Objects that are there, without delete markers, after the key or common prefix `marker`."""
+        with self.store.read() as connection:
+            placing.need_bucket(connection, bucket)
+            return _Walk(connection, bucket, asked, versions=False).page(_after(asked, marker))
+
+    def versions(self, bucket: str, asked: Asked, marker: str = "", version: str | None = None) -> Page:
+        """All versions and delete markers, newest first for each key; `version` is a place among those of `marker`."""
+        with self.store.read() as connection:
+            placing.need_bucket(connection, bucket)
+            span = _after(asked, marker)
+            if version and span is not None and span.first == marker and not span.inclusive:
+                seen = rows.find(connection, bucket, marker, version)
+                span = Span(marker, False, span.end, seen.rank if seen else None)
+            return _Walk(connection, bucket, asked, versions=True).page(span)
+
+    def all_keys(self, bucket: str, prefix: str) -> Iterator[Version]:
+        """Every object under `prefix`, read page by page as the caller goes on."""
+        asked, marker = Asked(prefix, limit=MOST_BATCH), ""
+        while True:
+            page = self.keys(bucket, asked, marker)
+            yield from page.entries
+            if not page.truncated:
+                return
+            marker = page.next_key
+
+    def uploads(self, bucket: str, asked: Asked, after: Cursor) -> UploadPage:
+        """Unfinished multipart uploads by key and age."""
+        with self.store.read() as connection:
+            placing.need_bucket(connection, bucket)
+            return _upload_page(connection, bucket, asked, after)
+
+
+class _Walk:
+    """One page, made of batches of rows; a common prefix that outlasts its batch is jumped over."""
+
+    def __init__(self, connection: Connection, bucket: str, asked: Asked, *, versions: bool) -> None:
+        self._connection, self._bucket, self._asked, self._versions = connection, bucket, asked, versions
+        self._page = Page()
+        self._folded: str | None = None
+
+    def page(self, span: Span | None) -> Page:
+        while span is not None and self._asked.limit > 0:
+            size = min(MOST_BATCH, max(LEAST_BATCH, self._asked.limit - self._page.count + 1))
+            batch = rows.scan(self._connection, self._bucket, span, size, versions=self._versions)
+            if not all(self._take(row) for row in batch) or len(batch) < size:
+                break
+            span = self._further(span, batch[-1])
+        return self._page
+
+    def _further(self, span: Span, last: Version) -> Span | None:
+        if self._folded is not None and last.key.startswith(self._folded):
+            beyond = successor(self._folded)
+            return Span(beyond, True, span.end) if beyond is not None else None
+        return Span(last.key, False, span.end, last.rank if self._versions else None)
+
+    def _take(self, row: Version) -> bool:
+        """Add a row to the page; False when the page is full."""
+        folded = common_prefix(row.key, self._asked)
+        if folded is not None and folded == self._folded:
+            return True
+        if self._page.count >= self._asked.limit:
+            self._page.truncated = True
+            return False
+        self._folded = folded
+        if folded is not None:
+            self._page.prefixes.append(folded)
+        else:
+            self._page.entries.append(row)
+        self._page.next_key = folded or row.key
+        self._page.next_version = None if folded else row.version
+        return True
+
+
+def _upload_page(connection: Connection, bucket: str, asked: Asked, after: Cursor) -> UploadPage:
+    page = UploadPage(next=after)
+    end = successor(asked.prefix) if asked.prefix else None
+    cursor = after
+    while asked.limit > 0:
+        batch = uploads.page(connection, bucket, end, cursor, MOST_BATCH)
+        for upload in batch:
+            cursor = Cursor(upload.key, upload.id)
+            folded = common_prefix(upload.key, asked)
+            if not upload.key.startswith(asked.prefix) or (folded and folded <= after.key):
+                continue
+            if folded and page.prefixes and page.prefixes[-1] == folded:
+                continue
+            if len(page.entries) + len(page.prefixes) >= asked.limit:
+                page.truncated = True
+                return page
+            if folded:
+                page.prefixes.append(folded)
+            else:
+                page.entries.append(upload)
+            page.next = Cursor(folded, "") if folded else cursor
+        if len(batch) < MOST_BATCH:
+            break
+    return page

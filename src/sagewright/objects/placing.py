@@ -1,0 +1,142 @@
+"""How a new version, a delete marker or a deletion changes the index: the rules of versioning, in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors
+from sagewright.objects.buckets import ENABLED, OFF
+from sagewright.store import buckets
+from sagewright.store import objects as rows
+from sagewright.store.buckets import Bucket
+from sagewright.store.objects import NULL_VERSION, Version
+
+
+@dataclass(frozen=True)
+class Properties:
+    """What is kept with an object for whoever put it; the store never looks inside."""
+
+    headers: dict[str, Any] = field(default_factory=dict)
+    user_metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Put or delete only if the newest version has (or, `*` alone, does not exist with) this ETag."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+    def check(self, key: str, current: Version | None) -> None:
+        """Raises PreconditionFailed, or NoSuchKey where there is nothing to match."""
+        there = current is not None and not current.delete_marker
+        if self.if_none_match is not None:
+            if self.if_none_match.strip() != "*":
+                message = "A header you provided implies functionality that is not implemented"
+                raise AwsError("NotImplemented", message, 501, {"Header": "If-None-Match"})
+            if there:
+                raise errors.precondition_failed("If-None-Match")
+        if self.if_match is not None:
+            if not there:
+                raise errors.no_such_key(key)
+            assert current is not None
+            if self.if_match.strip() != "*" and self.if_match.strip().strip('"') != current.etag:
+                raise errors.precondition_failed("If-Match")
+
+
+ALWAYS = Conditions()
+
+
+@dataclass(frozen=True)
+class Change:
+    """`version` is what there is now; `freed` are blobs that no row names once the transaction is committed."""
+
+    version: Version
+    freed: list[str | None] = field(default_factory=list)
+
+
+def hold_bucket(connection: Connection, name: str) -> Bucket:
+    """The bucket, which stays until the transaction ends. Raises NoSuchBucket."""
+    bucket = buckets.hold(connection, name)
+    if bucket is None:
+        raise errors.no_such_bucket(name)
+    return bucket
+
+
+def need_bucket(connection: Connection, name: str) -> Bucket:
+    """The bucket as it is now, for a read. Raises NoSuchBucket."""
+    bucket = buckets.find(connection, name)
+    if bucket is None:
+        raise errors.no_such_bucket(name)
+    return bucket
+
+
+def place(connection: Connection, new: Version, conditions: Conditions = ALWAYS) -> Change:
+    """Make `new` the newest version of its key; its version, rank and time are set here.
+
+    Raises NoSuchBucket, and what `conditions` raise.
+    """
+    bucket = hold_bucket(connection, new.bucket)
+    rows.lock_keys(connection, new.bucket, [new.key])
+    current = rows.current(connection, new.bucket, new.key)
+    conditions.check(new.key, current)
+    return _place(connection, bucket, current, new)
+
+
+def _place(connection: Connection, bucket: Bucket, current: Version | None, new: Version) -> Change:
+    name = secrets.token_urlsafe(24) if bucket.versioning == ENABLED else NULL_VERSION
+    new = replace(new, version=name, latest=True, modified_ms=now_ms())
+    if name != NULL_VERSION or current is None:
+        rows.push(connection, new)
+        return Change(new)
+    if current.version == NULL_VERSION:
+        rows.replace(connection, current, new)
+        return Change(new, [current.blob])
+    older = rows.find(connection, new.bucket, new.key, NULL_VERSION)
+    if older is not None:
+        rows.remove(connection, older)
+    rows.push(connection, new)
+    return Change(new, [older.blob] if older else [])
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What a deletion did. `marker`: the delete marker that was added or removed; `version`: the one removed by name."""
+
+    key: str
+    version: str | None = None
+    marker: str | None = None
+    freed: list[str | None] = field(default_factory=list)
+
+
+def delete(connection: Connection, bucket: Bucket, key: str, version: str | None, conditions: Conditions) -> Deletion:
+    """Without `version`: add a delete marker where versioning is on, else remove the object. Nothing there is no error."""
+    rows.lock_keys(connection, bucket.name, [key])
+    current = rows.current(connection, bucket.name, key)
+    conditions.check(key, current)
+    if version is not None:
+        return _delete_version(connection, bucket, key, version)
+    if bucket.versioning == OFF:
+        if current is None:
+            return Deletion(key)
+        rows.remove(connection, current)
+        return Deletion(key, freed=[current.blob])
+    marker = Version(bucket.name, key, 0, "", True, True, None, 0, "", 0)
+    change = _place(connection, bucket, current, marker)
+    return Deletion(key, marker=change.version.version, freed=change.freed)
+
+
+def _delete_version(connection: Connection, bucket: Bucket, key: str, version: str) -> Deletion:
+    found = rows.find(connection, bucket.name, key, version)
+    if found is None:
+        return Deletion(key, version=version)
+    rows.remove(connection, found)
+    marker = version if found.delete_marker else None
+    return Deletion(key, version=version, marker=marker, freed=[found.blob])

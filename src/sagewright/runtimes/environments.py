@@ -1,0 +1,280 @@
+"""Virtual environments for jobs: made by uv once for each (framework, version, Python, requirements), then shared.
+
+An environment is complete when its manifest exists, which is written last; a build that was cut off leaves none and is
+made again. Builders of one environment, in any process, take turns. A complete one is used without any network.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from sagewright.runtimes.images import Image
+from sagewright.runtimes.pipconfig import PipSources, read_pip_sources
+from sagewright.runtimes.recipes import Recipe, recipe_for
+
+MANIFEST = "sagewright-environment.json"
+
+# Dependencies that are of use on a GPU alone, and weigh hundreds of MB; elsewhere they are left out.
+_GPU_ONLY = ("nvidia-nccl-cu12", "nvidia-nccl-cu13")
+
+
+class EnvironmentFailed(RuntimeError):
+    """An environment could not be made; the message ends with what the installer said."""
+
+
+class RequirementsFailed(EnvironmentFailed):
+    """The user's requirements.txt could not be installed."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A complete environment. `packages`: version by distribution name (as PEP 503 normalises it); `python`: "3.11.7"."""
+
+    path: Path
+    python: str
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Spec:
+    key: str
+    python: str  # what `uv venv --python` takes
+    requirements: tuple[str, ...]
+
+
+class Environments:
+    """The cache in `directory`. `policy` is the setting framework_versions: nearest or exact."""
+
+    def __init__(self, directory: Path, policy: str = "nearest", sources: PipSources | None = None) -> None:
+        self.directory = directory
+        self.policy = policy
+        self.sources = read_pip_sources() if sources is None else sources
+
+    def ensure(self, image: Image, say: Callable[[str], None] = lambda _line: None) -> Environment:
+        """The environment for `image`; made now if it is not there (`say` gets a line for the job's log).
+
+        Raises NoRecipe, EnvironmentFailed.
+        """
+        recipe = recipe_for(image)
+        exact = _exact(recipe, image)
+        made = self._complete(exact.key)
+        if made is not None:
+            return made
+        spec = exact if self.policy == "exact" else _stock(recipe)
+        return self._made(spec, lambda place: self._install(place, spec.requirements), say)
+
+    def with_requirements(
+        self, base: Environment, requirements: str, say: Callable[[str], None] = lambda _line: None
+    ) -> Environment:
+        """An environment with all that `base` has and what the text of a requirements.txt asks for on top, as pip would
+        leave it.
+
+        Raises RequirementsFailed.
+        """
+        digest = hashlib.sha256(requirements.encode()).hexdigest()[:16]
+        pins = tuple(f"{name}=={version}" for name, version in sorted(base.packages.items()) if name != "pip")
+        spec = _Spec(f"{base.path.name}-r{digest}", _python_of(base.path), pins)
+
+        def install(place: Path) -> None:
+            self._install(place, pins, exact=True)
+            file = place / "requirements.txt"
+            file.write_text(requirements)
+            try:
+                self._install(place, ("-r", str(file)))
+            except EnvironmentFailed as error:
+                raise RequirementsFailed(str(error)) from error
+
+        return self._made(spec, install, say)
+
+    def _complete(self, key: str) -> Environment | None:
+        place = self.directory / key
+        try:
+            manifest = json.loads((place / MANIFEST).read_bytes())
+        except FileNotFoundError:
+            return None
+        return Environment(place, manifest["python"], manifest["packages"])
+
+    def _made(self, spec: _Spec, install: Callable[[Path], None], say: Callable[[str], None]) -> Environment:
+        made = self._complete(spec.key)
+        if made is not None:
+            return made
+        with self._locked(spec.key):
+            made = self._complete(spec.key)
+            if made is None:
+                say(f"Preparing the environment {spec.key}; it is kept for later jobs.")
+                made = self._build(spec, install)
+        return made
+
+    def _build(self, spec: _Spec, install: Callable[[Path], None]) -> Environment:
+        place = self.directory / spec.key
+        shutil.rmtree(place, ignore_errors=True)
+        self._uv("venv", "--seed", "--no-project", "--python", spec.python, *self._index(), str(place))
+        try:
+            install(place)
+            packages = _packages(place)
+            python = _version_of(place)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        partial = place / (MANIFEST + ".part")
+        partial.write_text(json.dumps({"key": spec.key, "python": python, "packages": packages}))
+        partial.rename(place / MANIFEST)
+        return Environment(place, python, packages)
+
+    def _install(self, place: Path, requirements: Sequence[str], *, exact: bool = False) -> None:
+        """Install into the environment at `place`. `exact`: every version is given, nothing is to be resolved."""
+        if not requirements:
+            return None
+        options = ["--python", str(place / "bin" / "python"), "--compile-bytecode", *self.sources.uv_options()]
+        if exact:
+            options.append("--no-deps")
+        if not has_gpu():
+            options += ["--overrides", str(self._overrides())]
+        wanted, attempts = self._without_cuda(list(requirements))
+        for more in attempts[:-1]:
+            try:
+                return self._uv("pip", "install", *options, *more, *wanted)
+            except EnvironmentFailed:
+                continue
+        return self._uv("pip", "install", *options, *attempts[-1], *wanted)
+
+    def _without_cuda(self, wanted: list[str]) -> tuple[list[str], list[list[str]]]:
+        """On a machine without a GPU: the local CPU wheels of torch, else PyTorch's CPU index, else whatever there is."""
+        if has_gpu():
+            return wanted, [[]]
+        pinned = [self._local_cpu_wheel(requirement) for requirement in wanted]
+        if pinned != wanted or not any(requirement.startswith(("torch", "-r", "accelerate")) for requirement in wanted):
+            return pinned, [[]]
+        if self.sources.local_wheels("torch"):
+            return wanted, [[]]
+        return wanted, [["--torch-backend", "cpu"], []]
+
+    def _local_cpu_wheel(self, requirement: str) -> str:
+        if requirement not in {"torch", "torchvision", "torchaudio"}:
+            return requirement
+        tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+        versions = [
+            wheel.name.split("-")[1] for wheel in self.sources.local_wheels(requirement) if f"-{tag}-" in wheel.name
+        ]
+        cpu = [version for version in versions if version.endswith("+cpu")]
+        return f"{requirement}=={cpu[-1]}" if cpu else requirement
+
+    def _overrides(self) -> Path:
+        file = self.directory / ".without-gpu.txt"
+        if not file.exists():
+            file.write_text("".join(f"{name}; sys_platform == 'never'\n" for name in _GPU_ONLY))
+        return file
+
+    def _index(self) -> list[str]:
+        """What `uv venv` needs to find the seed packages; it knows no constraints."""
+        options = self.sources.uv_options()
+        return [
+            part
+            for name, value in zip(options[::2], options[1::2], strict=False)
+            if name in {"--find-links", "--default-index", "--index"}
+            for part in (name, value)
+        ]
+
+    def _uv(self, *arguments: str) -> None:
+        environ = {**os.environ, "UV_NO_PROGRESS": "1", "UV_NO_CONFIG": "1", "UV_LINK_MODE": _link_mode(self.directory)}
+        environ.pop("VIRTUAL_ENV", None)
+        if self.sources.certificates:
+            environ.setdefault("SSL_CERT_FILE", self.sources.certificates)
+        done = subprocess.run(
+            [sys.executable, "-m", "uv", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environ,
+            cwd=self.directory,
+            check=False,
+        )
+        if done.returncode != 0:
+            said = done.stdout.decode(errors="replace").strip()
+            raise EnvironmentFailed(f"uv {arguments[0]} failed: {said[-2000:]}")
+
+    @contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / f".{key}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def has_gpu() -> bool:
+    """Whether the machine has an NVIDIA GPU that its driver shows."""
+    return any(device.name[6:].isdigit() for device in Path("/dev").glob("nvidia[0-9]*"))
+
+
+def describe_choice(image: Image, environment: Environment) -> str:
+    """The first line of a job's log: what the image asked for and what it runs on."""
+    recipe = recipe_for(image)
+    shown = [f"{name} {environment.packages[name]}" for name in recipe.show if name in environment.packages]
+    runs = ", ".join([*shown, f"Python {environment.python}"])
+    asked = f"Image {image.repository} {image.version or image.tag or 'latest'}"
+    asked += f" (py{image.python.replace('.', '')})" if image.python else ""
+    main = environment.packages.get(recipe.main, "")
+    same_main = not recipe.main or _same(image.version, main)
+    same_python = (
+        not image.python or environment.python == image.python or environment.python.startswith(image.python + ".")
+    )
+    return f"{asked}: running on {runs}" + ("." if same_main and same_python else ", the nearest on this machine.")
+
+
+def _same(asked: str, given: str) -> bool:
+    base = asked.partition("-")[0]
+    plain = given.partition("+")[0]
+    return bool(base) and (plain == base or plain.startswith(base + "."))
+
+
+def _exact(recipe: Recipe, image: Image) -> _Spec:
+    version = f"{image.base_version}-" * bool(image.base_version) + (image.version or "any")
+    python = image.python if "." in image.python else sys.executable
+    label = image.python if "." in image.python else platform.python_version()
+    return _Spec(f"{recipe.name}-{version}-py{label}", python, recipe.exact(image))
+
+
+def _stock(recipe: Recipe) -> _Spec:
+    return _Spec(f"{recipe.name}-stock-py{platform.python_version()}", sys.executable, recipe.packages)
+
+
+def _python_of(place: Path) -> str:
+    return str((place / "bin" / "python").resolve())
+
+
+def _site_packages(place: Path) -> Path:
+    return next(place.glob("lib/python3*/site-packages"))
+
+
+def _packages(place: Path) -> dict[str, str]:
+    found = metadata.distributions(path=[str(_site_packages(place))])
+    return {_normal(distribution.metadata["Name"]): distribution.version for distribution in found}
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _version_of(place: Path) -> str:
+    lines = (place / "pyvenv.cfg").read_text().splitlines()
+    return next(line.partition("=")[2].strip() for line in lines if line.startswith("version"))
+
+
+def _link_mode(directory: Path) -> str:
+    """Hard links where uv's cache is on the same file system: fast, and without a warning where it is not."""
+    cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
+    same = cache.exists() and cache.stat().st_dev == directory.stat().st_dev
+    return "hardlink" if same else "copy"

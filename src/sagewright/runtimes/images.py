@@ -1,0 +1,133 @@
+"""From an image URI to what it stands for. Any registry host, account and region is accepted: repository and tag decide.
+
+Source of the repository names: the `image_uri_config` files of the SageMaker Python SDK (a test checks them all).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ImageKind(StrEnum):
+    FRAMEWORK = "framework"  # runs the user's script
+    ALGORITHM = "algorithm"  # a built-in algorithm
+    PROCESSING = (
+        "processing"  # Spark, Clarify, Data Wrangler, Model Monitor, ...: a program of AWS's for processing jobs
+    )
+    INFERENCE = "inference"  # serves models only
+    TOOL = "tool"  # debugger rules and profilers
+    OWN = "own"  # anything else: the user's own container
+
+
+@dataclass(frozen=True)
+class Image:
+    """`version` and `python` are "" if the tag does not say; `python` is "3.10" or "3"; `accelerator` cpu, gpu, neuron.
+
+    For `huggingface` the version is that of transformers, and `base_version` that of torch or tensorflow.
+    """
+
+    uri: str
+    repository: str
+    tag: str
+    kind: ImageKind
+    framework: str = ""
+    version: str = ""
+    python: str = ""
+    accelerator: str = "cpu"
+    base_version: str = ""
+
+
+ALGORITHMS = frozenset({
+    "blazingtext", "factorization-machines", "forecasting-deepar", "image-classification", "ipinsights", "kmeans", "knn",
+    "lda", "linear-learner", "ntm", "object-detection", "object2vec", "pca", "randomcutforest", "semantic-segmentation",
+    "seq2seq", "xgboost", "sagemaker-xgboost",
+})  # fmt: skip
+
+# Patterns of whole repository names, first match counts; the value of a framework is the recipe's name.
+_FRAMEWORKS = (
+    (r"(sagemaker-)?pytorch(-(trcomp-)?training)?", "pytorch"),
+    (r"pytorch-training-neuronx?", "pytorch-neuron"),
+    (r"smdistributed-modelparallel", "pytorch-smp"),
+    (r"(sagemaker-)?tensorflow(-scriptmode|-training)?", "tensorflow"),
+    (r"sagemaker-tensorflow-scriptmode", "tensorflow"),
+    (r"sagemaker-scikit-learn", "sklearn"),
+    (r"(sagemaker-)?mxnet(-training)?", "mxnet"),
+    (r"sagemaker-chainer", "chainer"),
+    (r"huggingface-pytorch-(trcomp-)?training", "huggingface"),
+    (r"huggingface-pytorch-training-neuronx?", "pytorch-neuron"),
+    (r"huggingface-tensorflow-(trcomp-)?training", "huggingface-tensorflow"),
+    (r"autogluon-training", "autogluon"),
+    (r"sagemaker-rl-.*", "rl"),
+    (r"sagemaker-base-python(-.*)?|sagemaker-distribution-prod", "base"),
+    (r"python", "python"),
+)
+_OTHERS = (
+    (
+        r"sagemaker-(spark|clarify)-processing|sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
+        ImageKind.PROCESSING,
+    ),
+    (r"sagemaker-model-monitor-analyzer", ImageKind.PROCESSING),
+    (r"sagemaker-debugger-rules|detailed-profiler-processing", ImageKind.TOOL),
+    (r".*-neo|sagemaker-neo-.*|sagemaker-inference-.*", ImageKind.INFERENCE),
+    (r".*-inference(-.*)?|.*-serving(-.*)?|.*-eia|djl-.*|tei(-cpu)?|sagemaker-tritonserver", ImageKind.INFERENCE),
+)
+_URI = re.compile(r"^(?:(?P<host>[^/]+[.:][^/]*|localhost)/)?(?P<path>[^@:]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?$")
+_PYTHON = re.compile(r"(?:^|-)py(\d)(\d*)(?:-|$)")
+_VERSION = re.compile(r"^v?(\d+(?:\.\d+)*(?:-\d+(?=-|$))?)")
+_TRANSFORMERS = re.compile(r"transformers(\d+(?:\.\d+)*)")
+
+
+def resolve_image(uri: str) -> Image:
+    """What `uri` (`[host/]path[:tag][@digest]`) stands for; every string that is not known is of kind OWN."""
+    match = _URI.match(uri.strip())
+    if match is None:
+        return Image(uri, uri, "", ImageKind.OWN)
+    repository = match["path"].rsplit("/", 1)[-1]
+    tag = match["tag"] or ""
+    kind, framework = _classify(repository)
+    version = _VERSION.match(tag)
+    image = Image(
+        uri,
+        repository,
+        tag,
+        kind,
+        framework,
+        version[1] if version else "",
+        _python(tag),
+        _accelerator(repository, tag),
+    )
+    return _with_transformers(image)
+
+
+def _classify(repository: str) -> tuple[ImageKind, str]:
+    if repository in ALGORITHMS:
+        return ImageKind.ALGORITHM, "xgboost" if repository == "sagemaker-xgboost" else repository
+    for pattern, framework in _FRAMEWORKS:
+        if re.fullmatch(pattern, repository):
+            return ImageKind.FRAMEWORK, framework
+    for pattern, kind in _OTHERS:
+        if re.fullmatch(pattern, repository):
+            return kind, ""
+    return ImageKind.OWN, ""
+
+
+def _python(tag: str) -> str:
+    match = _PYTHON.search(tag)
+    if match is None:
+        return ""
+    return f"{match[1]}.{match[2]}" if match[2] else match[1]
+
+
+def _accelerator(repository: str, tag: str) -> str:
+    if "neuron" in repository or "-neuron" in tag:
+        return "neuron"
+    return "gpu" if re.search(r"(^|-)(gpu|cu\d+)(-|$)", tag) else "cpu"
+
+
+def _with_transformers(image: Image) -> Image:
+    match = _TRANSFORMERS.search(image.tag)
+    if match is None or not image.framework.startswith("huggingface"):
+        return image
+    return Image(**{**image.__dict__, "version": match[1], "base_version": image.version})

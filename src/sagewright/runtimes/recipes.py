@@ -1,0 +1,81 @@
+"""What is installed for each framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagewright.runtimes.images import Image, ImageKind
+
+_SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "boto3")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`main` is the distribution whose version the image's tag names; "" if it names none.
+
+    `show`: distributions whose versions the job's log names first.
+    """
+
+    name: str
+    main: str
+    packages: tuple[str, ...]
+    show: tuple[str, ...]
+
+    def exact(self, image: Image) -> tuple[str, ...]:
+        """Requirements that give just the image's version: `1.7-1` is any 1.7, `2.0.0` is 2.0.0."""
+        if not self.main or not image.version:
+            return self.packages
+        pins = {self.main: _pin(image.version)}
+        if image.base_version:
+            pins["torch" if "torch" in self.packages else "tensorflow-cpu"] = _pin(image.base_version)
+        return tuple(package + pins.get(package, "") for package in self.packages)
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("python", "", (), ()),
+        Recipe("base", "", ("boto3",), ()),
+        Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",)),
+        Recipe("xgboost", "xgboost", ("xgboost", *_SCIENCE), ("xgboost",)),
+        Recipe("pytorch", "torch", ("torch", "torchvision", *_SCIENCE), ("torch",)),
+        Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE), ("tensorflow-cpu",)),
+        Recipe(
+            "huggingface",
+            "transformers",
+            ("transformers", "torch", "torchvision", "datasets", "accelerate", "evaluate", *_SCIENCE),
+            ("transformers", "torch"),
+        ),
+        Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3"), ("mxnet",)),
+    )
+}
+
+_WHY_NO_RECIPE = {
+    "chainer": "Chainer's last release does not install on any Python that is still kept",
+    "huggingface-tensorflow": "transformers no longer supports TensorFlow",
+    "pytorch-neuron": "it needs AWS Trainium devices",
+    "pytorch-smp": "AWS's model parallel library is not published",
+    "autogluon": "there is no recipe for its environment yet",
+    "rl": "there is no recipe for its environment yet",
+}
+
+
+class NoRecipe(LookupError):
+    """No environment can be made for the image; the message says why."""
+
+
+def recipe_for(image: Image) -> Recipe:
+    """The recipe of the environment that the image's programs run in.
+
+    Raises NoRecipe.
+    """
+    if image.kind is ImageKind.ALGORITHM:
+        return RECIPES.get(image.framework, RECIPES["sklearn"])
+    if image.framework in RECIPES:
+        return RECIPES[image.framework]
+    raise NoRecipe(_WHY_NO_RECIPE.get(image.framework, "its content is not known here"))
+
+
+def _pin(version: str) -> str:
+    base, dash, _build = version.partition("-")
+    return f"=={base}.*" if dash or base.count(".") < 2 else f"=={base}"

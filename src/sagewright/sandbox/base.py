@@ -1,0 +1,94 @@
+"""The plug point that says how a host's process is isolated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+CAPABILITIES = {
+    "own_ml_root": "the process finds its files at /opt/ml",
+    "own_tmp": "/tmp is its own and ends with it",  # noqa: S108 - words, not a path
+    "own_pids": "it sees no other process, and none of its own outlives it",
+    "hosts_file": "the names algo-1 … algo-N lead to the job's hosts",
+    "no_network": "it can be cut off from every network",
+    "read_only_system": "it cannot write outside its own directories",
+    "hidden_home": "it cannot read the user's home or the server's data",
+    "writable_environment": "pip install works and changes nothing for other jobs",
+}
+
+
+@dataclass(frozen=True)
+class Support:
+    """Whether a sandbox gives a capability; `reason` says why not, or how."""
+
+    given: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is to be started.
+
+    directory: HOST_DIRECTORY, with `ml/` and `tmp/`; environ: the process's whole environment but for what the sandbox
+    adds (paths); library: staged directory that holds the `sagewright` package for use inside; environment: the
+    virtual environment it runs in; readable: further paths that must be visible where they are, read-only.
+    """
+
+    argv: list[str]
+    directory: Path
+    environ: Mapping[str, str]
+    host: str
+    addresses: Mapping[str, str]
+    library: Path
+    environment: Path
+    network: bool = True
+    readable: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the agent executes: `argv` with exactly `environ`, in `cwd`.
+
+    `status_fd_option`, if set, is an option after argv[0] that takes a file descriptor; the sandbox writes JSON documents
+    to it: one with `child-pid` (the first process inside), and one with `exit-code` if the process was really started.
+    """
+
+    argv: list[str]
+    environ: dict[str, str]
+    cwd: Path
+    status_fd_option: str | None = None
+
+
+class Sandbox(Protocol):
+    """Turns a Launch into a command. Guarantees: the command's exit code is the process's (128 + n for signal n), its
+    standard output and error are the process's own; what cannot be given is declared, and checked before a start."""
+
+    name: str
+
+    def declare(self) -> dict[str, Support]:
+        """Every name of CAPABILITIES with whether it is given, and why. Cheap; probes once."""
+        ...
+
+    def ml_root(self, directory: Path) -> Path:
+        """Where the process finds what HOST_DIRECTORY/ml holds."""
+        ...
+
+    def command(self, launch: Launch) -> Command:
+        """The command for `launch`. Prepares what it needs in HOST_DIRECTORY; starts nothing."""
+        ...
+
+    def close(self, directory: Path) -> None:
+        """Tidy up in HOST_DIRECTORY after the process has ended, so that its owner can delete it."""
+        ...
+
+
+def missing(sandbox: Sandbox, needed: Mapping[str, str]) -> list[str]:
+    """Sentences, one for each capability of `needed` (name -> what needs it) that the sandbox does not give."""
+    declared = sandbox.declare()
+    return [
+        f"{why} needs a sandbox where {CAPABILITIES[name]}, but {sandbox.name} cannot give that: {declared[name].reason}"
+        for name, why in needed.items()
+        if not declared[name].given
+    ]

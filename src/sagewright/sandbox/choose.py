@@ -1,0 +1,26 @@
+"""Which sandbox a host gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sagewright.sandbox.base import Sandbox
+from sagewright.sandbox.bwrap import BwrapSandbox, Unavailable
+from sagewright.sandbox.plain import PlainSandbox
+
+
+def choose_sandbox(setting: str, scratch: Path) -> tuple[Sandbox, str]:
+    """The sandbox for the setting `auto`, `bwrap` or `plain`, and the reason for the choice.
+
+    `scratch`: an existing directory on the file system where host directories are.
+
+    Raises Unavailable if bwrap is demanded and cannot be had.
+    """
+    if setting == "plain":
+        return PlainSandbox(), "the server's setting says so"
+    try:
+        return BwrapSandbox(scratch), "it works on this machine"
+    except Unavailable as error:
+        if setting == "bwrap":
+            raise
+        return PlainSandbox(), str(error)

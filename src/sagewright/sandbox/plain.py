@@ -1,0 +1,68 @@
+"""No isolation: an ordinary process of the same user. What it cannot give, it declares."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support
+from sagewright.sandbox.overlay import private_environment
+
+_WHY_NOT = {
+    "own_ml_root": "without a mount namespace /opt/ml would be shared by all jobs; SAGEWRIGHT_ML_ROOT names the job's own",
+    "own_tmp": "TMPDIR points to a directory of the job, but /tmp itself is the machine's",
+    "own_pids": "without a pid namespace every process of the user is seen",
+    "hosts_file": "/etc/hosts is the machine's",
+    "no_network": "without a network namespace the machine's network is in reach",
+    "read_only_system": "the process may write whatever its user may",
+    "hidden_home": "the process may read whatever its user may",
+}
+
+
+class PlainSandbox:
+    """The declared fallback. The process is started in a session of its own and ends with the agent where the
+    machine has `setpriv`; what is left is found by SAGEWRIGHT_HOST_ID."""
+
+    name = "plain"
+
+    def declare(self) -> dict[str, Support]:
+        given = {name: Support(False, reason) for name, reason in _WHY_NOT.items()}
+        given["writable_environment"] = Support(True, "a private environment on top of the shared one")
+        return {name: given[name] for name in CAPABILITIES}
+
+    def ml_root(self, directory: Path) -> Path:
+        return directory / "ml"
+
+    def command(self, launch: Launch) -> Command:
+        ml = self.ml_root(launch.directory)
+        environment = private_environment(launch.environment, launch.directory / "environment")
+        temporary = launch.directory / "tmp"
+        temporary.mkdir(exist_ok=True)
+        environ = {
+            **launch.environ,
+            "SAGEWRIGHT_ML_ROOT": str(ml),
+            "TMPDIR": str(temporary),
+            "HOME": str(temporary),
+            "VIRTUAL_ENV": str(environment),
+            "PATH": f"{environment / 'bin'}:{launch.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
+            "PYTHONPATH": _joined(launch.library, launch.environ.get("PYTHONPATH", "")),
+        }
+        return Command([*_die_with_parent(), *_resolved(launch.argv, environment)], environ, ml)
+
+    def close(self, directory: Path) -> None:
+        """Nothing is mounted."""
+
+
+def _joined(library: Path, rest: str) -> str:
+    return f"{library}:{rest}" if rest else str(library)
+
+
+def _resolved(argv: list[str], environment: Path) -> list[str]:
+    """The agent's PATH is not the job's: a program of the environment is named in full."""
+    program = environment / "bin" / argv[0]
+    return [str(program), *argv[1:]] if "/" not in argv[0] and program.exists() else argv
+
+
+def _die_with_parent() -> list[str]:
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

@@ -1,0 +1,1 @@
+"""S3's operations on the embedded object store."""

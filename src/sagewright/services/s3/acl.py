@@ -1,0 +1,55 @@
+"""Access lists: S3's answer for a bucket whose owner owns everything, which is all that can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.s3 import shapes
+from sagewright.services.s3.operations import s3_operation
+
+
+@s3_operation("GetBucketAcl")
+def get_bucket_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    context.objects.buckets.get(request["Bucket"])
+    return _owners(context)
+
+
+@s3_operation("GetObjectAcl")
+def get_object_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    return _owners(context)
+
+
+@s3_operation("PutBucketAcl")
+def put_bucket_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """`private` changes nothing and is taken; anything else is refused."""
+    context.objects.buckets.get(request["Bucket"])
+    return _check(context, request)
+
+
+@s3_operation("PutObjectAcl")
+def put_object_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    return _check(context, request)
+
+
+def _owners(context: Context) -> dict[str, Any]:
+    owner = shapes.owner(context.account)
+    return {
+        "Owner": owner,
+        "Grants": [{"Grantee": {**owner, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}],
+    }
+
+
+def _check(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    shapes.check_acl(request)
+    wanted = request.get("AccessControlPolicy")
+    if wanted is not None and _pairs(wanted) != _pairs(_owners(context)):
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
+    return {}
+
+
+def _pairs(policy: dict[str, Any]) -> set[tuple[str | None, str | None]]:
+    return {(g.get("Grantee", {}).get("ID"), g.get("Permission")) for g in policy.get("Grants") or []}

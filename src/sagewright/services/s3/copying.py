@@ -1,0 +1,81 @@
+"""CopyObject, and the naming of a copy's source, which UploadPartCopy shares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+from sagewright.objects import errors
+from sagewright.objects.contents import draft
+from sagewright.objects.placing import Properties
+from sagewright.services.context import Context
+from sagewright.services.s3 import shapes
+from sagewright.services.s3.names import check_key
+from sagewright.services.s3.operations import s3_operation
+from sagewright.services.s3.preconditions import check_source
+from sagewright.store.objects import Version
+
+_CHANGES = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
+
+
+@s3_operation("CopyObject")
+def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    bucket, key = request["Bucket"], request["Key"]
+    check_key(key)
+    source = find_source(context, request)
+    _refuse_no_change(request, source)
+    algorithm = request.get("ChecksumAlgorithm")
+    context.objects.buckets.get(bucket)
+    version = context.objects.contents.copy(
+        source,
+        draft(bucket, key, _properties(request, source)),
+        [algorithm] if algorithm else [],
+        shapes.conditions(request),
+    )
+    result = {"ETag": shapes.quoted(version.etag), "LastModified": shapes.modified(version)}
+    return {
+        "CopyObjectResult": result | shapes.checksum_members(version.checksums),
+        "CopySourceVersionId": shapes.version_id(source),
+        "VersionId": shapes.version_id(version),
+        **shapes.encryption_members(version.headers),
+    }
+
+
+def find_source(context: Context, request: dict[str, Any]) -> Version:
+    """The version that CopySource names, if its conditions hold."""
+    path, _, version_id = request["CopySource"].partition("?versionId=")
+    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    if not bucket or not key or bucket.startswith("arn:"):
+        message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+        raise errors.invalid_argument(message, "x-amz-copy-source", request["CopySource"])
+    source = context.objects.contents.find(bucket, key, unquote(version_id) or None)
+    check_source(request, source)
+    return source
+
+
+def _properties(request: dict[str, Any], source: Version) -> Properties:
+    given = shapes.properties(request)
+    if _directive(request, "MetadataDirective") == "COPY":
+        content = {name: value for name, value in source.headers.items() if name in shapes.CONTENT}
+        settings = shapes.kept_headers(request, shapes.SETTINGS)
+        given = replace(given, headers=content | settings, user_metadata=source.user_metadata)
+    if _directive(request, "TaggingDirective") == "COPY":
+        given = replace(given, tags=source.tags)
+    return given
+
+
+def _directive(request: dict[str, Any], name: str) -> str:
+    value = request.get(name) or "COPY"
+    if value not in {"COPY", "REPLACE"}:
+        raise errors.invalid_argument(f"Unknown {name}: {value}", name, value)
+    return str(value)
+
+
+def _refuse_no_change(request: dict[str, Any], source: Version) -> None:
+    same = (source.bucket, source.key) == (request["Bucket"], request["Key"]) and source.latest
+    if same and _directive(request, "MetadataDirective") == "COPY" and not any(request.get(n) for n in _CHANGES):
+        raise errors.invalid_request(
+            "This copy request is illegal because it is trying to copy an object to itself without changing the "
+            "object's metadata, storage class, website redirect location or encryption attributes."
+        )

@@ -1,0 +1,59 @@
+"""DeleteObject and DeleteObjects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.objects.contents import Target
+from sagewright.objects.placing import Conditions, Deletion
+from sagewright.services.context import Context
+from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+
+MOST_KEYS = 1000
+
+
+@s3_operation("DeleteObject")
+def delete_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    done = context.objects.contents.delete(
+        request["Bucket"], request["Key"], request.get("VersionId"), Conditions(if_match=request.get("IfMatch"))
+    )
+    return {"DeleteMarker": True if done.marker else None, "VersionId": done.version or done.marker}
+
+
+@s3_operation("DeleteObjects")
+def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    wanted = need(request.get("Delete"))
+    objects = wanted.get("Objects") or []
+    if not 1 <= len(objects) <= MOST_KEYS or not all(item.get("Key") for item in objects):
+        raise malformed_xml()
+    bucket, contents = request["Bucket"], context.objects.contents
+    deleted: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    plain = [item for item in objects if item.get("ETag") is None]
+    done = contents.delete_many(bucket, [Target(item["Key"], item.get("VersionId")) for item in plain])
+    deleted.extend(map(_deleted, done))
+    for item in objects:
+        if item.get("ETag") is not None:
+            condition = Conditions(if_match=item["ETag"])
+            try:
+                deleted.append(_deleted(contents.delete(bucket, item["Key"], item.get("VersionId"), condition)))
+            except AwsError as error:
+                failed.append(
+                    {
+                        "Key": item["Key"],
+                        "VersionId": item.get("VersionId"),
+                        "Code": error.code,
+                        "Message": error.message,
+                    }
+                )
+    return {"Deleted": [] if wanted.get("Quiet") else deleted, "Errors": failed}
+
+
+def _deleted(done: Deletion) -> dict[str, Any]:
+    return {
+        "Key": done.key,
+        "VersionId": done.version,
+        "DeleteMarker": True if done.marker else None,
+        "DeleteMarkerVersionId": done.marker,
+    }

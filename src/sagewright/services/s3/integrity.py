@@ -1,0 +1,65 @@
+"""Digests that are sent with an upload: which to count, and whether they hold."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.objects import checksums, errors
+from sagewright.objects.blobs import Blob
+
+_PREFIX = "x-amz-checksum-"
+_OTHERS = ("XXHASH64", "XXHASH3", "XXHASH128")
+
+
+@dataclass(frozen=True)
+class Digests:
+    """`algorithms` to count while the body is read, `sent` what they must come to, `md5` in base64."""
+
+    algorithms: tuple[str, ...]
+    sent: dict[str, str]
+    md5: str | None
+
+    def check(self, blob: Blob, body: Any) -> None:
+        """Hold a received blob against what was sent, trailers of `body` included. Raises BadDigest."""
+        trailers: Mapping[str, str] = getattr(body, "trailers", {})
+        late = {name[len(_PREFIX) :].upper(): v for name, v in trailers.items() if name.startswith(_PREFIX)}
+        for name, value in {**self.sent, **late}.items():
+            if name in blob.checksums and blob.checksums[name] != value:
+                raise checksums.bad_digest(name)
+        if self.md5 is not None and base64.b64decode(self.md5).hex() != blob.md5:
+            raise checksums.bad_digest("Content-MD5")
+
+
+def digests(request: Mapping[str, Any], kept: str | None = None) -> Digests:
+    """What PutObject or UploadPart asks for; `kept`: an algorithm to count anyway. Raises InvalidRequest, InvalidDigest."""
+    sent = sent_checksums(request)
+    if len(sent) > 1:
+        raise errors.invalid_request(
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+    for name, value in sent.items():
+        if _size(value) != len(checksums.new(name).digest()):
+            raise errors.invalid_request(f"Value for {_PREFIX}{name.lower()} header is invalid.")
+    md5 = request.get("ContentMD5")
+    if md5 is not None and _size(md5) != 16:
+        raise AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.", 400, {"Content-MD5": md5})
+    wanted = dict.fromkeys([*sent, *filter(None, (request.get("ChecksumAlgorithm"), kept))])
+    return Digests(tuple(wanted), sent, md5)
+
+
+def sent_checksums(request: Mapping[str, Any]) -> dict[str, str]:
+    """The values of the members `ChecksumCRC32` and so on, by algorithm."""
+    names = (*checksums.ALGORITHMS, *_OTHERS)
+    return {name: request[f"Checksum{name}"] for name in names if request.get(f"Checksum{name}")}
+
+
+def _size(text: str) -> int:
+    try:
+        return len(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return -1

@@ -1,0 +1,135 @@
+"""CreateMultipartUpload, UploadPart, UploadPartCopy, CompleteMultipartUpload, AbortMultipartUpload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.model.clock import to_datetime
+from sagewright.objects import checksums, errors
+from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chosen, Expected
+from sagewright.services.context import Context
+from sagewright.services.s3 import ranges, shapes
+from sagewright.services.s3.copying import find_source
+from sagewright.services.s3.integrity import digests, sent_checksums
+from sagewright.services.s3.names import check_key
+from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+from sagewright.store.uploads import Upload
+
+
+@s3_operation("CreateMultipartUpload")
+def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    bucket, key = request["Bucket"], request["Key"]
+    check_key(key)
+    properties, (algorithm, kind) = shapes.properties(request), _checksum(request)
+    upload = context.objects.uploads.create(bucket, key, properties, algorithm, kind)
+    return {
+        "Bucket": bucket,
+        "Key": key,
+        "UploadId": upload.id,
+        "ChecksumAlgorithm": upload.checksum_algorithm,
+        "ChecksumType": upload.checksum_type,
+        **shapes.encryption_members(upload.headers),
+    }
+
+
+def _checksum(request: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The algorithm and type asked for. Raises InvalidRequest for a pair that cannot be."""
+    algorithm, kind = request.get("ChecksumAlgorithm"), request.get("ChecksumType")
+    if algorithm is None:
+        if kind is not None:
+            raise errors.invalid_request(
+                "The x-amz-checksum-type header can only be used with x-amz-checksum-algorithm."
+            )
+        return None, None
+    checksums.new(algorithm)
+    if kind not in {None, COMPOSITE, FULL_OBJECT}:
+        raise errors.invalid_request("Value for x-amz-checksum-type header is invalid.")
+    composite_refused = kind == COMPOSITE and algorithm in checksums.FULL_OBJECT_ONLY
+    full_refused = kind == FULL_OBJECT and algorithm not in checksums.LINEAR
+    if composite_refused or full_refused:
+        raise errors.invalid_request(
+            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
+        )
+    return algorithm, kind
+
+
+@s3_operation("UploadPart", streams=True)
+def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    number, body = _number(request), request["Body"]
+    upload = find_upload(context, request)
+    wanted = digests(request, upload.checksum_algorithm)
+    with context.objects.blobs.receive(body, wanted.algorithms) as blob:
+        wanted.check(blob, body)
+        part = context.objects.uploads.put_part(upload, number, blob)
+    return {
+        "ETag": shapes.quoted(part.etag),
+        **shapes.checksum_members(part.checksums, kind=False),
+        **shapes.encryption_members(upload.headers),
+    }
+
+
+@s3_operation("UploadPartCopy")
+def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    number, upload = _number(request), find_upload(context, request)
+    source = find_source(context, request)
+    part = ranges.of_copy(request.get("CopySourceRange"), source.size)
+    wanted = [upload.checksum_algorithm] if upload.checksum_algorithm else []
+    assert source.blob
+    try:
+        with context.objects.blobs.slice(source.blob, part.start, part.length, wanted) as blob:
+            stored = context.objects.uploads.put_part(upload, number, blob)
+    except FileNotFoundError:  # overwritten or deleted meanwhile
+        raise errors.no_such_key(source.key) from None
+    result = {"ETag": shapes.quoted(stored.etag), "LastModified": to_datetime(stored.modified_ms)}
+    return {
+        "CopyPartResult": result | shapes.checksum_members(stored.checksums, kind=False),
+        "CopySourceVersionId": shapes.version_id(source),
+        **shapes.encryption_members(upload.headers),
+    }
+
+
+@s3_operation("CompleteMultipartUpload")
+def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """A second completion of the same upload gets the answer of the first, as at AWS."""
+    bucket, key, upload_id = request["Bucket"], request["Key"], request["UploadId"]
+    uploads = context.objects.uploads
+    chosen = _chosen(need(request.get("MultipartUpload")))
+    version = uploads.finished(bucket, key, upload_id)
+    if version is None:
+        expected = Expected(request.get("MpuObjectSize"), sent_checksums(request))
+        upload = uploads.find(bucket, key, upload_id)
+        version = uploads.complete(upload, chosen, expected, shapes.conditions(request))
+    return {
+        "Location": f"{context.base_url}/{bucket}/{key}",
+        "Bucket": bucket,
+        "Key": key,
+        "ETag": shapes.quoted(version.etag),
+        "VersionId": shapes.version_id(version),
+        **shapes.checksum_members(version.checksums),
+        **shapes.encryption_members(version.headers),
+    }
+
+
+def _chosen(document: dict[str, Any]) -> list[Chosen]:
+    parts = document.get("Parts") or []
+    if not parts or any(part.get("PartNumber") is None or part.get("ETag") is None for part in parts):
+        raise malformed_xml()
+    return [Chosen(part["PartNumber"], part["ETag"], sent_checksums(part)) for part in parts]
+
+
+@s3_operation("AbortMultipartUpload")
+def abort_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    context.objects.uploads.abort(request["Bucket"], request["Key"], request["UploadId"])
+    return {}
+
+
+def find_upload(context: Context, request: dict[str, Any]) -> Upload:
+    return context.objects.uploads.find(request["Bucket"], request["Key"], request["UploadId"])
+
+
+def _number(request: dict[str, Any]) -> int:
+    number: int = request["PartNumber"]
+    if not 1 <= number <= MOST_PARTS:
+        message = f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
+        raise errors.invalid_argument(message, "partNumber", number)
+    return number

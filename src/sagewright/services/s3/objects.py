@@ -1,0 +1,95 @@
+"""PutObject, GetObject, HeadObject."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors
+from sagewright.services.context import Context
+from sagewright.services.s3 import ranges, shapes
+from sagewright.services.s3.integrity import digests
+from sagewright.services.s3.names import check_key
+from sagewright.services.s3.operations import s3_operation
+from sagewright.services.s3.preconditions import check_read
+from sagewright.services.s3.ranges import Slice
+from sagewright.store.objects import Version
+
+OVERRIDES = {
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentLanguage": "ContentLanguage",
+    "ResponseContentType": "ContentType",
+    "ResponseExpires": "Expires",
+}
+NOT_MODIFIED_KEEPS = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")
+
+
+@s3_operation("PutObject", streams=True)
+def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    bucket, key, body = request["Bucket"], request["Key"], request["Body"]
+    check_key(key)
+    properties, wanted = shapes.properties(request), digests(request)
+    if request.get("WriteOffsetBytes") is not None:
+        raise AwsError("NotImplemented", "Appending to an object is not served.", 501)
+    context.objects.buckets.get(bucket)  # before the body is read for nothing
+    with context.objects.blobs.receive(body, wanted.algorithms) as blob:
+        wanted.check(blob, body)
+        version = context.objects.contents.put(bucket, key, blob, properties, shapes.conditions(request))
+    return {
+        "ETag": shapes.quoted(version.etag),
+        "VersionId": shapes.version_id(version),
+        **shapes.checksum_members(version.checksums),
+        **shapes.encryption_members(version.headers),
+    }
+
+
+@s3_operation("GetObject")
+def get_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    answer, part = _answer(request, version)
+    if answer.get("__status__") == 304:
+        return answer
+    answer["Body"] = context.objects.body(version, part.start, part.length)
+    return answer
+
+
+@s3_operation("HeadObject")
+def head_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    return _answer(request, version)[0]
+
+
+def _answer(request: dict[str, Any], version: Version) -> tuple[dict[str, Any], Slice]:
+    """The members that GET and HEAD share, and which bytes are meant."""
+    answer = shapes.head_members(version)
+    whole = Slice(0, version.size, version.size)
+    if not check_read(request, version):
+        return {"__status__": 304, **{name: answer.get(name) for name in NOT_MODIFIED_KEEPS}}, whole
+    for asked, name in OVERRIDES.items():
+        if request.get(asked) is not None:
+            answer[name] = request[asked]
+    part = _slice(request, version)
+    if part is not None:
+        answer |= {"__status__": 206, "ContentRange": part.content_range if part.length else None}
+    elif request.get("ChecksumMode") == "ENABLED":
+        answer |= shapes.checksum_members(version.checksums)
+    if request.get("PartNumber") is not None and version.parts:
+        answer["PartsCount"] = len(version.parts)
+    part = part or whole
+    answer["ContentLength"] = part.length
+    return answer, part
+
+
+def _slice(request: dict[str, Any], version: Version) -> Slice | None:
+    number = request.get("PartNumber")
+    if number is None:
+        return ranges.requested(request.get("Range"), version.size)
+    if request.get("Range") is not None:
+        raise errors.invalid_request("Cannot specify both Range header and partNumber query parameter")
+    if number < 1:
+        raise errors.invalid_argument(
+            "Part number must be an integer between 1 and 10000, inclusive", "partNumber", number
+        )
+    return ranges.of_part(version, number)

@@ -1,0 +1,94 @@
+"""`python -m sagewright.toolkit train`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from sagewright.toolkit.config import JobConfig, script_arguments
+from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
+from sagewright.toolkit.launchers import command_of, is_package, variables_of
+from sagewright.toolkit.process import run
+
+_INSTALLED = ".sagewright-requirements-installed"
+
+
+def train(root: Path) -> int:
+    """Run the job's script; the exit status of the job. `root` is /opt/ml or what stands for it."""
+    output = root / "output"
+    try:
+        _run_script(JobConfig(root, os.environ))
+    except ToolkitError as error:
+        return _failed(output, error.failure(), error.exit_code)
+    except Exception:
+        return _failed(output, f"Framework Error: \n{traceback.format_exc()}", 1)
+    (output / "success").touch()
+    _say("Reporting training SUCCESS")
+    return 0
+
+
+def _run_script(config: JobConfig) -> None:
+    _bring_code(config)
+    arguments = script_arguments(config.hyperparameters)
+    command = command_of(config, arguments)
+    environ = {**os.environ, **config.variables(arguments), **variables_of(config)}
+    environ["PYTHONPATH"] = ":".join(part for part in (str(config.code), environ.get("PYTHONPATH", "")) if part)
+    _install(config)
+    shown = " ".join(command)
+    _say(f"Invoking script with the following command:\n\n{shown}\n\n")
+    try:
+        code, tail = run(command, str(config.code), environ)
+    except OSError as error:
+        raise FrameworkError(f"The command {shown} cannot be started: {error}") from error
+    if code != 0:
+        raise UserError("ExecuteUserScriptError", code, tail, command)
+
+
+def _bring_code(config: JobConfig) -> None:
+    """Code that lies in a directory of the job (a channel) is copied to where scripts run."""
+    given = str(config.reserved.get("sagemaker_submit_directory") or "")
+    source = Path(given[len("file://") :] if given.startswith("file://") else given)
+    if given and source.is_dir() and source != config.code:
+        shutil.copytree(str(source), str(config.code), dirs_exist_ok=True)
+    if config.program.endswith(".sh") and (config.code / config.program).is_file():
+        (config.code / config.program).chmod(0o755)
+
+
+def _install(config: JobConfig) -> None:
+    """What the agent has not put into the environment already."""
+    requirements = config.code / "requirements.txt"
+    if requirements.is_file() and not (config.code / _INSTALLED).exists():
+        _pip(config, ["-r", "requirements.txt"], "InstallRequirementsError")
+    if is_package(config):
+        _pip(config, ["--no-build-isolation", "."], "InstallModuleError")
+
+
+def _pip(config: JobConfig, wanted: list[str], name: str) -> None:
+    command = [sys.executable, "-m", "pip", "install", *wanted]
+    code, tail = run(command, str(config.code), dict(os.environ))
+    if code != 0:
+        raise UserError(name, code, tail, command)
+
+
+def _failed(output: Path, failure: str, code: int) -> int:
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "failure").write_text(failure)
+    _say("Reporting training FAILURE")
+    _say(failure)
+    return code
+
+
+def _say(text: str) -> None:
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    print(f"{stamp},{int(now * 1000) % 1000:03d} sagewright-toolkit INFO     {text}", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["train"]:
+        sys.exit(f"usage: python -m sagewright.toolkit train (given: {sys.argv[1:]})")
+    sys.exit(train(Path(os.environ.get("SAGEWRIGHT_ML_ROOT", "/opt/ml"))))

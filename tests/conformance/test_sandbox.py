@@ -1,0 +1,208 @@
+"""What every sandbox must do, whatever it can and cannot isolate. A new one adds a line to SANDBOXES."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sagewright.sandbox.base import CAPABILITIES, Launch, Sandbox, missing
+from sagewright.sandbox.bwrap import BwrapSandbox
+from sagewright.sandbox.plain import PlainSandbox
+
+SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {"bwrap": BwrapSandbox, "plain": lambda _scratch: PlainSandbox()}
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with nothing but pip."""
+    place = tmp_path_factory.mktemp("environment") / "venv"
+    subprocess.run(
+        [sys.executable, "-m", "uv", "venv", "--quiet", "--seed", "--python", sys.executable, str(place)], check=True
+    )
+    return place
+
+
+@pytest.fixture(params=SANDBOXES)
+def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    return SANDBOXES[request.param](tmp_path)
+
+
+class Run:
+    """Runs programs in a sandbox."""
+
+    def __init__(self, sandbox: Sandbox, directory: Path, environment: Path) -> None:
+        self.sandbox = sandbox
+        self.directory = directory
+        self.environment = environment
+        for name in ("ml", "library"):
+            (directory / name).mkdir(parents=True)
+
+    def start(self, argv: list[str], *, network: bool = True, **environ: str) -> subprocess.Popen[str]:
+        launch = Launch(
+            argv=argv,
+            directory=self.directory,
+            environ={"LANG": "C.UTF-8", **environ},
+            host="algo-1",
+            addresses={"algo-1": "127.10.0.1", "algo-2": "127.10.0.2"},
+            library=self.directory / "library",
+            environment=self.environment,
+            network=network,
+        )
+        command = self.sandbox.command(launch)
+        return subprocess.Popen(
+            command.argv, env=command.environ, cwd=command.cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def __call__(self, script: str, *, network: bool = True, **environ: str) -> str:
+        process = self.start(["python", "-c", script], network=network, **environ)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out.strip()
+
+    def gives(self, capability: str) -> bool:
+        return self.sandbox.declare()[capability].given
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, tmp_path: Path, environment: Path) -> Run:
+    return Run(sandbox, tmp_path / "host", environment)
+
+
+def test_every_capability_is_declared_with_a_reason(sandbox: Sandbox) -> None:
+    declared = sandbox.declare()
+
+    assert list(declared) == list(CAPABILITIES)
+    assert all(support.reason for support in declared.values())
+
+
+def test_what_is_missing_is_said_in_words(sandbox: Sandbox) -> None:
+    said = missing(sandbox, dict.fromkeys(CAPABILITIES, "This job"))
+
+    assert len(said) == sum(not support.given for support in sandbox.declare().values())
+    assert all(sentence.startswith("This job needs a sandbox where") for sentence in said)
+
+
+def test_the_process_runs_in_the_environment_with_exactly_its_variables(run: Run) -> None:
+    seen = run("import os, sys; print(sys.prefix); print(os.environ['MINE'], 'PYTEST_CURRENT_TEST' in os.environ)", MINE="x")
+
+    prefix, rest = seen.splitlines()
+    assert prefix in {str(run.environment), str(run.directory / "environment")}
+    assert rest == "x False"
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 77])
+def test_the_exit_code_is_the_processs(run: Run, code: int) -> None:
+    with run.start(["python", "-c", f"import sys; sys.exit({code})"]) as process:
+        assert process.wait(60) == code
+
+
+def test_a_signals_end_is_seen(run: Run) -> None:
+    with run.start(["python", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"]) as process:
+        assert process.wait(60) in {-11, 139}
+
+
+def test_output_and_errors_are_apart(run: Run) -> None:
+    process = run.start(["python", "-c", "import sys; print('out'); print('err', file=sys.stderr)"])
+
+    assert process.communicate(timeout=60) == ("out\n", "err\n")
+
+
+def test_the_ml_directory_is_where_it_says_and_can_be_written(run: Run) -> None:
+    root = run.sandbox.ml_root(run.directory)
+    run(f"open({str(root / 'made')!r}, 'w').write('x')")
+
+    assert (run.directory / "ml" / "made").read_text() == "x"
+    assert run.gives("own_ml_root") == (str(root) == "/opt/ml")
+
+
+def test_temporary_files_are_the_jobs(run: Run) -> None:
+    place = run("import tempfile; f = tempfile.NamedTemporaryFile(delete=False); print(f.name)")
+
+    assert (run.directory / "tmp" / Path(place).name).exists()
+    assert run.gives("own_tmp") == (not Path(place).exists())
+
+
+def test_the_library_can_be_imported(run: Run) -> None:
+    (run.directory / "library" / "given.py").write_text("value = 7\n")
+
+    assert run("import given; print(given.value)") == "7"
+
+
+def test_programs_of_the_environment_come_first(run: Run) -> None:
+    assert run("import shutil; print(shutil.which('python3'))").startswith(
+        (str(run.environment), str(run.directory / "environment"))
+    )
+
+
+def test_the_environment_is_writable_and_stays_as_it_was(run: Run, environment: Path) -> None:
+    assert run.gives("writable_environment")
+    script = "import sysconfig, pathlib; pathlib.Path(sysconfig.get_paths()['purelib'], 'mine.py').write_text('v = 1')"
+    run(script)
+
+    assert run("import mine; print(mine.v)") == "1"
+    assert list(environment.rglob("mine.py")) == []
+
+
+def test_names_of_hosts(run: Run) -> None:
+    if not run.gives("hosts_file"):
+        pytest.skip("declared as not given")
+    script = "import socket; print(socket.gethostname(), *map(socket.gethostbyname, ('algo-1', 'algo-2', 'localhost')))"
+
+    assert run(script) == "algo-1 127.10.0.1 127.10.0.2 127.0.0.1"
+
+
+def test_the_network_can_be_cut_off(run: Run) -> None:
+    if not run.gives("no_network"):
+        pytest.skip("declared as not given")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        script = f"import socket; print(socket.socket().connect_ex(('127.0.0.1', {server.getsockname()[1]})))"
+
+        assert run(script) == "0"
+        assert run(script, network=False) != "0"
+
+
+def test_own_processes_and_their_end(run: Run) -> None:
+    if not run.gives("own_pids"):
+        pytest.skip("declared as not given")
+    process = run.start(["sh", "-c", "sleep 1000 & ls /proc | grep -c '^[0-9]*$'; wait"])
+    assert process.stdout is not None
+    assert int(process.stdout.readline()) < 9
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate(timeout=10)
+    deadline = time.monotonic() + 5
+    while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_system_and_the_home_are_out_of_reach(run: Run, tmp_path: Path) -> None:
+    if not (run.gives("read_only_system") and run.gives("hidden_home")):
+        pytest.skip("declared as not given")
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    script = (
+        "import os\n"
+        f"print(os.path.exists({str(secret)!r}), os.path.exists('/etc/shadow'), os.path.exists('/root/.bashrc'))\n"
+        "try: open('/usr/made', 'w')\n"
+        "except OSError: print('read-only')\n"
+    )
+
+    assert run(script).splitlines() == ["False False False", "read-only"]
+
+
+def test_its_directory_can_be_deleted_after_the_end(run: Run) -> None:
+    run("print(1)")
+    run.sandbox.close(run.directory)
+    shutil.rmtree(run.directory)
+
+    assert not os.path.lexists(run.directory)

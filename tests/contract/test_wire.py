@@ -1,0 +1,253 @@
+"""The wire front as boto3 and raw HTTP see it: errors in each service's own form, validation, unserved operations."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+
+def fault(call: Any, **request: Any) -> tuple[str, str, int]:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    response = caught.value.response
+    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def raw(server: RunningServer, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    url = urlsplit(server.endpoint)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def test_an_unserved_operation_is_named_with_http_400(server: RunningServer) -> None:
+    code, message, status = fault(server.boto("sagemaker").list_domains)
+    assert (code, status) == ("UnknownOperationException", 400)
+    assert "sagemaker:ListDomains" in message
+
+
+@pytest.mark.parametrize("service", ["lambda", "resource-groups", "scheduler"])
+def test_an_unserved_service_is_named_with_http_400(server: RunningServer, service: str) -> None:
+    client = server.boto(service)
+    call = {
+        "lambda": "list_functions",
+        "resource-groups": "list_groups",
+        "scheduler": "list_schedules",
+    }
+    _code, message, status = fault(getattr(client, call[service]))
+    assert status == 400
+    assert "Sagewright does not serve" in message
+
+
+def test_runtime_operations_are_not_taken_for_s3(server: RunningServer) -> None:
+    code, message, status = fault(server.boto("sagemaker-runtime").invoke_endpoint, EndpointName="e", Body=b"x")
+    assert (code, status) == ("UnknownOperationException", 400)
+    assert "sagemaker-runtime:InvokeEndpoint" in message
+
+
+def test_a_bucket_called_endpoints_is_a_bucket(server: RunningServer) -> None:
+    s3 = server.boto("s3")
+    s3.create_bucket(Bucket="endpoints")
+    s3.put_object(Bucket="endpoints", Key="e/invocations", Body=b"x")
+    assert s3.get_object(Bucket="endpoints", Key="e/invocations")["Body"].read() == b"x"
+
+
+def test_all_broken_constraints_come_in_one_message(server: RunningServer) -> None:
+    code, message, status = fault(
+        server.boto("sagemaker").create_training_job,
+        TrainingJobName="not a name",
+        RoleArn="x" * 25,
+        AlgorithmSpecification={"TrainingImage": "a/b:1", "TrainingInputMode": "Tape"},
+        OutputDataConfig={"S3OutputPath": "s3://b/o"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 1},
+    )
+    assert (code, status) == ("ValidationException", 400)
+    assert message.startswith("3 validation errors detected: ")
+    for path in ("trainingJobName", "roleArn", "algorithmSpecification.trainingInputMode"):
+        assert f"at '{path}' failed to satisfy constraint" in message
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("sagemaker", "list_training_jobs", "InvalidSignatureException"),
+        ("s3", "list_buckets", "SignatureDoesNotMatch"),
+        ("sts", "get_caller_identity", "SignatureDoesNotMatch"),
+        ("logs", "describe_log_groups", "InvalidSignatureException"),
+    ],
+)
+def test_a_wrong_secret(server: RunningServer, service: str, call: str, code: str) -> None:
+    client = server.boto(service, aws_secret_access_key="wrong")
+    assert fault(getattr(client, call))[0] == code
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("sagemaker", "list_training_jobs", "UnrecognizedClientException"),
+        ("s3", "list_buckets", "InvalidAccessKeyId"),
+        ("iam", "list_roles", "InvalidClientTokenId"),
+    ],
+)
+def test_an_unknown_key(server: RunningServer, service: str, call: str, code: str) -> None:
+    client = server.boto(service, aws_access_key_id="AKIANOBODY")
+    assert fault(getattr(client, call))[0] == code
+
+
+def test_no_signature_at_all(server: RunningServer) -> None:
+    status, body = raw(server, "POST", "/", b"{}", **{"X-Amz-Target": "SageMaker.ListTrainingJobs"})
+    assert status == 400
+    assert json.loads(body)["__type"] == "MissingAuthenticationTokenException"
+    status, body = raw(server, "GET", "/bucket/key")
+    assert status == 403
+    assert b"<Code>AccessDenied</Code>" in body
+
+
+def test_garbage_is_answered_in_form(server: RunningServer) -> None:
+    assert raw(server, "POST", "/", b"\xff\xfe", **{"X-Amz-Target": "Nobody.Nothing"})[0] == 400
+    assert (
+        raw(
+            server,
+            "POST",
+            "/",
+            b"Action=Nothing&Version=2011-06-15",
+            **{"Content-Type": "application/x-www-form-urlencoded"},
+        )[0]
+        == 400
+    )
+    assert raw(server, "BREW", "/pot/x")[0] in {400, 403, 405}
+
+
+@pytest.mark.parametrize("version", ["s3v4", None])
+def test_presigned_urls_of_either_signature(server: RunningServer, version: str | None) -> None:
+    s3 = server.boto("s3", config=Config(signature_version=version) if version else Config())
+    s3.create_bucket(Bucket="presigned")
+    for method, call in (("PUT", "put_object"), ("GET", "get_object")):
+        url = urlsplit(
+            s3.generate_presigned_url(call, Params={"Bucket": "presigned", "Key": "a b/ü.txt"}, ExpiresIn=60)
+        )
+        assert ("X-Amz-Signature" in url.query) == (version is not None)
+        body = b"content" if method == "PUT" else b""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if method == "PUT" else {}
+        status, answer = raw(server, method, f"{url.path}?{url.query}", body, **headers)
+        assert status == 200, answer
+    assert answer == b"content"
+
+
+def test_identity(server: RunningServer) -> None:
+    sts = server.boto("sts")
+    caller = sts.get_caller_identity()
+    assert caller["Account"] == "000000000000"
+    assert caller["Arn"].startswith("arn:aws:sts::000000000000:assumed-role/SageMakerExecutionRole/")
+    role = "arn:aws:iam::000000000000:role/service-role/Any"
+    got = sts.assume_role(RoleArn=role, RoleSessionName="me", DurationSeconds=900)["Credentials"]
+    options = {"aws_access_key_id": got["AccessKeyId"], "aws_secret_access_key": got["SecretAccessKey"]}
+    inner = server.boto("sts", aws_session_token=got["SessionToken"], **options)
+    assert inner.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/Any/me"
+    code, _, _ = fault(server.boto("sts", aws_session_token="other", **options).get_caller_identity)
+    assert code == "InvalidClientTokenId"
+    assert fault(sts.assume_role, RoleArn="arn:aws:iam::111111111111:role/X", RoleSessionName="me")[0] == "AccessDenied"
+    assert sts.get_session_token()["Credentials"]["SessionToken"]
+
+
+def test_roles(server: RunningServer) -> None:
+    iam = server.boto("iam")
+    trust = iam.get_role(RoleName="AnyRole")["Role"]["AssumeRolePolicyDocument"]
+    assert "sagemaker.amazonaws.com" in json.dumps(trust)
+    decision = iam.simulate_principal_policy(
+        PolicySourceArn="arn:aws:iam::000000000000:role/AnyRole", ActionNames=["s3:PutObject", "logs:PutLogEvents"]
+    )["EvaluationResults"]
+    assert [d["EvalDecision"] for d in decision] == ["allowed", "allowed"]
+    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    iam.create_role(RoleName="made", AssumeRolePolicyDocument=document, Tags=[{"Key": "a", "Value": "b"}])
+    assert fault(iam.create_role, RoleName="made", AssumeRolePolicyDocument=document)[0] == "EntityAlreadyExists"
+    iam.attach_role_policy(RoleName="made", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+    iam.put_role_policy(RoleName="made", PolicyName="p", PolicyDocument=document)
+    assert iam.get_role(RoleName="made")["Role"]["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert iam.get_role_policy(RoleName="made", PolicyName="p")["PolicyDocument"] == json.loads(document)
+    assert fault(iam.delete_role, RoleName="made")[0] == "DeleteConflict"
+    iam.detach_role_policy(RoleName="made", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+    iam.delete_role_policy(RoleName="made", PolicyName="p")
+    iam.delete_role(RoleName="made")
+    assert "SageMakerExecutionRole" in [
+        r["RoleName"] for page in iam.get_paginator("list_roles").paginate() for r in page["Roles"]
+    ]
+
+
+def test_logs(server: RunningServer) -> None:
+    logs = server.boto("logs")
+    assert fault(logs.describe_log_streams, logGroupName="/none")[0] == "ResourceNotFoundException"
+    logs.create_log_group(logGroupName="/g")
+    assert fault(logs.create_log_group, logGroupName="/g")[0] == "ResourceAlreadyExistsException"
+    for name in ("job/algo-1-1", "job/algo-2-1", "other"):
+        logs.create_log_stream(logGroupName="/g", logStreamName=name)
+    now = 1_700_000_000_000
+    stream = {"logGroupName": "/g", "logStreamName": "job/algo-1-1"}
+    logs.put_log_events(**stream, logEvents=[{"timestamp": now + i // 3, "message": f"line {i}"} for i in range(10)])
+    found = logs.describe_log_streams(logGroupName="/g", logStreamNamePrefix="job/", orderBy="LogStreamName", limit=2)
+    assert [s["logStreamName"] for s in found["logStreams"]] == ["job/algo-1-1", "job/algo-2-1"]
+    assert "nextToken" not in found
+    first = logs.get_log_events(**stream, startFromHead=True, limit=4)
+    rest = logs.get_log_events(**stream, startFromHead=True, nextToken=first["nextForwardToken"])
+    end = logs.get_log_events(**stream, startFromHead=True, nextToken=rest["nextForwardToken"])
+    assert [e["message"] for e in first["events"] + rest["events"]] == [f"line {i}" for i in range(10)]
+    assert (end["events"], end["nextForwardToken"]) == ([], rest["nextForwardToken"])
+    assert [e["message"] for e in logs.get_log_events(**stream, startFromHead=True, startTime=now + 3)["events"]] == [
+        "line 9"
+    ]
+    assert [e["message"] for e in logs.get_log_events(**stream, limit=2)["events"]] == ["line 8", "line 9"]
+    hits = logs.filter_log_events(logGroupName="/g", filterPattern='"line 1" ?x ?line', logStreamNamePrefix="job/")
+    assert [e["message"] for e in hits["events"]] == ["line 1"]
+    assert [g["logGroupName"] for g in logs.describe_log_groups(logGroupNamePrefix="/g")["logGroups"]] == ["/g"]
+    logs.delete_log_group(logGroupName="/g")
+    assert fault(logs.get_log_events, **stream)[0] == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("protocol", ["json", "query", "smithy-rpc-v2-cbor"])
+def test_cloudwatch_in_every_protocol(server: RunningServer, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from botocore.model import ServiceModel
+
+    monkeypatch.setattr(ServiceModel, "resolved_protocol", protocol)
+    client = server.boto("cloudwatch")
+    now = datetime.now(UTC).replace(microsecond=0)
+    dimensions = [{"Name": "TrainingJobName", "Value": protocol}]
+    data = [{"MetricName": "acc", "Dimensions": dimensions, "Timestamp": now, "Value": value} for value in (0.25, 0.75)]
+    client.put_metric_data(Namespace="test", MetricData=data)
+    points = client.get_metric_statistics(
+        Namespace="test",
+        MetricName="acc",
+        Dimensions=dimensions,
+        StartTime=now - timedelta(minutes=5),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Average", "Maximum", "SampleCount"],
+    )["Datapoints"]
+    assert [(p["Average"], p["Maximum"], p["SampleCount"]) for p in points] == [(0.5, 0.75, 2.0)]
+    assert points[0]["Timestamp"] == now.replace(second=0)
+    metrics = client.list_metrics(Namespace="test", Dimensions=dimensions)["Metrics"]
+    assert [m["MetricName"] for m in metrics] == ["acc"]
+    code = fault(
+        client.get_metric_statistics,
+        Namespace="test",
+        MetricName="acc",
+        StartTime=now,
+        EndTime=now,
+        Period=60,
+        Statistics=["Sum"],
+    )[0]
+    assert code in {"InvalidParameterValue", "InvalidParameterValueException"}
