@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 DATA ?= .cache/demo-data
 export UV_PROJECT_ENVIRONMENT := $(VENV)
-export UV_LINK_MODE ?= hardlink
+export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help setup serve demo test unit contract jobenv lint format bench conformance docs clients system clean
 

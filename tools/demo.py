@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -46,7 +47,8 @@ def example(data: Path, name: str) -> float:
     console.print(Rule(f"examples/{name}"))
     start = time.monotonic()
     command = [str(SAGEWRIGHT), "exec", "--data", str(data), "--", str(CLIENT), "-W", "ignore", name]
-    done = subprocess.run(command, cwd=EXAMPLES, check=False)
+    environ = {**os.environ, "SAGEMAKER_SUPPRESS_V2_WARNING": "1"}
+    done = subprocess.run(command, cwd=EXAMPLES, check=False, env=environ)
     if done.returncode:
         sys.exit(f"examples/{name} failed with exit code {done.returncode}; the server's log is {data / 'server.log'}")
     return time.monotonic() - start

@@ -18,7 +18,15 @@ from sagewright.sandbox.base import CAPABILITIES, Launch, Sandbox, missing
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.plain import PlainSandbox
 
-SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {"bwrap": BwrapSandbox, "plain": lambda _scratch: PlainSandbox()}
+def _without_overlay(scratch: Path) -> Sandbox:
+    return BwrapSandbox(scratch, overlay=False)
+
+
+SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {
+    "bwrap": BwrapSandbox,
+    "bwrap without overlay": _without_overlay,
+    "plain": lambda _scratch: PlainSandbox(),
+}
 
 
 @pytest.fixture(scope="session")

@@ -77,9 +77,9 @@ class JobDirectory:
     def model(self) -> Path:
         return self.root / "model"
 
-    def start(self, repository: str = "xgboost", **environment: str) -> subprocess.Popen[str]:
+    def start(self, repository: str = "xgboost", command: str = "train", **environment: str) -> subprocess.Popen[str]:
         """The algorithm in a process of its own, as the agent starts it."""
-        command = [sys.executable, "-m", "sagewright.algorithms", repository, "train"]
+        argv = [sys.executable, "-m", "sagewright.algorithms", repository, command]
         variables = {
             **os.environ,
             "PYTHONPATH": str(SOURCE),
@@ -87,7 +87,7 @@ class JobDirectory:
             "TRAINING_JOB_NAME": "job",
             **environment,
         }
-        return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(argv, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def metric(self, name: str, part: str = "validation") -> list[float]:
         """The values of a metric by round, read as the platform reads them: with TAB turned into #011."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+# A group such as `(\S+)` may catch more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan\b|inf(?:inity)?\b)", re.IGNORECASE)
+
 
 class MetricScanner:
     """`definitions`: {"Name", "Regex"} each. One that is no Python regex, or has no group, never matches."""
@@ -23,9 +26,6 @@ class MetricScanner:
         """(name, value) for each definition that finds a number in the line."""
         for name, pattern in self._patterns:
             match = pattern.search(line)
-            if match is None or match[1] is None:
-                continue
-            try:
-                yield name, float(match[1])
-            except ValueError:
-                continue
+            number = _NUMBER.match(match[1]) if match and match[1] is not None else None
+            if number:
+                yield name, float(number[0])

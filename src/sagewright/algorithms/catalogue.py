@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.declaration import Declaration
 
 MODULES = ("sagewright.algorithms.xgboost.declaration",)
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats.content_type import ContentType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sagewright.algorithms.wording import Wording
+from sagewright.algorithms.wording import Wording
 
 
 @dataclass(frozen=True)

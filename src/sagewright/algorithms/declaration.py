@@ -7,19 +7,16 @@ Nothing in this module or in the declarations needs more than the standard libra
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sagewright.algorithms import channels, hyperparameters
+from sagewright.algorithms.channels import Channel, ChannelInput
 from sagewright.algorithms.domains import Choice, Flag, Integer, Real
+from sagewright.algorithms.hyperparameters import Hyperparameter, Rule
+from sagewright.algorithms.metrics import Metric
 from sagewright.algorithms.wording import TOOLKIT, Wording
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sagewright.algorithms.channels import Channel, ChannelInput
-    from sagewright.algorithms.hyperparameters import Hyperparameter, Rule
-    from sagewright.algorithms.metrics import Metric
 
 LogStyle = Literal["xgboost", "first-party"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sagewright.algorithms.domains import Domain
-    from sagewright.algorithms.wording import Wording
+from sagewright.algorithms.domains import Domain
+from sagewright.algorithms.wording import Wording
 
 Rule = Callable[[Mapping[str, Any]], None]
 """A dependency between hyperparameters: raises UserError when it doesn't hold. Its docstring goes into the reference."""

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sagewright.algorithms.channels import ChannelInput
 from sagewright.algorithms.errors import PlatformError, UserError
 from sagewright.algorithms.formats import files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sagewright.algorithms.channels import ChannelInput
 
 ROOT_VARIABLE = "SAGEWRIGHT_ML_ROOT"
 STANDARD_ROOT = "/opt/ml"

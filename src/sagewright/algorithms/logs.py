@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sagewright.algorithms.declaration import LogStyle
+from sagewright.algorithms.declaration import LogStyle
 
 _FORMATS: dict[LogStyle, tuple[str, str]] = {
     "xgboost": ("[%(asctime)s:%(levelname)s] %(message)s", "%Y-%m-%d:%H:%M:%S"),

@@ -51,7 +51,11 @@ def render(declaration: Declaration) -> str:
         _table(
             ("metric", "better", "tuning objective"),
             [
-                (f"`{each.name}`", "more" if each.direction == "Maximize" else "less", "yes" if each.objective else "no")
+                (
+                    f"`{each.name}`",
+                    "more" if each.direction == "Maximize" else "less",
+                    "yes" if each.objective else "no",
+                )
                 for each in declaration.metrics
             ],
         ),

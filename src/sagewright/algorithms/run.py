@@ -7,18 +7,15 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagewright.algorithms import catalogue, logs
+from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.errors import JobError, PlatformError, UserError
 from sagewright.algorithms.job import ROOT_VARIABLE, STANDARD_ROOT, Job
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sagewright.algorithms.declaration import Declaration
 
 USAGE = "usage: python -m sagewright.algorithms REPOSITORY train|serve"
 FAILURE_CHARACTERS = 1024

@@ -13,24 +13,6 @@ from sagewright.model.arns import ROLE_NAME, role_arn
 
 HOOK = Path(__file__).parent / "hook"
 FAST_WAITS = "SAGEWRIGHT_FAST_WAITS"
-CONFIG_FILE = "sagemaker-sdk.yaml"
-
-_SDK_CONFIG = """\
-# Read by the SageMaker Python SDK (v2 and v3) as its administrator's configuration.
-SchemaVersion: '1.0'
-SageMaker:
-  PythonSDK:
-    Modules:
-      TelemetryOptOut: true
-  TrainingJob:
-    RoleArn: {role}
-  ProcessingJob:
-    RoleArn: {role}
-  Pipeline:
-    RoleArn: {role}
-  Model:
-    ExecutionRoleArn: {role}
-"""
 
 
 class NoServer(RuntimeError):
@@ -67,11 +49,9 @@ def find_target(data: Path, region: str, account: str) -> Target:
 def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits: bool = True) -> dict[str, str | None]:
     """What to set (or, for None, to unset) in `environ` for a program.
 
-    AWS_ENDPOINT_URL reaches every SDK and the AWS CLI. What the SageMaker SDKs hard-code (the STS host) and their long
-    sleeps are met by an import hook on PYTHONPATH, their telemetry and the default role by an administrator's config.
+    AWS_ENDPOINT_URL reaches every SDK and the AWS CLI. What the SageMaker SDKs hard-code (the STS host), their telemetry
+    and their long sleeps are met by an import hook on PYTHONPATH.
     """
-    config = data / CONFIG_FILE
-    config.write_text(_SDK_CONFIG.format(role=target.role))
     host = urlsplit(target.endpoint).hostname or ""
     changes: dict[str, str | None] = {
         name: None
@@ -93,8 +73,6 @@ def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits
         "NO_PROXY": _joined(host, environ.get("NO_PROXY"), ","),
         "no_proxy": _joined(host, environ.get("no_proxy"), ","),
     }
-    if "SAGEMAKER_ADMIN_CONFIG_OVERRIDE" not in environ:
-        changes["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] = str(config)
     return changes
 
 

@@ -49,9 +49,9 @@ def new(algorithm: str) -> Checksum:
         case "CRC32":
             return _Crc(zlib.crc32, 4)
         case "CRC32C":
-            return _Crc(_native("crc32c") or _tabled(0x82F63B78, 32), 4)
+            return _Crc(_native("crc32c") or tabled(0x82F63B78, 32), 4)
         case "CRC64NVME":
-            return _Crc(_native("crc64nvme") or _tabled(0x9A6C9329AC4BC9B5, 64), 8)
+            return _Crc(_native("crc64nvme") or tabled(0x9A6C9329AC4BC9B5, 64), 8)
         case "SHA1" | "SHA256" | "SHA512" | "MD5":
             return hashlib.new(algorithm.lower(), usedforsecurity=False)
     raise AwsError(
@@ -69,7 +69,7 @@ def _native(name: str) -> Update | None:
 
 
 @cache
-def _tabled(polynomial: int, bits: int) -> Update:
+def tabled(polynomial: int, bits: int) -> Update:
     """A reflected CRC with all-ones start and end, a byte at a time."""
     table = []
     for byte in range(256):

@@ -6,6 +6,7 @@ everything else of the machine (homes, the server's data, other jobs) does not e
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -14,10 +15,11 @@ from functools import cache
 from pathlib import Path
 
 from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support
-from sagewright.sandbox.overlay import private_environment
+from sagewright.sandbox.overlay import Places, make_private_environment
 
 ML_ROOT = Path("/opt/ml")
 LIBRARY = Path("/opt/sagewright")
+SHARED_ENVIRONMENT = Path("/opt/environment")  # used where no overlay can be had
 
 # Of /etc: name resolution, certificates, the loader, time and fonts; neither passwords nor keys.
 _ETC = (
@@ -51,14 +53,15 @@ class BwrapSandbox:
 
     name = "bwrap"
 
-    def __init__(self, scratch: Path) -> None:
-        """`scratch`: an existing directory on the file system of the host directories, to probe on.
+    def __init__(self, scratch: Path, *, overlay: bool = True) -> None:
+        """`scratch`: an existing directory on the file system of the host directories, to probe on; `overlay`: use one
+        where it works.
 
         Raises Unavailable if a real start in all namespaces fails.
         """
         self._bwrap = find_bwrap()
         _probe(self._bwrap)
-        self._overlay = overlay_works(self._bwrap, scratch)
+        self._overlay = overlay and overlay_works(self._bwrap, scratch)
 
     def declare(self) -> dict[str, Support]:
         given = {name: Support(True, "namespaces of its own") for name in CAPABILITIES}
@@ -95,13 +98,15 @@ class BwrapSandbox:
     def _environment(self, launch: Launch) -> list[str]:
         """The shared environment at its own path, writable for this process alone."""
         place = str(launch.environment)
-        if self._overlay:
+        own = launch.environment.stat().st_uid == os.geteuid()  # else its files could not be replaced
+        if self._overlay and own:
             upper, work = launch.directory / "overlay" / "upper", launch.directory / "overlay" / "work"
             upper.mkdir(parents=True, exist_ok=True)
             work.mkdir(exist_ok=True)
             return ["--overlay-src", place, "--overlay", str(upper), str(work), place]
-        own = private_environment(launch.environment, launch.directory / "environment")
-        return ["--ro-bind", place, place, "--bind", str(own), str(own)]
+        private = launch.directory / "environment"
+        make_private_environment(Places(launch.environment, private, SHARED_ENVIRONMENT, launch.environment))
+        return ["--ro-bind", place, str(SHARED_ENVIRONMENT), "--bind", str(private), place]
 
 
 def _joined(first: str, rest: str) -> str:

@@ -7,31 +7,42 @@ the shared one's are seen through a .pth file, and pip leaves them alone ("outsi
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-
-def private_environment(shared: Path, directory: Path) -> Path:
-    """A virtual environment in `directory` that shows all of `shared`'s packages and scripts; the directory."""
-    if directory.exists():
-        return directory
-    packages = next(shared.glob("lib/python3*/site-packages"))
-    own = directory / packages.relative_to(shared)
-    own.mkdir(parents=True)
-    shutil.copy(shared / "pyvenv.cfg", directory / "pyvenv.cfg")
-    (own / "_sagewright_shared.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
-    _copy_scripts(shared / "bin", directory / "bin")
-    return directory
+_SCRIPT_BYTES = 1 << 16
 
 
-def _copy_scripts(source: Path, target: Path) -> None:
-    target.mkdir()
-    old, new = str(source).encode(), str(target).encode()
-    for script in source.iterdir():
-        copy = target / script.name
-        if script.is_symlink():
-            copy.symlink_to(script.readlink())
-        elif script.stat().st_size < 1 << 16 and (text := script.read_bytes()).startswith(b"#!"):
-            copy.write_bytes(text.replace(old, new, 1))
-            copy.chmod(0o755)
-        else:
-            copy.symlink_to(script)
+@dataclass(frozen=True)
+class Places:
+    """`shared` and `own`: the two environments as they lie now; `shared_at` and `own_at`: where the job will see them."""
+
+    shared: Path
+    own: Path
+    shared_at: Path
+    own_at: Path
+
+
+def make_private_environment(places: Places) -> None:
+    """Fill `places.own`, if that has not been done, so that it shows all of the shared one's packages and scripts."""
+    if places.own.exists():
+        return
+    packages = next(places.shared.glob("lib/python3*/site-packages")).relative_to(places.shared)
+    (places.own / packages).mkdir(parents=True)
+    shutil.copy(places.shared / "pyvenv.cfg", places.own / "pyvenv.cfg")
+    seen = str(places.shared_at / packages)
+    (places.own / packages / "_sagewright_shared.pth").write_text(f"import site; site.addsitedir({seen!r})\n")
+    (places.own / "bin").mkdir()
+    for script in (places.shared / "bin").iterdir():
+        _copy_script(script, places)
+
+
+def _copy_script(script: Path, places: Places) -> None:
+    copy = places.own / "bin" / script.name
+    if script.is_symlink():
+        copy.symlink_to(script.readlink())
+    elif script.stat().st_size < _SCRIPT_BYTES and (text := script.read_bytes()).startswith(b"#!"):
+        copy.write_bytes(text.replace(str(places.shared).encode(), str(places.own_at).encode(), 1))
+        copy.chmod(0o755)
+    else:
+        copy.symlink_to(places.shared_at / "bin" / script.name)

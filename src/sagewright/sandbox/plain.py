@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support
-from sagewright.sandbox.overlay import private_environment
+from sagewright.sandbox.overlay import Places, make_private_environment
 
 _WHY_NOT = {
     "own_ml_root": "without a mount namespace /opt/ml would be shared by all jobs; SAGEWRIGHT_ML_ROOT names the job's own",
@@ -35,7 +35,8 @@ class PlainSandbox:
 
     def command(self, launch: Launch) -> Command:
         ml = self.ml_root(launch.directory)
-        environment = private_environment(launch.environment, launch.directory / "environment")
+        environment = launch.directory / "environment"
+        make_private_environment(Places(launch.environment, environment, launch.environment, environment))
         temporary = launch.directory / "tmp"
         temporary.mkdir(exist_ok=True)
         environ = {

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from sagewright.algorithms import rendezvous
 from sagewright.algorithms.errors import PlatformError
 
@@ -20,6 +21,11 @@ def gather(job: str, hosts: tuple[str, ...], timeout_s: float = 20) -> list[Any]
 
     with ThreadPoolExecutor(len(hosts)) as pool:
         return list(pool.map(one, reversed(hosts)))
+
+
+def _refuse_one(server: socket.socket) -> None:
+    peer, _ = server.accept()
+    peer.close()
 
 
 def test_all_hosts_get_one_answer() -> None:
@@ -36,7 +42,7 @@ def test_jobs_on_one_machine_do_not_mix() -> None:
 
 def test_a_taken_port_and_strangers_are_passed_over() -> None:
     with socket.create_server(("127.0.0.1", rendezvous.PORTS.start)) as taken:
-        stranger = threading.Thread(target=lambda: taken.accept()[0].close(), daemon=True)
+        stranger = threading.Thread(target=_refuse_one, args=(taken,), daemon=True)
         stranger.start()
         assert gather("a", HOSTS[:2]) == [["a 127.0.0.1", "a 127.0.0.2"]] * 2
 

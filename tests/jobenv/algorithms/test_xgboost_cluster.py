@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sagewright.algorithms.xgboost.library import xgb
 from sklearn import datasets
+
+from sagewright.algorithms.xgboost.library import xgb
 
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")  # names that resolve everywhere, sorted as ranks
 VALUES = {
@@ -79,9 +80,7 @@ def test_two_hosts_make_the_model_of_one(make_job: Any, run: Any) -> None:
     alone.put("train", "x.csv", csv(train))
     alone.put("validation", "x.csv", csv(validation))
     assert run(alone) == 0
-    first, second = finish(
-        start(make_job, HOSTS[:2], [train[::2], train[1::2]], [validation[::2], validation[1::2]])
-    )
+    first, second = finish(start(make_job, HOSTS[:2], [train[::2], train[1::2]], [validation[::2], validation[1::2]]))
     assert list(second.model.iterdir()) == []
     assert not second.metric("logloss")
     assert "Distributed node training with 2 hosts" in first.output

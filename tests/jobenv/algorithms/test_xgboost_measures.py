@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics
+
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.xgboost import measures
-from sklearn import metrics
 
 REFERENCE = {
     "accuracy": metrics.accuracy_score,
@@ -26,7 +27,9 @@ REFERENCE = {
 BINARY_ONLY = {"f1_binary", "precision", "recall"}
 
 
-def scores(names: tuple[str, ...], labels: np.ndarray, predictions: np.ndarray, objective: str, count: int | None) -> dict[str, float]:
+def scores(
+    names: tuple[str, ...], labels: np.ndarray, predictions: np.ndarray, objective: str, count: int | None
+) -> dict[str, float]:
     classes = measures.Classes(objective, count)
     return dict(measures.evaluate(names, labels, predictions, classes, lambda values: values))
 

@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn import datasets
+
 from sagewright.algorithms.formats import protobuf
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.xgboost import models
 from sagewright.algorithms.xgboost.library import xgb
-from sklearn import datasets
 
 BINARY = {"num_round": "8", "objective": "binary:logistic", "max_depth": "4", "eta": "0.2", "seed": "7"}
 

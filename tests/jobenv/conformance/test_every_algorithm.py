@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import datasets
+
 from sagewright.algorithms import catalogue
 from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerLists, IntegerTuple, Real, WordList
 from sagewright.algorithms.hyperparameters import Hyperparameter
-from sklearn import datasets
 
 
 def iris() -> np.ndarray:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import delimited, libsvm, parquet, protobuf, reader, record, recordio
 from sagewright.algorithms.formats.blocks import line_blocks

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from sagewright.algorithms.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Format = Literal["csv", "libsvm", "parquet", "recordio-protobuf"]
 

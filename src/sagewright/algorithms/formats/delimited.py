@@ -5,17 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats.blocks import line_blocks
 from sagewright.algorithms.formats.table import Layout, Table, from_columns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 DELIMITERS = (",", "\t", ";", "|", " ", ":")
 _POSITION = re.compile(r"at row (\d+)")

@@ -6,17 +6,14 @@ Source: the contract's xgboost.md. `qid` is what XGBoost's own reader takes for 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats.blocks import line_blocks
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 - the format says where labels are

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +12,6 @@ import pyarrow.parquet as pq
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats.table import Layout, Table, from_columns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,10 +11,6 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 - the format says where labels are

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from sagewright.algorithms.formats.content_type import Format
 from sagewright.algorithms.formats.table import Layout, Table, concatenate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from sagewright.algorithms.formats.content_type import Format
 
 _READERS: dict[Format, str] = {
     "csv": "sagewright.algorithms.formats.delimited",

@@ -9,15 +9,12 @@ A sparse tensor has keys and shape. Source: the contract's algorithms/_common.md
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 FLOAT32, FLOAT64, INT32 = 2, 3, 7
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5

@@ -8,14 +8,11 @@ there. Source: the contract's algorithms/_common.md, section 5.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MAGIC = 0xCED7230A
 _HEADER = struct.Struct("<II")

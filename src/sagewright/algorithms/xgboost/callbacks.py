@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from sagewright.algorithms.termination import Termination
 from sagewright.algorithms.xgboost import models
 from sagewright.algorithms.xgboost.library import xgb
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sagewright.algorithms.termination import Termination
 
 Evaluations = Mapping[str, Mapping[str, list[float]]]
 

@@ -6,19 +6,16 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from sagewright.algorithms import rendezvous
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.job import Job
 from sagewright.algorithms.xgboost.library import xgb
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    import numpy as np
-
-    from sagewright.algorithms.job import Job
 
 RESOLVE_S = 900.0
 

@@ -6,18 +6,15 @@ Source: the contract's xgboost.md ("K-fold"). Train and validation rows are pool
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from sagewright.algorithms.formats.table import concatenate
+from sagewright.algorithms.job import Job
 from sagewright.algorithms.xgboost import callbacks, matrices, measures, models
 from sagewright.algorithms.xgboost.trainer import Data, Outputs, Trainer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from sagewright.algorithms.job import Job
 
 PREDICTIONS_NAME = "predictions.csv"
 

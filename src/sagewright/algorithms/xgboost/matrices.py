@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from sagewright.algorithms.channels import ChannelInput
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import reader
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
+from sagewright.algorithms.job import Job
 from sagewright.algorithms.xgboost.library import xgb
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from sagewright.algorithms.channels import ChannelInput
-    from sagewright.algorithms.job import Job
 
 
 def read_channel(job: Job, name: str, values: Mapping[str, Any]) -> Table | None:

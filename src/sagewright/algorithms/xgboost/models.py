@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from sagewright.algorithms.xgboost.library import xgb
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MODEL_NAME = "xgboost-model"
 CHECKPOINT_NAME = "xgboost-checkpoint"
 CHECKPOINTS_KEPT = 5
+FIRST_INDEX = "sagewright_first_index"
+"""The attribute of a booster that learned from LibSVM indices starting at 1: it must not have them moved at inference."""
+
 _CHECKPOINT = re.compile(rf"{CHECKPOINT_NAME}\.([0-9]+)")
 
 

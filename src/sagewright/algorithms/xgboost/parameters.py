@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagewright.algorithms.xgboost.declaration import MAXIMIZED
 from sagewright.algorithms.xgboost.measures import MEASURES
 from sagewright.algorithms.xgboost.rules import DEFAULT_OBJECTIVE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 REMOVED = (
     "sketch_eps", "single_precision_histogram", "deterministic_histogram", "lambda_bias", "predictor", "dsplit",

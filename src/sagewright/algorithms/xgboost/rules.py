@@ -5,14 +5,11 @@ Source: the contract's xgboost.md ("Validation rules of the open container") and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from sagewright.algorithms.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sagewright.algorithms.hyperparameters import Rule
+from sagewright.algorithms.hyperparameters import Rule
 
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
 GROWING_UPDATERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_quantile_histmaker")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.termination import Termination
 from sagewright.algorithms.xgboost import callbacks, matrices, measures, models
+from sagewright.algorithms.xgboost.cluster import Member
 from sagewright.algorithms.xgboost.library import xgb
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from sagewright.algorithms.formats.table import Table
-    from sagewright.algorithms.termination import Termination
-    from sagewright.algorithms.xgboost.cluster import Member
-    from sagewright.algorithms.xgboost.parameters import Plan
+from sagewright.algorithms.xgboost.parameters import Plan
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.hardware import gpu_count
+from sagewright.algorithms.job import Job
 from sagewright.algorithms.termination import Termination
 from sagewright.algorithms.xgboost import cluster, faults, folds, matrices, models
 from sagewright.algorithms.xgboost.cluster import Member
 from sagewright.algorithms.xgboost.library import xgb
 from sagewright.algorithms.xgboost.parameters import Plan, plan
 from sagewright.algorithms.xgboost.trainer import Data, Outputs, Trainer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sagewright.algorithms.formats.table import Table
-    from sagewright.algorithms.job import Job
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -84,8 +81,16 @@ def _train_member(job: Job, values: Mapping[str, Any], trainer: Trainer, data: D
             outputs = Outputs(job.model_directory / models.MODEL_NAME, job.checkpoint_directory)
             booster = trainer.fit(data, outputs)
             if trainer.member.rank == 0:
+                _mark_first_index(job, data, booster)
                 models.save(booster, outputs.model)
     except (xgb.core.XGBoostError, ValueError) as error:
         raise faults.explain(error) from error
     finally:
         models.remove_parts(job.model_directory)
+
+
+def _mark_first_index(job: Job, data: Data, booster: Any) -> None:
+    features = data.train.features
+    libsvm = job.channels["train"].content_type.format == "libsvm"
+    if libsvm and isinstance(features, Sparse) and len(features.indices) and features.indices.min() >= 1:
+        booster.set_attr(**{models.FIRST_INDEX: "1"})

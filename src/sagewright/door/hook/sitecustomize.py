@@ -3,6 +3,8 @@ effects until one of the modules below is imported.
 
 - botocore: calls to AWS's STS host go to AWS_ENDPOINT_URL. The SageMaker SDKs give that host explicitly, which wins
   over AWS_ENDPOINT_URL; a handler of botocore's own event `before-sign` changes the address before it is signed.
+- the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates anew some 25
+  times a call, for a second in all.)
 - the SageMaker SDKs and botocore's waiters: their sleeps between polls start short and grow (SAGEWRIGHT_FAST_WAITS=0
   leaves them as they are).
 """
@@ -32,6 +34,15 @@ SLEEPERS = {
     "sagemaker.train.common_utils.job_wait": False,
     "sagemaker.train.tuner": False,
 }
+
+
+# Modules that report each call to AWS, and the functions that do it.
+TELEMETRY = {
+    "sagemaker.telemetry.telemetry_logging": ("_send_telemetry_request",),
+    "sagemaker.core.telemetry.telemetry_logging": ("_send_telemetry_request", "_send_telemetry_request_sync"),
+    "sagemaker.serve.utils.telemetry_logger": ("_send_telemetry",),
+}
+WATCHED = {"botocore.handlers", *SLEEPERS, *TELEMETRY}
 
 
 class ShortSleeps:
@@ -76,10 +87,18 @@ def redirect_sts(request, **_):
         request.url = urlunsplit((target.scheme, target.netloc, parts.path or "/", parts.query, ""))
 
 
+def send_nothing(*_, **__):
+    """Stands in for the functions that send telemetry."""
+
+
 def prepare(module):
     """Called once a watched module has been executed."""
     if module.__name__ == "botocore.handlers":
         module.BUILTIN_HANDLERS.append(("before-sign.sts", redirect_sts))
+    elif module.__name__ in TELEMETRY:
+        for name in TELEMETRY[module.__name__]:
+            if hasattr(module, name):
+                setattr(module, name, send_nothing)
     elif os.environ.get("SAGEWRIGHT_FAST_WAITS", "1") != "0" and hasattr(module, "time"):
         module.time = ShortSleeps(module.time, SLEEPERS[module.__name__])
 
@@ -105,7 +124,7 @@ class Finder(importlib.abc.MetaPathFinder):
     """Finds watched modules where Python finds them anyway, and wraps their loader."""
 
     def find_spec(self, name, path=None, target=None):
-        if name != "botocore.handlers" and name not in SLEEPERS:
+        if name not in WATCHED:
             return None
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)

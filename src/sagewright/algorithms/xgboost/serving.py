@@ -1,0 +1,141 @@
+"""Serve XGBoost models: parse the request, predict, encode the answer.
+
+Source: the contract's xgboost.md, "Inference"; the status codes are those of AWS's open container.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.formats import delimited, libsvm, protobuf
+from sagewright.algorithms.formats.content_type import ContentType
+from sagewright.algorithms.formats.table import Sparse
+from sagewright.algorithms.server import Response, serve_forever
+from sagewright.algorithms.xgboost import models, responses
+from sagewright.algorithms.xgboost.library import xgb
+from sagewright.algorithms.xgboost.matrices import to_xgboost
+
+VOTED = ("multi:softmax", "binary:hinge")
+
+
+class Ensemble:
+    """One or more boosters that answer together: the mean of their predictions, or the commonest class."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.boosters = [models.load(path) for path in paths]
+        learner = json.loads(self.boosters[0].save_config())["learner"]
+        self.objective: str = learner["objective"]["name"]
+        self.num_class = int(learner["learner_model_param"]["num_class"])
+        self.columns: int = self.boosters[0].num_features()
+        self.one_based = self.boosters[0].attr(models.FIRST_INDEX) == "1"
+        self._lock = threading.Lock()  # a booster of kind dart or gblinear predicts for one thread at a time
+
+    def predict(self, features: np.ndarray | Sparse) -> np.ndarray:
+        """(n,) or (n, k) float32. Raises ValueError when the rows don't fit the model."""
+        columns = int(features.shape[1])
+        if columns > self.columns or (columns < self.columns and not isinstance(features, Sparse)):
+            raise ValueError(
+                f"Feature size of inference data {columns} is not consistent with feature size of trained model "
+                f"{self.columns}."
+            )
+        if isinstance(features, Sparse):
+            features = Sparse(features.indptr, features.indices, features.values, self.columns)
+        matrix = xgb.DMatrix(to_xgboost(features))
+        with self._lock:
+            each = [booster.predict(matrix, validate_features=False) for booster in self.boosters]
+        if len(each) == 1:
+            return each[0]
+        if self.objective in VOTED:
+            return np.array([np.bincount(votes).argmax() for votes in np.stack(each, 1).astype(int)], np.float32)
+        return np.mean(each, axis=0)
+
+
+def load_models(directory: Path, environment: Mapping[str, str]) -> Ensemble:
+    """The models of a folder, sorted; only the first unless ensembles are on. Raises UserError when there is none."""
+    paths = sorted(path for path in directory.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not paths:
+        raise UserError(f"There is no model in {directory}.")
+    if environment.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") != "true":
+        paths = paths[:1]
+    try:
+        return Ensemble(paths)
+    except xgb.core.XGBoostError as error:
+        raise UserError(f"Unable to load model: {str(error).splitlines()[0]}") from error
+
+
+def parse(body: bytes, content_type: str, one_based: bool) -> np.ndarray | Sparse:
+    """The rows of a request, without labels. Raises UserError for what can't be read.
+
+    LibSVM indices that start at 1 are moved down to 0, unless the model learned from such indices (`one_based`).
+    """
+    kind = ContentType.parse(content_type or "text/libsvm").format
+    if kind == "csv":
+        return delimited.parse(body, delimited.find_delimiter(body.strip()), "the request")
+    if kind == "libsvm":
+        return _parse_libsvm(body, one_based)
+    if kind == "recordio-protobuf":
+        table = protobuf.parse(body, "the request")
+        assert table is not None
+        return table.features
+    raise UserError(f"Content-type {content_type} is not supported.")
+
+
+def _parse_libsvm(body: bytes, one_based: bool) -> Sparse:
+    """Tokens without a colon are labels, and are passed over."""
+    lines = (
+        b" ".join([b"0", *(token for token in line.split() if b":" in token)]) for line in body.strip().split(b"\n")
+    )
+    features = libsvm.parse(b"\n".join(lines), "the request").features
+    assert isinstance(features, Sparse)
+    if one_based or not len(features.indices) or features.indices.min() < 1:
+        return features
+    return Sparse(features.indptr, features.indices - 1, features.values, features.columns - 1)
+
+
+class Service:
+    """Answers invocations with one ensemble."""
+
+    def __init__(self, ensemble: Ensemble, environment: Mapping[str, str]) -> None:
+        self.ensemble = ensemble
+        self.batch = bool(environment.get("SAGEMAKER_BATCH"))
+        self.default_accept = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")
+        selected = environment.get("SAGEMAKER_INFERENCE_OUTPUT")
+        self.keys = selected.replace(" ", "").lower().split(",") if selected else None
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
+        try:
+            features = parse(body, content_type, self.ensemble.one_based)
+        except UserError as error:
+            return Response(str(error).encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        try:
+            predictions = self.ensemble.predict(features)
+        except (xgb.core.XGBoostError, ValueError) as error:
+            text = f"Unable to evaluate payload provided: {str(error).split('Stack trace:')[0].strip()}"
+            return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
+        media = ContentType.parse(accept).media
+        media = self.default_accept if media in ("", "*/*") else media
+        if media not in responses.ACCEPTED:
+            text = (
+                f"Accept type {media} is not supported. Please use supported accept types: {list(responses.ACCEPTED)}."
+            )
+            return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
+        if self.keys is None:
+            return Response(responses.encode(predictions, media, self.batch), media)
+        rows = responses.select(predictions, self.keys, self.ensemble.objective, self.ensemble.num_class)
+        return Response(responses.encode_selected(rows, media, self.batch), media)
+
+
+def serve(model_directory: Path) -> None:
+    """Serve the models of a folder until SIGTERM. Raises UserError when there is none that can be loaded."""
+    ensemble = load_models(model_directory, os.environ)
+    logging.info("Model objective : %s", ensemble.objective)
+    serve_forever(Service(ensemble, os.environ).invoke)

@@ -1,0 +1,75 @@
+"""Reservations and the sizes of instance types."""
+
+from __future__ import annotations
+
+import pytest
+
+from sagewright.compute.capacity import Reservations, this_machine
+from sagewright.model.instances import Resources, resources_of
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "expected"),
+    [
+        ("ml.m5.large", Resources(2, 8, 0)),
+        ("ml.m5.xlarge", Resources(4, 16, 0)),
+        ("ml.m5.24xlarge", Resources(96, 384, 0)),
+        ("ml.c4.xlarge", Resources(4, 8, 0)),
+        ("ml.c5.2xlarge", Resources(8, 16, 0)),
+        ("ml.r5.4xlarge", Resources(16, 128, 0)),
+        ("ml.t3.medium", Resources(2, 4, 0)),
+        ("ml.p2.xlarge", Resources(4, 61, 1)),
+        ("ml.p3.2xlarge", Resources(8, 61, 1)),
+        ("ml.p3.16xlarge", Resources(64, 488, 8)),
+        ("ml.p4d.24xlarge", Resources(96, 1152, 8)),
+        ("ml.p5.48xlarge", Resources(192, 2048, 8)),
+        ("ml.g4dn.12xlarge", Resources(48, 192, 4)),
+        ("ml.g5.xlarge", Resources(4, 16, 1)),
+        ("ml.trn1.32xlarge", Resources(128, 512, 0)),
+        ("ml.qq9.weird", Resources(2, 8, 0)),
+        ("no type at all", Resources(2, 8, 0)),
+    ],
+)
+def test_resources_of_instance_types(instance_type: str, expected: Resources) -> None:
+    assert resources_of(instance_type) == expected
+
+
+def test_what_is_asked_is_clipped_to_the_machine_with_a_warning() -> None:
+    wanted = Reservations(Resources(2, 23, 0)).wanted("ml.p3.2xlarge", 1)
+
+    assert wanted.per_host == wanted.total == Resources(2, 23, 0)
+    assert wanted.warnings == [
+        "ml.p3.2xlarge has 8 vCPU, 61 GiB, 1 GPU; this machine gives 2 vCPU, 23 GiB, no GPU."
+    ]
+
+
+def test_what_fits_gives_no_warning() -> None:
+    wanted = Reservations(Resources(8, 64, 0)).wanted("ml.m5.xlarge", 2)
+
+    assert (wanted.per_host, wanted.total, wanted.warnings) == (Resources(4, 16, 0), Resources(8, 32, 0), [])
+
+
+def test_more_hosts_than_cpus_share_them() -> None:
+    wanted = Reservations(Resources(2, 4, 0)).wanted("ml.m5.large", 8)
+
+    assert (wanted.per_host, wanted.total) == (Resources(1, 1, 0), Resources(2, 4, 0))
+
+
+def test_reservations_never_exceed_the_machine() -> None:
+    held = Reservations(Resources(4, 16, 1))
+    small, gpu = held.wanted("ml.m5.large", 1), held.wanted("ml.g4dn.xlarge", 1)
+
+    assert held.try_reserve("a", small)
+    assert held.try_reserve("a", small)  # asking again takes nothing more
+    assert held.try_reserve("b", small)
+    assert not held.try_reserve("c", small)
+    assert not held.try_reserve("d", gpu)
+    held.release("a")
+    held.release("a")
+    assert held.try_reserve("c", small)
+
+
+def test_settings_override_what_the_machine_has() -> None:
+    assert this_machine(capacity_cpus=3, capacity_memory_gb=5).cpus == 3
+    assert this_machine(capacity_cpus=3, capacity_memory_gb=5).memory_gb == 5
+    assert this_machine().cpus >= 1

@@ -1,0 +1,144 @@
+"""The local backend, with agents that only sleep or end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from sagewright.compute.backend import HostPlan, LaunchFailed
+from sagewright.compute.forkserver import ForkServer
+from sagewright.compute.local import LocalBackend
+
+
+@pytest.fixture(params=["forked", "started"])
+def backend(request: pytest.FixtureRequest) -> Iterator[LocalBackend]:
+    local = LocalBackend(fork_server=request.param == "forked")
+    yield local
+    local.close()
+
+
+def plan(directory: Path, **changes: Any) -> HostPlan:
+    """An agent that waits for a server that is not there: it lives until it is killed."""
+    document = {
+        "host_id": directory.name, "kind": "training", "host": "algo-1", "hosts": ["algo-1"], "attempt": 1,
+        "job": {"name": "job", "arn": "arn", "request": {"AlgorithmSpecification": {"TrainingImage": "none"}}},
+        "addresses": {}, "endpoint": "http://127.0.0.1:1", "token": "t", "region": "us-east-1",
+        "account": "000000000000", "log_stream": "s", "metrics": [], "environments": str(directory / "environments"),
+        "credentials": {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"},
+        "framework_versions": "nearest", "sandbox": "auto", "cpus": 1, "memory_gb": 1, "gpus": 0, "stop_grace_s": 1,
+        "max_runtime_s": 60, "warnings": [], **changes,
+    }  # fmt: skip
+    return HostPlan(directory, document)
+
+
+def wait_until_gone(backend: LocalBackend, handle: dict[str, Any]) -> None:
+    deadline = time.monotonic() + 10
+    while backend.poll(handle):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_agent_is_detached_and_found_again(backend: LocalBackend, tmp_path: Path) -> None:
+    (handle,) = backend.launch([plan(tmp_path / "h")])
+    assert backend.poll(handle)
+    assert os.getsid(handle["pid"]) == handle["pid"]
+
+    restarted = LocalBackend(fork_server=False)
+    assert restarted.poll(handle)
+    restarted.kill(handle)
+    assert not restarted.poll(handle)
+    wait_until_gone(backend, handle)
+
+
+def test_the_host_file_is_for_its_owner_alone(backend: LocalBackend, tmp_path: Path) -> None:
+    (handle,) = backend.launch([plan(tmp_path / "h")])
+    backend.kill(handle)
+
+    assert (tmp_path / "h" / "host.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_agents_outlive_the_backend(tmp_path: Path, backend: LocalBackend) -> None:
+    (handle,) = backend.launch([plan(tmp_path / "h")])
+    backend.close()
+    time.sleep(0.2)
+
+    assert backend.poll(handle)
+    backend.kill(handle)
+    wait_until_gone(backend, handle)
+
+
+def test_a_recycled_pid_is_never_hit(backend: LocalBackend) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        handle = {"pid": other.pid, "started": "another boot:1", "host_id": "none-such"}
+        assert not backend.poll(handle)
+        backend.stop(handle)
+        backend.kill(handle)
+        assert other.poll() is None
+        other.kill()
+
+
+def test_calls_on_what_has_ended_do_nothing(backend: LocalBackend, tmp_path: Path) -> None:
+    (handle,) = backend.launch([plan(tmp_path / "h")])
+    for _twice in range(2):
+        backend.kill(handle)
+        backend.stop(handle)
+    assert not backend.poll(handle)
+
+
+def test_a_gang_is_started_whole_or_not_at_all(backend: LocalBackend, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    plans = [plan(tmp_path / "h1"), plan(tmp_path / "file" / "h2")]
+    with pytest.raises(LaunchFailed):
+        backend.launch(plans)
+
+    assert _lock_is_free(tmp_path / "h1" / "agent.lock")
+
+
+def _lock_is_free(lock: Path) -> bool:
+    """An agent holds it as long as it lives."""
+    if not lock.exists():
+        return True
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True
+
+
+def test_a_dead_fork_server_is_replaced(tmp_path: Path) -> None:
+    forks = ForkServer()
+    forks.warm()
+    before = {process.pid for process in psutil.Process().children()}
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.1)
+    backend = LocalBackend()
+    backend._forks = forks
+
+    (handle,) = backend.launch([plan(tmp_path / "h")])
+    assert backend.poll(handle)
+    backend.kill(handle)
+    backend.close()
+
+
+def test_the_fork_server_ends_with_its_owner(tmp_path: Path) -> None:
+    script = (
+        "import os, sys, time\n"
+        "from sagewright.compute.forkserver import ForkServer\n"
+        "f = ForkServer(); f.warm(); print(f._process.pid, flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        zygote = psutil.Process(int(owner.stdout.readline()))
+        owner.kill()
+        owner.wait()
+        psutil.wait_procs([zygote], timeout=5)
+        assert not zygote.is_running()

@@ -1,0 +1,185 @@
+"""Environments: the choice between exact and nearest, builds that are cut off or wait for each other, requirements."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sagewright.runtimes.environments import (
+    MANIFEST,
+    Environment,
+    EnvironmentFailed,
+    Environments,
+    RequirementsFailed,
+    describe_choice,
+)
+from sagewright.runtimes.images import resolve_image
+from sagewright.runtimes.pipconfig import PipSources, read_pip_sources
+from sagewright.runtimes.recipes import RECIPES, NoRecipe, recipe_for
+
+PYTHON = resolve_image("python:3.11")
+
+
+def wheel(directory: Path, name: str, version: str) -> None:
+    info = f"{name}-{version}.dist-info"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(f"{name}.py", f"version = {version!r}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+    (directory / f"{name}-{version}-py3-none-any.whl").write_bytes(out.getvalue())
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> PipSources:
+    """A configuration of pip that knows local wheels alone for what the tests ask for."""
+    links = tmp_path / "links"
+    links.mkdir()
+    for version in ("1.0", "2.0"):
+        wheel(links, "sagewright_tiny", version)
+    return PipSources(find_links=(str(links),))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, sources: PipSources) -> Environments:
+    return Environments(tmp_path / "environments", sources=sources)
+
+
+def run(environment: Environment, script: str) -> str:
+    python = environment.path / "bin" / "python"
+    return subprocess.run([python, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_an_environment_is_made_once_and_has_pip(cache: Environments) -> None:
+    said: list[str] = []
+    first, second = cache.ensure(PYTHON, said.append), cache.ensure(PYTHON, said.append)
+
+    assert first == second
+    assert len(said) == 1
+    assert "pip" in first.packages
+    assert run(first, "import pip, sys; print(sys.version.split()[0])") == first.python
+
+
+def test_a_build_that_was_cut_off_is_made_again(cache: Environments) -> None:
+    place = cache.ensure(PYTHON).path
+    (place / MANIFEST).unlink()
+    (place / "half").write_text("")
+
+    assert cache.ensure(PYTHON).path == place
+    assert not (place / "half").exists()
+
+
+def _ensure(directory: Path) -> str:
+    said: list[str] = []
+    Environments(directory, sources=PipSources()).ensure(PYTHON, said.append)
+    return "".join(said)
+
+
+def test_builders_take_turns(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        said = pool.map(_ensure, [tmp_path, tmp_path])
+
+    assert sum(bool(words) for words in said) == 1
+
+
+def test_requirements_come_on_top_and_are_kept_by_content(cache: Environments) -> None:
+    base = cache.ensure(PYTHON)
+    said: list[str] = []
+    one = cache.with_requirements(base, "sagewright_tiny==1.0\n", said.append)
+    again = cache.with_requirements(base, "sagewright_tiny==1.0\n", said.append)
+    two = cache.with_requirements(base, "sagewright_tiny>1\n", said.append)
+
+    assert one == again != two
+    assert len(said) == 2
+    assert run(one, "import sagewright_tiny; print(sagewright_tiny.version)") == "1.0"
+    assert two.packages["sagewright-tiny"] == "2.0"
+    assert "sagewright-tiny" not in cache.ensure(PYTHON).packages
+
+
+def test_requirements_that_cannot_be_had_say_why(tmp_path: Path, sources: PipSources) -> None:
+    cache = Environments(tmp_path / "e", sources=PipSources(sources.find_links, no_index=True))
+    base = cache.ensure(PYTHON)
+    with pytest.raises(RequirementsFailed, match="sagewright-tiny==9"):
+        cache.with_requirements(base, "sagewright-tiny==9\n")
+
+    assert [place.name for place in cache.directory.iterdir() if "-r" in place.name and place.is_dir()] == []
+
+
+def test_exact_versions_are_made_or_refused(tmp_path: Path) -> None:
+    cache = Environments(tmp_path / "e", "exact", PipSources(no_index=True))
+    with pytest.raises(EnvironmentFailed, match="scikit-learn==1.2"):
+        cache.ensure(resolve_image("x/sagemaker-scikit-learn:1.2-1-cpu-py3"))
+
+
+def test_nearest_takes_an_exact_one_that_is_there(cache: Environments, tmp_path: Path) -> None:
+    stock = cache.ensure(PYTHON)
+    shutil.copytree(stock.path, cache.directory / f"python-3.11-py{stock.python}", symlinks=True)
+
+    assert cache.ensure(PYTHON).path.name == f"python-3.11-py{stock.python}"
+
+
+def test_the_first_line_says_what_the_image_became(tmp_path: Path) -> None:
+    image = resolve_image("x/pytorch-training:2.0.0-cpu-py310")
+    near = Environment(tmp_path, "3.11.7", {"torch": "2.13.0+cpu"})
+    same = Environment(tmp_path, "3.10.2", {"torch": "2.0.0+cpu"})
+
+    start = "Image pytorch-training 2.0.0 (py310): running on "
+    assert describe_choice(image, near) == start + "torch 2.13.0+cpu, Python 3.11.7, the nearest on this machine."
+    assert describe_choice(image, same) == start + "torch 2.0.0+cpu, Python 3.10.2."
+
+
+def test_a_local_cpu_wheel_of_torch_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.runtimes.environments.has_gpu", lambda: False)
+    monkeypatch.setattr("sys.version_info", type("V", (), {"major": 3, "minor": 11})())
+    (tmp_path / "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl").touch()
+    cache = Environments(tmp_path, sources=PipSources(find_links=(str(tmp_path),)))
+
+    assert cache._without_cuda(["torch", "numpy"]) == (["torch==2.13.0+cpu", "numpy"], [[]])
+
+
+def test_without_a_local_wheel_the_cpu_index_is_tried_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.runtimes.environments.has_gpu", lambda: False)
+    cache = Environments(tmp_path, sources=PipSources())
+
+    assert cache._without_cuda(["torch"]) == (["torch"], [["--torch-backend", "cpu"], []])
+    assert cache._without_cuda(["numpy"]) == (["numpy"], [[]])
+
+
+def test_pips_configuration_is_read_in_its_order(tmp_path: Path) -> None:
+    (tmp_path / "xdg" / "pip").mkdir(parents=True)
+    (tmp_path / "xdg" / "pip" / "pip.conf").write_text(
+        "[global]\nfind-links = /a /b\nconstraint = /c.txt\nindex-url = https://one/simple\n"
+    )
+    (tmp_path / ".config" / "pip").mkdir(parents=True)
+    (tmp_path / ".config" / "pip" / "pip.conf").write_text("[install]\nindex_url = https://two/simple\n")
+    environ = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "xdg"), "PIP_FIND_LINKS": "/d"}
+
+    sources = read_pip_sources(environ)
+    assert sources.find_links == ("/d",)
+    assert sources.constraints == ("/c.txt",)
+    assert sources.index_url == "https://two/simple"
+    assert sources.uv_options() == [
+        "--find-links", "/d", "--constraints", "/c.txt", "--default-index", "https://two/simple",
+    ]  # fmt: skip
+    assert sources.pip_environment()["PIP_INDEX_URL"] == "https://two/simple"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_exact_recipes_pin_the_main_package(name: str) -> None:
+    recipe = RECIPES[name]
+    image = resolve_image(f"x/{name}:1.7-1")
+    pinned = [package for package in recipe.exact(image) if package.startswith(f"{recipe.main}==1.7.*")]
+
+    assert len(pinned) == (1 if recipe.main and recipe.main in recipe.packages else 0)
+
+
+def test_images_that_no_environment_fits() -> None:
+    with pytest.raises(NoRecipe, match="Trainium"):
+        recipe_for(resolve_image("x/pytorch-training-neuronx:2.1.2"))

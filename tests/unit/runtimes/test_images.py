@@ -1,0 +1,101 @@
+"""Image URIs: every repository that the SageMaker Python SDK knows, and the forms of tags."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagewright.runtimes.images import Image, ImageKind, resolve_image
+
+SDK = Path(__file__).parents[3] / ".cache" / "sagemaker-2-files"
+K = ImageKind
+
+
+@pytest.fixture(scope="session")
+def uri_configs() -> dict[str, Any]:
+    """The SDK's image_uri_config files by name. Only its files are read; it is not imported."""
+    if not (SDK / "sagemaker").is_dir():
+        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(SDK), "sagemaker<3"]
+        subprocess.run(command, check=True)
+    files = (SDK / "sagemaker" / "image_uri_config").glob("*.json")
+    return {file.stem: json.loads(file.read_text()) for file in files}
+
+
+def repositories(node: Any, scopes: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(repository, scopes) of everything below a node of a config file."""
+    if not isinstance(node, dict):
+        return
+    scopes = tuple(node.get("scope", scopes))
+    if isinstance(node.get("repository"), str):
+        yield node["repository"], scopes
+    for name, child in node.items():
+        is_scope = name in {"training", "inference", "processing", "eia", "inference_graviton"}
+        yield from repositories(child, (name,) if is_scope else scopes)
+
+
+def test_every_repository_of_the_sdk_has_a_kind(uri_configs: dict[str, Any]) -> None:
+    found = {item for config in uri_configs.values() for item in repositories(config)}
+    assert len(found) > 70
+
+    unknown = {name for name, _scopes in found if resolve_image(f"1.dkr.ecr.x.amazonaws.com/{name}:1").kind is K.OWN}
+    assert unknown == set()
+
+
+def test_what_the_sdk_calls_training_is_not_taken_for_something_else(uri_configs: dict[str, Any]) -> None:
+    tools = {"sagemaker-debugger-rules", "detailed-profiler-processing", "sagemaker-model-monitor-analyzer"}
+    training = {
+        name for config in uri_configs.values() for name, scopes in repositories(config) if scopes == ("training",)
+    }
+    kinds = {name: resolve_image(f"{name}:1").kind for name in training - tools}
+
+    assert {kind for kind in kinds.values()} <= {K.FRAMEWORK, K.ALGORITHM}
+
+
+ECR = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/"
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "framework", "version", "python", "accelerator"),
+    [
+        (ECR + "pytorch-training:2.0.0-gpu-py310-cu118-ubuntu20.04-sagemaker", K.FRAMEWORK, "pytorch", "2.0.0", "3.10", "gpu"),
+        (ECR + "pytorch-training:2.3.0-cpu-py311", K.FRAMEWORK, "pytorch", "2.3.0", "3.11", "cpu"),
+        (ECR + "tensorflow-training:2.11.0-cpu-py39", K.FRAMEWORK, "tensorflow", "2.11.0", "3.9", "cpu"),
+        ("sagemaker-tensorflow-scriptmode:1.12.0-cpu-py3", K.FRAMEWORK, "tensorflow", "1.12.0", "3", "cpu"),
+        ("1.dkr.ecr.x/sagemaker-scikit-learn:1.2-1-cpu-py3", K.FRAMEWORK, "sklearn", "1.2-1", "3", "cpu"),
+        ("1.dkr.ecr.x/sagemaker-scikit-learn:0.20.0-cpu-py3", K.FRAMEWORK, "sklearn", "0.20.0", "3", "cpu"),
+        ("1.dkr.ecr.x/sagemaker-xgboost:1.7-1", K.ALGORITHM, "xgboost", "1.7-1", "", "cpu"),
+        ("1.dkr.ecr.x/sagemaker-xgboost:1.0-1-cpu-py3", K.ALGORITHM, "xgboost", "1.0-1", "3", "cpu"),
+        ("1.dkr.ecr.x/xgboost:latest", K.ALGORITHM, "xgboost", "", "", "cpu"),
+        ("localhost:5000/a/b/kmeans:1", K.ALGORITHM, "kmeans", "1", "", "cpu"),
+        ("kmeans", K.ALGORITHM, "kmeans", "", "", "cpu"),
+        (ECR + "pytorch-training@sha256:" + "0" * 64, K.FRAMEWORK, "pytorch", "", "", "cpu"),
+        (ECR + "pytorch-training:2.0.0-cpu-py310@sha256:" + "0" * 64, K.FRAMEWORK, "pytorch", "2.0.0", "3.10", "cpu"),
+        (ECR + "pytorch-training-neuronx:2.1.2-neuronx-py310", K.FRAMEWORK, "pytorch-neuron", "2.1.2", "3.10", "neuron"),
+        (ECR + "mxnet-training:1.9.0-cpu-py38", K.FRAMEWORK, "mxnet", "1.9.0", "3.8", "cpu"),
+        (ECR + "pytorch-inference:2.0.0-cpu-py310", K.INFERENCE, "", "2.0.0", "3.10", "cpu"),
+        ("1.dkr.ecr.x/sagemaker-spark-processing:3.3-cpu-py39-v1", K.PROCESSING, "", "3.3", "3.9", "cpu"),
+        ("python:3.11-slim", K.FRAMEWORK, "python", "3.11", "", "cpu"),
+        ("mycompany/pytorch-training-custom:1", K.OWN, "", "1", "", "cpu"),
+        ("", K.OWN, "", "", "", "cpu"),
+    ],
+)
+def test_forms_of_uris(uri: str, kind: ImageKind, framework: str, version: str, python: str, accelerator: str) -> None:
+    image = resolve_image(uri)
+
+    seen = (image.kind, image.framework, image.version, image.python, image.accelerator)
+    assert seen == (kind, framework, version, python, accelerator)
+
+
+def test_a_hugging_face_image_names_two_versions() -> None:
+    image = resolve_image(
+        ECR + "huggingface-pytorch-training:2.0.0-transformers4.28.1-gpu-py310-cu118-ubuntu20.04"
+    )
+
+    assert (image.framework, image.version, image.base_version) == ("huggingface", "4.28.1", "2.0.0")
+    assert isinstance(image, Image)

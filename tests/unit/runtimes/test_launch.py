@@ -1,0 +1,61 @@
+"""What a request starts, and what cannot be started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sagewright.runtimes.images import resolve_image
+from sagewright.runtimes.launch import CannotRun, check_runnable, is_script_mode, training_command
+
+TORCH = "x/pytorch-training:2.0.0-cpu-py310"
+XGBOOST = "x/sagemaker-xgboost:1.7-1"
+
+
+def request(hyperparameters: dict[str, str] | None = None, **specification: Any) -> dict[str, Any]:
+    return {"AlgorithmSpecification": specification, "HyperParameters": hyperparameters}
+
+
+@pytest.mark.parametrize(
+    ("uri", "given", "argv"),
+    [
+        (TORCH, request(), ["python", "-m", "sagewright.toolkit", "train"]),
+        (XGBOOST, request(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost", "train"]),
+        (XGBOOST, request({"sagemaker_program": "a.py"}), ["python", "-m", "sagewright.toolkit", "train"]),
+        (TORCH, request(ContainerEntrypoint=["/bin/bash"]), ["/bin/bash"]),
+        (TORCH, request(ContainerEntrypoint=["/bin/bash"], ContainerArguments=["-c", "a b"]), ["/bin/bash", "-c", "a b"]),
+        (TORCH, request(ContainerArguments=["x"]), ["python", "-m", "sagewright.toolkit", "x"]),
+    ],
+)
+def test_the_command_of_a_request(uri: str, given: dict[str, Any], argv: list[str]) -> None:
+    assert training_command(resolve_image(uri), given) == argv
+
+
+def test_an_entry_point_of_ones_own_is_no_script_mode() -> None:
+    image = resolve_image(TORCH)
+
+    assert is_script_mode(image, request())
+    assert not is_script_mode(image, request(ContainerEntrypoint=["x"]))
+    assert not is_script_mode(resolve_image(XGBOOST), request())
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("mine:1", "containers cannot be run yet"),
+        ("x/seq2seq:1", "the built-in algorithm seq2seq is not implemented yet"),
+        ("x/pytorch-inference:2.0.0", "an image that serves models"),
+        ("x/sagemaker-chainer:5.0.0-cpu-py3", "Chainer"),
+        ("x/sagemaker-clarify-processing:1.0", "for processing jobs"),
+    ],
+)
+def test_what_cannot_be_run_names_the_image_and_what_is_missing(uri: str, why: str) -> None:
+    with pytest.raises(CannotRun, match=why) as caught:
+        check_runnable(resolve_image(uri))
+    assert uri in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", [TORCH, "x/sagemaker-scikit-learn:1.2-1-cpu-py3", "python:3.11"])
+def test_what_can_be_run(uri: str) -> None:
+    check_runnable(resolve_image(uri))
