@@ -1,9 +1,11 @@
 """Script mode with the SageMaker Python SDK v3. Run it: sagewright exec -- python model_trainer_v3.py"""
 
 import datasets
+from sagemaker.core.utils.utils import configure_logging
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData, SourceCode
 
+configure_logging("INFO")  # SDK v3 shows a job's log lines through Python's logging
 datasets.put("bucket", {"data/digits.csv": datasets.digits()})
 
 trainer = ModelTrainer(

@@ -18,6 +18,7 @@ from sagewright.sandbox.base import CAPABILITIES, Launch, Sandbox, missing
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.plain import PlainSandbox
 
+
 def _without_overlay(scratch: Path) -> Sandbox:
     return BwrapSandbox(scratch, overlay=False)
 
@@ -67,7 +68,12 @@ class Run:
         )
         command = self.sandbox.command(launch)
         return subprocess.Popen(
-            command.argv, env=command.environ, cwd=command.cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command.argv,
+            env=command.environ,
+            cwd=command.cwd,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def __call__(self, script: str, *, network: bool = True, **environ: str) -> str:
@@ -100,7 +106,9 @@ def test_what_is_missing_is_said_in_words(sandbox: Sandbox) -> None:
 
 
 def test_the_process_runs_in_the_environment_with_exactly_its_variables(run: Run) -> None:
-    seen = run("import os, sys; print(sys.prefix); print(os.environ['MINE'], 'PYTEST_CURRENT_TEST' in os.environ)", MINE="x")
+    seen = run(
+        "import os, sys; print(sys.prefix); print(os.environ['MINE'], 'PYTEST_CURRENT_TEST' in os.environ)", MINE="x"
+    )
 
     prefix, rest = seen.splitlines()
     assert prefix in {str(run.environment), str(run.directory / "environment")}

@@ -94,16 +94,13 @@ def _place(connection: Connection, bucket: Bucket, current: Version | None, new:
     name = secrets.token_urlsafe(24) if bucket.versioning == ENABLED else NULL_VERSION
     new = replace(new, version=name, latest=True, modified_ms=now_ms())
     if name != NULL_VERSION or current is None:
-        rows.push(connection, new)
-        return Change(new)
+        return Change(rows.push(connection, new))
     if current.version == NULL_VERSION:
-        rows.replace(connection, current, new)
-        return Change(new, [current.blob])
+        return Change(rows.replace(connection, current, new), [current.blob])
     older = rows.find(connection, new.bucket, new.key, NULL_VERSION)
     if older is not None:
         rows.remove(connection, older)
-    rows.push(connection, new)
-    return Change(new, [older.blob] if older else [])
+    return Change(rows.push(connection, new), [older.blob] if older else [])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,19 +64,23 @@ def find(connection: Connection, bucket: str, key: str, version: str) -> Version
     return Version(*row) if row else None
 
 
-def push(connection: Connection, new: Version) -> None:
-    """Add `new` as the newest version of its key; its `rank` is counted here."""
+def push(connection: Connection, new: Version) -> Version:
+    """Add `new` as the newest version of its key; gives it with the `rank` it got."""
     where = and_(objects.c.bucket == new.bucket, objects.c.key == new.key)
     newest = connection.execute(select(func.min(objects.c.rank)).where(where)).scalar()
     if newest is not None:
         connection.execute(update(objects).where(where, objects.c.rank == newest).values(latest=False))
-    connection.execute(insert(objects).values(**{**vars(new), "rank": (newest or 0) - 1}))
+    ranked = dataclasses.replace(new, rank=(newest or 0) - 1)
+    connection.execute(insert(objects).values(**vars(ranked)))
+    return ranked
 
 
-def replace(connection: Connection, old: Version, new: Version) -> None:
-    """Put `new` in the row of `old`, which is the newest version of the same key."""
+def replace(connection: Connection, old: Version, new: Version) -> Version:
+    """Put `new` in the row of `old`, which is the newest version of the same key; gives it with its `rank`."""
     where = (objects.c.bucket == old.bucket, objects.c.key == old.key, objects.c.rank == old.rank)
-    connection.execute(update(objects).where(*where).values(**{**vars(new), "rank": old.rank}))
+    ranked = dataclasses.replace(new, rank=old.rank)
+    connection.execute(update(objects).where(*where).values(**vars(ranked)))
+    return ranked
 
 
 def remove(connection: Connection, version: Version) -> None:
@@ -89,7 +94,8 @@ def remove(connection: Connection, version: Version) -> None:
 
 
 def change(connection: Connection, version: Version, values: Mapping[str, Any]) -> None:
-    where = (objects.c.bucket == version.bucket, objects.c.key == version.key, objects.c.rank == version.rank)
+    """Set columns of the version of that name, whichever bytes it has by now."""
+    where = (objects.c.bucket == version.bucket, objects.c.key == version.key, objects.c.version == version.version)
     connection.execute(update(objects).where(*where).values(**values))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -58,8 +57,8 @@ def test_data_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1,2\n")
     (tmp_path / "empty.csv").touch()
-    os.symlink(tmp_path / "a.csv", tmp_path / "x" / "link.csv")
-    os.symlink(tmp_path, tmp_path / "x" / "loop")
+    (tmp_path / "x" / "link.csv").symlink_to(tmp_path / "a.csv")
+    (tmp_path / "x" / "loop").symlink_to(tmp_path)
     found = [str(path.relative_to(tmp_path)) for path in files.data_files(tmp_path)]
     assert [name for name in found if "loop" not in name] == ["a.csv", "b.csv", "x/c.csv", "x/link.csv", "x/y/d.csv"]
     assert "exceeds the limit 3" in caplog.text

@@ -38,9 +38,7 @@ def test_what_is_asked_is_clipped_to_the_machine_with_a_warning() -> None:
     wanted = Reservations(Resources(2, 23, 0)).wanted("ml.p3.2xlarge", 1)
 
     assert wanted.per_host == wanted.total == Resources(2, 23, 0)
-    assert wanted.warnings == [
-        "ml.p3.2xlarge has 8 vCPU, 61 GiB, 1 GPU; this machine gives 2 vCPU, 23 GiB, no GPU."
-    ]
+    assert wanted.warnings == ["ml.p3.2xlarge has 8 vCPU, 61 GiB, 1 GPU; this machine gives 2 vCPU, 23 GiB, no GPU."]
 
 
 def test_what_fits_gives_no_warning() -> None:

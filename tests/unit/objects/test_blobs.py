@@ -54,7 +54,7 @@ def test_a_blob_stays_when_its_row_may_have_been_committed(blobs: BlobStore, tmp
     with pytest.raises(ConnectionError), blobs.receive(io.BytesIO(b"x")) as blob:
         raise ConnectionError("the answer to COMMIT was lost")
     assert files(tmp_path) == [blob.id]
-    assert blobs.sweep(lambda names: set(names), 0) == 0
+    assert blobs.sweep(set, 0) == 0
     assert blobs.sweep(lambda _names: set(), 0) == 1
 
 

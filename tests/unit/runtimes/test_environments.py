@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import multiprocessing
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -32,7 +32,9 @@ def wheel(directory: Path, name: str, version: str) -> None:
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(f"{name}.py", f"version = {version!r}\n")
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
     (directory / f"{name}-{version}-py3-none-any.whl").write_bytes(out.getvalue())
 
@@ -76,16 +78,17 @@ def test_a_build_that_was_cut_off_is_made_again(cache: Environments) -> None:
     assert not (place / "half").exists()
 
 
-def _ensure(directory: Path) -> str:
-    said: list[str] = []
-    Environments(directory, sources=PipSources()).ensure(PYTHON, said.append)
-    return "".join(said)
+def test_builders_in_two_processes_take_turns(tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path\n"
+        "from sagewright.runtimes.environments import Environments\n"
+        "from sagewright.runtimes.images import resolve_image\n"
+        f"Environments(Path({str(tmp_path)!r})).ensure(resolve_image('python:3.11'), print)\n"
+    )
+    builders = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _two in range(2)]
+    said = [builder.communicate(timeout=100)[0] for builder in builders]
 
-
-def test_builders_take_turns(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        said = pool.map(_ensure, [tmp_path, tmp_path])
-
+    assert [builder.returncode for builder in builders] == [0, 0]
     assert sum(bool(words) for words in said) == 1
 
 
@@ -114,7 +117,7 @@ def test_requirements_that_cannot_be_had_say_why(tmp_path: Path, sources: PipSou
 
 def test_exact_versions_are_made_or_refused(tmp_path: Path) -> None:
     cache = Environments(tmp_path / "e", "exact", PipSources(no_index=True))
-    with pytest.raises(EnvironmentFailed, match="scikit-learn==1.2"):
+    with pytest.raises(EnvironmentFailed, match="No solution found"):
         cache.ensure(resolve_image("x/sagemaker-scikit-learn:1.2-1-cpu-py3"))
 
 

@@ -21,7 +21,18 @@ K = ImageKind
 def uri_configs() -> dict[str, Any]:
     """The SDK's image_uri_config files by name. Only its files are read; it is not imported."""
     if not (SDK / "sagemaker").is_dir():
-        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(SDK), "sagemaker<3"]
+        command = [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--target",
+            str(SDK),
+            "sagemaker<3",
+        ]
         subprocess.run(command, check=True)
     files = (SDK / "sagemaker" / "image_uri_config").glob("*.json")
     return {file.stem: json.loads(file.read_text()) for file in files}
@@ -63,7 +74,14 @@ ECR = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/"
 @pytest.mark.parametrize(
     ("uri", "kind", "framework", "version", "python", "accelerator"),
     [
-        (ECR + "pytorch-training:2.0.0-gpu-py310-cu118-ubuntu20.04-sagemaker", K.FRAMEWORK, "pytorch", "2.0.0", "3.10", "gpu"),
+        (
+            ECR + "pytorch-training:2.0.0-gpu-py310-cu118-ubuntu20.04-sagemaker",
+            K.FRAMEWORK,
+            "pytorch",
+            "2.0.0",
+            "3.10",
+            "gpu",
+        ),
         (ECR + "pytorch-training:2.3.0-cpu-py311", K.FRAMEWORK, "pytorch", "2.3.0", "3.11", "cpu"),
         (ECR + "tensorflow-training:2.11.0-cpu-py39", K.FRAMEWORK, "tensorflow", "2.11.0", "3.9", "cpu"),
         ("sagemaker-tensorflow-scriptmode:1.12.0-cpu-py3", K.FRAMEWORK, "tensorflow", "1.12.0", "3", "cpu"),
@@ -76,7 +94,14 @@ ECR = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/"
         ("kmeans", K.ALGORITHM, "kmeans", "", "", "cpu"),
         (ECR + "pytorch-training@sha256:" + "0" * 64, K.FRAMEWORK, "pytorch", "", "", "cpu"),
         (ECR + "pytorch-training:2.0.0-cpu-py310@sha256:" + "0" * 64, K.FRAMEWORK, "pytorch", "2.0.0", "3.10", "cpu"),
-        (ECR + "pytorch-training-neuronx:2.1.2-neuronx-py310", K.FRAMEWORK, "pytorch-neuron", "2.1.2", "3.10", "neuron"),
+        (
+            ECR + "pytorch-training-neuronx:2.1.2-neuronx-py310",
+            K.FRAMEWORK,
+            "pytorch-neuron",
+            "2.1.2",
+            "3.10",
+            "neuron",
+        ),
         (ECR + "mxnet-training:1.9.0-cpu-py38", K.FRAMEWORK, "mxnet", "1.9.0", "3.8", "cpu"),
         (ECR + "pytorch-inference:2.0.0-cpu-py310", K.INFERENCE, "", "2.0.0", "3.10", "cpu"),
         ("1.dkr.ecr.x/sagemaker-spark-processing:3.3-cpu-py39-v1", K.PROCESSING, "", "3.3", "3.9", "cpu"),
@@ -93,9 +118,7 @@ def test_forms_of_uris(uri: str, kind: ImageKind, framework: str, version: str, 
 
 
 def test_a_hugging_face_image_names_two_versions() -> None:
-    image = resolve_image(
-        ECR + "huggingface-pytorch-training:2.0.0-transformers4.28.1-gpu-py310-cu118-ubuntu20.04"
-    )
+    image = resolve_image(ECR + "huggingface-pytorch-training:2.0.0-transformers4.28.1-gpu-py310-cu118-ubuntu20.04")
 
     assert (image.framework, image.version, image.base_version) == ("huggingface", "4.28.1", "2.0.0")
     assert isinstance(image, Image)

@@ -24,7 +24,11 @@ def request(hyperparameters: dict[str, str] | None = None, **specification: Any)
         (XGBOOST, request(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost", "train"]),
         (XGBOOST, request({"sagemaker_program": "a.py"}), ["python", "-m", "sagewright.toolkit", "train"]),
         (TORCH, request(ContainerEntrypoint=["/bin/bash"]), ["/bin/bash"]),
-        (TORCH, request(ContainerEntrypoint=["/bin/bash"], ContainerArguments=["-c", "a b"]), ["/bin/bash", "-c", "a b"]),
+        (
+            TORCH,
+            request(ContainerEntrypoint=["/bin/bash"], ContainerArguments=["-c", "a b"]),
+            ["/bin/bash", "-c", "a b"],
+        ),
         (TORCH, request(ContainerArguments=["x"]), ["python", "-m", "sagewright.toolkit", "x"]),
     ],
 )

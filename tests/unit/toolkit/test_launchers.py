@@ -1,0 +1,53 @@
+"""The commands of the distributed launchers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from sagewright.toolkit.config import JobConfig
+from sagewright.toolkit.launchers import command_of
+
+
+def config(root: Path, hosts: int, current: int, gpus: int = 0, **given: object) -> JobConfig:
+    directory = root / "input" / "config"
+    directory.mkdir(parents=True)
+    names = [f"algo-{number}" for number in range(1, hosts + 1)]
+    (directory / "resourceconfig.json").write_text(json.dumps({"hosts": names, "current_host": names[current - 1]}))
+    values = {"sagemaker_program": "train.py", **given}
+    encoded = {key: json.dumps(value) for key, value in values.items()}
+    (directory / "hyperparameters.json").write_text(json.dumps(encoded))
+    return JobConfig(root, {"SAGEWRIGHT_GPUS": str(gpus)})
+
+
+@pytest.mark.parametrize("name", ["sagemaker_torch_distributed_enabled", "sagemaker_pytorch_ddp_enabled"])
+def test_torchrun_on_one_host(tmp_path: Path, name: str) -> None:
+    command = command_of(config(tmp_path, 1, 1, gpus=4, **{name: True}), ["--a", "1"])
+
+    assert command == [
+        sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--nproc_per_node=4", "train.py", "--a", "1",
+    ]  # fmt: skip
+
+
+def test_torchrun_on_several_hosts_meets_at_the_first(tmp_path: Path) -> None:
+    command = command_of(config(tmp_path, 12, 11, sagemaker_torch_distributed_enabled=True), [])
+
+    assert command[3:] == [
+        "--nnodes=12", "--nproc_per_node=1", "--master_addr=algo-1", "--master_port=7777", "--node_rank=10", "train.py",
+    ]  # fmt: skip
+
+
+def test_mpirun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/mpirun")
+    given = {
+        "sagemaker_mpi_enabled": True,
+        "sagemaker_mpi_num_of_processes_per_host": 3,
+        "sagemaker_mpi_custom_mpi_options": "-x A='b c'",
+    }
+    command = command_of(config(tmp_path, 1, 1, **given), [])
+
+    assert command[:3] == ["/usr/bin/mpirun", "-np", "3"]
+    assert command[-4:] == ["-x", "A=b c", sys.executable, "train.py"]
