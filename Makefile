@@ -49,7 +49,7 @@ unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . tests/jobenv
+	PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
 
 lint: setup ## Style, types, layers, sizes
 	$(BIN)/ruff format --check .

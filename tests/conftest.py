@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import getpass
 import os
 import shutil
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from sagewright.store.database import Database
+from sagewright.store.schema.jobs import hosts
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "environments"
@@ -137,6 +140,23 @@ class RunningServer:
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
 
+    def agents(self) -> list[int]:
+        """The pids of the agents that were started for the jobs of this server and are alive."""
+        store = Database(f"sqlite:///{self.data / 'store.sqlite'}")
+        with store.read() as connection:
+            handles = connection.execute(select(hosts.c.handle).where(hosts.c.handle.is_not(None))).scalars().all()
+        store.close()
+        return [handle["pid"] for handle in handles if psutil.pid_exists(handle["pid"])]
+
+    def kill_everything(self) -> None:
+        """The server and, since they outlive it, its jobs."""
+        if self.process and self.process.poll() is None:
+            self.end(signal.SIGKILL)
+        if (self.data / "store.sqlite").exists():
+            for pid in self.agents():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
     def key(self) -> tuple[str, str]:
         parser = configparser.ConfigParser()
         parser.read(self.data / "credentials")
@@ -196,8 +216,7 @@ def own_server(tmp_path: Path) -> Iterator[RunningServer]:
     """A server that a test may kill and restart; not yet started."""
     running = RunningServer(tmp_path)
     yield running
-    if running.process and running.process.poll() is None:
-        running.end(signal.SIGKILL)
+    running.kill_everything()
 
 
 @pytest.fixture

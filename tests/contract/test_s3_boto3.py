@@ -475,12 +475,24 @@ def test_virtual_hosted_style(server: Any, bucket: str) -> None:
     assert urllib.request.urlopen(request).read() == b"virtual"
 
 
+class Unsigned(S3SigV4Auth):
+    """A signature over headers alone: the body comes in chunks, its checksum behind it."""
+
+    def payload(self, request: Any) -> str:
+        return "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+
 def raw(
-    server: Any, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    server: Any,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    signer: type[S3SigV4Auth] = S3SigV4Auth,
 ) -> tuple[int, bytes]:
     """A signed request that boto3 would not make."""
     request = AWSRequest(method, f"{server.endpoint}{path}", data=body, headers=headers or {})
-    S3SigV4Auth(Credentials(*server.key()), "s3", "us-east-1").add_auth(request)
+    signer(Credentials(*server.key()), "s3", "us-east-1").add_auth(request)
     sent = urllib.request.Request(request.url, data=body, method=method, headers=dict(request.headers.items()))
     try:
         with urllib.request.urlopen(sent) as answer:
@@ -488,6 +500,39 @@ def raw(
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
+
+
+def chunked(*chunks: bytes, trailer: str) -> bytes:
+    framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return framed + b"0\r\n" + trailer.encode() + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("trailer", "expected"),
+    [
+        ("x-amz-checksum-crc32:NhCmhg==", 200),
+        ("x-amz-checksum-crc32:AAAAAA==", 400),
+        ("x-amz-checksum-crc32c:mnG7TA==", 200),
+    ],
+)
+def test_a_checksum_behind_the_body(server: Any, s3: Any, bucket: str, trailer: str, expected: int) -> None:
+    """As botocore sends it over https."""
+    name, _, value = trailer.partition(":")
+    headers = {
+        "Content-Encoding": "gzip,aws-chunked",
+        "X-Amz-Decoded-Content-Length": "5",
+        "X-Amz-Trailer": name,
+        "Content-Type": "text/plain",
+    }
+    status, answer = raw(server, "PUT", f"/{bucket}/k", chunked(b"he", b"llo", trailer=trailer), headers, Unsigned)
+    assert status == expected, answer
+    if expected == 200:
+        head = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+        assert (head["ContentLength"], head["ContentEncoding"]) == (5, "gzip")
+        assert head["ResponseMetadata"]["HTTPHeaders"][name] == value
+    else:
+        assert b"<Code>BadDigest</Code>" in answer
+        assert code(s3.head_object, Bucket=bucket, Key="k") == ("404", 404)
 
 
 @pytest.mark.parametrize(

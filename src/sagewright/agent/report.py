@@ -21,6 +21,7 @@ BATCH_S = (0.005, 0.1)  # while lines flow, one report in this time: the first s
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
 HEARTBEAT_S = 1.0
 POLL_S = 0.1  # between reports while something is awaited from the server
+GIVE_UP_S = 24 * 3600  # an agent that has nothing left to do waits this long for its server to come back
 BACKOFF_S = (0.05, 2.0)  # first and longest wait while the server is away
 
 _GONE = {401, 403, 404, 410}
@@ -38,6 +39,7 @@ class Reporter:
 
     def __init__(self, connection: ServerConnection, spool: Path, on_desired: Callable[[str], None]) -> None:
         self._connection = connection
+        self._spool_path = spool
         self._spool = Spool(spool)
         self._on_desired = on_desired
         self._changed = threading.Condition()
@@ -49,6 +51,7 @@ class Reporter:
         self._last_batch = time.monotonic()
         self._pause = BATCH_S[0]
         self._ended = False
+        self._heard = time.monotonic()
         self.desired = "run"
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
@@ -118,6 +121,9 @@ class Reporter:
                 if status >= 500 or status in {408, 429}:
                     raise ServerAway(f"status {status}")
             except ServerAway:
+                if self._is_orphaned():
+                    self._want("gone")
+                    return
                 time.sleep(backoff)
                 backoff = min(2 * backoff, BACKOFF_S[1])
                 continue
@@ -156,8 +162,18 @@ class Reporter:
             desired = self.desired
         with self._changed:
             self._spool.drop_head()
+        self._heard = time.monotonic()
+        self._want(desired)
+
+    def _want(self, desired: str) -> None:
+        with self._changed:
             changed = desired != self.desired
             self.desired = desired
             self._changed.notify_all()
         if changed:
             self._on_desired(desired)
+
+    def _is_orphaned(self) -> bool:
+        """While the server is away: its data was deleted, or the work is done and nobody has asked for it for long."""
+        too_long = self._ended and time.monotonic() - self._heard > GIVE_UP_S
+        return too_long or not self._spool_path.exists()

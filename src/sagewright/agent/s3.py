@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import botocore.config
 import botocore.exceptions
 import botocore.session
-from s3transfer.manager import TransferManager  # type: ignore[import-untyped]
+from s3transfer.manager import TransferManager
 
 from sagewright.agent.hostfile import HostFile
 

@@ -7,6 +7,7 @@ answered {"pid": 0} when this process is warm. It ends when the other end of the
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -19,7 +20,10 @@ from typing import Any, NoReturn
 
 from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.s3 import preload
+from sagewright.runtimes.pipconfig import pip_sources
 from sagewright.sandbox.choose import choose_sandbox
+
+_PR_SET_NAME = 15
 
 
 def serve(connection: socket.socket) -> None:
@@ -27,6 +31,7 @@ def serve(connection: socket.socket) -> None:
     agents: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda _number, _frame: _reap(agents))
     preload()
+    pip_sources()
     gc.collect()
     gc.freeze()
     for line in connection.makefile("rb"):
@@ -56,6 +61,7 @@ def _become_agent(directory: Path, connection: socket.socket) -> NoReturn:
     try:
         os.setsid()
         os.close(connection.fileno())
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, b"sagewright-host", 0, 0, 0)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _redirect(directory / "agent.log")
         status = run_agent(directory)

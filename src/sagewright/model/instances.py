@@ -62,12 +62,6 @@ def resources_of(instance_type: str) -> Resources:
     return Resources(cpus, memory, _gpus(family, size))
 
 
-def is_known(instance_type: str) -> bool:
-    """Whether the family is one whose sizes are written down here."""
-    match = _TYPE.match(instance_type)
-    return bool(match) and any(match["family"].startswith(prefix) for prefix in _GIB_PER_CPU if match)
-
-
 def _cpus(size: str) -> int:
     if size in _SMALL:
         return _SMALL[size]

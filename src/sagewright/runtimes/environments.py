@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 
 from sagewright.runtimes.images import Image
-from sagewright.runtimes.pipconfig import PipSources, read_pip_sources
+from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
 
 MANIFEST = "sagewright-environment.json"
@@ -59,9 +59,9 @@ class Environments:
     """The cache in `directory`. `policy` is the setting framework_versions: nearest or exact."""
 
     def __init__(self, directory: Path, policy: str = "nearest", sources: PipSources | None = None) -> None:
-        self.directory = directory
+        self.directory = directory.absolute()
         self.policy = policy
-        self.sources = read_pip_sources() if sources is None else sources
+        self.sources = pip_sources() if sources is None else sources
 
     def ensure(self, image: Image, say: Callable[[str], None] = lambda _line: None) -> Environment:
         """The environment for `image`; made now if it is not there (`say` gets a line for the job's log).
@@ -189,7 +189,7 @@ class Environments:
         ]
 
     def _uv(self, *arguments: str) -> None:
-        environ = {**os.environ, "UV_NO_PROGRESS": "1", "UV_NO_CONFIG": "1", "UV_LINK_MODE": _link_mode(self.directory)}
+        environ = {**os.environ, "UV_NO_PROGRESS": "1", "UV_LINK_MODE": _link_mode(self.directory)}
         environ.pop("VIRTUAL_ENV", None)
         if self.sources.certificates:
             environ.setdefault("SSL_CERT_FILE", self.sources.certificates)
@@ -198,7 +198,7 @@ class Environments:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environ,
-            cwd=self.directory,
+            cwd="/",  # so that no project around the cache has a say
             check=False,
         )
         if done.returncode != 0:
@@ -221,12 +221,12 @@ def has_gpu() -> bool:
 def describe_choice(image: Image, environment: Environment) -> str:
     """The first line of a job's log: what the image asked for and what it runs on."""
     recipe = recipe_for(image)
-    shown = [f"{name} {environment.packages[name]}" for name in recipe.show if name in environment.packages]
+    versions = {name: version.partition("+")[0] for name, version in environment.packages.items()}
+    shown = [f"{name} {versions[name]}" for name in recipe.show if name in versions]
     runs = ", ".join([*shown, f"Python {environment.python}"])
     asked = f"Image {image.repository} {image.version or image.tag or 'latest'}"
     asked += f" (py{image.python.replace('.', '')})" if image.python else ""
-    main = environment.packages.get(recipe.main, "")
-    same_main = not recipe.main or _same(image.version, main)
+    same_main = not recipe.main or _same(image.version, versions.get(recipe.main, ""))
     same_python = (
         not image.python or environment.python == image.python or environment.python.startswith(image.python + ".")
     )
@@ -235,8 +235,7 @@ def describe_choice(image: Image, environment: Environment) -> str:
 
 def _same(asked: str, given: str) -> bool:
     base = asked.partition("-")[0]
-    plain = given.partition("+")[0]
-    return bool(base) and (plain == base or plain.startswith(base + "."))
+    return bool(base) and (given == base or given.startswith(base + "."))
 
 
 def _exact(recipe: Recipe, image: Image) -> _Spec:

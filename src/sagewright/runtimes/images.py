@@ -51,7 +51,6 @@ _FRAMEWORKS = (
     (r"pytorch-training-neuronx?", "pytorch-neuron"),
     (r"smdistributed-modelparallel", "pytorch-smp"),
     (r"(sagemaker-)?tensorflow(-scriptmode|-training)?", "tensorflow"),
-    (r"sagemaker-tensorflow-scriptmode", "tensorflow"),
     (r"sagemaker-scikit-learn", "sklearn"),
     (r"(sagemaker-)?mxnet(-training)?", "mxnet"),
     (r"sagemaker-chainer", "chainer"),

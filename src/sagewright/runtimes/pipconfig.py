@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 
@@ -54,6 +55,12 @@ class PipSources:
         """Wheels of `project` that lie in a local find-links directory."""
         directories = (Path(link.removeprefix("file://")) for link in self.find_links)
         return sorted(wheel for place in directories if place.is_dir() for wheel in place.glob(f"{project}-*.whl"))
+
+
+@cache
+def pip_sources() -> PipSources:
+    """What pip of this machine uses, read once in a process."""
+    return read_pip_sources()
 
 
 def read_pip_sources(environ: Mapping[str, str] | None = None) -> PipSources:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
-import traceback
 from pathlib import Path
 
 from sagewright.toolkit.config import JobConfig, script_arguments
@@ -25,6 +23,8 @@ def train(root: Path) -> int:
     except ToolkitError as error:
         return _failed(output, error.failure(), error.exit_code)
     except Exception:
+        import traceback  # here and below: what few jobs need is imported when it is, for a start in milliseconds
+
         return _failed(output, f"Framework Error: \n{traceback.format_exc()}", 1)
     (output / "success").touch()
     _say("Reporting training SUCCESS")
@@ -53,6 +53,8 @@ def _bring_code(config: JobConfig) -> None:
     given = str(config.reserved.get("sagemaker_submit_directory") or "")
     source = Path(given[len("file://") :] if given.startswith("file://") else given)
     if given and source.is_dir() and source != config.code:
+        import shutil
+
         shutil.copytree(str(source), str(config.code), dirs_exist_ok=True)
     if config.program.endswith(".sh") and (config.code / config.program).is_file():
         (config.code / config.program).chmod(0o755)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import shutil
 import sys
 
 from sagewright.toolkit.config import JobConfig, module_name
@@ -30,6 +28,8 @@ def command_of(config: JobConfig, arguments: list[str]) -> list[str]:
     if config.enabled("mpi"):
         return [*_mpirun(config), *_mpi_script(config), *arguments]
     if config.program.endswith(".sh"):
+        import shlex
+
         words = [f"./{config.program}", *(shlex.quote(argument) for argument in arguments)]
         return ["/bin/sh", "-c", " ".join(words)]
     return [sys.executable, *_script(config), *arguments]
@@ -65,6 +65,9 @@ def _torchrun(config: JobConfig) -> list[str]:
 def _mpirun(config: JobConfig) -> list[str]:
     if len(config.hosts) > 1:
         raise FrameworkError("MPI over several hosts is not supported yet; use torch_distributed.")
+    import shlex
+    import shutil
+
     mpirun = shutil.which("mpirun")
     if mpirun is None:
         raise FrameworkError("MPI needs the program mpirun (Open MPI), which is not on this machine.")

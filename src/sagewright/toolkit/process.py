@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import Any
 
 _TAIL_BYTES = 64 * 1024
 
@@ -34,7 +33,7 @@ def run(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[int, byt
     return (128 - code if code < 0 else code), bytes(tail[-_TAIL_BYTES:])
 
 
-def _forward(process: Any, number: int) -> None:
+def _forward(process: subprocess.Popen[bytes], number: int) -> None:
     if process.poll() is None:
         process.send_signal(number)
 

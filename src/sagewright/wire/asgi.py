@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from sagewright.wire.body import BytesBody, StreamBody
 from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
@@ -51,7 +51,15 @@ async def _read_all(receive: Any) -> bytes:
 
 
 async def send_response(response: HttpResponse, method: str, send: Any) -> None:
-    """Headers, then the body in pieces; for HEAD the length alone."""
+    """Headers, then the body in pieces; for HEAD the length alone. A file is opened before anything is sent."""
+    if isinstance(response.body, FileBody):
+        with response.body.path.open("rb") as file:
+            await _send(response, method, send, file)
+    else:
+        await _send(response, method, send, None)
+
+
+async def _send(response: HttpResponse, method: str, send: Any, file: BinaryIO | None) -> None:
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     names = {name for name, _ in headers}
     length = _length(response.body)
@@ -64,7 +72,7 @@ async def send_response(response: HttpResponse, method: str, send: Any) -> None:
     elif isinstance(body, bytes):
         await send({"type": "http.response.body", "body": body})
     else:
-        async for piece in _pieces(body):
+        async for piece in _file_pieces(body, file) if isinstance(body, FileBody) and file else _pieces(body):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
@@ -75,18 +83,18 @@ def _length(body: bytes | FileBody | Iterator[bytes]) -> int | None:
     return body.length if isinstance(body, FileBody) else None
 
 
-async def _pieces(body: FileBody | Iterator[bytes]) -> AsyncIterator[bytes]:
-    if not isinstance(body, FileBody):
-        while (piece := await asyncio.to_thread(next, body, None)) is not None:
-            yield piece
-        return
-    with body.path.open("rb") as file:
-        file.seek(body.offset)
-        left = body.length
-        while left > 0:
-            want = min(PIECE, left)
-            piece = file.read(want) if body.length <= PIECE else await asyncio.to_thread(file.read, want)
-            if not piece:
-                raise OSError(f"blob ended {left} bytes early")
-            left -= len(piece)
-            yield piece
+async def _pieces(body: Any) -> AsyncIterator[bytes]:
+    while (piece := await asyncio.to_thread(next, body, None)) is not None:
+        yield piece
+
+
+async def _file_pieces(body: FileBody, file: BinaryIO) -> AsyncIterator[bytes]:
+    file.seek(body.offset)
+    left = body.length
+    while left > 0:
+        want = min(PIECE, left)
+        piece = file.read(want) if body.length <= PIECE else await asyncio.to_thread(file.read, want)
+        if not piece:
+            raise OSError(f"blob ended {left} bytes early")
+        left -= len(piece)
+        yield piece

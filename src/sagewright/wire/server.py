@@ -35,6 +35,7 @@ from sagewright.wire.models import service_model
 
 BACKLOG = 1024
 DRAIN_S = 5
+COLLECT_S = 3600
 
 
 class AlreadyRunning(RuntimeError):
@@ -60,7 +61,7 @@ class Server:
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
-        with _lock(data / "lock"), _bind(self.settings.host, self.settings.port) as bound:
+        with _lock(data / "lock"), _bind_like_before(self.settings) as bound:
             self.address.url = _url(self.settings.host, bound.getsockname()[1])
             platform = build(self.settings, self.address)
             key = admin_key(platform.store, self.settings.account)
@@ -89,6 +90,7 @@ class Server:
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
         warming = loop.run_in_executor(None, _warm)
+        collecting = asyncio.create_task(_collect(platform))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.002)
@@ -98,6 +100,7 @@ class Server:
             await serving
             await warming
         finally:
+            collecting.cancel()
             endpoint.unlink(missing_ok=True)
 
 
@@ -130,6 +133,14 @@ def admin_key(store: Database, account: str) -> AccessKey:
     return existing or identity.create_key(store, NewKey(arn, f"{random_id('AROA')}:admin"))
 
 
+async def _collect(platform: Platform) -> None:
+    """Clear now and then what killed processes left in the object store, and credentials that have long expired."""
+    while True:
+        await asyncio.to_thread(platform.objects.collect)
+        await asyncio.to_thread(identity.delete_expired_keys, platform.store)
+        await asyncio.sleep(COLLECT_S)
+
+
 def _warm() -> None:
     """Load the large service models before the first request needs them."""
     for service in ("sagemaker", "s3", "logs", "sts"):
@@ -147,9 +158,20 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
+def _bind_like_before(settings: Settings) -> socket.socket:
+    """Port 0 takes the port it had the last time, if that is free: jobs that outlived the server know that one."""
+    note = settings.data / "port"
+    if settings.port == 0 and note.exists():
+        with contextlib.suppress(OSError, ValueError):
+            return _bind(settings.host, int(note.read_text()))
+    bound = _bind(settings.host, settings.port)
+    _write_atomically(note, f"{bound.getsockname()[1]}\n")
+    return bound
+
+
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so named, asyncio turns Nagle's delay off
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))

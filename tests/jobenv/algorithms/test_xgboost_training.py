@@ -190,6 +190,7 @@ def test_validation_with_more_columns_than_train_widens_train(job: Any, run: Any
 
 
 @pytest.mark.filterwarnings("ignore:.*manually specified the `updater`:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*deprecated:UserWarning")
 @pytest.mark.parametrize(
     "values",
     [
@@ -355,7 +356,7 @@ def test_faults_that_xgboost_finds_are_the_users(
 
 def test_other_faults_are_the_algorithms(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise xgb.core.XGBoostError("[12:00:00] /workspace/src/x.cc:7: Check failed: something\nStack trace:\n  [bt]")
+        raise xgb.core.XGBoostError("[12:00:00] /build/src/x.cc:7: Check failed: something\nStack trace:\n  [bt]")
 
     monkeypatch.setattr(xgb, "train", fail)
     prepare(job, BINARY, cancer()[:50])

@@ -38,7 +38,7 @@ def start(backend: LocalBackend, double: Double, tmp_path: Path) -> Iterator[Sta
 
     def begin(**changes: Any) -> Handle:
         document = host_document(double, **changes)
-        (handle,) = backend.launch([HostPlan(tmp_path / document["host_id"], document)])
+        (handle,) = backend.launch([HostPlan(tmp_path / document["host_id"].partition("~")[0], document)])
         handles.append(handle)
         return handle
 

@@ -8,6 +8,7 @@ import re
 import tarfile
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,9 +22,12 @@ _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 class Double:
-    """`reports`: by host id, each taken in once; `objects`: (bucket, key) -> bytes; `desired`: answer by host id."""
+    """A host's real id is `h1~<name of the double>`, so that tests that run at the same time never meet; here it is `h1`.
+
+    `reports`: by host id, each taken in once; `objects`: (bucket, key) -> bytes; `desired`: answer by host id."""
 
     def __init__(self, port: int = 0) -> None:
+        self.name = uuid.uuid4().hex
         self.reports: dict[str, list[dict[str, Any]]] = {}
         self.objects: dict[tuple[str, str], bytes] = {}
         self.parts: dict[tuple[str, str], bytes] = {}
@@ -114,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         path, body = urlsplit(self.path), self._body()
         if match := re.fullmatch(r"/_sagewright/hosts/([^/]+)/report", path.path):
-            desired = self.double.take(match[1], json.loads(body))
+            desired = self.double.take(match[1].partition("~")[0], json.loads(body))
             if self.double.lose_answers > 0:
                 self.double.lose_answers -= 1
                 self.close_connection = True
@@ -127,6 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._xml(
                 f"<InitiateMultipartUploadResult {_NAMESPACE}><UploadId>1</UploadId></InitiateMultipartUploadResult>"
             )
+        elif "uploadId" not in path.query:
+            self._answer(404, b"{}")
         else:
             parts = self.double._uploads.pop(key)
             self.double.objects[bucket, key] = b"".join(parts[number] for number in sorted(parts))
@@ -135,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         path, body = urlsplit(self.path), self._body()
         if match := re.fullmatch(r"/_sagewright/hosts/([^/]+)/parts/(\w+)", path.path):
-            self.double.parts[match[1], match[2]] = body
+            self.double.parts[match[1].partition("~")[0], match[2]] = body
             self._answer(200, b"{}")
             return
         bucket, key = self._object(path.path)
@@ -242,7 +248,8 @@ def host_document(double: Double, host: str = "algo-1", hosts: int = 1, **change
         "max_runtime_s": 60,
         "warnings": [],
     }
-    return {**document, **changes}
+    merged = {**document, **changes}
+    return {**merged, "host_id": f"{merged['host_id']}~{double.name}"}
 
 
 def script_request(double: Double, files: dict[str, str], **hyperparameters: Any) -> dict[str, Any]:

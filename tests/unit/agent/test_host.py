@@ -8,6 +8,7 @@ import signal
 import tarfile
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ def entry(script: str, **members: Any) -> dict[str, Any]:
 def prefix_channel(name: str, uri: str, **source: Any) -> dict[str, Any]:
     s3 = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated", **source}
     return {"ChannelName": name, "DataSource": {"S3DataSource": s3}}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @SANDBOXES
@@ -241,8 +249,8 @@ time.sleep(1000 if 'stay' in os.environ else 0)
 """
 
 
-def _of_host(host: str = "h1") -> list[psutil.Process]:
-    marker, found = f"SAGEWRIGHT_HOST_ID={host}".encode(), []
+def _of_host(double: Double) -> list[psutil.Process]:
+    marker, found = f"SAGEWRIGHT_HOST_ID=h1~{double.name}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             alive = (process / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
@@ -255,36 +263,30 @@ def _of_host(host: str = "h1") -> list[psutil.Process]:
 
 @SANDBOXES
 def test_killing_the_agent_leaves_no_process(double: Double, start: Start, backend: LocalBackend, sandbox: str) -> None:
-    handle = start(sandbox=sandbox, request=entry(_FAMILY, Environment={"stay": "1"}), host_id="h-kill")
-    double.wait(lambda: "ready" in double.lines("h-kill"))
-    assert len(_of_host("h-kill")) >= 3
+    handle = start(sandbox=sandbox, request=entry(_FAMILY, Environment={"stay": "1"}))
+    double.wait(lambda: "ready" in double.lines("h1"))
+    until(lambda: len(_of_host(double)) >= 3)
 
     psutil.Process(handle["pid"]).send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while backend.poll(handle):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not backend.poll(handle))
     backend.kill(handle)
 
-    assert _of_host("h-kill") == []
+    assert _of_host(double) == []
 
 
 @SANDBOXES
 def test_children_that_are_left_end_with_the_process(double: Double, start: Start, sandbox: str) -> None:
-    start(sandbox=sandbox, request=entry(_FAMILY), host_id="h-left")
-    double.wait_finished("h-left")
+    start(sandbox=sandbox, request=entry(_FAMILY))
+    double.wait_finished()
 
-    assert _of_host("h-left") == []
+    assert _of_host(double) == []
 
 
 def test_a_job_that_is_gone_ends_quietly(double: Double, start: Start, backend: LocalBackend) -> None:
     handle = start(request=entry(_STUBBORN))
     double.wait(lambda: "ready" in double.lines("h1"))
     double.desired = lambda _host: "gone"
-    deadline = time.monotonic() + 10
-    while backend.poll(handle):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not backend.poll(handle))
 
     assert double.of("h1", "exited") == []
 

@@ -134,8 +134,8 @@ def test_the_first_line_says_what_the_image_became(tmp_path: Path) -> None:
     same = Environment(tmp_path, "3.10.2", {"torch": "2.0.0+cpu"})
 
     start = "Image pytorch-training 2.0.0 (py310): running on "
-    assert describe_choice(image, near) == start + "torch 2.13.0+cpu, Python 3.11.7, the nearest on this machine."
-    assert describe_choice(image, same) == start + "torch 2.0.0+cpu, Python 3.10.2."
+    assert describe_choice(image, near) == start + "torch 2.13.0, Python 3.11.7, the nearest on this machine."
+    assert describe_choice(image, same) == start + "torch 2.0.0, Python 3.10.2."
 
 
 def test_a_local_cpu_wheel_of_torch_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

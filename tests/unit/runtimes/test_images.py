@@ -65,7 +65,7 @@ def test_what_the_sdk_calls_training_is_not_taken_for_something_else(uri_configs
     }
     kinds = {name: resolve_image(f"{name}:1").kind for name in training - tools}
 
-    assert {kind for kind in kinds.values()} <= {K.FRAMEWORK, K.ALGORITHM}
+    assert set(kinds.values()) <= {K.FRAMEWORK, K.ALGORITHM}
 
 
 ECR = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/"

@@ -33,7 +33,9 @@ def test_of_much_output_the_last_lines_are_kept_whole() -> None:
 
 
 def test_a_deep_traceback_keeps_its_exception() -> None:
-    deep = HEAD + b"".join(b'  File "a.py", line %d\n    call()\n' % number for number in range(500)) + b"OSError: end\n"
+    deep = (
+        HEAD + b"".join(b'  File "a.py", line %d\n    call()\n' % number for number in range(500)) + b"OSError: end\n"
+    )
 
     message = error_message(deep)
     assert message.endswith("OSError: end")

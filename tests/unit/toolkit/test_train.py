@@ -127,10 +127,10 @@ def test_a_failure_shows_the_end_of_the_traceback(job: Job) -> None:
     code, out = job.run()
 
     assert code == 1
-    assert job.failure.startswith("ExecuteUserScriptError:\nExitCode 1\nErrorMessage \"")
+    assert job.failure.startswith('ExecuteUserScriptError:\nExitCode 1\nErrorMessage "')
     assert "KeyError: 'the column'" in job.failure[:1024]
     assert "fine so far" not in job.failure
-    assert "Command \"" in job.failure
+    assert 'Command "' in job.failure
     assert "Reporting training FAILURE" in out
 
 
@@ -179,7 +179,7 @@ def test_requirements_that_the_agent_did_not_install(job: Job, tmp_path: Path) -
     code, out = job.run(PYTHONPATH=f"{tmp_path / 'pip'}:{SOURCE}")
 
     assert code == 1
-    assert job.failure.startswith("InstallRequirementsError:\nExitCode 1\nErrorMessage \"no matching distribution\"")
+    assert job.failure.startswith('InstallRequirementsError:\nExitCode 1\nErrorMessage "no matching distribution"')
     assert "ran" not in out
 
     job.code("", ".sagewright-requirements-installed")

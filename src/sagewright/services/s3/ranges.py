@@ -49,16 +49,15 @@ def requested(header: str | None, size: int) -> Slice | None:
 
 
 def of_part(version: Version, number: int) -> Slice:
-    """The bytes that came as the part `number`; an object put whole is its own part 1. Raises InvalidPartNumber."""
-    if not version.parts and number == 1:
-        return Slice(0, version.size, version.size)
-    start = 0
-    for part in version.parts[:number]:
-        if part is version.parts[number - 1]:
-            return Slice(start, part["size"], version.size)
-        start += part["size"]
-    fields = {"PartNumberRequested": str(number), "ActualPartCount": str(len(version.parts) or 1)}
-    raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416, fields)
+    """The bytes of the part `number`, counted from 1 in the object; one put whole is its own part 1.
+
+    Raises InvalidPartNumber.
+    """
+    sizes = [part["size"] for part in version.parts] or [version.size]
+    if not 1 <= number <= len(sizes):
+        fields = {"PartNumberRequested": str(number), "ActualPartCount": str(len(sizes))}
+        raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416, fields)
+    return Slice(sum(sizes[: number - 1]), sizes[number - 1], version.size)
 
 
 def of_copy(header: str | None, size: int) -> Slice:

@@ -1,0 +1,178 @@
+"""kill -9 of the server, of an agent, of the user's process; many creates at once; a second server on one directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+
+
+def create(server: RunningServer, name: str, shell: str, **changes: Any) -> None:
+    request = {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["/bin/bash", "-c"],
+            "ContainerArguments": [shell],
+        },
+        "RoleArn": "arn:aws:iam::000000000000:role/SageMakerExecutionRole",
+        "OutputDataConfig": {"S3OutputPath": "s3://faults/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 200},
+    }
+    server.boto("sagemaker").create_training_job(**(request | changes))
+
+
+@pytest.fixture
+def running(own_server: RunningServer) -> RunningServer:
+    own_server.start()
+    own_server.boto("s3").create_bucket(Bucket="faults")
+    return own_server
+
+
+def when_logged(server: RunningServer, name: str, text: str) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        try:
+            if text in server.lines(name):
+                return
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ResourceNotFoundException"
+        time.sleep(0.05)
+    raise AssertionError(f"{name} did not log {text!r}\n{server.log()}")
+
+
+def user_processes(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cmdline()[:2] == ["sleep", mark]:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+COUNTING = "for i in $(seq 1 60); do echo line $i; sleep 0.1; done; echo done > /opt/ml/model/m"
+
+
+def test_the_job_outlives_a_killed_server_and_every_line_is_kept_once(running: RunningServer, job_name: str) -> None:
+    create(running, job_name, COUNTING)
+    when_logged(running, job_name, "line 5")
+    running.end(signal.SIGKILL)
+    time.sleep(2)
+    running.start()
+    job = running.wait(job_name)
+    assert job["TrainingJobStatus"] == "Completed", job
+    lines = [line for line in running.lines(job_name) if line.startswith("line ")]
+    assert lines == [f"line {i}" for i in range(1, 61)]
+
+
+def test_a_server_killed_many_times(running: RunningServer, job_name: str) -> None:
+    create(running, job_name, COUNTING)
+    when_logged(running, job_name, "line 1")
+    for _ in range(5):
+        running.end(signal.SIGKILL)
+        time.sleep(0.1)
+        running.start()
+        time.sleep(0.3)
+    assert running.wait(job_name)["TrainingJobStatus"] == "Completed"
+    lines = [line for line in running.lines(job_name) if line.startswith("line ")]
+    assert lines == [f"line {i}" for i in range(1, 61)]
+
+
+@pytest.mark.parametrize("sandbox", ["bwrap", "plain"])
+def test_a_killed_agent_fails_its_job_and_leaves_no_process(
+    own_server: RunningServer, job_name: str, sandbox: str
+) -> None:
+    own_server.environ["SAGEWRIGHT_SANDBOX"] = sandbox
+    own_server.start()
+    own_server.boto("s3").create_bucket(Bucket="faults")
+    mark = str(100_000 + 2 * os.getpid() + (sandbox == "plain"))
+    create(own_server, job_name, f"(sleep {mark} &) ; echo ready; sleep {mark}")
+    when_logged(own_server, job_name, "ready")
+    assert len(user_processes(mark)) == 2
+    (agent,) = own_server.agents()
+    os.kill(agent, signal.SIGKILL)
+    job = own_server.wait(job_name, timeout_s=30)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: ")
+    assert user_processes(mark) == []
+
+
+def test_a_killed_user_process_fails_its_job(running: RunningServer, job_name: str) -> None:
+    mark = str(9_000_000 + os.getpid())
+    create(running, job_name, f"echo ready; exec sleep {mark}")
+    when_logged(running, job_name, "ready")
+    (victim,) = user_processes(mark)
+    victim.kill()
+    job = running.wait(job_name, timeout_s=30)
+    assert (job["TrainingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 137")
+
+
+def test_200_concurrent_creates_are_each_run_once(running: RunningServer) -> None:
+    names = [f"many-{i}" for i in range(200)]
+    failures: list[Exception] = []
+
+    def work(mine: list[str]) -> None:
+        for name in mine:
+            try:
+                create(running, name, f"echo ran {name}")
+            except ClientError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(names[i::20],)) for i in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    for name in names:
+        job = running.wait(name, timeout_s=240)
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    for name in names:
+        assert [line for line in running.lines(name) if line.startswith("ran ")] == [f"ran {name}"]
+
+
+def test_a_stop_of_a_queued_job(running: RunningServer) -> None:
+    create(running, "holder", "echo ready; sleep 100")
+    when_logged(running, "holder", "ready")
+    create(running, "queued", "echo never")
+    sagemaker = running.boto("sagemaker")
+    assert sagemaker.describe_training_job(TrainingJobName="queued")["SecondaryStatus"] == "Starting"
+    sagemaker.stop_training_job(TrainingJobName="queued")
+    assert running.wait("queued", timeout_s=10)["TrainingJobStatus"] == "Stopped"
+    sagemaker.stop_training_job(TrainingJobName="holder")
+    assert running.wait("holder", timeout_s=30)["TrainingJobStatus"] == "Stopped"
+
+
+def test_two_servers_cannot_share_a_directory(running: RunningServer) -> None:
+    command = [str(Path(sys.executable).parent / "sagewright"), "up", "--data", str(running.data), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "Another server runs on" in done.stderr
+
+
+def test_sigterm_ends_the_server_cleanly_and_its_key_stays(running: RunningServer) -> None:
+    key = running.key()
+    assert (running.data / "credentials").stat().st_mode & 0o777 == 0o600
+    assert running.end(signal.SIGTERM) == 0
+    assert not (running.data / "endpoint").exists()
+    running.start()
+    assert running.key() == key
+    assert running.boto("sts").get_caller_identity()["Account"] == "000000000000"

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from sagewright.agent.lines import MAX_LINE_BYTES, LineSplitter
+
+
+def test_lines_across_chunks() -> None:
+    splitter = LineSplitter()
+
+    assert splitter.feed(b"one\ntw") == ["one"]
+    assert splitter.feed(b"o") == []
+    assert splitter.feed(b"\n\nthree") == ["two", ""]
+    assert splitter.flush() == ["three"]
+    assert splitter.flush() == []
+
+
+def test_a_character_cut_by_a_chunk_is_whole() -> None:
+    splitter = LineSplitter()
+    splitter.feed("é".encode()[:1])
+
+    assert splitter.feed("é".encode()[1:] + b"\n") == ["é"]
+
+
+def test_endless_lines_are_split_as_they_come() -> None:
+    splitter = LineSplitter()
+    lines = [line for _chunk in range(40) for line in splitter.feed(b"x" * 65536)]
+
+    assert [len(line) for line in lines] == [MAX_LINE_BYTES] * 10
+    assert splitter.flush() == []
