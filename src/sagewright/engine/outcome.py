@@ -52,7 +52,9 @@ def _cut(text: str, tail: str) -> str:
 
 
 def of_job(job: Job, placed: list[Host]) -> Outcome:
-    """The outcome once every host is over."""
+    """The outcome once every host is over; a job without hosts was stopped in the queue."""
+    if not placed:
+        return Outcome(SecondaryStatus.STOPPED, "Training job stopped")
     broken = first_failure(placed)
     if broken is not None and (job.wanted != Wanted.STOP or broken.phase != LOST):
         reason = failure_reason(broken, alone=len(placed) == 1)

@@ -24,6 +24,7 @@ from sagewright.store.jobs import Event, Job, Wanted
 log = logging.getLogger("sagewright.engine.training")
 KIND = "training"
 LEASE_MS = 30_000
+QUEUE = 1000  # how many queued jobs one step looks at
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,34 @@ class TrainingReconciler:
         self._leases: dict[str, int] = {}
 
     def recover(self) -> None:
-        for job_id in self.active():
+        for job_id in jobs.placed_ids(self._m.store, KIND):
             job = jobs.get(self._m.store, job_id)
-            if job and hosts.of_job(self._m.store, job_id):
+            if job:
                 self._m.reservations.force(job_id, placement.wanted(self._m.reservations, job.request))
 
     def active(self) -> list[str]:
-        return jobs.active_ids(self._m.store, KIND)
+        """Jobs with hosts, queued jobs that were stopped, and the head of the queue, which stands for all of it."""
+        store = self._m.store
+        stopped = jobs.queued(store, KIND, QUEUE, Wanted.STOP)
+        return [*jobs.placed_ids(store, KIND), *stopped, *jobs.queued(store, KIND, 1)]
 
     def reconcile(self, job_id: str) -> None:
         job = jobs.get(self._m.store, job_id)
-        if job is None or job.kind != KIND or job.ended or not self._hold_lease(job_id):
+        if job is None or job.kind != KIND or job.ended:
             return
         placed = hosts.of_job(self._m.store, job_id)
-        if not placed:
-            self._start_or_give_up(job)
-            return
-        self._look_after(job, placed)
-        self._conclude(job_id)
+        if not placed and job.wanted == Wanted.RUN:
+            self._start_queued()
+        elif self._hold_lease(job_id):
+            self._look_after(job, placed)
+            self._conclude(job_id)
+
+    def _start_queued(self) -> None:
+        """First come, first served: a job that fits does not overtake an older one that does not fit yet."""
+        for job_id in jobs.queued(self._m.store, KIND, QUEUE, Wanted.RUN):
+            job = jobs.get(self._m.store, job_id)
+            if job and self._hold_lease(job_id) and not self._start_or_give_up(job):
+                return
 
     def _hold_lease(self, job_id: str) -> bool:
         now = now_ms()
@@ -73,32 +84,21 @@ class TrainingReconciler:
         self._leases[job_id] = now + LEASE_MS
         return True
 
-    def _start_or_give_up(self, job: Job) -> None:
-        if job.wanted == Wanted.STOP:
-            self._move(job.id, Event(SecondaryStatus.STOPPING, "Stopping the training job"))
-            self._end(job.id, [], Outcome(SecondaryStatus.STOPPED, "Training job stopped"))
-            return
+    def _start_or_give_up(self, job: Job) -> bool:
+        """Whether the job has left the queue."""
         if placement.waited_too_long(job):
             self._move(job.id, Event(SecondaryStatus.STOPPING, "Stopping the training job"))
             self._end(job.id, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED, "Maximum wait time exceeded"))
-            return
+            return True
         try:
             placement.check_image(job.request)
         except CannotRun as error:
             self._end(job.id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", f"ClientError: {error}"))
-            return
+            return True
         wanted = placement.wanted(self._m.reservations, job.request)
-        if not self._is_next(job) or not self._m.reservations.try_reserve(job.id, wanted):
-            return
+        if not self._m.reservations.try_reserve(job.id, wanted):
+            return False
         self._launch(job, wanted)
-
-    def _is_next(self, job: Job) -> bool:
-        """First come, first served: a job that fits does not overtake an older one that does not fit yet."""
-        for other_id in self.active():
-            if other_id == job.id:
-                return True
-            if not hosts.of_job(self._m.store, other_id):
-                return False
         return True
 
     def _launch(self, job: Job, wanted: Share) -> None:
@@ -143,6 +143,7 @@ class TrainingReconciler:
         if job is None or job.ended or not all(host.over for host in placed):
             return
         self._end(job_id, placed, outcome.of_job(job, placed))
+        self._start_queued()
 
     def _end(self, job_id: str, placed: list[Host], result: Outcome) -> None:
         for host in placed:

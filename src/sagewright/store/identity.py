@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
@@ -90,10 +91,11 @@ def delete_expired_keys(store: Database) -> None:
 
 def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -> bool:
     """Insert a role; False when one of that name exists."""
-    with store.write() as connection:
-        if _role(connection.execute(_select_role(account, name)).first()):
-            return False
-        connection.execute(insert(roles).values(account=account, name=name, **values))
+    try:
+        with store.write() as connection:
+            connection.execute(insert(roles).values(account=account, name=name, **values))
+    except IntegrityError:
+        return False
     return True
 
 

@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.states import ENDED, SecondaryStatus, TrainingStatus, primary_after
+from sagewright.model.states import ACTIVE, ENDED, SecondaryStatus, TrainingStatus, primary_after
 from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts, job_events, job_metrics, jobs
 
@@ -122,12 +123,16 @@ def create(store: Database, place: Place, name: str, request: dict[str, Any], me
         "modified_ms": now,
         **vars(place),
     }
-    with store.write() as connection:
-        existing = connection.execute(_by_name(place, name)).first()
-        if existing is not None:
-            raise NameTaken(Job(**existing._mapping))
-        connection.execute(insert(jobs).values(**values))
-        _append(connection, values["id"], now, TrainingStatus.IN_PROGRESS, Event(SecondaryStatus.STARTING, message))
+    try:
+        with store.write() as connection:
+            connection.execute(insert(jobs).values(**values))
+            first = Event(SecondaryStatus.STARTING, message)
+            _append(connection, values["id"], now, TrainingStatus.IN_PROGRESS, first)
+    except IntegrityError:
+        existing = find(store, place, name)
+        if existing is None:
+            raise
+        raise NameTaken(existing) from None
     return Job(**values, started_ms=None, ended_ms=None, failure_reason=None)
 
 
@@ -219,15 +224,24 @@ def remove(store: Database, job_id: str) -> None:
         connection.execute(delete(jobs).where(jobs.c.id == job_id))
 
 
-def active_ids(store: Database, kind: str) -> list[str]:
-    """Jobs that are not over, oldest first."""
-    statement = (
-        select(jobs.c.id)
-        .where(jobs.c.kind == kind, jobs.c.status.in_([TrainingStatus.IN_PROGRESS, TrainingStatus.STOPPING]))
-        .order_by(jobs.c.created_ms, jobs.c.id)
-    )
+def placed_ids(store: Database, kind: str) -> list[str]:
+    """Jobs that are not over and have hosts, oldest first."""
+    has_hosts = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id).exists()
+    return _active(store, select(jobs.c.id).where(jobs.c.kind == kind, has_hosts))
+
+
+def queued(store: Database, kind: str, limit: int, wanted: Wanted | None = None) -> list[str]:
+    """At most `limit` jobs that have no hosts yet, oldest first; of those that are `wanted` so."""
+    no_hosts = ~select(hosts.c.id).where(hosts.c.job_id == jobs.c.id).exists()
+    statement = select(jobs.c.id).where(jobs.c.kind == kind, no_hosts).limit(limit)
+    return _active(store, statement.where(jobs.c.wanted == wanted.value) if wanted else statement)
+
+
+def _active(store: Database, statement: Select[Any]) -> list[str]:
+    active = jobs.c.status.in_([status.value for status in ACTIVE])
     with store.read() as connection:
-        return list(connection.execute(statement).scalars())
+        rows = connection.execute(statement.where(active).order_by(jobs.c.created_ms, jobs.c.id))
+        return list(rows.scalars())
 
 
 def claim(store: Database, job_id: str, owner: str, until_ms: int) -> bool:

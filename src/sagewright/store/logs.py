@@ -62,8 +62,11 @@ _EVENT = [log_events.c[name] for name in LogEvent.__dataclass_fields__]
 
 def create_group(store: Database, place: Place, name: str) -> bool:
     """False when it exists."""
-    with store.write() as connection:
-        return _create_group(connection, place, name)
+    try:
+        with store.write() as connection:
+            return _create_group(connection, place, name)
+    except IntegrityError:
+        return False
 
 
 def _create_group(connection: Connection, place: Place, name: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
+from sagewright.compute.backend import Backend
 from sagewright.compute.capacity import Reservations, this_machine
 from sagewright.compute.local import LocalBackend
 from sagewright.engine.control import Engine
@@ -55,6 +56,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.address = Address()
+        self._backend = LocalBackend()
 
     def run(self, ready: Callable[[str], None]) -> None:
         """Serve until told to end; `ready(url)` is called once it answers. Raises AlreadyRunning, OSError (port taken)."""
@@ -63,11 +65,12 @@ class Server:
         data.chmod(0o700)
         with _lock(data / "lock"), _bind_like_before(self.settings) as bound:
             self.address.url = _url(self.settings.host, bound.getsockname()[1])
-            platform = build(self.settings, self.address)
+            platform = build(self.settings, self.address, self._backend)
             key = admin_key(platform.store, self.settings.account)
             credentials.write(data / "credentials", key)
             asyncio.run(self._serve(platform, bound, ready))
             platform.engine.stop()
+            self._backend.close()
             platform.store.close()
 
     async def _serve(self, platform: Platform, bound: socket.socket, ready: Callable[[str], None]) -> None:
@@ -89,7 +92,7 @@ class Server:
             loop.add_signal_handler(number, server.ask_to_end)
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
-        warming = loop.run_in_executor(None, _warm)
+        warming = loop.run_in_executor(None, _warm, self._backend)
         collecting = asyncio.create_task(_collect(platform))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
@@ -115,11 +118,10 @@ class _QuietSignals(uvicorn.Server):
         self.should_exit = True
 
 
-def build(settings: Settings, address: Address) -> Platform:
+def build(settings: Settings, address: Address, backend: Backend) -> Platform:
     """The parts of a server, engine not yet started."""
     store = Database(settings.database_url, settings.fsync)
     objects = BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region)
-    backend = LocalBackend()
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
     machinery = Machinery(settings, store, backend, Reservations(machine), lambda: address.url)
     engine = Engine([TrainingReconciler(machinery, owner=uuid.uuid4().hex)])
@@ -141,8 +143,9 @@ async def _collect(platform: Platform) -> None:
         await asyncio.sleep(COLLECT_S)
 
 
-def _warm() -> None:
-    """Load the large service models before the first request needs them."""
+def _warm(backend: LocalBackend) -> None:
+    """Load the large service models, and what forks agents, before the first request needs them."""
+    backend.warm()
     for service in ("sagemaker", "s3", "logs", "sts"):
         service_model(service)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
-from sagewright.store import jobs, tags
+from sagewright.store import hosts, jobs, tags
 from sagewright.store.database import Database
 from sagewright.store.jobs import Event, NameTaken, Place, Query, Wanted
 
@@ -129,7 +129,13 @@ def test_wanted_leases_and_active(database: Database) -> None:
     one, two = make(database, "one"), make(database, "two")
     jobs.want(database, one.id, Wanted.STOP)
     jobs.move(database, two.id, Event(S.FAILED, ended=True), TRAINING_MOVES)
-    assert jobs.active_ids(database, "training") == [one.id]
+    three = make(database, "three")
+    hosts.create(
+        database, [{"id": "h", "job_id": three.id, "attempt": 1, "name": "algo-1", "token_hash": "", "log_stream": ""}]
+    )
+    assert jobs.placed_ids(database, "training") == [three.id]
+    assert jobs.queued(database, "training", 9) == jobs.queued(database, "training", 9, Wanted.STOP) == [one.id]
+    assert jobs.queued(database, "training", 9, Wanted.RUN) == []
     found = jobs.get(database, one.id)
     assert found
     assert found.wanted == "stop"
