@@ -261,6 +261,32 @@ def test_list_pages_and_filters(server: RunningServer, bucket: str, job_name: st
     assert fault(sagemaker.list_training_jobs, NextToken="rubbish")[0] == "ValidationException"
 
 
+def test_search(server: RunningServer, bucket: str, job_name: str) -> None:
+    names = [f"{job_name[:50]}-{i}" for i in range(3)]
+    for i, name in enumerate(names):
+        tag = [{"Key": "run", "Value": job_name}]
+        submit(server, name, "", Tags=tag, HyperParameters={"rank": str(i)})
+    for name in names:
+        server.wait(name)
+    sagemaker = server.boto("sagemaker")
+
+    def search(*filters: dict[str, str], **options: Any) -> list[str]:
+        mine = {"Name": "Tags.run", "Operator": "Equals", "Value": job_name}
+        pages = sagemaker.get_paginator("search").paginate(
+            Resource="TrainingJob", SearchExpression={"Filters": [mine, *filters]}, **options
+        )
+        return [found["TrainingJob"]["TrainingJobName"] for page in pages for found in page["Results"]]
+
+    assert search(SortBy="CreationTime", SortOrder="Ascending", MaxResults=2) == names
+    assert search(SortBy="HyperParameters.rank", SortOrder="Descending", MaxResults=2) == names[::-1]
+    assert search({"Name": "HyperParameters.rank", "Operator": "GreaterThan", "Value": "1"}) == [names[2]]
+    assert search({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Failed"}) == []
+    job = sagemaker.describe_training_job(TrainingJobName=names[1])
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert search({"Name": "ModelArtifacts.S3ModelArtifacts", "Operator": "Equals", "Value": uri}) == [names[1]]
+    assert fault(sagemaker.search, Resource="Pipeline")[0] == "ValidationException"
+
+
 SHARDS = """
 import json, os, socket, time
 host = os.environ["SM_CURRENT_HOST"]

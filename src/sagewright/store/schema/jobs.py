@@ -29,6 +29,7 @@ jobs = Table(
     UniqueConstraint("kind", "account", "region", "name"),
 )
 Index("ix_jobs_kind_created", jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.created_ms, jobs.c.name)
+Index("ix_jobs_kind_modified", jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.modified_ms, jobs.c.name)
 Index("ix_jobs_status", jobs.c.kind, jobs.c.status, jobs.c.created_ms)
 
 job_events = Table(
