@@ -128,7 +128,8 @@ def test_bad_hyperparameters(server: RunningServer, tmp_path: Path, name: str, v
 ATTACH = """
 import boto3, sagemaker
 from sagemaker.estimator import Estimator
-name = boto3.client("sagemaker").list_training_jobs(StatusEquals="Completed", NameContains="churn")["TrainingJobSummaries"][0]["TrainingJobName"]
+jobs = boto3.client("sagemaker").list_training_jobs(StatusEquals="Completed", NameContains="churn")
+name = jobs["TrainingJobSummaries"][0]["TrainingJobName"]
 job = Estimator.attach(name)
 print("ATTACHED", job.model_data)
 frame = sagemaker.analytics.TrainingJobAnalytics(name, ["validation:logloss"]).dataframe()
@@ -166,6 +167,7 @@ def test_the_door_needs_nothing_in_the_users_home(server: RunningServer, tmp_pat
 
 def test_env_prints_the_same_environment(server: RunningServer) -> None:
     sagewright = str(ROOT / ".venv" / "bin" / "sagewright")
-    script = f'eval "$({sagewright} env --data {server.data})" && {V2} -W ignore -c "import sagemaker; print(sagemaker.get_execution_role())"'
+    program = "import sagemaker; print(sagemaker.get_execution_role())"
+    script = f"eval \"$({sagewright} env --data {server.data})\" && {V2} -W ignore -c '{program}'"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert "arn:aws:iam::000000000000:role/SageMakerExecutionRole" in done.stdout

@@ -34,7 +34,8 @@ def _nested(nested: dict[str, Any], document: Document) -> bool:
 
 
 def filter_matches(one: dict[str, Any], document: Document) -> bool:
-    operator, wanted = one.get("Operator", "Equals"), one.get("Value")
+    operator: str = one.get("Operator", "Equals")
+    wanted = one.get("Value")
     found = [value for value in lookup(document, one["Name"]) if value is not None]
     if operator in {"Exists", "NotExists"}:
         return bool(found) == (operator == "Exists")

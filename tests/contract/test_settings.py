@@ -1,0 +1,146 @@
+"""Servers with other settings: PostgreSQL, strict roles, exact versions, the plain sandbox, options of the command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from conftest import Postgres, RunningServer
+
+REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+IMAGE = f"{REGISTRY}/sagemaker-scikit-learn:1.2-1-cpu-py3"
+SAGEWRIGHT = str(Path(sys.executable).parent / "sagewright")
+
+
+def create(server: RunningServer, name: str, shell: str, **changes: Any) -> None:
+    request = {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {
+            "TrainingImage": changes.pop("image", IMAGE),
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["/bin/bash", "-c"],
+            "ContainerArguments": [shell],
+        },
+        "RoleArn": changes.pop("role", "arn:aws:iam::000000000000:role/SageMakerExecutionRole"),
+        "OutputDataConfig": {"S3OutputPath": "s3://settings/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    server.boto("sagemaker").create_training_job(**(request | changes))
+
+
+def started(server: RunningServer, **settings: str) -> RunningServer:
+    server.environ |= {f"SAGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
+    server.start()
+    server.boto("s3").create_bucket(Bucket="settings")
+    return server
+
+
+def test_a_server_on_postgresql(own_server: RunningServer, postgres: Postgres, job_name: str) -> None:
+    server = started(own_server, database=postgres.new_database())
+    create(server, job_name, "echo hello; echo model > $SM_MODEL_DIR/x 2>/dev/null || echo model > /opt/ml/model/x")
+    assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
+    assert "hello" in server.lines(job_name)
+    assert not (server.data / "store.sqlite").exists()
+
+
+def test_strict_roles(own_server: RunningServer, job_name: str) -> None:
+    server = started(own_server, roles="strict")
+    iam, role = server.boto("iam"), "arn:aws:iam::000000000000:role/Unknown"
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="Unknown")
+    with pytest.raises(ClientError, match=f"Could not assume role {role}"):
+        create(server, job_name, "true", role=role)
+    iam.create_role(RoleName="Unknown", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+    create(server, job_name, "true", role=role)
+    assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
+
+
+def test_exact_versions_are_refused_where_they_cannot_be_had(own_server: RunningServer, job_name: str) -> None:
+    server = started(own_server, framework_versions="exact")
+    create(server, job_name, "true", image=f"{REGISTRY}/pytorch-training:2.0.0-cpu-py36")
+    job = server.wait(job_name)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: ")
+    assert "2.0.0" in job["FailureReason"]
+
+
+def test_the_plain_sandbox(own_server: RunningServer, job_name: str) -> None:
+    server = started(own_server, sandbox="plain")
+    create(server, job_name, "echo root is $SAGEWRIGHT_ML_ROOT; echo x > $SAGEWRIGHT_ML_ROOT/model/x")
+    assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
+    assert any(line.startswith("root is /") for line in server.lines(job_name))
+
+
+def test_network_isolation(own_server: RunningServer, job_name: str) -> None:
+    server = started(own_server)
+    probe = "(exec 3<>/dev/tcp/${AWS_ENDPOINT_URL:-127.0.0.1}/80) 2>/dev/null && echo open || echo closed; ls /sys/class/net"
+    create(server, job_name, f"echo key=$AWS_ACCESS_KEY_ID; {probe}", EnableNetworkIsolation=True)
+    assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
+    lines = server.lines(job_name)
+    assert "key=" in lines
+    assert "closed" in lines
+
+
+def test_a_job_of_more_than_the_machine_has_runs_with_a_warning(own_server: RunningServer, job_name: str) -> None:
+    server = started(own_server)
+    resources = {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    create(server, job_name, "true", ResourceConfig=resources)
+    assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
+    assert any("ml.p4d.24xlarge has 96 vCPU" in line for line in server.lines(job_name))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("ROLES", "none", "must be one of open, strict"),
+        ("PORT", "x", "must be of type int"),
+        ("CHECK_RESPONSES", "2", "true or false"),
+    ],
+)
+def test_bad_settings_end_the_command_in_one_line(tmp_path: Path, name: str, value: str, text: str) -> None:
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), f"SAGEWRIGHT_{name}": value}
+    done = subprocess.run([SAGEWRIGHT, "up"], capture_output=True, text=True, check=False, env=environ, timeout=30)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_commands_say_when_no_server_runs(tmp_path: Path) -> None:
+    for command in (["exec", "--data", str(tmp_path), "--", "true"], ["jobs", "list", "--data", str(tmp_path)]):
+        done = subprocess.run([SAGEWRIGHT, *command], capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 2
+        assert f"No server runs on {tmp_path}. Start one: sagewright up --data {tmp_path}" in done.stderr
+
+
+def test_the_commands_about_jobs(own_server: RunningServer, job_name: str) -> None:
+    server = started(own_server)
+    create(server, job_name, "for i in 1 2 3; do echo tick $i; sleep 0.2; done; sleep 60")
+
+    def jobs(*words: str) -> str:
+        argv = [SAGEWRIGHT, "jobs", *words, "--data", str(server.data)]
+        environ = {"PATH": "/usr/bin:/bin", "COLUMNS": "200"}
+        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env=environ).stdout
+
+    deadline = time.monotonic() + 30
+    while "tick 3" not in jobs("logs", job_name):
+        assert time.monotonic() < deadline
+    assert job_name in jobs("list", "--status", "InProgress")
+    assert "is being stopped" in jobs("stop", job_name)
+    assert "algo-1 | tick 2" in jobs("logs", "-f", job_name)
+    shown = jobs("show", job_name)
+    assert "Stopped" in shown
+    assert "s3://settings/out" in shown
+
+
+def test_doctor_tells_about_this_machine() -> None:
+    done = subprocess.run([SAGEWRIGHT, "doctor"], capture_output=True, text=True, check=True, timeout=60)
+    for what in ("CPUs and memory", "GPUs", "sandbox", "own_ml_root", "container engine"):
+        assert what in done.stdout
