@@ -376,7 +376,7 @@ import json, os
 keys = {k: os.environ[k] for k in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
 json.dump(keys, open(os.path.join(os.environ["SM_MODEL_DIR"], "keys.json"), "w"))
 import boto3
-print(boto3.client("sts").get_caller_identity()["Arn"])
+print(boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com").get_caller_identity()["Arn"])
 """
     submit(server, job_name, script)
     job = server.wait(job_name)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from sagewright.agent.hostfile import HostFile
 from sagewright.runtimes.pipconfig import PipSources
 
-HOOKS = ""  # a directory with a sitecustomize.py goes here, first on the job's PYTHONPATH
-
 
 def job_environ(host: HostFile, sources: PipSources) -> dict[str, str]:
     """All variables but those of the sandbox (PATH, HOME, PYTHONPATH …). The request's Environment goes over our defaults,
@@ -21,8 +19,6 @@ def job_environ(host: HostFile, sources: PipSources) -> dict[str, str]:
         "AWS_REGION": host.region,
         "AWS_DEFAULT_REGION": host.region,
     }
-    if HOOKS:
-        environ["PYTHONPATH"] = HOOKS
     if sources.certificates:
         environ["SSL_CERT_FILE"] = sources.certificates
     if not host.isolated:

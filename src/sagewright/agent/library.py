@@ -1,4 +1,4 @@
-"""What jobs may import of ours: a compiled copy of `sagewright.toolkit` and `sagewright.algorithms`, and nothing else.
+"""What jobs may import of ours: a compiled copy of `sagewright.toolkit` and `sagewright.algorithms`, and the door's hook.
 
 It is made once for each state of the sources and shared read-only, so that no job compiles or copies anything.
 """
@@ -13,11 +13,17 @@ import tempfile
 from pathlib import Path
 
 PARTS = ("toolkit", "algorithms")
+HOOK = Path("door") / "hook" / "sitecustomize.py"
+"""Imported by every Python of the job: AWS SDKs inside reach this server as they do through `sagewright exec`."""
 
 
 def staged_library(package: Path, cache: Path) -> Path:
     """The directory to put on PYTHONPATH. `package`: the installed `sagewright`; `cache`: where copies are kept."""
-    sources = [package / "__init__.py", *(file for part in PARTS for file in sorted((package / part).rglob("*.py")))]
+    sources = [
+        package / HOOK,
+        package / "__init__.py",
+        *(file for part in PARTS for file in sorted((package / part).rglob("*.py"))),
+    ]
     library = cache / f"library-{_state(sources)}"
     if library.is_dir():
         return library
@@ -25,7 +31,8 @@ def staged_library(package: Path, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=".library-", dir=cache) as name:
         partial = Path(name) / "library"
         for source in sources:
-            target = partial / "sagewright" / source.relative_to(package)
+            inner = source.relative_to(package)
+            target = partial / (HOOK.name if inner == HOOK else Path("sagewright") / inner)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
         compileall.compile_dir(str(partial), quiet=2)

@@ -9,14 +9,11 @@ effects until one of the modules below is imported.
   leaves them as they are).
 """
 
-import importlib.abc
 import importlib.machinery
-import importlib.util
 import os
-import re
 import sys
 
-STS_HOST = re.compile(r"sts(-fips)?(\.[a-z0-9-]+)?\.(amazonaws\.com(\.cn)?|api\.aws)")
+STS_HOST = r"sts(-fips)?(\.[a-z0-9-]+)?\.(amazonaws\.com(\.cn)?|api\.aws)"
 FIRST_SLEEP_S = 0.05
 GROWTH = 1.25
 LONGEST_SLEEP_S = 1.0
@@ -78,11 +75,12 @@ class ShortSleeps:
 
 def redirect_sts(request, **_):
     """Handler of botocore's `before-sign.sts`: the request goes to AWS_ENDPOINT_URL."""
+    import re
     from urllib.parse import urlsplit, urlunsplit
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL")
     parts = urlsplit(request.url)
-    if endpoint and STS_HOST.fullmatch(parts.hostname or ""):
+    if endpoint and re.fullmatch(STS_HOST, parts.hostname or ""):
         target = urlsplit(endpoint)
         request.url = urlunsplit((target.scheme, target.netloc, parts.path or "/", parts.query, ""))
 
@@ -103,7 +101,7 @@ def prepare(module):
         module.time = ShortSleeps(module.time, SLEEPERS[module.__name__])
 
 
-class Loader(importlib.abc.Loader):
+class Loader:
     """Runs another loader, then `prepare`."""
 
     def __init__(self, inner):
@@ -120,7 +118,7 @@ class Loader(importlib.abc.Loader):
         prepare(module)
 
 
-class Finder(importlib.abc.MetaPathFinder):
+class Finder:
     """Finds watched modules where Python finds them anyway, and wraps their loader."""
 
     def find_spec(self, name, path=None, target=None):
@@ -144,7 +142,9 @@ def chain():
     places = [p for p in sys.path if os.path.abspath(p or ".") != here]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", places)
     if spec is not None and spec.loader is not None:
-        module = importlib.util.module_from_spec(spec)
+        from importlib.util import module_from_spec
+
+        module = module_from_spec(spec)
         spec.loader.exec_module(module)
 
 

@@ -1,0 +1,39 @@
+"""The environment of the door: what is set, what is unset, what stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sagewright.door.environment import HOOK, NoServer, Target, applied, find_target, variables
+
+TARGET = Target("http://127.0.0.1:4700", "AKIA", "secret", "us-east-1", "000000000000")
+
+
+def test_variables_of_the_users_own_that_would_lead_elsewhere_are_unset() -> None:
+    own = {
+        "AWS_PROFILE": "work",
+        "AWS_ENDPOINT_URL_S3": "https://elsewhere",
+        "AWS_SESSION_TOKEN": "old",
+        "PYTHONPATH": "/mine:/other",
+        "NO_PROXY": "internal",
+        "EDITOR": "vi",
+    }
+    environ = applied(variables(TARGET, Path("/data"), own), own)
+    assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"} & set(environ)
+    assert environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4700"
+    assert environ["PYTHONPATH"] == f"{HOOK}:/mine:/other"
+    assert environ["NO_PROXY"] == "127.0.0.1,internal"
+    assert environ["EDITOR"] == "vi"
+    assert environ["SAGEMAKER_ROLE_ARN"] == "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
+
+
+def test_doing_it_twice_changes_nothing_more() -> None:
+    once = applied(variables(TARGET, Path("/data"), {}), {})
+    assert applied(variables(TARGET, Path("/data"), once), once) == once
+
+
+def test_no_server(tmp_path: Path) -> None:
+    with pytest.raises(NoServer, match="sagewright up --data"):
+        find_target(tmp_path, "us-east-1", "000000000000")

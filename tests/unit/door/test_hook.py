@@ -1,0 +1,89 @@
+"""The import hook: STS goes to the server, sleeps are short, nothing else is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sagewright.door.environment import HOOK
+
+
+def run(program: str, *paths: Path, **environ: str) -> str:
+    search = os.pathsep.join(map(str, [HOOK, *paths]))
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": search, **environ}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, timeout=60
+    )
+    return done.stdout
+
+
+SEND = """
+import botocore.session
+session = botocore.session.get_session()
+session.set_credentials("AKIA", "secret")
+def show(request, **_):
+    print(request.url.split("?")[0])
+    raise SystemExit
+for service, url in (("{service}", "{url}"),):
+    client = session.create_client(service, "us-east-1", endpoint_url=url or None)
+    client.meta.events.register("before-send", show)
+    client.{call}()
+"""
+
+
+def test_hard_coded_sts_hosts_are_redirected() -> None:
+    for host in ("sts.us-east-1.amazonaws.com", "sts.amazonaws.com", "sts-fips.us-east-1.amazonaws.com"):
+        program = SEND.format(service="sts", url=f"https://{host}", call="get_caller_identity")
+        assert run(program, AWS_ENDPOINT_URL="http://127.0.0.1:4700") == "http://127.0.0.1:4700/\n"
+
+
+def test_other_addresses_are_left_alone() -> None:
+    program = SEND.format(service="sts", url="http://localhost:9", call="get_caller_identity")
+    assert run(program, AWS_ENDPOINT_URL="http://127.0.0.1:4700") == "http://localhost:9/\n"
+    program = SEND.format(service="sts", url="https://sts.us-east-1.amazonaws.com", call="get_caller_identity")
+    assert run(program) == "https://sts.us-east-1.amazonaws.com/\n"
+
+
+POLLER = "import time\ndef wait():\n    for _ in range(5):\n        time.sleep(10)\n    return time.time()\n"
+
+
+def fake_sdk(directory: Path) -> Path:
+    package = directory / "sagemaker"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "session.py").write_text(POLLER)
+    return directory
+
+
+def test_polling_sleeps_are_short_and_counted_as_time_gone_by(tmp_path: Path) -> None:
+    program = (
+        "import time, sagemaker.session as s; t = time.time(); print(round(s.wait() - t)); print(time.sleep.__module__)"
+    )
+    start = time.monotonic()
+    out = run(program, fake_sdk(tmp_path)).split()
+    assert time.monotonic() - start < 10
+    assert out == ["50", "time"]
+
+
+def test_the_switch_leaves_sleeps_alone(tmp_path: Path) -> None:
+    program = "import time, sagemaker.session as s; print(s.time is time)"
+    sdk = fake_sdk(tmp_path)
+    assert run(program, sdk, SAGEWRIGHT_FAST_WAITS="0") == "True\n"
+    assert run(program, sdk) == "False\n"
+
+
+def test_a_sitecustomize_that_it_hides_is_run_too(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('mine')\n")
+    assert run("print('program')", tmp_path) == "mine\nprogram\n"
+
+
+def test_telemetry_is_not_sent(tmp_path: Path) -> None:
+    package = tmp_path / "sagemaker" / "telemetry"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package / "telemetry_logging.py").write_text("def _send_telemetry_request(*a):\n    print('sent')\n")
+    assert run("from sagemaker.telemetry import telemetry_logging as t; t._send_telemetry_request(1)", tmp_path) == ""
