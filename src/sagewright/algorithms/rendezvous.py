@@ -1,8 +1,8 @@
 """How the hosts of one job find each other before any framework runs: each tells the first host something, and all get
 one answer.
 
-The first host listens at its own address on the first free port of `PORTS`; the others try these in turn until one answers
-to the job's name. Messages are one JSON line each way.
+The first host listens at its own address on the first free port of `PORTS` and greets whoever comes with the job's name; the
+others try these ports in turn until one greets them so within `GREETING_S`. Messages are one JSON line each.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sagewright.algorithms.errors import PlatformError
 
 PORTS = range(9099, 9119)
 RETRY_S = 0.1
+GREETING_S = 2.0
 LINE_BYTES = 1 << 20
 
 Answer = Callable[[Mapping[str, Any]], Any]
@@ -56,14 +57,14 @@ def _lead(job: str, hosts: tuple[str, ...], said: Any, answer: Answer, deadline:
                 missing = ", ".join(host for host in hosts if host not in told)
                 raise PlatformError(f"these hosts did not join in time: {missing}") from None
             stack.callback(peer.close)
-            message = _receive(peer, deadline)
+            message = _greet(peer, job)
             if message is None or message.get("job") != job or message.get("host") not in hosts:
                 peer.close()
                 continue
             told[message["host"]], peers[message["host"]] = message["said"], peer
         result = answer({host: told[host] for host in hosts})
         for peer in peers.values():
-            peer.sendall(json.dumps({"job": job, "answer": result}).encode() + b"\n")
+            _send(peer, {"job": job, "answer": result})
     return result
 
 
@@ -81,12 +82,28 @@ def _join(job: str, leader: str, current: str, said: Any, deadline: float) -> An
     while time.monotonic() < deadline:
         for port in PORTS:
             with contextlib.suppress(OSError), socket.create_connection((target, port), timeout=5) as peer:
-                peer.sendall(json.dumps({"job": job, "host": current, "said": said}).encode() + b"\n")
+                greeting = _receive(peer, time.monotonic() + GREETING_S)
+                if greeting is None or greeting.get("job") != job:
+                    continue
+                _send(peer, {"job": job, "host": current, "said": said})
                 message = _receive(peer, deadline)
                 if message is not None and message.get("job") == job:
                     return message["answer"]
         time.sleep(RETRY_S)
     raise PlatformError(f"host {leader} did not answer in time")
+
+
+def _greet(peer: socket.socket, job: str) -> dict[str, Any] | None:
+    """What the other side says to a greeting; None when it is a stranger."""
+    try:
+        _send(peer, {"job": job})
+    except OSError:
+        return None
+    return _receive(peer, time.monotonic() + GREETING_S)
+
+
+def _send(peer: socket.socket, message: Mapping[str, Any]) -> None:
+    peer.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _receive(peer: socket.socket, deadline: float) -> dict[str, Any] | None:

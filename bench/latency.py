@@ -1,0 +1,67 @@
+"""p50 of Describe through boto3, over the client's own cost: the same call against a server that has the answer ready."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import load
+import peers
+from rows import Row, against, median, percentile, spread
+from server import Sagewright, client, cores, job_request, running, scratch
+from throughput import CANNOT_RUN
+
+SECTION = "d"
+ROUNDS = 5
+CALLS = 100
+NAME = "described"
+
+
+def measure() -> list[Row]:
+    core = cores()[-1]
+    with scratch() as directory, running(Sagewright(directory / "data", core)) as server:
+        assert isinstance(server, Sagewright)
+        signer = load.Signer(server.port, server.key())
+        load.ask(server.port, signer.request("CreateTrainingJob", job_request(NAME, CANNOT_RUN)))
+        time.sleep(1)
+        _, answer = load.ask(server.port, signer.request("DescribeTrainingJob", {"TrainingJobName": NAME}))
+        with running(peers.canned(directory / "canned.log", answer, core)) as canned:
+            clients = {"ours": client(server.endpoint, server.key()), "canned": client(canned.endpoint, server.key())}
+            times = _alternate(clients)
+        moto_name, moto = _moto(directory, core)
+    own = Row(
+        SECTION,
+        "Describe through boto3, p50",
+        percentile(times["ours"], 50),
+        "ms",
+        "the client's own cost (a canned answer)",
+        percentile(times["canned"], 50),
+        "boto3 itself; then thread hand-over and three SELECTs in the server",
+        spread(times["ours"], "ms"),
+    )
+    return [own, against(own, moto_name, moto)]
+
+
+def _alternate(clients: dict[str, Any]) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in clients}
+    for turn in range(ROUNDS + 1):
+        for name, one in clients.items():
+            taken = [_call(one) for _ in range(CALLS)]
+            times[name] += taken if turn else []
+    return times
+
+
+def _call(one: Any) -> float:
+    begin = time.perf_counter()
+    one.describe_training_job(TrainingJobName=NAME)
+    return 1000 * (time.perf_counter() - begin)
+
+
+def _moto(directory: Any, core: int) -> tuple[str, float | None]:
+    try:
+        with running(peers.moto(directory / "moto.log", core)) as moto:
+            one = client(moto.endpoint, peers.KEY)
+            one.create_training_job(**job_request(NAME, CANNOT_RUN))
+            return "moto_server", median([_call(one) for _ in range(2 * CALLS)])
+    except peers.NoPeer as error:
+        return str(error), None

@@ -1,0 +1,35 @@
+"""What a run was made on: the machine and the versions, told without its name or any path."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import peers
+import psutil
+
+OURS = ("sagewright", "uvicorn", "sqlalchemy", "botocore", "orjson")
+
+
+def facts() -> list[str]:
+    """One fact a line."""
+    memory = psutil.virtual_memory().total / 2**30
+    cores = len(os.sched_getaffinity(0))
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    versions = {name: metadata.version(name) for name in OURS} | peers.versions()
+    return [
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        f"{_processor()}, {cores} cores, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}",
+        f"load average before: {load}",
+        f"Python {platform.python_version()}, " + ", ".join(f"{name} {found}" for name, found in versions.items()),
+    ]
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,71 @@
+"""`make bench`: every measurement, or those that are named: `python bench/run.py start fit`. Writes bench/RESULTS.md."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+from pathlib import Path
+
+import machine
+import peers
+from rich.console import Console
+from rich.table import Table
+from rows import HEADINGS, Row
+
+MODULES = ("start", "fit", "throughput", "latency", "listing", "boot")
+RESULTS = Path(__file__).parent / "RESULTS.md"
+HOW = """\
+Made by `make bench`. Each row has ours and the named peer's number from the same run; ratio: how many times better ours is
+(under 1: worse). Medians, unless the row says otherwise. bench/*.py say how each is measured."""
+NUMBERS = {2, 4, 5}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(MODULES)}")
+    names = parser.parse_args().names or list(MODULES)
+    if unknown := set(names) - set(MODULES):
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    console = Console(highlight=False)
+    _install(console)
+    facts, rows = machine.facts(), []
+    for name in names:
+        begin = time.monotonic()
+        with console.status(f"{name} …"):
+            rows += importlib.import_module(name).measure()
+        console.print(f"{name}: {time.monotonic() - begin:.0f} s")
+    console.print(_table(rows))
+    if set(names) == set(MODULES):
+        RESULTS.write_text(_markdown(facts, rows))
+
+
+def _install(console: Console) -> None:
+    with console.status("the peers' environment …"):
+        try:
+            peers.install()
+        except peers.NoPeer as error:
+            console.print(f"Without peers: {error}")
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="Sagewright beside its peers", show_lines=False, pad_edge=False)
+    for column, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="right" if column in NUMBERS else "left", overflow="fold")
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before is not None and before.section != row.section:
+            table.add_section()
+        table.add_row(*row.cells())
+    return table
+
+
+def _markdown(facts: list[str], rows: list[Row]) -> str:
+    lines = ["# Bench", "", HOW, "", *(f"- {fact}" for fact in facts), ""]
+    lines.append("| " + " | ".join(HEADINGS) + " |")
+    lines.append("|" + "|".join("---:" if column in NUMBERS else "---" for column in range(len(HEADINGS))) + "|")
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

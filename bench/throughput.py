@@ -1,0 +1,136 @@
+"""Requests a second a core: Describe and Create 9:1, signed and durable, beside moto's server under the same load.
+
+The jobs name an image that cannot be run here, so each one is created, looked at by the engine, and Failed: nothing is
+started, yet every row and event is written. moto marks a job as Completed in Create. The server has one core, the load
+generator another.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from pathlib import Path
+
+import load
+import peers
+from rows import Row, median, number, percentile
+from server import Process, Sagewright, cores, job_request, running, scratch
+
+SECTION = "c"
+ROUNDS = 3
+REQUESTS = 3000
+PEER_REQUESTS = 1000
+KNOWN = 100
+QUEUED = 300
+CANNOT_RUN = "000000000000.dkr.ecr.us-east-1.amazonaws.com/own:latest"
+RUNNABLE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+LIMITS = "Python on one core: HTTP, thread hand-over, signature, validation, SQLAlchemy; see the profile"
+Rounds = list[tuple[float, float, float, float]]  # requests a second, CPU ms a request, p50 ms, p99 ms
+
+
+def measure() -> list[Row]:
+    with scratch() as directory:
+        core = cores()[-1]
+        ours = Sagewright(directory / "data", core)
+        with running(ours):
+            own = _Load(ours, ours.key(), CANNOT_RUN, REQUESTS)
+            try:
+                name, theirs, own_rounds = "moto_server", *_alternate(own, directory, core)
+            except peers.NoPeer as error:
+                name, theirs, own_rounds = str(error), [], [own.round() for _ in range(ROUNDS)]
+        queued = _with_queue(directory, core)
+    return _rows(own_rounds, name, theirs, queued)
+
+
+def _alternate(own: _Load, directory: Path, core: int) -> tuple[Rounds, Rounds]:
+    with running(peers.moto(directory / "moto.log", core)) as moto:
+        other = _Load(moto, peers.KEY, CANNOT_RUN, PEER_REQUESTS)
+        pairs = [(other.round(), own.round()) for _ in range(ROUNDS)]
+    return [first for first, _ in pairs], [second for _, second in pairs]
+
+
+def _with_queue(directory: Path, core: int) -> Rounds:
+    """The same load while a job holds the machine and others wait for it."""
+    ours = Sagewright(directory / "queue", core)
+    with running(ours):
+        signer = load.Signer(ours.port, ours.key())
+        words = {"ContainerEntrypoint": ["sleep"], "ContainerArguments": ["600"]}
+        load.ask(ours.port, signer.request("CreateTrainingJob", job_request("holder", RUNNABLE, **words)))
+        waiting = (job_request(f"queued-{n:04d}", RUNNABLE) for n in range(QUEUED))
+        load.drive(ours.port, [signer.request("CreateTrainingJob", request) for request in waiting])
+        one = _Load(ours, ours.key(), RUNNABLE, REQUESTS // 3, creates=False).round()
+        for name in [f"queued-{n:04d}" for n in range(QUEUED)] + ["holder"]:
+            load.ask(ours.port, signer.request("StopTrainingJob", {"TrainingJobName": name}))
+        _drain(signer, timeout_s=60)
+    return [one]
+
+
+class _Load:
+    """Rounds of load on one server; what is described was created before."""
+
+    def __init__(self, server: Process, key: tuple[str, str], image: str, size: int, creates: bool = True) -> None:
+        self._server, self._image, self._size, self._creates = server, image, size, creates
+        self._signer = load.Signer(server.port, key)
+        self._names = [f"known-{n:03d}" for n in range(KNOWN)]
+        creating = [self._create(name) for name in self._names]
+        for data in creating:
+            status, answer = load.ask(server.port, data)
+            if status != 200:
+                raise RuntimeError(f"Create was refused: {answer[-500:]!r}")
+
+    def _create(self, name: str) -> bytes:
+        return self._signer.request("CreateTrainingJob", job_request(name, self._image))
+
+    def round(self) -> tuple[float, float, float, float]:
+        """Signed first, then sent; CPU is counted until the engine is done with the jobs that were created."""
+        asked = [self._signer.request("DescribeTrainingJob", {"TrainingJobName": name}) for name in self._names]
+        prefix = uuid.uuid4().hex[:12]
+        requests = [
+            self._create(f"{prefix}-{n}") if self._creates and n % 10 == 9 else asked[n % KNOWN]
+            for n in range(self._size)
+        ]
+        load.drive(self._server.port, requests[:200:3])
+        requests = [data for n, data in enumerate(requests) if n >= 200 or n % 3]
+        cpu = self._server.cpu_s()
+        outcome = load.drive(self._server.port, requests)
+        if outcome.refused:
+            raise RuntimeError(f"requests were refused, by status: {outcome.refused}")
+        if self._creates and isinstance(self._server, Sagewright):
+            _drain(self._signer)
+        cpu_ms = 1000 * (self._server.cpu_s() - cpu) / len(requests)
+        latencies = outcome.latencies
+        return outcome.rate, cpu_ms, 1000 * percentile(latencies, 50), 1000 * percentile(latencies, 99)
+
+
+def _drain(signer: load.Signer, timeout_s: float = 120) -> None:
+    """Until no job is in progress."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        request = signer.request("ListTrainingJobs", {"StatusEquals": "InProgress", "MaxResults": 1})
+        _, answer = load.ask(signer.port, request)
+        if not json.loads(answer.partition(b"\r\n\r\n")[2])["TrainingJobSummaries"]:
+            return
+        time.sleep(0.1)
+    raise RuntimeError("jobs are still in progress")
+
+
+def _rows(own: Rounds, name: str, theirs: Rounds, queued: Rounds) -> list[Row]:
+    def of(rounds: Rounds, column: int) -> float | None:
+        return median([one[column] for one in rounds]) if rounds else None
+
+    rate, cpu = of(own, 0), of(own, 1)
+    assert rate and cpu
+    latency = f"p50 {number(of(own, 2) or 0)}, p99 {number(of(own, 3) or 0)} ms with {load.CONNECTIONS} connections"
+    during = of(queued, 0) or 0.0
+    return [
+        Row(SECTION, "Describe:Create 9:1, answered on one core", rate, "req/s", name, of(theirs, 0), LIMITS, latency, True),
+        Row(
+            SECTION, "the same, server CPU, engine included", cpu, "ms/req", name, of(theirs, 1),
+            "the engine's step for each job is about as dear as its Create", f"{number(1000 / cpu)} req per CPU second",
+        ),
+        Row(
+            SECTION, f"Describe alone while {QUEUED} jobs wait for the machine", during, "req/s",
+            "the mix above", rate, "the engine's sweep of all active jobs each second", "", True,
+        ),
+    ]  # fmt: skip
