@@ -8,7 +8,7 @@ from typing import Any
 import load
 import peers
 from rows import Row, against, median, percentile, spread
-from server import Sagewright, client, cores, job_request, running, scratch
+from server import Sagewright, client, cores, job_request, pinned, running, scratch
 from throughput import CANNOT_RUN
 
 SECTION = "d"
@@ -27,7 +27,8 @@ def measure() -> list[Row]:
         _, answer = load.ask(server.port, signer.request("DescribeTrainingJob", {"TrainingJobName": NAME}))
         with running(peers.canned(directory / "canned.log", answer, core)) as canned:
             clients = {"ours": client(server.endpoint, server.key()), "canned": client(canned.endpoint, server.key())}
-            times = _alternate(clients)
+            with pinned(cores()[0]):
+                times = _alternate(clients)
         moto_name, moto = _moto(directory, core)
     own = Row(
         SECTION,
@@ -62,6 +63,7 @@ def _moto(directory: Any, core: int) -> tuple[str, float | None]:
         with running(peers.moto(directory / "moto.log", core)) as moto:
             one = client(moto.endpoint, peers.KEY)
             one.create_training_job(**job_request(NAME, CANNOT_RUN))
-            return "moto_server", median([_call(one) for _ in range(2 * CALLS)])
+            with pinned(cores()[0]):
+                return "moto_server", median([_call(one) for _ in range(2 * CALLS)])
     except peers.NoPeer as error:
         return str(error), None

@@ -1,4 +1,7 @@
-"""ListTrainingJobs and Search over 100,000 jobs, which are put straight into the store; beside moto with as many."""
+"""ListTrainingJobs and Search over 100,000 jobs, which are put straight into the store; beside moto with as many.
+
+All of moto's jobs are Completed, and it sorts nothing: its answers are cheaper than they should be.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ SECTION = "e"
 JOBS = 100_000
 BATCH = 5_000
 CALLS = 40
-PEER_CALLS = 5
+BUDGET_S = 6.0  # a list that takes seconds is measured a few times, not forty
+PATIENCE_S = 240
 ACCOUNT = "000000000000"
 BEGIN_MS = 1_750_000_000_000
 NEWEST = {"SortBy": "CreationTime", "SortOrder": "Descending"}
@@ -50,13 +54,19 @@ def measure() -> list[Row]:
         _fill(directory / "data")
         with running(Sagewright(directory / "data")) as server:
             assert isinstance(server, Sagewright)
-            own = _times(load.Signer(server.port, server.key()), CALLS)
+            own = _times(load.Signer(server.port, server.key()))
         try:
             with running(peers.seeded_moto(directory / "moto.log", JOBS)) as moto:
-                name, theirs = f"moto_server with {JOBS:,}", _times(load.Signer(moto.port, peers.KEY), PEER_CALLS)
+                name, theirs = (
+                    f"moto_server with {JOBS:,}",
+                    _times(load.Signer(moto.port, peers.KEY), leave_out=NO_PAGES),
+                )
         except (peers.NoPeer, RuntimeError) as error:
             name, theirs = str(error)[:160], {}
     return [_row(what, times, name, theirs.get(what)) for what, times in own.items()]
+
+
+NO_PAGES = "Search newest first"  # moto's Search gives all jobs in one answer, which is not the same work
 
 
 def _row(what: str, times: list[float], name: str, theirs: list[float] | None) -> Row:
@@ -64,28 +74,35 @@ def _row(what: str, times: list[float], name: str, theirs: list[float] | None) -
         "a scan of the names: no index holds what lies within them" if "Contains" in what else "an index, then the page"
     )
     limits = "every job's description is made and looked at" if "HyperParameters" in what else limits
-    name = name if theirs else "moto_server does not answer it"
+    name = name if theirs else "moto_server does not page it or does not know the property"
     peer = median(theirs) if theirs else None
     return Row(SECTION, f"{what}, p50", percentile(times, 50), "ms", name, peer, limits, spread(times, "ms"))
 
 
-def _times(signer: load.Signer, calls: int) -> dict[str, list[float]]:
+def _times(signer: load.Signer, leave_out: str = "") -> dict[str, list[float]]:
     """Milliseconds as a client of no cost sees them; operations that are refused are left out."""
     found = {}
     asked = [("List", "ListTrainingJobs", what, body) for what, body in LISTS.items()]
     asked += [("Search", "Search", what, {"Resource": "TrainingJob", **body}) for what, body in SEARCHES.items()]
     for word, operation, what, body in asked:
-        data = signer.request(operation, body)
-        if load.ask(signer.port, data)[0] != 200:
+        if f"{word} {what}" == leave_out:
             continue
-        found[f"{word} {what}"] = [_one(signer.port, data) for _ in range(calls)]
+        times = _repeated(signer.port, signer.request(operation, body))
+        if times:
+            found[f"{word} {what}"] = times
     return found
 
 
-def _one(port: int, data: bytes) -> float:
+def _repeated(port: int, data: bytes) -> list[float]:
+    """The first call warms up, unless the time is used up by it."""
+    times: list[float] = []
     begin = time.perf_counter()
-    load.ask(port, data)
-    return 1000 * (time.perf_counter() - begin)
+    while len(times) <= CALLS and (not times or time.perf_counter() - begin < BUDGET_S):
+        called = time.perf_counter()
+        if load.ask(port, data, PATIENCE_S)[0] != 200:
+            return []
+        times.append(1000 * (time.perf_counter() - called))
+    return times[1:] or times
 
 
 def _fill(data: Path) -> None:

@@ -56,8 +56,8 @@ class Outcome:
 class _Connection:
     """One request at a time; opened again when the server closes (moto's does so after each answer)."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, timeout_s: float = 60) -> None:
+        self._port, self._timeout_s = port, timeout_s
         self.socket: socket.socket | None = None
         self.begin = 0.0
         self._data = b""
@@ -66,7 +66,7 @@ class _Connection:
         self.begin = time.perf_counter()
         self._data = b""
         if self.socket is None:
-            self.socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+            self.socket = socket.create_connection(("127.0.0.1", self._port), timeout=self._timeout_s)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(data)
 
@@ -99,9 +99,9 @@ class _Connection:
             self.socket = None
 
 
-def ask(port: int, data: bytes) -> tuple[int, bytes]:
+def ask(port: int, data: bytes, timeout_s: float = 60) -> tuple[int, bytes]:
     """One request on a connection of its own: status, and the whole answer as bytes."""
-    connection = _Connection(port)
+    connection = _Connection(port, timeout_s)
     connection.send(data)
     while (status := connection.receive()) is None:
         pass

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +21,7 @@ HOW = """\
 Made by `make bench`. Each row has ours and the named peer's number from the same run; ratio: how many times better ours is
 (under 1: worse). Medians, unless the row says otherwise. bench/*.py say how each is measured."""
 NUMBERS = {2, 4, 5}
+WIDTH = 180  # where the output is not a terminal
 
 
 def main() -> None:
@@ -27,7 +30,10 @@ def main() -> None:
     names = parser.parse_args().names or list(MODULES)
     if unknown := set(names) - set(MODULES):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that every server is ended
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
     _install(console)
     facts, rows = machine.facts(), []
     for name in names:
@@ -49,13 +55,14 @@ def _install(console: Console) -> None:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="Sagewright beside its peers", show_lines=False, pad_edge=False)
-    for column, heading in enumerate(HEADINGS):
+    """For the terminal: all but the last column, which the file has."""
+    table = Table(title="Sagewright beside its peers (what limits each: bench/RESULTS.md)", pad_edge=False)
+    for column, heading in enumerate(HEADINGS[:-1]):
         table.add_column(heading, justify="right" if column in NUMBERS else "left", overflow="fold")
     for before, row in zip([None, *rows], rows, strict=False):
         if before is not None and before.section != row.section:
             table.add_section()
-        table.add_row(*row.cells())
+        table.add_row(*row.cells()[:-1])
     return table
 
 

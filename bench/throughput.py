@@ -15,7 +15,7 @@ from pathlib import Path
 import load
 import peers
 from rows import Row, median, number, percentile
-from server import Process, Sagewright, cores, job_request, running, scratch
+from server import Process, Sagewright, cores, job_request, pinned, running, scratch
 
 SECTION = "c"
 ROUNDS = 3
@@ -93,7 +93,8 @@ class _Load:
         load.drive(self._server.port, requests[:200:3])
         requests = [data for n, data in enumerate(requests) if n >= 200 or n % 3]
         cpu = self._server.cpu_s()
-        outcome = load.drive(self._server.port, requests)
+        with pinned(cores()[0]):
+            outcome = load.drive(self._server.port, requests)
         if outcome.refused:
             raise RuntimeError(f"requests were refused, by status: {outcome.refused}")
         if self._creates and isinstance(self._server, Sagewright):

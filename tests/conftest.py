@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import contextlib
 import getpass
 import os
 import shutil
@@ -18,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import psutil
 import pytest
 from botocore.config import Config
 from sqlalchemy import create_engine, select, text
 
+from sagewright.compute.local import LocalBackend
 from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
 
@@ -140,22 +139,28 @@ class RunningServer:
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
 
-    def agents(self) -> list[int]:
-        """The pids of the agents that were started for the jobs of this server and are alive."""
+    def handles(self) -> list[dict[str, Any]]:
+        """How the backend finds the agents that were started for this server's jobs."""
         store = Database(f"sqlite:///{self.data / 'store.sqlite'}")
         with store.read() as connection:
-            handles = connection.execute(select(hosts.c.handle).where(hosts.c.handle.is_not(None))).scalars().all()
+            found = connection.execute(select(hosts.c.handle).where(hosts.c.handle.is_not(None))).scalars().all()
         store.close()
-        return [handle["pid"] for handle in handles if psutil.pid_exists(handle["pid"])]
+        return list(found)
+
+    def agents(self) -> list[int]:
+        """The pids of the agents that are alive."""
+        backend = LocalBackend(fork_server=False)
+        return [handle["pid"] for handle in self.handles() if backend.poll(handle)]
 
     def kill_everything(self) -> None:
         """The server and, since they outlive it, its jobs."""
         if self.process and self.process.poll() is None:
             self.end(signal.SIGKILL)
         if (self.data / "store.sqlite").exists():
-            for pid in self.agents():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            backend = LocalBackend(fork_server=False)
+            for handle in self.handles():
+                if backend.poll(handle):
+                    backend.kill(handle)
 
     def key(self) -> tuple[str, str]:
         parser = configparser.ConfigParser()

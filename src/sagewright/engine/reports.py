@@ -46,7 +46,11 @@ def apply(store: Database, host_id: str, token: str, report: dict[str, Any]) -> 
         if fresh:
             _take(connection, job, host, report)
     wake = fresh and any(report.get(name) for name in ("exited", "failed", "finished"))
-    return Answer(_desired(store, job, host_id), job.id, wake)
+    desired = _desired(store, job, host_id)
+    if desired == "finish" and host.phase != hosts.FINISHED:  # told so, the agent ends without another report
+        hosts.mark(store, host_id, {"phase": hosts.FINISHED})
+        wake = True
+    return Answer(desired, job.id, wake)
 
 
 def _job(store: Database, host: Host) -> Job | None:

@@ -80,11 +80,12 @@ def test_the_first_of_several_hosts_collects_once_all_have_ended(database: Datab
 
 
 def test_when_one_host_fails_the_others_are_stopped(database: Database) -> None:
-    placed(database, 2)
+    job = placed(database, 2)
     report(database, 1, "h2", exited={"code": 1, "cause": "exit", "failure": "e"})
     assert report(database, 1, "h1", phase="Training") == "stop"
     report(database, 2, "h1", exited={"code": 143, "cause": "stop", "failure": None})
     assert report(database, 3, "h1") == "finish"
+    assert [host.phase for host in hosts.of_job(database, job.id)] == [hosts.FINISHED] * 2
 
 
 def test_a_fault_of_the_agents_own(database: Database) -> None:

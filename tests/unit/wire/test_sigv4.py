@@ -19,7 +19,7 @@ from sagewright.wire.body import BytesBody
 from sagewright.wire.http import HttpRequest
 
 KEY = AccessKey("AKIATEST", "secret", None, "arn:x", "id", None, None)
-SESSION = AccessKey("ASIATEST", "secret", "token", "arn:x", "id", now_ms() + 60_000, None)
+SESSION = AccessKey("ASIATEST", "secret", "token", "arn:x", "id", now_ms() + 86_400_000, None)
 OLD = AccessKey("ASIAOLD", "secret", "token", "arn:x", "id", now_ms() - 1, None)
 KEYS = {key.id: key for key in (KEY, SESSION, OLD)}
 authenticator = Authenticator(KEYS.get)
