@@ -47,8 +47,7 @@ def apply(store: Database, host_id: str, token: str, report: dict[str, Any]) -> 
             _take(connection, job, host, report)
     wake = fresh and any(report.get(name) for name in ("exited", "failed", "finished"))
     desired = _desired(store, job, host_id)
-    if desired == "finish" and host.phase != hosts.FINISHED:  # told so, the agent ends without another report
-        hosts.mark(store, host_id, {"phase": hosts.FINISHED})
+    if desired == "finish" and hosts.finish(store, host_id):  # told so, the agent ends without another report
         wake = True
     return Answer(desired, job.id, wake)
 

@@ -103,5 +103,12 @@ def mark(store: Database, host_id: str, values: dict[str, Any]) -> None:
         change(connection, host_id, values)
 
 
+def finish(store: Database, host_id: str) -> bool:
+    """A host whose process has ended needs to do nothing more; False when it was over already."""
+    statement = update(hosts).where(hosts.c.id == host_id, hosts.c.phase == EXITED).values(phase=FINISHED)
+    with store.write() as connection:
+        return bool(connection.execute(statement).rowcount)
+
+
 def _host(row: Row[Any] | None) -> Host | None:
     return Host(**row._mapping) if row else None

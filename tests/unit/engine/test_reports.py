@@ -85,6 +85,7 @@ def test_when_one_host_fails_the_others_are_stopped(database: Database) -> None:
     assert report(database, 1, "h1", phase="Training") == "stop"
     report(database, 2, "h1", exited={"code": 143, "cause": "stop", "failure": None})
     assert report(database, 3, "h1") == "finish"
+    assert report(database, 2, "h2") == "finish"
     assert [host.phase for host in hosts.of_job(database, job.id)] == [hosts.FINISHED] * 2
 
 
