@@ -137,16 +137,21 @@ def test_a_job_from_create_to_artefacts(server: RunningServer, bucket: str, job_
     assert server.boto("sagemaker").list_tags(ResourceArn=job["TrainingJobArn"])["Tags"] == [
         {"Key": "team", "Value": "ml"}
     ]
+    assert points_of(server, job, "score") == 2
+
+
+def points_of(server: RunningServer, job: dict[str, Any], metric: str) -> float:
+    """How many values of a metric CloudWatch has for the job."""
     points = server.boto("cloudwatch").get_metric_statistics(
         Namespace="/aws/sagemaker/TrainingJobs",
-        MetricName="score",
-        Dimensions=[{"Name": "TrainingJobName", "Value": job_name}],
+        MetricName=metric,
+        Dimensions=[{"Name": "TrainingJobName", "Value": job["TrainingJobName"]}],
         StartTime=job["TrainingStartTime"],
         EndTime=job["TrainingEndTime"],
         Period=60,
         Statistics=["SampleCount"],
     )["Datapoints"]
-    assert sum(p["SampleCount"] for p in points) == 2
+    return float(sum(point["SampleCount"] for point in points))
 
 
 def test_a_traceback_reaches_failure_reason(server: RunningServer, bucket: str, job_name: str) -> None:

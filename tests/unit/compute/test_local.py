@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -116,10 +115,9 @@ def _lock_is_free(lock: Path) -> bool:
 def test_a_dead_fork_server_is_replaced(tmp_path: Path) -> None:
     forks = ForkServer()
     forks.warm()
-    before = {process.pid for process in psutil.Process().children()}
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    time.sleep(0.1)
+    assert forks._process is not None
+    forks._process.kill()
+    forks._process.wait()
     backend = LocalBackend()
     backend._forks = forks
 
