@@ -18,7 +18,9 @@ SETTLE_S = 1.5
 
 def measure() -> list[Row]:
     with scratch() as directory:
-        fresh, again, own_mb, forks_mb = [], [], [], []
+        fresh: list[float] = []
+        again: list[float] = []
+        own_mb, forks_mb = [], []
         for turn in range(STARTS):
             for times in (fresh, again):
                 server = Sagewright(directory / f"data-{turn}")
@@ -60,7 +62,7 @@ def _after_one_request(server: Process, key: tuple[str, str]) -> float:
 def _children_mb(server: Process) -> float:
     assert server.process is not None
     children = psutil.Process(server.process.pid).children(recursive=True)
-    return sum(child.memory_info().rss for child in children) / 1e6
+    return float(sum(child.memory_info().rss for child in children)) / 1e6
 
 
 def _moto(directory: Path) -> tuple[str, list[float], list[float]]:

@@ -12,7 +12,7 @@ from rows import Row, median, spread
 from server import CACHE, SAGEWRIGHT, Sagewright, running, scratch
 
 SECTION = "b"
-FITS = 3
+FITS = 7
 CLIENT = CACHE / "clients" / "sdk-v2" / "bin" / "python"
 LIMITS = "the SDK's own calls (upload, Create, Describe, logs) and its sleeps between polls, then the job's start"
 

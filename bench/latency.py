@@ -27,6 +27,8 @@ def measure() -> list[Row]:
         _, answer = load.ask(server.port, signer.request("DescribeTrainingJob", {"TrainingJobName": NAME}))
         with running(peers.canned(directory / "canned.log", answer, core)) as canned:
             clients = {"ours": client(server.endpoint, server.key()), "canned": client(canned.endpoint, server.key())}
+            if _answer(clients["ours"]) != _answer(clients["canned"]):
+                raise RuntimeError("the canned answer is not what the server answers")
             with pinned(cores()[0]):
                 times = _alternate(clients)
         moto_name, moto = _moto(directory, core)
@@ -50,6 +52,11 @@ def _alternate(clients: dict[str, Any]) -> dict[str, list[float]]:
             taken = [_call(one) for _ in range(CALLS)]
             times[name] += taken if turn else []
     return times
+
+
+def _answer(one: Any) -> dict[str, Any]:
+    found: dict[str, Any] = one.describe_training_job(TrainingJobName=NAME)
+    return {name: value for name, value in found.items() if name != "ResponseMetadata"}
 
 
 def _call(one: Any) -> float:

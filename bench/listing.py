@@ -1,12 +1,15 @@
-"""ListTrainingJobs and Search over 100,000 jobs, which are put straight into the store; beside moto with as many.
+"""ListTrainingJobs and Search over 100,000 jobs, which are put straight into the store; beside moto with the same jobs.
 
-All of moto's jobs are Completed, and it sorts nothing: its answers are cheaper than they should be.
+Every answer is held against what is due, name by name: ours must be right, and a peer that answers something else (moto
+heeds no SortOrder, and Search there has no pages) gets no ratio, since it did other work.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,81 +31,131 @@ PATIENCE_S = 240
 ACCOUNT = "000000000000"
 BEGIN_MS = 1_750_000_000_000
 NEWEST = {"SortBy": "CreationTime", "SortOrder": "Descending"}
-LISTS: dict[str, dict[str, Any]] = {
-    "newest first": NEWEST,
-    "NameContains '99999' (1 job)": {**NEWEST, "NameContains": "99999"},
-    "NameContains of no job": {**NEWEST, "NameContains": "no-such-job"},
-    "StatusEquals Failed (1 %)": {**NEWEST, "StatusEquals": "Failed"},
-    "by name, 100 a page": {"SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100},
-}
+PAGE = 10
+FAILED_EVERY = 100
 
 
-def _filter(name: str, operator: str, value: str) -> dict[str, Any]:
-    return {"SearchExpression": {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}}
+@dataclass(frozen=True)
+class Question:
+    """A request, the numbers of the jobs that are due (in order), and what limits its answer."""
+
+    what: str
+    operation: str
+    body: dict[str, Any]
+    due: list[int]
+    limits: str
+
+    def names(self) -> list[str]:
+        return [name_of(number) for number in self.due]
 
 
-SEARCHES: dict[str, dict[str, Any]] = {
-    "newest first": {"SortBy": "CreationTime"},
-    "TrainingJobName Contains '99999'": _filter("TrainingJobName", "Contains", "99999"),
-    "TrainingJobStatus Equals Failed": _filter("TrainingJobStatus", "Equals", "Failed"),
-    "HyperParameters.epochs Equals 77777 (1 job)": _filter("HyperParameters.epochs", "Equals", "77777"),
-}
+def name_of(number: int) -> str:
+    """Names tell nothing of the order in which the jobs were created."""
+    return f"job-{(number * 7919) % JOBS:06d}"
+
+
+def _questions() -> list[Question]:
+    newest = list(range(JOBS - 1, JOBS - 1 - PAGE, -1))
+    failed = [number for number in range(JOBS - 1, -1, -1) if number % FAILED_EVERY == 0][:PAGE]
+    one = [number for number in range(JOBS) if "99999" in name_of(number)]
+    by_name = sorted(range(JOBS), key=name_of)[:100]
+    index, scan = "an index, then the page", "a scan of the names: no index holds what lies within them"
+    documents = "every job's description is made and looked at"
+    return [
+        _list("newest first", NEWEST, newest, index),
+        _list("NameContains '99999' (1 job)", {**NEWEST, "NameContains": "99999"}, one, scan),
+        _list("NameContains of no job", {**NEWEST, "NameContains": "no-such-job"}, [], scan),
+        _list("StatusEquals Failed (1 %)", {**NEWEST, "StatusEquals": "Failed"}, failed, index),
+        _list("by name, 100 a page", {"SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100}, by_name, index),
+        _search("newest first", None, newest, "an index, then a description of each job looked at"),
+        _search("TrainingJobName Contains '99999'", ("TrainingJobName", "Contains", "99999"), one, scan),
+        _search("TrainingJobStatus Equals Failed", ("TrainingJobStatus", "Equals", "Failed"), failed, index),
+        _search(
+            "HyperParameters.epochs Equals 77777", ("HyperParameters.epochs", "Equals", "77777"), [77777], documents
+        ),
+    ]
+
+
+def _list(what: str, body: dict[str, Any], due: list[int], limits: str) -> Question:
+    return Question(f"List {what}", "ListTrainingJobs", {"MaxResults": PAGE, **body}, due, limits)
+
+
+def _search(what: str, condition: tuple[str, str, str] | None, due: list[int], limits: str) -> Question:
+    body: dict[str, Any] = {"Resource": "TrainingJob", "SortBy": "CreationTime", "MaxResults": PAGE}
+    if condition:
+        filters = [dict(zip(("Name", "Operator", "Value"), condition, strict=True))]
+        body["SearchExpression"] = {"Filters": filters}
+    return Question(f"Search {what}", "Search", body, due, limits)
 
 
 def measure() -> list[Row]:
+    questions = _questions()
     with scratch() as directory:
         _fill(directory / "data")
         with running(Sagewright(directory / "data")) as server:
             assert isinstance(server, Sagewright)
-            own = _times(load.Signer(server.port, server.key()))
+            signer = load.Signer(server.port, server.key())
+            own = {question.what: _ours(signer, question) for question in questions}
         try:
-            with running(peers.seeded_moto(directory / "moto.log", JOBS)) as moto:
-                name, theirs = (
-                    f"moto_server with {JOBS:,}",
-                    _times(load.Signer(moto.port, peers.KEY), leave_out=NO_PAGES),
-                )
+            with running(peers.seeded_moto(directory / "moto.log", JOBS, FAILED_EVERY)) as moto:
+                signer = load.Signer(moto.port, peers.KEY)
+                theirs = {question.what: _theirs(signer, question) for question in questions}
         except (peers.NoPeer, RuntimeError) as error:
-            name, theirs = str(error)[:160], {}
-    return [_row(what, times, name, theirs.get(what)) for what, times in own.items()]
+            theirs = {question.what: (str(error)[:160], None) for question in questions}
+    return [
+        Row(
+            SECTION, f"{question.what}, p50", percentile(times, 50), "ms", *theirs[question.what], question.limits,
+            spread(times, "ms"),
+        )
+        for question in questions
+        if (times := own[question.what])
+    ]  # fmt: skip
 
 
-NO_PAGES = "Search newest first"  # moto's Search gives all jobs in one answer, which is not the same work
+def _ours(signer: load.Signer, question: Question) -> list[float]:
+    """Milliseconds as a client of no cost sees them; [] where the operation is not served. A wrong answer is an error."""
+    data = signer.request(question.operation, question.body)
+    status, names, first_ms = _ask(signer.port, data)
+    if status != 200:
+        return []
+    if names != question.names():
+        raise RuntimeError(f"{question.what}: {names[:10]} instead of {question.names()[:10]}")
+    return _repeated(signer.port, data, first_ms)
 
 
-def _row(what: str, times: list[float], name: str, theirs: list[float] | None) -> Row:
-    limits = (
-        "a scan of the names: no index holds what lies within them" if "Contains" in what else "an index, then the page"
-    )
-    limits = "every job's description is made and looked at" if "HyperParameters" in what else limits
-    name = name if theirs else "moto_server does not page it or does not know the property"
-    peer = median(theirs) if theirs else None
-    return Row(SECTION, f"{what}, p50", percentile(times, 50), "ms", name, peer, limits, spread(times, "ms"))
+def _theirs(signer: load.Signer, question: Question) -> tuple[str, float | None]:
+    """The peer's name and its median, or what it answered instead and no number."""
+    data = signer.request(question.operation, question.body)
+    status, names, first_ms = _ask(signer.port, data)
+    if status != 200:
+        return f"moto_server refuses it ({status})", None
+    if names != question.names():
+        same = sorted(names) == sorted(question.names())
+        return f"moto_server: {len(names):,} jobs, {'in another order' if same else 'not those that are due'}", None
+    return "moto_server, the same jobs", median(_repeated(signer.port, data, first_ms))
 
 
-def _times(signer: load.Signer, leave_out: str = "") -> dict[str, list[float]]:
-    """Milliseconds as a client of no cost sees them; operations that are refused are left out."""
-    found = {}
-    asked = [("List", "ListTrainingJobs", what, body) for what, body in LISTS.items()]
-    asked += [("Search", "Search", what, {"Resource": "TrainingJob", **body}) for what, body in SEARCHES.items()]
-    for word, operation, what, body in asked:
-        if f"{word} {what}" == leave_out:
-            continue
-        times = _repeated(signer.port, signer.request(operation, body))
-        if times:
-            found[f"{word} {what}"] = times
-    return found
-
-
-def _repeated(port: int, data: bytes) -> list[float]:
-    """The first call warms up, unless the time is used up by it."""
-    times: list[float] = []
+def _ask(port: int, data: bytes) -> tuple[int, list[str], float]:
+    """Status, the names of the jobs in the answer, and the milliseconds it took."""
     begin = time.perf_counter()
-    while len(times) <= CALLS and (not times or time.perf_counter() - begin < BUDGET_S):
-        called = time.perf_counter()
-        if load.ask(port, data, PATIENCE_S)[0] != 200:
-            return []
-        times.append(1000 * (time.perf_counter() - called))
-    return times[1:] or times
+    status, answer = load.ask(port, data, PATIENCE_S)
+    taken_ms = 1000 * (time.perf_counter() - begin)
+    if status != 200:
+        return status, [], taken_ms
+    body = json.loads(answer.partition(b"\r\n\r\n")[2])
+    found = body.get("TrainingJobSummaries") or [one["TrainingJob"] for one in body.get("Results", [])]
+    return status, [job["TrainingJobName"] for job in found], taken_ms
+
+
+def _repeated(port: int, data: bytes, first_ms: float) -> list[float]:
+    """After a first call that warmed up; that one is taken where the budget allows no other."""
+    times: list[float] = []
+    until = time.perf_counter() + BUDGET_S - first_ms / 1000
+    while len(times) < CALLS and time.perf_counter() < until:
+        begin = time.perf_counter()
+        load.ask(port, data, PATIENCE_S)
+        times.append(1000 * (time.perf_counter() - begin))
+    return times or [first_ms]
 
 
 def _fill(data: Path) -> None:
@@ -119,9 +172,9 @@ def _fill(data: Path) -> None:
 
 
 def _job(number: int, rng: random.Random) -> dict[str, Any]:
-    """A finished job; one of a hundred failed. Names tell nothing of the order in which they were created."""
-    name, created = f"job-{(number * 7919) % JOBS:06d}", BEGIN_MS + 10_000 * number
-    failed = number % 100 == 0
+    """A finished job; one of a hundred failed."""
+    name, created = name_of(number), BEGIN_MS + 10_000 * number
+    failed = number % FAILED_EVERY == 0
     status = "Failed" if failed else "Completed"
     request = {**job_request(name, "own:latest"), "HyperParameters": {"epochs": str(number), "lr": "0.1"}}
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import peers
 import psutil
+from server import ROOT
 
 OURS = ("sagewright", "uvicorn", "sqlalchemy", "botocore", "orjson")
 
@@ -18,14 +20,26 @@ def facts() -> list[str]:
     """One fact a line."""
     memory = psutil.virtual_memory().total / 2**30
     cores = len(os.sched_getaffinity(0))
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     versions = {name: metadata.version(name) for name in OURS} | peers.versions()
     return [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"{_processor()}, {cores} cores, {memory:.0f} GiB, Linux {platform.release().split('-')[0]}",
-        f"load average before: {load}",
+        f"load average before: {load()}",
         f"Python {platform.python_version()}, " + ", ".join(f"{name} {found}" for name, found in versions.items()),
     ]
+
+
+def load() -> str:
+    """1, 5 and 15 minutes."""
+    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def sources() -> str:
+    """A digest of the product's sources: two numbers can be compared only if it is the same."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _processor() -> str:

@@ -45,11 +45,11 @@ def moto(log: Path, core: int | None = None) -> Process:
     return Process([str(BIN / "moto_server"), "-p", str(port)], port, "/moto-api/", log, core)
 
 
-def seeded_moto(log: Path, jobs: int) -> Process:
+def seeded_moto(log: Path, jobs: int, failed_every: int) -> Process:
     """moto_server with `jobs` training jobs put straight into its memory."""
     install()
     port = free_port()
-    command = [str(BIN / "python"), str(PROGRAMS / "seeded_moto.py"), str(jobs), str(port)]
+    command = [str(BIN / "python"), str(PROGRAMS / "seeded_moto.py"), str(jobs), str(failed_every), str(port)]
     return Process(command, port, "/moto-api/", log)
 
 

@@ -35,15 +35,29 @@ def main() -> None:
     if not console.is_terminal:
         console.width = WIDTH
     _install(console)
-    facts, rows = machine.facts(), []
+    facts, before = machine.facts(), machine.sources()
+    rows, failures = _measure(names, console)
+    changed = " (they changed while this ran: rows may be of different sources)" if machine.sources() != before else ""
+    facts.append(f"load average after: {machine.load()}; sources {before}{changed}")
+    console.print(_table(rows), *facts, *failures, sep="\n")
+    if set(names) == set(MODULES) and not failures:
+        RESULTS.write_text(_markdown(facts, rows))
+    sys.exit(1 if failures else 0)
+
+
+def _measure(names: list[str], console: Console) -> tuple[list[Row], list[str]]:
+    """All rows; one that fails is told and does not lose the others."""
+    rows: list[Row] = []
+    failures = []
     for name in names:
         begin = time.monotonic()
-        with console.status(f"{name} …"):
-            rows += importlib.import_module(name).measure()
+        try:
+            with console.status(f"{name} …"):
+                rows += importlib.import_module(name).measure()
+        except Exception as error:
+            failures.append(f"{name} failed: {type(error).__name__}: {str(error)[-600:]}")
         console.print(f"{name}: {time.monotonic() - begin:.0f} s")
-    console.print(_table(rows))
-    if set(names) == set(MODULES):
-        RESULTS.write_text(_markdown(facts, rows))
+    return rows, failures
 
 
 def _install(console: Console) -> None:

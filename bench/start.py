@@ -17,7 +17,7 @@ from rows import Row, against, median, spread
 from server import CACHE, Sagewright, client, job_request, running, scratch
 
 SECTION = "a"
-JOBS = 8
+JOBS = 30
 RAY_JOBS = 7
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 SCRIPT = peers.PROGRAMS / "first_line.py"

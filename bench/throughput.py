@@ -63,6 +63,8 @@ def _with_queue(directory: Path, core: int) -> tuple[float, float]:
         load.ask(ours.port, signer.request("CreateTrainingJob", job_request("holder", RUNNABLE, **words)))
         waiting = (job_request(name, RUNNABLE) for name in names[1:])
         load.drive(ours.port, [signer.request("CreateTrainingJob", request) for request in waiting])
+        if (waits := _in_progress(signer)) != len(names):
+            raise RuntimeError(f"{waits} jobs are in progress, {len(names)} should be")
         queued, *_ = asking.round()
         for name in reversed(names):  # the one that runs last: none of those that wait may start
             load.ask(ours.port, signer.request("StopTrainingJob", {"TrainingJobName": name}))
@@ -118,6 +120,20 @@ def _drain(signer: load.Signer, timeout_s: float = 120) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError("jobs are still in progress")
+
+
+def _in_progress(signer: load.Signer) -> int:
+    """How many jobs are in progress, page by page."""
+    count = 0
+    token: dict[str, str] = {}
+    while True:
+        body = {"StatusEquals": "InProgress", "MaxResults": 100, **token}
+        _, answer = load.ask(signer.port, signer.request("ListTrainingJobs", body))
+        page = json.loads(answer.partition(b"\r\n\r\n")[2])
+        count += len(page["TrainingJobSummaries"])
+        if "NextToken" not in page:
+            return count
+        token = {"NextToken": page["NextToken"]}
 
 
 def _rows(own: Rounds, name: str, theirs: Rounds, queue: tuple[float, float]) -> list[Row]:

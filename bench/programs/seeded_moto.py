@@ -1,4 +1,7 @@
-"""Runs in the peers' environment: moto_server with COUNT jobs in its memory: python seeded_moto.py COUNT PORT."""
+"""Runs in the peers' environment: moto_server with COUNT jobs in its memory: python seeded_moto.py COUNT FAILED_EVERY PORT.
+
+The same names, in the same order of creation, and as many failures as bench/listing.py puts into our store.
+"""
 
 import sys
 
@@ -12,11 +15,11 @@ NOT_GIVEN = (
 )  # fmt: skip
 
 
-def seed(count: int) -> None:
+def seed(count: int, failed_every: int) -> None:
     backend = sagemaker_backends[ACCOUNT][REGION]
     for number in range(count):
-        backend.create_training_job(
-            training_job_name=f"job-{number:06d}",
+        job = backend.create_training_job(
+            training_job_name=f"job-{(number * 7919) % count:06d}",
             algorithm_specification={"TrainingImage": "image", "TrainingInputMode": "File"},
             role_arn=f"arn:aws:iam::{ACCOUNT}:role/Role",
             input_data_config=[],
@@ -29,8 +32,10 @@ def seed(count: int) -> None:
             enable_managed_spot_training=False,
             **dict.fromkeys(NOT_GIVEN),
         )
+        if number % failed_every == 0:
+            job.training_job_status = "Failed"
 
 
 if __name__ == "__main__":
-    seed(int(sys.argv[1]))
-    main(["-p", sys.argv[2]])
+    seed(int(sys.argv[1]), int(sys.argv[2]))
+    main(["-p", sys.argv[3]])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from sagewright.store.migrate import upgrade
 
@@ -24,13 +24,26 @@ class Database:
         self.embedded = url.startswith("sqlite")
         self.engine = _sqlite(url, fsync) if self.embedded else _postgres(url)
         self._writer = threading.Lock()
+        self._local = threading.local()
+        self._kept: list[Connection] = []
         upgrade(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for SELECTs that see one state of the store."""
-        with self.engine.connect() as connection:
-            yield connection
+        """A connection for SELECTs, whose results are to be fetched inside the block."""
+        if self.embedded:
+            yield self._of_this_thread()
+        else:
+            with self.engine.connect() as connection:
+                yield connection
+
+    def _of_this_thread(self) -> Connection:
+        """On SQLite each thread keeps a connection: taking one from a pool costs more than a query."""
+        kept: Connection | None = getattr(self._local, "connection", None)
+        if kept is None:
+            kept = self._local.connection = self.engine.connect()
+            self._kept.append(kept)
+        return kept
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -39,7 +52,8 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
             return
-        with self._writer, self.engine.connect() as connection:
+        with self._writer:
+            connection = self._of_this_thread()
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -49,6 +63,9 @@ class Database:
             connection.exec_driver_sql("COMMIT")
 
     def close(self) -> None:
+        """After this the store is not to be used; no other thread may be using it."""
+        while self._kept:
+            self._kept.pop().close()
         self.engine.dispose()
 
 
@@ -64,8 +81,7 @@ def _sqlite(url: str, fsync: str) -> Engine:
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
         connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
-        pool_size=8,
-        max_overflow=56,
+        poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
@@ -41,6 +41,11 @@ class NewKey:
     job_id: str | None = None
 
 
+_KEY_BY_ID = select(*[access_keys.c[name] for name in AccessKey.__dataclass_fields__]).where(
+    access_keys.c.id == bindparam("key_id")
+)
+
+
 def random_id(prefix: str, length: int = 20) -> str:
     """An identifier in AWS's form: `prefix` and random upper-case letters and digits, `length` in all."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length - len(prefix)))
@@ -62,10 +67,9 @@ def create_key(store: Database, new: NewKey) -> AccessKey:
 
 
 def find_key(store: Database, key_id: str) -> AccessKey | None:
-    columns = [access_keys.c[name] for name in AccessKey.__dataclass_fields__]
     with store.read() as connection:
-        row = connection.execute(select(*columns).where(access_keys.c.id == key_id)).first()
-    return AccessKey(**row._mapping) if row else None
+        row = connection.execute(_KEY_BY_ID, {"key_id": key_id}).first()
+    return AccessKey(*row) if row else None
 
 
 def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None:

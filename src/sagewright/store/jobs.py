@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
@@ -98,7 +98,25 @@ class Query:
 
 
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
-_BY_NAME = select(*_COLUMNS)
+_JOBS = select(*_COLUMNS)
+# What each request asks is built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
+_BY_NAME = _JOBS.where(
+    jobs.c.kind == bindparam("kind"),
+    jobs.c.account == bindparam("account"),
+    jobs.c.region == bindparam("region"),
+    jobs.c.name == bindparam("name"),
+)
+_BY_ID = _JOBS.where(jobs.c.id == bindparam("job_id"))
+_TRANSITIONS = (
+    select(*[job_events.c[name] for name in ("at_ms", "status", "secondary_status", "message")])
+    .where(job_events.c.job_id == bindparam("job_id"))
+    .order_by(job_events.c.seq)
+)
+_METRICS = (
+    select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
+    .where(job_metrics.c.job_id == bindparam("job_id"))
+    .order_by(job_metrics.c.name)
+)
 
 
 class NameTaken(Exception):
@@ -138,14 +156,14 @@ def create(store: Database, place: Place, name: str, request: dict[str, Any], me
 
 def find(store: Database, place: Place, name: str) -> Job | None:
     with store.read() as connection:
-        row = connection.execute(_by_name(place, name)).first()
-    return Job(**row._mapping) if row else None
+        row = connection.execute(_BY_NAME, {**vars(place), "name": name}).first()
+    return Job(*row) if row else None
 
 
 def get(store: Database, job_id: str) -> Job | None:
     with store.read() as connection:
-        row = connection.execute(_BY_NAME.where(jobs.c.id == job_id)).first()
-    return Job(**row._mapping) if row else None
+        row = connection.execute(_BY_ID, {"job_id": job_id}).first()
+    return Job(*row) if row else None
 
 
 def move(store: Database, job_id: str, event: Event, moves: Moves) -> Job | None:
@@ -159,10 +177,10 @@ def move(store: Database, job_id: str, event: Event, moves: Moves) -> Job | None
 
 def move_in(connection: Connection, job_id: str, event: Event, moves: Moves) -> Job | None:
     """`move` inside a transaction of the caller's."""
-    row = connection.execute(_BY_NAME.where(jobs.c.id == job_id).with_for_update()).first()
+    row = connection.execute(_BY_ID.with_for_update(), {"job_id": job_id}).first()
     if row is None:
         return None
-    job = Job(**row._mapping)
+    job = Job(*row)
     current = SecondaryStatus(job.secondary_status)
     if event.secondary is not current and event.secondary not in moves[current]:
         return None
@@ -199,10 +217,8 @@ def _append(connection: Connection, job_id: str, at_ms: int, status: TrainingSta
 
 def transitions(store: Database, job_id: str) -> list[Transition]:
     """The event log of one job, oldest first."""
-    columns = [job_events.c[name] for name in Transition.__dataclass_fields__]
-    statement = select(*columns).where(job_events.c.job_id == job_id).order_by(job_events.c.seq)
     with store.read() as connection:
-        return [Transition(**row._mapping) for row in connection.execute(statement)]
+        return [Transition(*row) for row in connection.execute(_TRANSITIONS, {"job_id": job_id})]
 
 
 def want(store: Database, job_id: str, wanted: Wanted) -> None:
@@ -258,14 +274,12 @@ def claim(store: Database, job_id: str, owner: str, until_ms: int) -> bool:
 def page(store: Database, place: Place, query: Query) -> list[Job]:
     """At most `query.limit` jobs in the asked order, beginning after the cursor (sort value, name)."""
     with store.read() as connection:
-        return [Job(**row._mapping) for row in connection.execute(_page_statement(place, query))]
+        return [Job(*row) for row in connection.execute(_page_statement(place, query))]
 
 
 def _page_statement(place: Place, query: Query) -> Select[Any]:
     key = jobs.c[query.sort_by]
-    statement = _BY_NAME.where(
-        jobs.c.kind == place.kind, jobs.c.account == place.account, jobs.c.region == place.region
-    )
+    statement = _JOBS.where(jobs.c.kind == place.kind, jobs.c.account == place.account, jobs.c.region == place.region)
     bounds: list[tuple[Any, Callable[[Any], Any]]] = [
         (query.created_after_ms, lambda v: jobs.c.created_ms >= v),
         (query.created_before_ms, lambda v: jobs.c.created_ms <= v),
@@ -286,15 +300,6 @@ def _page_statement(place: Place, query: Query) -> Select[Any]:
     return statement.order_by(*order).limit(query.limit)
 
 
-def _by_name(place: Place, name: str) -> Select[Any]:
-    return _BY_NAME.where(
-        jobs.c.kind == place.kind,
-        jobs.c.account == place.account,
-        jobs.c.region == place.region,
-        jobs.c.name == name,
-    )
-
-
 def put_metric(connection: Connection, job_id: str, name: str, value: float, at_ms: int) -> None:
     """Keep the last value of a metric of a job."""
     where = (job_metrics.c.job_id == job_id, job_metrics.c.name == name)
@@ -305,6 +310,5 @@ def put_metric(connection: Connection, job_id: str, name: str, value: float, at_
 
 def final_metrics(store: Database, job_id: str) -> list[Row[Any]]:
     """(name, value, at_ms) of each metric that the job emitted, by name."""
-    statement = select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
     with store.read() as connection:
-        return list(connection.execute(statement.where(job_metrics.c.job_id == job_id).order_by(job_metrics.c.name)))
+        return list(connection.execute(_METRICS, {"job_id": job_id}))

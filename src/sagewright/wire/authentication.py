@@ -7,7 +7,7 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from sagewright.model.clock import now_ms
@@ -112,7 +112,10 @@ class Authenticator:
 
 def _moment(text: str, service: str) -> float:
     try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        if (
+            len(text) == 16
+        ):  # 20260101T000000Z; fromisoformat takes other forms too, and is 20 times as fast as strptime
+            return datetime.fromisoformat(text).timestamp()
     except ValueError:
         pass
     try:
