@@ -104,3 +104,11 @@ _OPERATORS: dict[str, Callable[[Any, str], bool]] = {
     "LessThan": _compare(lambda a, b: a < b),
     "LessThanOrEqualTo": _compare(lambda a, b: a <= b),
 }
+
+
+def property_names(expression: dict[str, Any]) -> set[str]:
+    """The first parts of all property paths that an expression looks at."""
+    names = {one["Name"] for one in expression.get("Filters") or ()}
+    names |= {one["NestedPropertyName"] for one in expression.get("NestedFilters") or ()}
+    heads = {name.split(".", 1)[0] for name in names}
+    return heads.union(*(property_names(inner) for inner in expression.get("SubExpressions") or ()))

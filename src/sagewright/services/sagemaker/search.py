@@ -15,7 +15,7 @@ from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker import expressions
 from sagewright.services.sagemaker.training_jobs import place_of
-from sagewright.services.sagemaker.training_shapes import description
+from sagewright.services.sagemaker.training_shapes import description, outline
 from sagewright.store import jobs, tags
 from sagewright.store.jobs import Job, Query
 
@@ -25,7 +25,10 @@ SORT_COLUMNS = {
     "TrainingJobName": "name",
     "TrainingJobStatus": "status",
 }
-BATCH = 100
+FIRST_BATCH = 20  # most searches want a page of ten
+BATCH = 1000
+ELSEWHERE = {"Metrics", "FinalMetricDataList", "SecondaryStatusTransitions", "Tags"}
+"""Properties that stand in other rows than the job's own."""
 NOT_IN_SEARCH = frozenset({"ProfilingStatus", "RemoteDebugConfig", "InfraCheckConfig", "ProfilerRuleConfigurations"})
 """Members of Describe that the TrainingJob shape of Search lacks."""
 
@@ -57,17 +60,21 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _matching(context: Context, request: dict[str, Any], query: Query) -> Iterator[Found]:
+    """Matches in order. A job's other rows are read only where the expression needs them, or the job matches."""
     expression = request.get("SearchExpression", {})
-    after = query.after
+    in_outline = not expressions.property_names(expression) & ELSEWHERE
+    after, size = query.after, FIRST_BATCH
     while True:
-        batch = jobs.page(context.store, place_of(context), replace(query, limit=BATCH, after=after))
+        batch = jobs.page(context.store, place_of(context), replace(query, limit=size, after=after))
         for job in batch:
+            if in_outline and not expressions.matches(expression, outline(job)):
+                continue
             document = _document(context, job)
-            if expressions.matches(expression, document):
+            if in_outline or expressions.matches(expression, document):
                 yield job, document
-        if len(batch) < BATCH:
+        if len(batch) < size:
             return
-        after = (getattr(batch[-1], query.sort_by), batch[-1].name)
+        after, size = (getattr(batch[-1], query.sort_by), batch[-1].name), BATCH
 
 
 def _document(context: Context, job: Job) -> dict[str, Any]:

@@ -33,6 +33,12 @@ CHECKPOINT_PATH = "/opt/ml/checkpoints/"
 
 def description(context: Context, job: Job) -> dict[str, Any]:
     """All members that clients read, also those that they never sent (`OutputDataConfig.KmsKeyId`, defaults)."""
+    history = transitions(jobs.transitions(context.store, job.id))
+    return outline(job) | {"SecondaryStatusTransitions": history} | _metrics(context, job)
+
+
+def outline(job: Job) -> dict[str, Any]:
+    """The description without what other rows than the job's own tell: transitions and metrics."""
     request = job.request
     answer: dict[str, Any] = {
         "TrainingJobName": job.name,
@@ -47,7 +53,6 @@ def description(context: Context, job: Job) -> dict[str, Any]:
         "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME_S} | request.get("StoppingCondition", {}),
         "CreationTime": to_datetime(job.created_ms),
         "LastModifiedTime": to_datetime(job.modified_ms),
-        "SecondaryStatusTransitions": transitions(jobs.transitions(context.store, job.id)),
         "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
         "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
         "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
@@ -58,7 +63,7 @@ def description(context: Context, job: Job) -> dict[str, Any]:
         answer["CheckpointConfig"] = {"LocalPath": CHECKPOINT_PATH} | request["CheckpointConfig"]
     if job.failure_reason is not None:
         answer["FailureReason"] = job.failure_reason
-    return answer | _times(job) | _metrics(context, job)
+    return answer | _times(job)
 
 
 def model_uri(job: Job) -> str:
