@@ -132,6 +132,8 @@ def _theirs(signer: load.Signer, question: Question) -> tuple[str, float | None]
     if names != question.names():
         same = sorted(names) == sorted(question.names())
         return f"moto_server: {len(names):,} jobs, {'in another order' if same else 'not those that are due'}", None
+    if not names:
+        return "moto_server: nothing too, which does not show that it looked", None
     return "moto_server, the same jobs", median(_repeated(signer.port, data, first_ms))
 
 

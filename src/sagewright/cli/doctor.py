@@ -15,6 +15,7 @@ from sagewright.cli.options import DataOption, console, settings_of
 from sagewright.compute.capacity import this_machine
 from sagewright.model.settings import Settings
 from sagewright.sandbox.base import CAPABILITIES
+from sagewright.sandbox.bwrap import Unavailable
 from sagewright.sandbox.choose import choose_sandbox
 
 LOW_DISK_GB = 5
@@ -41,7 +42,7 @@ def doctor(data: DataOption = None) -> None:
 
 def _machine(settings: Settings) -> list[Finding]:
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
-    existing = next(p for p in [settings.data, *settings.data.parents] if p.exists())
+    existing = _existing(settings.data)
     free_gb = shutil.disk_usage(existing).free // 2**30
     gpus = "jobs see them" if machine.gpus else "GPU instance types run on the CPU, and the job's log says so"
     return [
@@ -53,15 +54,24 @@ def _machine(settings: Settings) -> list[Finding]:
 
 
 def _sandbox(settings: Settings) -> list[Finding]:
-    with tempfile.TemporaryDirectory() as scratch:
-        sandbox, reason = choose_sandbox("auto", Path(scratch))
+    with tempfile.TemporaryDirectory(dir=_existing(settings.data)) as scratch:
+        try:
+            sandbox, reason = choose_sandbox(settings.sandbox, Path(scratch))
+        except Unavailable as error:
+            return [
+                Finding("sandbox", False, f"the setting demands bwrap, which cannot be had: {error}; no job can run")
+            ]
         declared = sandbox.declare()
     isolated = sandbox.name == "bwrap"
-    how = "" if isolated else "; to enable it, allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
+    how = "" if isolated else "; bwrap needs user namespaces: sysctl kernel.unprivileged_userns_clone=1"
     findings = [Finding("sandbox", isolated, f"{sandbox.name}: {reason}{how} (setting: {settings.sandbox})")]
     for name, support in declared.items():
         findings.append(Finding(f"  {name}", support.given, f"{CAPABILITIES[name]} ({support.reason})"))
     return findings
+
+
+def _existing(path: Path) -> Path:
+    return next(place for place in [path, *path.parents] if place.exists())
 
 
 def _programs() -> list[Finding]:

@@ -15,7 +15,9 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Directory that holds everything the server keeps.", show_default="SAGEWRIGHT_DATA"),
 ]
-console = Console(highlight=False)
+UNBOUNDED = 10_000
+console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+"""Tables fit a terminal; what goes into a pipe or a file is never cut."""
 
 
 def settings_of(**given: Any) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from sagewright.model.arns import ROLE_NAME, role_arn
 
 HOOK = Path(__file__).parent / "hook"
+CONNECT_S = 5
 FAST_WAITS = "SAGEWRIGHT_FAST_WAITS"
 
 
@@ -40,10 +42,21 @@ def find_target(data: Path, region: str, account: str) -> Target:
         endpoint = (data / "endpoint").read_text().strip()
     except FileNotFoundError:
         raise NoServer(f"No server runs on {data}. Start one: sagewright up --data {data}") from None
+    if not _answers(endpoint):
+        raise NoServer(f"No server answers at {endpoint} any more. Start it again: sagewright up --data {data}")
     parser = configparser.ConfigParser()
     parser.read(data / "credentials")
     key = parser["default"]
     return Target(endpoint, key["aws_access_key_id"], key["aws_secret_access_key"], region, account)
+
+
+def _answers(endpoint: str) -> bool:
+    parts = urlsplit(endpoint)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECT_S):
+            return True
+    except OSError:
+        return False
 
 
 def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits: bool = True) -> dict[str, str | None]:

@@ -30,6 +30,11 @@ def failed(host: Host) -> bool:
     return host.exit_code not in {None, 0} and host.cause == "exit"
 
 
+def _vanished(host: Host) -> bool:
+    """Whether the host was lost with its agent, and not by a fault that its agent reported (an upload, say)."""
+    return host.phase == LOST and (host.failure or "").startswith("InternalServerError")
+
+
 def first_failure(placed: list[Host]) -> Host | None:
     """The host that failed first; the others were stopped because of it."""
     broken = [host for host in placed if failed(host)]
@@ -56,7 +61,7 @@ def of_job(job: Job, placed: list[Host]) -> Outcome:
     if not placed:
         return Outcome(SecondaryStatus.STOPPED, "Training job stopped")
     broken = first_failure(placed)
-    if broken is not None and (job.wanted != Wanted.STOP or broken.phase != LOST):
+    if broken is not None and not (job.wanted == Wanted.STOP and _vanished(broken)):
         reason = failure_reason(broken, alone=len(placed) == 1)
         return Outcome(SecondaryStatus.FAILED, "Training job failed", reason)
     if any(host.cause == "max_runtime" for host in placed):

@@ -221,7 +221,9 @@ def has_gpu() -> bool:
 def describe_choice(image: Image, environment: Environment) -> str:
     """The first line of a job's log: what the image asked for and what it runs on."""
     recipe = recipe_for(image)
-    versions = {name: version.partition("+")[0] for name, version in environment.packages.items()}
+    versions = {
+        name.lower().replace("_", "-"): version.partition("+")[0] for name, version in environment.packages.items()
+    }
     shown = [f"{name} {versions[name]}" for name in recipe.show if name in versions]
     runs = ", ".join([*shown, f"Python {environment.python}"])
     asked = f"Image {image.repository} {image.version or image.tag or 'latest'}"

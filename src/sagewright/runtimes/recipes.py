@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sagewright.runtimes.images import Image, ImageKind
 
+NUMPY_2_SINCE = {"scikit-learn": (1, 5), "torch": (2, 3), "tensorflow-cpu": (2, 18), "xgboost": (2, 1)}
+"""The first release of each that runs on NumPy 2."""
 _SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "boto3")
 
 
@@ -25,10 +27,16 @@ class Recipe:
         """Requirements that give just the image's version: `1.7-1` is any 1.7, `2.0.0` is 2.0.0."""
         if not self.main or not image.version:
             return self.packages
-        pins = {self.main: _pin(image.version)}
+        pins = {self.main: _pin(image.version), **self._of_its_time(image.base_version or image.version)}
         if image.base_version:
             pins["torch" if "torch" in self.packages else "tensorflow-cpu"] = _pin(image.base_version)
         return tuple(package + pins.get(package, "") for package in self.packages)
+
+    def _of_its_time(self, version: str) -> dict[str, str]:
+        """Old releases were built against NumPy 1 and the SciPy of their day, and do not say so."""
+        since = NUMPY_2_SINCE.get("torch" if "torch" in self.packages else self.main)
+        parts = [int(part) for part in version.partition("-")[0].split(".")[:2] if part.isdigit()]
+        return {"numpy": "<2", "scipy": "<1.12"} if since and parts and tuple(parts) < since else {}
 
 
 RECIPES = {

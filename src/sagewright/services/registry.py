@@ -21,26 +21,20 @@ class Entry:
     service: str
     name: str
     call: Operation
-    public: bool = False
     streams: bool = False
 
 
 _entries: dict[tuple[str, str], Entry] = {}
 
 
-def operation(
-    service: str, name: str, *, streams: bool = False, public: bool = False
-) -> Callable[[Operation], Operation]:
-    """Register a function as the operation `name` of the botocore service `service`.
-
-    `public` operations are served without a signature check of the wire's own.
-    """
+def operation(service: str, name: str, *, streams: bool = False) -> Callable[[Operation], Operation]:
+    """Register a function as the operation `name` of the botocore service `service`."""
 
     def register(function: Operation) -> Operation:
         key = (service, name)
         if key in _entries:
             raise RuntimeError(f"{service}:{name} is registered twice")
-        _entries[key] = Entry(service, name, function, public=public, streams=streams)
+        _entries[key] = Entry(service, name, function, streams=streams)
         return function
 
     return register

@@ -30,15 +30,6 @@ def get_caller_identity(context: Context, _request: dict[str, Any]) -> dict[str,
 
 @operation("sts", "AssumeRole")
 def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _assume(context, request)
-
-
-@operation("sts", "AssumeRoleWithWebIdentity")
-def assume_role_with_web_identity(_context: Context, _request: dict[str, Any]) -> dict[str, Any]:
-    raise AwsError("AccessDenied", "Sagewright trusts no web identity provider; use AssumeRole.", 403)
-
-
-def _assume(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = ROLE_ARN.fullmatch(request["RoleArn"])
     if found is None or found["account"] != context.account or resolve_role(context, found["name"]) is None:
         raise AwsError(

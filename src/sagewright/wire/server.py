@@ -107,6 +107,13 @@ class Server:
             endpoint.unlink(missing_ok=True)
 
 
+def _own_id(path: Path) -> str:
+    """The name under which this data directory's servers hold leases: one that restarts takes up its jobs at once."""
+    if not path.exists():
+        _write_atomically(path, uuid.uuid4().hex)
+    return path.read_text()
+
+
 class _QuietSignals(uvicorn.Server):
     """uvicorn raises the signal that ended it again, which would end the process before its parts are closed."""
 
@@ -124,7 +131,7 @@ def build(settings: Settings, address: Address, backend: Backend) -> Platform:
     objects = BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region)
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
     machinery = Machinery(settings, store, backend, Reservations(machine), lambda: address.url)
-    engine = Engine([TrainingReconciler(machinery, owner=uuid.uuid4().hex)])
+    engine = Engine([TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))])
     return Platform(settings, store, objects, engine)
 
 

@@ -74,4 +74,11 @@ def test_endings(wanted: str, cause: str, exit_code: int, secondary: str) -> Non
 
 
 def test_a_stopped_job_whose_agent_is_gone_is_stopped() -> None:
-    assert outcome.of_job(job("stop"), [host(phase=LOST, exit_code=None, failure="x: y")]).secondary == "Stopped"
+    lost = host(phase=LOST, exit_code=None, failure="InternalServerError: gone")
+    assert outcome.of_job(job("stop"), [lost]).secondary == "Stopped"
+
+
+def test_a_stopped_job_whose_upload_failed_says_so() -> None:
+    broken = host(phase=LOST, exit_code=143, cause="stop", failure="ClientError: Artifact upload failed: no bucket")
+    result = outcome.of_job(job("stop"), [broken])
+    assert (result.secondary, result.failure_reason) == ("Failed", "ClientError: Artifact upload failed: no bucket")
