@@ -14,7 +14,7 @@ import os
 import sys
 
 STS_HOST = r"sts(-fips)?(\.[a-z0-9-]+)?\.(amazonaws\.com(\.cn)?|api\.aws)"
-FIRST_SLEEP_S = 0.05
+FIRST_SLEEP_S = 0.02
 GROWTH = 1.25
 LONGEST_SLEEP_S = 1.0
 
