@@ -64,7 +64,7 @@ format: setup ## Format the code and generate the reference pages
 	$(BIN)/ruff check --fix .
 	$(BIN)/python tools/reference.py
 
-bench: setup clients ## Ratios against named peers
+bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 	$(BIN)/python bench/run.py
 
 clean: ## Remove all that was made
