@@ -68,4 +68,10 @@ def of_job(job: Job, placed: list[Host]) -> Outcome:
         return Outcome(SecondaryStatus.MAX_RUNTIME_EXCEEDED, "Training job exceeded its maximum runtime")
     if job.wanted == Wanted.STOP and (broken or any(host.cause == "stop" for host in placed)):
         return Outcome(SecondaryStatus.STOPPED, "Training job stopped")
+    ended_from_outside = next((host for host in placed if host.cause == "stop"), None)
+    if ended_from_outside is not None:
+        reason = (
+            f"InternalServerError: Host {ended_from_outside.name} was told to stop from outside (SIGTERM to its agent)."
+        )
+        return Outcome(SecondaryStatus.FAILED, "Training job failed", reason)
     return Outcome(SecondaryStatus.COMPLETED, "Training job completed")

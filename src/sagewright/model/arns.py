@@ -6,16 +6,12 @@ ROLE_NAME = "SageMakerExecutionRole"
 
 
 def sagemaker_arn(region: str, account: str, kind: str, name: str) -> str:
-    """`arn:aws:sagemaker:us-east-1:000000000000:training-job/x`; names are lower-cased as AWS does not, so kept."""
+    """`arn:aws:sagemaker:us-east-1:000000000000:training-job/x`; the name stands as it was given."""
     return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name}"
 
 
 def role_arn(account: str, name: str) -> str:
     return f"arn:aws:iam::{account}:role/{name}"
-
-
-def user_arn(account: str, name: str) -> str:
-    return f"arn:aws:iam::{account}:user/{name}"
 
 
 def assumed_role_arn(account: str, role: str, session: str) -> str:

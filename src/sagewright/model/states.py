@@ -58,18 +58,22 @@ PRIMARY: dict[SecondaryStatus, TrainingStatus] = {
 }
 """What the secondary status says about the primary one. (Uploading while Stopping keeps Stopping: see `primary_after`.)"""
 
-_WORKING = frozenset({S.STOPPING, S.FAILED})
+_WORKING = frozenset({S.STOPPING, S.FAILED, S.MAX_RUNTIME_EXCEEDED})
+"""Where any job that is not over may go: the time limit counts from the start of its hosts."""
 
 TRAINING_MOVES: dict[SecondaryStatus, frozenset[SecondaryStatus]] = {
     S.STARTING: frozenset({S.PENDING, S.DOWNLOADING, S.TRAINING, S.INTERRUPTED, S.RESTARTING}) | _WORKING,
     S.PENDING: frozenset({S.STARTING, S.DOWNLOADING, S.TRAINING}) | _WORKING,
     S.DOWNLOADING: frozenset({S.TRAINING, S.INTERRUPTED, S.RESTARTING}) | _WORKING,
-    S.TRAINING: frozenset({S.UPLOADING, S.INTERRUPTED, S.RESTARTING, S.UPDATING, S.MAX_RUNTIME_EXCEEDED}) | _WORKING,
+    S.TRAINING: frozenset({S.UPLOADING, S.INTERRUPTED, S.RESTARTING, S.UPDATING}) | _WORKING,
     S.INTERRUPTED: frozenset({S.STARTING, S.DOWNLOADING}) | _WORKING,
     S.RESTARTING: frozenset({S.STARTING, S.DOWNLOADING}) | _WORKING,
     S.UPDATING: frozenset({S.TRAINING}) | _WORKING,
-    S.UPLOADING: frozenset({S.COMPLETED, S.STOPPED, S.MAX_RUNTIME_EXCEEDED}) | _WORKING,
-    S.STOPPING: frozenset({S.UPLOADING, S.STOPPED, S.MAX_RUNTIME_EXCEEDED, S.MAX_WAIT_TIME_EXCEEDED, S.FAILED}),
+    S.UPLOADING: frozenset({S.COMPLETED, S.STOPPED}) | _WORKING,
+    # A job that ends by itself before the request to stop reaches it is Completed.
+    S.STOPPING: frozenset(
+        {S.UPLOADING, S.STOPPED, S.COMPLETED, S.MAX_RUNTIME_EXCEEDED, S.MAX_WAIT_TIME_EXCEEDED, S.FAILED}
+    ),
     S.STOPPED: frozenset(),
     S.MAX_RUNTIME_EXCEEDED: frozenset(),
     S.MAX_WAIT_TIME_EXCEEDED: frozenset(),

@@ -16,25 +16,24 @@ Operation = Callable[["Context", dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A served operation. `streams`: its request body is handed over unread (S3 uploads)."""
+    """A served operation."""
 
     service: str
     name: str
     call: Operation
-    streams: bool = False
 
 
 _entries: dict[tuple[str, str], Entry] = {}
 
 
-def operation(service: str, name: str, *, streams: bool = False) -> Callable[[Operation], Operation]:
+def operation(service: str, name: str) -> Callable[[Operation], Operation]:
     """Register a function as the operation `name` of the botocore service `service`."""
 
     def register(function: Operation) -> Operation:
         key = (service, name)
         if key in _entries:
             raise RuntimeError(f"{service}:{name} is registered twice")
-        _entries[key] = Entry(service, name, function, streams=streams)
+        _entries[key] = Entry(service, name, function)
         return function
 
     return register

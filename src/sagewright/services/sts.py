@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.arns import assumed_role_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
@@ -75,7 +75,3 @@ def _credentials(key: identity.AccessKey) -> dict[str, Any]:
         "SessionToken": key.session_token,
         "Expiration": to_datetime(key.expires_ms or 0),
     }
-
-
-def admin_arn(account: str) -> str:
-    return assumed_role_arn(account, ROLE_NAME, "admin")

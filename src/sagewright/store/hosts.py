@@ -23,7 +23,6 @@ PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST = (
     "Finished",  # the agent is done
     "Lost",  # the agent vanished or reported a fault of its own
 )
-ORDER = (PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST)
 
 
 @dataclass(frozen=True)

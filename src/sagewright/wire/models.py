@@ -1,10 +1,9 @@
-"""AWS's service models, read from the installed botocore at run time and corrected by `CORRECTIONS`."""
+"""AWS's service models, read from the installed botocore at run time."""
 
 from __future__ import annotations
 
 import threading
 from functools import cache
-from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
@@ -24,23 +23,13 @@ SERVICES: dict[str, str] = {
 }
 """The services this port answers for, with the X-Amz-Target prefix of those that have one (a test holds it to the models)."""
 
-CORRECTIONS: dict[str, dict[str, dict[str, Any]]] = {
-    "sagemaker": {
-        # AWS answers Describe of a job with `KmsKeyId: ""` where none was given and SDK v2's attach() reads it; its own
-        # pattern and length allow that already, so nothing is needed here. Entries go: shape -> changed traits.
-    },
-}
-
 _loader = Loader()
 _lock = threading.Lock()
 
 
 @cache
 def _load(service: str) -> ServiceModel:
-    description = _loader.load_service_model(service, "service-2")
-    for shape, traits in CORRECTIONS.get(service, {}).items():
-        description["shapes"][shape].update(traits)
-    return ServiceModel(description, service)
+    return ServiceModel(_loader.load_service_model(service, "service-2"), service)
 
 
 def service_model(service: str) -> ServiceModel:

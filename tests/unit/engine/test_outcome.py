@@ -67,6 +67,7 @@ def test_a_lost_host_is_an_internal_error() -> None:
         ("stop", "exit", 0, "Completed"),
         ("stop", "exit", 1, "Failed"),
         ("run", "max_runtime", 137, "MaxRuntimeExceeded"),
+        ("run", "stop", 0, "Failed"),
     ],
 )
 def test_endings(wanted: str, cause: str, exit_code: int, secondary: str) -> None:

@@ -46,3 +46,11 @@ def test_every_status_is_reachable_from_starting() -> None:
 def test_uploading_keeps_stopping() -> None:
     assert primary_after(TrainingStatus.STOPPING, SecondaryStatus.UPLOADING) is TrainingStatus.STOPPING
     assert primary_after(TrainingStatus.IN_PROGRESS, SecondaryStatus.UPLOADING) is TrainingStatus.IN_PROGRESS
+
+
+def test_a_job_can_end_from_wherever_its_hosts_can_leave_it() -> None:
+    working = ("STARTING", "DOWNLOADING", "TRAINING", "UPLOADING", "STOPPING")
+    for name in working:
+        moves = TRAINING_MOVES[SecondaryStatus[name]]
+        assert {SecondaryStatus.FAILED, SecondaryStatus.MAX_RUNTIME_EXCEEDED} <= moves, name
+    assert {SecondaryStatus.COMPLETED, SecondaryStatus.STOPPED} <= TRAINING_MOVES[SecondaryStatus.STOPPING]

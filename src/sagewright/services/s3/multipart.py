@@ -53,7 +53,7 @@ def _checksum(request: dict[str, Any]) -> tuple[str | None, str | None]:
     return algorithm, kind
 
 
-@s3_operation("UploadPart", streams=True)
+@s3_operation("UploadPart")
 def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     number, body = _number(request), request["Body"]
     upload = find_upload(context, request)

@@ -26,7 +26,7 @@ OVERRIDES = {
 NOT_MODIFIED_KEEPS = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")
 
 
-@s3_operation("PutObject", streams=True)
+@s3_operation("PutObject")
 def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key, body = request["Bucket"], request["Key"], request["Body"]
     check_key(key)

@@ -13,7 +13,7 @@ from sagewright.services.registry import Operation, operation
 _OWNERS = ("ExpectedBucketOwner", "ExpectedSourceBucketOwner")
 
 
-def s3_operation(name: str, *, streams: bool = False) -> Callable[[Operation], Operation]:
+def s3_operation(name: str) -> Callable[[Operation], Operation]:
     """Register a function as the S3 operation `name`. See `operation`."""
 
     def register(function: Operation) -> Operation:
@@ -24,7 +24,7 @@ def s3_operation(name: str, *, streams: bool = False) -> Callable[[Operation], O
                     raise AwsError("AccessDenied", "Access Denied", 403)
             return function(context, request)
 
-        return operation("s3", name, streams=streams)(checked)
+        return operation("s3", name)(checked)
 
     return register
 
