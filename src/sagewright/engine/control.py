@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -10,6 +11,7 @@ from typing import Protocol
 
 log = logging.getLogger("sagewright.engine")
 SWEEP_S = 1.0
+GATHER_S = 0.005  # so long after a step what happens is gathered for the next one
 
 
 class Reconciler(Protocol):
@@ -55,17 +57,26 @@ class Engine:
     def _run(self) -> None:
         due = 0.0
         while not self._stopping.is_set():
-            try:
-                job_id = self._queue.get(timeout=max(0.0, due - time.monotonic()))
-            except queue.Empty:
-                job_id = None
+            woken = self._woken(max(0.0, due - time.monotonic()))
             if self._stopping.is_set():
                 return
-            if job_id is not None:
-                self._step([job_id])
+            if woken:
+                self._step(woken)
             if time.monotonic() >= due:
                 self._step(None)
                 due = time.monotonic() + SWEEP_S
+            elif woken:
+                self._stopping.wait(GATHER_S)
+
+    def _woken(self, timeout_s: float) -> list[str]:
+        """The jobs that something happened to, each once; none when nothing did in `timeout_s` seconds."""
+        woken: dict[str, None] = {}
+        with contextlib.suppress(queue.Empty):
+            first = self._queue.get(timeout=timeout_s)
+            while first is not None:
+                woken[first] = None
+                first = self._queue.get_nowait()
+        return list(woken)
 
     def _step(self, job_ids: list[str] | None) -> None:
         for reconciler in self._reconcilers:

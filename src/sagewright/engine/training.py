@@ -24,7 +24,10 @@ from sagewright.store.jobs import Event, Job, Wanted
 log = logging.getLogger("sagewright.engine.training")
 KIND = "training"
 LEASE_MS = 30_000
-QUEUE = 1000  # how many queued jobs one step looks at
+STOPPED_AT_ONCE = 1000  # how many of the queued jobs that were stopped one sweep looks at
+BATCH = 8  # how many queued jobs are read at a time
+
+STOPPING = Event(SecondaryStatus.STOPPING, "Stopping the training job")
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class TrainingReconciler:
     def active(self) -> list[str]:
         """Jobs with hosts, queued jobs that were stopped, and the head of the queue, which stands for all of it."""
         store = self._m.store
-        stopped = jobs.queued(store, KIND, QUEUE, Wanted.STOP)
-        return [*jobs.placed_ids(store, KIND), *stopped, *jobs.queued(store, KIND, 1)]
+        waiting = [*jobs.queued(store, KIND, STOPPED_AT_ONCE, Wanted.STOP), *jobs.queued(store, KIND, 1, Wanted.RUN)]
+        return [*jobs.placed_ids(store, KIND), *(job.id for job in waiting)]
 
     def reconcile(self, job_id: str) -> None:
         job = jobs.get(self._m.store, job_id)
@@ -70,10 +73,15 @@ class TrainingReconciler:
 
     def _start_queued(self) -> None:
         """First come, first served: a job that fits does not overtake an older one that does not fit yet."""
-        for job_id in jobs.queued(self._m.store, KIND, QUEUE, Wanted.RUN):
-            job = jobs.get(self._m.store, job_id)
-            if job and self._hold_lease(job_id) and not self._start_or_give_up(job):
-                return
+        seen: set[str] = set()
+        more = True
+        while more:
+            batch = [job for job in jobs.queued(self._m.store, KIND, BATCH, Wanted.RUN) if job.id not in seen]
+            more = len(batch) == BATCH
+            for job in batch:
+                seen.add(job.id)
+                if not self._start_or_give_up(job):
+                    return
 
     def _hold_lease(self, job_id: str) -> bool:
         now = now_ms()
@@ -87,7 +95,7 @@ class TrainingReconciler:
     def _start_or_give_up(self, job: Job) -> bool:
         """Whether the job has left the queue."""
         if placement.waited_too_long(job):
-            self._move(job.id, Event(SecondaryStatus.STOPPING, "Stopping the training job"))
+            self._move(job.id, STOPPING)
             self._end(job.id, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED, "Maximum wait time exceeded"))
             return True
         try:
@@ -98,7 +106,10 @@ class TrainingReconciler:
         wanted = placement.wanted(self._m.reservations, job.request)
         if not self._m.reservations.try_reserve(job.id, wanted):
             return False
-        self._launch(job, wanted)
+        if self._hold_lease(job.id):
+            self._launch(job, wanted)
+        else:
+            self._m.reservations.release(job.id)
         return True
 
     def _launch(self, job: Job, wanted: Share) -> None:
@@ -115,7 +126,7 @@ class TrainingReconciler:
 
     def _look_after(self, job: Job, placed: list[Host]) -> None:
         if job.wanted == Wanted.STOP and job.status == TrainingStatus.IN_PROGRESS:
-            self._move(job.id, Event(SecondaryStatus.STOPPING, "Stopping the training job"))
+            self._move(job.id, STOPPING)
         stopping = job.wanted == Wanted.STOP or outcome.first_failure(placed) is not None
         for host in placed:
             if host.over:
@@ -150,15 +161,21 @@ class TrainingReconciler:
             if host.handle:
                 self._m.backend.kill(host.handle)
         event = Event(result.secondary, result.message, failure_reason=result.failure_reason, ended=True)
-        self._move(job_id, event)
-        identity.delete_job_keys(self._m.store, job_id)
+        with self._m.store.write() as connection:
+            moved = jobs.move_in(connection, job_id, event, TRAINING_MOVES)
+            identity.delete_job_keys(connection, job_id)
+        _note_refusal(moved, job_id, event)
         self._m.reservations.release(job_id)
         self._leases.pop(job_id, None)
         _tidy(self._m.settings.data / "jobs" / job_id, keep_logs=result.internal)
 
     def _move(self, job_id: str, event: Event) -> None:
-        if jobs.move(self._m.store, job_id, event, TRAINING_MOVES) is None:
-            log.warning("job %s may not go to %s from where it is", job_id, event.secondary)
+        _note_refusal(jobs.move(self._m.store, job_id, event, TRAINING_MOVES), job_id, event)
+
+
+def _note_refusal(moved: Job | None, job_id: str, event: Event) -> None:
+    if moved is None:
+        log.warning("job %s may not go to %s from where it is", job_id, event.secondary)
 
 
 def _tidy(directory: Path, keep_logs: bool) -> None:

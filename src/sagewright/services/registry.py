@@ -16,24 +16,25 @@ Operation = Callable[["Context", dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A served operation."""
+    """A served operation. `quick`: it reads a few rows by key and never waits, so it needs no thread of its own."""
 
     service: str
     name: str
     call: Operation
+    quick: bool = False
 
 
 _entries: dict[tuple[str, str], Entry] = {}
 
 
-def operation(service: str, name: str) -> Callable[[Operation], Operation]:
+def operation(service: str, name: str, quick: bool = False) -> Callable[[Operation], Operation]:
     """Register a function as the operation `name` of the botocore service `service`."""
 
     def register(function: Operation) -> Operation:
         key = (service, name)
         if key in _entries:
             raise RuntimeError(f"{service}:{name} is registered twice")
-        _entries[key] = Entry(service, name, function)
+        _entries[key] = Entry(service, name, function, quick)
         return function
 
     return register

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
+from sagewright.store.memory import Memory
 from sagewright.store.migrate import upgrade
+
+T = TypeVar("T")
 
 
 class Database:
@@ -26,6 +29,7 @@ class Database:
         self._writer = threading.Lock()
         self._local = threading.local()
         self._kept: list[Connection] = []
+        self.memory = Memory()
         upgrade(self.engine)
 
     @contextmanager
@@ -51,22 +55,44 @@ class Database:
         if not self.embedded:
             with self.engine.begin() as connection:
                 yield connection
+                self.memory.discard(connection)
             return
         with self._writer:
             connection = self._of_this_thread()
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+            self._local.writing = True
             try:
                 yield connection
+                connection.exec_driver_sql("COMMIT")
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
+                self.memory.discard(connection)
+                _roll_back(connection)
                 raise
-            connection.exec_driver_sql("COMMIT")
+            finally:
+                self._local.writing = False
+            self.memory.committed(connection)
+
+    def recall(self, subject: str, what: Hashable, read: Callable[[], T | None]) -> T | None:
+        """`read()`, or what it gave before, as long as no transaction has changed `subject` (see store.memory).
+
+        Who gets the value must not change it. A thread that is writing reads for itself.
+        """
+        if not self.embedded or getattr(self._local, "writing", False):
+            return read()
+        return self.memory.recall(subject, what, read)
 
     def close(self) -> None:
         """After this the store is not to be used; no other thread may be using it."""
         while self._kept:
             self._kept.pop().close()
         self.engine.dispose()
+
+
+def _roll_back(connection: Connection) -> None:
+    """Some errors (a full disk among them) may have made SQLite roll back by itself already."""
+    raw = connection.connection.dbapi_connection
+    if raw is not None and raw.in_transaction:
+        connection.exec_driver_sql("ROLLBACK")
 
 
 def _dumps(value: Any) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
@@ -50,7 +51,13 @@ class Host:
         return self.exit_code is not None or self.over
 
 
-_COLUMNS = [hosts.c[name] for name in Host.__dataclass_fields__]
+_HOSTS = select(*[hosts.c[name] for name in Host.__dataclass_fields__])
+_OF_JOB = _HOSTS.where(hosts.c.job_id == bindparam("job")).order_by(hosts.c.attempt, hosts.c.name)
+_BY_ID = _HOSTS.where(hosts.c.id == bindparam("host_id"))
+_LOCKED = _BY_ID.with_for_update()
+_INSERT = insert(hosts)
+_UPDATE_IN = update(hosts).where(hosts.c.id == bindparam("host_id"), hosts.c.phase == bindparam("from"))
+_UPDATE = update(hosts).where(hosts.c.id == bindparam("host_id"))  # of the columns it is executed with
 
 
 def hash_token(token: str) -> str:
@@ -65,36 +72,35 @@ def create(store: Database, rows: list[dict[str, Any]]) -> None:
     """Insert hosts (id, job_id, attempt, name, token_hash, log_stream) in the phase Placed."""
     now = now_ms()
     with store.write() as connection:
-        connection.execute(insert(hosts), [{"phase": PLACED, "seen_ms": now, "report_seq": 0, **row} for row in rows])
+        connection.execute(_INSERT, [{"phase": PLACED, "seen_ms": now, "report_seq": 0, **row} for row in rows])
 
 
 def set_handle(store: Database, host_id: str, handle: dict[str, Any]) -> None:
     with store.write() as connection:
-        connection.execute(update(hosts).where(hosts.c.id == host_id).values(handle=handle))
-        connection.execute(update(hosts).where(hosts.c.id == host_id, hosts.c.phase == PLACED).values(phase=LAUNCHED))
+        connection.execute(_UPDATE, {"host_id": host_id, "handle": handle})
+        connection.execute(_UPDATE_IN, {"host_id": host_id, "from": PLACED, "phase": LAUNCHED})
 
 
 def of_job(store: Database, job_id: str) -> list[Host]:
     """The hosts of the newest attempt, by name."""
-    statement = select(*_COLUMNS).where(hosts.c.job_id == job_id).order_by(hosts.c.attempt, hosts.c.name)
     with store.read() as connection:
-        rows = [Host(**row._mapping) for row in connection.execute(statement)]
+        rows = [Host(*row) for row in connection.execute(_OF_JOB, {"job": job_id})]
     newest = max((row.attempt for row in rows), default=0)
     return sorted((row for row in rows if row.attempt == newest), key=lambda h: int(h.name.rsplit("-", 1)[-1]))
 
 
 def find(store: Database, host_id: str) -> Host | None:
     with store.read() as connection:
-        return _host(connection.execute(select(*_COLUMNS).where(hosts.c.id == host_id)).first())
+        return _host(connection.execute(_BY_ID, {"host_id": host_id}).first())
 
 
 def lock(connection: Connection, host_id: str) -> Host | None:
     """The host's row, held against other transactions until this one ends."""
-    return _host(connection.execute(select(*_COLUMNS).where(hosts.c.id == host_id).with_for_update()).first())
+    return _host(connection.execute(_LOCKED, {"host_id": host_id}).first())
 
 
 def change(connection: Connection, host_id: str, values: dict[str, Any]) -> None:
-    connection.execute(update(hosts).where(hosts.c.id == host_id).values(**values))
+    connection.execute(_UPDATE, {"host_id": host_id, **values})
 
 
 def mark(store: Database, host_id: str, values: dict[str, Any]) -> None:
@@ -104,10 +110,9 @@ def mark(store: Database, host_id: str, values: dict[str, Any]) -> None:
 
 def finish(store: Database, host_id: str) -> bool:
     """A host whose process has ended needs to do nothing more; False when it was over already."""
-    statement = update(hosts).where(hosts.c.id == host_id, hosts.c.phase == EXITED).values(phase=FINISHED)
     with store.write() as connection:
-        return bool(connection.execute(statement).rowcount)
+        return bool(connection.execute(_UPDATE_IN, {"host_id": host_id, "from": EXITED, "phase": FINISHED}).rowcount)
 
 
-def _host(row: Row[Any] | None) -> Host | None:
-    return Host(**row._mapping) if row else None
+def _host(row: Sequence[Any] | None) -> Host | None:
+    return Host(*row) if row else None

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
+from sagewright.store.memory import changes
 from sagewright.store.schema.identity import access_keys, roles
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -45,6 +46,11 @@ _KEY_BY_ID = select(*[access_keys.c[name] for name in AccessKey.__dataclass_fiel
     access_keys.c.id == bindparam("key_id")
 )
 
+_ROLE_BY_NAME = select(roles).where(roles.c.account == bindparam("account"), roles.c.name == bindparam("name"))
+_DELETE_OF_JOB = delete(access_keys).where(access_keys.c.job_id == bindparam("job"))
+_INSERT_KEY = insert(access_keys)
+_KEYS = "access keys"
+
 
 def random_id(prefix: str, length: int = 20) -> str:
     """An identifier in AWS's form: `prefix` and random upper-case letters and digits, `length` in all."""
@@ -62,11 +68,15 @@ def create_key(store: Database, new: NewKey) -> AccessKey:
         job_id=new.job_id,
     )
     with store.write() as connection:
-        connection.execute(insert(access_keys).values(created_ms=now_ms(), **vars(key)))
+        connection.execute(_INSERT_KEY, {"created_ms": now_ms(), **vars(key)})
     return key
 
 
 def find_key(store: Database, key_id: str) -> AccessKey | None:
+    return store.recall(_KEYS, key_id, lambda: _read_key(store, key_id))
+
+
+def _read_key(store: Database, key_id: str) -> AccessKey | None:
     with store.read() as connection:
         row = connection.execute(_KEY_BY_ID, {"key_id": key_id}).first()
     return AccessKey(*row) if row else None
@@ -82,15 +92,16 @@ def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None
     return AccessKey(**row._mapping) if row else None
 
 
-def delete_job_keys(store: Database, job_id: str) -> None:
+def delete_job_keys(connection: Connection, job_id: str) -> None:
     """End the credentials that a job ran with."""
-    with store.write() as connection:
-        connection.execute(delete(access_keys).where(access_keys.c.job_id == job_id))
+    if connection.execute(_DELETE_OF_JOB, {"job": job_id}).rowcount:
+        changes(connection, _KEYS)
 
 
 def delete_expired_keys(store: Database) -> None:
     with store.write() as connection:
         connection.execute(delete(access_keys).where(access_keys.c.expires_ms < now_ms() - 86_400_000))
+        changes(connection, _KEYS)
 
 
 def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -> bool:
@@ -105,7 +116,7 @@ def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -
 
 def find_role(store: Database, account: str, name: str) -> dict[str, Any] | None:
     with store.read() as connection:
-        return _role(connection.execute(_select_role(account, name)).first())
+        return _role(connection.execute(_ROLE_BY_NAME, {"account": account, "name": name}).first())
 
 
 def list_roles(store: Database, account: str) -> Iterator[dict[str, Any]]:
@@ -123,10 +134,6 @@ def delete_role(store: Database, account: str, name: str) -> bool:
     with store.write() as connection:
         result = connection.execute(delete(roles).where(roles.c.account == account, roles.c.name == name))
     return bool(result.rowcount)
-
-
-def _select_role(account: str, name: str) -> Any:
-    return select(roles).where(roles.c.account == account, roles.c.name == name)
 
 
 def _role(row: Row[Any] | None) -> dict[str, Any] | None:

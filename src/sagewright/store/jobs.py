@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.clock import now_ms
 from sagewright.model.states import ACTIVE, ENDED, SecondaryStatus, TrainingStatus, primary_after
 from sagewright.store.database import Database
+from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import hosts, job_events, job_metrics, jobs
 
 Moves = Mapping[SecondaryStatus, frozenset[SecondaryStatus]]
@@ -100,18 +101,39 @@ class Query:
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 _JOBS = select(*_COLUMNS)
 # What each request asks is built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
-_BY_NAME = _JOBS.where(
+_ID_BY_NAME = select(jobs.c.id).where(
     jobs.c.kind == bindparam("kind"),
     jobs.c.account == bindparam("account"),
     jobs.c.region == bindparam("region"),
     jobs.c.name == bindparam("name"),
 )
 _BY_ID = _JOBS.where(jobs.c.id == bindparam("job_id"))
+_LOCKED = _BY_ID.with_for_update()
 _TRANSITIONS = (
     select(*[job_events.c[name] for name in ("at_ms", "status", "secondary_status", "message")])
     .where(job_events.c.job_id == bindparam("job_id"))
     .order_by(job_events.c.seq)
 )
+_ACTIVE = jobs.c.status.in_([status.value for status in ACTIVE])
+_HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id).exists()
+_OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
+_PLACED_IDS = select(jobs.c.id).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_HOSTS).order_by(*_OLDEST_FIRST)
+_WITHOUT_HOSTS = (
+    _JOBS.where(jobs.c.kind == bindparam("kind"), ~_HAS_HOSTS, jobs.c.wanted == bindparam("wanted"))
+    .order_by(*_OLDEST_FIRST)
+    .limit(bindparam("how_many"))
+)
+_QUEUED = {
+    Wanted.RUN: _WITHOUT_HOSTS.where(jobs.c.status == TrainingStatus.IN_PROGRESS.value),  # the index gives the oldest
+    Wanted.STOP: _WITHOUT_HOSTS.where(_ACTIVE),
+}
+_CLAIM = update(jobs).where(
+    jobs.c.id == bindparam("job_id"),
+    or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now")),
+)
+_INSERT = insert(jobs)
+_INSERT_EVENT = insert(job_events)
+_UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # of the columns it is executed with
 _METRICS = (
     select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
     .where(job_metrics.c.job_id == bindparam("job_id"))
@@ -143,27 +165,44 @@ def create(store: Database, place: Place, name: str, request: dict[str, Any], me
     }
     try:
         with store.write() as connection:
-            connection.execute(insert(jobs).values(**values))
+            connection.execute(_INSERT, values)
             first = Event(SecondaryStatus.STARTING, message)
             _append(connection, values["id"], now, TrainingStatus.IN_PROGRESS, first)
+            job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None)
+            changes(connection, job.id, job=job)
+            changes(connection, _named(place, name), id=job.id)
     except IntegrityError:
         existing = find(store, place, name)
         if existing is None:
             raise
         raise NameTaken(existing) from None
-    return Job(**values, started_ms=None, ended_ms=None, failure_reason=None)
+    return job
 
 
 def find(store: Database, place: Place, name: str) -> Job | None:
-    with store.read() as connection:
-        row = connection.execute(_BY_NAME, {**vars(place), "name": name}).first()
-    return Job(*row) if row else None
+    """The job of that name; None where there is none."""
+    job_id = store.recall(_named(place, name), "id", lambda: _id_of(store, place, name))
+    return get(store, job_id) if job_id else None
 
 
 def get(store: Database, job_id: str) -> Job | None:
+    return store.recall(job_id, "job", lambda: _read(store, job_id))
+
+
+def _read(store: Database, job_id: str) -> Job | None:
     with store.read() as connection:
         row = connection.execute(_BY_ID, {"job_id": job_id}).first()
     return Job(*row) if row else None
+
+
+def _id_of(store: Database, place: Place, name: str) -> str | None:
+    with store.read() as connection:
+        found: str | None = connection.execute(_ID_BY_NAME, {**vars(place), "name": name}).scalar()
+    return found
+
+
+def _named(place: Place, name: str) -> str:
+    return f"{place.kind}/{place.account}/{place.region}/{name}"
 
 
 def move(store: Database, job_id: str, event: Event, moves: Moves) -> Job | None:
@@ -177,7 +216,7 @@ def move(store: Database, job_id: str, event: Event, moves: Moves) -> Job | None
 
 def move_in(connection: Connection, job_id: str, event: Event, moves: Moves) -> Job | None:
     """`move` inside a transaction of the caller's."""
-    row = connection.execute(_BY_ID.with_for_update(), {"job_id": job_id}).first()
+    row = connection.execute(_LOCKED, {"job_id": job_id}).first()
     if row is None:
         return None
     job = Job(*row)
@@ -198,77 +237,80 @@ def move_in(connection: Connection, job_id: str, event: Event, moves: Moves) -> 
     if event.failure_reason is not None:
         changed["failure_reason"] = event.failure_reason
     _append(connection, job_id, now, status, event)
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**changed))
-    return Job(**{**vars(job), **changed})
+    connection.execute(_UPDATE, {"job_id": job_id, **changed})
+    moved = replace(job, **changed)
+    changes(connection, job_id, job=moved)
+    return moved
 
 
 def _append(connection: Connection, job_id: str, at_ms: int, status: TrainingStatus, event: Event) -> None:
     connection.execute(
-        insert(job_events).values(
-            job_id=job_id,
-            at_ms=at_ms,
-            status=status.value,
-            secondary_status=event.secondary.value,
-            message=event.message,
-            detail={"failure_reason": event.failure_reason} if event.failure_reason else None,
-        )
+        _INSERT_EVENT,
+        {
+            "job_id": job_id,
+            "at_ms": at_ms,
+            "status": status.value,
+            "secondary_status": event.secondary.value,
+            "message": event.message,
+            "detail": {"failure_reason": event.failure_reason} if event.failure_reason else None,
+        },
     )
 
 
 def transitions(store: Database, job_id: str) -> list[Transition]:
     """The event log of one job, oldest first."""
+    return store.recall(job_id, "transitions", lambda: _read_transitions(store, job_id)) or []
+
+
+def _read_transitions(store: Database, job_id: str) -> list[Transition]:
     with store.read() as connection:
         return [Transition(*row) for row in connection.execute(_TRANSITIONS, {"job_id": job_id})]
 
 
 def want(store: Database, job_id: str, wanted: Wanted) -> None:
     with store.write() as connection:
-        connection.execute(update(jobs).where(jobs.c.id == job_id).values(wanted=wanted.value, modified_ms=now_ms()))
+        connection.execute(_UPDATE, {"job_id": job_id, "wanted": wanted.value, "modified_ms": now_ms()})
+        changes(connection, job_id)
 
 
 def change_request(store: Database, job_id: str, request: dict[str, Any]) -> None:
     """Replace what was asked of a job (Update operations)."""
     with store.write() as connection:
-        connection.execute(update(jobs).where(jobs.c.id == job_id).values(request=request, modified_ms=now_ms()))
+        connection.execute(_UPDATE, {"job_id": job_id, "request": request, "modified_ms": now_ms()})
+        changes(connection, job_id)
 
 
 def remove(store: Database, job_id: str) -> None:
     """Forget a job, its events, hosts and metrics; its name may be used again."""
     with store.write() as connection:
+        row = connection.execute(_BY_ID, {"job_id": job_id}).first()
         for table in (job_events, hosts, job_metrics):
             connection.execute(delete(table).where(table.c.job_id == job_id))
         connection.execute(delete(jobs).where(jobs.c.id == job_id))
+        changes(connection, job_id)
+        if row is not None:
+            job = Job(*row)
+            changes(connection, _named(Place(job.kind, job.account, job.region), job.name))
 
 
 def placed_ids(store: Database, kind: str) -> list[str]:
     """Jobs that are not over and have hosts, oldest first."""
-    has_hosts = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id).exists()
-    return _active(store, select(jobs.c.id).where(jobs.c.kind == kind, has_hosts))
-
-
-def queued(store: Database, kind: str, limit: int, wanted: Wanted | None = None) -> list[str]:
-    """At most `limit` jobs that have no hosts yet, oldest first; of those that are `wanted` so."""
-    no_hosts = ~select(hosts.c.id).where(hosts.c.job_id == jobs.c.id).exists()
-    statement = select(jobs.c.id).where(jobs.c.kind == kind, no_hosts).limit(limit)
-    return _active(store, statement.where(jobs.c.wanted == wanted.value) if wanted else statement)
-
-
-def _active(store: Database, statement: Select[Any]) -> list[str]:
-    active = jobs.c.status.in_([status.value for status in ACTIVE])
     with store.read() as connection:
-        rows = connection.execute(statement.where(active).order_by(jobs.c.created_ms, jobs.c.id))
-        return list(rows.scalars())
+        return list(connection.execute(_PLACED_IDS, {"kind": kind}).scalars())
+
+
+def queued(store: Database, kind: str, limit: int, wanted: Wanted) -> list[Job]:
+    """At most `limit` jobs that have no hosts yet and are `wanted` so, oldest first."""
+    with store.read() as connection:
+        rows = connection.execute(_QUEUED[wanted], {"kind": kind, "wanted": wanted.value, "how_many": limit})
+        return [Job(*row) for row in rows]
 
 
 def claim(store: Database, job_id: str, owner: str, until_ms: int) -> bool:
     """Take (or keep) the right to reconcile a job until `until_ms`; False when another server has it."""
-    statement = (
-        update(jobs)
-        .where(jobs.c.id == job_id, or_(jobs.c.lease_owner == owner, jobs.c.lease_until_ms < now_ms()))
-        .values(lease_owner=owner, lease_until_ms=until_ms)
-    )
+    values = {"job_id": job_id, "owner": owner, "now": now_ms(), "lease_owner": owner, "lease_until_ms": until_ms}
     with store.write() as connection:
-        return bool(connection.execute(statement).rowcount)
+        return bool(connection.execute(_CLAIM, values).rowcount)
 
 
 def page(store: Database, place: Place, query: Query) -> list[Job]:
@@ -306,9 +348,14 @@ def put_metric(connection: Connection, job_id: str, name: str, value: float, at_
     done = connection.execute(update(job_metrics).where(*where).values(value=value, at_ms=at_ms))
     if not done.rowcount:
         connection.execute(insert(job_metrics).values(job_id=job_id, name=name, value=value, at_ms=at_ms))
+    changes(connection, job_id)
 
 
 def final_metrics(store: Database, job_id: str) -> list[Row[Any]]:
     """(name, value, at_ms) of each metric that the job emitted, by name."""
+    return store.recall(job_id, "metrics", lambda: _read_metrics(store, job_id)) or []
+
+
+def _read_metrics(store: Database, job_id: str) -> list[Row[Any]]:
     with store.read() as connection:
         return list(connection.execute(_METRICS, {"job_id": job_id}))

@@ -11,6 +11,7 @@ from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
 
 SMALL_BODY = 1024 * 1024
 PIECE = 1024 * 1024
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 async def read_request(scope: Any, receive: Any) -> HttpRequest:
@@ -34,8 +35,17 @@ async def read_request(scope: Any, receive: Any) -> HttpRequest:
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         body=body,
-        scheme=scope.get("scheme", "http"),
+        scheme=_scheme(scope, headers),
     )
+
+
+def _scheme(scope: Any, headers: dict[str, str]) -> str:
+    """What the client used; a proxy on this machine that ends TLS says so in X-Forwarded-Proto."""
+    forwarded = headers.get("x-forwarded-proto")
+    if forwarded in {"http", "https"} and (scope.get("client") or ("",))[0] in LOOPBACK:
+        return forwarded
+    scheme: str = scope.get("scheme", "http")
+    return scheme
 
 
 async def _read_all(receive: Any) -> bytes:

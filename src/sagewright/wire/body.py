@@ -24,6 +24,9 @@ class BytesBody:
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
 
+    def __len__(self) -> int:
+        return len(self._data)
+
     def read(self, size: int = -1, /) -> bytes:
         end = len(self._data) if size < 0 else size
         piece, self._data = self._data[:end], self._data[end:]

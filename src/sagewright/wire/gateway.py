@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +19,9 @@ from sagewright.services.registry import Entry
 from sagewright.store.identity import AccessKey
 from sagewright.wire import asgi, responses, routing
 from sagewright.wire.authentication import Authenticator
+from sagewright.wire.body import BytesBody
 from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.models import operation_model
+from sagewright.wire.models import SERVICES, operation_model
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.cbor import CborProtocol
 from sagewright.wire.protocols.json import JsonProtocol
@@ -31,6 +33,7 @@ from sagewright.wire.validation import validate
 
 log = logging.getLogger("sagewright.wire")
 WORKERS = 32
+QUICK_BODY = 16 * 1024
 
 
 @dataclass
@@ -38,7 +41,7 @@ class Exchange:
     """One request on its way through the list; each step fills in what the next ones need."""
 
     request: HttpRequest
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    id: str = field(default_factory=lambda: str(uuid.UUID(int=random.getrandbits(128), version=4)))
     route: routing.Route | None = None
     s3: S3Route | None = None
     operation: OperationModel | None = None
@@ -79,12 +82,20 @@ class Gateway:
             self._encode,
         ]
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
+        self._quick = _quick_targets(entries.values()) if platform.store.embedded else frozenset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = await asgi.read_request(scope, receive)
-        loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self._pool, self.handle, request)
+        if self._is_quick(request):
+            response = self.handle(request)
+        else:
+            response = await asyncio.get_running_loop().run_in_executor(self._pool, self.handle, request)
         await asgi.send_response(response, request.method, send)
+
+    def _is_quick(self, request: HttpRequest) -> bool:
+        """Whether the answer takes less than handing the request to a thread and back: then the event loop gives it."""
+        target = request.headers.get("x-amz-target")
+        return target in self._quick and isinstance(request.body, BytesBody) and len(request.body) <= QUICK_BODY
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises."""
@@ -165,6 +176,11 @@ class Gateway:
 
     def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
         return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)
+
+
+def _quick_targets(entries: Iterable[Entry]) -> frozenset[str]:
+    """X-Amz-Target of the operations that are quick."""
+    return frozenset(f"{SERVICES[entry.service]}.{entry.name}" for entry in entries if entry.quick)
 
 
 def _log(exchange: Exchange, response: HttpResponse) -> None:

@@ -7,12 +7,13 @@ repetitions go to `regex`, under a deadline. A value that runs into it counts as
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import re2
 import regex
 
 DEADLINE_S = 0.05
+REMEMBERED, SHORT = 256, 512  # names, ARNs and images come again and again
 REWRITES = (
     # A stray `$` before a repetition: Java takes it as an empty match, no other engine compiles it.
     (r"([\p{L}\p{Z}\p{N}_.:\/=+\-@]*)${1,", r"[\p{L}\p{Z}\p{N}_.:\/=+\-@]{1,"),
@@ -39,7 +40,12 @@ def matcher(pattern: str) -> Matcher:
         linear = re2.compile(rewritten, _options)
     except re2.error:
         return _bounded(regex.compile(rewritten))
-    return lambda value: _encodable(value) and linear.fullmatch(value) is not None
+
+    @lru_cache(maxsize=REMEMBERED)
+    def matches(value: str) -> bool:
+        return _encodable(value) and linear.fullmatch(value) is not None
+
+    return lambda value: matches(value) if len(value) <= SHORT else matches.__wrapped__(value)
 
 
 def _encodable(value: str) -> bool:

@@ -90,7 +90,7 @@ def read_query_claim(query: dict[str, str]) -> Claim:
 def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        key = hmac.digest(key, part.encode(), "sha256")
     return key
 
 
@@ -104,7 +104,7 @@ def expected_signatures(request: HttpRequest, claim: Claim, secret: str, payload
         canonical = f"{request.method}\n{path}\n{tail}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         to_sign = f"{ALGORITHM}\n{claim.moment}\n{credential.scope}\n{digest}"
-        found.add(hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest())
+        found.add(hmac.digest(key, to_sign.encode(), "sha256").hex())
     return found
 
 

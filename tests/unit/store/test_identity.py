@@ -23,7 +23,8 @@ def test_keys(database: Database) -> None:
     assert identity.find_key(database, job_key.id) == job_key
     assert identity.find_long_lived_key(database, "arn:admin") == lasting
     assert identity.find_long_lived_key(database, "arn:role") is None
-    identity.delete_job_keys(database, "j1")
+    with database.write() as connection:
+        identity.delete_job_keys(connection, "j1")
     identity.delete_expired_keys(database)
     assert identity.find_key(database, job_key.id) is None
     assert identity.find_key(database, old.id) is None

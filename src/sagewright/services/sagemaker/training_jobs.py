@@ -37,7 +37,7 @@ def require_job(context: Context, name: str) -> Job:
     return job
 
 
-@operation("sagemaker", "CreateTrainingJob")
+@operation("sagemaker", "CreateTrainingJob", quick=True)
 def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["TrainingJobName"]
     arn = job_arn(context, name)
@@ -56,9 +56,13 @@ def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
     return {"TrainingJobArn": arn}
 
 
-@operation("sagemaker", "DescribeTrainingJob")
+@operation("sagemaker", "DescribeTrainingJob", quick=True)
 def describe_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return description(context, require_job(context, request["TrainingJobName"]))
+    name = request["TrainingJobName"]
+    job = require_job(context, name)
+    if not job.ended:  # its seconds go on
+        return description(context, job)
+    return context.store.recall(job.id, "description", lambda: description(context, require_job(context, name))) or {}
 
 
 @operation("sagemaker", "StopTrainingJob")
