@@ -16,7 +16,7 @@ Operation = Callable[["Context", dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A served operation. `quick`: it reads a few rows by key and never waits, so it needs no thread of its own."""
+    """A served operation. `quick`: a few rows by key and at most one short transaction; it needs no thread of its own."""
 
     service: str
     name: str

@@ -82,7 +82,8 @@ class Gateway:
             self._encode,
         ]
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
-        self._quick = _quick_targets(entries.values()) if platform.store.embedded else frozenset()
+        waits = not platform.store.embedded or platform.settings.fsync == "full"  # for the network, for the disk
+        self._quick = frozenset() if waits else _quick_targets(entries.values())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = await asgi.read_request(scope, receive)
