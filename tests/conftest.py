@@ -19,6 +19,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from sqlalchemy import create_engine, select, text
 
 from sagewright.compute.local import LocalBackend
@@ -28,6 +29,8 @@ from sagewright.store.schema.jobs import hosts
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "environments"
 START_S = 60
+OUTPUT = "outputs"
+SHELL_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 
 
@@ -172,6 +175,38 @@ class RunningServer:
         settings = {"aws_access_key_id": access, "aws_secret_access_key": secret, "region_name": "us-east-1"}
         config = Config(retries={"max_attempts": 1}).merge(options.pop("config", Config()))
         return boto3.client(service, endpoint_url=self.endpoint, config=config, **{**settings, **options})
+
+    def run_shell(self, job: str, shell: str, **changes: Any) -> None:
+        """Create a training job that runs a line of bash; `changes` replace members of the request."""
+        s3 = self.boto("s3")
+        if OUTPUT not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+            s3.create_bucket(Bucket=OUTPUT)
+        request = {
+            "TrainingJobName": job,
+            "AlgorithmSpecification": {
+                "TrainingImage": changes.pop("image", SHELL_IMAGE),
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["/bin/bash", "-c"],
+                "ContainerArguments": [shell],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{OUTPUT}/out"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 200},
+        }
+        self.boto("sagemaker").create_training_job(**(request | changes))
+
+    def when_logged(self, job: str, text: str, timeout_s: float = 90) -> None:
+        """Return once the job has logged a line with `text`."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                if any(text in line for line in self.lines(job)):
+                    return
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "ResourceNotFoundException"
+            time.sleep(0.05)
+        raise AssertionError(f"{job} did not log {text!r}\n{self.log()}")
 
     def door(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program through `sagewright exec`, as a user does."""

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
@@ -19,33 +19,16 @@ IMAGE = f"{REGISTRY}/sagemaker-scikit-learn:1.2-1-cpu-py3"
 SAGEWRIGHT = str(Path(sys.executable).parent / "sagewright")
 
 
-def create(server: RunningServer, name: str, shell: str, **changes: Any) -> None:
-    request = {
-        "TrainingJobName": name,
-        "AlgorithmSpecification": {
-            "TrainingImage": changes.pop("image", IMAGE),
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["/bin/bash", "-c"],
-            "ContainerArguments": [shell],
-        },
-        "RoleArn": changes.pop("role", "arn:aws:iam::000000000000:role/SageMakerExecutionRole"),
-        "OutputDataConfig": {"S3OutputPath": "s3://settings/out"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-    }
-    server.boto("sagemaker").create_training_job(**(request | changes))
-
-
 def started(server: RunningServer, **settings: str) -> RunningServer:
     server.environ |= {f"SAGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
     server.start()
-    server.boto("s3").create_bucket(Bucket="settings")
+    server.boto("s3").create_bucket(Bucket="outputs")
     return server
 
 
 def test_a_server_on_postgresql(own_server: RunningServer, postgres: Postgres, job_name: str) -> None:
     server = started(own_server, database=postgres.new_database())
-    create(server, job_name, "echo hello; echo model > $SM_MODEL_DIR/x 2>/dev/null || echo model > /opt/ml/model/x")
+    server.run_shell(job_name, "echo hello; echo model > $SM_MODEL_DIR/x 2>/dev/null || echo model > /opt/ml/model/x")
     assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
     assert "hello" in server.lines(job_name)
     assert not (server.data / "store.sqlite").exists()
@@ -57,15 +40,15 @@ def test_strict_roles(own_server: RunningServer, job_name: str) -> None:
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_role(RoleName="Unknown")
     with pytest.raises(ClientError, match=f"Could not assume role {role}"):
-        create(server, job_name, "true", role=role)
+        server.run_shell(job_name, "true", RoleArn=role)
     iam.create_role(RoleName="Unknown", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
-    create(server, job_name, "true", role=role)
+    server.run_shell(job_name, "true", RoleArn=role)
     assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
 
 
 def test_exact_versions_are_refused_where_they_cannot_be_had(own_server: RunningServer, job_name: str) -> None:
     server = started(own_server, framework_versions="exact")
-    create(server, job_name, "true", image=f"{REGISTRY}/pytorch-training:2.0.0-cpu-py36")
+    server.run_shell(job_name, "true", image=f"{REGISTRY}/pytorch-training:2.0.0-cpu-py36")
     job = server.wait(job_name)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: ")
@@ -74,7 +57,7 @@ def test_exact_versions_are_refused_where_they_cannot_be_had(own_server: Running
 
 def test_the_plain_sandbox(own_server: RunningServer, job_name: str) -> None:
     server = started(own_server, sandbox="plain")
-    create(server, job_name, "echo root is $SAGEWRIGHT_ML_ROOT; echo x > $SAGEWRIGHT_ML_ROOT/model/x")
+    server.run_shell(job_name, "echo root is $SAGEWRIGHT_ML_ROOT; echo x > $SAGEWRIGHT_ML_ROOT/model/x")
     assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
     assert any(line.startswith("root is /") for line in server.lines(job_name))
 
@@ -82,7 +65,7 @@ def test_the_plain_sandbox(own_server: RunningServer, job_name: str) -> None:
 def test_network_isolation(own_server: RunningServer, job_name: str) -> None:
     server = started(own_server)
     probe = "(exec 3<>/dev/tcp/${AWS_ENDPOINT_URL:-127.0.0.1}/80) 2>/dev/null && echo open || echo closed; ls /sys/class/net"
-    create(server, job_name, f"echo key=$AWS_ACCESS_KEY_ID; {probe}", EnableNetworkIsolation=True)
+    server.run_shell(job_name, f"echo key=$AWS_ACCESS_KEY_ID; {probe}", EnableNetworkIsolation=True)
     assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
     lines = server.lines(job_name)
     assert "key=" in lines
@@ -92,7 +75,7 @@ def test_network_isolation(own_server: RunningServer, job_name: str) -> None:
 def test_a_job_of_more_than_the_machine_has_runs_with_a_warning(own_server: RunningServer, job_name: str) -> None:
     server = started(own_server)
     resources = {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
-    create(server, job_name, "true", ResourceConfig=resources)
+    server.run_shell(job_name, "true", ResourceConfig=resources)
     assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
     assert any("ml.p4d.24xlarge has 96 vCPU" in line for line in server.lines(job_name))
 
@@ -122,7 +105,7 @@ def test_commands_say_when_no_server_runs(tmp_path: Path) -> None:
 
 def test_the_commands_about_jobs(own_server: RunningServer, job_name: str) -> None:
     server = started(own_server)
-    create(server, job_name, "for i in 1 2 3; do echo tick $i; sleep 0.2; done; sleep 60")
+    server.run_shell(job_name, "for i in 1 2 3; do echo tick $i; sleep 0.2; done; sleep 60")
 
     def jobs(*words: str) -> str:
         argv = [SAGEWRIGHT, "jobs", *words, "--data", str(server.data)]
@@ -137,7 +120,7 @@ def test_the_commands_about_jobs(own_server: RunningServer, job_name: str) -> No
     assert "algo-1 | tick 2" in jobs("logs", "-f", job_name)
     shown = jobs("show", job_name)
     assert "Stopped" in shown
-    assert "s3://settings/out" in shown
+    assert "s3://outputs/out" in shown
 
 
 def test_doctor_tells_about_this_machine() -> None:

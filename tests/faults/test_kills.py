@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -21,40 +21,11 @@ if TYPE_CHECKING:
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 
 
-def create(server: RunningServer, name: str, shell: str, **changes: Any) -> None:
-    request = {
-        "TrainingJobName": name,
-        "AlgorithmSpecification": {
-            "TrainingImage": IMAGE,
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["/bin/bash", "-c"],
-            "ContainerArguments": [shell],
-        },
-        "RoleArn": "arn:aws:iam::000000000000:role/SageMakerExecutionRole",
-        "OutputDataConfig": {"S3OutputPath": "s3://faults/out"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 200},
-    }
-    server.boto("sagemaker").create_training_job(**(request | changes))
-
-
 @pytest.fixture
 def running(own_server: RunningServer) -> RunningServer:
     own_server.start()
-    own_server.boto("s3").create_bucket(Bucket="faults")
+    own_server.boto("s3").create_bucket(Bucket="outputs")
     return own_server
-
-
-def when_logged(server: RunningServer, name: str, text: str) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        try:
-            if text in server.lines(name):
-                return
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "ResourceNotFoundException"
-        time.sleep(0.05)
-    raise AssertionError(f"{name} did not log {text!r}\n{server.log()}")
 
 
 def user_processes(mark: str) -> list[psutil.Process]:
@@ -72,8 +43,8 @@ COUNTING = "for i in $(seq 1 60); do echo line $i; sleep 0.1; done; echo done > 
 
 
 def test_the_job_outlives_a_killed_server_and_every_line_is_kept_once(running: RunningServer, job_name: str) -> None:
-    create(running, job_name, COUNTING)
-    when_logged(running, job_name, "line 5")
+    running.run_shell(job_name, COUNTING)
+    running.when_logged(job_name, "line 5")
     running.end(signal.SIGKILL)
     time.sleep(2)
     running.start()
@@ -84,8 +55,8 @@ def test_the_job_outlives_a_killed_server_and_every_line_is_kept_once(running: R
 
 
 def test_a_server_killed_many_times(running: RunningServer, job_name: str) -> None:
-    create(running, job_name, COUNTING)
-    when_logged(running, job_name, "line 1")
+    running.run_shell(job_name, COUNTING)
+    running.when_logged(job_name, "line 1")
     for _ in range(5):
         running.end(signal.SIGKILL)
         time.sleep(0.1)
@@ -102,10 +73,10 @@ def test_a_killed_agent_fails_its_job_and_leaves_no_process(
 ) -> None:
     own_server.environ["SAGEWRIGHT_SANDBOX"] = sandbox
     own_server.start()
-    own_server.boto("s3").create_bucket(Bucket="faults")
+    own_server.boto("s3").create_bucket(Bucket="outputs")
     mark = str(100_000 + 2 * os.getpid() + (sandbox == "plain"))
-    create(own_server, job_name, f"(sleep {mark} &) ; echo ready; sleep {mark}")
-    when_logged(own_server, job_name, "ready")
+    own_server.run_shell(job_name, f"(sleep {mark} &) ; echo ready; sleep {mark}")
+    own_server.when_logged(job_name, "ready")
     assert len(user_processes(mark)) == 2
     (agent,) = own_server.agents()
     os.kill(agent, signal.SIGKILL)
@@ -117,8 +88,8 @@ def test_a_killed_agent_fails_its_job_and_leaves_no_process(
 
 def test_a_killed_user_process_fails_its_job(running: RunningServer, job_name: str) -> None:
     mark = str(9_000_000 + os.getpid())
-    create(running, job_name, f"echo ready; exec sleep {mark}")
-    when_logged(running, job_name, "ready")
+    running.run_shell(job_name, f"echo ready; exec sleep {mark}")
+    running.when_logged(job_name, "ready")
     (victim,) = user_processes(mark)
     victim.kill()
     job = running.wait(job_name, timeout_s=30)
@@ -132,7 +103,7 @@ def test_200_concurrent_creates_are_each_run_once(running: RunningServer) -> Non
     def work(mine: list[str]) -> None:
         for name in mine:
             try:
-                create(running, name, f"echo ran {name}")
+                running.run_shell(name, f"echo ran {name}")
             except ClientError as error:
                 failures.append(error)
 
@@ -150,9 +121,9 @@ def test_200_concurrent_creates_are_each_run_once(running: RunningServer) -> Non
 
 
 def test_a_stop_of_a_queued_job(running: RunningServer) -> None:
-    create(running, "holder", "echo ready; sleep 100")
-    when_logged(running, "holder", "ready")
-    create(running, "queued", "echo never")
+    running.run_shell("holder", "echo ready; sleep 100")
+    running.when_logged("holder", "ready")
+    running.run_shell("queued", "echo never")
     sagemaker = running.boto("sagemaker")
     assert sagemaker.describe_training_job(TrainingJobName="queued")["SecondaryStatus"] == "Starting"
     sagemaker.stop_training_job(TrainingJobName="queued")

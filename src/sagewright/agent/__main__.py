@@ -23,7 +23,7 @@ def main(directory: Path) -> int:
             return 3
         host = read_host_file(directory)
         control = Control()
-        signal.signal(signal.SIGTERM, lambda _number, _frame: control.ask_stop())
+        control.stop_at(signal.SIGTERM)
         connection = ServerConnection(host.endpoint, host.host_id, host.token)
         reporter = Reporter(connection, directory / "reports.spool", control.take)
         reporter.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 
 from sagewright.agent.errors import Gone, Stopped
@@ -20,12 +21,21 @@ class Control:
         self.gone = False
 
     def take(self, desired: str) -> None:
-        """The server's wish: run, stop, collect, finish or gone."""
-        if desired == "stop":
+        """The server's wish: run, stop, interrupt, collect, finish or gone."""
+        if desired in {"stop", "interrupt"}:
             self.ask_stop()
         elif desired in {"gone", "finish"}:
             self.gone = True
             self._wake()
+
+    def stop_at(self, number: int) -> None:
+        """Have this signal ask for a stop. Call from the main thread.
+
+        A handler of Python's runs between two bytecodes: a signal that comes just before the main thread waits would be
+        seen only when it wakes. So the signal itself, too, makes `wake_fd` readable.
+        """
+        signal.signal(number, lambda _number, _frame: self.ask_stop())
+        signal.set_wakeup_fd(self._signal_fd, warn_on_full_buffer=False)
 
     def ask_stop(self) -> None:
         self.stop = True

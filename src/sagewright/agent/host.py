@@ -188,11 +188,13 @@ class HostRun:
         )
 
     def _deliver(self, ended: Exit) -> None:
-        """Report the exit and bring the artefacts to S3: of a job that completed or was stopped, not of one that failed."""
+        """Report the exit and bring the artefacts to S3: of a job that completed or was stopped, no other."""
         if ended.cause == "gone":
             raise Gone
+        if ended.cause == "stop" and self._reporter.ask() == "interrupt":
+            ended = Exit(ended.code, "interrupt")  # the job goes on elsewhere, from its checkpoints
         self._checkpoints.finish()
-        keep = ended.code == 0 or ended.cause != "exit"
+        keep = ended.cause != "interrupt" and (ended.code == 0 or ended.cause != "exit")
         exited = {"code": ended.code, "cause": ended.cause, "failure": self._ml.failure()}
         if not keep:
             self._reporter.send(exited=exited, finished=True)

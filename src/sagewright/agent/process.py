@@ -32,7 +32,7 @@ class SandboxFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Exit:
-    """`code` is 128 + n after signal n; `cause` is exit, stop, max_runtime or gone."""
+    """`code` is 128 + n after signal n; `cause` is exit, stop, interrupt, max_runtime or gone."""
 
     code: int
     cause: str

@@ -47,6 +47,7 @@ class Reporter:
         self._metrics: list[tuple[str, float, int]] = []
         self._bytes = 0
         self._seq = 0
+        self._answered = 0
         self._interval = HEARTBEAT_S
         self._last_batch = time.monotonic()
         self._pause = BATCH_S[0]
@@ -85,6 +86,15 @@ class Reporter:
             self._changed.notify_all()
             self._changed.wait_for(lambda: self.desired in {*words, "gone"})
             self._interval = HEARTBEAT_S
+            return self.desired
+
+    def ask(self) -> str:
+        """What the server wants now, answered to a report of its own."""
+        with self._changed:
+            self._spool_batch({})
+            number = self._seq
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._answered >= number or self.desired == "gone")
             return self.desired
 
     def finish(self) -> None:
@@ -160,13 +170,14 @@ class Reporter:
         else:  # a fault of ours; what follows is worth more than this one report
             sys.stderr.write(f"the server refused a report with status {status}: {body[:500]!r}\n")
             desired = self.desired
-        with self._changed:
-            self._spool.drop_head()
         self._heard = time.monotonic()
-        self._want(desired)
+        self._want(desired, answered=True)
 
-    def _want(self, desired: str) -> None:
+    def _want(self, desired: str, *, answered: bool = False) -> None:
         with self._changed:
+            if answered:
+                self._spool.drop_head()
+                self._answered += 1
             changed = desired != self.desired
             self.desired = desired
             self._changed.notify_all()

@@ -134,6 +134,9 @@ class JobS3:
 
         self._patiently(put, f"write s3://{bucket}/{key}")
 
+    def delete(self, bucket: str, key: str) -> None:
+        self._patiently(partial(self._client.delete_object, Bucket=bucket, Key=key), f"delete s3://{bucket}/{key}")
+
     def _patiently(self, act: Callable[[], T], what: str) -> T:
         wait = 0.1
         while True:

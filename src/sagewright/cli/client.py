@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import boto3
+import orjson
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
 
 from sagewright.cli.options import fail
-from sagewright.door.environment import NoServer, find_target
+from sagewright.door.environment import NoServer, Target, find_target
 from sagewright.model.settings import Settings
 
 
 def client(settings: Settings, service: str) -> Any:
     """Ends the command when no server runs."""
-    try:
-        target = find_target(settings.data, settings.region, settings.account)
-    except NoServer as error:
-        fail(str(error))
+    target = _target(settings)
     return boto3.client(
         service,
         endpoint_url=target.endpoint,
@@ -24,3 +26,22 @@ def client(settings: Settings, service: str) -> Any:
         aws_secret_access_key=target.secret_access_key,
         region_name=target.region,
     )
+
+
+def post(settings: Settings, path: str) -> None:
+    """Ask the server for something that AWS has no operation for; ends the command when it refuses."""
+    target = _target(settings)
+    request = AWSRequest("POST", f"{target.endpoint}/_sagewright/{path}", data=b"")
+    SigV4Auth(Credentials(target.access_key_id, target.secret_access_key), "sagewright", target.region).add_auth(
+        request
+    )
+    answer = URLLib3Session().send(request.prepare())
+    if answer.status_code >= 400:
+        fail(str(orjson.loads(answer.content)["message"]))
+
+
+def _target(settings: Settings) -> Target:
+    try:
+        return find_target(settings.data, settings.region, settings.account)
+    except NoServer as error:
+        fail(str(error))

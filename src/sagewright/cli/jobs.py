@@ -1,4 +1,4 @@
-"""`sagewright jobs`: list, show, logs, stop; through the same operations as any client."""
+"""`sagewright jobs`: list, show, logs, stop, interrupt; through the same operations as any client where there is one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import typer
 from botocore.exceptions import ClientError
 from rich.table import Table
 
-from sagewright.cli.client import client
+from sagewright.cli.client import client, post
 from sagewright.cli.options import DataOption, console, fail, settings_of
 
-app = typer.Typer(help="Training jobs: list, show, logs, stop.", no_args_is_help=True)
+app = typer.Typer(help="Training jobs: list, show, logs, stop, interrupt.", no_args_is_help=True)
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 POLL_S = 0.3
 COLOURS = {"Completed": "green", "Failed": "red", "Stopped": "yellow", "Stopping": "yellow"}
@@ -124,6 +124,13 @@ def stop(name: Name, data: DataOption = None) -> None:
     except ClientError as error:
         fail(_answer(error))
     console.print(f"{name} is being stopped")
+
+
+@app.command()
+def interrupt(name: Name, data: DataOption = None) -> None:
+    """Take the hosts of a spot job away, as a cloud would: SIGTERM, a grace, SIGKILL; then it is queued again."""
+    post(settings_of(data=data), f"jobs/{name}/interrupt")
+    console.print(f"{name} is being interrupted")
 
 
 def _describe(sagemaker: Any, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,12 +78,15 @@ class Reservations:
         with self._lock:
             if job_id in self._held:
                 return True
-            free = self._free()
-            total = wanted.total
-            if total.cpus > free.cpus or total.memory_gb > free.memory_gb or total.gpus > free.gpus:
+            if not self._fits(wanted, frozenset()):
                 return False
-            self._held[job_id] = total
+            self._held[job_id] = wanted.total
             return True
+
+    def fits_without(self, wanted: Wanted, job_ids: Set[str]) -> bool:
+        """Whether there would be room for `wanted` if these jobs gave back what they hold."""
+        with self._lock:
+            return self._fits(wanted, job_ids)
 
     def force(self, job_id: str, wanted: Wanted) -> None:
         """Note what a job that already runs takes (after a restart), free or not."""
@@ -94,10 +98,11 @@ class Reservations:
         with self._lock:
             self._held.pop(job_id, None)
 
-    def _free(self) -> Resources:
-        held = self._held.values()
-        return Resources(
-            self.machine.cpus - sum(share.cpus for share in held),
-            self.machine.memory_gb - sum(share.memory_gb for share in held),
-            self.machine.gpus - sum(share.gpus for share in held),
+    def _fits(self, wanted: Wanted, without: Set[str]) -> bool:
+        held = [share for job_id, share in self._held.items() if job_id not in without]
+        machine, total = self.machine, wanted.total
+        return (
+            total.cpus + sum(share.cpus for share in held) <= machine.cpus
+            and total.memory_gb + sum(share.memory_gb for share in held) <= machine.memory_gb
+            and total.gpus + sum(share.gpus for share in held) <= machine.gpus
         )

@@ -56,8 +56,16 @@ def _cut(text: str, tail: str) -> str:
     return text[: MAX_FAILURE - len(tail)] + tail
 
 
-def of_job(job: Job, placed: list[Host]) -> Outcome:
-    """The outcome once every host is over; a job without hosts was stopped in the queue."""
+def interrupted(placed: list[Host]) -> bool:
+    """Whether hosts were taken away before the job was done with them."""
+    return any(host.cause == "interrupt" for host in placed)
+
+
+def of_job(job: Job, placed: list[Host], overdue: bool = False) -> Outcome:
+    """The outcome once every host is over; a job without hosts was stopped in the queue.
+
+    `overdue`: a spot job that has waited and run for longer than its MaxWaitTimeInSeconds.
+    """
     if not placed:
         return Outcome(SecondaryStatus.STOPPED, "Training job stopped")
     broken = first_failure(placed)
@@ -66,8 +74,10 @@ def of_job(job: Job, placed: list[Host]) -> Outcome:
         return Outcome(SecondaryStatus.FAILED, "Training job failed", reason)
     if any(host.cause == "max_runtime" for host in placed):
         return Outcome(SecondaryStatus.MAX_RUNTIME_EXCEEDED, "Training job exceeded its maximum runtime")
-    if job.wanted == Wanted.STOP and (broken or any(host.cause == "stop" for host in placed)):
+    if job.wanted == Wanted.STOP and (broken or any(host.cause in {"stop", "interrupt"} for host in placed)):
         return Outcome(SecondaryStatus.STOPPED, "Training job stopped")
+    if overdue and any(host.cause in {"stop", "interrupt"} for host in placed):
+        return Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED, "Maximum wait time exceeded")
     ended_from_outside = next((host for host in placed if host.cause == "stop"), None)
     if ended_from_outside is not None:
         reason = (

@@ -6,17 +6,19 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sagewright.algorithms import catalogue
 from sagewright.compute.backend import HostPlan
 from sagewright.compute.capacity import Reservations, Wanted
+from sagewright.engine.times import run_ms
 from sagewright.model.arns import assumed_role_arn, sagemaker_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import check_runnable
-from sagewright.store import hosts, identity
+from sagewright.store import hosts, identity, jobs
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey, random_id
 from sagewright.store.jobs import Job
@@ -45,8 +47,17 @@ def wanted(reservations: Reservations, request: dict[str, Any]) -> Wanted:
     return reservations.wanted(*instances(request))
 
 
+def max_runtime_s(job: Job) -> int:
+    limit: int = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
+    return limit
+
+
+def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:
+    return settings.data / "jobs" / job_id / str(attempt)
+
+
 def waited_too_long(job: Job) -> bool:
-    """Whether a spot job has been waiting for longer than its MaxWaitTimeInSeconds."""
+    """Whether a spot job has waited and run for longer than its MaxWaitTimeInSeconds."""
     limit_s = job.request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
     return limit_s is not None and now_ms() - job.created_ms > limit_s * 1000
 
@@ -67,17 +78,22 @@ def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint: str) -> Gang:
-    """Rows and plans of all hosts of a job's first attempt; the job's credentials are made here."""
+    """Rows and plans of all hosts of a job's next attempt; the job's credentials are made here.
+
+    The time that earlier attempts ran is taken off the job's time limit; their log streams are gone on with.
+    """
     _, count = instances(job.request)
+    before = hosts.of_all_attempts(store, job.id)
+    attempt = max((host.attempt for host in before), default=0) + 1
     names = [f"algo-{i}" for i in range(1, count + 1)]
     tokens = {name: secrets.token_urlsafe(32) for name in names}
     ids = {name: uuid.uuid4().hex for name in names}
-    streams = {name: f"{job.name}/{name}-{now_ms()}" for name in names}
+    streams = {name: f"{job.name}/{name}-{now_ms()}" for name in names} | {h.name: h.log_stream for h in before}
     rows = [
         {
             "id": ids[n],
             "job_id": job.id,
-            "attempt": 1,
+            "attempt": attempt,
             "name": n,
             "token_hash": hosts.hash_token(tokens[n]),
             "log_stream": streams[n],
@@ -85,6 +101,8 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
         for n in names
     ]
     common = _document(settings, job, wanted, endpoint) | {
+        "attempt": attempt,
+        "max_runtime_s": max(1.0, max_runtime_s(job) - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "hosts": names,
         "addresses": _addresses(job.id, names),
         "credentials": _credentials(store, job),
@@ -92,7 +110,7 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
     hosts.create(store, rows)
     plans = []
     for name in names:
-        directory = settings.data / "jobs" / job.id / "1" / name
+        directory = attempt_directory(settings, job.id, attempt) / name
         directory.mkdir(parents=True, exist_ok=True)
         own = {
             "host_id": ids[name],
@@ -105,7 +123,6 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
 
 
 def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> dict[str, Any]:
-    stopping = job.request.get("StoppingCondition", {})
     return {
         "kind": job.kind,
         "job": {
@@ -113,7 +130,6 @@ def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> di
             "arn": sagemaker_arn(job.region, job.account, "training-job", job.name),
             "request": job.request,
         },
-        "attempt": 1,
         "endpoint": endpoint,
         "region": job.region,
         "account": job.account,
@@ -125,7 +141,6 @@ def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> di
         "memory_gb": wanted.per_host.memory_gb,
         "gpus": wanted.per_host.gpus,
         "stop_grace_s": settings.stop_grace_s,
-        "max_runtime_s": stopping.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S),
         "warnings": wanted.warnings,
     }
 

@@ -40,7 +40,7 @@ def apply(store: Database, host_id: str, token: str, report: dict[str, Any]) -> 
         if host is None or not hosts.token_matches(host, token):
             return Answer("gone")
         job = _job(store, host)
-        if job is None or job.ended or host.phase == hosts.LOST:
+        if job is None or job.ended or host.phase in {hosts.LOST, hosts.RETIRED}:
             return Answer("gone")
         fresh = int(report["seq"]) > host.report_seq
         if fresh:
@@ -114,13 +114,14 @@ def _desired(store: Database, job: Job, host_id: str) -> str:
     if host.exited:
         return "finish" if host.over else "run"
     current = jobs.get(store, job.id)
-    stopping = current is None or current.wanted == Wanted.STOP or outcome.first_failure(placed) is not None
-    return "stop" if stopping else "run"
+    if current is None or current.wanted == Wanted.STOP or outcome.first_failure(placed) is not None:
+        return "stop"
+    return "interrupt" if current.wanted == Wanted.INTERRUPT else "run"
 
 
 def _desired_after_exit(host: Host, placed: list[Host]) -> str:
     if not all(h.exited for h in placed):
         return "run"
-    if outcome.first_failure(placed) is not None:
+    if outcome.first_failure(placed) is not None or outcome.interrupted(placed):
         return "finish"
     return "collect" if host is placed[0] else "finish"

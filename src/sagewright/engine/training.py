@@ -10,13 +10,14 @@ from pathlib import Path
 from sagewright.compute.backend import Backend, LaunchFailed
 from sagewright.compute.capacity import Reservations
 from sagewright.compute.capacity import Wanted as Share
-from sagewright.engine import outcome, placement
+from sagewright.engine import attempts, outcome, placement, spot
 from sagewright.engine.outcome import Outcome
+from sagewright.engine.times import training_since_ms
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.model.states import TRAINING_MOVES, SecondaryStatus, TrainingStatus
 from sagewright.runtimes.launch import CannotRun
-from sagewright.store import hosts, identity, jobs
+from sagewright.store import hosts, identity, jobs, queue
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
 from sagewright.store.jobs import Event, Job, Wanted
@@ -26,6 +27,7 @@ KIND = "training"
 LEASE_MS = 30_000
 STOPPED_AT_ONCE = 1000  # how many of the queued jobs that were stopped one sweep looks at
 BATCH = 8  # how many queued jobs are read at a time
+QUEUES = (False, True)  # the jobs that are not spot jobs come first
 
 STOPPING = Event(SecondaryStatus.STOPPING, "Stopping the training job")
 
@@ -49,45 +51,55 @@ class TrainingReconciler:
         self._leases: dict[str, int] = {}
 
     def recover(self) -> None:
-        for job_id in jobs.placed_ids(self._m.store, KIND):
+        for job_id in queue.placed_ids(self._m.store, KIND):
             job = jobs.get(self._m.store, job_id)
             if job:
                 self._m.reservations.force(job_id, placement.wanted(self._m.reservations, job.request))
 
     def active(self) -> list[str]:
-        """Jobs with hosts, queued jobs that were stopped, and the head of the queue, which stands for all of it."""
+        """Jobs with hosts, queued jobs that were stopped, and the heads of the queues, which stand for all of them."""
         store = self._m.store
-        waiting = [*jobs.queued(store, KIND, STOPPED_AT_ONCE, Wanted.STOP), *jobs.queued(store, KIND, 1, Wanted.RUN)]
-        return [*jobs.placed_ids(store, KIND), *(job.id for job in waiting)]
+        waiting = [
+            *queue.stopped_in_queue(store, KIND, STOPPED_AT_ONCE),
+            *(job for last in QUEUES for job in queue.queued(store, KIND, 1, spot=last)),
+        ]
+        return [*queue.placed_ids(store, KIND), *(job.id for job in waiting)]
 
     def reconcile(self, job_id: str) -> None:
         job = jobs.get(self._m.store, job_id)
         if job is None or job.kind != KIND or job.ended:
             return
         placed = hosts.of_job(self._m.store, job_id)
-        if not placed and job.wanted == Wanted.RUN:
+        if not placed and job.wanted != Wanted.STOP:
             self._start_queued()
         elif self._hold_lease(job_id):
             self._look_after(job, placed)
             self._conclude(job_id)
 
     def _start_queued(self) -> None:
-        """First come, first served: a job that fits does not overtake an older one that does not fit yet."""
+        """First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet."""
+        for last in QUEUES:
+            if not self._start_all(last):
+                return
+
+    def _start_all(self, spot_jobs: bool) -> bool:
+        """Whether every job of this queue has left it."""
         seen: set[str] = set()
         more = True
         while more:
-            batch = [job for job in jobs.queued(self._m.store, KIND, BATCH, Wanted.RUN) if job.id not in seen]
+            batch = [job for job in queue.queued(self._m.store, KIND, BATCH, spot=spot_jobs) if job.id not in seen]
             more = len(batch) == BATCH
             for job in batch:
                 seen.add(job.id)
                 if not self._start_or_give_up(job):
-                    return
+                    return False
+        return True
 
     def _hold_lease(self, job_id: str) -> bool:
         now = now_ms()
         if self._leases.get(job_id, 0) - now > LEASE_MS // 2:
             return True
-        if not jobs.claim(self._m.store, job_id, self._owner, now + LEASE_MS):
+        if not queue.claim(self._m.store, job_id, self._owner, now + LEASE_MS):
             return False
         self._leases[job_id] = now + LEASE_MS
         return True
@@ -105,12 +117,26 @@ class TrainingReconciler:
             return True
         wanted = placement.wanted(self._m.reservations, job.request)
         if not self._m.reservations.try_reserve(job.id, wanted):
+            self._make_room(job, wanted)
             return False
         if self._hold_lease(job.id):
             self._launch(job, wanted)
         else:
             self._m.reservations.release(job.id)
         return True
+
+    def _make_room(self, job: Job, wanted: Share) -> None:
+        """A job that is not a spot job takes the machine from those that are."""
+        if job.request.get("EnableManagedSpotTraining"):
+            return
+        room = spot.make_room(self._m.reservations, wanted, queue.running_spot(self._m.store, KIND))
+        for victim in room.jobs:
+            log.info("spot job %s is interrupted: %s needs the machine", victim.name, job.name)
+            self._interrupt(victim)
+
+    def _interrupt(self, job: Job) -> None:
+        if queue.ask_interrupt(self._m.store, job.id):
+            self.reconcile(job.id)
 
     def _launch(self, job: Job, wanted: Share) -> None:
         self._move(job.id, Event(SecondaryStatus.STARTING, "Preparing the instances for training"))
@@ -125,9 +151,10 @@ class TrainingReconciler:
             hosts.set_handle(self._m.store, host_id, handle)
 
     def _look_after(self, job: Job, placed: list[Host]) -> None:
-        if job.wanted == Wanted.STOP and job.status == TrainingStatus.IN_PROGRESS:
+        if job.status == TrainingStatus.IN_PROGRESS and (job.wanted == Wanted.STOP or placement.waited_too_long(job)):
             self._move(job.id, STOPPING)
-        stopping = job.wanted == Wanted.STOP or outcome.first_failure(placed) is not None
+        ending = job.wanted != Wanted.RUN or placement.waited_too_long(job)
+        stopping = ending or outcome.first_failure(placed) is not None
         for host in placed:
             if host.over:
                 continue
@@ -135,6 +162,16 @@ class TrainingReconciler:
                 self._lose(host)
             elif stopping and not host.exited and host.handle:
                 self._m.backend.stop(host.handle)
+        if placed and not stopping and self._is_due(job, placed[0].attempt):
+            self._interrupt(job)
+
+    def _is_due(self, job: Job, attempt: int) -> bool:
+        """Whether the schedule of a spot job's interruptions ends this attempt now."""
+        if not job.request.get("EnableManagedSpotTraining"):
+            return False
+        limit_ms = spot.schedule_of(self._m.settings, job).limit_ms(attempt, job.id)
+        since_ms = None if limit_ms is None else training_since_ms(jobs.transitions(self._m.store, job.id))
+        return limit_ms is not None and since_ms is not None and now_ms() - since_ms >= limit_ms
 
     def _alive(self, host: Host) -> bool:
         if host.handle is None:  # the server ended between the row and the launch
@@ -153,13 +190,28 @@ class TrainingReconciler:
         job, placed = jobs.get(self._m.store, job_id), hosts.of_job(self._m.store, job_id)
         if job is None or job.ended or not all(host.over for host in placed):
             return
-        self._end(job_id, placed, outcome.of_job(job, placed))
+        overdue = placement.waited_too_long(job)
+        result = outcome.of_job(job, placed, overdue)
+        event = attempts.again(job, placed, result, overdue)
+        if event is None or not self._requeue(job_id, placed, event):
+            self._end(job_id, placed, result)
         self._start_queued()
 
-    def _end(self, job_id: str, placed: list[Host], result: Outcome) -> None:
+    def _requeue(self, job_id: str, placed: list[Host], event: Event) -> bool:
+        self._kill_all(placed)
+        if not attempts.requeue(self._m.store, job_id, event):
+            return False
+        self._m.reservations.release(job_id)
+        _tidy(placement.attempt_directory(self._m.settings, job_id, placed[0].attempt), keep_logs=False)
+        return True
+
+    def _kill_all(self, placed: list[Host]) -> None:
         for host in placed:
             if host.handle:
                 self._m.backend.kill(host.handle)
+
+    def _end(self, job_id: str, placed: list[Host], result: Outcome) -> None:
+        self._kill_all(placed)
         event = Event(result.secondary, result.message, failure_reason=result.failure_reason, ended=True)
         with self._m.store.write() as connection:
             moved = jobs.move_in(connection, job_id, event, TRAINING_MOVES)

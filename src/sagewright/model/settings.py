@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from sagewright.model import interruptions
+
 PREFIX = "SAGEWRIGHT_"
 
 
-def _setting(default: Any, doc: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"doc": doc, "choices": choices})
+def _setting(
+    default: Any, doc: str, choices: tuple[str, ...] = (), check: Callable[[Any], object] = lambda _value: None
+) -> Any:
+    """`check` raises ValueError for a value that the setting cannot have."""
+    return field(default=default, metadata={"doc": doc, "choices": choices, "check": check})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,15 @@ class Settings:
         ("normal", "full", "off"),
     )
     stop_grace_s: int = _setting(120, "Seconds between SIGTERM and SIGKILL when a job stops.")
+    spot_interruptions: str = _setting(
+        "",
+        "When spot jobs are interrupted to test that they resume: after=20,40 (seconds of training of the first, second, … "
+        "attempt) or rate=6 (an hour, on average). Empty: only when another job needs the machine.",
+        check=interruptions.parse,
+    )
+    spot_price: float = _setting(
+        0.3, "What a second of a spot host costs beside an on-demand one: BillableTimeInSeconds counts so much of it."
+    )
     agent_timeout_s: int = _setting(
         60, "Seconds without a report after which a host whose agent cannot be seen is given up."
     )
@@ -93,6 +107,10 @@ def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | Non
             given = source.get(PREFIX + f.name.upper())
         if given is not None:
             values[f.name] = _convert(f.name, types[f.name], given, f.metadata["choices"])
+            try:
+                f.metadata["check"](values[f.name])
+            except ValueError as error:
+                raise BadSetting(f"{f.name}: {error}") from None
     settings = Settings(**values)
     return _absolute(settings)
 

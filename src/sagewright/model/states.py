@@ -69,7 +69,7 @@ TRAINING_MOVES: dict[SecondaryStatus, frozenset[SecondaryStatus]] = {
     S.INTERRUPTED: frozenset({S.STARTING, S.DOWNLOADING}) | _WORKING,
     S.RESTARTING: frozenset({S.STARTING, S.DOWNLOADING}) | _WORKING,
     S.UPDATING: frozenset({S.TRAINING}) | _WORKING,
-    S.UPLOADING: frozenset({S.COMPLETED, S.STOPPED}) | _WORKING,
+    S.UPLOADING: frozenset({S.COMPLETED, S.STOPPED, S.MAX_WAIT_TIME_EXCEEDED, S.INTERRUPTED, S.RESTARTING}) | _WORKING,
     # A job that ends by itself before the request to stop reaches it is Completed.
     S.STOPPING: frozenset(
         {S.UPLOADING, S.STOPPED, S.COMPLETED, S.MAX_RUNTIME_EXCEEDED, S.MAX_WAIT_TIME_EXCEEDED, S.FAILED}

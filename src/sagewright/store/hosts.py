@@ -14,7 +14,7 @@ from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
 
-PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST = (
+PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST, RETIRED = (
     "Placed",  # has a row; its agent may not have been started
     "Launched",  # its agent was started
     "Downloading",
@@ -23,6 +23,7 @@ PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST = (
     "Uploading",
     "Finished",  # the agent is done
     "Lost",  # the agent vanished or reported a fault of its own
+    "Retired",  # of an attempt that is over, while the job goes on
 )
 
 
@@ -52,7 +53,9 @@ class Host:
 
 
 _HOSTS = select(*[hosts.c[name] for name in Host.__dataclass_fields__])
-_OF_JOB = _HOSTS.where(hosts.c.job_id == bindparam("job")).order_by(hosts.c.attempt, hosts.c.name)
+_OF_ALL_ATTEMPTS = _HOSTS.where(hosts.c.job_id == bindparam("job")).order_by(hosts.c.attempt, hosts.c.name)
+_OF_JOB = _OF_ALL_ATTEMPTS.where(hosts.c.phase != RETIRED)
+_RETIRE = update(hosts).where(hosts.c.job_id == bindparam("job")).values(phase=RETIRED)
 _BY_ID = _HOSTS.where(hosts.c.id == bindparam("host_id"))
 _LOCKED = _BY_ID.with_for_update()
 _INSERT = insert(hosts)
@@ -82,11 +85,21 @@ def set_handle(store: Database, host_id: str, handle: dict[str, Any]) -> None:
 
 
 def of_job(store: Database, job_id: str) -> list[Host]:
-    """The hosts of the newest attempt, by name."""
+    """The hosts of the attempt that is under way, by name; none while the job is queued (again)."""
     with store.read() as connection:
         rows = [Host(*row) for row in connection.execute(_OF_JOB, {"job": job_id})]
-    newest = max((row.attempt for row in rows), default=0)
-    return sorted((row for row in rows if row.attempt == newest), key=lambda h: int(h.name.rsplit("-", 1)[-1]))
+    return sorted(rows, key=lambda host: int(host.name.rsplit("-", 1)[-1]))
+
+
+def of_all_attempts(store: Database, job_id: str) -> list[Host]:
+    """Every host that the job ever had, oldest attempt first."""
+    with store.read() as connection:
+        return [Host(*row) for row in connection.execute(_OF_ALL_ATTEMPTS, {"job": job_id})]
+
+
+def retire(connection: Connection, job_id: str) -> None:
+    """The attempt is over: what its agents still report is no longer taken, and the job has no hosts."""
+    connection.execute(_RETIRE, {"job": job_id})
 
 
 def find(store: Database, host_id: str) -> Host | None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, i
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.states import ACTIVE, ENDED, SecondaryStatus, TrainingStatus, primary_after
+from sagewright.model.states import ENDED, SecondaryStatus, TrainingStatus, primary_after
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import hosts, job_events, job_metrics, jobs
@@ -25,6 +25,7 @@ class Wanted(StrEnum):
 
     RUN = "run"  # be done with it
     STOP = "stop"  # end it early
+    INTERRUPT = "interrupt"  # take its hosts away; it is queued again
 
 
 @dataclass(frozen=True)
@@ -114,23 +115,6 @@ _TRANSITIONS = (
     .where(job_events.c.job_id == bindparam("job_id"))
     .order_by(job_events.c.seq)
 )
-_ACTIVE = jobs.c.status.in_([status.value for status in ACTIVE])
-_HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id).exists()
-_OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
-_PLACED_IDS = select(jobs.c.id).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_HOSTS).order_by(*_OLDEST_FIRST)
-_WITHOUT_HOSTS = (
-    _JOBS.where(jobs.c.kind == bindparam("kind"), ~_HAS_HOSTS, jobs.c.wanted == bindparam("wanted"))
-    .order_by(*_OLDEST_FIRST)
-    .limit(bindparam("how_many"))
-)
-_QUEUED = {
-    Wanted.RUN: _WITHOUT_HOSTS.where(jobs.c.status == TrainingStatus.IN_PROGRESS.value),  # the index gives the oldest
-    Wanted.STOP: _WITHOUT_HOSTS.where(_ACTIVE),
-}
-_CLAIM = update(jobs).where(
-    jobs.c.id == bindparam("job_id"),
-    or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now")),
-)
 _INSERT = insert(jobs)
 _INSERT_EVENT = insert(job_events)
 _UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # of the columns it is executed with
@@ -163,9 +147,10 @@ def create(store: Database, place: Place, name: str, request: dict[str, Any], me
         "modified_ms": now,
         **vars(place),
     }
+    spot = 1 if request.get("EnableManagedSpotTraining") else 0
     try:
         with store.write() as connection:
-            connection.execute(_INSERT, values)
+            connection.execute(_INSERT, {**values, "spot": spot})
             first = Event(SecondaryStatus.STARTING, message)
             _append(connection, values["id"], now, TrainingStatus.IN_PROGRESS, first)
             job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None)
@@ -269,8 +254,13 @@ def _read_transitions(store: Database, job_id: str) -> list[Transition]:
 
 def want(store: Database, job_id: str, wanted: Wanted) -> None:
     with store.write() as connection:
-        connection.execute(_UPDATE, {"job_id": job_id, "wanted": wanted.value, "modified_ms": now_ms()})
-        changes(connection, job_id)
+        want_in(connection, job_id, wanted)
+
+
+def want_in(connection: Connection, job_id: str, wanted: Wanted) -> None:
+    """`want` inside a transaction of the caller's."""
+    connection.execute(_UPDATE, {"job_id": job_id, "wanted": wanted.value, "modified_ms": now_ms()})
+    changes(connection, job_id)
 
 
 def change_request(store: Database, job_id: str, request: dict[str, Any]) -> None:
@@ -291,26 +281,6 @@ def remove(store: Database, job_id: str) -> None:
         if row is not None:
             job = Job(*row)
             changes(connection, _named(Place(job.kind, job.account, job.region), job.name))
-
-
-def placed_ids(store: Database, kind: str) -> list[str]:
-    """Jobs that are not over and have hosts, oldest first."""
-    with store.read() as connection:
-        return list(connection.execute(_PLACED_IDS, {"kind": kind}).scalars())
-
-
-def queued(store: Database, kind: str, limit: int, wanted: Wanted) -> list[Job]:
-    """At most `limit` jobs that have no hosts yet and are `wanted` so, oldest first."""
-    with store.read() as connection:
-        rows = connection.execute(_QUEUED[wanted], {"kind": kind, "wanted": wanted.value, "how_many": limit})
-        return [Job(*row) for row in rows]
-
-
-def claim(store: Database, job_id: str, owner: str, until_ms: int) -> bool:
-    """Take (or keep) the right to reconcile a job until `until_ms`; False when another server has it."""
-    values = {"job_id": job_id, "owner": owner, "now": now_ms(), "lease_owner": owner, "lease_until_ms": until_ms}
-    with store.write() as connection:
-        return bool(connection.execute(_CLAIM, values).rowcount)
 
 
 def page(store: Database, place: Place, query: Query) -> list[Job]:

@@ -13,9 +13,14 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sagewright.engine import reports
-from sagewright.services.context import Platform
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context, Platform, Principal
+from sagewright.services.sagemaker.interruption import interrupt_training_job
 from sagewright.store import hosts
 from sagewright.store.hosts import Host
+from sagewright.wire import asgi
+from sagewright.wire.authentication import Authenticator
+from sagewright.wire.http import HttpRequest
 
 PREFIX = "/_sagewright"
 PARTS = ("model", "output")
@@ -24,11 +29,12 @@ PARTS = ("model", "output")
 class InternalApi:
     """The ASGI application under `/_sagewright`. An agent shows the token of its host, good for that host's job alone."""
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+    def __init__(self, platform: Platform, authenticator: Authenticator) -> None:
+        self._platform, self._authenticator = platform, authenticator
         self.app = Starlette(
             routes=[
                 Route(f"{PREFIX}/health", self._health),
+                Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._interrupt, methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._report, methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._put_part, methods=["PUT"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._get_part),
@@ -49,6 +55,23 @@ class InternalApi:
         if answer.wake:
             self._platform.engine.wake(answer.job_id)
         return Response(orjson.dumps({"desired": answer.desired}), media_type="application/json")
+
+    async def _interrupt(self, request: Request) -> Response:
+        """For the command; signed with the admin's key as AWS requests are, for a service named `sagewright`."""
+        received = await asgi.read_request(request.scope, request.receive)
+        try:
+            await asyncio.to_thread(self._interrupt_as, received, request.path_params["name"])
+        except AwsError as error:
+            return JSONResponse({"code": error.code, "message": error.message}, status_code=error.status)
+        return Response(status_code=204)
+
+    def _interrupt_as(self, received: HttpRequest, name: str) -> None:
+        key = self._authenticator.authenticate(received, "sagewright")
+        if key.job_id is not None:
+            raise AwsError("AccessDeniedException", "The credentials of a job can not interrupt jobs.", 403)
+        settings = self._platform.settings
+        principal = Principal(key.principal_arn, key.user_id, key.id)
+        interrupt_training_job(Context("", settings.account, settings.region, principal, self._platform), name)
 
     async def _put_part(self, request: Request) -> Response:
         host = await self._authorised(request)

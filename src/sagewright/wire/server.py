@@ -76,9 +76,10 @@ class Server:
 
     async def _serve(self, platform: Platform, bound: socket.socket, ready: Callable[[str], None]) -> None:
         store = platform.store
-        gateway = Gateway(platform, registry.load(), Authenticator(lambda key_id: identity.find_key(store, key_id)))
+        authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id))
+        gateway = Gateway(platform, registry.load(), authenticator)
         config = uvicorn.Config(
-            split(gateway, InternalApi(platform)),
+            split(gateway, InternalApi(platform, authenticator)),
             lifespan="off",
             log_level="warning",
             access_log=False,

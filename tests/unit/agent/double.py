@@ -155,6 +155,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.double.objects[bucket, key] = body
         self._answer(200, b"", [("ETag", '"x"')])
 
+    def do_DELETE(self) -> None:
+        self.double.objects.pop(self._object(urlsplit(self.path).path), None)
+        self._answer(204, b"")
+
     def do_GET(self) -> None:
         path = urlsplit(self.path)
         if match := re.fullmatch(r"/_sagewright/hosts/([^/]+)/parts/(\w+)/([\w-]+)", path.path):

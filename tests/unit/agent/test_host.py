@@ -335,21 +335,6 @@ def test_two_hosts_are_merged_by_the_first(double: Double, start: Start) -> None
     assert set(double.archive("s3://out/base/job/output/output.tar.gz")) == {"algo-1", "algo-2"}
 
 
-def test_checkpoints_come_down_and_go_up(double: Double, start: Start) -> None:
-    double.put("s3://ck/run/epoch-1", b"one")
-    script = (
-        "import pathlib, time\n"
-        "here = pathlib.Path('/opt/ml/checkpoints')\n"
-        "print(sorted(f.name for f in here.iterdir()))\n"
-        "(here / 'sub').mkdir(); (here / 'sub' / 'epoch-2').write_text('two')\n"
-    )
-    start(request=entry(script, CheckpointConfig={"S3Uri": "s3://ck/run"}))
-    double.wait_finished()
-
-    assert double.lines("h1")[-1] == "['epoch-1']"
-    assert double.objects["ck", "run/sub/epoch-2"] == b"two"
-
-
 def test_output_without_compression(double: Double, start: Start) -> None:
     script = "import pathlib; m = pathlib.Path('/opt/ml/model/a'); m.mkdir(); (m / 'w').write_bytes(b'x' * 9_000_000)"
     output = {"S3OutputPath": "s3://out", "CompressionType": "NONE"}

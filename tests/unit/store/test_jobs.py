@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
-from sagewright.store import hosts, jobs, tags
+from sagewright.store import jobs, tags
 from sagewright.store.database import Database
-from sagewright.store.jobs import Event, NameTaken, Place, Query, Wanted
+from sagewright.store.jobs import Event, NameTaken, Place, Query
 
 PLACE = Place("training", "000000000000", "us-east-1")
 S = SecondaryStatus
@@ -123,26 +123,6 @@ def test_filters(database: Database) -> None:
     assert len(names(created_before_ms=first.created_ms + 3_600_000)) == 2
     assert len(names(modified_after_ms=first.created_ms)) == 2
     assert names(modified_before_ms=first.created_ms - 1) == []
-
-
-def test_wanted_leases_and_active(database: Database) -> None:
-    one, two = make(database, "one"), make(database, "two")
-    jobs.want(database, one.id, Wanted.STOP)
-    jobs.move(database, two.id, Event(S.FAILED, ended=True), TRAINING_MOVES)
-    three = make(database, "three")
-    hosts.create(
-        database, [{"id": "h", "job_id": three.id, "attempt": 1, "name": "algo-1", "token_hash": "", "log_stream": ""}]
-    )
-    assert jobs.placed_ids(database, "training") == [three.id]
-    assert [job.id for job in jobs.queued(database, "training", 9, Wanted.STOP)] == [one.id]
-    assert jobs.queued(database, "training", 9, Wanted.RUN) == []
-    found = jobs.get(database, one.id)
-    assert found
-    assert found.wanted == "stop"
-    later = one.created_ms + 3_600_000
-    assert jobs.claim(database, one.id, "server-1", later)
-    assert jobs.claim(database, one.id, "server-1", later)
-    assert not jobs.claim(database, one.id, "server-2", later)
 
 
 def test_change_and_remove(database: Database) -> None:

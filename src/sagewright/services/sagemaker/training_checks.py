@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sagewright.model import interruptions
 from sagewright.model.arns import account_of
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
@@ -20,6 +21,7 @@ def check_request(context: Context, request: dict[str, Any]) -> None:
     _check_algorithm(request)
     _check_resources(request)
     _check_stopping(request)
+    _check_spot(request)
     channels = request.get("InputDataConfig", [])
     _check_channels(channels, request["AlgorithmSpecification"]["TrainingInputMode"])
     for channel in channels:
@@ -93,6 +95,13 @@ def _check_stopping(request: dict[str, Any]) -> None:
         raise ValidationException(
             f"Invalid MaxWaitTimeInSeconds. It must be greater than or equal to MaxRuntimeInSeconds ({run_s}), got {wait_s}."
         )
+
+
+def _check_spot(request: dict[str, Any]) -> None:
+    try:
+        interruptions.parse((request.get("Environment") or {}).get(interruptions.VARIABLE, ""))
+    except interruptions.BadSchedule as error:
+        raise ValidationException(f"Environment variable {interruptions.VARIABLE}: {error}") from None
 
 
 def _check_channels(channels: list[dict[str, Any]], default_mode: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.engine.placement import DEFAULT_MAX_RUNTIME_S, metric_definitions
+from sagewright.engine.times import run_ms
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.services.context import Context
@@ -33,8 +34,18 @@ CHECKPOINT_PATH = "/opt/ml/checkpoints/"
 
 def description(context: Context, job: Job) -> dict[str, Any]:
     """All members that clients read, also those that they never sent (`OutputDataConfig.KmsKeyId`, defaults)."""
-    history = transitions(jobs.transitions(context.store, job.id))
-    return outline(job) | {"SecondaryStatusTransitions": history} | _metrics(context, job)
+    log = jobs.transitions(context.store, job.id)
+    described = outline(job) | {"SecondaryStatusTransitions": transitions(log)} | _metrics(context, job)
+    if "BillableTimeInSeconds" in described:
+        described["BillableTimeInSeconds"] = _billable_s(context, job, log)
+    return described
+
+
+def _billable_s(context: Context, job: Job, log: list[Transition]) -> int:
+    """Seconds in which the job's hosts ran; of a spot job so many as its price beside an on-demand host's makes of them."""
+    ran_ms = run_ms(log, job.ended_ms if job.ended_ms is not None else now_ms())
+    price = context.settings.spot_price if job.request.get("EnableManagedSpotTraining") else 1.0
+    return max(1, round(ran_ms * price / 1000))
 
 
 def outline(job: Job) -> dict[str, Any]:

@@ -17,6 +17,7 @@ jobs = Table(
     Column("created_ms", Milliseconds, nullable=False),
     Column("request", JSON, nullable=False),
     Column("wanted", String, nullable=False),
+    Column("spot", Integer, nullable=False, server_default="0"),  # 1: gives way to jobs that are not
     Column("lease_owner", String),
     Column("lease_until_ms", Milliseconds, nullable=False, server_default="0"),
     # What follows is projected from job_events by store.jobs.move alone.

@@ -1,0 +1,34 @@
+"""How long a job's hosts ran, from its event log: attempts that were cut short count, the waits between them do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sagewright.model.states import SecondaryStatus
+from sagewright.store.jobs import Transition
+
+_BEGINS = frozenset({SecondaryStatus.DOWNLOADING, SecondaryStatus.TRAINING})
+_ENDS = frozenset({SecondaryStatus.INTERRUPTED, SecondaryStatus.RESTARTING})
+
+
+def run_ms(log: Sequence[Transition], until_ms: int) -> int:
+    """Milliseconds in which the job had hosts at work, up to `until_ms` (now, or the job's end)."""
+    total, since = 0, None
+    for event in log:
+        status = SecondaryStatus(event.secondary_status)
+        if since is None and status in _BEGINS:
+            since = event.at_ms
+        elif since is not None and status in _ENDS:
+            total, since = total + max(0, event.at_ms - since), None
+    return total if since is None else total + max(0, until_ms - since)
+
+
+def training_since_ms(log: Sequence[Transition]) -> int | None:
+    """When the process of the attempt that is under way was started; None when it was not yet."""
+    since = None
+    for event in log:
+        if event.secondary_status == SecondaryStatus.TRAINING:
+            since = event.at_ms if since is None else since
+        elif event.secondary_status in _ENDS:
+            since = None
+    return since

@@ -1,0 +1,51 @@
+"""When spot jobs are to be interrupted so that users can test that they resume: the text form, and what it means."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+VARIABLE = "SAGEWRIGHT_SPOT_INTERRUPTIONS"
+HOUR_MS = 3_600_000
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_AFTER = re.compile(rf"after=({_NUMBER}(?:,{_NUMBER})*)")
+_RATE = re.compile(rf"rate=({_NUMBER})")
+
+
+class BadSchedule(ValueError):
+    """A text is no schedule; the message says what is."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`after_s`: seconds of training after which the first, second, … attempt is interrupted. `per_hour`: a mean rate."""
+
+    after_s: tuple[float, ...] = ()
+    per_hour: float = 0.0
+
+    def limit_ms(self, attempt: int, seed: str) -> float | None:
+        """Milliseconds of training that attempt number `attempt` (from 1) gets; None: as many as it wants.
+
+        The draw of a rate depends on `seed` and the attempt alone, so a restarted server does not draw again.
+        """
+        if attempt <= len(self.after_s):
+            return self.after_s[attempt - 1] * 1000
+        if self.per_hour:
+            draw = random.Random(f"{seed}/{attempt}")  # noqa: S311 - a schedule is no secret
+            return draw.expovariate(self.per_hour) * HOUR_MS
+        return None
+
+
+def parse(text: str) -> Schedule:
+    """`after=20,40`, `rate=6` (an hour), or nothing. Raises BadSchedule."""
+    text = text.strip()
+    if not text:
+        return Schedule()
+    if after := _AFTER.fullmatch(text):
+        return Schedule(after_s=tuple(float(part) for part in after[1].split(",")))
+    if rate := _RATE.fullmatch(text):
+        return Schedule(per_hour=float(rate[1]))
+    raise BadSchedule(
+        f"'{text}' is no schedule of spot interruptions: it must be after=SECONDS[,SECONDS…] or rate=NUMBER (an hour)."
+    )
