@@ -31,7 +31,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	$(UV) pip install --quiet --python .cache/jobenv/bin/python -r tools/jobenv.txt
 	touch $@
 
-clients: .cache/clients/sdk-v2/.ready .cache/clients/sdk-v3/.ready .cache/clients/aws-cli/.ready ## Environments of real clients
+clients: .cache/clients/sdk-v2/.ready .cache/clients/sdk-v3/.ready .cache/clients/aws-cli/.ready .cache/clients/s3/.ready ## Environments of real clients
 
 system: $(VENV)/.ready
 	$(BIN)/python tools/system.py
@@ -63,6 +63,9 @@ format: setup ## Format the code and generate the reference pages
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python tools/reference.py
+
+conformance: setup clients .cache/clients/seaweedfs/.ready ## The S3 checks here and on SeaweedFS; writes the table
+	$(BIN)/python tools/conformance.py
 
 bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 	$(BIN)/python bench/run.py

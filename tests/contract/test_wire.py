@@ -111,7 +111,7 @@ def test_no_signature_at_all(server: RunningServer) -> None:
     status, body = raw(server, "POST", "/", b"{}", **{"X-Amz-Target": "SageMaker.ListTrainingJobs"})
     assert status == 400
     assert json.loads(body)["__type"] == "MissingAuthenticationTokenException"
-    status, body = raw(server, "GET", "/bucket/key")
+    status, body = raw(server, "GET", "/")
     assert status == 403
     assert b"<Code>AccessDenied</Code>" in body
 

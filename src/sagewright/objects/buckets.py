@@ -25,9 +25,9 @@ class Buckets:
     account: str
     region: str
 
-    def create(self, name: str, region: str = "") -> Bucket:
+    def create(self, name: str, region: str = "", configuration: dict[str, Any] | None = None) -> Bucket:
         """Raises BucketAlreadyOwnedByYou or BucketAlreadyExists."""
-        bucket = Bucket(name, self.account, region or self.region, now_ms(), OFF, {})
+        bucket = Bucket(name, self.account, region or self.region, now_ms(), OFF, configuration or {})
         try:
             with self.store.write() as connection:
                 taken = rows.find(connection, name)
@@ -51,8 +51,11 @@ class Buckets:
         return AwsError("BucketAlreadyExists", message, 409, fields)
 
     def get(self, name: str) -> Bucket:
-        with self.store.read() as connection:
-            bucket = rows.find(connection, name)
+        def read() -> Bucket | None:
+            with self.store.read() as connection:
+                return rows.find(connection, name)
+
+        bucket = self.store.recall(rows.subject(name), "row", read)
         if bucket is None:
             raise errors.no_such_bucket(name)
         return bucket

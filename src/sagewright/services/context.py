@@ -14,11 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who signed the request."""
+    """Who signed the request. Without an ARN: nobody did, which S3 alone lets through."""
 
     arn: str
     user_id: str
     access_key: str = ""
+
+    @property
+    def anonymous(self) -> bool:
+        return not self.arn
+
+
+ANONYMOUS = Principal("", "")
 
 
 @dataclass(frozen=True)

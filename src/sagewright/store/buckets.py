@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from sagewright.store.memory import changes
 from sagewright.store.schema.objects import buckets, objects, uploads
 
 
@@ -24,6 +25,11 @@ class Bucket:
 
 
 _SELECT = select(*[buckets.c[name] for name in Bucket.__dataclass_fields__])
+
+
+def subject(name: str) -> str:
+    """What a bucket is called in the store's memory."""
+    return f"bucket {name}"
 
 
 def find(connection: Connection, name: str) -> Bucket | None:
@@ -55,6 +61,7 @@ def page(connection: Connection, prefix: str, after: str, limit: int) -> list[Bu
 
 
 def change(connection: Connection, name: str, values: Mapping[str, Any]) -> None:
+    changes(connection, subject(name))
     connection.execute(update(buckets).where(buckets.c.name == name).values(**values))
 
 
@@ -66,5 +73,6 @@ def is_empty(connection: Connection, name: str) -> bool:
 
 
 def remove(connection: Connection, name: str) -> None:
+    changes(connection, subject(name))
     connection.execute(delete(uploads).where(uploads.c.bucket == name))
     connection.execute(delete(buckets).where(buckets.c.name == name))

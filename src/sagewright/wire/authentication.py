@@ -1,16 +1,17 @@
-"""Who signed a request, and whether the signature holds: SigV4 in headers or query, SigV2 in the query, chunked bodies."""
+"""Who signed a request, and whether the signature holds: SigV4 in headers or query, SigV2 in the query, forms, chunks."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
 from sagewright.store.identity import AccessKey
 from sagewright.wire import sigv2, sigv4
 from sagewright.wire.body import BytesBody, ChunkedBody, DigestBody
@@ -19,6 +20,7 @@ from sagewright.wire.http import HttpRequest
 
 SKEW_S = 15 * 60
 MAX_EXPIRES_S = 7 * 24 * 3600
+DIGEST = "x-amz-content-sha256"
 FindKey = Callable[[str], AccessKey | None]
 
 
@@ -28,10 +30,10 @@ class Authenticator:
 
     find_key: FindKey
 
-    def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey:
+    def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey | None:
         """The key that signed `request`; its body is wrapped so that what was signed of it is checked as it is read.
 
-        Raises AwsError with the code that `service` answers for the fault.
+        None: nobody signed it, which S3 alone lets through. Raises AwsError with the code that `service` answers for the fault.
         """
         authorization = request.headers.get("authorization", "")
         if authorization.startswith(sigv4.ALGORITHM):
@@ -41,7 +43,29 @@ class Authenticator:
             return self._presigned(request, service, query)
         if "AWSAccessKeyId" in query and "Signature" in query:
             return self._presigned_v2(request, service, query, bucket_in_host)
-        raise refusal(service, "missing")
+        if service == "s3" and not authorization:
+            _guard_unsigned_body(request)
+            return None
+        raise refusal(service, "unsupported" if authorization else "missing")
+
+    def authenticate_form(self, fields: Mapping[str, str]) -> AccessKey | None:
+        """The key that signed the policy of a form, whose fields are by lower-case names; None: it has no policy.
+
+        Raises AwsError with S3's codes.
+        """
+        policy = fields.get("policy")
+        if policy is None:
+            return None
+        if "signature" in fields and "awsaccesskeyid" in fields:
+            key = self._key(fields["awsaccesskeyid"], fields.get("x-amz-security-token"), "s3")
+            expected, sent = sigv2.policy_signature(policy, key.secret), fields["signature"]
+        else:
+            credential = _form_credential(fields)
+            key = self._key(credential.access_key, fields.get("x-amz-security-token"), "s3")
+            expected, sent = sigv4.policy_signature(policy, credential, key.secret), fields["x-amz-signature"]
+        if not hmac.compare_digest(expected.encode(), sent.encode()):
+            raise refusal("s3", "mismatch")
+        return key
 
     def _header(self, request: HttpRequest, service: str) -> AccessKey:
         try:
@@ -60,10 +84,10 @@ class Authenticator:
         try:
             claim = sigv4.read_query_claim(query)
         except sigv4.MalformedClaim as error:
-            raise refusal(service, "malformed", str(error)) from None
+            raise refusal(service, "malformed_query", str(error)) from None
         assert claim.expires_s is not None
         if claim.expires_s > MAX_EXPIRES_S:
-            raise refusal(service, "malformed", "X-Amz-Expires must be less than a week (in seconds)")
+            raise refusal(service, "malformed_query", "X-Amz-Expires must be less than a week (in seconds)")
         signed_at = _moment(claim.moment, service)
         if signed_at - time.time() > SKEW_S:
             raise refusal(service, "skew")
@@ -74,6 +98,7 @@ class Authenticator:
             request.headers.get("x-amz-content-sha256", sigv4.UNSIGNED) if service == "s3" else _hash_body(request)
         )
         self._compare(request, service, claim, key, payload_hash)
+        _guard_unsigned_body(request)
         return key
 
     def _presigned_v2(
@@ -88,6 +113,7 @@ class Authenticator:
         expected = sigv2.signatures(request, key.secret, expires, bucket_in_host)
         if not any(hmac.compare_digest(one, query["Signature"]) for one in expected):
             raise refusal(service, "mismatch")
+        _guard_unsigned_body(request)
         return key
 
     def _key(self, access_key: str, token: str | None, service: str) -> AccessKey:
@@ -105,9 +131,30 @@ class Authenticator:
     ) -> None:
         if "host" not in claim.signed_headers:
             raise refusal(service, "malformed", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+        if service == "s3":
+            _check_all_signed(request, claim)
         expected = sigv4.expected_signatures(request, claim, key.secret, payload_hash)
         if not any(hmac.compare_digest(one, claim.signature) for one in expected):
             raise refusal(service, "mismatch")
+
+
+def _check_all_signed(request: HttpRequest, claim: sigv4.Claim) -> None:
+    """What a header of S3's own says changes what is done, so who signed has to have meant it. Raises AccessDenied."""
+    extra = [n for n in request.headers if n.startswith("x-amz-") and n not in claim.signed_headers and n != DIGEST]
+    if extra:
+        message = "There were headers present in the request which were not signed"
+        raise AwsError("AccessDenied", message, 403, {"HeadersNotSigned": ", ".join(sorted(extra))})
+
+
+def _form_credential(fields: Mapping[str, str]) -> sigv4.Credential:
+    for name in ("x-amz-credential", "x-amz-signature"):
+        if name not in fields:
+            message = f"Bucket POST must contain a field named '{name}'."
+            raise AwsError("InvalidArgument", message, 400, {"ArgumentName": name, "ArgumentValue": ""})
+    try:
+        return sigv4.read_credential(fields["x-amz-credential"])
+    except sigv4.MalformedClaim as error:
+        raise refusal("s3", "malformed_query", str(error)) from None
 
 
 def _moment(text: str, service: str) -> float:
@@ -150,3 +197,15 @@ def _guard_body(request: HttpRequest, claim: sigv4.Claim, key: AccessKey, payloa
         )
     elif payload_hash != sigv4.UNSIGNED:
         request.body = DigestBody(request.body, payload_hash)
+
+
+def _guard_unsigned_body(request: HttpRequest) -> None:
+    """For a request whose header is not signed, or nothing is: the body's form and digest are as it says of itself."""
+    said = request.headers.get(DIGEST, sigv4.UNSIGNED)
+    if said.startswith("STREAMING-UNSIGNED"):
+        length = request.headers.get("x-amz-decoded-content-length", "")
+        request.body = ChunkedBody(request.body, int(length) if length.isdigit() else None)
+    elif said.startswith("STREAMING-"):
+        raise refusal("s3", "unsupported", "Signed chunks need a signature in the Authorization header.")
+    elif said != sigv4.UNSIGNED:
+        request.body = DigestBody(request.body, said)

@@ -13,6 +13,8 @@ JSON_FAMILY_CODES = {
     "expired_token": ("ExpiredTokenException", 400),
     "missing": ("MissingAuthenticationTokenException", 400),
     "malformed": ("IncompleteSignatureException", 400),
+    "malformed_query": ("IncompleteSignatureException", 400),
+    "unsupported": ("IncompleteSignatureException", 400),
     "expired_url": ("InvalidSignatureException", 400),
 }
 QUERY_FAMILY_CODES = {
@@ -23,6 +25,8 @@ QUERY_FAMILY_CODES = {
     "expired_token": ("ExpiredToken", 403),
     "missing": ("MissingAuthenticationToken", 403),
     "malformed": ("IncompleteSignature", 400),
+    "malformed_query": ("IncompleteSignature", 400),
+    "unsupported": ("IncompleteSignature", 400),
     "expired_url": ("SignatureDoesNotMatch", 403),
 }
 S3_CODES = {
@@ -33,6 +37,8 @@ S3_CODES = {
     "expired_token": ("ExpiredToken", 400),
     "missing": ("AccessDenied", 403),
     "malformed": ("AuthorizationHeaderMalformed", 400),
+    "malformed_query": ("AuthorizationQueryParametersError", 400),
+    "unsupported": ("InvalidRequest", 400),
     "expired_url": ("AccessDenied", 403),
 }
 MESSAGES = {
@@ -46,6 +52,8 @@ MESSAGES = {
     "expired_token": "The security token included in the request is expired",
     "missing": "Missing Authentication Token",
     "malformed": "The authorization header is malformed.",
+    "malformed_query": "The parameters of the signature are malformed.",
+    "unsupported": "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
     "expired_url": "Request has expired",
 }
 S3_MESSAGES = {

@@ -14,21 +14,25 @@ from typing import Any
 from botocore.model import OperationModel
 
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet
-from sagewright.services.context import Context, Platform, Principal
+from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.store.identity import AccessKey
 from sagewright.wire import asgi, responses, routing
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.body import BytesBody
+from sagewright.wire.cross_origin import CrossOrigin
+from sagewright.wire.form_policy import check_policy
 from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.models import SERVICES, operation_model
+from sagewright.wire.patience import Patience
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.cbor import CborProtocol
 from sagewright.wire.protocols.json import JsonProtocol
 from sagewright.wire.protocols.query import QueryProtocol
 from sagewright.wire.protocols.rest_json import RestJsonProtocol
 from sagewright.wire.protocols.rest_xml import RestXmlProtocol
-from sagewright.wire.s3_routes import S3Route, S3Router
+from sagewright.wire.s3_form import PostedForm, read_form
+from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router
 from sagewright.wire.validation import validate
 
 log = logging.getLogger("sagewright.wire")
@@ -44,6 +48,7 @@ class Exchange:
     id: str = field(default_factory=lambda: str(uuid.UUID(int=random.getrandbits(128), version=4)))
     route: routing.Route | None = None
     s3: S3Route | None = None
+    form: PostedForm | None = None
     operation: OperationModel | None = None
     entry: Entry | None = None
     key: AccessKey | None = None
@@ -64,6 +69,8 @@ class Gateway:
     def __init__(self, platform: Platform, entries: dict[tuple[str, str], Entry], authenticator: Authenticator) -> None:
         self._platform, self._entries, self._authenticator = platform, entries, authenticator
         self._s3_router = S3Router()
+        self._patience = Patience()
+        self._cross_origin = CrossOrigin(platform.objects, self._s3_router)
         self._protocols: dict[str, WireProtocol] = {
             "json": JsonProtocol(),
             "cbor": CborProtocol(),
@@ -100,12 +107,14 @@ class Gateway:
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises."""
+        if self._patience.is_needed(request):
+            return self._patience.answer(lambda: self._respond(request))
+        return self._respond(request)
+
+    def _respond(self, request: HttpRequest) -> HttpResponse:
         exchange = Exchange(request)
         try:
-            for step in self._steps:
-                step(exchange)
-            assert exchange.response is not None
-            response = exchange.response
+            response = self._answer(exchange)
         except AwsError as error:
             response = self._error(exchange, error)
         except Exception:
@@ -113,8 +122,18 @@ class Gateway:
             response = self._error(
                 exchange, InternalFailure("The request processing has failed; see the server's log.")
             )
+        if exchange.s3:
+            response.headers += self._cross_origin.headers(request, exchange.s3.bucket)
         _log(exchange, response)
         return response
+
+    def _answer(self, exchange: Exchange) -> HttpResponse:
+        if exchange.request.method == "OPTIONS":
+            return self._cross_origin.preflight(exchange.request)
+        for step in self._steps:
+            step(exchange)
+        assert exchange.response is not None
+        return exchange.response
 
     def _route(self, exchange: Exchange) -> None:
         exchange.route = routing.route(exchange.request)
@@ -124,16 +143,29 @@ class Gateway:
         service, name = exchange.route.service, exchange.route.operation
         if service == "s3":
             exchange.s3 = self._s3_router.match(exchange.request)
+            if exchange.s3.operation == POST_OBJECT:
+                self._read_form(exchange)
             name = exchange.s3.operation
         exchange.operation = operation_model(service, name or "")
         if exchange.operation is None:
             raise AwsError("UnknownOperationException", f"The service {service} has no operation '{name}'.")
         exchange.entry = self._entries.get((service, exchange.operation.name))
 
+    def _read_form(self, exchange: Exchange) -> None:
+        """Take an upload by a form, once its policy was checked, for the PutObject that it stands for."""
+        assert exchange.s3 and exchange.s3.bucket
+        form = exchange.form = read_form(exchange.request, exchange.s3.bucket)
+        exchange.key = self._authenticator.authenticate_form(form.fields)
+        sizes = check_policy(form.fields["policy"], form.fields) if exchange.key else None
+        exchange.request = form.as_put(exchange.request, sizes)
+        exchange.s3 = S3Route("PutObject", form.bucket, form.key)
+
     def _authenticate(self, exchange: Exchange) -> None:
         assert exchange.route
         bucket_in_host = exchange.s3.bucket if exchange.s3 and exchange.s3.virtual_host else ""
-        exchange.key = self._authenticator.authenticate(exchange.request, exchange.route.service, bucket_in_host or "")
+        if exchange.form is None:
+            service = exchange.route.service
+            exchange.key = self._authenticator.authenticate(exchange.request, service, bucket_in_host or "")
         if exchange.entry is None:
             assert exchange.operation
             raise NotImplementedYet(exchange.route.service, exchange.operation.name)
@@ -150,15 +182,15 @@ class Gateway:
             validate(exchange.operation, exchange.parameters)
 
     def _call(self, exchange: Exchange) -> None:
-        assert exchange.entry and exchange.key
-        settings = self._platform.settings
+        assert exchange.entry
+        key, settings = exchange.key, self._platform.settings
         context = Context(
             request_id=exchange.id,
             account=settings.account,
             region=settings.region,
-            principal=Principal(exchange.key.principal_arn, exchange.key.user_id, exchange.key.id),
+            principal=Principal(key.principal_arn, key.user_id, key.id) if key else ANONYMOUS,
             platform=self._platform,
-            base_url=f"{exchange.request.scheme}://{exchange.request.host}",
+            base_url=_base_url(exchange.request),
         )
         exchange.result = exchange.entry.call(context, exchange.parameters)
 
@@ -170,6 +202,8 @@ class Gateway:
     def _encode(self, exchange: Exchange) -> None:
         assert exchange.operation
         exchange.response = self._protocol(exchange).encode(exchange.operation, exchange.result, exchange.id)
+        if exchange.form:
+            exchange.response = exchange.form.answer(exchange.response, _base_url(exchange.request))
 
     def _protocol(self, exchange: Exchange) -> WireProtocol:
         name = exchange.route.protocol if exchange.route else routing.likely_protocol(exchange.request)
@@ -182,6 +216,10 @@ class Gateway:
 def _quick_targets(entries: Iterable[Entry]) -> frozenset[str]:
     """X-Amz-Target of the operations that are quick."""
     return frozenset(f"{SERVICES[entry.service]}.{entry.name}" for entry in entries if entry.quick)
+
+
+def _base_url(request: HttpRequest) -> str:
+    return f"{request.scheme}://{request.host}"
 
 
 def _log(exchange: Exchange, response: HttpResponse) -> None:

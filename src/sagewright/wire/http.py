@@ -53,3 +53,11 @@ class HttpResponse:
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes | FileBody | Iterator[bytes] = b""
+
+
+def header_text(raw: str) -> str:
+    """A header value as its sender meant it: servers read headers as Latin-1, clients write UTF-8."""
+    try:
+        return raw if raw.isascii() else raw.encode("latin-1").decode()
+    except UnicodeError:
+        return raw

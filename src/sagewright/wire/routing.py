@@ -88,7 +88,7 @@ def _rest_patterns(service: str) -> list[tuple[str, re.Pattern[str], str]]:
 def _by_action(request: HttpRequest, scope: str) -> Route | None:
     if unquote(request.path) != "/" or request.method not in {"POST", "GET"}:
         return None
-    if request.method == "POST" and scope not in SCOPES and "form" not in request.headers.get("content-type", ""):
+    if request.method == "POST" and scope not in SCOPES and "x-www-form" not in request.headers.get("content-type", ""):
         return None
     data = request.body.read() if request.method == "POST" else b""
     request.body = BytesBody(data)
@@ -107,7 +107,7 @@ def likely_protocol(request: HttpRequest) -> str:
     """How to word an error for a request that could not be routed."""
     if "x-amz-target" in request.headers:
         return "json"
-    if "form" in request.headers.get("content-type", ""):
+    if "x-www-form" in request.headers.get("content-type", ""):
         return "query"
     return "rest-xml" if scope_service(request) in {"", "s3"} else "rest-json"
 

@@ -18,6 +18,9 @@ from sagewright.wire.protocols.rest import bindings, decode_uri
 NOT_OURS = frozenset({"ListDirectoryBuckets", "WriteGetObjectResponse", "CreateSession"})
 """Operations of S3's other endpoints (directory buckets, object Lambda), whose requests look like those served here."""
 
+POST_OBJECT = "PostObject"
+"""An upload by an HTML form, which the model doesn't know."""
+
 BASE_HOSTS = ("localhost", "s3.localhost")
 _AWS_HOST = re.compile(r"(?P<bucket>.+)\.s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
 
@@ -67,8 +70,10 @@ class S3Router:
 
     def match(self, request: HttpRequest) -> S3Route:
         """Raises AwsError: InvalidURI, MethodNotAllowed."""
-        bucket, key, virtual_host = self._address(request)
+        bucket, key, virtual_host = self.address(request)
         level = 0 if bucket is None else 1 if key is None else 2
+        if request.method == "POST" and level == 1 and not request.query:
+            return S3Route(POST_OBJECT, bucket, None, virtual_host)
         query = dict(request.query_pairs()) if request.query else {}
         fitting = [c for c in self._table().get((request.method, level), ()) if c.fits(query, request.headers)]
         if not fitting:
@@ -76,7 +81,8 @@ class S3Router:
         best = max(fitting, key=lambda c: c.specificity)
         return S3Route(best.name, bucket, key, virtual_host)
 
-    def _address(self, request: HttpRequest) -> tuple[str | None, str | None, bool]:
+    def address(self, request: HttpRequest) -> tuple[str | None, str | None, bool]:
+        """Bucket, key, and whether the host named the bucket. Raises InvalidURI."""
         bucket = self._bucket_in_host(request.host)
         path = request.path.removeprefix("/")
         virtual_host = bucket is not None

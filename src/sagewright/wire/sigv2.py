@@ -50,3 +50,8 @@ def _resources(request: HttpRequest, bucket_in_host: str) -> set[str]:
     tail = f"?{parameters}" if parameters else ""
     prefix = f"/{bucket_in_host}" if bucket_in_host else ""
     return {f"{prefix}{path}{tail}" for path in (request.path, quote(unquote(request.path), safe="/~"))}
+
+
+def policy_signature(policy: str, secret: str) -> str:
+    """The signature under the policy (as it was sent) of a form."""
+    return base64.b64encode(hmac.new(secret.encode(), policy.encode(), hashlib.sha1).digest()).decode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
-from sagewright.wire.http import HttpRequest
+from sagewright.wire.http import HttpRequest, header_text
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -123,7 +123,8 @@ def _canonical_tail(request: HttpRequest, claim: Claim, payload_hash: str) -> st
         if name != "X-Amz-Signature"
     ]
     query = "&".join(f"{name}={value}" for name, value in sorted(pairs))
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in claim.signed_headers)
+    sent = ((name, header_text(request.headers.get(name, ""))) for name in claim.signed_headers)
+    headers = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in sent)
     return f"{query}\n{headers}\n{';'.join(claim.signed_headers)}\n{payload_hash}"
 
 
@@ -154,3 +155,9 @@ def trailer_signature(key: bytes, claim: Claim, previous: str, trailer: bytes) -
         ]
     )
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def policy_signature(policy: str, credential: Credential, secret: str) -> str:
+    """The signature under the policy (as it was sent) of a form."""
+    key = signing_key(secret, credential.day, credential.region, credential.service)
+    return hmac.digest(key, policy.encode(), "sha256").hex()

@@ -10,13 +10,15 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.s3 import shapes
+from sagewright.services.s3 import configuration, shapes
+from sagewright.services.s3.locks import check_no_locks
 from sagewright.services.s3.names import check_bucket_name
 from sagewright.services.s3.operations import s3_operation
 
 HOME = "us-east-1"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 MOST_BUCKETS = 10_000
+MOST_TAGS = 50
 
 
 @s3_operation("CreateBucket")
@@ -25,18 +27,17 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["Bucket"]
     check_bucket_name(name)
     shapes.check_acl(request)
+    check_no_locks(request)
     wanted = request.get("CreateBucketConfiguration") or {}
     region = _region(wanted.get("LocationConstraint"), context.region)
+    documents = configuration.at_first(request.get("ObjectOwnership"))
+    if wanted.get("Tags"):
+        documents["tagging"] = {"TagSet": shapes.tag_set(shapes.checked_tags(wanted["Tags"], MOST_TAGS))}
     try:
-        context.objects.buckets.create(name, region)
+        context.objects.buckets.create(name, region, documents)
     except AwsError as error:
         if error.code != "BucketAlreadyOwnedByYou" or region != HOME:
             raise
-    else:
-        ownership = request.get("ObjectOwnership") or "BucketOwnerEnforced"
-        context.objects.buckets.configure(name, "ownership", {"Rules": [{"ObjectOwnership": ownership}]})
-        if wanted.get("Tags"):
-            context.objects.buckets.configure(name, "tagging", {"TagSet": wanted["Tags"]})
     return {"Location": f"/{name}"}
 
 

@@ -1,117 +1,52 @@
-"""What a bucket is configured with: documents that are kept, given back and deleted.
+"""What a bucket is configured with: documents that are kept, given back and deleted, declared in one table.
 
-Versioning changes what the store does. The others are kept for the clients that read them again: nothing here is
-reachable without a signature, and nothing expires by itself.
+A kind is a line of SETTINGS: its operations follow from it. What acts on a document is elsewhere: cross-origin rules in
+`cors`, policies in `access`, lifecycle rules in the object store.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects.buckets import OFF
 from sagewright.services.context import Context
+from sagewright.services.s3 import cors, lifecycle
 from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+from sagewright.store.buckets import Bucket
 
-MAX_POLICY_BYTES = 20 * 1024
-
-MISSING = {
-    "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "encryption": (
-        "ServerSideEncryptionConfigurationNotFoundError",
-        "The server side encryption configuration was not found",
-    ),
-    "lifecycle": ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
-    "ownership": ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
-    "policy": ("NoSuchBucketPolicy", "The bucket policy does not exist"),
-    "public access": (
-        "NoSuchPublicAccessBlockConfiguration",
-        "The public access block configuration was not found",
-    ),
-    "replication": ("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
-    "object lock": (
-        "ObjectLockConfigurationNotFoundError",
-        "Object Lock configuration does not exist for this bucket",
-    ),
-    "website": ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+BASE_ENCRYPTION = {
+    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
 }
-"""The error for each kind of document that a bucket has not."""
+Document = dict[str, Any]
 
 
-def _get(context: Context, request: dict[str, Any], kind: str) -> dict[str, Any]:
-    bucket = context.objects.buckets.get(request["Bucket"])
-    document: dict[str, Any] | None = bucket.configuration.get(kind)
-    if document is None:
-        code, message = MISSING[kind]
-        raise AwsError(code, message, 404, {"BucketName": bucket.name})
-    return document
+@dataclass(frozen=True)
+class Setting:
+    """A kind of document. `operations`: those that put, get and delete it, "" for one that isn't served.
+
+    `member`: where the document stands in the request, and in the answer if it is `wrapped`. `missing`: code and message
+    for a bucket without one, unless `default` stands in. `check` gives what is kept, or raises.
+    """
+
+    kind: str
+    operations: tuple[str, str, str]
+    member: str = ""
+    missing: tuple[str, str] = ("", "")
+    default: Document | None = None
+    wrapped: bool = False
+    check: Callable[[Document], Document] = field(default=lambda document: document)
+    show: Callable[[Document], Document] = field(default=lambda document: document)
 
 
-def _put(context: Context, request: dict[str, Any], kind: str, document: dict[str, Any]) -> dict[str, Any]:
-    context.objects.buckets.configure(request["Bucket"], kind, document)
-    return {}
+def _block(document: Document) -> Document:
+    return {name: document.get(name, False) for name in BLOCKS}
 
 
-def _delete(context: Context, request: dict[str, Any], kind: str) -> dict[str, Any]:
-    context.objects.buckets.configure(request["Bucket"], kind, None)
-    return {}
-
-
-@s3_operation("PutBucketVersioning")
-def put_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = need(request.get("VersioningConfiguration"))
-    if wanted.get("Status") not in {"Enabled", "Suspended"}:
-        raise malformed_xml()
-    if wanted.get("MFADelete") == "Enabled":
-        raise AwsError("NotImplemented", "MFA delete is not served.", 501)
-    context.objects.buckets.set_versioning(request["Bucket"], wanted["Status"])
-    return {}
-
-
-@s3_operation("GetBucketVersioning")
-def get_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    state = context.objects.buckets.get(request["Bucket"]).versioning
-    return {} if state == OFF else {"Status": state}
-
-
-@s3_operation("PutBucketCors")
-def put_bucket_cors(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _put(context, request, "cors", need(request.get("CORSConfiguration")))
-
-
-@s3_operation("GetBucketCors")
-def get_bucket_cors(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _get(context, request, "cors")
-
-
-@s3_operation("DeleteBucketCors")
-def delete_bucket_cors(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _delete(context, request, "cors")
-
-
-@s3_operation("PutBucketLifecycleConfiguration")
-def put_bucket_lifecycle_configuration(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The rules are kept and told; nothing expires or moves."""
-    wanted = need(request.get("LifecycleConfiguration"))
-    if not wanted.get("Rules"):
-        raise malformed_xml()
-    return _put(context, request, "lifecycle", _dates_as(wanted, datetime, datetime.isoformat))
-
-
-@s3_operation("GetBucketLifecycleConfiguration")
-def get_bucket_lifecycle_configuration(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = _dates_as(_get(context, request, "lifecycle"), str, datetime.fromisoformat)
-    return found
-
-
-@s3_operation("DeleteBucketLifecycle")
-def delete_bucket_lifecycle(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _delete(context, request, "lifecycle")
-
-
-def _dates_as(value: Any, kind: type, convert: Any) -> Any:
+def _dates_as(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
     """`value` with what is `kind` under the name `Date` converted."""
     if isinstance(value, list):
         return [_dates_as(item, kind, convert) for item in value]
@@ -123,80 +58,123 @@ def _dates_as(value: Any, kind: type, convert: Any) -> Any:
     }
 
 
-@s3_operation("PutBucketPolicy")
-def put_bucket_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The policy is kept and told; every caller with a key of the account may do everything."""
-    policy = request.get("Policy") or ""
-    try:
-        good = isinstance(json.loads(policy), dict)
-    except ValueError:
-        good = False
-    if not good:
-        raise AwsError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
-    if len(policy.encode()) > MAX_POLICY_BYTES:
-        raise AwsError("PolicyTooLarge", f"A policy may have {MAX_POLICY_BYTES} bytes, got {len(policy.encode())}")
-    return _put(context, request, "policy", {"Policy": policy}) | {"__status__": 204}
+def _rules(document: Document) -> Document:
+    lifecycle.check_rules(document.get("Rules") or [])
+    kept: Document = _dates_as(document, datetime, datetime.isoformat)
+    return kept
 
 
-@s3_operation("GetBucketPolicy")
-def get_bucket_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _get(context, request, "policy")
+def _rules_shown(document: Document) -> Document:
+    shown: Document = _dates_as(document, str, datetime.fromisoformat)
+    return shown
 
 
-@s3_operation("DeleteBucketPolicy")
-def delete_bucket_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _delete(context, request, "policy")
+def _ownership(document: Document) -> Document:
+    if not document.get("Rules"):
+        raise malformed_xml()
+    return document
 
 
-@s3_operation("GetBucketPolicyStatus")
-def get_bucket_policy_status(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    _get(context, request, "policy")
-    return {"PolicyStatus": {"IsPublic": False}}
+SETTINGS = (
+    Setting(
+        "cors",
+        ("PutBucketCors", "GetBucketCors", "DeleteBucketCors"),
+        "CORSConfiguration",
+        ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
+        check=cors.checked,
+    ),
+    Setting(
+        "lifecycle",
+        ("PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration", "DeleteBucketLifecycle"),
+        "LifecycleConfiguration",
+        ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
+        check=_rules,
+        show=_rules_shown,
+    ),
+    Setting(
+        "public access",
+        ("PutPublicAccessBlock", "GetPublicAccessBlock", "DeletePublicAccessBlock"),
+        "PublicAccessBlockConfiguration",
+        ("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"),
+        wrapped=True,
+        check=_block,
+    ),
+    Setting(
+        "encryption",
+        ("PutBucketEncryption", "GetBucketEncryption", "DeleteBucketEncryption"),
+        "ServerSideEncryptionConfiguration",
+        default=BASE_ENCRYPTION,
+        wrapped=True,
+    ),
+    Setting(
+        "ownership",
+        ("PutBucketOwnershipControls", "GetBucketOwnershipControls", "DeleteBucketOwnershipControls"),
+        "OwnershipControls",
+        ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
+        wrapped=True,
+        check=_ownership,
+    ),
+    Setting(
+        "replication",
+        ("", "GetBucketReplication", ""),
+        missing=("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+    ),
+    Setting(
+        "object lock",
+        ("", "GetObjectLockConfiguration", ""),
+        missing=(
+            "ObjectLockConfigurationNotFoundError",
+            "Object Lock configuration does not exist for this bucket",
+        ),
+    ),
+    Setting(
+        "website",
+        ("", "GetBucketWebsite", ""),
+        missing=("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+    ),
+    Setting("acceleration", ("", "GetBucketAccelerateConfiguration", ""), default={}),
+    Setting("logging", ("", "GetBucketLogging", ""), default={}),
+    Setting("notification", ("", "GetBucketNotificationConfiguration", ""), default={}),
+    Setting("request payment", ("", "GetBucketRequestPayment", ""), default={"Payer": "BucketOwner"}),
+)
 
 
-@s3_operation("PutPublicAccessBlock")
-def put_public_access_block(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = need(request.get("PublicAccessBlockConfiguration"))
-    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    return _put(context, request, "public access", {name: wanted.get(name, False) for name in names})
+def at_first(ownership: str | None) -> dict[str, Document]:
+    """The documents of a new bucket: as at AWS, access lists are off and nothing is public."""
+    return {
+        "ownership": {"Rules": [{"ObjectOwnership": ownership or "BucketOwnerEnforced"}]},
+        "public access": dict.fromkeys(BLOCKS, True),
+    }
 
 
-@s3_operation("GetPublicAccessBlock")
-def get_public_access_block(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return {"PublicAccessBlockConfiguration": _get(context, request, "public access")}
+def find(bucket: Bucket, setting: Setting) -> Document:
+    """Raises the error of the kind where there is none."""
+    document: Document | None = bucket.configuration.get(setting.kind, setting.default)
+    if document is None:
+        code, message = setting.missing
+        raise AwsError(code, message, 404, {"BucketName": bucket.name})
+    return document
 
 
-@s3_operation("DeletePublicAccessBlock")
-def delete_public_access_block(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _delete(context, request, "public access")
+def _serve(setting: Setting) -> None:
+    def put(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        context.objects.buckets.configure(
+            request["Bucket"], setting.kind, setting.check(need(request.get(setting.member)))
+        )
+        return {}
+
+    def get(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        document = setting.show(find(context.objects.buckets.get(request["Bucket"]), setting))
+        return {setting.member: document} if setting.wrapped else document
+
+    def delete(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        context.objects.buckets.configure(request["Bucket"], setting.kind, None)
+        return {}
+
+    for name, function in zip(setting.operations, (put, get, delete), strict=True):
+        if name:
+            s3_operation(name)(function)
 
 
-@s3_operation("PutBucketEncryption")
-def put_bucket_encryption(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Kept and told; the bytes on the disk are as encrypted as the disk is."""
-    return _put(context, request, "encryption", need(request.get("ServerSideEncryptionConfiguration")))
-
-
-@s3_operation("GetBucketEncryption")
-def get_bucket_encryption(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return {"ServerSideEncryptionConfiguration": _get(context, request, "encryption")}
-
-
-@s3_operation("DeleteBucketEncryption")
-def delete_bucket_encryption(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _delete(context, request, "encryption")
-
-
-@s3_operation("PutBucketOwnershipControls")
-def put_bucket_ownership_controls(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _put(context, request, "ownership", need(request.get("OwnershipControls")))
-
-
-@s3_operation("GetBucketOwnershipControls")
-def get_bucket_ownership_controls(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return {"OwnershipControls": _get(context, request, "ownership")}
-
-
-@s3_operation("DeleteBucketOwnershipControls")
-def delete_bucket_ownership_controls(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _delete(context, request, "ownership")
+for _setting in SETTINGS:
+    _serve(_setting)

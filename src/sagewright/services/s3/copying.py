@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
 from sagewright.objects import errors
 from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
+from sagewright.services.s3.integrity import check_source_size
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.preconditions import check_source
+from sagewright.services.s3.sources import read_source
 from sagewright.store.objects import Version
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
@@ -24,6 +25,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key = request["Bucket"], request["Key"]
     check_key(key)
     source = find_source(context, request)
+    check_source_size(source.size)
     _refuse_no_change(request, source)
     algorithm = request.get("ChecksumAlgorithm")
     context.objects.buckets.get(bucket)
@@ -44,12 +46,8 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 def find_source(context: Context, request: dict[str, Any]) -> Version:
     """The version that CopySource names, if its conditions hold."""
-    path, _, version_id = request["CopySource"].partition("?versionId=")
-    bucket, _, key = unquote(path).removeprefix("/").partition("/")
-    if not bucket or not key or bucket.startswith("arn:"):
-        message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
-        raise errors.invalid_argument(message, "x-amz-copy-source", request["CopySource"])
-    source = context.objects.contents.find(bucket, key, unquote(version_id) or None)
+    named = read_source(request["CopySource"])
+    source = context.objects.contents.find(named.bucket, named.key, named.version)
     check_source(request, source)
     return source
 

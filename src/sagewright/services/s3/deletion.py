@@ -8,6 +8,7 @@ from sagewright.model.errors import AwsError
 from sagewright.objects.contents import Target
 from sagewright.objects.placing import Conditions, Deletion
 from sagewright.services.context import Context
+from sagewright.services.s3 import access
 from sagewright.services.s3.operations import malformed_xml, need, s3_operation
 
 MOST_KEYS = 1000
@@ -30,6 +31,7 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, contents = request["Bucket"], context.objects.contents
     deleted: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
+    objects = _allowed(context, bucket, objects, failed)
     plain = [item for item in objects if item.get("ETag") is None]
     done = contents.delete_many(bucket, [Target(item["Key"], item.get("VersionId")) for item in plain])
     deleted.extend(map(_deleted, done))
@@ -39,15 +41,27 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             try:
                 deleted.append(_deleted(contents.delete(bucket, item["Key"], item.get("VersionId"), condition)))
             except AwsError as error:
-                failed.append(
-                    {
-                        "Key": item["Key"],
-                        "VersionId": item.get("VersionId"),
-                        "Code": error.code,
-                        "Message": error.message,
-                    }
-                )
+                failed.append(_failed(item, error))
     return {"Deleted": [] if wanted.get("Quiet") else deleted, "Errors": failed}
+
+
+def _allowed(
+    context: Context, bucket: str, objects: list[dict[str, Any]], failed: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Those of `objects` that the caller may delete; the others are added to `failed`."""
+    allowed, there = [], context.objects.buckets.get(bucket)
+    for item in objects:
+        action = "DeleteObjectVersion" if item.get("VersionId") else "DeleteObject"
+        if access.may(context, access.Act(action, bucket, item["Key"]), item, there):
+            allowed.append(item)
+        else:
+            failed.append(_failed(item, access.denied()))
+    return allowed
+
+
+def _failed(item: dict[str, Any], error: AwsError) -> dict[str, Any]:
+    version = item.get("VersionId")
+    return {"Key": item["Key"], "VersionId": version, "Code": error.code, "Message": error.message}
 
 
 def _deleted(done: Deletion) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import checksums, errors
 from sagewright.objects.blobs import Blob
 
+MOST_BYTES = 5 * 1024**3
+"""What PutObject, UploadPart and CopyObject take at once."""
+
 _PREFIX = "x-amz-checksum-"
 _OTHERS = ("XXHASH64", "XXHASH3", "XXHASH128")
 
@@ -33,6 +36,22 @@ class Digests:
                 raise checksums.bad_digest(name)
         if self.md5 is not None and base64.b64decode(self.md5).hex() != blob.md5:
             raise checksums.bad_digest("Content-MD5")
+
+
+def check_size(request: Mapping[str, Any]) -> None:
+    """Raises EntityTooLarge for a body that is announced with more than one request may bring."""
+    size = request.get("ContentLength") or 0
+    if size > MOST_BYTES:
+        fields = {"ProposedSize": str(size), "MaxSizeAllowed": str(MOST_BYTES)}
+        raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400, fields)
+
+
+def check_source_size(size: int) -> None:
+    """Raises InvalidRequest for more than one copy may bring."""
+    if size > MOST_BYTES:
+        raise errors.invalid_request(
+            f"The specified copy source is larger than the maximum allowable size for a copy source: {MOST_BYTES}"
+        )
 
 
 def digests(request: Mapping[str, Any], kept: str | None = None) -> Digests:

@@ -10,7 +10,7 @@ from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chose
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
 from sagewright.services.s3.copying import find_source
-from sagewright.services.s3.integrity import digests, sent_checksums
+from sagewright.services.s3.integrity import check_size, check_source_size, digests, sent_checksums
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import malformed_xml, need, s3_operation
 from sagewright.store.uploads import Upload
@@ -56,6 +56,7 @@ def _checksum(request: dict[str, Any]) -> tuple[str | None, str | None]:
 @s3_operation("UploadPart")
 def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     number, body = _number(request), request["Body"]
+    check_size(request)
     upload = find_upload(context, request)
     wanted = digests(request, upload.checksum_algorithm)
     with context.objects.blobs.receive(body, wanted.algorithms) as blob:
@@ -73,6 +74,7 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
     number, upload = _number(request), find_upload(context, request)
     source = find_source(context, request)
     part = ranges.of_copy(request.get("CopySourceRange"), source.size)
+    check_source_size(part.length)
     wanted = [upload.checksum_algorithm] if upload.checksum_algorithm else []
     assert source.blob
     try:

@@ -8,7 +8,7 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
-from sagewright.services.s3.integrity import digests
+from sagewright.services.s3.integrity import check_size, digests
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.preconditions import check_read
@@ -30,6 +30,7 @@ NOT_MODIFIED_KEEPS = ("ETag", "LastModified", "CacheControl", "Expires", "Versio
 def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key, body = request["Bucket"], request["Key"], request["Body"]
     check_key(key)
+    check_size(request)
     properties, wanted = shapes.properties(request), digests(request)
     if request.get("WriteOffsetBytes") is not None:
         raise AwsError("NotImplemented", "Appending to an object is not served.", 501)

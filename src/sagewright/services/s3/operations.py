@@ -1,4 +1,4 @@
-"""How an S3 operation is registered: with the check that all of them share, of whose bucket the caller expects."""
+"""How an S3 operation is registered: with the checks that all of them share, of whose bucket it is and who may use it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import Operation, operation
+from sagewright.services.s3 import access
 
 _OWNERS = ("ExpectedBucketOwner", "ExpectedSourceBucketOwner")
 
@@ -21,12 +22,24 @@ def s3_operation(name: str) -> Callable[[Operation], Operation]:
         def checked(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             for owner in _OWNERS:
                 if request.get(owner) not in (None, context.account):
-                    raise AwsError("AccessDenied", "Access Denied", 403)
-            return function(context, request)
+                    raise access.denied()
+            access.authorize(context, name, request)
+            try:
+                return function(context, request)
+            except AwsError as error:
+                raise _hidden(context, error, request) from None
 
         return operation("s3", name)(checked)
 
     return register
+
+
+def _hidden(context: Context, error: AwsError, request: dict[str, Any]) -> AwsError:
+    """Who may not list a bucket isn't told what is missing in it."""
+    if not context.principal.anonymous or error.code != "NoSuchKey":
+        return error
+    listing = access.Act("ListBucket", request["Bucket"])
+    return error if access.may(context, listing, request) else access.denied()
 
 
 def malformed_xml() -> AwsError:

@@ -49,15 +49,16 @@ def requested(header: str | None, size: int) -> Slice | None:
 
 
 def of_part(version: Version, number: int) -> Slice:
-    """The bytes of the part `number`, counted from 1 in the object; one put whole is its own part 1.
+    """The bytes of the part that was sent with `number`; an object that was put whole is its own part 1.
 
     Raises InvalidPartNumber.
     """
-    sizes = [part["size"] for part in version.parts] or [version.size]
-    if not 1 <= number <= len(sizes):
+    sizes = {part["number"]: part["size"] for part in version.parts} or {1: version.size}
+    if number not in sizes:
         fields = {"PartNumberRequested": str(number), "ActualPartCount": str(len(sizes))}
         raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416, fields)
-    return Slice(sum(sizes[: number - 1]), sizes[number - 1], version.size)
+    start = sum(size for other, size in sizes.items() if other < number)
+    return Slice(start, sizes[number], version.size)
 
 
 def of_copy(header: str | None, size: int) -> Slice:

@@ -13,6 +13,7 @@ from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.objects.placing import Conditions, Properties
+from sagewright.services.s3.locks import check_no_lock
 from sagewright.store.objects import NULL_VERSION, Version
 
 STANDARD = "STANDARD"
@@ -91,6 +92,7 @@ def check_settings(request: Mapping[str, Any]) -> None:
         message = "Objects encrypted with customer-provided keys are not served."
         raise AwsError("NotImplemented", message, 501)
     check_acl(request)
+    check_no_lock(request)
 
 
 def check_acl(request: Mapping[str, Any]) -> None:

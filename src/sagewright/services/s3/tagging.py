@@ -7,10 +7,9 @@ from typing import Any
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
+from sagewright.services.s3.buckets import MOST_TAGS
 from sagewright.services.s3.operations import need, s3_operation
 from sagewright.store.objects import Version
-
-MAX_BUCKET_TAGS = 50
 
 
 @s3_operation("PutObjectTagging")
@@ -42,7 +41,7 @@ def _find(context: Context, request: dict[str, Any]) -> Version:
 
 @s3_operation("PutBucketTagging")
 def put_bucket_tagging(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags = shapes.checked_tags(need(request.get("Tagging")).get("TagSet") or [], MAX_BUCKET_TAGS)
+    tags = shapes.checked_tags(need(request.get("Tagging")).get("TagSet") or [], MOST_TAGS)
     context.objects.buckets.configure(request["Bucket"], "tagging", {"TagSet": shapes.tag_set(tags)})
     return {"__status__": 204}
 

@@ -20,7 +20,7 @@ from urllib.request import parse_http_list
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from sagewright.model.errors import SerializationException
-from sagewright.wire.http import HttpRequest
+from sagewright.wire.http import HttpRequest, header_text
 from sagewright.wire.protocols.members import read_scalar, to_timestamp
 
 STATUS = "__status__"
@@ -156,14 +156,6 @@ def _read_query_map(target: Bound, name: str, text: str, values: dict[str, Any])
         entries.setdefault(name, []).append(text)
     else:
         entries[name] = text
-
-
-def header_text(raw: str) -> str:
-    """A header value as its sender meant it: servers read headers as Latin-1, clients write UTF-8."""
-    try:
-        return raw if raw.isascii() else raw.encode("latin-1").decode()
-    except UnicodeError:
-        return raw
 
 
 def _read_header(shape: Shape, text: str) -> Any:

@@ -56,6 +56,8 @@ class RestXmlProtocol:
             raise AwsError("InvalidArgument", error.message) from None
         shape = operation.input_shape
         if isinstance(shape, StructureShape):
+            if operation.name == "DeleteObjects":
+                _need_digest(request)
             _read_body(shape, request, values)
         return values
 
@@ -100,6 +102,13 @@ def _read_body(shape: StructureShape, request: HttpRequest, values: dict[str, An
             values[payload.member] = _read_structure(payload.shape, parse(data))
         else:
             values[payload.member] = data if payload.shape.type_name == "blob" else _text(data)
+
+
+def _need_digest(request: HttpRequest) -> None:
+    """Raises InvalidRequest: S3 deletes nothing on the word of a body that nothing vouches for."""
+    trailing = request.headers.get("x-amz-trailer", "")
+    if "content-md5" not in request.headers and "x-amz-checksum-" not in f"{trailing} {' '.join(request.headers)}":
+        raise AwsError("InvalidRequest", "Missing required header for this request: Content-MD5", 400)
 
 
 def _name_trailer(shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ def sent(operation: OperationModel, parameters: dict[str, Any]) -> HttpRequest:
     extra = urlencode(made.get("query_string") or {}, doseq=True)
     headers = {k.lower(): v if isinstance(v, str) else str(v) for k, v in made["headers"].items()}
     body = made["body"] if isinstance(made["body"], bytes) else str(made["body"] or "").encode()
+    if operation.name == "DeleteObjects":
+        headers["content-md5"] = base64.b64encode(hashlib.md5(body).digest()).decode()
     return HttpRequest(made["method"], path, "&".join(filter(None, [query, extra])), headers, BytesBody(body))
 
 

@@ -1,0 +1,86 @@
+"""Cross-origin rules of a bucket. Source: the S3 user guide, "CORS configuration" and "How S3 evaluates it"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.objects import errors
+from sagewright.services.s3.operations import malformed_xml
+
+METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
+MOST_RULES = 100
+Rule = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """What a browser says of a request to another origin than its page's. `headers`: those that a preflight asks for."""
+
+    origin: str
+    method: str
+    headers: tuple[str, ...] = ()
+
+    def allowed_by(self, rule: Rule) -> bool:
+        return (
+            self.method in (rule.get("AllowedMethods") or [])
+            and any(_fits(pattern, self.origin) for pattern in rule.get("AllowedOrigins") or [])
+            and all(_any_fits(rule.get("AllowedHeaders") or [], header) for header in self.headers)
+        )
+
+    def answer(self, rules: Iterable[Rule]) -> list[tuple[str, str]] | None:
+        """The headers that the first rule that allows it tells the browser; None: no rule does."""
+        rule = next((rule for rule in rules if self.allowed_by(rule)), None)
+        if rule is None:
+            return None
+        anybody = "*" in rule["AllowedOrigins"]
+        told = [
+            ("Access-Control-Allow-Origin", "*" if anybody else self.origin),
+            ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
+            ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
+        ]
+        if not anybody:
+            told.append(("Access-Control-Allow-Credentials", "true"))
+        if self.headers:
+            told.append(("Access-Control-Allow-Headers", ", ".join(self.headers)))
+        if rule.get("ExposeHeaders"):
+            told.append(("Access-Control-Expose-Headers", ", ".join(rule["ExposeHeaders"])))
+        if rule.get("MaxAgeSeconds") is not None:
+            told.append(("Access-Control-Max-Age", str(rule["MaxAgeSeconds"])))
+        return told
+
+
+def checked(document: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as it is kept. Raises MalformedXML, InvalidRequest."""
+    rules = document.get("CORSRules") or []
+    if not 1 <= len(rules) <= MOST_RULES:
+        raise malformed_xml()
+    for rule in rules:
+        methods, origins = rule.get("AllowedMethods") or [], rule.get("AllowedOrigins") or []
+        if not methods or not origins:
+            raise malformed_xml()
+        for method in methods:
+            if method not in METHODS:
+                message = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
+                raise errors.invalid_request(message)
+        _check_stars("AllowedOrigin", origins)
+        _check_stars("AllowedHeader", rule.get("AllowedHeaders") or [])
+    return document
+
+
+def _check_stars(name: str, patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if pattern.count("*") > 1:
+            raise errors.invalid_request(f'{name} "{pattern}" can not have more than one wildcard.')
+
+
+def _any_fits(patterns: Iterable[str], header: str) -> bool:
+    return any(_fits(pattern.lower(), header.lower()) for pattern in patterns)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    before, star, after = pattern.partition("*")
+    if not star:
+        return pattern == text
+    return len(text) >= len(before) + len(after) and text.startswith(before) and text.endswith(after)

@@ -1,0 +1,116 @@
+"""The policy of an upload by a form: what its signer lets the form say. Source: S3 API reference, "POST Policy"."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.wire.http import BodyReader
+
+FREE = frozenset({"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"})
+"""Fields that no condition has to name, besides x-ignore-*."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many bytes the file may have."""
+
+    least: int
+    most: int
+
+
+class SizedBody:
+    """A body that is refused where it has fewer or more bytes than it may."""
+
+    def __init__(self, inner: BodyReader, sizes: Sizes) -> None:
+        self._inner, self._sizes, self._got = inner, sizes, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Raises EntityTooLarge, EntityTooSmall."""
+        piece = self._inner.read(size)
+        self._got += len(piece)
+        fields = {"ProposedSize": str(self._got)}
+        if self._got > self._sizes.most:
+            fields["MaxSizeAllowed"] = str(self._sizes.most)
+            raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400, fields)
+        if (not piece or size < 0) and self._got < self._sizes.least:
+            fields["MinSizeAllowed"] = str(self._sizes.least)
+            raise AwsError(
+                "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", 400, fields
+            )
+        return piece
+
+
+def check_policy(encoded: str, fields: Mapping[str, str]) -> Sizes | None:
+    """Hold the fields (by lower-case names, `bucket` among them) against a policy; gives the sizes it allows.
+
+    Raises AccessDenied, InvalidPolicyDocument.
+    """
+    document = _read(encoded)
+    if _moment(document.get("expiration")) < datetime.now(UTC):
+        raise _violated("Policy expired.")
+    sizes, named = None, set()
+    for condition in document["conditions"]:
+        operator, name, value = _parts(condition)
+        if operator == "content-length-range":
+            sizes = _sizes(name, value)
+            continue
+        field = str(name).removeprefix("$").lower()
+        named.add(field)
+        got = fields.get(field, "")
+        if not (got == value if operator == "eq" else got.startswith(str(value))):
+            raise _violated(f"Policy Condition failed: {json.dumps([operator, f'${field}', value])}")
+    extra = sorted(f for f in fields if f not in named | FREE | {"bucket"} and not f.startswith("x-ignore-"))
+    if extra:
+        raise _violated(f"Extra input fields: {', '.join(extra)}")
+    return sizes
+
+
+def _read(encoded: str) -> dict[str, Any]:
+    try:
+        document = json.loads(base64.b64decode(encoded, validate=False))
+    except (binascii.Error, ValueError):
+        raise _invalid("Invalid JSON.") from None
+    if not isinstance(document, dict) or not isinstance(document.get("conditions"), list):
+        raise _invalid("Policy missing expiration or conditions.")
+    return document
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise _invalid(f"Invalid 'expiration' value: '{text}'") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _parts(condition: Any) -> tuple[str, Any, Any]:
+    if isinstance(condition, dict) and len(condition) == 1:
+        name, value = next(iter(condition.items()))
+        return "eq", name, value
+    if isinstance(condition, list) and len(condition) == 3:
+        operator = str(condition[0]).lower()
+        if operator in {"eq", "starts-with", "content-length-range"}:
+            return operator, condition[1], condition[2]
+    raise _invalid(f"Invalid Condition: {json.dumps(condition)}")
+
+
+def _sizes(least: Any, most: Any) -> Sizes:
+    try:
+        return Sizes(int(least), int(most))
+    except (TypeError, ValueError):
+        raise _invalid("content-length-range needs two numbers.") from None
+
+
+def _violated(detail: str) -> AwsError:
+    return AwsError("AccessDenied", f"Invalid according to Policy: {detail}", 403)
+
+
+def _invalid(detail: str) -> AwsError:
+    return AwsError("InvalidPolicyDocument", f"Invalid Policy: {detail}", 400)

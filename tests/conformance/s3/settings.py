@@ -1,0 +1,152 @@
+"""What a bucket is configured with: kept, told, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from s3.check import check
+from s3.target import Target, put, refusal
+
+ALL_BLOCKED = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+
+
+def rule(algorithm: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Rules": [
+            {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm, **more}, "BucketKeyEnabled": False}
+        ]
+    }
+
+
+@check
+def encryption_is_kept(target: Target) -> None:
+    """API PutBucketEncryption, GetBucketEncryption"""
+    bucket, wanted = target.bucket(), rule("aws:kms", KMSMasterKeyID="arn:aws:kms:us-east-1:000000000000:key/k")
+    target.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=wanted)
+    told = target.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    assert (
+        told["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+        == wanted["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    )
+
+
+@check
+def encryption_is_on_from_the_start_and_again_when_deleted(target: Target) -> None:
+    """Guide: Default encryption: SSE-S3 is the base level; API DeleteBucketEncryption resets to it"""
+    bucket = target.bucket()
+    read = lambda: target.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]  # noqa: E731
+    assert read()["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    target.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rule("aws:kms"))
+    target.s3.delete_bucket_encryption(Bucket=bucket)
+    assert read()["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+
+
+@check
+def ownership_is_enforced_from_the_start(target: Target) -> None:
+    """Guide: Controlling ownership: BucketOwnerEnforced is the default"""
+    told = target.s3.get_bucket_ownership_controls(Bucket=target.bucket())["OwnershipControls"]["Rules"]
+    assert told == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+@check
+def ownership_is_kept_and_deleted(target: Target) -> None:
+    """API PutBucketOwnershipControls, DeleteBucketOwnershipControls"""
+    bucket, rules = target.bucket(), [{"ObjectOwnership": "BucketOwnerPreferred"}]
+    target.s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": rules})
+    assert target.s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"] == rules
+    target.s3.delete_bucket_ownership_controls(Bucket=bucket)
+    wanted = ("OwnershipControlsNotFoundError", 404)
+    assert refusal(target.s3.get_bucket_ownership_controls, Bucket=bucket) == wanted
+
+
+@check
+def public_access_is_blocked_from_the_start(target: Target) -> None:
+    """Guide: Blocking public access: on for new buckets"""
+    told = target.s3.get_public_access_block(Bucket=target.bucket())["PublicAccessBlockConfiguration"]
+    assert told == ALL_BLOCKED
+
+
+@check
+def the_public_access_block_is_kept_and_deleted(target: Target) -> None:
+    """API PutPublicAccessBlock, DeletePublicAccessBlock"""
+    bucket, wanted = target.bucket(), {**ALL_BLOCKED, "BlockPublicPolicy": False}
+    target.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=wanted)
+    assert target.s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == wanted
+    target.s3.delete_public_access_block(Bucket=bucket)
+    assert refusal(target.s3.get_public_access_block, Bucket=bucket) == ("NoSuchPublicAccessBlockConfiguration", 404)
+
+
+@check
+def acls_are_those_of_the_owner(target: Target) -> None:
+    """API GetBucketAcl, GetObjectAcl; Guide: ACLs are disabled by default"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    for told in (target.s3.get_bucket_acl(Bucket=bucket), target.s3.get_object_acl(Bucket=bucket, Key="k")):
+        grants = [(g["Grantee"]["Type"], g["Grantee"]["ID"], g["Permission"]) for g in told["Grants"]]
+        assert grants == [("CanonicalUser", told["Owner"]["ID"], "FULL_CONTROL")]
+
+
+@check
+def a_public_acl_is_refused(target: Target) -> None:
+    """Guide: Controlling ownership: AccessControlListNotSupported"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    refused = ("AccessControlListNotSupported", 400)
+    assert refusal(target.s3.put_bucket_acl, Bucket=bucket, ACL="public-read") == refused
+    assert refusal(target.s3.put_object_acl, Bucket=bucket, Key="k", ACL="public-read") == refused
+    assert refusal(target.s3.put_object, Bucket=bucket, Key="k", Body=b"x", ACL="public-read") == refused
+
+
+@check
+def an_acl_that_changes_nothing_is_taken(target: Target) -> None:
+    """Guide: Controlling ownership: bucket-owner-full-control is accepted"""
+    bucket = target.bucket()
+    target.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="bucket-owner-full-control")
+    target.s3.head_object(Bucket=bucket, Key="k")
+
+
+@check
+def what_was_never_configured_says_so(target: Target) -> None:
+    """Guide: Error responses; API GetBucketCors, GetBucketLifecycleConfiguration, GetBucketPolicy, ..."""
+    bucket = target.bucket()
+    for operation, code in {
+        "get_bucket_cors": "NoSuchCORSConfiguration",
+        "get_bucket_lifecycle_configuration": "NoSuchLifecycleConfiguration",
+        "get_bucket_policy": "NoSuchBucketPolicy",
+        "get_bucket_replication": "ReplicationConfigurationNotFoundError",
+        "get_bucket_website": "NoSuchWebsiteConfiguration",
+        "get_object_lock_configuration": "ObjectLockConfigurationNotFoundError",
+    }.items():
+        assert refusal(getattr(target.s3, operation), Bucket=bucket) == (code, 404), operation
+
+
+@check
+def logging_notification_and_payment_answer(target: Target) -> None:
+    """API GetBucketLogging, GetBucketNotificationConfiguration, GetBucketRequestPayment, GetBucketAccelerateConfiguration"""
+    bucket = target.bucket()
+    assert "LoggingEnabled" not in target.s3.get_bucket_logging(Bucket=bucket)
+    assert "TopicConfigurations" not in target.s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert target.s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
+    assert "Status" not in target.s3.get_bucket_accelerate_configuration(Bucket=bucket)
+
+
+@check
+def a_lock_on_an_object_needs_a_bucket_with_locks(target: Target) -> None:
+    """API PutObject: InvalidRequest, Bucket is missing Object Lock Configuration"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    wanted = {"Bucket": bucket, "Key": "k", "Body": b"x", "ObjectLockLegalHoldStatus": "ON"}
+    assert refusal(target.s3.put_object, **wanted) == ("InvalidRequest", 400)
+    assert refusal(target.s3.get_object_retention, Bucket=bucket, Key="k") == ("InvalidRequest", 400)
+    assert refusal(target.s3.get_object_legal_hold, Bucket=bucket, Key="k") == ("InvalidRequest", 400)
+
+
+@check
+def a_bucket_with_locks_keeps_what_is_held(target: Target) -> None:
+    """Guide: Object Lock: legal holds"""
+    bucket = target.bucket(ObjectLockEnabledForBucket=True)
+    version = target.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ObjectLockLegalHoldStatus="ON")["VersionId"]
+    wanted = {"Bucket": bucket, "Key": "k", "VersionId": version}
+    assert refusal(target.s3.delete_object, **wanted) == ("AccessDenied", 403)
+    target.s3.put_object_legal_hold(**wanted, LegalHold={"Status": "OFF"})
+    target.s3.delete_object(**wanted)

@@ -1,0 +1,85 @@
+"""Tags of objects and buckets."""
+
+from __future__ import annotations
+
+from s3.check import check
+from s3.target import Target, put, refusal
+
+TWO = [{"Key": "one", "Value": "1"}, {"Key": "two words", "Value": "zwöi + = @"}]
+
+
+@check
+def tags_come_with_the_object(target: Target) -> None:
+    """API PutObject: x-amz-tagging; GetObject: x-amz-tagging-count"""
+    where = {"Bucket": target.bucket(), "Key": "k"}
+    target.s3.put_object(**where, Body=b"x", Tagging="one=1&two%20words=zw%C3%B6i%20%2B%20%3D%20%40")
+    assert target.s3.get_object_tagging(**where)["TagSet"] == TWO
+    assert target.s3.get_object(**where)["TagCount"] == 2
+
+
+@check
+def tags_are_put_replaced_and_deleted(target: Target) -> None:
+    """API PutObjectTagging, DeleteObjectTagging"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    for tags in (TWO, TWO[:1]):
+        target.s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": tags})
+        assert target.s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == tags
+    target.s3.delete_object_tagging(Bucket=bucket, Key="k")
+    assert target.s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
+
+
+@check
+def an_object_has_ten_tags_at_most(target: Target) -> None:
+    """Guide: Object tagging: up to 10 tags"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    many = {"TagSet": [{"Key": str(n), "Value": ""} for n in range(11)]}
+    assert refusal(target.s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=many) == ("BadRequest", 400)
+
+
+@check
+def a_tag_twice_is_refused(target: Target) -> None:
+    """API PutObjectTagging: InvalidTag"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    twice = {"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}
+    assert refusal(target.s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=twice) == ("InvalidTag", 400)
+
+
+@check
+def a_tag_that_is_too_long_is_refused(target: Target) -> None:
+    """Guide: Object tagging: 128 and 256 characters"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    for tag in ({"Key": "k" * 129, "Value": ""}, {"Key": "k", "Value": "v" * 257}):
+        wanted = {"Bucket": bucket, "Key": "k", "Tagging": {"TagSet": [tag]}}
+        assert refusal(target.s3.put_object_tagging, **wanted) == ("InvalidTag", 400)
+
+
+@check
+def tags_of_nothing_are_no_such_key(target: Target) -> None:
+    """API GetObjectTagging"""
+    assert refusal(target.s3.get_object_tagging, Bucket=target.bucket(), Key="none") == ("NoSuchKey", 404)
+
+
+@check
+def each_version_has_tags_of_its_own(target: Target) -> None:
+    """API GetObjectTagging: versionId"""
+    bucket = target.bucket()
+    target.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    one = target.s3.put_object(Bucket=bucket, Key="k", Body=b"1", Tagging="n=1")["VersionId"]
+    target.s3.put_object(Bucket=bucket, Key="k", Body=b"2", Tagging="n=2")
+    told = target.s3.get_object_tagging(Bucket=bucket, Key="k", VersionId=one)["TagSet"]
+    assert told == [{"Key": "n", "Value": "1"}]
+
+
+@check
+def a_bucket_has_tags(target: Target) -> None:
+    """API PutBucketTagging, GetBucketTagging, DeleteBucketTagging"""
+    bucket = target.bucket()
+    assert refusal(target.s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
+    target.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": TWO})
+    assert target.s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == TWO
+    target.s3.delete_bucket_tagging(Bucket=bucket)
+    assert refusal(target.s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
