@@ -30,10 +30,10 @@ class Authenticator:
 
     find_key: FindKey
 
-    def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey | None:
+    def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey:
         """The key that signed `request`; its body is wrapped so that what was signed of it is checked as it is read.
 
-        None: nobody signed it, which S3 alone lets through. Raises AwsError with the code that `service` answers for the fault.
+        Raises AwsError with the code that `service` answers for the fault.
         """
         authorization = request.headers.get("authorization", "")
         if authorization.startswith(sigv4.ALGORITHM):
@@ -43,10 +43,14 @@ class Authenticator:
             return self._presigned(request, service, query)
         if "AWSAccessKeyId" in query and "Signature" in query:
             return self._presigned_v2(request, service, query, bucket_in_host)
-        if service == "s3" and not authorization:
-            _guard_unsigned_body(request)
-            return None
         raise refusal(service, "unsupported" if authorization else "missing")
+
+    def authenticate_s3(self, request: HttpRequest, bucket_in_host: str = "") -> AccessKey | None:
+        """`authenticate`; None for a request that nobody signed, which S3 alone lets through."""
+        if _is_signed(request):
+            return self.authenticate(request, "s3", bucket_in_host)
+        _guard_unsigned_body(request)
+        return None
 
     def authenticate_form(self, fields: Mapping[str, str]) -> AccessKey | None:
         """The key that signed the policy of a form, whose fields are by lower-case names; None: it has no policy.
@@ -136,6 +140,13 @@ class Authenticator:
         expected = sigv4.expected_signatures(request, claim, key.secret, payload_hash)
         if not any(hmac.compare_digest(one, claim.signature) for one in expected):
             raise refusal(service, "mismatch")
+
+
+def _is_signed(request: HttpRequest) -> bool:
+    """Whether it claims to be, in any form."""
+    names = {name for name, _ in request.query_pairs()}
+    of_queries = {"X-Amz-Signature", "X-Amz-Algorithm"} & names or {"AWSAccessKeyId", "Signature"} <= names
+    return bool(request.headers.get("authorization") or of_queries)
 
 
 def _check_all_signed(request: HttpRequest, claim: sigv4.Claim) -> None:

@@ -162,10 +162,11 @@ class Gateway:
 
     def _authenticate(self, exchange: Exchange) -> None:
         assert exchange.route
-        bucket_in_host = exchange.s3.bucket if exchange.s3 and exchange.s3.virtual_host else ""
-        if exchange.form is None:
-            service = exchange.route.service
-            exchange.key = self._authenticator.authenticate(exchange.request, service, bucket_in_host or "")
+        if exchange.s3 and exchange.form is None:
+            in_host = exchange.s3.bucket if exchange.s3.virtual_host else None
+            exchange.key = self._authenticator.authenticate_s3(exchange.request, in_host or "")
+        elif exchange.s3 is None:
+            exchange.key = self._authenticator.authenticate(exchange.request, exchange.route.service)
         if exchange.entry is None:
             assert exchange.operation
             raise NotImplementedYet(exchange.route.service, exchange.operation.name)
