@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -249,6 +249,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running.start()
     yield running
     assert running.end() == 0, running.log()
+
+
+@pytest.fixture(scope="module")
+def server_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningServer]]:
+    """Starts a server with the given environment variables, for the tests of one module."""
+    started = []
+
+    def start(**environ: str) -> RunningServer:
+        started.append(RunningServer(tmp_path_factory.mktemp("server"), environ))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill_everything()
 
 
 @pytest.fixture

@@ -1,86 +1,93 @@
-"""Channels in File mode: from S3 into input/data/<channel>."""
+"""Which objects a channel holds: by prefix or manifest, of this host's group, in the order of its shuffle, its shard.
+
+Source: AWS's API reference, Channel, S3DataSource and ShuffleConfig.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.optml import OptMl, input_mode, instance_groups
-from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, parse_uri
+from sagewright.agent.optml import input_mode, instance_groups
+from sagewright.agent.s3 import JobS3, parse_uri
+from sagewright.agent.sources import Source, Stored
+
+T = TypeVar("T")
+_MODES = {
+    "S3Prefix": {"File", "FastFile", "Pipe"},
+    "ManifestFile": {"File", "Pipe"},
+    "AugmentedManifestFile": {"Pipe"},
+}
 
 
 @dataclass(frozen=True)
-class _Item:
-    bucket: str
-    key: str
-    target: Path
+class Channel:
+    """A channel of S3 as one host sees it. `request` is the channel of the request; `rank` of `hosts` share it."""
+
+    name: str
+    mode: str
+    request: dict[str, Any]
+    rank: int
+    hosts: int
+
+    @property
+    def source(self) -> dict[str, Any]:
+        source: dict[str, Any] = self.request["DataSource"]["S3DataSource"]
+        return source
+
+    @property
+    def kind(self) -> str:
+        return str(self.source["S3DataType"])
+
+    @property
+    def uri(self) -> str:
+        return str(self.source["S3Uri"])
+
+    def share(self, all_of_it: Sequence[T], epoch: int = 0) -> list[T]:
+        """What this host gets in an epoch: shuffled for all hosts alike, then every n-th where it is sharded."""
+        shuffle = self.request.get("ShuffleConfig")
+        order = list(all_of_it)
+        if shuffle:
+            random.Random(f"{shuffle['Seed']}:{epoch}").shuffle(order)  # noqa: S311 - nothing to keep secret
+        if self.source.get("S3DataDistributionType") == "ShardedByS3Key":
+            return order[self.rank :: self.hosts]
+        return order
 
 
-def check_channels(host: HostFile) -> None:
-    """Raises ClientError if a channel is of a kind that cannot be given."""
-    for channel in host.request.get("InputDataConfig") or []:
-        name, source = channel["ChannelName"], channel["DataSource"]
-        if "S3DataSource" not in source:
-            raise ClientError(f"Channel {name}: only S3 data sources are supported, not file systems.")
-        kind = source["S3DataSource"]["S3DataType"]
-        if kind not in {"S3Prefix", "ManifestFile"}:
-            raise ClientError(f"Channel {name}: the S3DataType {kind} is not supported yet.")
-        if input_mode(channel, host.request) == "Pipe":
-            raise ClientError(f"Channel {name}: Pipe mode is not supported yet; use File or FastFile mode.")
+@dataclass(frozen=True)
+class Member:
+    """An object of a channel; `path` is where it stands in the channel's directory."""
+
+    stored: Stored
+    path: str
 
 
-def download_channels(host: HostFile, ml: OptMl, s3: JobS3) -> None:
-    """Fill the directory of every channel of this host, files of all channels in parallel.
-
-    FastFile mode is given as File mode. Raises ClientError.
-    """
-    channels = host.request.get("InputDataConfig") or []
-    if not channels:
-        return
-    try:
-        items = [item for channel in channels for item in _plan(channel, host, ml, s3)]
-        for directory in {item.target.parent for item in items}:
-            directory.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(min(CONNECTIONS, max(1, len(items)))) as pool:
-            for done in [pool.submit(s3.download, item.bucket, item.key, item.target) for item in items]:
-                done.result()
-    except (S3Failed, OSError) as error:
-        raise ClientError(f"Data download failed:{_cause(error)}") from error
+def channels_of(host: HostFile) -> list[Channel]:
+    """The S3 channels that this host gets. Raises ClientError if one is of a kind that cannot be given."""
+    found = []
+    for request in host.request.get("InputDataConfig") or []:
+        source = request["DataSource"].get("S3DataSource")
+        if source is None:
+            continue
+        takers = _takers(source, host)
+        if host.host in takers:
+            mode = input_mode(request, host.request)
+            channel = Channel(request["ChannelName"], mode, request, takers.index(host.host), len(takers))
+            _check(channel)
+            found.append(channel)
+    return found
 
 
-def _cause(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "Insufficient disk space"
-    return str(error)
-
-
-def _plan(channel: dict[str, Any], host: HostFile, ml: OptMl, s3: JobS3) -> Iterator[_Item]:
-    """What this host downloads for one channel."""
-    name = channel["ChannelName"]
-    directory = ml.channel(name)
-    source = channel["DataSource"]["S3DataSource"]
-    takers = _takers(source, host)
-    if host.host not in takers:
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    found = sorted(_objects(source, s3))
-    if not found:
+def _check(channel: Channel) -> None:
+    if channel.mode not in _MODES.get(channel.kind, set()):
         raise ClientError(
-            f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. '
-            "Please ensure that the bucket exists in the selected region, that objects exist under that S3 prefix, "
-            "and that the role has s3:ListBucket permission on the bucket."
+            f"Channel {channel.name}: the S3DataType {channel.kind} cannot be given in {channel.mode} mode."
         )
-    if source.get("S3DataDistributionType") == "ShardedByS3Key":
-        found = found[takers.index(host.host) :: len(takers)]
-    for bucket, key, relative in found:
-        yield _Item(bucket, key, directory / _safe(relative, f"s3://{bucket}/{key}"))
 
 
 def _takers(source: dict[str, Any], host: HostFile) -> list[str]:
@@ -92,15 +99,38 @@ def _takers(source: dict[str, Any], host: HostFile) -> list[str]:
     ]
 
 
-def _objects(source: dict[str, Any], s3: JobS3) -> Iterator[tuple[str, str, str]]:
-    """(bucket, key, path in the channel) of every object."""
-    bucket, prefix = parse_uri(source["S3Uri"])
-    if source["S3DataType"] == "ManifestFile":
-        yield from _manifest(s3.read(bucket, prefix), source["S3Uri"])
-        return
-    for found in s3.list(bucket, prefix):
-        if not found.key.endswith("/"):
-            yield bucket, found.key, relative_key(found.key, prefix)
+def members(channel: Channel, source: Source, s3: JobS3) -> list[Member]:
+    """All objects of a channel of S3Prefix or ManifestFile, of all hosts, in order.
+
+    Raises ClientError if there is none, S3Failed.
+    """
+    found = list(_named(channel, source, s3) if channel.kind == "ManifestFile" else _listed(channel, source))
+    if not found:
+        raise ClientError(
+            f'No S3 objects found under S3 URL "{channel.uri}" given in input data source. '
+            "Please ensure that the bucket exists in the selected region, that objects exist under that S3 prefix, "
+            "and that the role has s3:ListBucket permission on the bucket."
+        )
+    return found
+
+
+def _listed(channel: Channel, source: Source) -> Iterator[Member]:
+    bucket, prefix = _parsed(channel)
+    folder = prefix.rstrip("/") + "/" if prefix else ""
+    skipped = given = 0
+    for stored in source.under(bucket, prefix):
+        if stored.key.endswith("/"):
+            continue
+        if channel.mode == "FastFile" and stored.key != prefix and not stored.key.startswith(folder):
+            skipped += 1
+            continue
+        given += 1
+        yield Member(stored, relative_key(stored.key, prefix))
+    if skipped and not given:
+        raise ClientError(
+            f'Channel {channel.name}: FastFile mode needs an S3Uri that names a folder or an object, and "{channel.uri}" '
+            "is only the beginning of names."
+        )
 
 
 def relative_key(key: str, prefix: str) -> str:
@@ -110,20 +140,23 @@ def relative_key(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _manifest(content: bytes, uri: str) -> Iterator[tuple[str, str, str]]:
+def _named(channel: Channel, source: Source, s3: JobS3) -> Iterator[Member]:
+    content = s3.read(*_parsed(channel))
     try:
-        first, *keys = json.loads(content)
+        first, *names = json.loads(content)
         bucket, prefix = parse_uri(first["prefix"])
+        keys = [prefix + name for name in names]
     except (ValueError, KeyError, TypeError) as error:
         raise ClientError(
-            f"Data download failed:the manifest {uri} is not a JSON list that starts with an S3 prefix: {error}"
+            f"Data download failed:the manifest {channel.uri} is not a JSON list that starts with an S3 prefix: {error}"
         ) from error
-    for key in keys:
-        yield bucket, prefix + key, key
+    for start in range(0, len(keys), 1000):
+        found = source.find([(bucket, key) for key in keys[start : start + 1000]])
+        yield from (Member(stored, name) for stored, name in zip(found, names[start:], strict=False))
 
 
-def _safe(relative: str, uri: str) -> Path:
-    parts = [part for part in relative.split("/") if part not in {"", "."}]
-    if ".." in parts or not parts or "\0" in relative:
-        raise ClientError(f"Data download failed:the key of {uri} would lead out of the channel's directory")
-    return Path(*parts)
+def _parsed(channel: Channel) -> tuple[str, str]:
+    try:
+        return parse_uri(channel.uri)
+    except ValueError as error:
+        raise ClientError(f"Channel {channel.name}: {error}.") from error

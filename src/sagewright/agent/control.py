@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import suppress
 
-from sagewright.agent.errors import Gone, Stopped
+from sagewright.agent.errors import Gone, JobError, Stopped
 
 
 class Control:
@@ -19,6 +19,7 @@ class Control:
         self.wake_fd, self._signal_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.stop = False
         self.gone = False
+        self.failure: JobError | None = None
 
     def take(self, desired: str) -> None:
         """The server's wish: run, stop, interrupt, collect, finish or gone."""
@@ -41,10 +42,21 @@ class Control:
         self.stop = True
         self._wake()
 
-    def check(self) -> None:
-        """Raises Gone or Stopped if the work is not to go on."""
+    def fail(self, failure: JobError) -> None:
+        """The job cannot go on: its process is killed, and it fails for this reason. The first one counts."""
+        self.failure = self.failure or failure
+        self._wake()
+
+    def check_gone(self) -> None:
+        """Raises Gone."""
         if self.gone:
             raise Gone
+
+    def check(self) -> None:
+        """Raises Gone, Stopped or the failure if the work is not to go on."""
+        if self.failure is not None:
+            raise self.failure
+        self.check_gone()
         if self.stop:
             raise Stopped
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import sagewright
 from sagewright.agent.artefacts import upload_artefacts
-from sagewright.agent.channels import check_channels, download_channels
 from sagewright.agent.checkpoints import CheckpointSync
 from sagewright.agent.code import fetch_code, requirements_to_install
 from sagewright.agent.control import Control
 from sagewright.agent.environ import job_environ
 from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.inputs import Inputs
 from sagewright.agent.library import staged_library
 from sagewright.agent.metrics import MetricScanner
 from sagewright.agent.optml import OptMl
@@ -50,7 +50,8 @@ class HostRun:
         self._deadline = time.monotonic() + host.max_runtime_s
         self._ml = OptMl(host.directory / "ml")
         self._downloads = JobS3(host, control.check)
-        self._uploads = JobS3(host, self._check_gone)
+        self._uploads = JobS3(host, control.check_gone)
+        self._inputs = Inputs(host, self._ml, control, reporter.log)
         self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
         self._environments = Environments(host.environments, host.framework_versions)
         self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
@@ -73,7 +74,7 @@ class HostRun:
         self._reporter.send(phase="Downloading")
         try:
             sandbox = self._sandbox()
-            environment = self._prepare()
+            environment = self._prepare(sandbox)
             self._control.check()
             ended = self._execute(sandbox, environment)
         except Stopped:
@@ -84,7 +85,7 @@ class HostRun:
         """Checks, before anything is downloaded, that the job can run here at all. Raises ClientError."""
         try:
             check_runnable(self._image)
-            check_channels(self._host)
+            self._inputs.check()
             sandbox, reason = choose_sandbox(self._host.sandbox, self._host.directory)
         except (CannotRun, Unavailable) as error:
             raise ClientError(str(error)) from error
@@ -106,13 +107,13 @@ class HostRun:
             needed["own_ml_root"] = "A ContainerEntrypoint with paths below /opt/ml"
         return needed
 
-    def _prepare(self) -> Environment:
+    def _prepare(self, sandbox: Sandbox) -> Environment:
         """The environment, and all of /opt/ml, at the same time."""
         self._ml.make()
         self._ml.write_config(self._host)
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as pool:
             environment = pool.submit(self._make_environment)
-            files = pool.submit(self._fetch_files)
+            files = pool.submit(self._fetch_files, sandbox)
             files.result()
             made = environment.result()
         return self._with_requirements(made)
@@ -131,9 +132,9 @@ class HostRun:
         """In the job's status: the first line of its log is kept for what it runs on."""
         self._reporter.send(message=message)
 
-    def _fetch_files(self) -> None:
+    def _fetch_files(self, sandbox: Sandbox) -> None:
         fetch_code(self._host, self._ml, self._downloads)
-        download_channels(self._host, self._ml, self._downloads)
+        self._inputs.prepare(sandbox)
         self._checkpoints.fetch()
 
     def _with_requirements(self, environment: Environment) -> Environment:
@@ -169,7 +170,11 @@ class HostRun:
 
         limits = Limits(self._host.stop_grace_s, self._deadline)
         try:
-            return run_process(command, self._control, limits, on_line)
+            with self._inputs.feeding():
+                ended = run_process(command, self._control, limits, on_line)
+            if self._control.failure is not None:
+                raise self._control.failure
+            return ended
         finally:
             sandbox.close(self._host.directory)
 
@@ -185,6 +190,7 @@ class HostRun:
             environment=environment.path,
             network=not self._host.isolated,
             readable=sources.local_paths(),
+            views=self._inputs.views,
         )
 
     def _deliver(self, ended: Exit) -> None:
@@ -206,7 +212,7 @@ class HostRun:
             self._reporter.send(exited=exited)
             self._merge_and_upload()
         else:
-            Parts(self._host, self._ml, self._check_gone).hand_over()
+            Parts(self._host, self._ml, self._control.check_gone).hand_over()
             self._reporter.send(exited=exited, finished=True)
 
     def _merge_and_upload(self) -> None:
@@ -214,10 +220,6 @@ class HostRun:
         if self._reporter.await_desired("collect", "finish") != "collect":
             return
         self._reporter.send(phase="Uploading")
-        Parts(self._host, self._ml, self._check_gone).collect()
+        Parts(self._host, self._ml, self._control.check_gone).collect()
         upload_artefacts(self._host, self._ml, self._uploads)
         self._reporter.send(finished=True)
-
-    def _check_gone(self) -> None:
-        if self._control.gone:
-            raise Gone

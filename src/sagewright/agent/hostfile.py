@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class HostFile:
-    """`request` is the CreateTrainingJob request as validated; `directory` is HOST_DIRECTORY."""
+    """`request` is the CreateTrainingJob request as validated; `directory` is HOST_DIRECTORY.
+
+    `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
+    `file_systems`: the folder of each file system that is known by its id.
+    """
 
     directory: Path
     host_id: str
@@ -47,6 +51,8 @@ class HostFile:
     stop_grace_s: float
     max_runtime_s: float
     warnings: list[str]
+    object_proof: str | None = None
+    file_systems: dict[str, str] = field(default_factory=dict)
 
     @property
     def rank(self) -> int:

@@ -32,7 +32,7 @@ class SandboxFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Exit:
-    """`code` is 128 + n after signal n; `cause` is exit, stop, interrupt, max_runtime or gone."""
+    """`code` is 128 + n after signal n; `cause` is exit, stop, interrupt, max_runtime, gone or failed."""
 
     code: int
     cause: str
@@ -128,6 +128,9 @@ class _Running:
         if self._control.gone:
             self._cause = "gone"
             self._process.kill()
+        elif self._control.failure is not None:
+            self._cause = "failed"
+            self._process.kill()
         elif self._kill_at is not None:
             if now >= self._kill_at:
                 self._process.kill()
@@ -181,7 +184,7 @@ class _Running:
 
     def _check_sandbox(self, code: int) -> None:
         """bwrap notes an exit code only if the process ran; without one it failed itself, or was killed."""
-        if self._status_fd < 0 or code < 0 or self._cause == "gone":
+        if self._status_fd < 0 or code < 0 or self._cause in {"gone", "failed"}:
             return
         if not any("exit-code" in note for note in self._sandbox_notes()):
             raise SandboxFailed(self._last_line or f"the sandbox ended with {code}")

@@ -113,6 +113,44 @@ class JobS3:
 
         return self._patiently(get, f"read s3://{bucket}/{key}")
 
+    def read_range(self, bucket: str, key: str, start: int, length: int) -> bytes:
+        """At most `length` bytes from `start` on, which must be inside the object."""
+
+        def get() -> bytes:
+            asked = f"bytes={start}-{start + length - 1}"
+            return bytes(self._client.get_object(Bucket=bucket, Key=key, Range=asked)["Body"].read())
+
+        return self._patiently(get, f"read s3://{bucket}/{key}")
+
+    def stream(self, bucket: str, key: str) -> tuple[int, Iterator[bytes]]:
+        """The size of an object, and its bytes in pieces; after a lost connection they go on where it was lost.
+
+        An object that was replaced by another meanwhile is an S3Failed.
+        """
+        first = self._get(bucket, key)
+        return int(first["ContentLength"]), self._pieces(bucket, key, first)
+
+    def _get(self, bucket: str, key: str, **asked: str) -> dict[str, Any]:
+        get = partial(self._client.get_object, Bucket=bucket, Key=key, **asked)
+        answer: dict[str, Any] = self._patiently(get, f"read s3://{bucket}/{key}")
+        return answer
+
+    def _pieces(self, bucket: str, key: str, answer: dict[str, Any]) -> Iterator[bytes]:
+        start, size, etag = 0, int(answer["ContentLength"]), str(answer.get("ETag", ""))
+        while start < size:
+            body = answer["Body"]
+            try:
+                while piece := body.read(1 << 20):
+                    start += len(piece)
+                    yield piece
+            except _AWAY:
+                self._check()
+                time.sleep(_LONGEST_WAIT_S / 20)
+            finally:
+                body.close()
+            if start < size:
+                answer = self._get(bucket, key, Range=f"bytes={start}-", IfMatch=etag)
+
     def download(self, bucket: str, key: str, target: Path) -> None:
         """Also raises OSError if the file cannot be written."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from sagewright.algorithms import catalogue
 from sagewright.compute.backend import HostPlan
 from sagewright.compute.capacity import Reservations, Wanted
+from sagewright.engine import inputs
 from sagewright.engine.times import run_ms
 from sagewright.model.arns import assumed_role_arn, sagemaker_arn
 from sagewright.model.clock import now_ms
@@ -142,6 +143,8 @@ def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> di
         "gpus": wanted.per_host.gpus,
         "stop_grace_s": settings.stop_grace_s,
         "warnings": wanted.warnings,
+        "object_proof": str(inputs.proof_file(settings)) if settings.link_channels else None,
+        "file_systems": {id_: str(folder) for id_, folder in settings.mounted_file_systems.items()},
     }
 
 

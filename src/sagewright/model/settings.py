@@ -20,6 +20,17 @@ def _setting(
     return field(default=default, metadata={"doc": doc, "choices": choices, "check": check})
 
 
+def _parse_file_systems(text: str) -> dict[str, Path]:
+    """Raises ValueError."""
+    folders: dict[str, Path] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, folder = entry.partition("=")
+        if not equals or not Path(folder.strip()).is_absolute():
+            raise ValueError(f"{entry!r} must be ID=/absolute/folder")
+        folders[name.strip()] = Path(folder.strip())
+    return folders
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """A setting named `x` is read from the environment variable `SAGEWRIGHT_X`; `sagewright up` options go first."""
@@ -55,6 +66,17 @@ class Settings:
     environments: Path = _setting(
         Path(), "Directory of cached job environments. Empty: `environments` in the data directory."
     )
+    link_channels: bool = _setting(
+        True,
+        "Give a job that runs beside the embedded object store its input as links to the store's files. "
+        "false: as copies and streams through S3.",
+    )
+    file_systems: str = _setting(
+        "",
+        "Folders that stand for EFS and FSx file systems in FileSystemDataSource: "
+        "fs-0123456789abcdef0=/folder, separated by commas.",
+        check=_parse_file_systems,
+    )
     capacity_cpus: int = _setting(0, "CPUs that jobs may use together. 0: all of this machine.")
     capacity_memory_gb: int = _setting(0, "Memory in GiB that jobs may use together. 0: all of this machine.")
     fsync: str = _setting(
@@ -83,6 +105,11 @@ class Settings:
     @property
     def environments_dir(self) -> Path:
         return self.data / "environments" if self.environments == Path() else self.environments
+
+    @property
+    def mounted_file_systems(self) -> dict[str, Path]:
+        """The folder of each file system id."""
+        return _parse_file_systems(self.file_systems)
 
     @property
     def database_url(self) -> str:

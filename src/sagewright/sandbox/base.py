@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 CAPABILITIES = {
     "own_ml_root": "the process finds its files at /opt/ml",
@@ -16,6 +16,8 @@ CAPABILITIES = {
     "read_only_system": "it cannot write outside its own directories",
     "hidden_home": "it cannot read the user's home or the server's data",
     "writable_environment": "pip install works and changes nothing for other jobs",
+    "shared_views": "files of the machine can be shown to it without a copy, and it cannot change them",
+    "private_views": "files can be shown to it without a copy, and what it changes in them is its own alone",
 }
 
 
@@ -28,12 +30,26 @@ class Support:
 
 
 @dataclass(frozen=True)
+class View:
+    """A directory `source` of the machine that the process finds at `place`, relative to its ML root.
+
+    access: *read* cannot be changed (needs shared_views); *private* can be changed, and `source` stays as it is (needs
+    private_views); *write* is the directory itself. `place` exists in HOST_DIRECTORY/ml, as an empty directory.
+    """
+
+    source: Path
+    place: str
+    access: Literal["read", "private", "write"]
+
+
+@dataclass(frozen=True)
 class Launch:
     """What is to be started.
 
     directory: HOST_DIRECTORY, with `ml/` and `tmp/`; environ: the process's whole environment but for what the sandbox
     adds (paths); library: staged directory that holds the `sagewright` package for use inside; environment: the
-    virtual environment it runs in; readable: further paths that must be visible where they are, read-only.
+    virtual environment it runs in; readable: further paths that must be visible where they are, read-only; views:
+    directories to be seen below the ML root.
     """
 
     argv: list[str]
@@ -45,6 +61,7 @@ class Launch:
     environment: Path
     network: bool = True
     readable: list[Path] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

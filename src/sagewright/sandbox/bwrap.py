@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support
+from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support, View
 from sagewright.sandbox.overlay import Places, make_private_environment
 
 ML_ROOT = Path("/opt/ml")
@@ -67,6 +67,10 @@ class BwrapSandbox:
         given = {name: Support(True, "namespaces of its own") for name in CAPABILITIES}
         how = "an overlay" if self._overlay else "a private environment"
         given["writable_environment"] = Support(True, f"{how} on top of the shared one")
+        given["shared_views"] = Support(True, "read-only mounts")
+        given["private_views"] = Support(
+            self._overlay, "overlays" if self._overlay else "the kernel mounts no overlay for bwrap on this file system"
+        )
         return given
 
     def ml_root(self, directory: Path) -> Path:  # noqa: ARG002 - the same for every host
@@ -84,16 +88,35 @@ class BwrapSandbox:
         argv = [
             str(self._bwrap), *_NAMESPACES, *([] if launch.network else ["--unshare-net"]),
             "--die-with-parent", "--cap-drop", "ALL", "--uid", "0", "--gid", "0", "--hostname", launch.host,
-            *_system(), *_etc(launch), *_own(launch), *_interpreter(launch.environment),
+            *_system(), *_etc(launch), *_own(launch), *self._views(launch), *_interpreter(launch.environment),
             *self._environment(launch), *_devices(), "--chdir", str(ML_ROOT), "--", *launch.argv,
         ]  # fmt: skip
         return Command(argv, environ, launch.directory, "--json-status-fd")
 
     def close(self, directory: Path) -> None:
-        """The kernel leaves the overlay's work directory unreadable."""
-        work = directory / "overlay" / "work" / "work"
-        if work.exists():
-            work.chmod(0o700)
+        """The kernel leaves an overlay's work directory unreadable."""
+        for work in (directory / "overlay" / "work" / "work", *directory.glob("views/*/work/work")):
+            if work.exists():
+                work.chmod(0o700)
+
+    def _views(self, launch: Launch) -> list[str]:
+        return [
+            option
+            for number, view in enumerate(launch.views)
+            for option in self._view(view, launch.directory / "views" / str(number))
+        ]
+
+    def _view(self, view: View, changes: Path) -> list[str]:
+        """`changes` is where a private view keeps what the process changes."""
+        source, place = str(view.source), str(ML_ROOT / view.place)
+        if view.access != "private":
+            return ["--ro-bind" if view.access == "read" else "--bind", source, place]
+        if not self._overlay:
+            raise ValueError("bwrap without overlays gives no private views")
+        upper, work = changes / "upper", changes / "work"
+        upper.mkdir(parents=True, exist_ok=True)
+        work.mkdir(exist_ok=True)
+        return ["--overlay-src", source, "--overlay", str(upper), str(work), place]
 
     def _environment(self, launch: Launch) -> list[str]:
         """The shared environment at its own path, writable for this process alone."""

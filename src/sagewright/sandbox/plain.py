@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support
+from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support, View
 from sagewright.sandbox.overlay import Places, make_private_environment
 
 _WHY_NOT = {
@@ -16,6 +16,8 @@ _WHY_NOT = {
     "no_network": "without a network namespace the machine's network is in reach",
     "read_only_system": "the process may write whatever its user may",
     "hidden_home": "the process may read whatever its user may",
+    "shared_views": "without a mount namespace the process could change the files themselves",
+    "private_views": "without a mount namespace there is no overlay",
 }
 
 
@@ -35,6 +37,8 @@ class PlainSandbox:
 
     def command(self, launch: Launch) -> Command:
         ml = self.ml_root(launch.directory)
+        for view in launch.views:
+            _show(view, ml)
         environment = launch.directory / "environment"
         make_private_environment(Places(launch.environment, environment, launch.environment, environment))
         temporary = launch.directory / "tmp"
@@ -52,6 +56,15 @@ class PlainSandbox:
 
     def close(self, directory: Path) -> None:
         """Nothing is mounted."""
+
+
+def _show(view: View, ml: Path) -> None:
+    """A link in the place of the empty directory."""
+    if view.access != "write":
+        raise ValueError(f"the sandbox plain gives no view with the access {view.access}")
+    place = ml / view.place
+    place.rmdir()
+    place.symlink_to(view.source, target_is_directory=True)
 
 
 def _joined(library: Path, rest: str) -> str:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from sagewright.engine import reports
+from sagewright.engine import inputs, reports
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.interruption import interrupt_training_job
@@ -36,6 +36,7 @@ class InternalApi:
                 Route(f"{PREFIX}/health", self._health),
                 Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._interrupt, methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._report, methods=["POST"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._objects, methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._put_part, methods=["PUT"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._get_part),
             ]
@@ -72,6 +73,21 @@ class InternalApi:
         settings = self._platform.settings
         principal = Principal(key.principal_arn, key.user_id, key.id)
         interrupt_training_job(Context("", settings.account, settings.region, principal, self._platform), name)
+
+    async def _objects(self, request: Request) -> Response:
+        if await self._authorised(request) is None:
+            return Response(status_code=403)
+        platform, body = self._platform, await request.body()
+        try:
+            asked = orjson.loads(body)
+            found = await asyncio.to_thread(inputs.look_up, platform.settings, platform.objects, asked)
+        except inputs.NotBeside:
+            return JSONResponse({"code": "NotBeside", "message": "the proof is wrong"}, status_code=409)
+        except AwsError as error:
+            return JSONResponse({"code": error.code, "message": error.message}, status_code=404)
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"code": "BadRequest", "message": "a question is a JSON object"}, status_code=400)
+        return Response(orjson.dumps(found), media_type="application/json")
 
     async def _put_part(self, request: Request) -> Response:
         host = await self._authorised(request)

@@ -7,11 +7,11 @@ from typing import Any
 
 from sagewright.model import interruptions
 from sagewright.model.arns import account_of
-from sagewright.model.errors import AwsError, ValidationException
+from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.iam.roles import resolve_role
+from sagewright.services.sagemaker.input_checks import check_inputs
 
-S3_URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 MAX_RUNTIME_S = 28 * 86_400
 
 
@@ -22,10 +22,7 @@ def check_request(context: Context, request: dict[str, Any]) -> None:
     _check_resources(request)
     _check_stopping(request)
     _check_spot(request)
-    channels = request.get("InputDataConfig", [])
-    _check_channels(channels, request["AlgorithmSpecification"]["TrainingInputMode"])
-    for channel in channels:
-        _check_data(context, channel)
+    check_inputs(context, request)
 
 
 def _check_role(context: Context, arn: str) -> None:
@@ -102,54 +99,3 @@ def _check_spot(request: dict[str, Any]) -> None:
         interruptions.parse((request.get("Environment") or {}).get(interruptions.VARIABLE, ""))
     except interruptions.BadSchedule as error:
         raise ValidationException(f"Environment variable {interruptions.VARIABLE}: {error}") from None
-
-
-def _check_channels(channels: list[dict[str, Any]], default_mode: str) -> None:
-    names = [channel["ChannelName"] for channel in channels]
-    if len(set(names)) != len(names):
-        raise ValidationException(f"Channel names must be unique, got {names}.")
-    modes = {channel.get("InputMode", default_mode) for channel in channels} | {default_mode}
-    if modes >= {"Pipe", "FastFile"}:
-        raise ValidationException("Cannot use both 'Pipe' and 'FastFile' TrainingInputMode on the same Training Job.")
-    for channel in channels:
-        _check_channel(channel, channel.get("InputMode", default_mode))
-
-
-def _check_channel(channel: dict[str, Any], mode: str) -> None:
-    name, source = channel["ChannelName"], channel["DataSource"]
-    if mode == "Pipe":
-        raise ValidationException(
-            f"Channel '{name}': Sagewright does not serve the input mode Pipe yet; use File or FastFile."
-        )
-    if "S3DataSource" not in source:
-        raise ValidationException(
-            f"Channel '{name}': Sagewright serves S3DataSource only, got {', '.join(sorted(source)) or 'no data source'}."
-        )
-    kind = source["S3DataSource"]["S3DataType"]
-    if kind == "AugmentedManifestFile":
-        raise ValidationException(
-            f"Channel '{name}': AugmentedManifestFile is supported only with the input mode Pipe."
-        )
-    if kind not in {"S3Prefix", "ManifestFile"}:
-        raise ValidationException(f"Channel '{name}': Sagewright does not serve the S3DataType {kind}.")
-    if mode == "FastFile" and kind != "S3Prefix":
-        raise ValidationException(f"Channel '{name}': FastFile supports the S3DataType S3Prefix only, got {kind}.")
-    if channel.get("CompressionType", "None") != "None":
-        raise ValidationException(f"Channel '{name}': CompressionType Gzip is supported only with Pipe.")
-
-
-def _check_data(context: Context, channel: dict[str, Any]) -> None:
-    uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-    found = S3_URI.fullmatch(uri)
-    if found is None:
-        raise ValidationException(f"Channel '{channel['ChannelName']}': '{uri}' is not an S3 URI.")
-    try:
-        exists = context.objects.exists_any(found["bucket"], found["key"])
-    except AwsError:
-        exists = False
-    if not exists:
-        raise ValidationException(
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
-            f"in the selected region ({context.region}), that objects exist under that S3 prefix, and that the role has "
-            "'s3:ListBucket' permissions on the bucket."
-        )

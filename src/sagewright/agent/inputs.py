@@ -1,0 +1,117 @@
+"""The job's input as one host sees it: every channel as links, copies, a mount, a pipe or a folder of a file system."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from sagewright.agent.channels import Channel, Member, channels_of, members
+from sagewright.agent.contents import AugmentedContent, Content, ObjectsContent
+from sagewright.agent.control import Control
+from sagewright.agent.errors import ClientError
+from sagewright.agent.folders import folder_views
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.optml import OptMl
+from sagewright.agent.outlets import Outlet
+from sagewright.agent.pipes import Pipe
+from sagewright.agent.s3 import JobS3, S3Failed
+from sagewright.agent.sources import Source, Stored, choose_source
+from sagewright.agent.trees import TreeMaker
+from sagewright.sandbox.base import Sandbox, View
+
+
+class Inputs:
+    """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, and `feeding` while it runs."""
+
+    def __init__(self, host: HostFile, ml: OptMl, control: Control, log: Callable[[str], None]) -> None:
+        self._host, self._ml, self._control, self._log = host, ml, control, log
+        self._s3 = JobS3(host, control.check)
+        self._pipes: list[Pipe] = []
+        self.views: list[View] = []
+
+    def check(self) -> None:
+        """Raises ClientError if a channel is of a kind that cannot be given."""
+        channels_of(self._host)
+
+    def prepare(self, sandbox: Sandbox) -> None:
+        """Everything that has to be there before the process starts. Raises ClientError."""
+        self.views += folder_views(self._host, self._ml, sandbox, self._log)
+        channels = channels_of(self._host)
+        if not channels:
+            return
+        try:
+            source = choose_source(self._host, self._s3, self._control.check)
+            for channel in channels:
+                if channel.mode == "Pipe":
+                    self._pipes.append(self._pipe(channel, source))
+                else:
+                    self._directory(channel, source, sandbox)
+        except (S3Failed, OSError) as error:
+            raise ClientError(f"Data download failed:{_cause(error)}") from error
+
+    @contextmanager
+    def feeding(self) -> Iterator[None]:
+        """Pipes are filled inside of it; at its end no process that reads them may be left."""
+        for pipe in self._pipes:
+            pipe.start()
+        try:
+            yield
+        finally:
+            for pipe in self._pipes:
+                pipe.close()
+
+    def _directory(self, channel: Channel, source: Source, sandbox: Sandbox) -> None:
+        chosen = channel.share(members(channel, source, self._s3))
+        maker = TreeMaker(source, self._s3, self._control.check)
+        directory = self._ml.channel(channel.name)
+        access: Literal["read", "private"] = "private" if channel.mode == "File" else "read"
+        shown = sandbox.declare()["private_views" if access == "private" else "shared_views"]
+        tree = directory
+        if shown.given and (source.beside or access == "read"):
+            tree = self._host.directory / "inputs" / channel.name
+            directory.mkdir(parents=True, exist_ok=True)
+            self.views.append(View(tree, f"input/data/{channel.name}", access))
+        if not source.beside:
+            maker.copy(chosen, tree)
+            if channel.mode == "FastFile":
+                self._say_copied(channel, "the object store is not on this machine")
+        elif not shown.given:
+            maker.copy(chosen, tree)
+            self._say_copied(channel, f"sandbox {sandbox.name}: {shown.reason}")
+        elif (no_link := maker.link(chosen, tree)) is not None:
+            self._say_copied(channel, f"no hard links from the object store to the job's directory: {no_link}")
+
+    def _say_copied(self, channel: Channel, reason: str) -> None:
+        self._log(f"Channel {channel.name}: {channel.mode} mode by copying ({reason}).")
+
+    def _pipe(self, channel: Channel, source: Source) -> Pipe:
+        content: Content
+        if channel.kind == "AugmentedManifestFile":
+            content = AugmentedContent(channel, self._s3, source)
+        else:
+            found = members(channel, source, self._s3)
+            content = ObjectsContent(channel, self._pinned(channel, found, source) if source.beside else found)
+        patient = JobS3(self._host, self._control.check_gone)  # a job that stops may read on until it ends
+        outlet = Outlet(patient, source, self._host.directory)
+        return Pipe(self._ml.data, channel.name, content, outlet, self._control)
+
+    def _pinned(self, channel: Channel, found: list[Member], source: Source) -> list[Member]:
+        """The objects under names of our own, so that they stay while the job runs; where that cannot be, as they are."""
+        tree = self._host.directory / "inputs" / channel.name
+        numbered = [Member(member.stored, str(number)) for number, member in enumerate(found)]
+        if TreeMaker(source, self._s3, self._control.check).pin(numbered, tree) is not None:
+            return found
+        return [Member(_at(member.stored, tree / member.path), member.path) for member in numbered]
+
+
+def _at(stored: Stored, file: Path) -> Stored:
+    return Stored(stored.bucket, stored.key, file.stat().st_size, file)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "Insufficient disk space"
+    return str(error)

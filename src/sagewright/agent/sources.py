@@ -1,0 +1,135 @@
+"""Where the objects of a job's input come from: files of the embedded object store beside us, or S3 over the network."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.s3 import JobS3, S3Failed
+from sagewright.agent.server import ServerAway, ServerConnection
+
+_LONGEST_WAIT_S = 2.0
+_NOT_BESIDE = 409
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object; `size` in bytes, None where that was not asked for. `file` holds exactly its bytes and never changes,
+    but its name goes some seconds after the object was deleted or overwritten; None: the bytes are to be had from S3."""
+
+    bucket: str
+    key: str
+    size: int | None = None
+    file: Path | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class Source(Protocol):
+    """Finds objects. Safe to use from many threads. Raises S3Failed when S3 refuses, and what gives the job up."""
+
+    beside: bool
+    """Whether objects have files."""
+
+    def under(self, bucket: str, prefix: str) -> Iterator[Stored]:
+        """All objects whose key starts with `prefix`, in key order."""
+        ...
+
+    def find(self, names: Sequence[tuple[str, str]]) -> list[Stored]:
+        """The objects of these buckets and keys, in their order. One that is missing may show only when it is read."""
+        ...
+
+
+@dataclass(frozen=True)
+class S3Source:
+    """Any S3."""
+
+    s3: JobS3
+    beside = False
+
+    def under(self, bucket: str, prefix: str) -> Iterator[Stored]:
+        return (Stored(bucket, found.key, found.size) for found in self.s3.list(bucket, prefix))
+
+    def find(self, names: Sequence[tuple[str, str]]) -> list[Stored]:
+        return [Stored(bucket, key) for bucket, key in names]
+
+
+class BesideSource:
+    """The embedded object store of this machine: one question to the server finds thousands of objects."""
+
+    beside = True
+
+    def __init__(self, host: HostFile, proof: str, check: Callable[[], None]) -> None:
+        self._host, self._proof, self._check = host, proof, check
+
+    def usable(self) -> bool:
+        """Whether the server takes the proof."""
+        return self._ask({"names": []}) is not None
+
+    def under(self, bucket: str, prefix: str) -> Iterator[Stored]:
+        after: str | None = ""
+        while after is not None:
+            page = self._answer({"bucket": bucket, "prefix": prefix, "after": after})
+            yield from (Stored(bucket, key, size, Path(file)) for key, size, file in page["found"])
+            after = page["next"]
+
+    def find(self, names: Sequence[tuple[str, str]]) -> list[Stored]:
+        found = self._answer({"names": list(names)})["found"]
+        return [Stored(*name, size, Path(file)) for name, (size, file) in zip(names, found, strict=True)]
+
+    def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        answer = self._ask(question)
+        if answer is None:
+            raise S3Failed("NotBeside", "the object store is not beside this host any more")
+        return answer
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any] | None:
+        connection = ServerConnection(self._host.endpoint, self._host.host_id, self._host.token)
+        body = json.dumps({"proof": self._proof, **question}).encode()
+        wait = 0.1
+        try:
+            while True:
+                try:
+                    status, answer = connection.request("POST", "objects", body)
+                except ServerAway:
+                    status, answer = 503, b""
+                if status < 500:
+                    return _understood(status, answer)
+                self._check()
+                time.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT_S)
+        finally:
+            connection.close()
+
+
+def _understood(status: int, answer: bytes) -> dict[str, Any] | None:
+    if status == _NOT_BESIDE:
+        return None
+    try:
+        content: dict[str, Any] = json.loads(answer)
+    except ValueError:
+        content = {}
+    if status != 200:
+        code = str(content.get("code", status))
+        raise S3Failed(code, f"cannot find objects: {code}: {content.get('message', '')}")
+    return content
+
+
+def choose_source(host: HostFile, s3: JobS3, check: Callable[[], None]) -> Source:
+    """The embedded store if this process can prove that it is beside it, else S3."""
+    if host.object_proof is not None:
+        try:
+            proof = Path(host.object_proof).read_text()
+        except OSError:
+            return S3Source(s3)
+        beside = BesideSource(host, proof, check)
+        if beside.usable():
+            return beside
+    return S3Source(s3)

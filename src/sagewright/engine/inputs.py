@@ -1,0 +1,50 @@
+"""Where the bytes of objects lie, for agents that run beside the embedded object store.
+
+Such an agent shows what it read from the proof file, which only a process of this machine (or one that has its data
+directory mounted) and of the server's user can do. It is then told the files that hold the objects.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from pathlib import Path
+from typing import Any
+
+from sagewright.model.settings import Settings
+from sagewright.objects.bucketstore import BucketStore
+from sagewright.objects.listing import Asked
+
+PAGE = 5000
+
+
+class NotBeside(Exception):
+    """The agent has not shown that it can read the object store's files."""
+
+
+def proof_file(settings: Settings) -> Path:
+    """The file that an agent has to read; made when it is missing."""
+    path = settings.data / "objects" / "proof"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        own = path.with_name(f"proof-{secrets.token_hex(8)}")
+        own.touch(mode=0o600)
+        own.write_text(secrets.token_hex(32))
+        own.rename(path)
+    return path
+
+
+def look_up(settings: Settings, objects: BucketStore, asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer to `{"proof", "bucket", "prefix", "after"}`: `{"found": [[key, size, file] …], "next": key or null}`,
+    a page of the objects under a prefix; or to `{"proof", "names": [[bucket, key] …]}`: `{"found": [[size, file] …]}`.
+
+    Raises NotBeside, KeyError and TypeError for a broken question, AwsError for a bucket or key that is not there.
+    """
+    if not hmac.compare_digest(str(asked["proof"]).encode(), proof_file(settings).read_bytes()):
+        raise NotBeside
+    if "names" in asked:
+        versions = [objects.contents.find(bucket, key) for bucket, key in asked["names"]]
+        return {"found": [[version.size, str(objects.path(version))] for version in versions]}
+    page = objects.listing.keys(asked["bucket"], Asked(asked["prefix"], limit=PAGE), asked["after"])
+    found = [[version.key, version.size, str(objects.path(version))] for version in page.entries]
+    return {"found": found, "next": page.next_key if page.truncated else None}

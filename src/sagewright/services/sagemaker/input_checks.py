@@ -1,0 +1,112 @@
+"""What CreateTrainingJob refuses at once in InputDataConfig, besides what the model's own constraints say.
+
+Source: AWS's API reference, Channel, DataSource, S3DataSource, FileSystemDataSource and ShuffleConfig.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.services.context import Context
+
+S3_URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
+_MODES = {
+    "S3Prefix": {"File", "FastFile", "Pipe"},
+    "ManifestFile": {"File", "Pipe"},
+    "AugmentedManifestFile": {"Pipe"},
+}
+
+
+def check_inputs(context: Context, request: dict[str, Any]) -> None:
+    """Raises ValidationException for the first thing that no host could be given."""
+    channels = request.get("InputDataConfig", [])
+    default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    names = [channel["ChannelName"] for channel in channels]
+    if len(set(names)) != len(names):
+        raise ValidationException(f"Channel names must be unique, got {names}.")
+    modes = {channel.get("InputMode", default_mode) for channel in channels} | {default_mode}
+    if modes >= {"Pipe", "FastFile"}:
+        raise ValidationException("Cannot use both 'Pipe' and 'FastFile' TrainingInputMode on the same Training Job.")
+    groups = {group["InstanceGroupName"] for group in request["ResourceConfig"].get("InstanceGroups") or ()}
+    for channel in channels:
+        mode, source = channel.get("InputMode", default_mode), channel["DataSource"]
+        if set(source) == {"S3DataSource"}:
+            _check_s3(channel, mode, groups)
+            _check_data(context, channel)
+        elif set(source) == {"FileSystemDataSource"}:
+            _check_file_system(context, channel, mode, request)
+        else:
+            raise ValidationException(
+                f"Channel '{channel['ChannelName']}': the DataSource must be one of S3DataSource and FileSystemDataSource, "
+                f"got {', '.join(sorted(source)) or 'none'}."
+            )
+
+
+def _check_s3(channel: dict[str, Any], mode: str, groups: set[str]) -> None:
+    name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
+    kind = source["S3DataType"]
+    if kind not in _MODES:
+        raise ValidationException(f"Channel '{name}': Sagewright does not serve the S3DataType {kind}.")
+    if mode not in _MODES[kind]:
+        modes = " or ".join(sorted(_MODES[kind]))
+        raise ValidationException(
+            f"Channel '{name}': the S3DataType {kind} is supported only with the input mode {modes}, got {mode}."
+        )
+    attributes = source.get("AttributeNames")
+    if (kind == "AugmentedManifestFile") != bool(attributes):
+        raise ValidationException(
+            f"Channel '{name}': AttributeNames must be given with the S3DataType AugmentedManifestFile, and with no other."
+        )
+    if channel.get("CompressionType", "None") != "None" and (mode != "Pipe" or attributes):
+        raise ValidationException(
+            f"Channel '{name}': CompressionType Gzip is supported only with the input mode Pipe and without an "
+            f"augmented manifest, got {mode} and {kind}."
+        )
+    if channel.get("RecordWrapperType", "None") != "None" and mode != "Pipe":
+        raise ValidationException(
+            f"Channel '{name}': RecordWrapperType RecordIO is supported only with the input mode Pipe, got {mode}."
+        )
+    unknown = sorted(set(source.get("InstanceGroupNames") or ()) - groups)
+    if unknown:
+        raise ValidationException(
+            f"Channel '{name}': InstanceGroupNames has {', '.join(unknown)}, and ResourceConfig has "
+            f"{', '.join(sorted(groups)) or 'no InstanceGroups'}."
+        )
+
+
+def _check_file_system(context: Context, channel: dict[str, Any], mode: str, request: dict[str, Any]) -> None:
+    name, source = channel["ChannelName"], channel["DataSource"]["FileSystemDataSource"]
+    if mode != "File":
+        raise ValidationException(
+            f"Channel '{name}': FileSystemDataSource is supported only with the input mode File, got {mode}."
+        )
+    for member in ("CompressionType", "RecordWrapperType"):
+        if channel.get(member, "None") != "None":
+            raise ValidationException(f"Channel '{name}': FileSystemDataSource cannot be used with {member}.")
+    if "VpcConfig" not in request:
+        raise ValidationException(f"Channel '{name}': FileSystemDataSource needs VpcConfig.")
+    known = context.settings.mounted_file_systems
+    if source["FileSystemId"] not in known:
+        raise ValidationException(
+            f"Channel '{name}': no folder stands for the file system {source['FileSystemId']}; name one in the server's "
+            f"setting file_systems (SAGEWRIGHT_FILE_SYSTEMS), which has {', '.join(sorted(known)) or 'none'}."
+        )
+
+
+def _check_data(context: Context, channel: dict[str, Any]) -> None:
+    uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+    found = S3_URI.fullmatch(uri)
+    if found is None:
+        raise ValidationException(f"Channel '{channel['ChannelName']}': '{uri}' is not an S3 URI.")
+    try:
+        exists = context.objects.exists_any(found["bucket"], found["key"])
+    except AwsError:
+        exists = False
+    if not exists:
+        raise ValidationException(
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
+            f"in the selected region ({context.region}), that objects exist under that S3 prefix, and that the role has "
+            "'s3:ListBucket' permissions on the bucket."
+        )
