@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 
-PACKAGES = {"postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb")}
+PACKAGES = {
+    "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"),
+    "fuse3": lambda: find_library("fuse3") or find_library("fuse"),
+}
 
 
 def main() -> int:

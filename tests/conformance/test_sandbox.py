@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import pytest
 
-from sagewright.sandbox.base import CAPABILITIES, Launch, Sandbox, missing
+from sagewright.sandbox.base import CAPABILITIES, Launch, Sandbox, View, missing
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.plain import PlainSandbox
 
@@ -54,6 +55,7 @@ class Run:
         self.environment = environment
         for name in ("ml", "library"):
             (directory / name).mkdir(parents=True)
+        self.views: list[View] = []
 
     def start(self, argv: list[str], *, network: bool = True, **environ: str) -> subprocess.Popen[str]:
         launch = Launch(
@@ -65,6 +67,7 @@ class Run:
             library=self.directory / "library",
             environment=self.environment,
             network=network,
+            views=self.views,
         )
         command = self.sandbox.command(launch)
         return subprocess.Popen(
@@ -91,7 +94,12 @@ def run(sandbox: Sandbox, tmp_path: Path, environment: Path) -> Run:
     return Run(sandbox, tmp_path / "host", environment)
 
 
-LACKING = {"bwrap": set(), "plain": {"hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home"}}
+LACKING = {
+    "bwrap": {"private_views"},  # without overlays
+    "plain": {
+        "hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home", "shared_views", "private_views",
+    },
+}  # fmt: skip
 """What each sandbox cannot give, known here so that one that gives less than before is seen."""
 
 
@@ -233,3 +241,75 @@ def test_its_directory_can_be_deleted_after_the_end(run: Run) -> None:
     shutil.rmtree(run.directory)
 
     assert not os.path.lexists(run.directory)
+
+
+ATTACK = """
+import ctypes, os
+place = os.path.join(os.environ.get('SAGEWRIGHT_ML_ROOT', '/opt/ml'), 'seen')
+file, done, user = os.path.join(place, 'file'), [], os.geteuid()
+libc = ctypes.CDLL(None)
+def attempt(name, act):
+    try:
+        act(); done.append(name)
+    except (OSError, AssertionError):
+        pass
+def in_a_namespace():
+    assert libc.unshare(0x10020000) == 0
+    assert libc.mount(None, place.encode(), None, 0x1020, None) == 0  # remount, bind, writable
+    open(file, 'w').write('changed')
+attempt('mode', lambda: os.chmod(file, 0o777))
+attempt('append', lambda: open(file, 'a').write('changed'))
+attempt('by descriptor', lambda: open(f'/proc/self/fd/{os.open(file, os.O_RDONLY)}', 'w').write('changed'))
+attempt('truncate', lambda: os.truncate(file, 0))
+attempt('link', lambda: os.link(file, os.path.join(place, 'link')))
+attempt('time', lambda: os.utime(file, (0, 0)))
+attempt('owner', lambda: os.chown(file, 12345, 12345))
+attempt('attribute', lambda: os.setxattr(file, 'user.x', b'1'))
+attempt('rename', lambda: os.rename(file, os.path.join(place, 'other')))
+attempt('new', lambda: open(os.path.join(place, 'new'), 'w').write('x'))
+attempt('remove', lambda: os.unlink(os.path.join(place, 'other')))
+attempt('unmount', lambda: (_ for _ in ()).throw(OSError) if libc.umount2(place.encode(), 2) else None)
+attempt('namespace', in_a_namespace)
+print(user, *done, sep=';')
+"""
+
+
+@pytest.mark.parametrize("access", ["read", "private"])
+def test_the_job_cannot_change_what_a_view_shows(run: Run, tmp_path: Path, access: Literal["read", "private"]) -> None:
+    """The view holds a hard link: neither the link nor the file that it shares its bytes with may change."""
+    if lacks(run, "shared_views" if access == "read" else "private_views"):
+        run.views = [View(tmp_path, "seen", access)]
+        with pytest.raises(ValueError, match="gives no"):
+            run("")
+        return
+    original, source = tmp_path / "original", tmp_path / "source"
+    original.write_text("precious")
+    original.chmod(0o640)
+    source.mkdir()
+    (source / "file").hardlink_to(original)
+    before = original.stat()
+    (run.directory / "ml" / "seen").mkdir()
+    run.views = [View(source, "seen", access)]
+    user, *done = run(ATTACK).split(";")
+    assert user == "0"
+    assert access == "private" or done == []
+    assert original.read_text() == "precious"
+    after = original.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid, after.st_mtime_ns, after.st_nlink, after.st_ino) == (
+        before.st_mode, before.st_uid, before.st_gid, before.st_mtime_ns, before.st_nlink, before.st_ino,
+    )  # fmt: skip
+    assert [entry.name for entry in source.iterdir()] == ["file"]
+    assert os.listxattr(original) == []
+    if access == "private":
+        assert {"mode", "append", "truncate", "rename", "new", "remove"} <= set(done)
+    run.sandbox.close(run.directory)
+    shutil.rmtree(run.directory)
+
+
+def test_a_writable_view_is_the_directory_itself(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (run.directory / "ml" / "seen").mkdir()
+    run.views = [View(source, "seen", "write")]
+    run("import os; open(os.environ.get('SAGEWRIGHT_ML_ROOT', '/opt/ml') + '/seen/new', 'w').write('x')")
+    assert (source / "new").read_text() == "x"

@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import sagewright
@@ -156,7 +157,7 @@ class HostRun:
         return made
 
     def _execute(self, sandbox: Sandbox, environment: Environment) -> Exit:
-        command = sandbox.command(self._launch(environment))
+        command = replace(sandbox.command(self._launch(environment)), wrapper=self._inputs.wrapper)
         self._checkpoints.start()
         self._reporter.send(phase="Training")
         scanner = MetricScanner(

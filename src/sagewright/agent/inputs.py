@@ -14,23 +14,27 @@ from sagewright.agent.control import Control
 from sagewright.agent.errors import ClientError
 from sagewright.agent.folders import folder_views
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.mounts import why_no_mounts, write_plan
 from sagewright.agent.optml import OptMl
 from sagewright.agent.outlets import Outlet
 from sagewright.agent.pipes import Pipe
 from sagewright.agent.s3 import JobS3, S3Failed
-from sagewright.agent.sources import Source, Stored, choose_source
-from sagewright.agent.trees import TreeMaker
+from sagewright.agent.sources import S3Source, Source, Stored, choose_source
+from sagewright.agent.trees import TreeMaker, layout
 from sagewright.sandbox.base import Sandbox, View
 
 
 class Inputs:
-    """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, and `feeding` while it runs."""
+    """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, `wrapper` goes before its command,
+    and `feeding` is while it runs."""
 
     def __init__(self, host: HostFile, ml: OptMl, control: Control, log: Callable[[str], None]) -> None:
         self._host, self._ml, self._control, self._log = host, ml, control, log
         self._s3 = JobS3(host, control.check)
         self._pipes: list[Pipe] = []
         self.views: list[View] = []
+        self.wrapper: list[str] = []
+        self._mounts: dict[str, dict[str, Stored]] = {}
 
     def check(self) -> None:
         """Raises ClientError if a channel is of a kind that cannot be given."""
@@ -49,6 +53,8 @@ class Inputs:
                     self._pipes.append(self._pipe(channel, source))
                 else:
                     self._directory(channel, source, sandbox)
+            if self._mounts:
+                self.wrapper = write_plan(self._host.directory, self._mounts)
         except (S3Failed, OSError) as error:
             raise ClientError(f"Data download failed:{_cause(error)}") from error
 
@@ -74,15 +80,25 @@ class Inputs:
             tree = self._host.directory / "inputs" / channel.name
             directory.mkdir(parents=True, exist_ok=True)
             self.views.append(View(tree, f"input/data/{channel.name}", access))
-        if not source.beside:
+        if not source.beside and channel.mode == "FastFile":
+            self._mount_or_copy(channel, chosen, tree)
+        elif not source.beside:
             maker.copy(chosen, tree)
-            if channel.mode == "FastFile":
-                self._say_copied(channel, "the object store is not on this machine")
         elif not shown.given:
             maker.copy(chosen, tree)
             self._say_copied(channel, f"sandbox {sandbox.name}: {shown.reason}")
         elif (no_link := maker.link(chosen, tree)) is not None:
             self._say_copied(channel, f"no hard links from the object store to the job's directory: {no_link}")
+
+    def _mount_or_copy(self, channel: Channel, chosen: list[Member], directory: Path) -> None:
+        reason = why_no_mounts()
+        if reason is None:
+            files, _folders = layout(chosen)
+            directory.mkdir(parents=True, exist_ok=True)
+            self._mounts[str(directory)] = files
+        else:
+            TreeMaker(S3Source(self._s3), self._s3, self._control.check).copy(chosen, directory)
+            self._say_copied(channel, reason)
 
     def _say_copied(self, channel: Channel, reason: str) -> None:
         self._log(f"Channel {channel.name}: {channel.mode} mode by copying ({reason}).")

@@ -102,24 +102,24 @@ def splice(file: int, pipe: int, size: int) -> None:
 def gunzip(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
     """The content of a gzip file of one member or several. Raises ClientError where it is none or is cut off."""
     unpacker = zlib.decompressobj(_GZIP)
-    fresh = True
+    begun = False
     try:
         for chunk in chunks:
             rest = chunk
             while rest:
                 if unpacker.eof:
-                    unpacker, fresh = zlib.decompressobj(_GZIP), True
                     rest = rest.lstrip(b"\0")  # padding after a member
                     if not rest:
                         break
-                fresh = False
+                    unpacker = zlib.decompressobj(_GZIP)
+                begun = True
                 out = unpacker.decompress(rest, _CHUNK)
                 if out:
                     yield out
                 rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
     except zlib.error as error:
         raise ClientError(f"Data download failed:{name} cannot be decompressed as Gzip: {error}") from error
-    if not unpacker.eof and not fresh:
+    if begun and not unpacker.eof:
         raise ClientError(f"Data download failed:{name} cannot be decompressed as Gzip: it is cut off")
 
 

@@ -79,7 +79,7 @@ class _Running:
         if command.status_fd_option:
             argv[1:1] = [command.status_fd_option, str(status_end)]
         self._process = subprocess.Popen(
-            argv,
+            [*command.wrapper, *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -113,12 +113,14 @@ class JobS3:
 
         return self._patiently(get, f"read s3://{bucket}/{key}")
 
-    def read_range(self, bucket: str, key: str, start: int, length: int) -> bytes:
-        """At most `length` bytes from `start` on, which must be inside the object."""
+    def read_range(self, bucket: str, key: str, span: slice, etag: str = "") -> tuple[bytes, str]:
+        """The bytes of `span`, whose start must be inside the object, and its ETag, which is to be `etag` if that is given."""
 
-        def get() -> bytes:
-            asked = f"bytes={start}-{start + length - 1}"
-            return bytes(self._client.get_object(Bucket=bucket, Key=key, Range=asked)["Body"].read())
+        def get() -> tuple[bytes, str]:
+            condition = {"IfMatch": etag} if etag else {}
+            asked = f"bytes={span.start}-{span.stop - 1}"
+            answer = self._client.get_object(Bucket=bucket, Key=key, Range=asked, **condition)
+            return bytes(answer["Body"].read()), str(answer.get("ETag", ""))
 
         return self._patiently(get, f"read s3://{bucket}/{key}")
 

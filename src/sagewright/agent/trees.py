@@ -107,7 +107,15 @@ def copy_file(source: Path, target: Path, check: Callable[[], None]) -> None:
 
 def place(members: Sequence[Member], directory: Path) -> list[Placed]:
     """Where each object goes; makes the directories. Raises ClientError where two of them would need one name."""
+    files, folders = layout(members)
     directory.mkdir(parents=True, exist_ok=True)
+    for folder in sorted(folders):
+        (directory / folder).mkdir(exist_ok=True)
+    return [Placed(stored, directory / path) for path, stored in files.items()]
+
+
+def layout(members: Sequence[Member]) -> tuple[dict[str, Stored], set[str]]:
+    """Files by path, and all folders. Raises ClientError where two objects would need one name."""
     files: dict[str, Stored] = {}
     folders = {""}
     for member in members:
@@ -125,9 +133,7 @@ def place(members: Sequence[Member], directory: Path) -> list[Placed]:
         if path in folders:
             below = next(other for name, other in files.items() if name.startswith(path + "/"))
             raise _clash(stored, below)
-    for folder in sorted(folders):
-        (directory / folder).mkdir(exist_ok=True)
-    return [Placed(stored, directory / path) for path, stored in files.items()]
+    return files, folders
 
 
 def safe_path(member: Member) -> str:

@@ -70,12 +70,14 @@ class Command:
 
     `status_fd_option`, if set, is an option after argv[0] that takes a file descriptor; the sandbox writes JSON documents
     to it: one with `child-pid` (the first process inside), and one with `exit-code` if the process was really started.
+    `wrapper`: a program and its arguments that becomes `argv`, whose words follow.
     """
 
     argv: list[str]
     environ: dict[str, str]
     cwd: Path
     status_fd_option: str | None = None
+    wrapper: list[str] = field(default_factory=list)
 
 
 class Sandbox(Protocol):

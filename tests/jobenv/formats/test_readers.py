@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -230,3 +233,39 @@ def test_sparse_rows_can_be_chosen() -> None:
     assert table.features.dense().tolist() == [[4, 0, 0], [0, 2, 3]]
     assert table.labels is not None
     assert table.labels.tolist() == [2, 1]
+
+
+@given(st.lists(st.binary(max_size=40), max_size=12), st.integers(1, 64))
+@settings(max_examples=60, deadline=None)
+def test_blocks_of_records_end_at_records(records: list[bytes], size: int) -> None:
+    data = recordio.write_frames(records)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        blocks = list(recordio.frame_blocks(Path(file.name), size))
+    assert b"".join(blocks) == data
+    assert [bytes(each) for block in blocks for each in recordio.read_frames(block, "x")] == records
+
+
+def test_a_large_pipe_of_records_is_read_in_blocks(tmp_path: Path) -> None:
+    table = Table(np.arange(4000, dtype=np.float32).reshape(1000, 4), np.arange(1000, dtype=np.float32))
+    os.mkfifo(tmp_path / "train_0")
+    writer = threading.Thread(target=(tmp_path / "train_0").write_bytes, args=(protobuf.dump(table),))
+    writer.start()
+    blocks = [recordio.equal_frames(block) for block in recordio.frame_blocks(tmp_path / "train_0", 1000)]
+    writer.join()
+    assert len(blocks) > 20
+    assert all(block is not None for block in blocks)
+    writer = threading.Thread(target=(tmp_path / "train_0").write_bytes, args=(protobuf.dump(table),))
+    writer.start()
+    read = concatenate(list(protobuf.batches([tmp_path / "train_0"], Layout())))
+    writer.join()
+    assert np.array_equal(read.features, table.features)
+    assert np.array_equal(read.labels, table.labels)
+
+
+def test_a_file_that_ends_inside_a_record_is_refused(tmp_path: Path) -> None:
+    data = protobuf.dump(Table(np.ones((3, 4), np.float32), np.zeros(3, np.float32)))
+    (tmp_path / "x").write_bytes(data[:-3])
+    with pytest.raises(UserError, match="the last RecordIO frame is cut off"):
+        list(protobuf.batches([tmp_path / "x"], Layout()))

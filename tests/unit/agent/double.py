@@ -24,7 +24,8 @@ _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 class Double:
     """A host's real id is `h1~<name of the double>`, so that tests that run at the same time never meet; here it is `h1`.
 
-    `reports`: by host id, each taken in once; `objects`: (bucket, key) -> bytes; `desired`: answer by host id."""
+    `reports`: by host id, each taken in once; `objects`: (bucket, key) -> bytes; `desired`: answer by host id; `ranges`:
+    first and last byte of each GET of a part of an object."""
 
     def __init__(self, port: int = 0) -> None:
         self.name = uuid.uuid4().hex
@@ -34,6 +35,7 @@ class Double:
         self.desired: Callable[[str], str] = lambda _host: "run"
         self.seen: dict[str, int] = {}
         self.lose_answers = 0
+        self.ranges: list[tuple[str, str]] = []
         self.changed = threading.Condition()
         self._uploads: dict[str, dict[int, bytes]] = {}
         self._server: ThreadingHTTPServer | None = None
@@ -169,9 +171,17 @@ class _Handler(BaseHTTPRequestHandler):
         if not key:
             self._list(bucket, parse_qs(path.query))
         elif (bucket, key) in self.double.objects:
-            self._answer(200, self.double.objects[bucket, key])
+            self._object_or_range(self.double.objects[bucket, key])
         else:
             self._answer(404, b"<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>")
+
+    def _object_or_range(self, content: bytes) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if asked is None:
+            self._answer(200, content)
+            return
+        self.double.ranges.append((asked[1], asked[2]))
+        self._answer(206, content[int(asked[1]) : int(asked[2]) + 1], [("ETag", '"x"')])
 
     def _list(self, bucket: str, query: dict[str, list[str]]) -> None:
         prefix, after = query.get("prefix", [""])[0], query.get("continuation-token", [""])[0]

@@ -1,8 +1,15 @@
+"""Which objects a channel holds and where they go."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
-from sagewright.agent.channels import relative_key
+from sagewright.agent.channels import Channel, Member, relative_key
+from sagewright.agent.errors import ClientError
+from sagewright.agent.sources import Stored
+from sagewright.agent.trees import layout
 
 
 @pytest.mark.parametrize(
@@ -20,3 +27,41 @@ from sagewright.agent.channels import relative_key
 )
 def test_the_path_of_a_key_in_its_channel(key: str, prefix: str, path: str) -> None:
     assert relative_key(key, prefix) == path
+
+
+def channel(rank: int = 0, hosts: int = 1, seed: int | None = None) -> Channel:
+    source = {
+        "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/", "S3DataDistributionType": "ShardedByS3Key"}
+    }
+    request: dict[str, Any] = {"ChannelName": "c", "DataSource": source}
+    return Channel("c", "Pipe", request | ({} if seed is None else {"ShuffleConfig": {"Seed": seed}}), rank, hosts)
+
+
+def test_shards_are_every_nth_object() -> None:
+    assert [channel(rank, 3).share(range(7)) for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert channel(2, 3).share(range(2)) == []
+
+
+def test_a_shuffled_shard_differs_from_epoch_to_epoch_and_all_hosts_together_have_everything() -> None:
+    epochs = [[channel(rank, 2, seed=5).share(range(20), epoch) for rank in range(2)] for epoch in range(3)]
+    assert all(sorted(one + other) == list(range(20)) for one, other in epochs)
+    assert len({str(epoch) for epoch in epochs}) == 3
+    assert channel(0, 2, seed=5).share(range(20), 1) == epochs[1][0]
+
+
+def members(*paths: str) -> list[Member]:
+    return [Member(Stored("b", f"p/{path}", 1), path) for path in paths]
+
+
+def test_a_layout() -> None:
+    files, folders = layout(members("a", "x//y/./b", "x/c"))
+    assert list(files) == ["a", "x/y/b", "x/c"]
+    assert folders == {"", "x", "x/y"}
+
+
+@pytest.mark.parametrize(
+    "paths", [("a", "a/b"), ("a/b/c", "a/b"), ("a", "./a"), ("a//b", "a/b"), ("a/../b",), ("..",), ("x\0",)]
+)
+def test_a_layout_that_no_directory_can_have(paths: tuple[str, ...]) -> None:
+    with pytest.raises(ClientError, match=r"^Data download failed:"):
+        layout(members(*paths))

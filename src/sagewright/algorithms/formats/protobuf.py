@@ -14,11 +14,12 @@ from sagewright.algorithms.formats.table import Layout, Sparse, Table
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 - the format says where labels are
-    """One table for each file. Raises UserError for broken files and for records that don't fit together."""
+    """One table for each block of a file. Raises UserError for broken files and for records that don't fit together."""
     for path in paths:
-        table = parse(path.read_bytes(), f"file {path}")
-        if table is not None:
-            yield table
+        for block in recordio.frame_blocks(path):
+            table = parse(block, f"file {path}")
+            if table is not None:
+                yield table
 
 
 def parse(data: bytes, name: str) -> Table | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
 
 MAGIC = 0xCED7230A
+BLOCK_BYTES = 64 << 20
 _HEADER = struct.Struct("<II")
 _LENGTH_BITS = (1 << 29) - 1
 
@@ -44,7 +46,42 @@ def read_frames(data: bytes, name: str) -> Iterator[memoryview]:
         position = start + (length + 3) // 4 * 4
 
 
-def equal_frames(data: bytes) -> np.ndarray | None:
+def frame_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """Non-empty blocks of whole records; only what is left of a broken file may end inside one. Pipes are read too."""
+    rest = b""
+    with path.open("rb") as stream:
+        while block := stream.read(block_bytes):
+            data = rest + block if rest else block
+            end = _whole(data)
+            if end:
+                yield data[:end] if end < len(data) else data
+            rest = data[end:]
+    if rest:
+        yield rest
+
+
+def _whole(data: bytes) -> int:
+    """Where the last whole record of `data` ends, at a broken frame the end of `data`: whoever reads it will complain."""
+    if len(data) >= _HEADER.size:
+        magic, word = _HEADER.unpack_from(data, 0)
+        size = _HEADER.size + (word + 3) // 4 * 4
+        whole: int = len(data) // size * size
+        if magic == MAGIC and word <= _LENGTH_BITS and whole and equal_frames(memoryview(data)[:whole]) is not None:
+            return whole
+    position = end = 0
+    while position + _HEADER.size <= len(data):
+        magic, word = _HEADER.unpack_from(data, position)
+        if magic != MAGIC:
+            return len(data)
+        position += _HEADER.size + ((word & _LENGTH_BITS) + 3) // 4 * 4
+        if position > len(data):
+            break
+        if word >> 29 in (0, 3):
+            end = position
+    return end
+
+
+def equal_frames(data: bytes | memoryview) -> np.ndarray | None:
     """(records, length) uint8 view of the payloads when all frames are whole and equally long, else None."""
     if len(data) < _HEADER.size:
         return None
