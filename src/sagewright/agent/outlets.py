@@ -17,6 +17,7 @@ from sagewright.agent.s3 import JobS3
 from sagewright.agent.sources import Source, Stored
 
 _CHUNK = 1 << 20
+_SPLICED = 1 << 18  # of a pipe of 1 MiB: the reader is at work while the next ones come
 _ATTEMPTS = 5
 _MAGIC = 0xCED7230A
 _LONGEST_RECORD = (1 << 29) - 1
@@ -89,7 +90,7 @@ def splice(file: int, pipe: int, size: int) -> None:
     """`size` bytes from the beginning of a file into a pipe, without a copy where the file system can."""
     done = 0
     try:
-        while done < size and (moved := os.splice(file, pipe, size - done, offset_src=done)):
+        while done < size and (moved := os.splice(file, pipe, min(size - done, _SPLICED), offset_src=done)):
             done += moved
     except OSError as error:
         if error.errno != errno.EINVAL:

@@ -39,14 +39,15 @@ def _equal_records(data: bytes) -> Table | None:
     features, labels = decoded.features.get("values"), decoded.labels.get("values")
     if features is None or len(decoded.features) > 1 or len(decoded.labels) > (labels is not None):
         return None
-    places = [_place(first, tensor) for tensor in (features, labels) if tensor is not None]
-    if any(place is None for place in places):
+    tensors = [tensor for tensor in (features, labels) if tensor is not None]
+    places = [place for tensor in tensors if (place := _place(first, tensor)) is not None]
+    if len(places) < len(tensors):
         return None
-    structure = np.ones(frames.shape[1], bool)
-    for place in places:
-        structure[place] = False
-    if not (frames[:, structure] == frames[0, structure]).all():
-        return None
+    ends = sorted((place.start, place.stop) for place in places)
+    starts = [0, *(stop for _start, stop in ends)]
+    for start, stop in zip(starts, [*(start for start, _stop in ends), frames.shape[1]], strict=True):
+        if not (frames[:, start:stop] == frames[0, start:stop]).all():
+            return None
     columns = [np.ascontiguousarray(frames[:, place]).view("<f4") for place in places]
     return Table(columns[0], _squeeze(columns[1]) if labels is not None else None)
 
