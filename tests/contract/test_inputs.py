@@ -348,6 +348,8 @@ AUGMENTED = {"S3DataType": "AugmentedManifestFile"}
         ([channel("a", "data/", CompressionType="Gzip")], {}, "Gzip is supported only with the input mode Pipe"),
         ([channel("a", "data/", RecordWrapperType="RecordIO")], {}, "RecordIO is supported only with the input mode Pipe"),
         ([channel("a", "data/", InstanceGroupNames=["x"])], {}, "no InstanceGroups"),
+        ([channel("..", "data/")], {}, "name cannot be '..'"),
+        ([channel("a", "data/", "Pipe"), channel("a_12", "data/")], {}, "the name of a pipe of the channel 'a'"),
         ([channel("a", "nothing/", "Pipe")], {}, "No S3 objects found under S3 URL"),
         ([file_system("a", "ro")], {}, "needs VpcConfig"),
         ([file_system("a", "ro") | {"InputMode": "Pipe"}], VPC, "only with the input mode File, got Pipe"),

@@ -16,13 +16,9 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import input_mode, instance_groups
 from sagewright.agent.s3 import JobS3, parse_uri
 from sagewright.agent.sources import Source, Stored
+from sagewright.model.input_modes import MODES_BY_DATA_TYPE
 
 T = TypeVar("T")
-_MODES = {
-    "S3Prefix": {"File", "FastFile", "Pipe"},
-    "ManifestFile": {"File", "Pipe"},
-    "AugmentedManifestFile": {"Pipe"},
-}
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def channels_of(host: HostFile) -> list[Channel]:
 
 
 def _check(channel: Channel) -> None:
-    if channel.mode not in _MODES.get(channel.kind, set()):
+    if channel.mode not in MODES_BY_DATA_TYPE.get(channel.kind, set()):
         raise ClientError(
             f"Channel {channel.name}: the S3DataType {channel.kind} cannot be given in {channel.mode} mode."
         )

@@ -9,23 +9,17 @@ import re
 from typing import Any
 
 from sagewright.model.errors import AwsError, ValidationException
+from sagewright.model.input_modes import MODES_BY_DATA_TYPE
 from sagewright.services.context import Context
 
 S3_URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
-_MODES = {
-    "S3Prefix": {"File", "FastFile", "Pipe"},
-    "ManifestFile": {"File", "Pipe"},
-    "AugmentedManifestFile": {"Pipe"},
-}
 
 
 def check_inputs(context: Context, request: dict[str, Any]) -> None:
     """Raises ValidationException for the first thing that no host could be given."""
     channels = request.get("InputDataConfig", [])
     default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
-    names = [channel["ChannelName"] for channel in channels]
-    if len(set(names)) != len(names):
-        raise ValidationException(f"Channel names must be unique, got {names}.")
+    _check_names(channels, default_mode)
     modes = {channel.get("InputMode", default_mode) for channel in channels} | {default_mode}
     if modes >= {"Pipe", "FastFile"}:
         raise ValidationException("Cannot use both 'Pipe' and 'FastFile' TrainingInputMode on the same Training Job.")
@@ -44,13 +38,28 @@ def check_inputs(context: Context, request: dict[str, Any]) -> None:
             )
 
 
+def _check_names(channels: list[dict[str, Any]], default_mode: str) -> None:
+    names = [channel["ChannelName"] for channel in channels]
+    if len(set(names)) != len(names):
+        raise ValidationException(f"Channel names must be unique, got {names}.")
+    for channel in channels:
+        name = channel["ChannelName"]
+        if name in {".", ".."}:
+            raise ValidationException(f"A channel's name cannot be '{name}'.")
+        if channel.get("InputMode", default_mode) != "Pipe":
+            continue
+        for other in names:
+            if other.startswith(f"{name}_") and other[len(name) + 1 :].isdecimal():
+                raise ValidationException(f"The channel '{other}' has the name of a pipe of the channel '{name}'.")
+
+
 def _check_s3(channel: dict[str, Any], mode: str, groups: set[str]) -> None:
     name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
     kind = source["S3DataType"]
-    if kind not in _MODES:
+    if kind not in MODES_BY_DATA_TYPE:
         raise ValidationException(f"Channel '{name}': Sagewright does not serve the S3DataType {kind}.")
-    if mode not in _MODES[kind]:
-        modes = " or ".join(sorted(_MODES[kind]))
+    if mode not in MODES_BY_DATA_TYPE[kind]:
+        modes = " or ".join(sorted(MODES_BY_DATA_TYPE[kind]))
         raise ValidationException(
             f"Channel '{name}': the S3DataType {kind} is supported only with the input mode {modes}, got {mode}."
         )
