@@ -402,6 +402,18 @@ def test_data_that_cannot_be_given_fails_the_job_and_is_no_end_of_file(server: R
     assert "> read on" not in server.lines(job_name)
 
 
+@pytest.mark.parametrize("mode", ["File", "Pipe"])
+def test_a_missing_object_of_a_manifest_is_named(server: RunningServer, job_name: str, mode: str) -> None:
+    manifest = [{"prefix": f"s3://{BUCKET}/data/"}, "part-4", "no-such-part"]
+    server.boto("s3").put_object(Bucket=BUCKET, Key="a.manifest", Body=json.dumps(manifest))
+    source = channel("train", "a.manifest", mode, S3DataType="ManifestFile")
+    create(server, job_name, READ_PIPE + "epoch('train', 0)", [source])
+    reason = failure(server, job_name)
+    assert reason.startswith("ClientError: Data download failed:cannot ")
+    assert "NoSuchKey" in reason
+    assert "data/no-such-part" in reason
+
+
 def test_fastfile_needs_a_folder(server: RunningServer, job_name: str) -> None:
     create(server, job_name, "", [channel("train", "da", "FastFile")])
     assert "FastFile mode needs an S3Uri that names a folder" in failure(server, job_name)

@@ -84,7 +84,8 @@ class InternalApi:
         except inputs.NotBeside:
             return JSONResponse({"code": "NotBeside", "message": "the proof is wrong"}, status_code=409)
         except AwsError as error:
-            return JSONResponse({"code": error.code, "message": error.message}, status_code=404)
+            what = error.fields.get("Key") or error.fields.get("BucketName", "")
+            return JSONResponse({"code": error.code, "message": f"{error.message} ({what})"}, status_code=404)
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"code": "BadRequest", "message": "a question is a JSON object"}, status_code=400)
         return Response(orjson.dumps(found), media_type="application/json")
