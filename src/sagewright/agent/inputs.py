@@ -124,7 +124,7 @@ class Inputs:
 
 
 def _at(stored: Stored, file: Path) -> Stored:
-    return Stored(stored.bucket, stored.key, file.stat().st_size, file)
+    return Stored(stored.bucket, stored.key, file.stat().st_size, str(file))
 
 
 def _cause(error: Exception) -> str:

@@ -80,7 +80,7 @@ class Outlet:
         for _attempt in range(_ATTEMPTS):
             assert stored.file is not None
             try:
-                return stored.file.open("rb", buffering=0)
+                return Path(stored.file).open("rb", buffering=0)
             except FileNotFoundError:
                 (stored,) = self._source.find([(stored.bucket, stored.key)])
         raise FileNotFoundError(errno.ENOENT, "the object was replaced again and again", stored.uri)

@@ -25,7 +25,7 @@ class Stored:
     bucket: str
     key: str
     size: int | None = None
-    file: Path | None = None
+    file: str | None = None
 
     @property
     def uri(self) -> str:
@@ -77,12 +77,12 @@ class BesideSource:
         after: str | None = ""
         while after is not None:
             page = self._answer({"bucket": bucket, "prefix": prefix, "after": after})
-            yield from (Stored(bucket, key, size, Path(file)) for key, size, file in page["found"])
+            yield from (Stored(bucket, key, size, file) for key, size, file in page["found"])
             after = page["next"]
 
     def find(self, names: Sequence[tuple[str, str]]) -> list[Stored]:
         found = self._answer({"names": list(names)})["found"]
-        return [Stored(*name, size, Path(file)) for name, (size, file) in zip(names, found, strict=True)]
+        return [Stored(*name, size, file) for name, (size, file) in zip(names, found, strict=True)]
 
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         answer = self._ask(question)

@@ -25,7 +25,7 @@ class Placed:
     """A file of a tree in the making."""
 
     stored: Stored
-    target: Path
+    target: str
 
 
 class TreeMaker:
@@ -68,10 +68,9 @@ class TreeMaker:
             try:
                 os.link(stored.file, placed.target)
                 break
-            except (
-                FileNotFoundError
-            ):  # deleted or replaced since it was listed, if it is not the directory that is gone
-                if attempt == _ATTEMPTS - 1 or not placed.target.parent.exists():
+            except FileNotFoundError:
+                # The object was deleted or replaced since it was listed, if it is not the directory that is gone.
+                if attempt == _ATTEMPTS - 1 or not Path(placed.target).parent.exists():
                     raise
                 (stored,) = self._source.find([(stored.bucket, stored.key)])
             except OSError as error:
@@ -84,11 +83,11 @@ class TreeMaker:
         stored = placed.stored
         if stored.file is not None:
             try:
-                copy_file(stored.file, placed.target, self._check)
+                copy_file(Path(stored.file), Path(placed.target), self._check)
                 return
             except FileNotFoundError:  # as above; S3 knows what there is now
                 pass
-        self._s3.download(stored.bucket, stored.key, placed.target)
+        self._s3.download(stored.bucket, stored.key, Path(placed.target))
 
 
 def copy_file(source: Path, target: Path, check: Callable[[], None]) -> None:
@@ -111,7 +110,7 @@ def place(members: Sequence[Member], directory: Path) -> list[Placed]:
     directory.mkdir(parents=True, exist_ok=True)
     for folder in sorted(folders):
         (directory / folder).mkdir(exist_ok=True)
-    return [Placed(stored, directory / path) for path, stored in files.items()]
+    return [Placed(stored, f"{directory}/{path}") for path, stored in files.items()]
 
 
 def layout(members: Sequence[Member]) -> tuple[dict[str, Stored], set[str]]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.listing import Asked
 
 PAGE = 5000
 
@@ -45,6 +44,6 @@ def look_up(settings: Settings, objects: BucketStore, asked: dict[str, Any]) -> 
     if "names" in asked:
         versions = [objects.contents.find(bucket, key) for bucket, key in asked["names"]]
         return {"found": [[version.size, str(objects.path(version))] for version in versions]}
-    page = objects.listing.keys(asked["bucket"], Asked(asked["prefix"], limit=PAGE), asked["after"])
-    found = [[version.key, version.size, str(objects.path(version))] for version in page.entries]
-    return {"found": found, "next": page.next_key if page.truncated else None}
+    rows = objects.listing.locate(asked["bucket"], asked["prefix"], asked["after"], PAGE)
+    found = [[key, size, objects.blobs.file(blob)] for key, size, blob in rows]
+    return {"found": found, "next": rows[-1][0] if len(rows) == PAGE else None}

@@ -73,7 +73,11 @@ class BlobStore:
             directory.mkdir(parents=True, exist_ok=True)
 
     def path(self, blob: str) -> Path:
-        return self._blobs / blob[:2] / blob
+        return Path(self.file(blob))
+
+    def file(self, blob: str) -> str:
+        """`path` as text: for thousands at once."""
+        return f"{self._blobs}/{blob[:2]}/{blob}"
 
     def receive(self, source: Source, algorithms: Iterable[str] = ()) -> Receipt:
         """Read `source` to its end into a new blob, counting its MD5 and `algorithms` (see checksums).

@@ -114,6 +114,13 @@ class Listing:
                 return
             marker = page.next_key
 
+    def locate(self, bucket: str, prefix: str, marker: str, limit: int) -> list[tuple[str, int, str]]:
+        """(key, size, blob) of objects under `prefix`, after the key `marker`: no more than it takes to find their bytes."""
+        with self.store.read() as connection:
+            placing.need_bucket(connection, bucket)
+            span = _after(Asked(prefix), marker)
+            return rows.locate(connection, bucket, span, limit) if span is not None else []
+
     def uploads(self, bucket: str, asked: Asked, after: Cursor) -> UploadPage:
         """Unfinished multipart uploads by key and age."""
         with self.store.read() as connection:

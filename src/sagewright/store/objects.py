@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, union_all, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, true, union_all, update
 
 from sagewright.store.schema.objects import objects, upload_parts
 
@@ -127,6 +127,16 @@ def scan(connection: Connection, bucket: str, span: Span, limit: int, *, version
         statement = statement.where(objects.c.latest, ~objects.c.delete_marker)
     statement = statement.order_by(objects.c.key, objects.c.rank).limit(limit)
     return [Version(*row) for row in connection.execute(statement)]
+
+
+def locate(connection: Connection, bucket: str, span: Span, limit: int) -> list[tuple[str, int, str]]:
+    """(key, size, blob) of what `scan` without versions gives."""
+    columns = objects.c.key, objects.c.size, objects.c.blob
+    beyond = objects.c.key >= span.first if span.inclusive else objects.c.key > span.first
+    there = and_(objects.c.bucket == bucket, beyond, objects.c.latest, ~objects.c.delete_marker)
+    end = objects.c.key < span.end if span.end is not None else true()
+    rows = connection.execute(select(*columns).where(there, end).order_by(objects.c.key).limit(limit))
+    return [(key, size, blob) for key, size, blob in rows]
 
 
 def referenced(connection: Connection, blobs: Iterable[str]) -> set[str]:

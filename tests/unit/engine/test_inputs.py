@@ -23,8 +23,10 @@ def settings(tmp_path: Path) -> Settings:
 def objects(database: Database, settings: Settings) -> BucketStore:
     store = BucketStore(database, settings.data / "objects", "off", "000000000000", "us-east-1")
     store.buckets.create("b", "us-east-1")
-    for key in ("a/1", "a/2", "a/3", "c"):
+    for key in ("a/1", "a/2", "a/3", "a/4", "c"):
+        store.write_bytes("b", key, b"old")
         store.write_bytes("b", key, key.encode())
+    store.contents.delete("b", "a/4")
     return store
 
 
@@ -42,6 +44,8 @@ def test_pages_of_a_prefix(settings: Settings, objects: BucketStore, monkeypatch
     ]
     second = ask(settings, objects, bucket="b", prefix="a/", after=first["next"])
     assert [key for key, _size, _file in second["found"]] == ["a/3"]
+    everything = ask(settings, objects, bucket="b", prefix="", after="")["found"]
+    assert [key for key, _size, _file in everything] == ["a/1", "a/2"]
     assert second["next"] is None
 
 
