@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from sagewright.agent.mounts import why_no_mounts
 from sagewright.cli.options import DataOption, console, settings_of
 from sagewright.compute.capacity import this_machine
 from sagewright.model.settings import Settings
@@ -77,7 +78,12 @@ def _existing(path: Path) -> Path:
 def _programs() -> list[Finding]:
     engine = shutil.which("podman") or shutil.which("docker")
     mpi = shutil.which("mpirun")
+    no_mounts = why_no_mounts()
+    fuse = "FastFile channels are mounted where the object store is not beside the job"
+    if no_mounts:
+        fuse = f"{no_mounts}; {fuse.replace('mounted', 'copied')}; on Debian: apt-get install fuse3"
     return [
+        Finding("FUSE", no_mounts is None, fuse),
         Finding("MPI", bool(mpi), mpi or "needed by distribution={'mpi': ...}; on Debian: apt-get install openmpi-bin"),
         Finding(
             "container engine",
