@@ -354,7 +354,6 @@ def test_one_failing_host_fails_the_job_with_its_name(server: RunningServer, buc
             },
             "not a regular expression",
         ),
-        ({"InputDataConfig": [channel("a", "s3://training-jobs/data/") | {"InputMode": "Pipe"}]}, "input mode Pipe"),
     ],
 )
 def test_requests_that_no_job_can_be_made_of(
