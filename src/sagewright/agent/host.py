@@ -173,7 +173,7 @@ class HostRun:
         try:
             with self._inputs.feeding():
                 ended = run_process(command, self._control, limits, on_line)
-            if self._control.failure is not None:
+            if ended.cause == "failed" and self._control.failure is not None:
                 raise self._control.failure
             return ended
         finally:
