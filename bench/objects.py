@@ -21,7 +21,7 @@ from rows import Row
 from s3servers import Store
 from server import client, running, scratch
 
-SECTION = "g"
+SECTION = "h"
 BUCKET = "bench"
 SMALL, SMALL_BYTES = 2000, 4096
 LARGE_BYTES = 1 << 30
