@@ -81,9 +81,16 @@ class Settings:
     capacity_memory_gb: int = _setting(0, "Memory in GiB that jobs may use together. 0: all of this machine.")
     fsync: str = _setting(
         "normal",
-        "normal: objects are on disk before a PUT is answered, rows survive a killed server. "
-        "full: rows survive a power cut too. off: neither waits for the disk.",
+        "normal: an object, its directory entry and its row are on the disk before its PUT is answered, a deletion before "
+        "it is; all other rows survive a killed server, and a power cut but for the last seconds. full: every row is on "
+        "the disk before it is answered. off: nothing waits for the disk; all survives a killed server, not a power cut.",
         ("normal", "full", "off"),
+    )
+    lifecycle_interval_s: int = _setting(
+        3600, "Seconds between two sweeps that carry out the lifecycle rules of buckets, at least 1."
+    )
+    collect_interval_s: int = _setting(
+        3600, "Seconds between two searches for object files that a killed process left behind, at least 1."
     )
     stop_grace_s: int = _setting(120, "Seconds between SIGTERM and SIGKILL when a job stops.")
     spot_interruptions: str = _setting(

@@ -59,18 +59,21 @@ class Blob:
 class BlobStore:
     """The files below `root`. Safe to use from many threads, and beside other processes on the same root.
 
-    `fsync`: off never waits for the disk, normal brings the bytes there before a blob can be named, full the directory
-    entries as well.
+    `fsync` off never waits for the disk; otherwise a blob and its directory entry are there before a row can name it.
     """
 
     def __init__(self, root: Path, fsync: str) -> None:
         self._incoming, self._blobs = root / "incoming", root / "blobs"
-        self._sync_file, self._sync_directory = fsync != "off", fsync == "full"
+        self._syncs = fsync != "off"
         self._pending: set[str] = set()
+        self._known: set[str] = set()
         self._trash: deque[tuple[float, str]] = deque()
         self._lock = threading.Lock()
         for directory in (self._incoming, self._blobs):
             directory.mkdir(parents=True, exist_ok=True)
+        if self._syncs:
+            for directory in (root, root.parent):
+                _sync(directory)
 
     def path(self, blob: str) -> Path:
         return Path(self.file(blob))
@@ -126,8 +129,9 @@ class BlobStore:
             self._trash.extend((now + TRASH_S, blob) for blob in blobs if blob is not None)
         self.empty_trash(now)
 
-    def empty_trash(self, now: float) -> None:
-        """Remove the discarded blobs whose time has come by `now` (of the monotonic clock)."""
+    def empty_trash(self, now: float | None = None) -> None:
+        """Remove the discarded blobs whose time has come by `now` (of the monotonic clock, by default this moment)."""
+        now = time.monotonic() if now is None else now
         due = []
         with self._lock:
             while self._trash and self._trash[0][0] <= now:
@@ -184,7 +188,7 @@ class BlobStore:
         file = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         try:
             filled = fill(file)
-            if self._sync_file:
+            if self._syncs:
                 os.fsync(file)
         except OSError as error:
             incoming.unlink(missing_ok=True)
@@ -217,9 +221,15 @@ class BlobStore:
         except FileNotFoundError:
             target.parent.mkdir(exist_ok=True)
             place(target)
-        if self._sync_directory:
-            for directory in (target.parent, self._blobs):
-                _sync(directory)
+        if self._syncs:
+            _sync(target.parent)
+            self._sync_new(target.parent)
+
+    def _sync_new(self, directory: Path) -> None:
+        """Bring the entry of one of the 256 directories to the disk, once in this process."""
+        if directory.name not in self._known:
+            _sync(self._blobs)
+            self._known.add(directory.name)
 
     def end(self, blob: str, kept: bool) -> None:
         if not kept:

@@ -29,7 +29,7 @@ class Buckets:
         """Raises BucketAlreadyOwnedByYou or BucketAlreadyExists."""
         bucket = Bucket(name, self.account, region or self.region, now_ms(), OFF, configuration or {})
         try:
-            with self.store.write() as connection:
+            with self.store.write(durable=True) as connection:
                 taken = rows.find(connection, name)
                 if taken is None:
                     rows.add(connection, bucket)
@@ -67,7 +67,7 @@ class Buckets:
 
     def delete(self, name: str) -> None:
         """Raises BucketNotEmpty."""
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             if rows.lock(connection, name) is None:
                 raise errors.no_such_bucket(name)
             if not rows.is_empty(connection, name):
@@ -77,14 +77,14 @@ class Buckets:
 
     def set_versioning(self, name: str, state: str) -> None:
         """`state`: Enabled or Suspended."""
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             if rows.lock(connection, name) is None:
                 raise errors.no_such_bucket(name)
             rows.change(connection, name, {"versioning": state})
 
     def configure(self, name: str, kind: str, document: dict[str, Any] | None) -> None:
         """Keep a configuration document, or forget it (None)."""
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             bucket = rows.lock(connection, name)
             if bucket is None:
                 raise errors.no_such_bucket(name)

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sagewright.model.clock import now_ms
+from sagewright.model.settings import Settings
 from sagewright.objects import errors
-from sagewright.objects.blobs import BlobStore, Slice
+from sagewright.objects.blobs import TRASH_S, BlobStore, Slice
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.contents import Contents
+from sagewright.objects.housekeeping import Chore
+from sagewright.objects.lifecycle import Lifecycle
 from sagewright.objects.listing import Asked, Listing
 from sagewright.objects.placing import Properties
 from sagewright.objects.uploads import Uploads
@@ -39,6 +42,7 @@ class BucketStore:
         self.contents = Contents(store, self.blobs)
         self.listing = Listing(store)
         self.uploads = Uploads(store, self.blobs)
+        self.lifecycle = Lifecycle(store, self.blobs, self.buckets, self.uploads)
 
     def path(self, version: Version) -> Path:
         """The file that holds the bytes of a version. Raises NoSuchKey for a delete marker."""
@@ -71,6 +75,14 @@ class BucketStore:
         """Put an object from memory."""
         with self.blobs.receive(io.BytesIO(data)) as blob:
             return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))
+
+    def chores(self, settings: Settings) -> list[Chore]:
+        """What has to be done now and then for this store: see housekeeping."""
+        return [
+            Chore("collecting files", max(1, settings.collect_interval_s), self.collect),
+            Chore("discarding files", TRASH_S, self.blobs.empty_trash),
+            Chore("the lifecycle of buckets", max(1, settings.lifecycle_interval_s), self.lifecycle.sweep),
+        ]
 
     def collect(self, grace_s: float = GRACE_S) -> int:
         """Remove files that nothing needs and nobody touched for `grace_s` seconds; gives how many.

@@ -36,7 +36,7 @@ class Contents:
 
     def put_version(self, new: Version, blob: Blob, conditions: Conditions = ALWAYS) -> Version:
         """`put` with the row made by the caller (ETag, checksums and parts of its own)."""
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             change = placing.place(connection, new, conditions)
         blob.keep()
         self.blobs.discard(change.freed)
@@ -79,7 +79,7 @@ class Contents:
 
     def delete_many(self, bucket: str, targets: Sequence[Target], conditions: Conditions = ALWAYS) -> list[Deletion]:
         """Delete all of `targets` in one transaction; the answers are in their order."""
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             held = placing.hold_bucket(connection, bucket)
             rows.lock_keys(connection, bucket, {target.key for target in targets})
             done = [placing.delete(connection, held, t.key, t.version, conditions) for t in targets]
@@ -87,7 +87,7 @@ class Contents:
         return done
 
     def set_tags(self, version: Version, tags: dict[str, str]) -> None:
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             rows.change(connection, version, {"tags": tags})
 
 

@@ -64,7 +64,7 @@ class Uploads:
             checksum_algorithm=algorithm,
             checksum_type=kind if algorithm else None,
         )
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             placing.hold_bucket(connection, bucket)
             rows.add(connection, upload)
         return upload
@@ -78,7 +78,7 @@ class Uploads:
     def put_part(self, upload: Upload, number: int, blob: Blob) -> Part:
         """Add or replace the part `number`."""
         part = Part(upload.id, number, blob.id, blob.size, blob.md5, now_ms(), blob.checksums)
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             _checked(rows.lock(connection, upload.id), upload.bucket, upload.key, upload.id)
             replaced = rows.put_part(connection, part)
         blob.keep()
@@ -90,7 +90,7 @@ class Uploads:
             return rows.parts(connection, upload.id, after, limit)
 
     def abort(self, bucket: str, key: str, upload_id: str) -> None:
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             placing.hold_bucket(connection, bucket)
             _checked(rows.lock(connection, upload_id), bucket, key, upload_id)
             freed = rows.remove(connection, upload_id)
@@ -118,7 +118,7 @@ class Uploads:
             return done
 
     def _finish(self, upload: Upload, new: Version, blob: Blob, conditions: Conditions) -> Version:
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             placing.hold_bucket(connection, upload.bucket)
             version_rows.lock_keys(connection, upload.bucket, [upload.key])
             _checked(rows.lock(connection, upload.id), upload.bucket, upload.key, upload.id)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import orjson
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
+from sagewright.store.flushing import LogFlusher
 from sagewright.store.memory import Memory
 from sagewright.store.migrate import upgrade
 
@@ -20,13 +21,16 @@ T = TypeVar("T")
 class Database:
     """Short transactions on the store. Safe to use from many threads.
 
-    `fsync`: SQLite's `synchronous`: normal (survives a killed process), full (a power cut), off.
+    `fsync` is about SQLite; PostgreSQL has settings of its own. off: nothing waits for the disk; normal: transactions
+    that ask for it do; full: all of them.
     """
 
     def __init__(self, url: str, fsync: str = "normal") -> None:
         self.embedded = url.startswith("sqlite")
         self.engine = _sqlite(url, fsync) if self.embedded else _postgres(url)
         self._writer = threading.Lock()
+        self._flusher = LogFlusher(Path(url.removeprefix("sqlite:///") + "-wal"))
+        self._flushes = self.embedded and fsync == "normal"
         self._local = threading.local()
         self._kept: list[Connection] = []
         self.memory = Memory()
@@ -50,8 +54,11 @@ class Database:
         return kept
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction: all of it is kept when the block ends, none of it when it raises."""
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A transaction: all of it is kept when the block ends, none of it when it raises.
+
+        It survives a killed process; if `durable`, a power cut too. Raises OSError where the disk fails after the commit.
+        """
         if not self.embedded:
             with self.engine.begin() as connection:
                 yield connection
@@ -71,6 +78,8 @@ class Database:
             finally:
                 self._local.writing = False
             self.memory.committed(connection)
+        if durable and self._flushes:
+            self._flusher.flush()
 
     def recall(self, subject: str, what: Hashable, read: Callable[[], T | None]) -> T | None:
         """`read()`, or what it gave before, as long as no transaction has changed `subject` (see store.memory).

@@ -23,6 +23,7 @@ from sagewright.engine.training import Machinery, TrainingReconciler
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
+from sagewright.objects.housekeeping import Housekeeper
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
@@ -97,6 +98,8 @@ class Server:
         platform.engine.start()
         warming = loop.run_in_executor(None, _warm, self._backend)
         collecting = asyncio.create_task(_collect(platform))
+        keeper = Housekeeper(platform.objects.chores(self.settings), platform.objects.lifecycle.stop)
+        keeper.start()
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.002)
@@ -107,6 +110,7 @@ class Server:
             await warming
         finally:
             collecting.cancel()
+            await asyncio.to_thread(keeper.end)
             endpoint.unlink(missing_ok=True)
 
 
@@ -151,9 +155,8 @@ def admin_key(store: Database, account: str) -> AccessKey:
 
 
 async def _collect(platform: Platform) -> None:
-    """Clear now and then what killed processes left in the object store, and credentials that have long expired."""
+    """Clear now and then credentials that have long expired."""
     while True:
-        await asyncio.to_thread(platform.objects.collect)
         await asyncio.to_thread(identity.delete_expired_keys, platform.store)
         await asyncio.sleep(COLLECT_S)
 

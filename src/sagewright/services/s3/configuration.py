@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.objects import rules
 from sagewright.services.context import Context
-from sagewright.services.s3 import cors, lifecycle
+from sagewright.services.s3 import cors
 from sagewright.services.s3.operations import malformed_xml, need, s3_operation
 from sagewright.store.buckets import Bucket
 
@@ -59,7 +60,7 @@ def _dates_as(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
 
 
 def _rules(document: Document) -> Document:
-    lifecycle.check_rules(document.get("Rules") or [])
+    rules.check(document)
     kept: Document = _dates_as(document, datetime, datetime.isoformat)
     return kept
 

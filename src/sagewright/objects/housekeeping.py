@@ -1,0 +1,52 @@
+"""What an embedded store does by itself: one thread that carries out chores, each at its own interval."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+log = logging.getLogger("sagewright.objects.housekeeping")
+SHORTEST_WAIT_S = 0.05
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Done at the start and then `interval_s` seconds after it ended each time."""
+
+    name: str
+    interval_s: float
+    act: Callable[[], object]
+
+
+class Housekeeper:
+    """Runs `chores` one after the other. A chore that fails is logged and done again at its next time."""
+
+    def __init__(self, chores: Sequence[Chore], stop: threading.Event) -> None:
+        self._chores, self._stop = chores, stop
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        """Have the chores stop and wait for the one that is being done."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        due = [0.0 for _ in self._chores]
+        while not self._stop.is_set():
+            for number, chore in enumerate(self._chores):
+                if due[number] <= time.monotonic() and not self._stop.is_set():
+                    self._do(chore)
+                    due[number] = time.monotonic() + chore.interval_s
+            self._stop.wait(max(SHORTEST_WAIT_S, min(due, default=3600.0) - time.monotonic()))
+
+    def _do(self, chore: Chore) -> None:
+        try:
+            chore.act()
+        except Exception:
+            log.exception("%s failed", chore.name)

@@ -1,0 +1,191 @@
+"""Lifecycle rules carried out: what is due is deleted, expired or aborted, page by page.
+
+A page is read without a lock; what was found due is looked at again in the short transaction that ends it, so that an
+object that was put again meanwhile stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.objects import placing, rules
+from sagewright.objects.blobs import BlobStore
+from sagewright.objects.buckets import Buckets
+from sagewright.objects.listing import successor
+from sagewright.objects.placing import ALWAYS
+from sagewright.objects.rules import Rule
+from sagewright.objects.uploads import Uploads
+from sagewright.store import objects as rows
+from sagewright.store import uploads as upload_rows
+from sagewright.store.database import Database
+from sagewright.store.objects import Span, Version
+from sagewright.store.uploads import Cursor, Upload
+
+log = logging.getLogger("sagewright.objects.lifecycle")
+PAGE = 500
+BATCH = 50
+"""How many versions one transaction ends: others wait for it."""
+
+
+@dataclass
+class Swept:
+    """How much a sweep ended."""
+
+    objects: int = 0
+    versions: int = 0
+    markers: int = 0
+    uploads: int = 0
+
+
+@dataclass(frozen=True)
+class _Due:
+    """`newest`: expire it as the newest of its key; else remove this version for good."""
+
+    version: Version
+    newest: bool
+
+
+@dataclass
+class Lifecycle:
+    """One sweep at a time. Safe beside readers, writers and sweeps of other servers. `stop` ends a sweep early."""
+
+    store: Database
+    blobs: BlobStore
+    buckets: Buckets
+    uploads: Uploads
+    clock: Callable[[], int] = now_ms
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def sweep(self) -> Swept:
+        """Carry out the rules of every bucket. A bucket that fails is logged and the others go on."""
+        swept, after = Swept(), ""
+        while page := self.buckets.page(after=after, limit=PAGE):
+            for bucket in page:
+                wanted = rules.read(bucket.configuration.get("lifecycle"))
+                if wanted and not self.stop.is_set():
+                    self._sweep_bucket(bucket.name, wanted, swept)
+            after = page[-1].name
+        return swept
+
+    def _sweep_bucket(self, bucket: str, wanted: list[Rule], swept: Swept) -> None:
+        now = self.clock()
+        try:
+            due: list[_Due] = []
+            for prefix in _outermost([rule.filter.prefix for rule in wanted]):
+                for one in self._due(bucket, prefix, wanted, now):
+                    due.append(one)
+                    if len(due) >= BATCH:
+                        self._end(bucket, due, swept)
+                        due = []
+            self._end(bucket, due, swept)
+            self._abort_uploads(bucket, wanted, now, swept)
+        except Exception:
+            log.exception("the lifecycle of bucket %s could not be carried out", bucket)
+
+    def _due(self, bucket: str, prefix: str, wanted: list[Rule], now: int) -> Iterator[_Due]:
+        newer: Version | None = None  # the version before this one, of the same key
+        noncurrent = 0
+        marker: Version | None = None  # the newest, of which it isn't known yet whether it is alone
+        for version in self._versions(bucket, prefix):
+            same = newer is not None and newer.key == version.key
+            if marker is not None and not same and any(rule.ends_lone_marker(marker, now) for rule in wanted):
+                yield _Due(marker, newest=False)
+            marker = None
+            if not same:
+                noncurrent = 0
+                if version.delete_marker:
+                    marker = version
+                elif any(rule.ends_newest(version, now) for rule in wanted):
+                    yield _Due(version, newest=True)
+            elif newer is not None:
+                since = newer.modified_ms
+                if any(rule.ends_noncurrent(version, since, noncurrent, now) for rule in wanted):
+                    yield _Due(version, newest=False)
+                noncurrent += 1
+            newer = version
+        if marker is not None and any(rule.ends_lone_marker(marker, now) for rule in wanted):
+            yield _Due(marker, newest=False)
+
+    def _versions(self, bucket: str, prefix: str) -> Iterator[Version]:
+        span = Span(prefix, True, successor(prefix) if prefix else None)
+        while not self.stop.is_set():
+            with self.store.read() as connection:
+                page = rows.scan(connection, bucket, span, PAGE, versions=True)
+            yield from page
+            if len(page) < PAGE:
+                return
+            span = Span(page[-1].key, False, span.end, page[-1].rank)
+
+    def _end(self, bucket: str, due: list[_Due], swept: Swept) -> None:
+        if not due:
+            return
+        freed: list[str | None] = []
+        done = Swept()
+        with self.store.write() as connection:
+            held = placing.hold_bucket(connection, bucket)
+            rows.lock_keys(connection, bucket, {one.version.key for one in due})
+            for one in due:
+                key, named = one.version.key, one.version.version
+                there = rows.find(connection, bucket, key, named)
+                if there is None or not _unchanged(there, one.version):
+                    continue
+                if not one.newest and there.latest and _has_older(connection, there):
+                    continue
+                freed += placing.delete(connection, held, key, None if one.newest else named, ALWAYS).freed
+                done.objects += one.newest
+                done.markers += there.delete_marker
+                done.versions += not one.newest and not there.delete_marker
+        self.blobs.discard(freed)
+        swept.objects += done.objects
+        swept.versions += done.versions
+        swept.markers += done.markers
+
+    def _abort_uploads(self, bucket: str, wanted: list[Rule], now: int, swept: Swept) -> None:
+        for upload in self._unfinished(bucket):
+            if any(rule.ends_upload(upload.key, upload.initiated_ms, now) for rule in wanted):
+                try:
+                    self.uploads.abort(bucket, upload.key, upload.id)
+                except AwsError:  # finished or aborted meanwhile
+                    continue
+                swept.uploads += 1
+
+    def _unfinished(self, bucket: str) -> Iterator[Upload]:
+        cursor = Cursor()
+        while not self.stop.is_set():
+            with self.store.read() as connection:
+                page = upload_rows.page(connection, bucket, None, cursor, PAGE)
+            yield from page
+            if len(page) < PAGE:
+                return
+            cursor = Cursor(page[-1].key, page[-1].id)
+
+
+def _outermost(prefixes: list[str]) -> list[str]:
+    """`prefixes` without those that another one begins."""
+    outer: list[str] = []
+    for prefix in sorted(set(prefixes)):
+        if not outer or not prefix.startswith(outer[-1]):
+            outer.append(prefix)
+    return outer
+
+
+def _unchanged(there: Version, seen: Version) -> bool:
+    """Whether a version is still what was found due: same bytes, same time, same tags, still (or still not) the newest."""
+    return (there.blob, there.modified_ms, there.tags, there.latest) == (
+        seen.blob,
+        seen.modified_ms,
+        seen.tags,
+        seen.latest,
+    )
+
+
+def _has_older(connection: Connection, version: Version) -> bool:
+    beyond = rows.scan(connection, version.bucket, Span(version.key, False, None, version.rank), 1, versions=True)
+    return bool(beyond) and beyond[0].key == version.key

@@ -1,0 +1,176 @@
+"""A bucket's lifecycle rules: read from the document that is kept, checked when it comes, asked what is due.
+
+Days are counted as S3 counts them: from the object's time on, then on to the next midnight in UTC.
+Source: the Amazon S3 user guide, "Lifecycle configuration elements" and "Examples of S3 Lifecycle configurations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sagewright.model.clock import to_ms
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors
+from sagewright.store.objects import Version
+
+DAY_MS = 86_400_000
+MOST_RULES = 1000
+MOST_ID = 255
+ACTIONS = (
+    "Expiration", "Transition", "Transitions", "NoncurrentVersionTransition", "NoncurrentVersionTransitions",
+    "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload",
+)  # fmt: skip
+
+
+def after_days(at_ms: int, days: int) -> int:
+    """The midnight that follows the moment `days` days after `at_ms`."""
+    return ((at_ms + days * DAY_MS) // DAY_MS + 1) * DAY_MS
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which objects a rule is for: all that is given has to hold; sizes in bytes."""
+
+    prefix: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    greater_than: int | None = None
+    less_than: int | None = None
+
+    @property
+    def by_prefix_alone(self) -> bool:
+        return not self.tags and self.greater_than is None and self.less_than is None
+
+    def matches(self, version: Version) -> bool:
+        """A delete marker has neither size nor tags, so that a rule that asks for those is none for it."""
+        if not version.key.startswith(self.prefix) or (version.delete_marker and not self.by_prefix_alone):
+            return False
+        return (
+            all(version.tags.get(key) == value for key, value in self.tags.items())
+            and (self.greater_than is None or version.size > self.greater_than)
+            and (self.less_than is None or version.size < self.less_than)
+        )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An enabled rule; times in days, None where the rule does not say."""
+
+    id: str
+    filter: Filter
+    days: int | None = None
+    date_ms: int | None = None
+    lone_markers: bool = False
+    noncurrent_days: int | None = None
+    newer_noncurrent: int = 0
+    abort_days: int | None = None
+
+    def expires_ms(self, version: Version) -> int | None:
+        """When the rule ends `version` as the newest of its key; None: never."""
+        if self.date_ms is not None:
+            return self.date_ms
+        return None if self.days is None else after_days(version.modified_ms, self.days)
+
+    def ends_newest(self, version: Version, now_ms: int) -> bool:
+        when = self.expires_ms(version) if self.filter.matches(version) else None
+        return when is not None and when <= now_ms
+
+    def ends_noncurrent(self, version: Version, since_ms: int, newer: int, now_ms: int) -> bool:
+        """`since_ms`: when it was succeeded; `newer`: how many noncurrent versions of its key are newer."""
+        days = self.noncurrent_days
+        if days is None or newer < self.newer_noncurrent or not self.filter.matches(version):
+            return False
+        return after_days(since_ms, days) <= now_ms
+
+    def ends_lone_marker(self, version: Version, now_ms: int) -> bool:
+        """Whether a delete marker goes, which is all that is left of its key."""
+        return (self.lone_markers and self.filter.matches(version)) or self.ends_newest(version, now_ms)
+
+    def ends_upload(self, key: str, initiated_ms: int, now_ms: int) -> bool:
+        if self.abort_days is None or not key.startswith(self.filter.prefix):
+            return False
+        return after_days(initiated_ms, self.abort_days) <= now_ms
+
+
+def read(document: Mapping[str, Any] | None) -> list[Rule]:
+    """The enabled rules of a lifecycle document, in its order."""
+    rules = (document or {}).get("Rules") or []
+    return [_rule(rule) for rule in rules if rule.get("Status") == "Enabled"]
+
+
+def _rule(rule: Mapping[str, Any]) -> Rule:
+    expiration = rule.get("Expiration") or {}
+    noncurrent = rule.get("NoncurrentVersionExpiration") or {}
+    date = expiration.get("Date")
+    return Rule(
+        id=rule.get("ID", ""),
+        filter=_filter(rule),
+        days=expiration.get("Days"),
+        date_ms=None if date is None else _date_ms(date),
+        lone_markers=bool(expiration.get("ExpiredObjectDeleteMarker")),
+        noncurrent_days=noncurrent.get("NoncurrentDays"),
+        newer_noncurrent=noncurrent.get("NewerNoncurrentVersions") or 0,
+        abort_days=(rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation"),
+    )
+
+
+def _filter(rule: Mapping[str, Any]) -> Filter:
+    given = rule.get("Filter") or {}
+    given = given.get("And") or given
+    tags = given.get("Tags") or ([given["Tag"]] if given.get("Tag") else [])
+    return Filter(
+        prefix=given.get("Prefix") or rule.get("Prefix") or "",
+        tags={tag["Key"]: tag["Value"] for tag in tags},
+        greater_than=given.get("ObjectSizeGreaterThan"),
+        less_than=given.get("ObjectSizeLessThan"),
+    )
+
+
+def _date_ms(date: str | datetime) -> int:
+    moment = datetime.fromisoformat(date) if isinstance(date, str) else date
+    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def check(document: Mapping[str, Any]) -> None:
+    """Raises AwsError as S3 does for a document that it would not keep."""
+    rules = document.get("Rules") or []
+    if len(rules) > MOST_RULES:
+        raise errors.invalid_request(f"A lifecycle configuration has at most {MOST_RULES} rules, got {len(rules)}.")
+    ids = [rule["ID"] for rule in rules if rule.get("ID")]
+    if len(set(ids)) != len(ids):
+        raise errors.invalid_argument("Rule ID must be unique. Found same ID for more than one rule", "ID")
+    for rule in rules:
+        for message in _faults(rule):
+            raise AwsError("InvalidArgument", message)
+
+
+def _faults(rule: Mapping[str, Any]) -> Iterator[str]:
+    expiration = rule.get("Expiration") or {}
+    noncurrent = rule.get("NoncurrentVersionExpiration") or {}
+    abort = rule.get("AbortIncompleteMultipartUpload") or {}
+    if rule.get("Status") not in {"Enabled", "Disabled"}:
+        yield f"Status must be Enabled or Disabled, got {rule.get('Status')!r}"
+    if len(rule.get("ID", "")) > MOST_ID:
+        yield f"ID length should not exceed allowed limit of {MOST_ID}"
+    if not any(action in rule for action in ACTIONS):
+        yield "At least one action needs to be specified in a rule"
+    if "Expiration" in rule and len([name for name, value in expiration.items() if value is not None]) != 1:
+        yield "Exactly one of Days, Date and ExpiredObjectDeleteMarker must be given in Expiration"
+    if "Date" in expiration and _date_ms(expiration["Date"]) % DAY_MS:
+        yield "'Date' must be at midnight GMT"
+    days = {
+        "'Days' for Expiration action": expiration.get("Days"),
+        "'NoncurrentDays' for NoncurrentVersionExpiration action": noncurrent.get("NoncurrentDays"),
+        "'NewerNoncurrentVersions' for NoncurrentVersionExpiration action": noncurrent.get("NewerNoncurrentVersions"),
+        "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action": abort.get("DaysAfterInitiation"),
+    }
+    for name, value in days.items():
+        if value is not None and value < 1:
+            yield f"{name} must be a positive integer"
+    narrow = not _filter(rule).by_prefix_alone
+    if narrow and "AbortIncompleteMultipartUpload" in rule:
+        yield "AbortIncompleteMultipartUpload cannot be specified with tags or object sizes"
+    if narrow and expiration.get("ExpiredObjectDeleteMarker"):
+        yield "ExpiredObjectDeleteMarker cannot be specified with tags or object sizes"

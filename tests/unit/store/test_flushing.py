@@ -1,0 +1,68 @@
+"""One fsync for all who wait, and none that began before they asked."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from sagewright.store.database import Database
+from sagewright.store.flushing import LogFlusher
+
+
+def test_those_who_wait_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wal").touch()
+    flusher, syncs = LogFlusher(tmp_path / "wal"), []
+
+    def slow(_file: int) -> None:
+        syncs.append(time.monotonic())
+        time.sleep(0.05)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    asked: list[float] = []
+
+    def ask() -> None:
+        asked.append(time.monotonic())
+        flusher.flush()
+        assert any(begun >= asked[0] for begun in syncs)
+
+    threads = [threading.Thread(target=ask) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= len(syncs) <= 5
+    before = len(syncs)
+    flusher.flush()
+    assert len(syncs) == before + 1, "a sync that has ended covers nobody who asks later"
+
+
+def test_a_sync_that_fails_is_told_and_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wal").touch()
+    flusher = LogFlusher(tmp_path / "wal")
+
+    def fail(_file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="Input/output"):
+        patched.setattr(os, "fdatasync", fail)
+        flusher.flush()
+    flusher.flush()
+
+
+@pytest.mark.parametrize(("fsync", "waits"), [("normal", True), ("off", False), ("full", False)])
+def test_a_durable_transaction_waits_where_sqlite_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: str, waits: bool
+) -> None:
+    store, flushed = Database(f"sqlite:///{tmp_path / 'store.sqlite'}", fsync), []
+    monkeypatch.setattr(LogFlusher, "flush", lambda _self: flushed.append(1))
+    with store.write():
+        pass
+    assert flushed == []
+    with store.write(durable=True):
+        pass
+    assert bool(flushed) is waits
+    store.close()
