@@ -185,7 +185,11 @@ class BlobStore:
     def write(self, blob: str, fill: Callable[[int], Blob]) -> Blob:
         """Fill a new file and move it to its place."""
         incoming = self._incoming / blob
-        file = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            file = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            _raise_full_disk(error)
+            raise
         try:
             filled = fill(file)
             if self._syncs:
@@ -199,7 +203,12 @@ class BlobStore:
             raise
         finally:
             os.close(file)
-        self._settle(incoming.rename, blob)
+        try:
+            self._settle(incoming.rename, blob)
+        except OSError as error:
+            incoming.unlink(missing_ok=True)
+            _raise_full_disk(error)
+            raise
         filled.id = blob
         return filled
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -10,12 +11,15 @@ from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import OperationalError
 
+from sagewright.model.errors import AwsError
 from sagewright.store.flushing import LogFlusher
 from sagewright.store.memory import Memory
 from sagewright.store.migrate import upgrade
 
 T = TypeVar("T")
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 
 
 class Database:
@@ -64,7 +68,7 @@ class Database:
                 yield connection
                 self.memory.discard(connection)
             return
-        with self._writer:
+        with self._writer, _full_disk_told():
             connection = self._of_this_thread()
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             self._local.writing = True
@@ -102,6 +106,17 @@ def _roll_back(connection: Connection) -> None:
     raw = connection.connection.dbapi_connection
     if raw is not None and raw.in_transaction:
         connection.exec_driver_sql("ROLLBACK")
+
+
+@contextmanager
+def _full_disk_told() -> Iterator[None]:
+    """Raises AwsError where SQLite found the disk full; the transaction is rolled back and the store goes on."""
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) not in _NO_ROOM:
+            raise
+        raise AwsError("InsufficientStorage", f"The store's disk cannot take the row ({error.orig}).", 507) from error
 
 
 def _dumps(value: Any) -> str:
