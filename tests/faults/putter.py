@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sagewright.objects.bucketstore import BucketStore
+from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.objects.uploads import Chosen, Expected
 from sagewright.store.database import Database
@@ -33,17 +34,19 @@ class Putter:
     def run(self) -> None:
         for n in range(100_000):
             data = random.randbytes(random.choice([0, 10, 5 * KIB, 300 * KIB]))
-            step = n % 4
+            step = n % 5
             if step == 0:
                 self.note(f"{self.name}-again", data, self.put)
             elif step == 1:
                 self.note(f"{self.name}-{n}", data, self.put)
             elif step == 2:
                 self.note(f"{self.name}-{n}", data, self.put_in_parts)
+            elif step == 3:
+                self.note(f"{self.name}-{n}", self.store.read_bytes("b", f"{self.name}-{n - 2}"), self.copy)
             else:
-                self.write(f"drop {self.name}-{n - 2}")
-                self.store.contents.delete("b", f"{self.name}-{n - 2}")
-                self.write(f"gone {self.name}-{n - 2}")
+                self.write(f"drop {self.name}-{n - 3}")
+                self.store.contents.delete("b", f"{self.name}-{n - 3}")
+                self.write(f"gone {self.name}-{n - 3}")
 
     def note(self, key: str, data: bytes, put: Callable[[str, bytes], None]) -> None:
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -53,6 +56,12 @@ class Putter:
 
     def put(self, key: str, data: bytes) -> None:
         self.store.write_bytes("b", key, data)
+
+    def copy(self, key: str, _data: bytes) -> None:
+        """Of what was put two steps before: the same bytes by a link."""
+        name, _, n = key.rpartition("-")
+        source = self.store.contents.find("b", f"{name}-{int(n) - 2}")
+        self.store.contents.copy(source, draft("b", key, Properties()), ())
 
     def put_in_parts(self, key: str, data: bytes) -> None:
         uploads = self.store.uploads
@@ -66,7 +75,7 @@ class Putter:
 
 
 def work(url: str, root: str, journal: str) -> None:
-    store = BucketStore(Database(url), Path(root), "off", "000000000000", "us-east-1")
+    store = BucketStore(Database(url), Path(root), "normal", "000000000000", "us-east-1")
     file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for n in range(THREADS):
         threading.Thread(target=Putter(store, file, f"{os.getpid()}-{n}").run).start()

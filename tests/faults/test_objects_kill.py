@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from sagewright.objects.bucketstore import BucketStore
+from sagewright.objects.scrub import Report, Scrub
 from sagewright.store import objects
 from sagewright.store.database import Database
 
-KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "40"))
+KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "30"))
 LONGEST_S = 0.25
 
 
@@ -62,8 +63,9 @@ def test_nothing_acknowledged_is_lost(database: Database, tmp_path: Path) -> Non
         putter.stdin.close()
     allowed = may_hold(journal)
     check(store, allowed)
-    store.collect(grace_s=0)
+    store.collect(grace_s=0, rest_s=0)
     check(store, allowed)
+    assert Scrub(store).run(0).document() | {"objects": 0, "parts": 0, "bytes": 0} == Report().document()
     assert not list((root / "incoming").iterdir())
     with database.read() as connection:
         files = {path.name for path in (root / "blobs").glob("*/*")}

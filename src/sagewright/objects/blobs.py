@@ -1,7 +1,7 @@
 """Blobs: immutable files, each with a random name, that the rows of objects and parts refer to.
 
 A blob is written to `incoming/`, brought to the disk, renamed into `blobs/` and only then named by a row. Whatever a
-killed process leaves behind is a file that no row names: `sweep` removes it.
+killed process leaves behind is a file that no row names, one of the `orphans`.
 """
 
 from __future__ import annotations
@@ -139,28 +139,22 @@ class BlobStore:
         for blob in due:
             self.path(blob).unlink(missing_ok=True)
 
-    def sweep(self, referenced: Callable[[list[str]], set[str]], grace_s: float) -> int:
-        """Remove files that no row names and that nobody touched for `grace_s` seconds; gives how many.
+    def orphans(self, referenced: Callable[[list[str]], set[str]], grace_s: float) -> Iterator[Path]:
+        """Files that no row names and that nobody touched for `grace_s` seconds: what killed processes left.
 
         `referenced` tells which of some blobs a row names. Safe beside writers: those of this process are known, those
-        of others have `grace_s` from their last write to their commit.
+        of others have `grace_s` from their last write to their commit. What was discarded here is still for readers.
         """
-        removed = 0
         before = time.time() - grace_s
         for path in self._old_files(self._incoming, before):
-            if not self._is_pending(path.name):
-                path.unlink(missing_ok=True)
-                removed += 1
+            if not self._in_use({path.name}):
+                yield path
         for directory in self._blobs.iterdir():
-            old = [path.name for path in self._old_files(directory, before)]
-            # The order matters: listed, then not pending, then not in a row that was committed before it stopped pending.
-            idle = [name for name in old if not self._is_pending(name)]
+            old = {path.name for path in self._old_files(directory, before)}
+            # The order matters: listed, then not in use, then not in a row that was committed before it stopped being so.
+            idle = sorted(old - self._in_use(old))
             named = referenced(idle) if idle else set()
-            for name in idle:
-                if name not in named:
-                    self.path(name).unlink(missing_ok=True)
-                    removed += 1
-        return removed
+            yield from (directory / name for name in idle if name not in named)
 
     def _old_files(self, directory: Path, before: float) -> Iterator[Path]:
         for entry in os.scandir(directory):
@@ -170,9 +164,9 @@ class BlobStore:
             except FileNotFoundError:
                 continue
 
-    def _is_pending(self, blob: str) -> bool:
+    def _in_use(self, blobs: set[str]) -> set[str]:
         with self._lock:
-            return blob in self._pending
+            return blobs & (self._pending | {blob for _, blob in self._trash})
 
     # What a Receipt does, in order.
 
@@ -276,7 +270,7 @@ class Receipt:
         return self._blob
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        # After any other error the row may have been committed all the same (a lost connection): sweep will know.
+        # After any other error the row may have been committed all the same (a lost connection): `orphans` will know.
         unsure = error is not None and not isinstance(error, AwsError)
         self.store.end(self._id, kept=self._blob.kept or unsure)
 

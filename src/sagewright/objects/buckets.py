@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from sagewright.store import buckets as rows
 from sagewright.store.buckets import Bucket
 from sagewright.store.database import Database
 
+PAGE = 500
 OFF, ENABLED, SUSPENDED = "Off", "Enabled", "Suspended"
 
 
@@ -64,6 +66,13 @@ class Buckets:
         """At most `limit` buckets by name, beginning after the name `after`."""
         with self.store.read() as connection:
             return rows.page(connection, prefix, after, limit)
+
+    def all(self) -> Iterator[Bucket]:
+        """Every bucket by name, read as the caller goes on."""
+        after = ""
+        while page := self.page(after=after, limit=PAGE):
+            yield from page
+            after = page[-1].name
 
     def delete(self, name: str) -> None:
         """Raises BucketNotEmpty."""

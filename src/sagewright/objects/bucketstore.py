@@ -35,14 +35,14 @@ class BucketStore:
     """
 
     def __init__(self, store: Database, root: Path, fsync: str, account: str, region: str) -> None:
-        self._store = store
+        self.database = store
         self.account, self.region = account, region
         self.blobs = BlobStore(root, fsync)
         self.buckets = Buckets(store, account, region)
         self.contents = Contents(store, self.blobs)
         self.listing = Listing(store)
         self.uploads = Uploads(store, self.blobs)
-        self.lifecycle = Lifecycle(store, self.blobs, self.buckets, self.uploads)
+        self.lifecycle = Lifecycle(store, self.blobs, self.buckets, self.listing, self.uploads)
 
     def path(self, version: Version) -> Path:
         """The file that holds the bytes of a version. Raises NoSuchKey for a delete marker."""
@@ -84,15 +84,25 @@ class BucketStore:
             Chore("the lifecycle of buckets", max(1, settings.lifecycle_interval_s), self.lifecycle.sweep),
         ]
 
-    def collect(self, grace_s: float = GRACE_S) -> int:
+    def collect(self, grace_s: float = GRACE_S, rest_s: float = TRASH_S) -> int:
         """Remove files that nothing needs and nobody touched for `grace_s` seconds; gives how many.
 
-        Safe beside writers. Needed after a crash only, and harmless at any other time.
+        Safe beside writers. Needed after a crash only, and harmless at any other time. What is found is left for `rest_s`
+        seconds more, for readers of other processes that looked up a row which was deleted just then.
         """
-        with self._store.write() as connection:
+        with self.database.write() as connection:
             upload_rows.forget_finished(connection, now_ms() - FINISHED_UPLOAD_MS)
-        return self.blobs.sweep(self._referenced, grace_s)
+        found = list(self.orphans(grace_s))
+        if found and self.lifecycle.stop.wait(rest_s):
+            return 0
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)
+
+    def orphans(self, grace_s: float = GRACE_S) -> Iterator[Path]:
+        """Files that no row names, that this process neither writes nor has discarded, and older than `grace_s` seconds."""
+        return self.blobs.orphans(self._referenced, grace_s)
 
     def _referenced(self, blobs: list[str]) -> set[str]:
-        with self._store.read() as connection:
+        with self.database.read() as connection:
             return rows.referenced(connection, blobs)

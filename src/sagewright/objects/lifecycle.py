@@ -18,18 +18,15 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import placing, rules
 from sagewright.objects.blobs import BlobStore
 from sagewright.objects.buckets import Buckets
-from sagewright.objects.listing import successor
+from sagewright.objects.listing import Listing
 from sagewright.objects.placing import ALWAYS
 from sagewright.objects.rules import Rule
 from sagewright.objects.uploads import Uploads
 from sagewright.store import objects as rows
-from sagewright.store import uploads as upload_rows
 from sagewright.store.database import Database
 from sagewright.store.objects import Span, Version
-from sagewright.store.uploads import Cursor, Upload
 
 log = logging.getLogger("sagewright.objects.lifecycle")
-PAGE = 500
 BATCH = 50
 """How many versions one transaction ends: others wait for it."""
 
@@ -59,19 +56,18 @@ class Lifecycle:
     store: Database
     blobs: BlobStore
     buckets: Buckets
+    listing: Listing
     uploads: Uploads
     clock: Callable[[], int] = now_ms
     stop: threading.Event = field(default_factory=threading.Event)
 
     def sweep(self) -> Swept:
         """Carry out the rules of every bucket. A bucket that fails is logged and the others go on."""
-        swept, after = Swept(), ""
-        while page := self.buckets.page(after=after, limit=PAGE):
-            for bucket in page:
-                wanted = rules.read(bucket.configuration.get("lifecycle"))
-                if wanted and not self.stop.is_set():
-                    self._sweep_bucket(bucket.name, wanted, swept)
-            after = page[-1].name
+        swept = Swept()
+        for bucket in self.buckets.all():
+            wanted = rules.read(bucket.configuration.get("lifecycle"))
+            if wanted and not self.stop.is_set():
+                self._sweep_bucket(bucket.name, wanted, swept)
         return swept
 
     def _sweep_bucket(self, bucket: str, wanted: list[Rule], swept: Swept) -> None:
@@ -93,7 +89,9 @@ class Lifecycle:
         newer: Version | None = None  # the version before this one, of the same key
         noncurrent = 0
         marker: Version | None = None  # the newest, of which it isn't known yet whether it is alone
-        for version in self._versions(bucket, prefix):
+        for version in self.listing.all_versions(bucket, prefix):
+            if self.stop.is_set():
+                return
             same = newer is not None and newer.key == version.key
             if marker is not None and not same and any(rule.ends_lone_marker(marker, now) for rule in wanted):
                 yield _Due(marker, newest=False)
@@ -112,16 +110,6 @@ class Lifecycle:
             newer = version
         if marker is not None and any(rule.ends_lone_marker(marker, now) for rule in wanted):
             yield _Due(marker, newest=False)
-
-    def _versions(self, bucket: str, prefix: str) -> Iterator[Version]:
-        span = Span(prefix, True, successor(prefix) if prefix else None)
-        while not self.stop.is_set():
-            with self.store.read() as connection:
-                page = rows.scan(connection, bucket, span, PAGE, versions=True)
-            yield from page
-            if len(page) < PAGE:
-                return
-            span = Span(page[-1].key, False, span.end, page[-1].rank)
 
     def _end(self, bucket: str, due: list[_Due], swept: Swept) -> None:
         if not due:
@@ -148,23 +136,15 @@ class Lifecycle:
         swept.markers += done.markers
 
     def _abort_uploads(self, bucket: str, wanted: list[Rule], now: int, swept: Swept) -> None:
-        for upload in self._unfinished(bucket):
-            if any(rule.ends_upload(upload.key, upload.initiated_ms, now) for rule in wanted):
+        for upload in self.listing.all_uploads(bucket):
+            if not self.stop.is_set() and any(
+                rule.ends_upload(upload.key, upload.initiated_ms, now) for rule in wanted
+            ):
                 try:
                     self.uploads.abort(bucket, upload.key, upload.id)
                 except AwsError:  # finished or aborted meanwhile
                     continue
                 swept.uploads += 1
-
-    def _unfinished(self, bucket: str) -> Iterator[Upload]:
-        cursor = Cursor()
-        while not self.stop.is_set():
-            with self.store.read() as connection:
-                page = upload_rows.page(connection, bucket, None, cursor, PAGE)
-            yield from page
-            if len(page) < PAGE:
-                return
-            cursor = Cursor(page[-1].key, page[-1].id)
 
 
 def _outermost(prefixes: list[str]) -> list[str]:

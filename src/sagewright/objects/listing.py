@@ -121,6 +121,28 @@ class Listing:
             span = _after(Asked(prefix), marker)
             return rows.locate(connection, bucket, span, limit) if span is not None else []
 
+    def all_versions(self, bucket: str, prefix: str = "") -> Iterator[Version]:
+        """Every version and delete marker under `prefix`, newest first for each key, read as the caller goes on."""
+        span = Span(prefix, True, successor(prefix) if prefix else None)
+        while True:
+            with self.store.read() as connection:
+                page = rows.scan(connection, bucket, span, MOST_BATCH, versions=True)
+            yield from page
+            if len(page) < MOST_BATCH:
+                return
+            span = Span(page[-1].key, False, span.end, page[-1].rank)
+
+    def all_uploads(self, bucket: str) -> Iterator[Upload]:
+        """Every unfinished upload, read as the caller goes on."""
+        cursor = Cursor()
+        while True:
+            with self.store.read() as connection:
+                page = uploads.page(connection, bucket, None, cursor, MOST_BATCH)
+            yield from page
+            if len(page) < MOST_BATCH:
+                return
+            cursor = Cursor(page[-1].key, page[-1].id)
+
     def uploads(self, bucket: str, asked: Asked, after: Cursor) -> UploadPage:
         """Unfinished multipart uploads by key and age."""
         with self.store.read() as connection:

@@ -54,8 +54,8 @@ def test_a_blob_stays_when_its_row_may_have_been_committed(blobs: BlobStore, tmp
     with pytest.raises(ConnectionError), blobs.receive(io.BytesIO(b"x")) as blob:
         raise ConnectionError("the answer to COMMIT was lost")
     assert files(tmp_path) == [blob.id]
-    assert blobs.sweep(set, 0) == 0
-    assert blobs.sweep(lambda _names: set(), 0) == 1
+    assert list(blobs.orphans(set, 0)) == []
+    assert list(blobs.orphans(lambda _names: set(), 0)) == [blobs.path(blob.id)]
 
 
 class Broken:
@@ -135,13 +135,13 @@ def test_discarded_blobs_can_be_read_for_a_while(blobs: BlobStore) -> None:
     assert not blobs.path(blob.id).exists()
 
 
-def test_a_sweep_spares_writers_the_young_and_the_named(blobs: BlobStore, tmp_path: Path) -> None:
-    named, orphan = kept(blobs, b"named"), kept(blobs, b"orphan")
-    (tmp_path / "incoming" / "left-by-a-killed-process").write_bytes(b"torn")
-    assert blobs.sweep(lambda _names: set(), 3600) == 0
+def test_orphans_are_neither_in_flight_nor_young_nor_named(blobs: BlobStore, tmp_path: Path) -> None:
+    named, orphan, discarded = kept(blobs, b"named"), kept(blobs, b"orphan"), kept(blobs, b"discarded")
+    blobs.discard([discarded.id])
+    left = tmp_path / "incoming" / "left-by-a-killed-process"
+    left.write_bytes(b"torn")
+    assert list(blobs.orphans(lambda _names: set(), 3600)) == []
     with blobs.receive(io.BytesIO(b"in flight")) as pending:
-        assert blobs.sweep(lambda names: {named.id} & set(names), 0) == 2
+        found = set(blobs.orphans(lambda names: {named.id} & set(names), 0))
+        assert found == {left, blobs.path(orphan.id)}
         assert blobs.path(pending.id).exists()
-        pending.keep()
-    assert files(tmp_path) == sorted([named.id, pending.id])
-    assert not blobs.path(orphan.id).exists()

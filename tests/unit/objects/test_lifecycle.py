@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sagewright.model.clock import now_ms
-from sagewright.objects import lifecycle, rules
+from sagewright.objects import lifecycle, listing, rules
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.lifecycle import Swept
 from sagewright.objects.listing import Asked
@@ -52,7 +52,7 @@ def test_days_are_waited_for(objects: BucketStore) -> None:
 
 
 def test_a_date_that_has_passed_ends_all_it_matches(objects: BucketStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "PAGE", 7)
+    monkeypatch.setattr(listing, "MOST_BATCH", 7)
     monkeypatch.setattr(lifecycle, "BATCH", 3)
     for n in range(40):
         put(objects, f"old/{n}")

@@ -1,0 +1,158 @@
+"""Every object and part checked against its file, and every file against the index. Nothing is changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sagewright.objects import checksums
+from sagewright.objects.blobs import CHUNK, BlobStore
+from sagewright.objects.bucketstore import GRACE_S, BucketStore
+from sagewright.store import objects as rows
+from sagewright.store import uploads as upload_rows
+from sagewright.store.objects import Version
+from sagewright.store.uploads import Part, Upload
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`missing`: the file of a row is not there. `corrupt`: its bytes are not those that were put; `detail` says how."""
+
+    kind: str
+    bucket: str
+    key: str
+    version: str
+    detail: str
+    upload: str | None = None
+    part: int | None = None
+
+
+@dataclass
+class Report:
+    """`orphaned` are files that no row names; a server removes them by itself."""
+
+    objects: int = 0
+    parts: int = 0
+    bytes: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        return not self.faults
+
+    def document(self) -> dict[str, Any]:
+        faults = [asdict(fault) for fault in self.faults]
+        return {
+            "objects": self.objects,
+            "parts": self.parts,
+            "bytes": self.bytes,
+            "missing": [fault for fault in faults if fault["kind"] == "missing"],
+            "corrupt": [fault for fault in faults if fault["kind"] == "corrupt"],
+            "orphaned": self.orphaned,
+        }
+
+
+@dataclass(frozen=True)
+class Scrub:
+    """Works beside a server: what is overwritten or deleted while it is read is no fault."""
+
+    store: BucketStore
+
+    def run(self, grace_s: float = GRACE_S) -> Report:
+        """Check all. Files younger than `grace_s` seconds may be on their way to a row and are no orphans."""
+        report = Report()
+        for bucket in self.store.buckets.all():
+            for version in self.store.listing.all_versions(bucket.name):
+                if version.blob is not None:
+                    self._check_version(version, report)
+            for upload in self.store.listing.all_uploads(bucket.name):
+                for part in self.store.uploads.parts(upload):
+                    self._check_part(upload, part, report)
+        report.orphaned = sorted(path.name for path in self.store.orphans(grace_s))
+        return report
+
+    def _check_version(self, version: Version, report: Report) -> None:
+        assert version.blob
+        report.objects += 1
+        found = _fault(self.store.blobs, version.blob, _Kept.of_version(version))
+        report.bytes += version.size
+        if found is not None and self._still_names(version):
+            report.faults.append(Fault(found[0], version.bucket, version.key, version.version, found[1]))
+
+    def _check_part(self, upload: Upload, part: Part, report: Report) -> None:
+        report.parts += 1
+        found = _fault(self.store.blobs, part.blob, _Kept(part.size, part.etag, part.checksums))
+        report.bytes += part.size
+        if found is not None and self._still_has(part):
+            where = (upload.bucket, upload.key, "")
+            report.faults.append(Fault(found[0], *where, found[1], upload=upload.id, part=part.number))
+
+    def _still_names(self, version: Version) -> bool:
+        with self.store.database.read() as connection:
+            now = rows.find(connection, version.bucket, version.key, version.version)
+        return now is not None and now.blob == version.blob
+
+    def _still_has(self, part: Part) -> bool:
+        with self.store.database.read() as connection:
+            now = upload_rows.parts(connection, part.upload_id, part.number - 1, 1)
+        return bool(now) and now[0].blob == part.blob
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the index says of a file."""
+
+    size: int
+    etag: str
+    checksums: dict[str, str]
+    part_sizes: tuple[int, ...] = ()
+
+    @classmethod
+    def of_version(cls, version: Version) -> _Kept:
+        whole = {name: value for name, value in version.checksums.items() if "-" not in value}
+        return cls(version.size, version.etag, whole, tuple(part["size"] for part in version.parts))
+
+
+def _fault(blobs: BlobStore, blob: str, kept: _Kept) -> tuple[str, str] | None:
+    path = blobs.path(blob)
+    try:
+        size = path.stat().st_size
+        if size != kept.size:
+            return "corrupt", f"{blob} has {size} bytes, {kept.size} were put"
+        counted = {name: checksums.new(name) for name in kept.checksums}
+        md5s = []
+        for chunks in _sections(path, kept.part_sizes or (kept.size,)):
+            md5 = hashlib.md5(usedforsecurity=False)
+            for chunk in chunks:
+                md5.update(chunk)
+                for checksum in counted.values():
+                    checksum.update(chunk)
+            md5s.append(md5.hexdigest())
+    except FileNotFoundError:
+        return "missing", f"{blob} is not there"
+    except OSError as error:
+        return "corrupt", f"{blob} cannot be read: {error.strerror}"
+    etag = checksums.multipart_etag(md5s) if kept.part_sizes else md5s[0]
+    if etag != kept.etag:
+        return "corrupt", f"{blob} has the ETag {etag}, that of what was put is {kept.etag}"
+    for name, checksum in counted.items():
+        if checksums.encoded(checksum) != kept.checksums[name]:
+            return "corrupt", f"{blob} does not have the {name} of what was put"
+    return None
+
+
+def _sections(path: Path, sizes: tuple[int, ...]) -> Iterator[Iterator[bytes]]:
+    """The bytes of each part, each to be read before the next is asked for."""
+
+    def chunks(left: int) -> Iterator[bytes]:
+        while left and (chunk := file.read(min(CHUNK, left))):
+            left -= len(chunk)
+            yield chunk
+
+    with path.open("rb", buffering=0) as file:
+        for size in sizes:
+            yield chunks(size)
