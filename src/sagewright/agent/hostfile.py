@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Credentials:
-    """Those of the job's role."""
+    """A key pair; the token is empty for keys that last."""
 
     access_key_id: str
     secret_access_key: str
@@ -18,8 +18,19 @@ class Credentials:
 
 
 @dataclass(frozen=True)
+class Objects:
+    """The S3 of the job's data. `patience_s`: how long it may not answer before the job fails; None: as long as it takes."""
+
+    endpoint: str
+    region: str
+    credentials: Credentials
+    patience_s: float | None
+
+
+@dataclass(frozen=True)
 class HostFile:
-    """`request` is the CreateTrainingJob request as validated; `directory` is HOST_DIRECTORY.
+    """`credentials` are those of the job's role, for the user's code; `request` is the CreateTrainingJob request as validated;
+    `directory` is HOST_DIRECTORY.
 
     `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
     `file_systems`: the folder of each file system that is known by its id.
@@ -40,6 +51,7 @@ class HostFile:
     region: str
     account: str
     credentials: Credentials
+    objects: Objects
     log_stream: str
     metrics: list[dict[str, str]]
     environments: Path
@@ -85,6 +97,9 @@ def read_host_file(directory: Path) -> HostFile:
             "job_arn": job["arn"],
             "request": job["request"],
             "credentials": Credentials(**document["credentials"]),
+            "objects": Objects(
+                **document["objects"] | {"credentials": Credentials(**document["objects"]["credentials"])}
+            ),
             "environments": Path(document["environments"]),
         }
     )

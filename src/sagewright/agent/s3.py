@@ -65,7 +65,7 @@ def _client(endpoint: str, region: str, credentials: tuple[str, str, str]) -> An
     )  # fmt: skip
     return _session().create_client(
         "s3", region_name=region, endpoint_url=endpoint, config=config,
-        aws_access_key_id=access_key, aws_secret_access_key=secret, aws_session_token=token,
+        aws_access_key_id=access_key, aws_secret_access_key=secret, aws_session_token=token or None,
     )  # fmt: skip
 
 
@@ -84,16 +84,16 @@ class JobS3:
     """
 
     def __init__(self, host: HostFile, check: Callable[[], None]) -> None:
-        self._host = host
+        self._objects = host.objects
         self._made: Any = None
         self._check = check
 
     @property
     def _client(self) -> Any:
         if self._made is None:
-            host, own = self._host, self._host.credentials
+            own = self._objects.credentials
             credentials = (own.access_key_id, own.secret_access_key, own.session_token)
-            self._made = _client(host.endpoint, host.region, credentials)
+            self._made = _client(self._objects.endpoint, self._objects.region, credentials)
         return self._made
 
     def list(self, bucket: str, prefix: str) -> Iterator[Found]:
@@ -178,21 +178,29 @@ class JobS3:
         self._patiently(partial(self._client.delete_object, Bucket=bucket, Key=key), f"delete s3://{bucket}/{key}")
 
     def _patiently(self, act: Callable[[], T], what: str) -> T:
-        wait = 0.1
+        wait, began = 0.1, time.monotonic()
         while True:
             try:
                 return act()
-            except _AWAY:
+            except _AWAY as error:
                 self._check()
+                self._give_up(began, what, str(error))
                 time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT_S)
             except botocore.exceptions.ClientError as error:
                 answer = error.response
                 if answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
                     self._check()
+                    self._give_up(began, what, str(error))
                     time.sleep(wait)
                     wait = min(2 * wait, _LONGEST_WAIT_S)
                     continue
                 detail = answer.get("Error", {})
                 code = str(detail.get("Code", ""))
                 raise S3Failed(code, f"cannot {what}: {code}: {detail.get('Message', '')}") from error
+
+    def _give_up(self, began: float, what: str, why: str) -> None:
+        patience_s = self._objects.patience_s
+        if patience_s is not None and time.monotonic() - began > patience_s:
+            answer = f"the object store did not answer for {patience_s:g} s: {why}"
+            raise S3Failed("ServiceUnavailable", f"cannot {what}: {answer}")

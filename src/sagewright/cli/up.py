@@ -8,12 +8,19 @@ from typing import Annotated
 import typer
 
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.model.settings import BadSetting
 
 
 def up(
     data: DataOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            help="Another S3 that keeps all objects, such as s3://HOST:PORT.", show_default="the embedded store"
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs go on without it."""
@@ -23,7 +30,7 @@ def up(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    settings = settings_of(data=data, host=host, port=port)
+    settings = settings_of(data=data, host=host, port=port, objects=objects)
 
     def ready(url: str) -> None:
         console.print(f"Sagewright answers at [bold]{url}[/bold]")
@@ -32,5 +39,5 @@ def up(
 
     try:
         Server(settings).run(ready)
-    except (AlreadyRunning, OSError) as error:
+    except (AlreadyRunning, BadSetting, OSError) as error:
         fail(str(error))

@@ -17,6 +17,7 @@ from sagewright.engine.times import run_ms
 from sagewright.model.arns import assumed_role_arn, sagemaker_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
+from sagewright.objects.access import Access, ObjectStore
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import check_runnable
 from sagewright.store import hosts, identity, jobs
@@ -78,7 +79,7 @@ def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
     return catalogue.metric_definitions(images.resolve_image(image).repository)
 
 
-def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint: str) -> Gang:
+def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint: str, objects: ObjectStore) -> Gang:
     """Rows and plans of all hosts of a job's next attempt; the job's credentials are made here.
 
     The time that earlier attempts ran is taken off the job's time limit; their log streams are gone on with.
@@ -101,12 +102,14 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
         }
         for n in names
     ]
+    credentials = _credentials(store, job)
     common = _document(settings, job, wanted, endpoint) | {
         "attempt": attempt,
         "max_runtime_s": max(1.0, max_runtime_s(job) - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "hosts": names,
         "addresses": _addresses(job.id, names),
-        "credentials": _credentials(store, job),
+        "credentials": credentials,
+        "objects": _access(objects, _own_access(job, endpoint, credentials)),
     }
     hosts.create(store, rows)
     plans = []
@@ -143,7 +146,7 @@ def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> di
         "gpus": wanted.per_host.gpus,
         "stop_grace_s": settings.stop_grace_s,
         "warnings": wanted.warnings,
-        "object_proof": str(inputs.proof_file(settings)) if settings.link_channels else None,
+        "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,
         "file_systems": {id_: str(folder) for id_, folder in settings.mounted_file_systems.items()},
     }
 
@@ -161,6 +164,31 @@ def _credentials(store: Database, job: Job) -> dict[str, str]:
         "access_key_id": key.id,
         "secret_access_key": key.secret,
         "session_token": key.session_token or "",
+    }
+
+
+def _own_access(job: Job, endpoint: str, credentials: dict[str, str]) -> Access:
+    return Access(
+        endpoint,
+        job.region,
+        access_key=credentials["access_key_id"],
+        secret_key=credentials["secret_access_key"],
+        session_token=credentials["session_token"],
+    )
+
+
+def _access(objects: ObjectStore, own: Access) -> dict[str, Any]:
+    """Where and with which keys the job's hosts read and write objects."""
+    access = objects.access(own)
+    return {
+        "endpoint": access.endpoint,
+        "region": access.region,
+        "credentials": {
+            "access_key_id": access.access_key,
+            "secret_access_key": access.secret_key,
+            "session_token": access.session_token,
+        },
+        "patience_s": access.patience_s,
     }
 
 

@@ -16,6 +16,7 @@ from sagewright.engine.times import training_since_ms
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.model.states import TRAINING_MOVES, SecondaryStatus, TrainingStatus
+from sagewright.objects.access import ObjectStore
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store import hosts, identity, jobs, queue
 from sagewright.store.database import Database
@@ -38,6 +39,7 @@ class Machinery:
 
     settings: Settings
     store: Database
+    objects: ObjectStore
     backend: Backend
     reservations: Reservations
     endpoint: placement.Endpoint
@@ -140,7 +142,7 @@ class TrainingReconciler:
 
     def _launch(self, job: Job, wanted: Share) -> None:
         self._move(job.id, Event(SecondaryStatus.STARTING, "Preparing the instances for training"))
-        gang = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint())
+        gang = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint(), self._m.objects)
         try:
             handles = self._m.backend.launch(gang.plans)
         except LaunchFailed as error:

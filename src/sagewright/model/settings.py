@@ -14,10 +14,15 @@ PREFIX = "SAGEWRIGHT_"
 
 
 def _setting(
-    default: Any, doc: str, choices: tuple[str, ...] = (), check: Callable[[Any], object] = lambda _value: None
+    default: Any,
+    doc: str,
+    choices: tuple[str, ...] = (),
+    check: Callable[[Any], object] = lambda _value: None,
+    *,
+    secret: bool = False,
 ) -> Any:
-    """`check` raises ValueError for a value that the setting cannot have."""
-    return field(default=default, metadata={"doc": doc, "choices": choices, "check": check})
+    """`check` raises ValueError for a value that the setting cannot have. A `secret` is not shown with the settings."""
+    return field(default=default, metadata={"doc": doc, "choices": choices, "check": check}, repr=not secret)
 
 
 def _parse_file_systems(text: str) -> dict[str, Path]:
@@ -46,6 +51,21 @@ class Settings:
     database: str = _setting(
         "",
         "SQLAlchemy URL of the store, for example postgresql+psycopg://user@host/db. Empty: SQLite in the data directory.",
+    )
+    objects: str = _setting(
+        "",
+        "Another S3 that keeps all objects: `s3://HOST:PORT`, with `?tls=1` for HTTPS and `?region=NAME`, "
+        "or `http://HOST:PORT`. Keys may stand in front of the host (`s3://KEY:SECRET@HOST:PORT`). Empty: the embedded store.",
+        secret=True,
+    )
+    objects_access_key: str = _setting("", "Access key for the S3 that `objects` names.", secret=True)
+    objects_secret_key: str = _setting("", "Secret key for the S3 that `objects` names.", secret=True)
+    objects_credentials: str = _setting(
+        "",
+        "File with the keys for the S3 that `objects` names, in the form of `~/.aws/credentials`, profile `default`.",
+    )
+    objects_patience_s: int = _setting(
+        120, "Seconds that a job waits for the S3 that `objects` names while it does not answer, before the job fails."
     )
     roles: str = _setting(
         "open",

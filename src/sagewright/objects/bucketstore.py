@@ -9,10 +9,11 @@ from pathlib import Path
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.objects import errors
+from sagewright.objects.access import Access
 from sagewright.objects.blobs import TRASH_S, BlobStore, Slice
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.contents import Contents
-from sagewright.objects.housekeeping import Chore
+from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.objects.lifecycle import Lifecycle
 from sagewright.objects.listing import Asked, Listing
 from sagewright.objects.placing import Properties
@@ -76,13 +77,18 @@ class BucketStore:
         with self.blobs.receive(io.BytesIO(data)) as blob:
             return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))
 
-    def chores(self, settings: Settings) -> list[Chore]:
-        """What has to be done now and then for this store: see housekeeping."""
-        return [
+    def access(self, own: Access) -> Access:
+        """Agents come through the server's own port."""
+        return own
+
+    def housekeeper(self, settings: Settings) -> Housekeeper:
+        """Collects files that nothing needs and carries out the lifecycle of buckets."""
+        chores = [
             Chore("collecting files", max(1, settings.collect_interval_s), self.collect),
             Chore("discarding files", TRASH_S, self.blobs.empty_trash),
             Chore("the lifecycle of buckets", max(1, settings.lifecycle_interval_s), self.lifecycle.sweep),
         ]
+        return Housekeeper(chores, self.lifecycle.stop)
 
     def collect(self, grace_s: float = GRACE_S, rest_s: float = TRASH_S) -> int:
         """Remove files that nothing needs and nobody touched for `grace_s` seconds; gives how many.

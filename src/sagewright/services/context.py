@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sagewright.engine.control import Engine
     from sagewright.model.settings import Settings
+    from sagewright.objects.access import ObjectStore
     from sagewright.objects.bucketstore import BucketStore
     from sagewright.store.database import Database
 
@@ -34,7 +35,7 @@ class Platform:
 
     settings: Settings
     store: Database
-    objects: BucketStore
+    objects: ObjectStore
     engine: Engine
 
 
@@ -55,6 +56,10 @@ class Context:
 
     @property
     def objects(self) -> BucketStore:
+        """The embedded store, for S3's own operations: they are called where it is the store, else handed on."""
+        from sagewright.objects.bucketstore import BucketStore
+
+        assert isinstance(self.platform.objects, BucketStore)
         return self.platform.objects
 
     @property

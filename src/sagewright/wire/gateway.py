@@ -14,6 +14,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet
+from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.store.identity import AccessKey
@@ -21,7 +22,9 @@ from sagewright.wire import asgi, responses, routing
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.body import BytesBody
 from sagewright.wire.cross_origin import CrossOrigin
+from sagewright.wire.errors import refusal
 from sagewright.wire.form_policy import check_policy
+from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.models import SERVICES, operation_model
 from sagewright.wire.patience import Patience
@@ -64,13 +67,22 @@ class Gateway:
     """The ASGI application for all AWS services.
 
     `entries` are the served operations; `find_key` is looked up for each request, so deleted keys end at once.
+    `forwarder` answers S3's requests in place of the operations once they are authenticated.
     """
 
-    def __init__(self, platform: Platform, entries: dict[tuple[str, str], Entry], authenticator: Authenticator) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        entries: dict[tuple[str, str], Entry],
+        authenticator: Authenticator,
+        forwarder: Forwarder | None = None,
+    ) -> None:
         self._platform, self._entries, self._authenticator = platform, entries, authenticator
         self._s3_router = S3Router()
         self._patience = Patience()
-        self._cross_origin = CrossOrigin(platform.objects, self._s3_router)
+        self._forwarder = forwarder
+        embedded = platform.objects if isinstance(platform.objects, BucketStore) else None
+        self._cross_origin = CrossOrigin(embedded, self._s3_router) if embedded else None
         self._protocols: dict[str, WireProtocol] = {
             "json": JsonProtocol(),
             "cbor": CborProtocol(),
@@ -82,6 +94,8 @@ class Gateway:
             self._route,
             self._find_operation,
             self._authenticate,
+            self._forward,
+            self._find_entry,
             self._decode,
             self._validate,
             self._call,
@@ -89,7 +103,8 @@ class Gateway:
             self._encode,
         ]
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
-        waits = not platform.store.embedded or platform.settings.fsync == "full"  # for the network, for the disk
+        over_network = not platform.store.embedded or forwarder is not None
+        waits = over_network or platform.settings.fsync == "full"  # for the network, for the disk
         self._quick = frozenset() if waits else _quick_targets(entries.values())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -122,18 +137,27 @@ class Gateway:
             response = self._error(
                 exchange, InternalFailure("The request processing has failed; see the server's log.")
             )
-        if exchange.s3:
+        if exchange.s3 and self._cross_origin:
             response.headers += self._cross_origin.headers(request, exchange.s3.bucket)
         _log(exchange, response)
         return response
 
     def _answer(self, exchange: Exchange) -> HttpResponse:
         if exchange.request.method == "OPTIONS":
-            return self._cross_origin.preflight(exchange.request)
+            return self._preflight(exchange.request)
         for step in self._steps:
             step(exchange)
-        assert exchange.response is not None
-        return exchange.response
+            if exchange.response is not None:
+                return exchange.response
+        raise AssertionError("no step made a response")
+
+    def _preflight(self, request: HttpRequest) -> HttpResponse:
+        """What a browser asks before it sends a request; nobody signs it."""
+        if self._cross_origin:
+            return self._cross_origin.preflight(request)
+        assert self._forwarder
+        bucket, key, virtual_host = self._s3_router.address(request)
+        return self._forwarder.answer(request, S3Route("", bucket, key, virtual_host))
 
     def _route(self, exchange: Exchange) -> None:
         exchange.route = routing.route(exchange.request)
@@ -149,7 +173,6 @@ class Gateway:
         exchange.operation = operation_model(service, name or "")
         if exchange.operation is None:
             raise AwsError("UnknownOperationException", f"The service {service} has no operation '{name}'.")
-        exchange.entry = self._entries.get((service, exchange.operation.name))
 
     def _read_form(self, exchange: Exchange) -> None:
         """Take an upload by a form, once its policy was checked, for the PutObject that it stands for."""
@@ -167,9 +190,24 @@ class Gateway:
             exchange.key = self._authenticator.authenticate_s3(exchange.request, in_host or "")
         elif exchange.s3 is None:
             exchange.key = self._authenticator.authenticate(exchange.request, exchange.route.service)
+
+    def _forward(self, exchange: Exchange) -> None:
+        """Let the other S3 answer, whom only those reach who signed: it knows nothing of who asks us."""
+        if exchange.s3 is None or self._forwarder is None:
+            return
+        if exchange.key is None:
+            raise refusal("s3", "missing")
+        exchange.response = self._forwarder.answer(exchange.request, exchange.s3)
+        if exchange.form:
+            exchange.response = exchange.form.answer(exchange.response, _base_url(exchange.request))
+
+    def _find_entry(self, exchange: Exchange) -> None:
+        assert exchange.route
+        assert exchange.operation
+        service, name = exchange.route.service, exchange.operation.name
+        exchange.entry = self._entries.get((service, name))
         if exchange.entry is None:
-            assert exchange.operation
-            raise NotImplementedYet(exchange.route.service, exchange.operation.name)
+            raise NotImplementedYet(service, name)
 
     def _decode(self, exchange: Exchange) -> None:
         assert exchange.operation

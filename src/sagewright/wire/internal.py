@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from sagewright.engine import inputs, reports
 from sagewright.model.errors import AwsError
+from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.interruption import interrupt_training_job
 from sagewright.store import hosts
@@ -77,10 +78,11 @@ class InternalApi:
     async def _objects(self, request: Request) -> Response:
         if await self._authorised(request) is None:
             return Response(status_code=403)
-        platform, body = self._platform, await request.body()
+        settings, objects, body = self._platform.settings, self._platform.objects, await request.body()
         try:
-            asked = orjson.loads(body)
-            found = await asyncio.to_thread(inputs.look_up, platform.settings, platform.objects, asked)
+            if not isinstance(objects, BucketStore):
+                raise inputs.NotBeside
+            found = await asyncio.to_thread(inputs.look_up, settings, objects, orjson.loads(body))
         except inputs.NotBeside:
             return JSONResponse({"code": "NotBeside", "message": "the proof is wrong"}, status_code=409)
         except AwsError as error:

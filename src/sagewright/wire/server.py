@@ -22,8 +22,9 @@ from sagewright.engine.control import Engine
 from sagewright.engine.training import Machinery, TrainingReconciler
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.settings import Settings
+from sagewright.objects.access import ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.housekeeping import Housekeeper
+from sagewright.objects.external import ExternalStore
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
@@ -31,6 +32,7 @@ from sagewright.store.database import Database
 from sagewright.store.identity import AccessKey, NewKey, random_id
 from sagewright.wire import credentials
 from sagewright.wire.authentication import Authenticator
+from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.gateway import Gateway
 from sagewright.wire.internal import InternalApi, split
 from sagewright.wire.models import service_model
@@ -78,7 +80,7 @@ class Server:
     async def _serve(self, platform: Platform, bound: socket.socket, ready: Callable[[str], None]) -> None:
         store = platform.store
         authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id))
-        gateway = Gateway(platform, registry.load(), authenticator)
+        gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings))
         config = uvicorn.Config(
             split(gateway, InternalApi(platform, authenticator)),
             lifespan="off",
@@ -98,7 +100,7 @@ class Server:
         platform.engine.start()
         warming = loop.run_in_executor(None, _warm, self._backend)
         collecting = asyncio.create_task(_collect(platform))
-        keeper = Housekeeper(platform.objects.chores(self.settings), platform.objects.lifecycle.stop)
+        keeper = platform.objects.housekeeper(self.settings)
         keeper.start()
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
@@ -140,11 +142,25 @@ class _QuietSignals(uvicorn.Server):
 def build(settings: Settings, address: Address, backend: Backend) -> Platform:
     """The parts of a server, engine not yet started."""
     store = Database(settings.database_url, settings.fsync)
-    objects = BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region)
+    objects = object_store(settings, store)
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
-    machinery = Machinery(settings, store, backend, Reservations(machine), lambda: address.url)
+    machinery = Machinery(settings, store, objects, backend, Reservations(machine), lambda: address.url)
     engine = Engine([TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))])
     return Platform(settings, store, objects, engine)
+
+
+def object_store(settings: Settings, store: Database) -> ObjectStore:
+    """The embedded store, or the S3 that the settings name. Raises BadSetting."""
+    access = external_access(settings)
+    if access is not None:
+        return ExternalStore(access)
+    return BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region)
+
+
+def forwarder(settings: Settings) -> Forwarder | None:
+    """Who answers S3's requests in place of the embedded store's operations, if anybody. Raises BadSetting."""
+    access = external_access(settings)
+    return None if access is None else Forwarder(access, settings.account)
 
 
 def admin_key(store: Database, account: str) -> AccessKey:

@@ -227,6 +227,9 @@ def code_archive(files: dict[str, str]) -> bytes:
     return out.getvalue()
 
 
+CREDENTIALS = {"access_key_id": "AKIA", "secret_access_key": "secret", "session_token": "token"}
+
+
 def host_document(double: Double, host: str = "algo-1", hosts: int = 1, **changes: Any) -> dict[str, Any]:
     """A host.json; `changes` replace members, `request` members of the request."""
     names = [f"algo-{number}" for number in range(1, hosts + 1)]
@@ -249,7 +252,13 @@ def host_document(double: Double, host: str = "algo-1", hosts: int = 1, **change
         "token": "secret",
         "region": "us-east-1",
         "account": "000000000000",
-        "credentials": {"access_key_id": "AKIA", "secret_access_key": "secret", "session_token": "token"},
+        "credentials": dict(CREDENTIALS),
+        "objects": {
+            "endpoint": double.endpoint,
+            "region": "us-east-1",
+            "credentials": dict(CREDENTIALS),
+            "patience_s": None,
+        },
         "log_stream": f"job/{host}-0",
         "metrics": [],
         "environments": str(ENVIRONMENTS),

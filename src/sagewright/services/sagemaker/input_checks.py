@@ -110,8 +110,10 @@ def _check_data(context: Context, channel: dict[str, Any]) -> None:
     if found is None:
         raise ValidationException(f"Channel '{channel['ChannelName']}': '{uri}' is not an S3 URI.")
     try:
-        exists = context.objects.exists_any(found["bucket"], found["key"])
-    except AwsError:
+        exists = context.platform.objects.exists_any(found["bucket"], found["key"])
+    except AwsError as error:
+        if error.status >= 500:
+            raise
         exists = False
     if not exists:
         raise ValidationException(

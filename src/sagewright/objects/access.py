@@ -1,0 +1,91 @@
+"""What the server asks of whichever object store it works with, and how another S3 is named in the settings."""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from sagewright.model.settings import BadSetting, Settings
+from sagewright.objects.housekeeping import Housekeeper
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where an S3 answers and with whose keys. `patience_s`: how long an agent waits for it; None: as long as it takes."""
+
+    endpoint: str
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+    patience_s: float | None = None
+
+
+class ObjectStore(Protocol):
+    """Where objects are. Safe to use from many threads."""
+
+    def exists_any(self, bucket: str, prefix: str) -> bool:
+        """Whether an object is under `prefix`. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
+        ...
+
+    def access(self, own: Access) -> Access:
+        """How the host of a job reaches the objects; `own` is this server's port with the job's keys."""
+        ...
+
+    def housekeeper(self, settings: Settings) -> Housekeeper:
+        """What is to be done for the store while the server runs; not yet started."""
+        ...
+
+
+def external_access(settings: Settings) -> Access | None:
+    """The S3 that the setting `objects` names; None for the embedded one. Raises BadSetting, which shows no secret."""
+    if not settings.objects:
+        return None
+    url = urlsplit(settings.objects)
+    try:
+        port = url.port
+    except ValueError:
+        raise _bad("its port is no number") from None
+    if url.scheme not in {"s3", "http", "https"} or not url.hostname:
+        raise _bad("it must be s3://HOST:PORT, http://HOST:PORT or https://HOST")
+    if url.path.strip("/"):
+        raise _bad("it names a server; a bucket or path cannot be given")
+    options = {name: values[-1] for name, values in parse_qs(url.query).items()}
+    if unknown := sorted(set(options) - {"tls", "region"}):
+        raise _bad(f"it has the option {unknown[0]}; there are tls and region")
+    tls = url.scheme == "https" or options.get("tls", "0").lower() in {"1", "true", "yes"}
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    access_key, secret_key = _keys(settings, url)
+    return Access(
+        endpoint=f"{'https' if tls else 'http'}://{host}" + (f":{port}" if port else ""),
+        region=options.get("region") or settings.region,
+        access_key=access_key,
+        secret_key=secret_key,
+        patience_s=settings.objects_patience_s,
+    )
+
+
+def _keys(settings: Settings, url: SplitResult) -> tuple[str, str]:
+    """From the URL, else the two settings, else the file."""
+    if url.username and url.password:
+        return unquote(url.username), unquote(url.password)
+    if settings.objects_access_key and settings.objects_secret_key:
+        return settings.objects_access_key, settings.objects_secret_key
+    if not settings.objects_credentials:
+        raise _bad("it needs keys: in the URL, in objects_access_key and objects_secret_key, or in objects_credentials")
+    parser = configparser.ConfigParser()
+    try:
+        parser.read(settings.objects_credentials)
+        section = parser["default"]
+        return section["aws_access_key_id"], section["aws_secret_access_key"]
+    except (configparser.Error, KeyError, UnicodeDecodeError):
+        raise BadSetting(
+            f"objects_credentials={settings.objects_credentials!r}: "
+            "must be a file with aws_access_key_id and aws_secret_access_key under [default]"
+        ) from None
+
+
+def _bad(why: str) -> BadSetting:
+    return BadSetting(f"objects: {why}")
