@@ -31,7 +31,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	$(UV) pip install --quiet --python .cache/jobenv/bin/python -r tools/jobenv.txt
 	touch $@
 
-clients: .cache/clients/sdk-v2/.ready .cache/clients/sdk-v3/.ready .cache/clients/aws-cli/.ready .cache/clients/s3/.ready ## Environments of real clients
+clients: .cache/clients/sdk-v2/.ready .cache/clients/sdk-v3/.ready .cache/clients/aws-cli/.ready .cache/clients/s3/.ready .cache/clients/seaweedfs/.ready ## Environments of real clients
 
 system: $(VENV)/.ready
 	$(BIN)/python tools/system.py

@@ -243,6 +243,12 @@ class RunningServer:
 
 
 @pytest.fixture(scope="session")
+def server_class() -> type[RunningServer]:
+    """For fixtures that start servers of their own kind."""
+    return RunningServer
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server for all contract tests of a run."""
     running = RunningServer(tmp_path_factory.mktemp("server"))

@@ -46,7 +46,7 @@ class Writer(threading.Thread):
             try:
                 random.choice(acts)(key)
                 self.acknowledged += 1
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, KeyError) as error:  # KeyError: an answer that the kill cut off
                 if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
                     self.unexpected.append(error)
                 self.contents.pop(key, None)  # not known now: no source for copies

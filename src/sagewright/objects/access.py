@@ -75,7 +75,7 @@ def _keys(settings: Settings, url: SplitResult) -> tuple[str, str]:
         return settings.objects_access_key, settings.objects_secret_key
     if not settings.objects_credentials:
         raise _bad("it needs keys: in the URL, in objects_access_key and objects_secret_key, or in objects_credentials")
-    parser = configparser.ConfigParser()
+    parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(settings.objects_credentials)
         section = parser["default"]

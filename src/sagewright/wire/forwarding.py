@@ -63,6 +63,7 @@ class Forwarder:
         headers = _headers(request)
         body = _body(request, headers)
         signed = AWSRequest(method=request.method, url=url, headers=headers)
+        signed.context["payload"] = headers["x-amz-content-sha256"]
         self._signer.add_auth(signed)
         try:
             response = self._pool.request(
@@ -84,10 +85,10 @@ class Forwarder:
 
 
 class _Signer(S3SigV4Auth):  # type: ignore[misc]
-    """Signs the hash that the request's header names: bodies pass through and aren't read before."""
+    """Signs what the request's context says of the payload: bodies pass through and aren't read before."""
 
     def payload(self, request: AWSRequest) -> str:
-        named: str = request.headers["x-amz-content-sha256"]
+        named: str = request.context["payload"]
         return named
 
     def _should_sha256_sign_payload(self, request: AWSRequest) -> bool:  # noqa: ARG002
