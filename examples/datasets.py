@@ -1,5 +1,6 @@
 """Real data for the examples, put into S3 with plain boto3: handwritten digits and telecom customers who leave or stay."""
 
+import contextlib
 import io
 
 import boto3
@@ -8,7 +9,8 @@ import boto3
 def put(bucket: str, files: dict[str, bytes]) -> None:
     """Make the bucket and write the objects (key -> bytes)."""
     s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=bucket)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket)
     for key, body in files.items():
         s3.put_object(Bucket=bucket, Key=key, Body=body)
 

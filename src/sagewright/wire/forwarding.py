@@ -40,6 +40,8 @@ PASSED = {
 ABOUT_THE_SIGNATURE = {"awsaccesskeyid", "signature", "x-amz-algorithm", "x-amz-credential", "x-amz-date",
     "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "x-amz-content-sha256"}  # fmt: skip
 OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "date", "server"}
+ENCRYPTION = "x-amz-server-side-encryption"
+"""With aws:kms and no key, which SDK v2 says of code, AWS's own key is meant: no other S3 has that."""
 TRAILER_BYTES = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
 
 
@@ -126,6 +128,9 @@ def _headers(request: HttpRequest) -> dict[str, str]:
     codings = [c.strip() for c in headers.pop("content-encoding", "").split(",")]
     if kept := [c for c in codings if c and c.lower() != "aws-chunked"]:
         headers["content-encoding"] = ",".join(kept)
+    if headers.get(ENCRYPTION, "").startswith("aws:kms") and f"{ENCRYPTION}-aws-kms-key-id" not in headers:
+        del headers[ENCRYPTION]
+        headers.pop(f"{ENCRYPTION}-bucket-key-enabled", None)
     headers["x-amz-content-sha256"] = sigv4.UNSIGNED
     return headers
 
