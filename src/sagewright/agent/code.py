@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import re
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
+from sagewright.agent.sources import choose_source
 
 # A requirement by name, version and marker alone: what it leads to does not depend on other files of the code.
 _BY_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*([<>=!~(;,].*)?$")
 
 
-def fetch_code(host: HostFile, ml: OptMl, s3: JobS3) -> None:
-    """Unpack the archive that the hyperparameter names; nothing if it names none in S3.
+def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) -> None:
+    """Unpack the archive that the hyperparameter names, beside the embedded store without a client of S3's; nothing if it
+    names none in S3. `check` raises to give up.
 
     Raises ClientError.
     """
@@ -26,7 +29,11 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3) -> None:
         return
     archive = host.directory / "code.tar.gz"
     try:
-        s3.download(*parse_uri(given), archive)
+        (stored,) = choose_source(host, s3, check).find([parse_uri(given)])
+        if stored.file is not None:
+            archive.symlink_to(stored.file)
+        else:
+            s3.download(stored.bucket, stored.key, archive)
         unpack(archive, ml.code)
     except (S3Failed, ValueError, OSError, tarfile.TarError) as error:
         raise ClientError(f"Cannot get the code of the job from {given}: {error}") from error

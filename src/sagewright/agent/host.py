@@ -134,7 +134,7 @@ class HostRun:
         self._reporter.send(message=message)
 
     def _fetch_files(self, sandbox: Sandbox) -> None:
-        fetch_code(self._host, self._ml, self._downloads)
+        fetch_code(self._host, self._ml, self._downloads, self._control.check)
         self._inputs.prepare(sandbox)
         self._checkpoints.fetch()
 
