@@ -55,7 +55,7 @@ def measure() -> list[Row]:
     with scratch() as directory:
         files = _files(directory / "files")
         for name, make in s3servers.all_servers().items():
-            place = directory / name
+            place = directory / name.replace(" ", "-")
             place.mkdir()
             try:
                 found[name] = _measure(make(place), files, place)

@@ -44,16 +44,24 @@ class Contents:
 
     def find(self, bucket: str, key: str, version: str | None = None) -> Version:
         """The newest or the named version. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker."""
-        with self.store.read() as connection:
-            named = (connection, bucket, key)
-            found = rows.current(*named) if version is None else rows.find(*named, version)
-            if found is None:
-                placing.need_bucket(connection, bucket)
+        if version is None:
+            found = self.store.recall(rows.subject(bucket, key), "current", lambda: self._read(bucket, key, None))
+        else:
+            found = self._read(bucket, key, version)
         if found is None:
             raise errors.no_such_key(key) if version is None else errors.no_such_version(key, version)
         if found.delete_marker:
             raise errors.is_delete_marker(found.version) if version else errors.deleted_key(key, found.version)
         return found
+
+    def _read(self, bucket: str, key: str, version: str | None) -> Version | None:
+        """Raises NoSuchBucket."""
+        with self.store.read() as connection:
+            named = (connection, bucket, key)
+            found = rows.current(*named) if version is None else rows.find(*named, version)
+            if found is None:
+                placing.need_bucket(connection, bucket)
+            return found
 
     def copy(
         self, source: Version, new: Version, algorithms: Sequence[str], conditions: Conditions = ALWAYS

@@ -136,8 +136,6 @@ def _date_ms(date: str | datetime) -> int:
 def check(document: Mapping[str, Any]) -> None:
     """Raises AwsError as S3 does for a document that it would not keep."""
     rules = document.get("Rules") or []
-    if len(rules) > MOST_RULES:
-        raise errors.invalid_request(f"A lifecycle configuration has at most {MOST_RULES} rules, got {len(rules)}.")
     ids = [rule["ID"] for rule in rules if rule.get("ID")]
     if len(set(ids)) != len(ids):
         raise errors.invalid_argument("Rule ID must be unique. Found same ID for more than one rule", "ID")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sagewright.store.memory import changes
 from sagewright.store.schema.objects import buckets, objects, uploads
@@ -25,6 +25,9 @@ class Bucket:
 
 
 _SELECT = select(*[buckets.c[name] for name in Bucket.__dataclass_fields__])
+_BY_NAME = _SELECT.where(buckets.c.name == bindparam("named"))
+_HELD = _BY_NAME.with_for_update(read=True)
+_LOCKED = _BY_NAME.with_for_update()
 
 
 def subject(name: str) -> str:
@@ -33,19 +36,19 @@ def subject(name: str) -> str:
 
 
 def find(connection: Connection, name: str) -> Bucket | None:
-    row = connection.execute(_SELECT.where(buckets.c.name == name)).first()
+    row = connection.execute(_BY_NAME, {"named": name}).first()
     return Bucket(*row) if row else None
 
 
 def hold(connection: Connection, name: str) -> Bucket | None:
     """`find`, and the bucket cannot go or change until the transaction ends."""
-    row = connection.execute(_SELECT.where(buckets.c.name == name).with_for_update(read=True)).first()
+    row = connection.execute(_HELD, {"named": name}).first()
     return Bucket(*row) if row else None
 
 
 def lock(connection: Connection, name: str) -> Bucket | None:
     """`find`, for a transaction that changes or removes the bucket."""
-    row = connection.execute(_SELECT.where(buckets.c.name == name).with_for_update()).first()
+    row = connection.execute(_LOCKED, {"named": name}).first()
     return Bucket(*row) if row else None
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, true, union_all, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
 
+from sagewright.store.memory import changes
 from sagewright.store.schema.objects import objects, upload_parts
 
 NULL_VERSION = "null"
@@ -42,6 +43,26 @@ class Version:
 
 _FIELDS = tuple(Version.__dataclass_fields__)
 _SELECT = select(*[objects.c[name] for name in _FIELDS])
+# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_OF_KEY = and_(objects.c.bucket == bindparam("of_bucket"), objects.c.key == bindparam("of_key"))
+_OF_RANK = and_(_OF_KEY, objects.c.rank == bindparam("of_rank"))
+_OF_VERSION = and_(_OF_KEY, objects.c.version == bindparam("of_version"))
+_CURRENT = _SELECT.where(_OF_KEY).order_by(objects.c.rank).limit(1)
+_FIND = _SELECT.where(_OF_VERSION)
+_NEWEST_RANK = select(func.min(objects.c.rank)).where(_OF_KEY)
+_INSERT = insert(objects)
+_UPDATE_RANK = update(objects).where(_OF_RANK)  # of the columns they are executed with
+_UPDATE_VERSION = update(objects).where(_OF_VERSION)
+_DELETE_RANK = delete(objects).where(_OF_RANK)
+
+
+def subject(bucket: str, key: str) -> str:
+    """What the versions of a key are called in the store's memory."""
+    return f"object {bucket}/{key}"
+
+
+def _of(bucket: str, key: str) -> dict[str, str]:
+    return {"of_bucket": bucket, "of_key": key}
 
 
 def lock_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> None:
@@ -53,50 +74,51 @@ def lock_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> None:
 
 def current(connection: Connection, bucket: str, key: str) -> Version | None:
     """The newest version, which may be a delete marker."""
-    statement = _SELECT.where(objects.c.bucket == bucket, objects.c.key == key).order_by(objects.c.rank).limit(1)
-    row = connection.execute(statement).first()
+    row = connection.execute(_CURRENT, _of(bucket, key)).first()
     return Version(*row) if row else None
 
 
 def find(connection: Connection, bucket: str, key: str, version: str) -> Version | None:
-    statement = _SELECT.where(objects.c.bucket == bucket, objects.c.key == key, objects.c.version == version)
-    row = connection.execute(statement).first()
+    row = connection.execute(_FIND, _of(bucket, key) | {"of_version": version}).first()
     return Version(*row) if row else None
 
 
 def push(connection: Connection, new: Version) -> Version:
     """Add `new` as the newest version of its key; gives it with the `rank` it got."""
-    where = and_(objects.c.bucket == new.bucket, objects.c.key == new.key)
-    newest = connection.execute(select(func.min(objects.c.rank)).where(where)).scalar()
+    of = _of(new.bucket, new.key)
+    newest = connection.execute(_NEWEST_RANK, of).scalar()
     if newest is not None:
-        connection.execute(update(objects).where(where, objects.c.rank == newest).values(latest=False))
+        connection.execute(_UPDATE_RANK, of | {"of_rank": newest, "latest": False})
     ranked = dataclasses.replace(new, rank=(newest or 0) - 1)
-    connection.execute(insert(objects).values(**vars(ranked)))
+    connection.execute(_INSERT, vars(ranked))
+    changes(connection, subject(new.bucket, new.key), current=ranked)
     return ranked
 
 
 def replace(connection: Connection, old: Version, new: Version) -> Version:
     """Put `new` in the row of `old`, which is the newest version of the same key; gives it with its `rank`."""
-    where = (objects.c.bucket == old.bucket, objects.c.key == old.key, objects.c.rank == old.rank)
     ranked = dataclasses.replace(new, rank=old.rank)
-    connection.execute(update(objects).where(*where).values(**vars(ranked)))
+    connection.execute(_UPDATE_RANK, {**_of(old.bucket, old.key), "of_rank": old.rank, **vars(ranked)})
+    changes(connection, subject(new.bucket, new.key), current=ranked)
     return ranked
 
 
 def remove(connection: Connection, version: Version) -> None:
     """Forget one version; when it was the newest, the one before it is the newest again."""
-    where = and_(objects.c.bucket == version.bucket, objects.c.key == version.key)
-    connection.execute(delete(objects).where(where, objects.c.rank == version.rank))
+    of = _of(version.bucket, version.key)
+    connection.execute(_DELETE_RANK, of | {"of_rank": version.rank})
     if version.latest:
-        newest = connection.execute(select(func.min(objects.c.rank)).where(where)).scalar()
+        newest = connection.execute(_NEWEST_RANK, of).scalar()
         if newest is not None:
-            connection.execute(update(objects).where(where, objects.c.rank == newest).values(latest=True))
+            connection.execute(_UPDATE_RANK, of | {"of_rank": newest, "latest": True})
+    changes(connection, subject(version.bucket, version.key))
 
 
 def change(connection: Connection, version: Version, values: Mapping[str, Any]) -> None:
     """Set columns of the version of that name, whichever bytes it has by now."""
-    where = (objects.c.bucket == version.bucket, objects.c.key == version.key, objects.c.version == version.version)
-    connection.execute(update(objects).where(*where).values(**values))
+    of = _of(version.bucket, version.key)
+    connection.execute(_UPDATE_VERSION, {**of, "of_version": version.version, **values})
+    changes(connection, subject(version.bucket, version.key))
 
 
 @dataclass(frozen=True)

@@ -103,9 +103,10 @@ class Gateway:
             self._encode,
         ]
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
-        over_network = not platform.store.embedded or forwarder is not None
-        waits = over_network or platform.settings.fsync == "full"  # for the network, for the disk
-        self._quick = frozenset() if waits else _quick_targets(entries.values())
+        self._quick_reads = platform.store.embedded and forwarder is None  # nothing waits for a network
+        writes_wait = platform.settings.fsync == "full"
+        quick = self._quick_reads and not writes_wait
+        self._quick = _quick_targets(entries.values()) if quick else frozenset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = await asgi.read_request(scope, receive)
@@ -117,8 +118,10 @@ class Gateway:
 
     def _is_quick(self, request: HttpRequest) -> bool:
         """Whether the answer takes less than handing the request to a thread and back: then the event loop gives it."""
+        if not isinstance(request.body, BytesBody) or len(request.body) > QUICK_BODY:
+            return False
         target = request.headers.get("x-amz-target")
-        return target in self._quick and isinstance(request.body, BytesBody) and len(request.body) <= QUICK_BODY
+        return target in self._quick if target else self._quick_reads and _reads_object(request)
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises."""
@@ -255,6 +258,11 @@ class Gateway:
 def _quick_targets(entries: Iterable[Entry]) -> frozenset[str]:
     """X-Amz-Target of the operations that are quick."""
     return frozenset(f"{SERVICES[entry.service]}.{entry.name}" for entry in entries if entry.quick)
+
+
+def _reads_object(request: HttpRequest) -> bool:
+    """Whether it is a plain GET or HEAD of an object, by path: one row, and a file that asgi opens and sends."""
+    return request.method in {"GET", "HEAD"} and not request.query and request.path.find("/", 1) > 0
 
 
 def _base_url(request: HttpRequest) -> str:

@@ -60,6 +60,8 @@ def _dates_as(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
 
 
 def _rules(document: Document) -> Document:
+    if not 1 <= len(document.get("Rules") or ()) <= rules.MOST_RULES:
+        raise malformed_xml()
     rules.check(document)
     kept: Document = _dates_as(document, datetime, datetime.isoformat)
     return kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
+from functools import cache
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -273,16 +274,33 @@ def _write_structure(shape: StructureShape, name: str, value: dict[str, Any], ou
     if own.get("prefix"):
         attributes += f' xmlns:{own["prefix"]}="{escape(own["uri"])}"'
     inner: list[str] = []
-    for key, member in shape.members.items():
-        if value.get(key) is None:
+    for key, wire_name, member, is_text in _members(shape):
+        item = value.get(key)
+        if item is None:
             continue
-        if member.serialization.get("xmlAttribute"):
-            attributes += f' {member.serialization["name"]}="{escape(str(value[key]))}"'
+        if not wire_name:
+            attributes += f' {member.serialization["name"]}="{escape(str(item))}"'
+        elif is_text:
+            inner.append(f"<{wire_name}>{escape(str(item))}</{wire_name}>")
         else:
-            _write(member, element_name(key, member), value[key], inner)
+            _write(member, wire_name, item, inner)
     out.append(f"<{name}{attributes}>")
     out.extend(inner)
     out.append(f"</{name}>")
+
+
+@cache
+def _members(shape: StructureShape) -> list[tuple[str, str, Shape, bool]]:
+    """Name, element ("" for what is an attribute) and shape of each member, and whether it is a string."""
+    return [
+        (
+            key,
+            "" if member.serialization.get("xmlAttribute") else element_name(key, member),
+            member,
+            member.type_name == "string",
+        )
+        for key, member in shape.members.items()
+    ]
 
 
 def _scalar(shape: Shape, value: Any) -> str:
