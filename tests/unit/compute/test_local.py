@@ -18,6 +18,8 @@ from sagewright.compute.backend import HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer
 from sagewright.compute.local import LocalBackend
 
+CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
+
 
 @pytest.fixture(params=["forked", "started"])
 def backend(request: pytest.FixtureRequest) -> Iterator[LocalBackend]:
@@ -33,7 +35,8 @@ def plan(directory: Path, **changes: Any) -> HostPlan:
         "job": {"name": "job", "arn": "arn", "request": {"AlgorithmSpecification": {"TrainingImage": "none"}}},
         "addresses": {}, "endpoint": "http://127.0.0.1:1", "token": "t", "region": "us-east-1",
         "account": "000000000000", "log_stream": "s", "metrics": [], "environments": str(directory / "environments"),
-        "credentials": {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"},
+        "credentials": CREDENTIALS,
+        "objects": {"endpoint": "http://127.0.0.1:1", "region": "us-east-1", "credentials": CREDENTIALS, "patience_s": None},
         "framework_versions": "nearest", "sandbox": "auto", "cpus": 1, "memory_gb": 1, "gpus": 0, "stop_grace_s": 1,
         "max_runtime_s": 60, "warnings": [], **changes,
     }  # fmt: skip
