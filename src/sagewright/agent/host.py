@@ -19,12 +19,15 @@ from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError,
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
 from sagewright.agent.library import staged_library
+from sagewright.agent.logbook import LogBook
 from sagewright.agent.metrics import MetricScanner
 from sagewright.agent.optml import OptMl
 from sagewright.agent.parts import Parts
 from sagewright.agent.process import Exit, Limits, run_process
 from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
+from sagewright.agent.share import HostShare
+from sagewright.agent.volume import Volume
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
@@ -52,7 +55,9 @@ class HostRun:
         self._ml = OptMl(host.directory / "ml")
         self._downloads = JobS3(host, control.check)
         self._uploads = JobS3(host, control.check_gone)
-        self._inputs = Inputs(host, self._ml, control, reporter.log)
+        self._volume = Volume(host, control.fail)
+        self._share = HostShare(host, reporter.log)
+        self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
         self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
         self._environments = Environments(host.environments, host.framework_versions)
         self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
@@ -112,6 +117,7 @@ class HostRun:
         """The environment, and all of /opt/ml, at the same time."""
         self._ml.make()
         self._ml.write_config(self._host)
+        self._volume.start()
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as pool:
             environment = pool.submit(self._make_environment)
             files = pool.submit(self._fetch_files, sandbox)
@@ -124,7 +130,7 @@ class HostRun:
             environment = self._environments.ensure(self._image, self._say_status)
         except EnvironmentFailed as error:
             raise ClientError(f"No environment can be made for the image {self._image.uri}: {error}") from error
-        self._reporter.log(describe_choice(self._image, environment))
+        self._reporter.log(describe_choice(self._image, environment) + self._share.not_held())
         for warning in self._host.warnings:
             self._reporter.log(warning)
         return environment
@@ -157,27 +163,28 @@ class HostRun:
         return made
 
     def _execute(self, sandbox: Sandbox, environment: Environment) -> Exit:
-        command = replace(sandbox.command(self._launch(environment)), wrapper=self._inputs.wrapper)
+        wrapper = [*self._share.wrapper(), *self._inputs.wrapper]
+        command = replace(sandbox.command(self._launch(environment)), wrapper=wrapper)
         self._checkpoints.start()
         self._reporter.send(phase="Training")
-        scanner = MetricScanner(
-            [*(self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []), *self._host.metrics]
-        )
-
-        def on_line(line: str) -> None:
-            for name, value in scanner.scan(line):
-                self._reporter.metric(name, value)
-            self._reporter.log(line)
-
-        limits = Limits(self._host.stop_grace_s, self._deadline)
+        book = LogBook(self._reporter, self._metrics(), self._host.log_limit_mb)
+        limits = Limits(self._host.stop_grace_s, self._deadline, self._share.kill)
         try:
             with self._inputs.feeding():
-                ended = run_process(command, self._control, limits, on_line)
-            if ended.cause == "failed" and self._control.failure is not None:
-                raise self._control.failure
-            return ended
+                ended = run_process(command, self._control, limits, book)
         finally:
+            self._volume.close()
+            book.close()
+            self._share.close()
             sandbox.close(self._host.directory)
+        if ended.cause == "failed" and self._control.failure is not None:
+            self._checkpoints.finish()
+            raise self._control.failure
+        return ended
+
+    def _metrics(self) -> MetricScanner:
+        own = self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []
+        return MetricScanner([*own, *self._host.metrics])
 
     def _launch(self, environment: Environment) -> Launch:
         sources = self._environments.sources

@@ -33,7 +33,8 @@ class HostFile:
     `directory` is HOST_DIRECTORY.
 
     `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
-    `file_systems`: the folder of each file system that is known by its id.
+    `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none; `warm_cache`: the
+    directory that keeps the warm pool's cache between jobs, None without a pool; `gpu_indexes`: which GPUs are its own.
     """
 
     directory: Path
@@ -65,6 +66,10 @@ class HostFile:
     warnings: list[str]
     object_proof: str | None = None
     file_systems: dict[str, str] = field(default_factory=dict)
+    limits: str = "auto"
+    log_limit_mb: int = 0
+    warm_cache: str | None = None
+    gpu_indexes: list[int] | None = None
 
     @property
     def rank(self) -> int:

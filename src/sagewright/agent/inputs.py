@@ -21,6 +21,7 @@ from sagewright.agent.pipes import Pipe
 from sagewright.agent.s3 import JobS3, S3Failed
 from sagewright.agent.sources import S3Source, Source, Stored, choose_source
 from sagewright.agent.trees import TreeMaker, layout
+from sagewright.agent.volume import Volume
 from sagewright.sandbox.base import Sandbox, View
 
 
@@ -28,7 +29,8 @@ class Inputs:
     """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, `wrapper` goes before its command,
     and `feeding` is while it runs."""
 
-    def __init__(self, host: HostFile, ml: OptMl, control: Control, log: Callable[[str], None]) -> None:
+    def __init__(self, host: HostFile, ml: OptMl, control: Control, log: Callable[[str], None], volume: Volume) -> None:
+        self._volume = volume
         self._host, self._ml, self._control, self._log = host, ml, control, log
         self._s3 = JobS3(host, control.check)
         self._pipes: list[Pipe] = []
@@ -80,6 +82,8 @@ class Inputs:
             tree = self._host.directory / "inputs" / channel.name
             directory.mkdir(parents=True, exist_ok=True)
             self.views.append(View(tree, f"input/data/{channel.name}", access))
+        if channel.mode == "File":
+            self._volume.claim(sum(member.stored.size or 0 for member in chosen), elsewhere=tree is not directory)
         if not source.beside and channel.mode == "FastFile":
             self._mount_or_copy(channel, chosen, tree)
         elif not source.beside:

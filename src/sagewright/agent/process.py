@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -24,6 +24,7 @@ from sagewright.sandbox.base import Command
 _PR_SET_CHILD_SUBREAPER = 36
 _DRAIN_S = 5.0  # for output that is still in the pipe when the process has ended
 _CHUNK = 1 << 16
+_FULL_S = 0.02  # between two looks whether the log takes lines again
 
 
 class SandboxFailed(RuntimeError):
@@ -40,19 +41,30 @@ class Exit:
 
 @dataclass(frozen=True)
 class Limits:
-    """`deadline` is on time.monotonic()'s clock."""
+    """`deadline` is on time.monotonic()'s clock; `kill` ends what is left of the processes at once, where a group holds them."""
 
     stop_grace_s: float
     deadline: float
+    kill: Callable[[], None] = lambda: None
 
 
-def run_process(command: Command, control: Control, limits: Limits, on_line: Callable[[str], None]) -> Exit:
+class Log(Protocol):
+    """Where the process's output goes, line by line."""
+
+    def ready(self) -> bool:
+        """Whether lines should be taken from the process; it waits while they are not, once its pipe is full."""
+        ...
+
+    def line(self, text: str) -> None: ...
+
+
+def run_process(command: Command, control: Control, limits: Limits, log: Log) -> Exit:
     """Start the command and return when it and everything it started have ended.
 
     Must be called from the main thread: the sandbox dies with the thread that starts it. Raises SandboxFailed, OSError.
     """
     _adopt_orphans()
-    running = _Running(command, control, limits, on_line)
+    running = _Running(command, control, limits, log)
     try:
         return running.until_end()
     finally:
@@ -65,10 +77,10 @@ def _adopt_orphans() -> None:
 
 
 class _Running:
-    def __init__(self, command: Command, control: Control, limits: Limits, on_line: Callable[[str], None]) -> None:
+    def __init__(self, command: Command, control: Control, limits: Limits, log: Log) -> None:
         self._control = control
         self._limits = limits
-        self._on_line = on_line
+        self._log = log
         self._splitter = LineSplitter()
         self._last_line = ""
         self._cause = "exit"
@@ -97,10 +109,12 @@ class _Running:
         self._selector = selectors.DefaultSelector()
         for fd in (self._output, self._pid_fd, control.wake_fd):
             self._selector.register(fd, selectors.EVENT_READ)
+        self._listening = self._open = True
 
     def until_end(self) -> Exit:
         while True:
             self._react()
+            self._listen(self._log.ready())
             ready = {key.fd for key, _events in self._selector.select(self._timeout())}
             if self._output in ready:
                 self._read()
@@ -109,6 +123,7 @@ class _Running:
             if self._pid_fd in ready:
                 break
         code = self._process.wait()
+        self._limits.kill()
         _kill_left()
         self._read_rest()
         self._check_sandbox(code)
@@ -141,7 +156,17 @@ class _Running:
 
     def _timeout(self) -> float:
         until = self._limits.deadline if self._kill_at is None else self._kill_at
-        return min(max(0.0, until - time.monotonic()), 3600.0)
+        longest = 3600.0 if self._listening or not self._open else _FULL_S
+        return min(max(0.0, until - time.monotonic()), longest)
+
+    def _listen(self, wanted: bool) -> None:
+        """Read the process's output, or leave it in the pipe."""
+        if self._open and wanted != self._listening:
+            if wanted:
+                self._selector.register(self._output, selectors.EVENT_READ)
+            else:
+                self._selector.unregister(self._output)
+            self._listening = wanted
 
     def _terminate(self) -> None:
         with suppress(ProcessLookupError):
@@ -166,11 +191,13 @@ class _Running:
         chunk = os.read(self._output, _CHUNK)
         if not chunk:
             self._selector.unregister(self._output)
+            self._open = False
             return False
         self._emit(self._splitter.feed(chunk))
         return True
 
     def _read_rest(self) -> None:
+        self._listen(True)
         until = time.monotonic() + _DRAIN_S
         while self._output in self._selector.get_map() and time.monotonic() < until:
             if any(key.fd == self._output for key, _events in self._selector.select(0.1)) and not self._read():
@@ -179,7 +206,7 @@ class _Running:
 
     def _emit(self, lines: list[str]) -> None:
         for line in lines:
-            self._on_line(line)
+            self._log.line(line)
             self._last_line = line
 
     def _check_sandbox(self, code: int) -> None:

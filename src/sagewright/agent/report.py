@@ -21,6 +21,8 @@ BATCH_S = (0.005, 0.1)  # while lines flow, one report in this time: the first s
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
 HEARTBEAT_S = 1.0
 POLL_S = 0.1  # between reports while something is awaited from the server
+FULL_BYTES = 32 << 20  # waiting reports above which no more lines should be taken while the server takes them in
+FULL_AWAY_BYTES = 512 << 20  # the same while the server is away
 GIVE_UP_S = 24 * 3600  # an agent that has nothing left to do waits this long for its server to come back
 BACKOFF_S = (0.05, 2.0)  # first and longest wait while the server is away
 
@@ -53,8 +55,14 @@ class Reporter:
         self._pause = BATCH_S[0]
         self._ended = False
         self._heard = time.monotonic()
+        self.away = False
         self.desired = "run"
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    @property
+    def full(self) -> bool:
+        """Whether more waits to be sent than should."""
+        return len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
 
     def start(self) -> None:
         self._thread.start()
@@ -131,13 +139,14 @@ class Reporter:
                 if status >= 500 or status in {408, 429}:
                     raise ServerAway(f"status {status}")
             except ServerAway:
+                self.away = True
                 if self._is_orphaned():
                     self._want("gone")
                     return
                 time.sleep(backoff)
                 backoff = min(2 * backoff, BACKOFF_S[1])
                 continue
-            backoff = BACKOFF_S[0]
+            backoff, self.away = BACKOFF_S[0], False
             self._taken(status, body)
             if self.desired == "gone":
                 return

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+_SHIFT_BYTES = 8 << 20  # so much that was sent is cut off, once it is more than what waits
 _LENGTH = struct.Struct("<I")
 
 
@@ -47,6 +48,18 @@ class Spool:
         if self._read == self._write:
             self._read = self._write = 0
             self._file.truncate(0)
+        elif self._read > max(_SHIFT_BYTES, len(self)):
+            self._shift()
+
+    def _shift(self) -> None:
+        """Move what waits to the beginning: the file stays about as small as that."""
+        self._file.seek(self._read)
+        rest = self._file.read(len(self))
+        self._file.seek(0)
+        self._file.write(rest)
+        self._file.truncate(len(rest))
+        self._file.flush()
+        self._read, self._write = 0, len(rest)
 
     def close(self) -> None:
         self._file.close()

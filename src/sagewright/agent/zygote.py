@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.s3 import preload
 from sagewright.runtimes.pipconfig import pip_sources
+from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
 
 _PR_SET_NAME = 15
@@ -45,6 +46,7 @@ def _answer(request: dict[str, str], connection: socket.socket) -> dict[str, Any
     if "directory" not in request:
         return {"pid": 0}
     directory = Path(request["directory"])
+    find_cgroups()
     choose_sandbox("auto", directory)  # what it finds out about this machine is inherited by the agents
     try:
         pid = os.fork()

@@ -16,6 +16,7 @@ import psutil
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer, ForkServerFailed
+from sagewright.sandbox.cgroups import find_cgroups
 
 HOST_ID_VARIABLE = "SAGEWRIGHT_HOST_ID"
 _KILL_WAIT_S = 10.0
@@ -61,6 +62,7 @@ class LocalBackend:
         # What a killed agent left (no sandbox, or a daemon that left its session) is known by its environment.
         while (left := _marked(str(handle["host_id"]))) and time.monotonic() < deadline:
             _kill(left)
+        find_cgroups().group(str(handle["host_id"])).remove()
         self._reap()
 
     def warm(self) -> None:

@@ -144,6 +144,8 @@ def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> di
         "cpus": wanted.per_host.cpus,
         "memory_gb": wanted.per_host.memory_gb,
         "gpus": wanted.per_host.gpus,
+        "limits": settings.limits,
+        "log_limit_mb": settings.log_limit_mb,
         "stop_grace_s": settings.stop_grace_s,
         "warnings": wanted.warnings,
         "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,

@@ -52,6 +52,15 @@ _GPUS: dict[str, dict[str, int]] = {
     "g7e": {"12xlarge": 2, "24xlarge": 4, "48xlarge": 8},
 }
 
+# Families whose hosts have disks of their own: their size is the instance type's, whatever VolumeSizeInGB says.
+_LOCAL_STORAGE = re.compile(r"^(?:[cmr]\d+[a-z]*d[a-z]*|g4dn|g5|g6e?|g7e|i\d.*|p3dn|p4d|p4de|p5.*|p6.*|trn.*)$")
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether hosts of this type have NVMe disks of their own."""
+    match = _TYPE.match(instance_type)
+    return bool(match and _LOCAL_STORAGE.match(match["family"]))
+
 
 def resources_of(instance_type: str) -> Resources:
     """What `instance_type` has: `ml.p3.2xlarge` is 8 vCPU, 61 GiB, 1 GPU. Never raises."""

@@ -113,6 +113,16 @@ class Settings:
         3600, "Seconds between two searches for object files that a killed process left behind, at least 1."
     )
     stop_grace_s: int = _setting(120, "Seconds between SIGTERM and SIGKILL when a job stops.")
+    limits: str = _setting(
+        "auto",
+        "auto: a job's processes are held to its share of CPUs and memory by control groups where they can be had, and its "
+        "files to VolumeSizeInGB. off: neither is limited.",
+        ("auto", "off"),
+    )
+    log_limit_mb: int = _setting(
+        1024,
+        "MiB of log lines that are kept of each host of a job; of what comes after that only the end is. 0: everything.",
+    )
     spot_interruptions: str = _setting(
         "",
         "When spot jobs are interrupted to test that they resume: after=20,40 (seconds of training of the first, second, … "

@@ -17,6 +17,7 @@ from sagewright.agent import inputs
 from sagewright.agent.control import Control
 from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.optml import OptMl
+from sagewright.agent.volume import Volume
 from sagewright.sandbox.plain import PlainSandbox
 
 ROOT = "import os, time; os.chdir(os.environ.get('SAGEWRIGHT_ML_ROOT', '/opt/' + 'ml') + '/input/data')\n"
@@ -114,7 +115,13 @@ def test_fastfile_is_copied_and_says_so_where_fuse_is_closed(
     (tmp_path / "host.json").write_text(json.dumps(host_document(double, request=channels(double, "", "FastFile"))))
     monkeypatch.setattr(inputs, "why_no_mounts", lambda: "/dev/fuse cannot be opened")
     said: list[str] = []
-    prepared = inputs.Inputs(read_host_file(tmp_path), OptMl(tmp_path / "ml"), Control(), said.append)
+    prepared = inputs.Inputs(
+        read_host_file(tmp_path),
+        OptMl(tmp_path / "ml"),
+        Control(),
+        said.append,
+        Volume(read_host_file(tmp_path), Control().fail),
+    )
     prepared.prepare(PlainSandbox())
     assert (tmp_path / "ml" / "input" / "data" / "fastfile" / "part-1").read_text() == "part 1;"
     assert said == ["Channel fastfile: FastFile mode by copying (/dev/fuse cannot be opened)."]

@@ -1,0 +1,71 @@
+"""The job's log on its way to the reporter: how much of it is kept, and what is said about the rest."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sagewright.agent.metrics import MetricScanner
+from sagewright.agent.report import Reporter
+
+_TAIL_LINES = 1000
+_TAIL_BYTES = 512 * 1024
+_MIB = 1 << 20
+
+
+class LogBook:
+    """Lines go to the reporter until there are `limit_mb` MiB of them (0: without end); of what comes then the last lines
+    are kept, and written at the end. While the server is away and much waits for it, lines are left out too.
+
+    What was left out is said in the log. Metrics are taken from every line. For one thread.
+    """
+
+    def __init__(self, reporter: Reporter, metrics: MetricScanner, limit_mb: int) -> None:
+        self._reporter, self._metrics = reporter, metrics
+        self._limit = limit_mb * _MIB
+        self._written = 0
+        self._skipped = 0
+        self._tail: deque[str] = deque()
+        self._tail_bytes = 0
+
+    def ready(self) -> bool:
+        """Whether lines should be taken from the process now: it waits while the server is slower than it."""
+        return not self._reporter.full or self._reporter.away
+
+    def line(self, text: str) -> None:
+        for name, value in self._metrics.scan(text):
+            self._reporter.metric(name, value)
+        if self._beyond() or self._reporter.full:
+            self._set_aside(text)
+            return
+        if self._tail:
+            self._write_tail()
+        self._written += len(text) + 1
+        self._reporter.log(text)
+        if self._beyond():
+            self._reporter.log(
+                f"This host has logged {self._limit // _MIB} MiB, all that is kept of a host (setting log_limit_mb): "
+                "of what follows only the end will be."
+            )
+
+    def close(self) -> None:
+        """Write what was set aside: the last lines say most about how it ended."""
+        self._write_tail()
+
+    def _beyond(self) -> bool:
+        return bool(self._limit) and self._written >= self._limit
+
+    def _set_aside(self, text: str) -> None:
+        self._tail.append(text)
+        self._tail_bytes += len(text) + 1
+        while self._tail_bytes > _TAIL_BYTES or len(self._tail) > _TAIL_LINES:
+            self._tail_bytes -= len(self._tail.popleft()) + 1
+            self._skipped += 1
+
+    def _write_tail(self) -> None:
+        if self._skipped:
+            why = "" if self._beyond() else ", since the server was away"
+            self._reporter.log(f"{self._skipped} lines were left out here{why}.")
+        for text in self._tail:
+            self._reporter.log(text)
+        self._tail.clear()
+        self._tail_bytes = self._skipped = 0

@@ -1,0 +1,77 @@
+"""The host's share of the machine around its process: a control group where one can be had, else as much as there is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import psutil
+
+from sagewright.agent.hostfile import HostFile
+from sagewright.sandbox.cgroups import Cgroups, Group, Share, find_cgroups
+
+_WORDS = {"memory": "memory", "cpu": "CPUs", "pids": "the number of processes"}
+
+
+class HostShare:
+    """`wrapper` goes before the process's command; `close` ends what is left of it. All of it is for one process."""
+
+    def __init__(self, host: HostFile, log: Callable[[str], None]) -> None:
+        self._share, self._log = Share(host.cpus, host.memory_gb), log
+        self._kind = str((host.request.get("ResourceConfig") or {}).get("InstanceType", "")) or "its instance type"
+        self._cgroups = find_cgroups() if host.limits == "auto" else Cgroups(0, {}, "the server's setting says so")
+        self._group: Group | None = self._cgroups.group(host.host_id) if self._cgroups.places else None
+
+    def not_held(self) -> str:
+        """A sentence for the first line of the log about what is not held to the share; empty if all of it is."""
+        missing = [which for which in _WORDS if which not in self._cgroups.places]
+        if "pids" in missing and self._processes_by_user():
+            missing.remove("pids")
+        if not missing:
+            return ""
+        words = ", ".join(_WORDS[which] for which in missing)
+        return f" Not limited by force: {words} ({self._cgroups.reason})."
+
+    def wrapper(self) -> list[str]:
+        """Make the group; the program that enters it. Raises OSError."""
+        by_user = self._processes_by_user()
+        if self._group is None:
+            return by_user
+        self._group.make(self._share)
+        return [*self._group.wrapper, *by_user]
+
+    def _processes_by_user(self) -> list[str]:
+        """Where no group counts processes, the user's own limit does: so many more than run already. Root has none."""
+        if "pids" in self._cgroups.places or os.geteuid() == 0:
+            return []
+        prlimit = shutil.which("prlimit")
+        limit = _threads_of_user() + self._share.processes
+        return [prlimit, f"--nproc={limit}:{limit}"] if prlimit else []
+
+    def kill(self) -> None:
+        """Kill every process of the group."""
+        if self._group is not None:
+            self._group.kill()
+
+    def close(self) -> None:
+        """Say what the share cost the process, and end everything in it."""
+        if self._group is None:
+            return
+        killed, refused = self._group.out_of_memory(), self._group.refused_processes()
+        self._group.remove()
+        if killed:
+            self._log(
+                f"Out of memory: the job used more than the {self._share.memory_gb} GiB that it has of {self._kind} here, and "
+                f"the system killed {killed} of its processes."
+            )
+        if refused:
+            self._log(f"The job was refused more than {self._share.processes} processes and threads.")
+
+
+def _threads_of_user() -> int:
+    uid, count = os.geteuid(), 0
+    for process in psutil.process_iter(["uids", "num_threads"]):
+        uids = process.info["uids"]
+        count += (process.info["num_threads"] or 1) if uids is not None and uids.real == uid else 0
+    return count

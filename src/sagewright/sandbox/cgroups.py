@@ -1,0 +1,224 @@
+"""A host's share of the machine, held by the kernel: control groups of version 2, of version 1, or none.
+
+Source: the kernel's documentation, admin-guide/cgroup-v2 and admin-guide/cgroup-v1. Groups are made only below a group
+named `sagewright` of our own, and none of anybody else's is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+PARENT = "sagewright"
+CONTROLLERS = ("memory", "cpu", "pids")
+_PERIOD_US = 100_000
+_REMOVE_S = 10.0
+_MOUNTS, _SELF = Path("/proc/self/mountinfo"), Path("/proc/self/cgroup")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What the processes of one host may use together."""
+
+    cpus: int
+    memory_gb: int
+
+    @property
+    def processes(self) -> int:
+        """Processes and threads: far more than work needs, far fewer than a machine has."""
+        return max(4096, 256 * self.cpus)
+
+
+@dataclass(frozen=True)
+class Cgroups:
+    """Where groups can be made. `places`: controller -> the directory that gets a group of ours; `reason`: why one that
+    is missing is missing."""
+
+    version: int
+    places: dict[str, Path] = field(default_factory=dict)
+    reason: str = ""
+
+    def group(self, name: str) -> Group:
+        """The group of that name, which need not exist."""
+        safe = re.sub(r"[^\w.-]", "_", name)[-200:]
+        return Group(self.version, {which: place / PARENT / safe for which, place in self.places.items()})
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group: a directory for each controller, the same one for all with version 2."""
+
+    version: int
+    directories: dict[str, Path]
+
+    def make(self, share: Share) -> None:
+        """Raises OSError."""
+        for directory in self._each():
+            _make_directory(directory)
+            if self.version == 2:
+                wanted = " ".join(f"+{which}" for which in self.directories)
+                (directory.parent / "cgroup.subtree_control").write_text(wanted)
+            directory.mkdir(exist_ok=True)
+        for which, directory in self.directories.items():
+            for name, value in _settings(self.version, which, share):
+                (directory / name).write_text(value)
+        self._set_extras(share)
+
+    def _set_extras(self, share: Share) -> None:
+        """What only some kernels have: no swap instead of memory, and all processes end when one is out of it."""
+        memory = self.directories.get("memory")
+        if memory is None:
+            return
+        limit = str(share.memory_gb << 30)
+        extras = {"memory.swap.max": "0", "memory.oom.group": "1"} if self.version == 2 else {}
+        for name, value in (extras or {"memory.memsw.limit_in_bytes": limit}).items():
+            with suppress(OSError):
+                (memory / name).write_text(value)
+
+    @property
+    def wrapper(self) -> list[str]:
+        """A program that enters the group and becomes the command whose words follow."""
+        enter = "".join(f"echo 0 > '{directory / 'cgroup.procs'}' && " for directory in self._each())
+        return ["/bin/sh", "-c", f'{enter}exec "$@"', "sh"]
+
+    def out_of_memory(self) -> int:
+        """How many processes the kernel has killed because the group was out of memory."""
+        memory = self.directories.get("memory")
+        if memory is None:
+            return 0
+        return _count(memory / ("memory.events" if self.version == 2 else "memory.oom_control"), "oom_kill")
+
+    def refused_processes(self) -> bool:
+        """Whether the group was at its limit of processes when another one was to be started."""
+        pids = self.directories.get("pids")
+        return pids is not None and _count(pids / "pids.events", "max") > 0
+
+    def kill(self) -> None:
+        """Kill all processes in it, those too that it starts meanwhile; it can start no more than it may have."""
+        deadline = time.monotonic() + _REMOVE_S
+        while (left := self._pids()) and time.monotonic() < deadline:
+            for pid in left:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.005)
+
+    def remove(self) -> None:
+        """Kill what is in it, and remove it. Does nothing where there is none."""
+        directories = [directory for directory in self._each() if directory.exists()]
+        if not directories:
+            return
+        self.kill()
+        deadline = time.monotonic() + _REMOVE_S
+        for directory in directories:
+            while directory.exists() and time.monotonic() < deadline:
+                with suppress(OSError):  # what was killed may take a moment to leave
+                    directory.rmdir()
+                    break
+                time.sleep(0.005)
+            with suppress(OSError):  # of other jobs, or of a job that begins
+                directory.parent.rmdir()
+
+    def _each(self) -> list[Path]:
+        return list(dict.fromkeys(self.directories.values()))
+
+    def _pids(self) -> set[int]:
+        found: set[int] = set()
+        for directory in self._each():
+            with suppress(OSError):
+                found |= {int(pid) for pid in (directory / "cgroup.procs").read_text().split()}
+        return found - {0, os.getpid()}
+
+
+def _make_directory(directory: Path) -> None:
+    """The directory's parent; another job that ends may remove it at the same moment."""
+    for _again in range(20):
+        directory.parent.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):
+            directory.mkdir(exist_ok=True)
+            return
+    raise FileNotFoundError(f"{directory.parent} is removed again and again")
+
+
+def _settings(version: int, which: str, share: Share) -> list[tuple[str, str]]:
+    memory, quota = str(share.memory_gb << 30), share.cpus * _PERIOD_US
+    if which == "memory":
+        return [("memory.max" if version == 2 else "memory.limit_in_bytes", memory)]
+    if which == "pids":
+        return [("pids.max", str(share.processes))]
+    if version == 2:
+        return [("cpu.max", f"{quota} {_PERIOD_US}")]
+    return [("cpu.cfs_period_us", str(_PERIOD_US)), ("cpu.cfs_quota_us", str(quota))]
+
+
+def _count(file: Path, name: str) -> int:
+    with suppress(OSError, ValueError):
+        for line in file.read_text().splitlines():
+            key, _, value = line.partition(" ")
+            if key == name:
+                return int(value)
+    return 0
+
+
+@cache
+def find_cgroups() -> Cgroups:
+    """Those of this machine in which a group can really be made and entered. Probed once."""
+    mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
+    unified = next((Path(m[4]) for m in mounts if "cgroup2" in m[m.index("-") :]), None)
+    reasons = []
+    if unified is not None and "memory" in _words(unified / "cgroup.controllers"):
+        for place in _delegated(unified):
+            given = {which: place for which in CONTROLLERS if which in _words(place / "cgroup.subtree_control")}
+            why_not = _probe(Cgroups(2, given)) if "memory" in given else f"{place} passes no memory controller on"
+            if why_not is None:
+                return Cgroups(2, given, "" if len(given) == len(CONTROLLERS) else f"{place} does not pass it on")
+            reasons.append(why_not)
+        return Cgroups(0, {}, reasons[0] if reasons else "no group of version 2 is this user's to divide")
+    places = _version_1(mounts)
+    why_not = _probe(Cgroups(1, places)) if places else "this machine has no control groups"
+    return Cgroups(1, places) if why_not is None else Cgroups(0, {}, why_not)
+
+
+def _words(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except OSError:
+        return []
+
+
+def _delegated(unified: Path) -> list[Path]:
+    """Groups of version 2 that may be divided: root's top one, else those above this process that are its user's."""
+    if os.geteuid() == 0:
+        return [unified]
+    own = next((line[3:] for line in _SELF.read_text().splitlines() if line.startswith("0::")), "/")
+    here = unified / own.strip("/")
+    above = [place for place in (here, *here.parents) if place.is_relative_to(unified)]
+    return [place for place in above if os.access(place, os.W_OK) and os.access(place / "cgroup.procs", os.W_OK)]
+
+
+def _version_1(mounts: list[list[str]]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for mount in mounts:
+        kind, _source, options = mount[mount.index("-") + 1 :][:3]
+        if kind == "cgroup":
+            found |= {which: Path(mount[4]) for which in CONTROLLERS if which in options.split(",")}
+    return found
+
+
+def _probe(cgroups: Cgroups) -> str | None:
+    """Why no process can be put into a group of its own there; None if it can."""
+    group = cgroups.group(f"probe-{os.getpid()}")
+    try:
+        group.make(Share(1, 1))
+        done = subprocess.run([*group.wrapper, "/bin/true"], capture_output=True, text=True, check=False, timeout=20)
+        return None if done.returncode == 0 else f"a process cannot enter a group of its own: {done.stderr.strip()}"
+    except OSError as error:
+        return f"a group of its own cannot be made: {error}"
+    finally:
+        group.remove()
