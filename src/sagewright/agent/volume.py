@@ -85,12 +85,11 @@ class Volume:
 
 
 def _limit_bytes(host: HostFile) -> int | None:
-    resources = host.request.get("ResourceConfig") or {}
-    own = next(group for group in instance_groups(host) if host.host in group["hosts"])
-    size_gb = resources.get("VolumeSizeInGB")
-    if host.limits != "auto" or not size_gb or has_local_storage(own["instance_type"]):
+    size_gb = (host.request.get("ResourceConfig") or {}).get("VolumeSizeInGB")
+    if host.limits != "auto" or not size_gb:
         return None
-    return int(size_gb) * _GIB
+    own = next(group for group in instance_groups(host) if host.host in group["hosts"])
+    return None if has_local_storage(own["instance_type"]) else int(size_gb) * _GIB
 
 
 def _used_bytes(directory: Path) -> int:

@@ -17,6 +17,7 @@ from sagewright.compute.capacity import this_machine
 from sagewright.model.settings import Settings
 from sagewright.sandbox.base import CAPABILITIES
 from sagewright.sandbox.bwrap import Unavailable
+from sagewright.sandbox.cgroups import CONTROLLERS, find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
 
 LOW_DISK_GB = 5
@@ -35,7 +36,7 @@ def doctor(data: DataOption = None) -> None:
     """Look at this machine and say what jobs can have here."""
     settings = settings_of(data=data)
     table = Table("", "what", "detail", box=None)
-    for finding in [*_machine(settings), *_sandbox(settings), *_programs()]:
+    for finding in [*_machine(settings), *_sandbox(settings), _limits(settings), *_programs()]:
         mark = "[green]yes[/green]" if finding.good else "[yellow]no[/yellow]"
         table.add_row(mark, finding.what, finding.detail)
     console.print(table)
@@ -69,6 +70,20 @@ def _sandbox(settings: Settings) -> list[Finding]:
     for name, support in declared.items():
         findings.append(Finding(f"  {name}", support.given, f"{CAPABILITIES[name]} ({support.reason})"))
     return findings
+
+
+def _limits(settings: Settings) -> Finding:
+    """Whether a job can be held to its share of the machine."""
+    if settings.limits == "off":
+        return Finding("limits", False, "jobs may use all of this machine: the setting limits is off")
+    found = find_cgroups()
+    given = [which for which in CONTROLLERS if which in found.places]
+    if not given:
+        how = "as a user on cgroup v2: systemd-run --user --scope sagewright up"
+        return Finding("limits", False, f"CPUs and memory of jobs are not limited by force: {found.reason}; {how}")
+    lacking = "" if not found.reason else f"; the others are not limited: {found.reason}"
+    held = f"a job is held to its share by cgroup v{found.version}: {', '.join(given)}{lacking}"
+    return Finding("limits", not lacking, held)
 
 
 def _existing(path: Path) -> Path:
