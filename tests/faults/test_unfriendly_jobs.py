@@ -80,7 +80,7 @@ class Watch:
             client.list_training_jobs()
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             self.memory_mb = max(self.memory_mb, process.memory_info().rss / 2**20)
-            spools = [os.stat(file).st_size for file in self._server.data.glob("jobs/*/*/*/reports.spool")]
+            spools = [file.stat().st_size for file in self._server.data.glob("jobs/*/*/*/reports.spool")]
             self.spool_mb = max([self.spool_mb, *(size / 2**20 for size in spools)])
 
 

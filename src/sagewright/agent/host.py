@@ -28,6 +28,7 @@ from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.share import HostShare
 from sagewright.agent.volume import Volume
+from sagewright.agent.warmcache import WarmCache
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
@@ -56,6 +57,7 @@ class HostRun:
         self._downloads = JobS3(host, control.check)
         self._uploads = JobS3(host, control.check_gone)
         self._volume = Volume(host, control.fail)
+        self._warm_cache = WarmCache(host, self._ml)
         self._share = HostShare(host, reporter.log)
         self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
         self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
@@ -117,6 +119,7 @@ class HostRun:
         """The environment, and all of /opt/ml, at the same time."""
         self._ml.make()
         self._ml.write_config(self._host)
+        self._warm_cache.bring()
         self._volume.start()
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as pool:
             environment = pool.submit(self._make_environment)
@@ -176,6 +179,7 @@ class HostRun:
             self._volume.close()
             book.close()
             self._share.close()
+            self._warm_cache.keep()
             sandbox.close(self._host.directory)
         if ended.cause == "failed" and self._control.failure is not None:
             self._checkpoints.finish()

@@ -93,6 +93,12 @@ class Reservations:
         with self._lock:
             self._held[job_id] = wanted.total
 
+    def hand_over(self, old: str, new: str) -> None:
+        """What one job holds is another's from now on."""
+        with self._lock:
+            if old in self._held:
+                self._held[new] = self._held.pop(old)
+
     def release(self, job_id: str) -> None:
         """Give back what the job holds; nothing if it holds nothing."""
         with self._lock:

@@ -20,7 +20,7 @@ from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import check_runnable
-from sagewright.store import hosts, identity, jobs
+from sagewright.store import hosts, identity, jobs, warmpools
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey, random_id
 from sagewright.store.jobs import Job
@@ -112,6 +112,7 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
         "objects": _access(objects, _own_access(job, endpoint, credentials)),
     }
     hosts.create(store, rows)
+    pool = warmpools.of_job(store, job.id)
     plans = []
     for name in names:
         directory = attempt_directory(settings, job.id, attempt) / name
@@ -121,6 +122,7 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
             "host": name,
             "token": tokens[name],
             "log_stream": streams[name],
+            "warm_cache": str(settings.data / "pools" / pool.cluster_id / name) if pool else None,
         }
         plans.append(HostPlan(directory, common | own))
     return Gang([ids[name] for name in names], plans)

@@ -13,12 +13,13 @@ from sagewright.compute.capacity import Wanted as Share
 from sagewright.engine import attempts, outcome, placement, spot
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.times import training_since_ms
+from sagewright.engine.warmpools import WarmPools
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.model.states import TRAINING_MOVES, SecondaryStatus, TrainingStatus
 from sagewright.objects.access import ObjectStore
 from sagewright.runtimes.launch import CannotRun
-from sagewright.store import hosts, identity, jobs, queue
+from sagewright.store import hosts, identity, jobs, queue, warmpools
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
 from sagewright.store.jobs import Event, Job, Wanted
@@ -27,6 +28,7 @@ log = logging.getLogger("sagewright.engine.training")
 KIND = "training"
 LEASE_MS = 30_000
 STOPPED_AT_ONCE = 1000  # how many of the queued jobs that were stopped one sweep looks at
+IN_POOLS = 100  # how many queued jobs are looked at when a warm pool is available
 BATCH = 8  # how many queued jobs are read at a time
 QUEUES = (False, True)  # the jobs that are not spot jobs come first
 
@@ -51,6 +53,7 @@ class TrainingReconciler:
     def __init__(self, machinery: Machinery, owner: str) -> None:
         self._m, self._owner = machinery, owner
         self._leases: dict[str, int] = {}
+        self._pools = WarmPools(machinery.settings, machinery.store, machinery.reservations)
 
     def recover(self) -> None:
         for job_id in queue.placed_ids(self._m.store, KIND):
@@ -79,7 +82,12 @@ class TrainingReconciler:
             self._conclude(job_id)
 
     def _start_queued(self) -> None:
-        """First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet."""
+        """First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet,
+        unless a warm pool is kept for it."""
+        if warmpools.available(self._m.store):
+            for job in queue.queued(self._m.store, KIND, IN_POOLS, spot=False):
+                if self._pools.fitting(job):
+                    self._start_or_give_up(job)
         for last in QUEUES:
             if not self._start_all(last):
                 return
@@ -118,6 +126,7 @@ class TrainingReconciler:
             self._end(job.id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", f"ClientError: {error}"))
             return True
         wanted = placement.wanted(self._m.reservations, job.request)
+        self._pools.take(job)
         if not self._m.reservations.try_reserve(job.id, wanted):
             self._make_room(job, wanted)
             return False
@@ -142,6 +151,7 @@ class TrainingReconciler:
 
     def _launch(self, job: Job, wanted: Share) -> None:
         self._move(job.id, Event(SecondaryStatus.STARTING, "Preparing the instances for training"))
+        self._pools.open(job)
         gang = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint(), self._m.objects)
         try:
             handles = self._m.backend.launch(gang.plans)
@@ -219,7 +229,8 @@ class TrainingReconciler:
             moved = jobs.move_in(connection, job_id, event, TRAINING_MOVES)
             identity.delete_job_keys(connection, job_id)
         _note_refusal(moved, job_id, event)
-        self._m.reservations.release(job_id)
+        if not self._pools.keep(job_id, bool(placed), result):
+            self._m.reservations.release(job_id)
         self._leases.pop(job_id, None)
         _tidy(self._m.settings.data / "jobs" / job_id, keep_logs=result.internal)
 

@@ -16,6 +16,7 @@ from sagewright.model.states import ENDED, SecondaryStatus, TrainingStatus, prim
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import hosts, job_events, job_metrics, jobs
+from sagewright.store.schema.warmpools import warm_pools
 
 Moves = Mapping[SecondaryStatus, frozenset[SecondaryStatus]]
 
@@ -89,6 +90,7 @@ class Query:
 
     name_contains: str | None = None
     status: str | None = None
+    warm_pool: str | None = None
     created_after_ms: int | None = None
     created_before_ms: int | None = None
     modified_after_ms: int | None = None
@@ -274,7 +276,7 @@ def remove(store: Database, job_id: str) -> None:
     """Forget a job, its events, hosts and metrics; its name may be used again."""
     with store.write() as connection:
         row = connection.execute(_BY_ID, {"job_id": job_id}).first()
-        for table in (job_events, hosts, job_metrics):
+        for table in (job_events, hosts, job_metrics, warm_pools):
             connection.execute(delete(table).where(table.c.job_id == job_id))
         connection.execute(delete(jobs).where(jobs.c.id == job_id))
         changes(connection, job_id)
@@ -297,6 +299,7 @@ def _page_statement(place: Place, query: Query) -> Select[Any]:
         (query.created_before_ms, lambda v: jobs.c.created_ms <= v),
         (query.modified_after_ms, lambda v: jobs.c.modified_ms >= v),
         (query.modified_before_ms, lambda v: jobs.c.modified_ms <= v),
+        (query.warm_pool, lambda v: jobs.c.id.in_(select(warm_pools.c.job_id).where(warm_pools.c.status == v))),
         (query.status, lambda v: jobs.c.status == v),
         (query.name_contains, lambda v: func.lower(jobs.c.name).contains(v.lower(), autoescape=True)),
     ]

@@ -20,6 +20,7 @@ from sagewright.compute.capacity import Reservations, this_machine
 from sagewright.compute.local import LocalBackend
 from sagewright.engine.control import Engine
 from sagewright.engine.training import Machinery, TrainingReconciler
+from sagewright.engine.warmpools import WarmPools
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ObjectStore, external_access
@@ -145,7 +146,8 @@ def build(settings: Settings, address: Address, backend: Backend) -> Platform:
     objects = object_store(settings, store)
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
     machinery = Machinery(settings, store, objects, backend, Reservations(machine), lambda: address.url)
-    engine = Engine([TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))])
+    pools = WarmPools(settings, store, machinery.reservations)
+    engine = Engine([pools, TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))])
     return Platform(settings, store, objects, engine)
 
 

@@ -11,6 +11,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.iam.roles import resolve_role
 from sagewright.services.sagemaker.input_checks import check_inputs
+from sagewright.services.sagemaker.warmpools import check_warm_pool
 
 MAX_RUNTIME_S = 28 * 86_400
 
@@ -22,6 +23,7 @@ def check_request(context: Context, request: dict[str, Any]) -> None:
     _check_resources(request)
     _check_stopping(request)
     _check_spot(request)
+    check_warm_pool(request)
     check_inputs(context, request)
 
 

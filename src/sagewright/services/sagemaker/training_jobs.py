@@ -14,8 +14,10 @@ from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.training_checks import check_request
 from sagewright.services.sagemaker.training_shapes import description
-from sagewright.store import jobs, tags
+from sagewright.services.sagemaker.warmpools import update_keep_alive, warm_pool_status
+from sagewright.store import jobs, tags, warmpools
 from sagewright.store.jobs import Job, NameTaken, Place, Query, Wanted
+from sagewright.store.warmpools import PoolStatus
 
 KIND = "training"
 SORT_COLUMNS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
@@ -83,6 +85,9 @@ def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
             f"The training job {job.name} is in status {job.status}; only a job that is Completed, Failed or Stopped "
             "can be deleted."
         )
+    pool = warmpools.of_job(context.store, job.id)
+    if pool is not None and pool.status == PoolStatus.AVAILABLE:
+        raise ResourceInUse(f"The training job {job.name} has a warm pool that is Available; release that first.")
     jobs.remove(context.store, job.id)
     tags.remove(context.store, job_arn(context, job.name))
     return {}
@@ -91,10 +96,9 @@ def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
 @operation("sagemaker", "UpdateTrainingJob")
 def update_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     job = require_job(context, request["TrainingJobName"])
-    if "ResourceConfig" in request:
-        raise ValidationException(
-            f"The warm pool of training job {job.name} can not be updated: Sagewright keeps no warm pools yet."
-        )
+    if resources := request.get("ResourceConfig"):
+        update_keep_alive(context, job, resources["KeepAlivePeriodInSeconds"])
+        return {"TrainingJobArn": job_arn(context, job.name)}
     if job.ended:
         raise ValidationException(f"The request was rejected because the training job is in status {job.status}.")
     changed = {name: value for name, value in request.items() if name != "TrainingJobName"}
@@ -108,13 +112,14 @@ def update_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
 
 @operation("sagemaker", "ListTrainingJobs")
 def list_training_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    if "WarmPoolStatusEquals" in request or "TrainingPlanArnEquals" in request:
-        return {"TrainingJobSummaries": []}  # no job here has a warm pool or a training plan
+    if "TrainingPlanArnEquals" in request:
+        return {"TrainingJobSummaries": []}  # no job here has a training plan
     size, column = request.get("MaxResults", 10), SORT_COLUMNS[request.get("SortBy", "CreationTime")]
     position = paging.decode(request.get("NextToken"))
     query = Query(
         name_contains=request.get("NameContains"),
         status=request.get("StatusEquals"),
+        warm_pool=request.get("WarmPoolStatusEquals"),
         created_after_ms=_ms(request.get("CreationTimeAfter")),
         created_before_ms=_ms(request.get("CreationTimeBefore")),
         modified_after_ms=_ms(request.get("LastModifiedTimeAfter")),
@@ -126,7 +131,9 @@ def list_training_jobs(context: Context, request: dict[str, Any]) -> dict[str, A
     )
     found = jobs.page(context.store, place_of(context), query)
     page = found[:size]
-    answer: dict[str, Any] = {"TrainingJobSummaries": [_summary(context, job) for job in page]}
+    pools = warmpools.of_jobs(context.store, [job.id for job in page])
+    summaries = [_summary(context, job) | warm_pool_status(pools.get(job.id)) for job in page]
+    answer: dict[str, Any] = {"TrainingJobSummaries": summaries}
     if len(found) > size:
         answer["NextToken"] = paging.encode([getattr(page[-1], column), page[-1].name])
     return answer

@@ -9,7 +9,8 @@ from sagewright.engine.times import run_ms
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.services.context import Context
-from sagewright.store import jobs
+from sagewright.services.sagemaker.warmpools import warm_pool_status
+from sagewright.store import jobs, warmpools
 from sagewright.store.jobs import Job, Transition
 
 ECHOED = (
@@ -35,7 +36,8 @@ CHECKPOINT_PATH = "/opt/ml/checkpoints/"
 def description(context: Context, job: Job) -> dict[str, Any]:
     """All members that clients read, also those that they never sent (`OutputDataConfig.KmsKeyId`, defaults)."""
     log = jobs.transitions(context.store, job.id)
-    described = outline(job) | {"SecondaryStatusTransitions": transitions(log)} | _metrics(context, job)
+    pool = warm_pool_status(warmpools.of_job(context.store, job.id))
+    described = outline(job) | pool | {"SecondaryStatusTransitions": transitions(log)} | _metrics(context, job)
     if "BillableTimeInSeconds" in described:
         described["BillableTimeInSeconds"] = _billable_s(context, job, log)
     return described

@@ -1,0 +1,115 @@
+"""Warm pools, a row for each job that has or had one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.model.clock import now_ms
+from sagewright.store.database import Database
+from sagewright.store.memory import changes
+from sagewright.store.schema.warmpools import warm_pools
+
+
+class PoolStatus(StrEnum):
+    """Source: botocore's WarmPoolResourceStatus."""
+
+    IN_USE = "InUse"  # the job runs on it
+    AVAILABLE = "Available"  # the job is over, and its hosts wait for another
+    REUSED = "Reused"  # another job has them
+    TERMINATED = "Terminated"  # nobody has them any more
+
+
+@dataclass(frozen=True)
+class Pool:
+    """See the table for the columns."""
+
+    job_id: str
+    cluster_id: str
+    cluster_since_ms: int
+    shape: str
+    status: str
+    since_ms: int | None = None
+    until_ms: int | None = None
+    left_ms: int | None = None
+    reused_by: str | None = None
+
+
+_POOLS = select(*[warm_pools.c[name] for name in Pool.__dataclass_fields__])
+_BY_JOB = _POOLS.where(warm_pools.c.job_id == bindparam("job"))
+_AVAILABLE = _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
+_MOVE = update(warm_pools).where(warm_pools.c.job_id == bindparam("job"), warm_pools.c.status == bindparam("from"))
+
+
+def of_job(store: Database, job_id: str) -> Pool | None:
+    found = store.recall(job_id, "warm pool", lambda: _read(store, job_id))
+    return found[0] if found else None
+
+
+def _read(store: Database, job_id: str) -> list[Pool]:
+    with store.read() as connection:
+        return [Pool(*row) for row in connection.execute(_BY_JOB, {"job": job_id})]
+
+
+def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, Pool]:
+    """By job id; of the jobs that have one."""
+    with store.read() as connection:
+        rows = connection.execute(_POOLS.where(warm_pools.c.job_id.in_(job_ids)))
+        return {row.job_id: Pool(*row) for row in rows}
+
+
+def available(store: Database) -> list[Pool]:
+    """Pools that wait for a job, oldest first."""
+    with store.read() as connection:
+        return [Pool(*row) for row in connection.execute(_AVAILABLE)]
+
+
+def open_new(store: Database, pool: Pool) -> None:
+    """The pool that a job begins with; does nothing if the job has one."""
+    try:
+        with store.write() as connection:
+            connection.execute(insert(warm_pools).values(vars(pool)))
+            changes(connection, pool.job_id)
+    except IntegrityError:
+        return
+
+
+def reuse(store: Database, pool: Pool, job_id: str, name: str) -> bool:
+    """Hand an available pool over to another job; False when somebody else was first."""
+    values = {"status": PoolStatus.REUSED.value, "left_ms": now_ms(), "reused_by": name}
+    with store.write() as connection:
+        asked = {"job": pool.job_id, "from": PoolStatus.AVAILABLE.value, **values}
+        if not connection.execute(_MOVE, asked).rowcount:
+            return False
+        taken = Pool(job_id, pool.cluster_id, pool.cluster_since_ms, pool.shape, PoolStatus.IN_USE.value)
+        connection.execute(insert(warm_pools).values(vars(taken)))
+        changes(connection, pool.job_id)
+        changes(connection, job_id)
+    return True
+
+
+def keep(store: Database, job_id: str, since_ms: int, until_ms: int) -> bool:
+    """A job that is over leaves its hosts; False when it has no pool."""
+    values = {"status": PoolStatus.AVAILABLE.value, "since_ms": since_ms, "until_ms": until_ms}
+    return _move(store, job_id, PoolStatus.IN_USE, values)
+
+
+def terminate(store: Database, job_id: str, status: PoolStatus) -> bool:
+    """End the pool if it is in that status still."""
+    return _move(store, job_id, status, {"status": PoolStatus.TERMINATED.value, "left_ms": now_ms()})
+
+
+def set_end(store: Database, job_id: str, until_ms: int) -> bool:
+    """When an available pool ends; False when it is not available (any more)."""
+    return _move(store, job_id, PoolStatus.AVAILABLE, {"until_ms": until_ms})
+
+
+def _move(store: Database, job_id: str, status: PoolStatus, values: dict[str, Any]) -> bool:
+    with store.write() as connection:
+        changes(connection, job_id)
+        return bool(connection.execute(_MOVE, {"job": job_id, "from": status.value, **values}).rowcount)
