@@ -123,7 +123,7 @@ def test_lines_of_a_megabyte_and_bytes_that_are_no_text(begin: Begin, job_name: 
     assert job["TrainingJobStatus"] == "Completed"
     lines = server.lines(job_name)
     assert lines[-1] == "the end"
-    assert sum(text.count("x") for text in lines if set(text) == {"x"}) == 3_000_000
+    assert sum(text.count("x") for text in lines if len(text) > 1000 and set(text) == {"x"}) == 3_000_000
     assert max(len(text) for text in lines) <= 256 * 1024
 
 

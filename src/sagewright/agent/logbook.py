@@ -34,7 +34,7 @@ class LogBook:
     def line(self, text: str) -> None:
         for name, value in self._metrics.scan(text):
             self._reporter.metric(name, value)
-        if self._beyond() or self._reporter.full:
+        if self._beyond() or (self._reporter.full and self._reporter.away):
             self._set_aside(text)
             return
         if self._tail:

@@ -103,7 +103,7 @@ class Group:
     def kill(self) -> None:
         """Kill all processes in it, those too that it starts meanwhile; it can start no more than it may have."""
         deadline = time.monotonic() + _REMOVE_S
-        while (left := self._pids()) and time.monotonic() < deadline:
+        while (left := self.pids()) and time.monotonic() < deadline:
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -128,7 +128,8 @@ class Group:
     def _each(self) -> list[Path]:
         return list(dict.fromkeys(self.directories.values()))
 
-    def _pids(self) -> set[int]:
+    def pids(self) -> set[int]:
+        """The processes in it, but this one."""
         found: set[int] = set()
         for directory in self._each():
             with suppress(OSError):

@@ -1,0 +1,76 @@
+"""What of a log is kept, and what is said about the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sagewright.agent.logbook import LogBook
+from sagewright.agent.metrics import MetricScanner
+from sagewright.agent.report import FULL_AWAY_BYTES, FULL_BYTES, Reporter
+from sagewright.agent.server import ServerConnection
+
+
+class Recorder(Reporter):
+    """A reporter that is not started: what it would send stays here."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(ServerConnection("http://127.0.0.1:1", "h", "t"), directory / "spool", lambda _word: None)
+        self._spool.close()
+        self.lines: list[str] = []
+        self.points: list[tuple[str, float]] = []
+        self.waiting = 0
+
+    @property
+    def full(self) -> bool:
+        return self.waiting > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+    def metric(self, name: str, value: float) -> None:
+        self.points.append((name, value))
+
+
+def book(recorder: Recorder, limit_mb: int) -> LogBook:
+    return LogBook(recorder, MetricScanner([{"Name": "n", "Regex": "n=([0-9]+)"}]), limit_mb)
+
+
+def test_beyond_the_limit_only_the_end_is_kept_but_every_metric(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    log = book(recorder, 1)
+    for number in range(5000):
+        log.line(f"n={number} " + "x" * 1000)
+    log.close()
+
+    kept = 1 + (1 << 20) // 1007
+    assert len(recorder.points) == 5000
+    said = [line for line in recorder.lines if not line.startswith("n=")]
+    assert said[0].startswith("This host has logged 1 MiB, all that is kept of a host (setting log_limit_mb)")
+    tail = recorder.lines[recorder.lines.index(said[1]) + 1 :]
+    assert tail[-1].startswith("n=4999 ")
+    assert said[1].startswith(f"{5000 - (len(recorder.lines) - 2 - len(tail)) - len(tail)} lines were left out here")
+    assert abs(len(recorder.lines) - 2 - len(tail) - kept) < 10
+
+
+def test_while_the_server_takes_lines_the_process_waits_and_none_is_lost(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    log = book(recorder, 0)
+    recorder.waiting = FULL_BYTES + 1
+    assert not log.ready()
+    for number in range(3000):
+        log.line(str(number))
+    assert len(recorder.lines) == 3000
+
+
+def test_while_it_is_away_and_much_waits_lines_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    log = book(recorder, 0)
+    recorder.away, recorder.waiting = True, FULL_AWAY_BYTES + 1
+    assert log.ready()
+    for number in range(3000):
+        log.line(str(number))
+    assert recorder.lines == []
+    recorder.away, recorder.waiting = False, 0
+    log.line("back")
+    assert recorder.lines[0] == "2000 lines were left out here, since the server was away."
+    assert recorder.lines[1:] == [*map(str, range(2000, 3000)), "back"]

@@ -1,0 +1,58 @@
+"""VolumeSizeInGB: what counts, whom it holds, and how a job that needs more ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.double import Double, host_document
+from sagewright.agent.errors import ClientError, JobError
+from sagewright.agent.hostfile import read_host_file
+from sagewright.agent.volume import Volume
+
+
+def volume(double: Double, directory: Path, failures: list[JobError], **resources: Any) -> Volume:
+    config = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1, **resources}
+    document = host_document(double, request={"ResourceConfig": config})
+    (directory / "host.json").write_text(json.dumps(document))
+    (directory / "ml").mkdir()
+    return Volume(read_host_file(directory), failures.append)
+
+
+def test_channels_that_do_not_fit_together_are_refused(double: Double, tmp_path: Path) -> None:
+    held = volume(double, tmp_path, [])
+    held.claim(600 << 20, elsewhere=True)
+    with pytest.raises(ClientError, match=r"^Data download failed:Insufficient disk space: host algo-1 needs 1\.2 GiB"):
+        held.claim(600 << 20, elsewhere=True)
+
+
+def test_hosts_with_disks_of_their_own_and_requests_without_a_size_have_no_limit(
+    double: Double, tmp_path: Path
+) -> None:
+    for number, resources in enumerate([{"InstanceType": "ml.g5.xlarge"}, {"VolumeSizeInGB": None}]):
+        (tmp_path / str(number)).mkdir()
+        volume(double, tmp_path / str(number), [], **resources).claim(1 << 40, elsewhere=True)
+
+
+def test_the_job_ends_when_its_files_and_its_channels_take_more(double: Double, tmp_path: Path) -> None:
+    failures: list[JobError] = []
+    held = volume(double, tmp_path, failures)
+    with (tmp_path / "ml" / "hole").open("wb") as hole:
+        hole.truncate(5 << 30)  # takes no space
+    held.claim((1 << 30) - (1 << 20), elsewhere=True)
+    held.start()
+    time.sleep(1.2)
+    assert failures == []
+    (tmp_path / "ml" / "file").write_bytes(os.urandom(2 << 20))
+    (tmp_path / "ml" / "again").hardlink_to(tmp_path / "ml" / "file")
+    deadline = time.monotonic() + 10
+    while not failures:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    held.close()
+    assert str(failures[0]) == ("Insufficient disk space: host algo-1 needs 1.0 GiB or more, and VolumeSizeInGB is 1.")
