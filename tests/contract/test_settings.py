@@ -64,7 +64,11 @@ def test_the_plain_sandbox(own_server: RunningServer, job_name: str) -> None:
 
 def test_network_isolation(own_server: RunningServer, job_name: str) -> None:
     server = started(own_server)
-    probe = "(exec 3<>/dev/tcp/${AWS_ENDPOINT_URL:-127.0.0.1}/80) 2>/dev/null && echo open || echo closed; ls /sys/class/net"
+    port = server.endpoint.rpartition(":")[2]
+    probe = f"(exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null && echo open || echo closed"
+    server.run_shell(f"{job_name}-not", probe)
+    assert server.wait(f"{job_name}-not")["TrainingJobStatus"] == "Completed"
+    assert "open" in server.lines(f"{job_name}-not")
     server.run_shell(job_name, f"echo key=$AWS_ACCESS_KEY_ID; {probe}", EnableNetworkIsolation=True)
     assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
     lines = server.lines(job_name)
