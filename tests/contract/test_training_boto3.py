@@ -389,3 +389,21 @@ print(boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com").ge
     keys = json.loads(members(server, job["ModelArtifacts"]["S3ModelArtifacts"])["keys.json"])
     options = {name.lower(): value for name, value in keys.items()}
     assert fault(server.boto("sts", **options).get_caller_identity)[0] == "InvalidClientTokenId"
+
+
+def test_debugger_and_profiler_are_told_as_asked_and_no_rule_is_said_to_run(
+    server: RunningServer, bucket: str, job_name: str
+) -> None:
+    rule = {"RuleConfigurationName": "LossNotDecreasing", "RuleEvaluatorImage": "evaluator:1"}
+    asked = {
+        "DebugHookConfig": {"S3OutputPath": f"s3://{bucket}/debug"},
+        "DebugRuleConfigurations": [rule],
+        "ProfilerConfig": {"S3OutputPath": f"s3://{bucket}/profile", "ProfilingIntervalInMilliseconds": 500},
+        "ProfilerRuleConfigurations": [rule],
+    }
+    submit(server, job_name, "print(1)", **asked)
+    job = server.wait(job_name)
+    assert job["TrainingJobStatus"] == "Completed"
+    assert {name: job[name] for name in asked} == asked
+    assert job["ProfilingStatus"] == "Disabled"
+    assert not {"DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses"} & set(job)

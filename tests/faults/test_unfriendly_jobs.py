@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from sagewright.sandbox.cgroups import PARENT, find_cgroups
+from sagewright.sandbox.cgroups import find_cgroups
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -38,7 +38,13 @@ def begin(own_server: RunningServer) -> Iterator[Begin]:
     assert own_server.agents() == []
     assert left_processes(own_server.data) == []
     assert str(own_server.data) not in Path("/proc/self/mountinfo").read_text()
-    assert [str(place / PARENT) for place in find_cgroups().places.values() if (place / PARENT).exists()] == []
+    assert left_groups(own_server) == []
+
+
+def left_groups(server: RunningServer) -> list[str]:
+    """Control groups of hosts of this server."""
+    groups = [find_cgroups().group(handle["host_id"]) for handle in server.handles()]
+    return [str(place) for group in groups for place in group.directories.values() if place.exists()]
 
 
 def left_processes(data: Path) -> list[str]:

@@ -19,6 +19,8 @@ def job_environ(host: HostFile, sources: PipSources) -> dict[str, str]:
         "AWS_REGION": host.region,
         "AWS_DEFAULT_REGION": host.region,
     }
+    if host.gpu_indexes is not None:  # CUDA shows no other GPUs than these
+        environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, host.gpu_indexes))
     if sources.certificates:
         environ["SSL_CERT_FILE"] = sources.certificates
     if not host.isolated:

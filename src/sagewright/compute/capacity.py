@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -19,11 +19,20 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a job asks for: each of its hosts' share, all of it, and what its log must say about the difference."""
+    """What a job asks for: each of its hosts' share, all of it, and what its log must say about the difference.
+
+    `gpus`: once it is reserved, which they are, by their numbers; None where the machine has none.
+    """
 
     per_host: Resources
     total: Resources
     warnings: list[str] = field(default_factory=list)
+    gpus: list[int] | None = None
+
+    def gpus_of(self, rank: int) -> list[int] | None:
+        """Those of one of the hosts."""
+        each = self.per_host.gpus
+        return None if self.gpus is None else self.gpus[rank * each : (rank + 1) * each]
 
 
 def this_machine(capacity_cpus: int = 0, capacity_memory_gb: int = 0) -> Resources:
@@ -49,6 +58,7 @@ class Reservations:
         self.machine = machine
         self._lock = threading.Lock()
         self._held: dict[str, Resources] = {}
+        self._gpus: dict[str, list[int]] = {}
 
     def wanted(self, instance_type: str, count: int) -> Wanted:
         """What `count` hosts of `instance_type` take here: never more than the machine has.
@@ -80,7 +90,7 @@ class Reservations:
                 return True
             if not self._fits(wanted, frozenset()):
                 return False
-            self._held[job_id] = wanted.total
+            self._hold(job_id, wanted, [])
             return True
 
     def fits_without(self, wanted: Wanted, job_ids: Set[str]) -> bool:
@@ -88,21 +98,33 @@ class Reservations:
         with self._lock:
             return self._fits(wanted, job_ids)
 
-    def force(self, job_id: str, wanted: Wanted) -> None:
-        """Note what a job that already runs takes (after a restart), free or not."""
+    def force(self, job_id: str, wanted: Wanted, gpus: list[int]) -> None:
+        """Note what a job that already runs takes (after a restart), free or not; `gpus`: which, as far as that is known."""
         with self._lock:
-            self._held[job_id] = wanted.total
+            self._hold(job_id, wanted, gpus)
+
+    def numbered(self, job_id: str, wanted: Wanted) -> Wanted:
+        """`wanted` with the numbers of the GPUs that the job holds; no other job holds them."""
+        with self._lock:
+            return replace(wanted, gpus=list(self._gpus.get(job_id, []))) if self.machine.gpus else wanted
+
+    def _hold(self, job_id: str, wanted: Wanted, gpus: list[int]) -> None:
+        self._held[job_id] = wanted.total
+        taken = {gpu for held in self._gpus.values() for gpu in held}
+        free = [gpu for gpu in range(self.machine.gpus) if gpu not in taken]
+        self._gpus[job_id] = gpus or free[: wanted.total.gpus]
 
     def hand_over(self, old: str, new: str) -> None:
         """What one job holds is another's from now on."""
         with self._lock:
             if old in self._held:
-                self._held[new] = self._held.pop(old)
+                self._held[new], self._gpus[new] = self._held.pop(old), self._gpus.pop(old, [])
 
     def release(self, job_id: str) -> None:
         """Give back what the job holds; nothing if it holds nothing."""
         with self._lock:
             self._held.pop(job_id, None)
+            self._gpus.pop(job_id, None)
 
     def _fits(self, wanted: Wanted, without: Set[str]) -> bool:
         held = [share for job_id, share in self._held.items() if job_id not in without]

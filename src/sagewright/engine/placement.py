@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from sagewright.runtimes import images
 from sagewright.runtimes.launch import check_runnable
 from sagewright.store import hosts, identity, jobs, warmpools
 from sagewright.store.database import Database
+from sagewright.store.hosts import Host
 from sagewright.store.identity import NewKey, random_id
 from sagewright.store.jobs import Job
 
@@ -56,6 +59,16 @@ def max_runtime_s(job: Job) -> int:
 
 def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:
     return settings.data / "jobs" / job_id / str(attempt)
+
+
+def gpus_of(settings: Settings, placed: list[Host]) -> list[int]:
+    """Which GPUs the hosts of a running job were given, as their host files say."""
+    found: list[int] = []
+    for host in placed:
+        file = attempt_directory(settings, host.job_id, host.attempt) / host.name / "host.json"
+        with suppress(OSError, ValueError):
+            found += json.loads(file.read_bytes()).get("gpu_indexes") or []
+    return found
 
 
 def waited_too_long(job: Job) -> bool:
@@ -114,7 +127,7 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
     hosts.create(store, rows)
     pool = warmpools.of_job(store, job.id)
     plans = []
-    for name in names:
+    for rank, name in enumerate(names):
         directory = attempt_directory(settings, job.id, attempt) / name
         directory.mkdir(parents=True, exist_ok=True)
         own = {
@@ -122,6 +135,7 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
             "host": name,
             "token": tokens[name],
             "log_stream": streams[name],
+            "gpu_indexes": wanted.gpus_of(rank),
             "warm_cache": str(settings.data / "pools" / pool.cluster_id / name) if pool else None,
         }
         plans.append(HostPlan(directory, common | own))

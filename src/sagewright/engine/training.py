@@ -59,7 +59,8 @@ class TrainingReconciler:
         for job_id in queue.placed_ids(self._m.store, KIND):
             job = jobs.get(self._m.store, job_id)
             if job:
-                self._m.reservations.force(job_id, placement.wanted(self._m.reservations, job.request))
+                gpus = placement.gpus_of(self._m.settings, hosts.of_job(self._m.store, job_id))
+                self._m.reservations.force(job_id, placement.wanted(self._m.reservations, job.request), gpus)
 
     def active(self) -> list[str]:
         """Jobs with hosts, queued jobs that were stopped, and the heads of the queues, which stand for all of them."""
@@ -152,6 +153,7 @@ class TrainingReconciler:
     def _launch(self, job: Job, wanted: Share) -> None:
         self._move(job.id, Event(SecondaryStatus.STARTING, "Preparing the instances for training"))
         self._pools.open(job)
+        wanted = self._m.reservations.numbered(job.id, wanted)
         gang = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint(), self._m.objects)
         try:
             handles = self._m.backend.launch(gang.plans)

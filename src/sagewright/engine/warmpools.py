@@ -56,7 +56,7 @@ class WarmPools:
         for pool in warmpools.available(self._store):
             job = jobs.get(self._store, pool.job_id)
             if job is not None:
-                self._reservations.force(job.id, placement.wanted(self._reservations, job.request))
+                self._reservations.force(job.id, placement.wanted(self._reservations, job.request), [])
 
     def active(self) -> list[str]:
         return [pool.job_id for pool in warmpools.available(self._store) if _over(pool)]

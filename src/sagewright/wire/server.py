@@ -147,7 +147,8 @@ def build(settings: Settings, address: Address, backend: Backend) -> Platform:
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
     machinery = Machinery(settings, store, objects, backend, Reservations(machine), lambda: address.url)
     pools = WarmPools(settings, store, machinery.reservations)
-    engine = Engine([pools, TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))])
+    training = TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))
+    engine = Engine([training, pools])  # what runs says first which GPUs it has
     return Platform(settings, store, objects, engine)
 
 

@@ -71,3 +71,26 @@ def test_settings_override_what_the_machine_has() -> None:
     assert this_machine(capacity_cpus=3, capacity_memory_gb=5).cpus == 3
     assert this_machine(capacity_cpus=3, capacity_memory_gb=5).memory_gb == 5
     assert this_machine().cpus >= 1
+
+
+def test_every_job_has_gpus_of_its_own() -> None:
+    held = Reservations(Resources(64, 256, 4))
+    one, two = held.wanted("ml.g4dn.xlarge", 1), held.wanted("ml.g4dn.xlarge", 2)
+    held.force("ran", one, [1])
+    assert held.try_reserve("two", two)
+    assert held.try_reserve("last", one)
+    numbered = held.numbered("two", two)
+    assert (numbered.gpus, numbered.gpus_of(0), numbered.gpus_of(1)) == ([0, 2], [0], [2])
+    assert held.numbered("last", one).gpus == [3]
+    held.release("ran")
+    held.hand_over("last", "next")
+    assert held.numbered("next", one).gpus == [3]
+    assert held.try_reserve("again", one)
+    assert held.numbered("again", one).gpus == [1]
+
+
+def test_a_machine_without_gpus_says_nothing_of_them() -> None:
+    held = Reservations(Resources(4, 16, 0))
+    wanted = held.wanted("ml.g4dn.xlarge", 1)
+    assert held.try_reserve("a", wanted)
+    assert held.numbered("a", wanted).gpus_of(0) is None
