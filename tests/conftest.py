@@ -280,6 +280,43 @@ def own_server(tmp_path: Path) -> Iterator[RunningServer]:
     running.kill_everything()
 
 
+@dataclass(frozen=True)
+class Podman:
+    """The podman command, and images FROM scratch made of a static busybox and a program."""
+
+    directory: Path
+
+    def __call__(self, *arguments: str) -> str:
+        """Standard output of `podman ARGUMENTS`."""
+        environ = {**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
+        done = subprocess.run(["podman", *arguments], capture_output=True, text=True, check=False, env=environ)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def build(self, tag: str, programs: dict[str, str], *lines: str) -> None:
+        """An image with `programs` (path -> text) and further lines of its Containerfile."""
+        context = self.directory / uuid.uuid4().hex
+        (context / "files" / "bin").mkdir(parents=True)
+        shutil.copy(shutil.which("busybox") or "", context / "files" / "bin" / "busybox")
+        for applet in ("sh", "cat", "cp", "env", "sleep", "wget", "dd", "httpd", "hostname", "ls"):
+            (context / "files" / "bin" / applet).symlink_to("busybox")
+        for path, program in programs.items():
+            place = context / "files" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(program)
+            place.chmod(0o755)
+        file = ["FROM scratch", "COPY files /", "ENV PATH=/opt/ml/code:/bin", *lines]
+        (context / "Containerfile").write_text("\n".join(file) + "\n")
+        self("build", "--quiet", "--tag", tag, str(context))
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
+    for program in ("podman", "busybox"):
+        assert shutil.which(program), f"{program} is not installed; `make system` does that on Debian"
+    return Podman(tmp_path_factory.mktemp("images"))
+
+
 @pytest.fixture
 def job_name(request: pytest.FixtureRequest) -> str:
     words = "".join(c if c.isalnum() else "-" for c in request.node.name).strip("-")

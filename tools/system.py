@@ -12,6 +12,8 @@ from pathlib import Path
 PACKAGES = {
     "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"),
     "fuse3": lambda: find_library("fuse3") or find_library("fuse"),
+    **dict.fromkeys(("podman", "runc", "netavark", "aardvark-dns", "nftables"), lambda: shutil.which("podman")),
+    "busybox-static": lambda: shutil.which("busybox"),
 }
 
 

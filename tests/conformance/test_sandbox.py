@@ -8,16 +8,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 import pytest
 
-from sagewright.sandbox.base import CAPABILITIES, Launch, Sandbox, View, missing
+from sagewright.sandbox.base import CAPABILITIES, Launch, OwnImage, Sandbox, View, missing
 from sagewright.sandbox.bwrap import BwrapSandbox
+from sagewright.sandbox.container import ContainerSandbox
 from sagewright.sandbox.plain import PlainSandbox
+
+if TYPE_CHECKING:
+    from conftest import Podman
 
 
 def _without_overlay(scratch: Path) -> Sandbox:
@@ -28,7 +32,10 @@ SANDBOXES: dict[str, Callable[[Path], Sandbox]] = {
     "bwrap": BwrapSandbox,
     "bwrap without overlay": _without_overlay,
     "plain": lambda _scratch: PlainSandbox(),
+    "container": lambda _scratch: ContainerSandbox(),
 }
+EMPTY = "localhost/sagewright-conformance:empty"
+"""An image with nothing but the names that lead into /usr, which is mounted from the machine: so it has a Python."""
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +48,21 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="session")
+def empty_image(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
+    context = tmp_path_factory.mktemp("empty")
+    (context / "files").mkdir()
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (context / "files" / name).symlink_to(f"usr/{name}")
+    (context / "Containerfile").write_text("FROM scratch\nCOPY files /\n")
+    podman("build", "--quiet", "--tag", EMPTY, str(context))
+    return EMPTY
+
+
 @pytest.fixture(params=SANDBOXES)
 def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Sandbox:
+    if request.param == "container":
+        request.getfixturevalue("empty_image")
     return SANDBOXES[request.param](tmp_path)
 
 
@@ -68,6 +88,8 @@ class Run:
             environment=self.environment,
             network=network,
             views=self.views,
+            readable=sorted({Path("/usr"), Path(sys.base_prefix)}) if self.sandbox.name == "container" else [],
+            image=OwnImage(EMPTY, cache=self.directory.parent / "cache"),
         )
         command = self.sandbox.command(launch)
         return subprocess.Popen(
@@ -90,8 +112,9 @@ class Run:
 
 
 @pytest.fixture
-def run(sandbox: Sandbox, tmp_path: Path, environment: Path) -> Run:
-    return Run(sandbox, tmp_path / "host", environment)
+def run(sandbox: Sandbox, tmp_path: Path, environment: Path) -> Iterator[Run]:
+    yield Run(sandbox, tmp_path / "host", environment)
+    sandbox.close(tmp_path / "host")
 
 
 LACKING = {
@@ -99,6 +122,7 @@ LACKING = {
     "plain": {
         "hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home", "shared_views", "private_views",
     },
+    "container": {"shared_views", "private_views"},
 }  # fmt: skip
 """What each sandbox cannot give, known here so that one that gives less than before is seen."""
 
@@ -141,7 +165,9 @@ def test_the_exit_code_is_the_processs(run: Run, code: int) -> None:
 
 
 def test_a_signals_end_is_seen(run: Run) -> None:
-    with run.start(["python", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"]) as process:
+    """Of a child: the first process of a pid namespace is spared by signals that it does not handle."""
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    with run.start(["sh", "-c", f'python -c "{script}"; exit $?']) as process:
         assert process.wait(60) in {-11, 139}
 
 
@@ -214,6 +240,7 @@ def test_own_processes_and_their_end(run: Run) -> None:
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate(timeout=10)
+    run.sandbox.close(run.directory)
     deadline = time.monotonic() + 5
     while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family):
         assert time.monotonic() < deadline

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sagewright.agent.hostfile import HostFile
 from sagewright.runtimes.pipconfig import PipSources
 
 
-def job_environ(host: HostFile, sources: PipSources) -> dict[str, str]:
-    """All variables but those of the sandbox (PATH, HOME, PYTHONPATH …). The request's Environment goes over our defaults,
-    and what SageMaker itself sets over that."""
+def environment_variables(host: HostFile, sources: PipSources) -> dict[str, str]:
+    """What goes with an environment that is made here. An image of one's own has variables of its own instead."""
     environ = {
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
@@ -16,13 +17,18 @@ def job_environ(host: HostFile, sources: PipSources) -> dict[str, str]:
         "PIP_ROOT_USER_ACTION": "ignore",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         **sources.pip_environment(),
-        "AWS_REGION": host.region,
-        "AWS_DEFAULT_REGION": host.region,
     }
     if host.gpu_indexes is not None:  # CUDA shows no other GPUs than these
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, host.gpu_indexes))
     if sources.certificates:
         environ["SSL_CERT_FILE"] = sources.certificates
+    return environ
+
+
+def job_environ(host: HostFile, defaults: Mapping[str, str]) -> dict[str, str]:
+    """All variables but those of the sandbox (PATH, HOME, PYTHONPATH …). The request's Environment goes over the defaults,
+    and what SageMaker itself sets over that."""
+    environ = {**defaults, "AWS_REGION": host.region, "AWS_DEFAULT_REGION": host.region}
     if not host.isolated:
         own = host.credentials
         environ |= {

@@ -14,7 +14,7 @@ from sagewright.agent.artefacts import upload_artefacts
 from sagewright.agent.checkpoints import CheckpointSync
 from sagewright.agent.code import fetch_code, requirements_to_install
 from sagewright.agent.control import Control
-from sagewright.agent.environ import job_environ
+from sagewright.agent.environ import environment_variables, job_environ
 from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
@@ -22,6 +22,7 @@ from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.metrics import MetricScanner
 from sagewright.agent.optml import OptMl
+from sagewright.agent.ownimage import own_image
 from sagewright.agent.parts import Parts
 from sagewright.agent.process import Exit, Limits, run_process
 from sagewright.agent.report import Reporter
@@ -37,9 +38,15 @@ from sagewright.runtimes.environments import (
     describe_choice,
 )
 from sagewright.runtimes.images import resolve_image
-from sagewright.runtimes.launch import CannotRun, check_runnable, is_script_mode, training_command
-from sagewright.sandbox.base import Launch, Sandbox, missing
-from sagewright.sandbox.bwrap import Unavailable
+from sagewright.runtimes.launch import (
+    CannotRun,
+    check_runnable,
+    has_environment,
+    is_script_mode,
+    sandbox_for,
+    training_command,
+)
+from sagewright.sandbox.base import CannotLaunch, Launch, Sandbox, Unavailable, missing
 from sagewright.sandbox.choose import choose_sandbox
 
 _STOPPED_BEFORE_START = Exit(143, "stop")
@@ -94,7 +101,7 @@ class HostRun:
         try:
             check_runnable(self._image)
             self._inputs.check()
-            sandbox, reason = choose_sandbox(self._host.sandbox, self._host.directory)
+            sandbox, reason = choose_sandbox(sandbox_for(self._image, self._host.sandbox), self._host.directory)
         except (CannotRun, Unavailable) as error:
             raise ClientError(str(error)) from error
         lacking = missing(sandbox, self._needed())
@@ -115,8 +122,8 @@ class HostRun:
             needed["own_ml_root"] = "A ContainerEntrypoint with paths below /opt/ml"
         return needed
 
-    def _prepare(self, sandbox: Sandbox) -> Environment:
-        """The environment, and all of /opt/ml, at the same time."""
+    def _prepare(self, sandbox: Sandbox) -> Environment | None:
+        """The environment (None: the image brings its own), and all of /opt/ml, at the same time."""
         self._ml.make()
         self._ml.write_config(self._host)
         self._warm_cache.bring()
@@ -128,28 +135,35 @@ class HostRun:
             made = environment.result()
         return self._with_requirements(made)
 
-    def _make_environment(self) -> Environment:
+    def _make_environment(self) -> Environment | None:
+        if not has_environment(self._image):
+            self._reporter.log(f"Image {self._image.uri}: a container of its own.")
+            self._log_warnings()
+            return None
         try:
             environment = self._environments.ensure(self._image, self._say_status)
         except EnvironmentFailed as error:
             raise ClientError(f"No environment can be made for the image {self._image.uri}: {error}") from error
         self._reporter.log(describe_choice(self._image, environment) + self._share.not_held())
+        self._log_warnings()
+        return environment
+
+    def _log_warnings(self) -> None:
         for warning in self._host.warnings:
             self._reporter.log(warning)
-        return environment
 
     def _say_status(self, message: str) -> None:
         """In the job's status: the first line of its log is kept for what it runs on."""
-        self._reporter.send(message=message)
+        self._reporter.send(phase="Downloading", message=message)
 
     def _fetch_files(self, sandbox: Sandbox) -> None:
         fetch_code(self._host, self._ml, self._downloads, self._control.check)
         self._inputs.prepare(sandbox)
         self._checkpoints.fetch()
 
-    def _with_requirements(self, environment: Environment) -> Environment:
+    def _with_requirements(self, environment: Environment | None) -> Environment | None:
         """Script mode installs the code's requirements.txt; other entry points do that themselves."""
-        if not is_script_mode(self._image, self._host.request):
+        if environment is None or not is_script_mode(self._image, self._host.request):
             return environment
         requirements = requirements_to_install(self._ml.code)
         if requirements is None:
@@ -165,9 +179,12 @@ class HostRun:
         (self._ml.code / ".sagewright-requirements-installed").touch()
         return made
 
-    def _execute(self, sandbox: Sandbox, environment: Environment) -> Exit:
+    def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
         wrapper = [*self._share.wrapper(), *self._inputs.wrapper]
-        command = replace(sandbox.command(self._launch(environment)), wrapper=wrapper)
+        try:
+            command = replace(sandbox.command(self._launch(environment)), wrapper=wrapper)
+        except CannotLaunch as error:
+            raise ClientError(str(error)) from error
         self._checkpoints.start()
         self._reporter.send(phase="Training")
         book = LogBook(self._reporter, self._metrics(), self._host.log_limit_mb)
@@ -190,19 +207,21 @@ class HostRun:
         own = self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []
         return MetricScanner([*own, *self._host.metrics])
 
-    def _launch(self, environment: Environment) -> Launch:
+    def _launch(self, environment: Environment | None) -> Launch:
         sources = self._environments.sources
+        defaults = environment_variables(self._host, sources) if environment else {}
         return Launch(
             argv=training_command(self._image, self._host.request),
             directory=self._host.directory,
-            environ=job_environ(self._host, sources),
+            environ=job_environ(self._host, defaults),
             host=self._host.host,
             addresses=self._host.addresses,
             library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
-            environment=environment.path,
+            environment=environment.path if environment else Path(),
             network=not self._host.isolated,
-            readable=sources.local_paths(),
+            readable=sources.local_paths() if environment else [],
             views=self._inputs.views,
+            image=own_image(self._host, self._say_status),
         )
 
     def _deliver(self, ended: Exit) -> None:

@@ -15,10 +15,11 @@ from sagewright.agent.mounts import why_no_mounts
 from sagewright.cli.options import DataOption, console, settings_of
 from sagewright.compute.capacity import this_machine
 from sagewright.model.settings import Settings
-from sagewright.sandbox.base import CAPABILITIES
-from sagewright.sandbox.bwrap import Unavailable
+from sagewright.sandbox.base import CAPABILITIES, Unavailable
 from sagewright.sandbox.cgroups import CONTROLLERS, find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
+from sagewright.sandbox.container_engine import find_engine
+from sagewright.sandbox.engine import EngineFailed
 
 LOW_DISK_GB = 5
 
@@ -91,7 +92,6 @@ def _existing(path: Path) -> Path:
 
 
 def _programs() -> list[Finding]:
-    engine = shutil.which("podman") or shutil.which("docker")
     mpi = shutil.which("mpirun")
     no_mounts = why_no_mounts()
     fuse = "FastFile channels are mounted where the object store is not beside the job"
@@ -100,9 +100,17 @@ def _programs() -> list[Finding]:
     return [
         Finding("FUSE", no_mounts is None, fuse),
         Finding("MPI", bool(mpi), mpi or "needed by distribution={'mpi': ...}; on Debian: apt-get install openmpi-bin"),
-        Finding(
-            "container engine",
-            False,
-            (f"{engine} is here, but " if engine else "") + "images of your own cannot be run by Sagewright yet",
-        ),
+        _engine(),
     ]
+
+
+def _engine() -> Finding:
+    try:
+        found = find_engine()
+        limits = found.engine.call("GET", "/info")
+    except (Unavailable, EngineFailed) as error:
+        return Finding("container engine", False, f"images of your own cannot be run: {error}")
+    unlimited = "" if limits.get("MemoryLimit") else "; it cannot limit memory here (no delegated control group)"
+    return Finding(
+        "container engine", True, f"{found.kind} by {found.how}: images of your own run as containers{unlimited}"
+    )

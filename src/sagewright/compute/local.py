@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -16,8 +17,12 @@ import psutil
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer, ForkServerFailed
+from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
+from sagewright.sandbox.container import end_containers
+from sagewright.sandbox.engine import EngineFailed
 
+log = logging.getLogger("sagewright.compute")
 HOST_ID_VARIABLE = "SAGEWRIGHT_HOST_ID"
 _KILL_WAIT_S = 10.0
 
@@ -39,7 +44,8 @@ class LocalBackend:
             for plan in plans:
                 _write_document(plan)
                 pid = self._start(plan.directory)
-                started.append({"pid": pid, "started": _start_mark(pid), "host_id": plan.document["host_id"]})
+                mark = {"pid": pid, "started": _start_mark(pid), "host_id": plan.document["host_id"]}
+                started.append({**mark, "directory": str(plan.directory)})
         except OSError as error:
             for handle in started:
                 self.kill(handle)
@@ -64,6 +70,8 @@ class LocalBackend:
             _kill(left)
         find_cgroups().group(str(handle["host_id"])).remove()
         self._reap()
+        if "directory" in handle:
+            _end_containers(Path(handle["directory"]))
 
     def warm(self) -> None:
         """Start the fork server now, so that the first job does not wait for it. Never raises."""
@@ -94,6 +102,14 @@ class LocalBackend:
         with self._lock:
             for pid in [pid for pid, child in self._children.items() if child.poll() is not None]:
                 del self._children[pid]
+
+
+def _end_containers(directory: Path) -> None:
+    """An engine that is gone, or stuck, must not keep a job from ending."""
+    try:
+        end_containers(directory)
+    except (EngineFailed, Unavailable) as error:
+        log.warning("containers of %s may still run: %s", directory, error)
 
 
 def _write_document(plan: HostPlan) -> None:

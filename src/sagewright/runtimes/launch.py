@@ -13,7 +13,6 @@ _WHAT = {
     ImageKind.PROCESSING: "an image for processing jobs",
     ImageKind.INFERENCE: "an image that serves models",
     ImageKind.TOOL: "one of AWS's own tools",
-    ImageKind.OWN: "a container of your own, and containers cannot be run yet",
 }
 
 
@@ -21,8 +20,20 @@ class CannotRun(RuntimeError):
     """The image cannot be run here; the message names it and what is missing, and may be shown to the user."""
 
 
+def sandbox_for(image: Image, setting: str) -> str:
+    """The sandbox to choose: an image of one's own is run as what it is, whatever the setting."""
+    return "container" if image.kind is ImageKind.OWN else setting
+
+
+def has_environment(image: Image) -> bool:
+    """Whether `image` stands for an environment that is made here; else it is pulled and brings all it needs."""
+    return image.kind is not ImageKind.OWN
+
+
 def check_runnable(image: Image) -> None:
     """Raises CannotRun if no training job can run on `image`."""
+    if image.kind is ImageKind.OWN:
+        return
     if image.kind not in {ImageKind.FRAMEWORK, ImageKind.ALGORITHM}:
         raise CannotRun(f"Cannot run the image {image.uri} for training: it is {_WHAT[image.kind]}.")
     if image.kind is ImageKind.ALGORITHM and not _is_built(image.framework):
@@ -36,13 +47,16 @@ def check_runnable(image: Image) -> None:
 
 
 def training_command(image: Image, request: dict[str, Any]) -> list[str]:
-    """The argv of a CreateTrainingJob request, for the environment's bin first on PATH.
+    """The argv of a CreateTrainingJob request, for the environment's bin first on PATH. Of an image of one's own: what
+    follows its entry point (or the request's).
 
     ContainerEntrypoint and ContainerArguments count as given; an entrypoint alone gets no argument.
     """
     specification = request["AlgorithmSpecification"]
     entrypoint = list(specification.get("ContainerEntrypoint") or ())
     arguments = list(specification.get("ContainerArguments") or ())
+    if image.kind is ImageKind.OWN:
+        return arguments if entrypoint else arguments or ["train"]
     if entrypoint:
         return [*entrypoint, *arguments]
     return [*_entrypoint(image, request), *(arguments or ["train"])]
@@ -50,7 +64,7 @@ def training_command(image: Image, request: dict[str, Any]) -> list[str]:
 
 def is_script_mode(image: Image, request: dict[str, Any]) -> bool:
     """Whether the toolkit runs the user's script."""
-    if request["AlgorithmSpecification"].get("ContainerEntrypoint"):
+    if image.kind is ImageKind.OWN or request["AlgorithmSpecification"].get("ContainerEntrypoint"):
         return False
     return image.kind is ImageKind.FRAMEWORK or "sagemaker_program" in (request.get("HyperParameters") or {})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -29,6 +30,45 @@ class Support:
     reason: str
 
 
+class Unavailable(RuntimeError):
+    """A sandbox cannot be used on this machine; the message says why and what to do."""
+
+
+class CannotLaunch(RuntimeError):
+    """What is to be started cannot be, and that is the request's fault; the message may be shown to the user."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The server's own registry of images. `address`: host:port, as it stands in an image's name."""
+
+    address: str
+    user: str
+    password: str
+
+    def basic(self) -> str:
+        """For an Authorization header."""
+        return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+@dataclass(frozen=True)
+class OwnImage:
+    """A process that brings its file system along. `entrypoint`: in place of the image's, unless it is empty; `cache`:
+    where what is found out about images may be kept; `say`: takes a message for the job's status.
+
+    `cpus`, `memory_gb` (GiB) and `gpus` (which of the machine's) are what it may use; 0 CPUs or memory: no limit.
+    """
+
+    uri: str
+    cache: Path
+    entrypoint: list[str] = field(default_factory=list)
+    registry: Registry | None = None
+    cpus: int = 0
+    memory_gb: float = 0
+    gpus: list[int] = field(default_factory=list)
+    say: Callable[[str], None] = lambda _message: None
+
+
 @dataclass(frozen=True)
 class View:
     """A directory `source` of the machine that the process finds at `place`, relative to its ML root.
@@ -48,8 +88,8 @@ class Launch:
 
     directory: HOST_DIRECTORY, with `ml/` and `tmp/`; environ: the process's whole environment but for what the sandbox
     adds (paths); library: staged directory that holds the `sagewright` package for use inside; environment: the
-    virtual environment it runs in; readable: further paths that must be visible where they are, read-only; views:
-    directories to be seen below the ML root.
+    virtual environment it runs in, Path() where the image is all of it; readable: further paths that must be visible where
+    they are, read-only; views: directories to be seen below the ML root; image: what a sandbox of containers runs it on.
     """
 
     argv: list[str]
@@ -62,6 +102,7 @@ class Launch:
     network: bool = True
     readable: list[Path] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
+    image: OwnImage | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +136,7 @@ class Sandbox(Protocol):
         ...
 
     def command(self, launch: Launch) -> Command:
-        """The command for `launch`. Prepares what it needs in HOST_DIRECTORY; starts nothing."""
+        """The command for `launch`. Prepares what it needs in HOST_DIRECTORY; starts nothing. Raises CannotLaunch."""
         ...
 
     def close(self, directory: Path) -> None:

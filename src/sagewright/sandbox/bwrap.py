@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support, View
+from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support, Unavailable, View
 from sagewright.sandbox.overlay import Places, make_private_environment
 
 ML_ROOT = Path("/opt/ml")
@@ -29,10 +29,6 @@ _ETC = (
 )  # fmt: skip
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup-try")
-
-
-class Unavailable(RuntimeError):
-    """bubblewrap cannot be used on this machine; the message says why."""
 
 
 def find_bwrap() -> Path:

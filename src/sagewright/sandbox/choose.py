@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sagewright.sandbox.base import Sandbox
-from sagewright.sandbox.bwrap import BwrapSandbox, Unavailable
+from sagewright.sandbox.base import Sandbox, Unavailable
+from sagewright.sandbox.bwrap import BwrapSandbox
+from sagewright.sandbox.container import ContainerSandbox
 from sagewright.sandbox.plain import PlainSandbox
 
 
 def choose_sandbox(setting: str, scratch: Path) -> tuple[Sandbox, str]:
-    """The sandbox for the setting `auto`, `bwrap` or `plain`, and the reason for the choice.
+    """The sandbox for the setting `auto`, `bwrap` or `plain`, or `container` for an image that needs one, and the reason
+    for the choice.
 
     `scratch`: an existing directory on the file system where host directories are.
 
-    Raises Unavailable if bwrap is demanded and cannot be had.
+    Raises Unavailable if bwrap or a container is demanded and cannot be had.
     """
+    if setting == "container":
+        return ContainerSandbox(), "the image is a file system of its own"
     if setting == "plain":
         return PlainSandbox(), "the server's setting says so"
     try:

@@ -22,6 +22,7 @@ from sagewright.store.hosts import Host
 from sagewright.wire import asgi
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.http import HttpRequest
+from sagewright.wire.registry import RegistryApi, is_for_registry
 
 PREFIX = "/_sagewright"
 PARTS = ("model", "output")
@@ -125,13 +126,15 @@ def _token(request: Request) -> str:
     return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
-def split(gateway: Any, internal: InternalApi) -> Any:
-    """One ASGI application of both: paths under `/_sagewright` here, all others to the gateway."""
+def split(gateway: Any, internal: InternalApi, registry: RegistryApi) -> Any:
+    """One ASGI application of all: paths under `/_sagewright` here, `/v2/` to the registry, all others to the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith(PREFIX):
-            await gateway(scope, receive, send)
-        else:
+        if scope["type"] != "http" or scope["path"].startswith(PREFIX):
             await internal.app(scope, receive, send)
+        elif is_for_registry(scope):
+            await registry(scope, receive, send)
+        else:
+            await gateway(scope, receive, send)
 
     return app

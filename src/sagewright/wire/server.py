@@ -37,10 +37,12 @@ from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.gateway import Gateway
 from sagewright.wire.internal import InternalApi, split
 from sagewright.wire.models import service_model
+from sagewright.wire.registry import RegistryApi, collect
 
 BACKLOG = 1024
 DRAIN_S = 5
 COLLECT_S = 3600
+LAYER_GRACE_S = 24 * 3600.0
 
 
 class AlreadyRunning(RuntimeError):
@@ -83,7 +85,7 @@ class Server:
         authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings))
         config = uvicorn.Config(
-            split(gateway, InternalApi(platform, authenticator)),
+            split(gateway, InternalApi(platform, authenticator), RegistryApi(platform, authenticator.find_key)),
             lifespan="off",
             log_level="warning",
             access_log=False,
@@ -174,8 +176,9 @@ def admin_key(store: Database, account: str) -> AccessKey:
 
 
 async def _collect(platform: Platform) -> None:
-    """Clear now and then credentials that have long expired."""
+    """Clear now and then credentials that have long expired, and layers of images that are no more."""
     while True:
+        await asyncio.to_thread(collect, platform, LAYER_GRACE_S)
         await asyncio.to_thread(identity.delete_expired_keys, platform.store)
         await asyncio.sleep(COLLECT_S)
 

@@ -1,0 +1,29 @@
+"""What a sandbox of containers is told about the job's image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from sagewright.agent.hostfile import HostFile
+from sagewright.model.clock import now_ms
+from sagewright.model.registry_tokens import LIFETIME_S, USER, make_password
+from sagewright.sandbox.base import OwnImage, Registry
+
+
+def own_image(host: HostFile, say: Callable[[str], None]) -> OwnImage:
+    """The image, what it may use, and the server's registry with a password made of the job's credentials."""
+    own = host.credentials
+    password = make_password(own.access_key_id, own.secret_access_key, now_ms() + LIFETIME_S * 1000)
+    held = host.limits == "auto"
+    specification = host.request["AlgorithmSpecification"]
+    return OwnImage(
+        uri=specification.get("TrainingImage", ""),
+        cache=host.environments,
+        entrypoint=list(specification.get("ContainerEntrypoint") or ()),
+        registry=Registry(urlsplit(host.endpoint).netloc, USER, password),
+        cpus=host.cpus if held else 0,
+        memory_gb=host.memory_gb if held else 0,
+        gpus=list(range(host.gpus)) if host.gpu_indexes is None else host.gpu_indexes,
+        say=say,
+    )

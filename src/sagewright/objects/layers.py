@@ -1,0 +1,125 @@
+"""Layers of container images: immutable files known by the SHA-256 of their bytes, shared by all repositories."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagewright.objects.blobs import Source
+
+_PIECE = 1 << 20
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_UPLOAD = re.compile(r"[A-Za-z0-9_-]{20,64}")
+
+
+class NoSuchUpload(KeyError):
+    """The upload was never begun, or is finished."""
+
+
+class WrongDigest(ValueError):
+    """The bytes have another digest than was said; or what was said is none."""
+
+
+class OutOfOrder(ValueError):
+    """A chunk does not begin where the one before it ended; `size` is where that was, in bytes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the next byte is {size}")
+        self.size = size
+
+
+@dataclass(frozen=True)
+class LayerStore:
+    """Uploads survive a restart of the server. Safe to use from many threads, one for each upload."""
+
+    root: Path
+
+    def path(self, digest: str) -> Path:
+        """Where the layer is or would be. Raises WrongDigest for what is no digest."""
+        if not _DIGEST.fullmatch(digest):
+            raise WrongDigest(digest)
+        return self.root / "sha256" / digest[7:9] / digest[7:]
+
+    def size(self, digest: str) -> int | None:
+        """In bytes; None if it is not here. A layer that was asked for is kept for a while."""
+        path = self.path(digest)
+        try:
+            os.utime(path)
+            return path.stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def begin(self) -> str:
+        """The id of a new upload."""
+        upload = secrets.token_urlsafe(24)
+        self._uploads.mkdir(parents=True, exist_ok=True)
+        self._upload(upload).touch()
+        return upload
+
+    def received(self, upload: str) -> int:
+        """Bytes so far. Raises NoSuchUpload."""
+        return self._existing(upload).stat().st_size
+
+    def append(self, upload: str, source: Source, start: int | None = None) -> int:
+        """Take what `source` gives; `start`: where the sender says that it belongs. The size then.
+
+        Raises NoSuchUpload, OutOfOrder, and what `source` raises; then nothing of it is kept.
+        """
+        path = self._existing(upload)
+        before = path.stat().st_size
+        if start not in {None, before}:
+            raise OutOfOrder(before)
+        with path.open("ab") as file:
+            try:
+                while piece := source.read(_PIECE):
+                    file.write(piece)
+            except BaseException:
+                file.flush()
+                file.truncate(before)
+                raise
+            return file.tell()
+
+    def finish(self, upload: str, digest: str) -> int:
+        """Make the upload the layer `digest`, durably; its size. Raises NoSuchUpload, WrongDigest (the upload is gone)."""
+        target, path = self.path(digest), self._existing(upload)
+        with path.open("r+b") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+            size = file.tell()
+        if digest != f"sha256:{found}":
+            path.unlink(missing_ok=True)
+            raise WrongDigest(f"sha256:{found}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+        return size
+
+    def cancel(self, upload: str) -> None:
+        """Raises NoSuchUpload."""
+        self._existing(upload).unlink(missing_ok=True)
+
+    def collect(self, needed: Set[str], grace_s: float) -> int:
+        """Delete layers that no manifest needs and uploads, if nobody touched them for `grace_s`; gives how many."""
+        before, removed = time.time() - grace_s, 0
+        for path in [*self.root.glob("sha256/*/*"), *self._uploads.glob("*")]:
+            if f"sha256:{path.name}" not in needed and path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    @property
+    def _uploads(self) -> Path:
+        return self.root / "uploads"
+
+    def _upload(self, upload: str) -> Path:
+        return self._uploads / upload
+
+    def _existing(self, upload: str) -> Path:
+        if not _UPLOAD.fullmatch(upload) or not self._upload(upload).exists():
+            raise NoSuchUpload(upload)
+        return self._upload(upload)

@@ -1,0 +1,1 @@
+"""Elastic Container Registry: repositories and images. What pushes and pulls is `wire.registry`."""

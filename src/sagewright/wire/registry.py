@@ -1,0 +1,269 @@
+"""The container registry that `docker push` and `podman push` reach, under `/v2/`: OCI's distribution specification 1.1.
+
+Repositories are ECR's; the user is AWS, the password GetAuthorizationToken's. Nothing of S3 is in the way: no bucket
+can be called `v2`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.model.registry_tokens import USER, BadPassword, read_password
+from sagewright.objects.layers import NoSuchUpload, OutOfOrder, WrongDigest
+from sagewright.services.context import Platform
+from sagewright.services.ecr.manifests import Pushed, keep_manifest, layer_store, members
+from sagewright.store import ecr
+from sagewright.store.ecr import Manifest, Repository
+from sagewright.store.identity import AccessKey
+from sagewright.wire import asgi
+from sagewright.wire.http import FileBody, HttpRequest, HttpResponse
+
+log = logging.getLogger("sagewright.wire")
+PREFIX = "/v2"
+MOST_MANIFEST = 4 * 1024 * 1024
+_NAME = r"(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_MISSING = {
+    "LayersNotFoundException": ("MANIFEST_BLOB_UNKNOWN", 404),
+    "ReferencedImagesNotFoundException": ("MANIFEST_BLOB_UNKNOWN", 404),
+    "ImageDigestDoesNotMatchException": ("DIGEST_INVALID", 400),
+    "ImageTagAlreadyExistsException": ("TAG_INVALID", 400),
+    "InvalidParameterException": ("MANIFEST_INVALID", 400),
+}
+Handler = Callable[[HttpRequest, Repository, str], HttpResponse]
+
+
+class Refused(Exception):
+    """An answer that is an error in the form of the specification."""
+
+    def __init__(self, code: str, message: str, status: int, headers: list[tuple[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.response = _json({"errors": [{"code": code, "message": message}]}, status, headers or [])
+
+
+class RegistryApi:
+    """The ASGI application under `/v2/`. `find_key` looks an access key up by its id."""
+
+    def __init__(self, platform: Platform, find_key: Callable[[str], AccessKey | None]) -> None:
+        self._store, self._settings, self._find_key = platform.store, platform.settings, find_key
+        self._layers = layer_store(platform.settings)
+        self._routes: list[tuple[re.Pattern[str], dict[str, Handler]]] = [
+            (_route(r"manifests/(?P<reference>[^/]+)"), {
+                "GET": self._get_manifest, "HEAD": self._get_manifest, "PUT": self._put_manifest,
+                "DELETE": self._delete_manifest,
+            }),
+            (_route(r"blobs/uploads/(?P<reference>)"), {"POST": self._begin_upload}),
+            (_route(r"blobs/uploads/(?P<reference>[^/]+)"), {
+                "GET": self._tell_upload, "PATCH": self._append, "PUT": self._finish_upload, "DELETE": self._cancel,
+            }),
+            (_route(r"blobs/(?P<reference>[^/]+)"), {"GET": self._get_blob, "HEAD": self._get_blob}),
+            (_route(r"tags/(?P<reference>list)"), {"GET": self._list_tags}),
+        ]  # fmt: skip
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request = await asgi.read_request(scope, receive)
+        response = await asyncio.to_thread(self.handle, request)
+        response.headers.append(("Docker-Distribution-Api-Version", "registry/2.0"))
+        await asgi.send_response(response, request.method, send)
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; never raises."""
+        try:
+            self._authenticate(request)
+            return self._answer(request)
+        except Refused as refused:
+            return refused.response
+        except AwsError as error:
+            code, status = _MISSING.get(error.code, ("UNKNOWN", 400))
+            return Refused(code, error.message, status).response
+        except NoSuchUpload as error:
+            return Refused("BLOB_UPLOAD_UNKNOWN", f"There is no upload {error}.", 404).response
+        except OutOfOrder as error:
+            headers = [("Range", _range(error.size))]
+            return Refused("BLOB_UPLOAD_INVALID", str(error), 416, headers).response
+        except WrongDigest as error:
+            return Refused("DIGEST_INVALID", f"The digest of what was sent is another: {error}", 400).response
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return Refused("UNKNOWN", "The request processing has failed; see the server's log.", 500).response
+
+    def _authenticate(self, request: HttpRequest) -> None:
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        challenge = [
+            ("WWW-Authenticate", f'Basic realm="{request.scheme}://{request.host}/",service="ecr.amazonaws.com"')
+        ]
+        try:
+            user, _, text = base64.b64decode(value, validate=True).decode().partition(":")
+            password = read_password(text)
+        except (BadPassword, binascii.Error, UnicodeDecodeError):
+            raise Refused("UNAUTHORIZED", "authentication required", 401, challenge) from None
+        key = self._find_key(password.access_key)
+        good = scheme.lower() == "basic" and user == USER and key is not None and password.matches(key.secret)
+        if not good or password.expires_ms < now_ms():
+            message = (
+                "Your authorization token has expired. Reauthenticate and try again." if good else "not authorized"
+            )
+            raise Refused("DENIED", message, 401, challenge)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        path = unquote(request.path)
+        if path.rstrip("/") == PREFIX:
+            return _json({}, 200)
+        for pattern, methods in self._routes:
+            found = pattern.fullmatch(path)
+            if found and request.method in methods:
+                return methods[request.method](request, self._repository(found["name"]), found["reference"])
+        raise Refused("UNSUPPORTED", f"The registry does not serve {request.method} {path}.", 405)
+
+    def _repository(self, name: str) -> Repository:
+        repository = ecr.find(self._store, name)
+        if repository is None:
+            account = self._settings.account
+            message = f"The repository with name '{name}' does not exist in the registry with id '{account}'"
+            raise Refused("NAME_UNKNOWN", message, 404)
+        return repository
+
+    def _manifest(self, repository: Repository, reference: str) -> Manifest:
+        manifest = ecr.manifest_of(self._store, repository.name, reference)
+        if manifest is None:
+            raise Refused("MANIFEST_UNKNOWN", f"Requested image not found: {repository.name}, {reference}", 404)
+        return manifest
+
+    def _get_manifest(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
+        manifest = self._manifest(repository, reference)
+        if request.method == "GET":
+            ecr.note_pull(self._store, manifest)
+        headers = [("Content-Type", manifest.media_type), ("Docker-Content-Digest", manifest.digest)]
+        return HttpResponse(200, headers, manifest.body.encode())
+
+    def _put_manifest(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
+        body = request.body.read(MOST_MANIFEST + 1)
+        if len(body) > MOST_MANIFEST:
+            raise Refused("SIZE_INVALID", f"A manifest has at most {MOST_MANIFEST} bytes.", 413)
+        by_digest = ":" in reference
+        if not by_digest and not _TAG.fullmatch(reference):
+            raise Refused("TAG_INVALID", f"'{reference}' can not be a tag.", 400)
+        named = {"digest": reference} if by_digest else {"tag": reference}
+        kind = request.headers.get("content-type", "").partition(";")[0].strip()
+        manifest, _new = keep_manifest(self._store, self._layers, repository, Pushed(body, kind or None, **named))
+        place = f"{PREFIX}/{repository.name}/manifests/{manifest.digest}"
+        return HttpResponse(201, [("Location", place), ("Docker-Content-Digest", manifest.digest)])
+
+    def _delete_manifest(self, _request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
+        manifest = self._manifest(repository, reference)
+        if ":" not in reference:
+            ecr.untag(self._store, repository.name, [reference])
+        elif any(manifest.digest in members(other) for other in ecr.manifests(self._store, repository.name)):
+            raise Refused("DENIED", "The image is part of a manifest list.", 403)
+        else:
+            ecr.remove_manifest(self._store, repository.name, manifest.digest)
+        return HttpResponse(202)
+
+    def _get_blob(self, request: HttpRequest, _repository: Repository, reference: str) -> HttpResponse:
+        size = self._layers.size(reference)
+        if size is None:
+            raise Refused("BLOB_UNKNOWN", f"There is no layer {reference}.", 404)
+        start, end, status = _asked_range(request.headers.get("range", ""), size)
+        headers = [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", reference)]
+        headers += [("Accept-Ranges", "bytes"), ("Content-Length", str(end - start))]
+        headers += [("Content-Range", f"bytes {start}-{end - 1}/{size}")] if status == 206 else []
+        return HttpResponse(status, headers, FileBody(self._layers.path(reference), start, end - start))
+
+    def _begin_upload(self, request: HttpRequest, repository: Repository, _reference: str) -> HttpResponse:
+        query = dict(request.query_pairs())
+        if "mount" in query and self._layers.size(query["mount"]) is not None:
+            return self._made(repository, query["mount"])
+        upload = self._layers.begin()
+        if "digest" in query:
+            return self._finish_upload(request, repository, upload)
+        return self._state(repository, upload, 202)
+
+    def _tell_upload(self, _request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
+        return self._state(repository, reference, 204)
+
+    def _append(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
+        first = re.match(r"(?:bytes[ =])?(\d+)-", request.headers.get("content-range", ""))
+        self._layers.append(reference, request.body, int(first[1]) if first else None)
+        return self._state(repository, reference, 202)
+
+    def _finish_upload(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
+        digest = dict(request.query_pairs()).get("digest", "")
+        self._layers.path(digest)
+        self._append(request, repository, reference)
+        self._layers.finish(reference, digest)
+        return self._made(repository, digest)
+
+    def _cancel(self, _request: HttpRequest, _repository: Repository, reference: str) -> HttpResponse:
+        self._layers.cancel(reference)
+        return HttpResponse(204)
+
+    def _list_tags(self, request: HttpRequest, repository: Repository, _reference: str) -> HttpResponse:
+        query = dict(request.query_pairs())
+        found = [tag for tag in ecr.tags(self._store, repository.name) if tag > query.get("last", "")]
+        limit = int(query["n"]) if query.get("n", "").isdigit() else len(found)
+        page = found[:limit]
+        more = f'<{PREFIX}/{repository.name}/tags/list?n={limit}&last={page[-1]}>; rel="next"' if page else ""
+        headers = [("Link", more)] if more and len(found) > limit else []
+        return _json({"name": repository.name, "tags": page}, 200, headers)
+
+    def _state(self, repository: Repository, upload: str, status: int) -> HttpResponse:
+        place = f"{PREFIX}/{repository.name}/blobs/uploads/{upload}"
+        headers = [
+            ("Location", place),
+            ("Range", _range(self._layers.received(upload))),
+            ("Docker-Upload-UUID", upload),
+        ]
+        return HttpResponse(status, headers)
+
+    def _made(self, repository: Repository, digest: str) -> HttpResponse:
+        place = f"{PREFIX}/{repository.name}/blobs/{digest}"
+        return HttpResponse(201, [("Location", place), ("Docker-Content-Digest", digest)])
+
+
+def is_for_registry(scope: Any) -> bool:
+    """Whether a request is one of a container engine: under `/v2/`, and not of S3 (signed, or of a bucket named by the
+    host, whose keys may begin with `v2/`)."""
+    if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{PREFIX}/"):
+        return False
+    headers = dict(scope["headers"])
+    host = headers.get(b"host", b"").decode("latin-1").lower().partition(":")[0]
+    signed = headers.get(b"authorization", b"").startswith(b"AWS") or b"X-Amz-" in scope["query_string"]
+    return not (signed or host.endswith(".localhost") or ".s3." in host or ".s3-" in host)
+
+
+def collect(platform: Platform, grace_s: float) -> int:
+    """Delete layers and uploads that nothing needs and nobody touched for `grace_s` seconds; gives how many."""
+    return layer_store(platform.settings).collect(ecr.needed_layers(platform.store), grace_s)
+
+
+def _route(rest: str) -> re.Pattern[str]:
+    return re.compile(rf"{PREFIX}/{_NAME}/{rest}")
+
+
+def _range(size: int) -> str:
+    """As the specification wants it: the last byte that is there."""
+    return f"0-{max(0, size - 1)}"
+
+
+def _asked_range(header: str, size: int) -> tuple[int, int, int]:
+    """Start, end and status for a Range header; one that makes no sense is as none."""
+    found = re.fullmatch(r"bytes=(\d+)-(\d*)", header)
+    if not found or int(found[1]) >= size:
+        return 0, size, 200
+    last = int(found[2]) if found[2] else size - 1
+    return int(found[1]), min(last, size - 1) + 1, 206
+
+
+def _json(content: Any, status: int, headers: list[tuple[str, str]] | None = None) -> HttpResponse:
+    return HttpResponse(status, [("Content-Type", "application/json"), *(headers or [])], orjson.dumps(content))
