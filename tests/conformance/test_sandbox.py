@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -340,3 +341,48 @@ def test_a_writable_view_is_the_directory_itself(run: Run, tmp_path: Path) -> No
     run.views = [View(source, "seen", "write")]
     run("import os; open(os.environ.get('SAGEWRIGHT_ML_ROOT', '/opt/ml') + '/seen/new', 'w').write('x')")
     assert (source / "new").read_text() == "x"
+
+
+def test_a_server_in_a_container_answers(podman: Podman, tmp_path: Path) -> None:
+    """`serve` as SageMaker starts it for an endpoint: an image with an entry point, stopped by SIGTERM."""
+    image = "localhost/sagewright-serve:1"
+    serve = (
+        '#!/bin/sh\n[ "$1" = serve ] || exit 9\n'
+        'httpd -f -p "127.0.0.1:$SAGEMAKER_BIND_TO_PORT" -h /pages &\ntrap "exit 0" TERM\nwait\n'
+    )
+    podman.build(image, {"main": serve, "pages/ping": "pong"}, 'ENTRYPOINT ["/main"]')
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    sandbox = ContainerSandbox()
+    (tmp_path / "ml").mkdir()
+    launch = Launch(
+        argv=["serve"],
+        directory=tmp_path,
+        environ={"SAGEMAKER_BIND_TO_PORT": str(port)},
+        host="algo-1",
+        addresses={},
+        library=tmp_path,
+        environment=Path(),
+        image=OwnImage(image, cache=tmp_path / "cache"),
+    )
+    command = sandbox.command(launch)
+    with subprocess.Popen(command.argv, env=command.environ, cwd=command.cwd) as process:
+        try:
+            assert _ping(port) == b"pong"
+            process.terminate()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            sandbox.close(tmp_path)
+
+
+def _ping(port: int) -> bytes:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as answer:
+                body: bytes = answer.read()
+                return body
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

@@ -202,7 +202,7 @@ def test_policies_tags_and_errors(server: RunningServer, client: Client) -> None
     ecr.set_repository_policy(repositoryName=name, policyText="{}")
     assert ecr.get_repository_policy(repositoryName=name)["policyText"] == "{}"
     assert ecr.delete_repository_policy(repositoryName=name)["policyText"] == "{}"
-    rules = json.dumps({"rules": []})
+    rules = json.dumps({"rules": [{"rulePriority": 1, "description": "x" * 80, "selection": {}}]})
     ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=rules)
     assert ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"] == rules
     ecr.delete_lifecycle_policy(repositoryName=name)
@@ -235,4 +235,6 @@ def test_keys_that_begin_like_the_registry_stay_s3s(server: RunningServer) -> No
     connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
     connection.request("GET", "/v2/key", headers={"Host": f"like-a-registry.localhost:{port}"})
 
-    assert b"AccessDenied" in connection.getresponse().read()
+    body = connection.getresponse().read()
+    connection.close()
+    assert b"AccessDenied" in body

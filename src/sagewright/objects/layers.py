@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import time
+import uuid
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from sagewright.objects.blobs import Source
 
 _PIECE = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_UPLOAD = re.compile(r"[A-Za-z0-9_-]{20,64}")
+_UPLOAD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class NoSuchUpload(KeyError):
@@ -57,7 +57,7 @@ class LayerStore:
 
     def begin(self) -> str:
         """The id of a new upload."""
-        upload = secrets.token_urlsafe(24)
+        upload = str(uuid.uuid4())
         self._uploads.mkdir(parents=True, exist_ok=True)
         self._upload(upload).touch()
         return upload
