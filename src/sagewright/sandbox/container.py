@@ -8,6 +8,7 @@ dead can end them.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tarfile
 import tempfile
@@ -119,12 +120,7 @@ class ContainerSandbox:
         if not kept.exists():
             _keep(kept, self._baked(image_id))
         if kept.stat().st_size:
-            with tarfile.open(kept) as archive:
-                for member in archive:
-                    inner = Path(*Path(member.name).parts[1:])
-                    place = launch.directory / "ml" / inner
-                    if inner.parts and not (place.exists() and not member.isdir()):
-                        archive.extract(member.replace(name=str(inner)), launch.directory / "ml", filter="tar")
+            unpack(kept, launch.directory / "ml")
 
     def _baked(self, image_id: str) -> list[bytes]:
         made = self._engine.call("POST", "/containers/create", {"Image": image_id, "Cmd": ["-"]})["Id"]
@@ -145,6 +141,16 @@ def _keep(path: Path, parts: Iterable[bytes]) -> None:
         for part in parts:
             file.write(part)
     Path(file.name).rename(path)
+
+
+def unpack(archive_path: Path, root: Path) -> None:
+    """What is not there yet, without the first part of each path. Nothing can get out of `root`: tarfile sees to it."""
+    with tarfile.open(archive_path) as archive:
+        for member in archive:
+            inner = Path(*Path(member.name).parts[1:])
+            if inner.parts and not os.path.lexists(root / inner):
+                target = str(Path(*Path(member.linkname).parts[1:])) if member.islnk() else member.linkname
+                archive.extract(member.replace(name=str(inner), linkname=target), root, filter="tar")
 
 
 def end_containers(directory: Path) -> None:
