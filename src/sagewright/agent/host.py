@@ -21,6 +21,7 @@ from sagewright.agent.inputs import Inputs
 from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.metrics import MetricScanner
+from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
 from sagewright.agent.ownimage import own_image
 from sagewright.agent.parts import Parts
@@ -69,6 +70,7 @@ class HostRun:
         self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
         self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
         self._environments = Environments(host.environments, host.framework_versions)
+        self._network = JobNetwork(host.addresses)
         self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
 
     def run(self) -> None:
@@ -84,17 +86,24 @@ class HostRun:
             message = f"{type(error).__name__}: {error}"
             self._reporter.send(failed={"class": "InternalServerError", "message": message}, finished=True)
         self._reporter.finish()
+        self._network.close()  # the first host's last, since the others' need it
 
     def _run(self) -> None:
         self._reporter.send(phase="Downloading")
         try:
-            sandbox = self._sandbox()
-            environment = self._prepare(sandbox)
-            self._control.check()
-            ended = self._execute(sandbox, environment)
+            ended = self._train()
         except Stopped:
             ended = _STOPPED_BEFORE_START
         self._deliver(ended)
+
+    def _train(self) -> Exit:
+        sandbox = self._sandbox()
+        self._network = open_network(self._host, sandbox.declare()["hosts_file"].given, self._control.check)
+        if self._network.warning:
+            self._host.warnings.append(self._network.warning)
+        environment = self._prepare(sandbox)
+        self._control.check()
+        return self._execute(sandbox, environment)
 
     def _sandbox(self) -> Sandbox:
         """Checks, before anything is downloaded, that the job can run here at all. Raises ClientError."""
@@ -125,7 +134,7 @@ class HostRun:
     def _prepare(self, sandbox: Sandbox) -> Environment | None:
         """The environment (None: the image brings its own), and all of /opt/ml, at the same time."""
         self._ml.make()
-        self._ml.write_config(self._host)
+        self._ml.write_config(self._host, self._network.interface)
         self._warm_cache.bring()
         self._volume.start()
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as pool:
@@ -180,7 +189,7 @@ class HostRun:
         return made
 
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
-        wrapper = [*self._share.wrapper(), *self._inputs.wrapper]
+        wrapper = [*self._share.wrapper(), *self._network.enter, *self._inputs.wrapper]
         try:
             command = replace(sandbox.command(self._launch(environment)), wrapper=wrapper)
         except CannotLaunch as error:
@@ -215,10 +224,10 @@ class HostRun:
             directory=self._host.directory,
             environ=job_environ(self._host, defaults),
             host=self._host.host,
-            addresses=self._host.addresses,
+            addresses=self._network.addresses,
             library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
             environment=environment.path if environment else Path(),
-            network=not self._host.isolated,
+            network=self._network.own or not self._host.isolated,
             readable=sources.local_paths() if environment else [],
             views=self._inputs.views,
             image=own_image(self._host, self._say_status),

@@ -70,6 +70,7 @@ class HostFile:
     log_limit_mb: int = 0
     warm_cache: str | None = None
     gpu_indexes: list[int] | None = None
+    network: str = "auto"
 
     @property
     def rank(self) -> int:

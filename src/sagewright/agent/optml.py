@@ -12,7 +12,6 @@ from typing import Any
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 
-NETWORK_INTERFACE = "lo"  # the hosts of a job share this machine: their addresses are on its loopback
 _DEFAULT_GROUP = "homogeneousCluster"
 _FAILURE_BYTES = 64 * 1024
 
@@ -51,12 +50,12 @@ class OptMl:
             raise ClientError(f"The path {inside} must be below /opt/ml.")
         return self.root / path.relative_to("/opt/ml")
 
-    def write_config(self, host: HostFile) -> None:
-        """What SageMaker puts into input/config."""
+    def write_config(self, host: HostFile, interface: str) -> None:
+        """What SageMaker puts into input/config; `interface`: the one by which hosts reach each other."""
         request = host.request
         self._write("hyperparameters.json", host.hyperparameters)
         self._write("inputdataconfig.json", _input_data(request))
-        self._write("resourceconfig.json", _resources(host))
+        self._write("resourceconfig.json", _resources(host, interface))
         checkpoints = request.get("CheckpointConfig")
         if checkpoints:
             local = checkpoints.get("LocalPath", "/opt/ml/checkpoints/")
@@ -87,7 +86,7 @@ def _input_data(request: dict[str, Any]) -> dict[str, Any]:
     return channels
 
 
-def _resources(host: HostFile) -> dict[str, Any]:
+def _resources(host: HostFile, interface: str) -> dict[str, Any]:
     groups = instance_groups(host)
     own = next(group for group in groups if host.host in group["hosts"])
     return {
@@ -96,7 +95,7 @@ def _resources(host: HostFile) -> dict[str, Any]:
         "current_group_name": own["instance_group_name"],
         "hosts": host.hosts,
         "instance_groups": groups,
-        "network_interface_name": NETWORK_INTERFACE,
+        "network_interface_name": interface,
     }
 
 

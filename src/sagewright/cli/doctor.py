@@ -20,6 +20,7 @@ from sagewright.sandbox.cgroups import CONTROLLERS, find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
 from sagewright.sandbox.container_engine import find_engine
 from sagewright.sandbox.engine import EngineFailed
+from sagewright.sandbox.network import network_support
 
 LOW_DISK_GB = 5
 
@@ -37,7 +38,7 @@ def doctor(data: DataOption = None) -> None:
     """Look at this machine and say what jobs can have here."""
     settings = settings_of(data=data)
     table = Table("", "what", "detail", box=None)
-    for finding in [*_machine(settings), *_sandbox(settings), _limits(settings), *_programs()]:
+    for finding in [*_machine(settings), *_sandbox(settings), _hosts(settings), _limits(settings), *_programs()]:
         mark = "[green]yes[/green]" if finding.good else "[yellow]no[/yellow]"
         table.add_row(mark, finding.what, finding.detail)
     console.print(table)
@@ -85,6 +86,13 @@ def _limits(settings: Settings) -> Finding:
     lacking = "" if not found.reason else f"; the others are not limited: {found.reason}"
     held = f"a job is held to its share by cgroup v{found.version}: {', '.join(given)}{lacking}"
     return Finding("limits", not lacking, held)
+
+
+def _hosts(settings: Settings) -> Finding:
+    support = network_support()
+    given = support.given and settings.host_network == "auto"
+    fallback = "" if given else "; the hosts of a job are at different loopback addresses of this machine"
+    return Finding("a network for each host", given, f"{support.reason}{fallback} (setting: {settings.host_network})")
 
 
 def _existing(path: Path) -> Path:

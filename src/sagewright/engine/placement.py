@@ -157,6 +157,7 @@ def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> di
         "environments": str(settings.environments_dir),
         "framework_versions": settings.framework_versions,
         "sandbox": settings.sandbox,
+        "network": settings.host_network,
         "cpus": wanted.per_host.cpus,
         "memory_gb": wanted.per_host.memory_gb,
         "gpus": wanted.per_host.gpus,

@@ -77,6 +77,12 @@ class Settings:
         "How a job's process is isolated. auto takes bwrap where it works, else plain.",
         ("auto", "bwrap", "plain"),
     )
+    host_network: str = _setting(
+        "auto",
+        "auto: each host of a job with several has a network of its own where this machine allows it. "
+        "shared: they are at different loopback addresses of this machine.",
+        ("auto", "shared"),
+    )
     framework_versions: str = _setting(
         "nearest",
         "nearest: an image version that is not on this machine runs on the nearest one, and the job's log says so. "

@@ -1,0 +1,120 @@
+"""Where the hosts of a job find each other: on a network of their own, or at addresses on the machine's loopback.
+
+The first host decides for all and makes the switch; the others find it by a file beside their directories. When the first
+host's agent ends, in whatever way, the switch is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sagewright.agent.hostfile import HostFile
+from sagewright.sandbox import network
+from sagewright.sandbox.namespace import Namespace, NetworkFailed
+from sagewright.sandbox.relay import Relay
+
+_SHARED_INTERFACE = "lo"
+_POLL_S = 0.01
+_WAIT_S = 120.0
+
+
+@dataclass
+class JobNetwork:
+    """One host's place: addresses of all hosts, the interface they are reached by, and the command that enters it.
+
+    `warning`: a line for the job's log.
+    """
+
+    addresses: Mapping[str, str]
+    interface: str = _SHARED_INTERFACE
+    enter: list[str] = field(default_factory=list)
+    warning: str = ""
+    opened: list[Namespace | Relay] = field(default_factory=list)
+
+    @property
+    def own(self) -> bool:
+        return bool(self.enter)
+
+    def close(self) -> None:
+        while self.opened:
+            self.opened.pop().close()
+
+
+def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> JobNetwork:
+    """The network of a host. `possible`: the sandbox can lead the hosts' names to addresses; `check` raises if the job
+    is not wanted any more.
+
+    Raises NetworkFailed.
+    """
+    if len(host.hosts) == 1:
+        return JobNetwork(host.addresses)
+    place = host.directory.parent / "network.json"
+    if host.is_first:
+        decision, switch = _decide(host, possible)
+        _publish(place, decision)
+    else:
+        decision, switch = _await_decision(place, check), None
+    if decision.get("why_not"):
+        return JobNetwork(host.addresses, warning=f"The hosts share this machine's network: {decision['why_not']}.")
+    return _joined(host, switch or _found(decision))
+
+
+def _decide(host: HostFile, possible: bool) -> tuple[dict[str, Any], Namespace | None]:
+    support = network.network_support(outside=not host.isolated)
+    if host.network == "shared" or not possible or not support.given:
+        setting = "the setting host_network says so" if host.network == "shared" else ""
+        return {"why_not": setting or (support.reason if possible else "the sandbox has no names for them")}, None
+    switch = network.make_switch()
+    return {"pid": os.getpid(), "net": switch.net, "user": switch.user}, switch
+
+
+def _publish(place: Path, decision: dict[str, Any]) -> None:
+    partial = place.with_suffix(".part")
+    partial.write_text(json.dumps(decision))
+    partial.rename(place)
+
+
+def _await_decision(place: Path, check: Callable[[], None]) -> dict[str, Any]:
+    until = time.monotonic() + _WAIT_S
+    while not place.exists():
+        check()
+        if time.monotonic() > until:
+            raise NetworkFailed(f"the first host has not made the job's network within {_WAIT_S:.0f} s")
+        time.sleep(_POLL_S)
+    decision: dict[str, Any] = json.loads(place.read_text())
+    return decision
+
+
+def _found(decision: dict[str, Any]) -> Namespace:
+    """The switch of the first host's agent, held by this process too."""
+
+    def descriptor(number: int) -> int:
+        return os.open(f"/proc/{decision['pid']}/fd/{number}", os.O_RDONLY)
+
+    try:
+        user = decision["user"]
+        return Namespace(descriptor(decision["net"]), None if user is None else descriptor(user))
+    except OSError as error:
+        raise NetworkFailed(f"the first host's network is gone: {error}") from error
+
+
+def _joined(host: HostFile, switch: Namespace) -> JobNetwork:
+    places = network.addresses(host.hosts)
+    joined = JobNetwork(places, network.INTERFACE, opened=[switch])
+    try:
+        own = network.join_switch(switch, host.rank, places[host.host])
+        joined.opened.append(own)
+        joined.enter = own.enter()
+        if not host.isolated:
+            joined.opened.append(network.open_outside(own, urlsplit(host.endpoint).port or 80))
+    except NetworkFailed:
+        joined.close()
+        raise
+    return joined

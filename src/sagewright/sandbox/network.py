@@ -1,0 +1,104 @@
+"""A network for the hosts of one job: each host in a namespace of its own, all on one switch that lies in another.
+
+Every job uses the same addresses, since no job sees another's switch. The machine's own network is not changed: what goes
+outside is handed to a Relay, a listener in the host's namespace whose other end is in the machine's.
+"""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+
+from sagewright.sandbox.base import Support
+from sagewright.sandbox.namespace import Namespace, NetworkFailed, new_namespace
+from sagewright.sandbox.relay import Relay, RelaySockets
+
+INTERFACE = "eth0"
+_NET = "198.18.0.0/16"  # RFC 2544: for networks that are not connected to any other
+_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "unshare": "util-linux"}
+
+
+def addresses(names: list[str]) -> dict[str, str]:
+    """The hosts' addresses on their switch."""
+    return {name: f"198.18.{number // 250}.{number % 250 + 1}" for number, name in enumerate(names)}
+
+
+def make_switch() -> Namespace:
+    """A namespace with a bridge. Raises NetworkFailed."""
+    switch = new_namespace()
+    try:
+        switch.run(["ip", "-batch", "-"], "link add switch type bridge\nlink set switch up\n")
+    except NetworkFailed:
+        switch.close()
+        raise
+    return switch
+
+
+def join_switch(switch: Namespace, rank: int, address: str) -> Namespace:
+    """A host's namespace, connected: `address` at eth0, loopback of its own, every port free to bind. Raises NetworkFailed."""
+    host = new_namespace(switch)
+    port = f"h{rank}"
+    try:
+        switch.run(
+            ["ip", "-batch", "-"],
+            f"link add {port} type veth peer name {INTERFACE} netns /proc/self/fd/{host.net}\nlink set {port} master switch up\n",
+            (host.net,),
+        )
+        script = "ip -batch - && echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start"
+        host.run(
+            ["sh", "-c", script],
+            f"link set lo up\naddress add {address}/16 dev {INTERFACE}\nlink set {INTERFACE} up\n"
+            f"route add default dev {INTERFACE}\n",
+        )
+    except NetworkFailed:
+        host.close()
+        raise
+    return host
+
+
+def open_outside(host: Namespace, loopback_port: int) -> Relay:
+    """Let TCP and DNS of the host out by the machine, and to its loopback at one port. Raises NetworkFailed."""
+    sockets = RelaySockets.made_in(host)
+    host.run(["nft", "-f", "-"], _redirection(sockets, loopback_port))
+    return Relay(sockets)
+
+
+def _redirection(sockets: RelaySockets, loopback_port: int) -> str:
+    return f"""table ip sagewright {{
+  chain outside {{
+    type nat hook output priority -100;
+    udp dport 53 redirect to :{sockets.udp_port}
+    tcp dport 53 redirect to :{sockets.tcp_port}
+    ip daddr 127.0.0.1 tcp dport {loopback_port} redirect to :{sockets.tcp_port}
+    ip daddr {{ 127.0.0.0/8, {_NET} }} return
+    meta l4proto tcp redirect to :{sockets.tcp_port}
+  }}
+}}
+"""
+
+
+def network_support(*, outside: bool = True) -> Support:
+    """Whether hosts can have networks of their own here; `outside`: and reach the machine's. Probed once by doing it."""
+    lacking = [name for name in _PROGRAMS if not shutil.which(name) and (outside or name != "nft")]
+    if lacking:
+        packages = sorted({_PROGRAMS[name] for name in lacking})
+        return Support(False, f"needs {', '.join(lacking)} (packages {', '.join(packages)})")
+    return _probe(outside)
+
+
+@cache
+def _probe(outside: bool) -> Support:
+    try:
+        switch = make_switch()
+        try:
+            host = join_switch(switch, 0, "198.18.0.1")
+            try:
+                if outside:
+                    open_outside(host, 1).close()
+            finally:
+                host.close()
+        finally:
+            switch.close()
+    except (NetworkFailed, OSError) as error:
+        return Support(False, f"network namespaces cannot be used here: {error}")
+    return Support(True, "network namespaces on a switch of the job's own")
