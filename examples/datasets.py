@@ -41,3 +41,13 @@ def churn() -> tuple[bytes, bytes]:
     split = int(len(columns) * 0.8)
     train, validation = columns[:split], columns[split:]
     return tuple(part.to_csv(header=False, index=False).encode() for part in (train, validation))
+
+
+def fashion_mnist() -> dict[str, bytes]:
+    """60,000 + 10,000 pictures of clothes, 28 x 28 (Zalando Research, MIT; Debian: apt-get install dataset-fashion-mnist)."""
+    from pathlib import Path
+
+    directory = Path("/usr/share/datasets/fashion-mnist")
+    if not directory.is_dir():
+        raise SystemExit("Fashion-MNIST is not here: apt-get install dataset-fashion-mnist")
+    return {file.name: file.read_bytes() for file in sorted(directory.glob("*ubyte.gz"))}

@@ -42,6 +42,7 @@ from sagewright.runtimes.images import resolve_image
 from sagewright.runtimes.launch import (
     CannotRun,
     check_runnable,
+    client_requirements,
     has_environment,
     is_script_mode,
     sandbox_for,
@@ -171,10 +172,13 @@ class HostRun:
         self._checkpoints.fetch()
 
     def _with_requirements(self, environment: Environment | None) -> Environment | None:
-        """Script mode installs the code's requirements.txt; other entry points do that themselves."""
-        if environment is None or not is_script_mode(self._image, self._host.request):
-            return environment
-        requirements = requirements_to_install(self._ml.code)
+        """What script mode's code asks for, or a remote function's client; other entry points install by themselves."""
+        if environment is None:
+            return None
+        script_mode = is_script_mode(self._image, self._host.request)
+        requirements = (
+            requirements_to_install(self._ml.code) if script_mode else client_requirements(self._host.request)
+        )
         if requirements is None:
             return environment
         try:

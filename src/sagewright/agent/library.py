@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 PARTS = ("toolkit", "algorithms")
+NAMES = Path("toolkit") / "names"
+"""Packages that users' scripts import by names of AWS's own."""
 HOOK = Path("door") / "hook" / "sitecustomize.py"
 """Imported by every Python of the job: AWS SDKs inside reach this server as they do through `sagewright exec`."""
 
@@ -31,8 +33,7 @@ def staged_library(package: Path, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=".library-", dir=cache) as name:
         partial = Path(name) / "library"
         for source in sources:
-            inner = source.relative_to(package)
-            target = partial / (HOOK.name if inner == HOOK else Path("sagewright") / inner)
+            target = partial / _place(source.relative_to(package))
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
         compileall.compile_dir(str(partial), quiet=2)
@@ -42,6 +43,12 @@ def staged_library(package: Path, cache: Path) -> Path:
             if not library.is_dir():  # else another agent was quicker
                 raise
     return library
+
+
+def _place(source: Path) -> Path:
+    if source == HOOK:
+        return Path(HOOK.name)
+    return source.relative_to(NAMES) if source.is_relative_to(NAMES) else Path("sagewright") / source
 
 
 def _state(sources: list[Path]) -> str:

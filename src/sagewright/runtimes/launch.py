@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,14 @@ def is_script_mode(image: Image, request: dict[str, Any]) -> bool:
     if image.kind is ImageKind.OWN or request["AlgorithmSpecification"].get("ContainerEntrypoint"):
         return False
     return image.kind is ImageKind.FRAMEWORK or "sagemaker_program" in (request.get("HyperParameters") or {})
+
+
+def client_requirements(request: dict[str, Any]) -> str | None:
+    """Text of a requirements.txt with what a remote function's entry point runs: the SDK, in the version of the client that
+    sent the function. None for any other job."""
+    arguments = list(request["AlgorithmSpecification"].get("ContainerArguments") or ())
+    named = dict(pairwise(arguments)).get("--client_sagemaker_pysdk_version", "")
+    return f"sagemaker=={named}\n" if re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", named) else None
 
 
 def _entrypoint(image: Image, request: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sagewright.toolkit.config import JobConfig, script_arguments
 from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
-from sagewright.toolkit.launchers import command_of, is_package, variables_of
+from sagewright.toolkit.launchers import command_of, is_package, leads_mpi, mpi_environ, serves_mpi, variables_of
 from sagewright.toolkit.process import run
 
 _INSTALLED = ".sagewright-requirements-installed"
@@ -38,14 +38,44 @@ def _run_script(config: JobConfig) -> None:
     environ = {**os.environ, **config.variables(arguments), **variables_of(config)}
     environ["PYTHONPATH"] = ":".join(part for part in (str(config.code), environ.get("PYTHONPATH", "")) if part)
     _install(config)
+    if serves_mpi(config):
+        _serve(config, environ)
+        return
+    if leads_mpi(config):
+        environ.update(mpi_environ(config))
     shown = " ".join(command)
     _say(f"Invoking script with the following command:\n\n{shown}\n\n")
     try:
         code, tail = run(command, str(config.code), environ)
     except OSError as error:
         raise FrameworkError(f"The command {shown} cannot be started: {error}") from error
+    if leads_mpi(config):
+        _release(config)
     if code != 0:
         raise UserError("ExecuteUserScriptError", code, tail, command)
+
+
+def _serve(config: JobConfig, environ: dict[str, str]) -> None:
+    """A host whose processes mpirun starts from the first one."""
+    import signal
+    import socket
+
+    from sagewright.toolkit.remote import WorkerHost, secret_of
+
+    first = config.distribution_hosts[0]
+    _say(f"{first} starts this host's processes")
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    WorkerHost(socket.gethostbyname(config.host), secret_of(os.environ), str(config.code), environ).serve()
+
+
+def _release(config: JobConfig) -> None:
+    from sagewright.toolkit.remote import say_done, secret_of
+
+    for host in config.distribution_hosts[1:]:
+        try:
+            say_done(host, secret_of(os.environ))
+        except OSError as error:
+            raise FrameworkError(f"{host} cannot be told that the program has ended: {error}") from error
 
 
 def _bring_code(config: JobConfig) -> None:

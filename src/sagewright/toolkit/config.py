@@ -46,6 +46,14 @@ class JobConfig:
         return sorted(self.resources["hosts"], key=lambda host: (len(host), host))
 
     @property
+    def distribution_hosts(self) -> list[str]:
+        """The hosts that train together: those of the instance groups that the distribution names, else all."""
+        named = self.reserved.get("sagemaker_distribution_instance_groups") or []
+        groups = self.resources.get("instance_groups", [])
+        chosen = {host for group in groups if group["instance_group_name"] in named for host in group["hosts"]}
+        return [host for host in self.hosts if host in chosen] if chosen else self.hosts
+
+    @property
     def host(self) -> str:
         return str(self.resources["current_host"])
 

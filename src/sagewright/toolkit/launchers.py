@@ -9,9 +9,8 @@ from sagewright.toolkit.config import JobConfig, module_name
 from sagewright.toolkit.errors import FrameworkError
 
 MASTER_PORT = 7777
+_BY_TORCHRUN = ("torch_distributed", "pytorch_ddp", "distributed_dataparallel")
 _UNSUPPORTED = {
-    "distributed_dataparallel": "smdistributed.dataparallel: AWS's library is not published; use torch_distributed",
-    "parameter_server": "the parameter server launcher is not supported yet; use multi_worker_mirrored_strategy",
     "pytorch_xla_multi_worker": "pytorch_xla: the launcher for AWS Trainium is not supported",
 }
 
@@ -23,9 +22,10 @@ def command_of(config: JobConfig, arguments: list[str]) -> list[str]:
     for name, reason in _UNSUPPORTED.items():
         if config.enabled(name):
             raise FrameworkError(f"This distribution cannot be given: {reason}.")
-    if config.enabled("torch_distributed") or config.enabled("pytorch_ddp"):
+    distributed = config.host in config.distribution_hosts
+    if distributed and any(config.enabled(name) for name in _BY_TORCHRUN):
         return [*_torchrun(config), *_script(config), *arguments]
-    if config.enabled("mpi"):
+    if distributed and config.enabled("mpi"):
         return [*_mpirun(config), *_mpi_script(config), *arguments]
     if config.program.endswith(".sh"):
         import shlex
@@ -37,11 +37,31 @@ def command_of(config: JobConfig, arguments: list[str]) -> list[str]:
 
 def variables_of(config: JobConfig) -> dict[str, str]:
     """Further variables that a distribution needs."""
-    if not config.enabled("multi_worker_mirrored_strategy"):
-        return {}
-    workers = [f"{host}:8890" for host in config.hosts]
-    task = {"type": "worker", "index": config.hosts.index(config.host)}
-    return {"TF_CONFIG": json.dumps({"cluster": {"worker": workers}, "task": task})}
+    if config.enabled("multi_worker_mirrored_strategy"):
+        cluster = {"worker": [f"{host}:8890" for host in config.hosts]}
+        return _tf_config(cluster, "worker", config.hosts.index(config.host))
+    if config.enabled("parameter_server") and len(config.hosts) > 1:
+        first, *others = config.hosts
+        servers = [f"{host}:2223" for host in config.hosts]
+        cluster = {"master": [f"{first}:2222"], "ps": servers, "worker": [f"{host}:2222" for host in others]}
+        if config.host == first:
+            return _tf_config(cluster, "master", 0)
+        return _tf_config(cluster, "worker", others.index(config.host))
+    return {}
+
+
+def leads_mpi(config: JobConfig) -> bool:
+    """Whether this host starts the processes of all."""
+    return config.enabled("mpi") and config.host == config.distribution_hosts[0]
+
+
+def serves_mpi(config: JobConfig) -> bool:
+    """Whether the first host starts this one's processes."""
+    return config.enabled("mpi") and config.host in config.distribution_hosts[1:]
+
+
+def _tf_config(cluster: dict[str, list[str]], kind: str, index: int) -> dict[str, str]:
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})}
 
 
 def is_package(config: JobConfig) -> bool:
@@ -54,7 +74,7 @@ def _script(config: JobConfig) -> list[str]:
 
 def _torchrun(config: JobConfig) -> list[str]:
     """One process a GPU, or one a host where there is none."""
-    hosts = config.hosts
+    hosts = config.distribution_hosts
     options = [f"--nnodes={len(hosts)}", f"--nproc_per_node={config.gpus or 1}"]
     if len(hosts) > 1:
         rank = hosts.index(config.host)
@@ -63,17 +83,44 @@ def _torchrun(config: JobConfig) -> list[str]:
 
 
 def _mpirun(config: JobConfig) -> list[str]:
-    if len(config.hosts) > 1:
-        raise FrameworkError("MPI over several hosts is not supported yet; use torch_distributed.")
+    """On the first host; the others' daemons are started by `sagewright.toolkit.remote`."""
     import shlex
     import shutil
 
     mpirun = shutil.which("mpirun")
     if mpirun is None:
-        raise FrameworkError("MPI needs the program mpirun (Open MPI), which is not on this machine.")
+        raise FrameworkError(
+            "MPI needs the program mpirun (Open MPI), which is not on this machine. On Debian: apt-get install openmpi-bin."
+        )
+    hosts = config.distribution_hosts
     processes = int(config.reserved.get("sagemaker_mpi_num_of_processes_per_host") or config.gpus or 1)
     custom = shlex.split(str(config.reserved.get("sagemaker_mpi_custom_mpi_options") or ""))
-    return [mpirun, "-np", str(processes), "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", *custom]
+    places = ["--host", ",".join(f"{host}:{processes}" for host in hosts)] if len(hosts) > 1 else []
+    total = processes * len(hosts)
+    options = ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
+    return [mpirun, *places, "-np", str(total), *options, *_mpi_variables(config), *custom]
+
+
+def _mpi_variables(config: JobConfig) -> list[str]:
+    """Processes of other hosts get the first one's variables but for those that say which host it is."""
+    if len(config.distribution_hosts) == 1:
+        return []
+    interface = str(config.resources.get("network_interface_name", "lo"))
+    networks = ["--mca", "btl_tcp_if_include", interface] if interface != "lo" else []
+    return [*networks, "-x", "PYTHONPATH", "-x", "MASTER_ADDR", "-x", "MASTER_PORT"]
+
+
+def mpi_environ(config: JobConfig) -> dict[str, str]:
+    """How Open MPI 4 and 5 reach the other hosts, and where torch's processes meet."""
+    agent = f"{sys.executable} -m sagewright.toolkit.remote"
+    return {
+        "OMPI_MCA_plm_rsh_agent": agent,
+        "PRTE_MCA_plm_ssh_agent": agent,
+        "OMPI_MCA_plm_rsh_no_tree_spawn": "1",
+        "PRTE_MCA_plm_ssh_no_tree_spawn": "1",
+        "MASTER_ADDR": config.distribution_hosts[0],
+        "MASTER_PORT": str(MASTER_PORT),
+    }
 
 
 def _mpi_script(config: JobConfig) -> list[str]:

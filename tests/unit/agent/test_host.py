@@ -326,7 +326,7 @@ def test_two_hosts_are_merged_by_the_first(double: Double, start: Start) -> None
     done = lambda: len(double.of("h1", "exited") + double.of("algo-2", "exited")) == 2  # noqa: E731
     double.desired = lambda _host: "collect" if done() else "run"
     for host in ("algo-1", "algo-2"):
-        start(host=host, hosts=2, request=entry(script))
+        start(host=host, hosts=2, request=entry(script), network="shared")
     double.wait_finished("h1")
 
     assert double.lines("algo-2")[-1] == "127.10.0.1 127.10.0.2"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.toolkit.config import JobConfig
-from sagewright.toolkit.launchers import command_of
+from sagewright.toolkit.launchers import command_of, leads_mpi, serves_mpi, variables_of
 
 
 def config(root: Path, hosts: int, current: int, gpus: int = 0, **given: object) -> JobConfig:
@@ -51,3 +51,42 @@ def test_mpirun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert command[:3] == ["/usr/bin/mpirun", "-np", "3"]
     assert command[-4:] == ["-x", "A=b c", sys.executable, "train.py"]
+
+
+def test_mpirun_over_several_hosts_is_the_first_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/mpirun")
+    given = {"sagemaker_mpi_enabled": True, "sagemaker_mpi_num_of_processes_per_host": 2}
+    first, second = config(tmp_path / "1", 2, 1, **given), config(tmp_path / "2", 2, 2, **given)
+
+    assert command_of(first, [])[:5] == ["/usr/bin/mpirun", "--host", "algo-1:2,algo-2:2", "-np", "4"]
+    assert (leads_mpi(first), serves_mpi(first)) == (True, False)
+    assert (leads_mpi(second), serves_mpi(second)) == (False, True)
+
+
+def test_hosts_outside_of_the_distributions_groups_run_the_script_alone(tmp_path: Path) -> None:
+    given = {"sagemaker_torch_distributed_enabled": True, "sagemaker_distribution_instance_groups": ["back"]}
+    groups = [
+        {"instance_group_name": "front", "hosts": ["algo-1"]},
+        {"instance_group_name": "back", "hosts": ["algo-2", "algo-3"]},
+    ]
+    jobs = [config(tmp_path / str(number), 3, number, **given) for number in (1, 3)]
+    for job in jobs:
+        job.resources["instance_groups"] = groups
+
+    assert command_of(jobs[0], []) == [sys.executable, "train.py"]
+    assert command_of(jobs[1], [])[3:] == [
+        "--nnodes=2", "--nproc_per_node=1", "--master_addr=algo-2", "--master_port=7777", "--node_rank=1", "train.py",
+    ]  # fmt: skip
+
+
+def test_parameter_servers_are_told_by_tf_config(tmp_path: Path) -> None:
+    told = variables_of(config(tmp_path, 3, 3, sagemaker_parameter_server_enabled=True))
+
+    assert json.loads(told["TF_CONFIG"]) == {
+        "cluster": {
+            "master": ["algo-1:2222"],
+            "ps": ["algo-1:2223", "algo-2:2223", "algo-3:2223"],
+            "worker": ["algo-2:2222", "algo-3:2222"],
+        },
+        "task": {"type": "worker", "index": 1},
+    }

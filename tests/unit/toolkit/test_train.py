@@ -201,8 +201,7 @@ def test_code_in_a_channel_is_copied(job: Job) -> None:
     ("given", "text"),
     [
         ({"sagemaker_program": ""}, "sagemaker_program is missing"),
-        ({"sagemaker_distributed_dataparallel_enabled": True}, "AWS's library is not published"),
-        ({"sagemaker_parameter_server_enabled": True}, "parameter server"),
+        ({"sagemaker_pytorch_xla_multi_worker_enabled": True}, "pytorch_xla"),
         ({"sagemaker_mpi_enabled": True}, "mpirun"),
     ],
 )

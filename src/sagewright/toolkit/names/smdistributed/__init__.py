@@ -1,0 +1,1 @@
+"""The import names of AWS's distributed training libraries, on PyTorch alone."""

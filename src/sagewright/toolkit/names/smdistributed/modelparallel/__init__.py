@@ -1,0 +1,1 @@
+"""Model parallel training under the names of AWS's library, on PyTorch's FSDP2."""

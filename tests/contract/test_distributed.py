@@ -1,0 +1,192 @@
+"""The distributions of SDK v2's estimators over two hosts, and what their scripts import."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+V2 = str(Path(__file__).parents[2] / ".cache" / "clients" / "sdk-v2" / "bin" / "python")
+SUBMIT = """
+import json, sys, sagemaker
+from sagemaker.pytorch import PyTorch
+distribution, options = map(json.loads, sys.argv[1:])
+PyTorch(entry_point="train.py", source_dir="code", role=sagemaker.get_execution_role(), instance_count=2,
+        framework_version="2.0.0", py_version="py310", distribution=distribution, **options).fit()
+"""
+DDP = """
+import os, torch, torch.distributed as dist
+{imports}
+rank, size = dist.get_rank(), dist.get_world_size()
+torch.manual_seed(rank)
+model = {wrap}(torch.nn.Linear(3, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    optimizer.zero_grad()
+    model(torch.randn(8, 3)).square().mean().backward()
+    optimizer.step()
+weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+seen = [torch.zeros_like(weights) for _ in range(size)]
+dist.all_gather(seen, weights)
+assert all(torch.equal(weights, other) for other in seen)
+print("rank", rank, "of", size, "on", os.uname().nodename, "has the same weights", dist.get_backend(), flush=True)
+dist.barrier()
+dist.destroy_process_group()
+"""
+TORCH = 'dist.init_process_group("gloo")', "torch.nn.parallel.DistributedDataParallel"
+SMDDP = (
+    'import smdistributed.dataparallel.torch.torch_smddp\ndist.init_process_group("smddp")',
+    "torch.nn.parallel.DistributedDataParallel",
+)
+FIRST_SMDDP = (
+    "import smdistributed.dataparallel.torch.distributed as dist\n"
+    "from smdistributed.dataparallel.torch.parallel.distributed import DistributedDataParallel as DDP\n"
+    "dist.init_process_group()",
+    "DDP",
+)
+MPI = (
+    'os.environ.update(RANK=os.environ["OMPI_COMM_WORLD_RANK"], WORLD_SIZE=os.environ["OMPI_COMM_WORLD_SIZE"])\n'
+    'dist.init_process_group("gloo")',
+    "torch.nn.parallel.DistributedDataParallel",
+)
+P4 = {"instance_type": "ml.p4d.24xlarge"}
+M5 = {"instance_type": "ml.m5.large"}
+
+
+def train(
+    server: RunningServer, place: Path, script: str, distribution: dict[str, Any], options: dict[str, Any]
+) -> str:
+    """What SDK v2 prints of a job that runs the script."""
+    (place / "code").mkdir()
+    (place / "code" / "train.py").write_text(script)
+    (place / "submit.py").write_text(SUBMIT)
+    done = server.door(V2, "-W", "ignore", "submit.py", json.dumps(distribution), json.dumps(options), cwd=place)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("distribution", "setup", "options", "backend"),
+    [
+        ({"torch_distributed": {"enabled": True}}, TORCH, P4, "gloo"),
+        ({"pytorchddp": {"enabled": True}}, TORCH, P4, "gloo"),
+        ({"smdistributed": {"dataparallel": {"enabled": True}}}, SMDDP, P4, "smddp"),
+        ({"smdistributed": {"dataparallel": {"enabled": True}}}, FIRST_SMDDP, P4, "smddp"),
+        pytest.param(
+            {"mpi": {"enabled": True, "processes_per_host": 2}},
+            MPI,
+            M5,
+            "gloo",
+            marks=pytest.mark.skipif(not shutil.which("mpirun"), reason="Open MPI is not installed"),
+        ),
+    ],
+    ids=["torch_distributed", "pytorchddp", "smddp", "smddp-first-version", "mpi"],
+)
+def test_two_hosts_train_one_model(
+    server: RunningServer,
+    tmp_path: Path,
+    distribution: dict[str, Any],
+    setup: tuple[str, str],
+    options: dict[str, Any],
+    backend: str,
+) -> None:
+    imports, wrap = setup
+    out = train(server, tmp_path, DDP.format(imports=imports, wrap=wrap), distribution, options)
+    size = 4 if "mpi" in distribution else 2
+    for rank in range(size):
+        host = f"algo-{rank * 2 // size + 1}"
+        assert f"rank {rank} of {size} on {host} has the same weights {backend}" in out
+
+
+SMP = """
+import os, torch
+import smdistributed.modelparallel.torch as smp
+smp.init()
+torch.manual_seed(0)
+plain = torch.nn.Sequential(torch.nn.Linear(16, 64), torch.nn.ReLU(), torch.nn.Linear(64, 4))
+whole = sum(p.numel() for p in plain.parameters())
+torch.manual_seed(smp.rank())
+data = torch.randn(8, 16)
+model = smp.DistributedModel(plain)
+optimizer = smp.DistributedOptimizer(torch.optim.AdamW(model.parameters(), lr=0.01), model)
+
+@smp.step
+def train_step(model, x):
+    loss = model(x).square().mean()
+    model.backward(loss)
+    return loss
+
+losses = []
+for _ in range(20):
+    optimizer.zero_grad()
+    losses.append(float(train_step(model, data).reduce_mean()))
+    optimizer.step()
+assert losses[-1] < losses[0] / 2, losses
+own = torch.tensor(sum(p.numel() for p in model.local_state_dict().values()))
+assert 0 < own < whole
+torch.distributed.all_reduce(own)
+assert own == whole, (own, whole)
+state = model.state_dict()
+smp.save_checkpoint("/opt/ml/checkpoints", "last", model, optimizer, {"step": 20})
+smp.save(state, "/opt/ml/model/model.pt", partial=False)
+with torch.no_grad():
+    for p in model.parameters():
+        p.zero_()
+if smp.local_rank() == 0 and os.path.exists("/opt/ml/checkpoints/last"):
+    print("parts", len([f for f in os.listdir("/opt/ml/checkpoints/last") if f.endswith(".distcp")]))
+again = model.state_dict()
+assert not any(v.any() for v in again.values())
+model.load_state_dict(state)
+assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
+print("rank", smp.rank(), "of", smp.size(), "whole", whole, "sum", int(own), flush=True)
+smp.barrier()
+"""
+
+
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="Open MPI is not installed")
+def test_sharded_parameters_sum_to_one_copy(server: RunningServer, tmp_path: Path) -> None:
+    sharded = {"enabled": True, "parameters": {"microbatches": 2, "sharded_data_parallel_degree": 2, "ddp": True}}
+    distribution = {"smdistributed": {"modelparallel": sharded}, "mpi": {"enabled": True, "processes_per_host": 1}}
+    out = train(server, tmp_path, SMP, distribution, {"instance_type": "ml.p3.16xlarge"})
+    for rank in (0, 1):
+        assert f"rank {rank} of 2 whole 1348 sum 1348" in out
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def fashion(server: RunningServer, schedule: str, epochs: int) -> str:
+    done = server.door(V2, "-W", "ignore", "ddp_spot.py", schedule, str(epochs), cwd=EXAMPLES)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="no dataset-fashion-mnist")
+def test_ddp_is_interrupted_three_times_and_learns_as_much(server: RunningServer) -> None:
+    out = fashion(server, "after=8,8,8", 10)
+    client = server.boto("sagemaker")
+    newest = client.list_training_jobs(NameContains="fashion", SortOrder="Descending", MaxResults=1)
+    name = newest["TrainingJobSummaries"][0]["TrainingJobName"]
+    job = client.describe_training_job(TrainingJobName=name)
+    statuses = [step["Status"] for step in job["SecondaryStatusTransitions"]]
+    assert statuses.count("Interrupted") == 3, out
+    assert job["TrainingJobStatus"] == "Completed"
+    assert "Managed Spot Training savings: " in out
+    begun = [
+        int(line.rpartition(" ")[2]) for line in server.lines(name) if line.startswith("rank 1 of 2 begins at step")
+    ]
+    assert begun == sorted(begun)
+    assert begun[0] == 0 < begun[-1]
+    undisturbed = fashion(server, "", 10)
+    assert abs(accuracy(out) - accuracy(undisturbed)) < 0.01
+
+
+def accuracy(out: str) -> float:
+    return float(re.findall(r"test_accuracy=([0-9.]+)", out)[-1])

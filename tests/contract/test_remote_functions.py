@@ -1,0 +1,48 @@
+"""`@remote` of SDK v2 and v3: a function of the client's runs in a job and its value comes back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+CLIENTS = Path(__file__).parents[2] / ".cache" / "clients"
+IMAGE = "236514542706.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python-310:1.0"
+PROGRAM = """
+from {package} import remote
+
+@remote(image_uri="{image}", instance_type="ml.m5.large"{more})
+def divide(x, y):
+    import os
+    print("dividing in", os.environ["TRAINING_JOB_NAME"])
+    return {{"quotient": x / y, "where": os.environ["TRAINING_JOB_NAME"]}}
+
+found = divide(6, y=4)
+print("VALUE", found["quotient"], found["where"])
+try:
+    divide(1, 0)
+except ZeroDivisionError as error:
+    print("RAISED", error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("client", "package", "more"),
+    [
+        ("sdk-v2", "sagemaker.remote_function", ""),
+        ("sdk-v3", "sagemaker.core.remote_function", ""),
+    ],
+)
+def test_a_function_runs_in_a_job(server: RunningServer, tmp_path: Path, client: str, package: str, more: str) -> None:
+    assert sys.version_info >= (3, 11)
+    (tmp_path / "program.py").write_text(PROGRAM.format(package=package, image=IMAGE, more=more))
+    python = str(CLIENTS / client / "bin" / "python")
+    done = server.door(python, "-W", "ignore", "program.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    assert "VALUE 1.5 divide-" in done.stdout
+    assert "RAISED division by zero" in done.stdout
