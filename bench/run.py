@@ -15,7 +15,18 @@ from rich.console import Console
 from rich.table import Table
 from rows import HEADINGS, Row
 
-MODULES = ("start", "fit", "throughput", "latency", "listing", "boot", "channels", "objects", "containers")
+MODULES = (
+    "start",
+    "fit",
+    "distributed",
+    "throughput",
+    "latency",
+    "listing",
+    "boot",
+    "channels",
+    "objects",
+    "containers",
+)
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\
 Made by `make bench`. Each row has ours and the named peer's number from the same run; ratio: how many times better ours is
