@@ -18,8 +18,8 @@ SUBMIT = """
 import json, sys, sagemaker
 from sagemaker.pytorch import PyTorch
 distribution, options = map(json.loads, sys.argv[1:])
-PyTorch(entry_point="train.py", source_dir="code", role=sagemaker.get_execution_role(), instance_count=2,
-        framework_version="2.0.0", py_version="py310", distribution=distribution, **options).fit()
+PyTorch(entry_point="train.py", source_dir="code", role=sagemaker.get_execution_role(),
+        framework_version="2.0.0", py_version="py310", distribution=distribution, **{"instance_count": 2, **options}).fit()
 """
 DDP = """
 import os, torch, torch.distributed as dist
@@ -108,6 +108,10 @@ def test_two_hosts_train_one_model(
 SMP = """
 import os, torch
 import smdistributed.modelparallel.torch as smp
+try:
+    smp.init({"tensor_parallel_degree": 2})
+except NotImplementedError as error:
+    print("refused:", error, flush=True)
 smp.init()
 torch.manual_seed(0)
 plain = torch.nn.Sequential(torch.nn.Linear(16, 64), torch.nn.ReLU(), torch.nn.Linear(64, 4))
@@ -139,11 +143,13 @@ smp.save(state, "/opt/ml/model/model.pt", partial=False)
 with torch.no_grad():
     for p in model.parameters():
         p.zero_()
-if smp.local_rank() == 0 and os.path.exists("/opt/ml/checkpoints/last"):
-    print("parts", len([f for f in os.listdir("/opt/ml/checkpoints/last") if f.endswith(".distcp")]))
 again = model.state_dict()
 assert not any(v.any() for v in again.values())
-model.load_state_dict(state)
+if smp.local_size() == smp.size():
+    assert smp.resume_from_checkpoint("/opt/ml/checkpoints", model, optimizer) == {"step": 20}
+    print("resumed", flush=True)
+else:
+    model.load_state_dict(state)
 assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
 print("rank", smp.rank(), "of", smp.size(), "whole", whole, "sum", int(own), flush=True)
 smp.barrier()
@@ -151,12 +157,22 @@ smp.barrier()
 
 
 @pytest.mark.skipif(not shutil.which("mpirun"), reason="Open MPI is not installed")
-def test_sharded_parameters_sum_to_one_copy(server: RunningServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("hosts", "processes"), [(2, 1), (1, 2)])
+def test_sharded_parameters_sum_to_one_copy(server: RunningServer, tmp_path: Path, hosts: int, processes: int) -> None:
     sharded = {"enabled": True, "parameters": {"microbatches": 2, "sharded_data_parallel_degree": 2, "ddp": True}}
-    distribution = {"smdistributed": {"modelparallel": sharded}, "mpi": {"enabled": True, "processes_per_host": 1}}
-    out = train(server, tmp_path, SMP, distribution, {"instance_type": "ml.p3.16xlarge"})
+    mpi = {"enabled": True, "processes_per_host": processes}
+    distribution = {"smdistributed": {"modelparallel": sharded}, "mpi": mpi}
+    options = {
+        "instance_type": "ml.p3.16xlarge",
+        "instance_count": hosts,
+        "checkpoint_local_path": "/opt/ml/checkpoints",
+    }
+    server.boto("s3").create_bucket(Bucket="sharded")
+    out = train(server, tmp_path, SMP, distribution, {**options, "checkpoint_s3_uri": f"s3://sharded/{tmp_path.name}"})
     for rank in (0, 1):
         assert f"rank {rank} of 2 whole 1348 sum 1348" in out
+    assert out.count("resumed") == (2 if hosts == 1 else 0)
+    assert "refused: tensor_parallel_degree=2: tensor parallelism is not implemented" in out
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -168,6 +184,7 @@ def fashion(server: RunningServer, schedule: str, epochs: int) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="no dataset-fashion-mnist")
 def test_ddp_is_interrupted_three_times_and_learns_as_much(server: RunningServer) -> None:
     out = fashion(server, "after=8,8,8", 10)

@@ -10,6 +10,7 @@ from sagewright.runtimes.images import resolve_image
 from sagewright.runtimes.launch import (
     CannotRun,
     check_runnable,
+    client_requirements,
     has_environment,
     is_script_mode,
     sandbox_for,
@@ -84,3 +85,13 @@ def test_an_image_of_ones_own_is_a_container_whatever_the_setting() -> None:
     assert (sandbox_for(own, "bwrap"), sandbox_for(torch, "bwrap")) == ("container", "bwrap")
     assert (has_environment(own), has_environment(torch)) == (False, True)
     assert not is_script_mode(own, request({"sagemaker_program": "a.py"}))
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted"), [("2.257.7", "sagemaker==2.257.7\n"), ("2 --index-url http://elsewhere", None), ("", None)]
+)
+def test_a_remote_function_needs_the_sdk_of_its_client(version: str, wanted: str | None) -> None:
+    arguments = ["--region", "us-east-1", "--client_sagemaker_pysdk_version", version]
+
+    assert client_requirements({"AlgorithmSpecification": {"ContainerArguments": arguments}}) == wanted
+    assert client_requirements({"AlgorithmSpecification": {}}) is None
