@@ -119,8 +119,17 @@ def mpi_environ(config: JobConfig) -> dict[str, str]:
         "OMPI_MCA_plm_rsh_no_tree_spawn": "1",
         "PRTE_MCA_plm_ssh_no_tree_spawn": "1",
         "MASTER_ADDR": config.distribution_hosts[0],
-        "MASTER_PORT": str(MASTER_PORT),
+        "MASTER_PORT": str(MASTER_PORT if len(config.distribution_hosts) > 1 else _free_port()),
     }
+
+
+def _free_port() -> int:
+    """A job of one host shares the machine's ports with other jobs."""
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("", 0))
+        return int(found.getsockname()[1])
 
 
 def _mpi_script(config: JobConfig) -> list[str]:
