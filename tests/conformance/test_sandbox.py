@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -78,7 +78,9 @@ class Run:
             (directory / name).mkdir(parents=True)
         self.views: list[View] = []
 
-    def start(self, argv: list[str], *, network: bool = True, **environ: str) -> subprocess.Popen[str]:
+    def start(
+        self, argv: list[str], *, network: bool = True, wrapper: Sequence[str] = (), **environ: str
+    ) -> subprocess.Popen[str]:
         launch = Launch(
             argv=argv,
             directory=self.directory,
@@ -94,7 +96,7 @@ class Run:
         )
         command = self.sandbox.command(launch)
         return subprocess.Popen(
-            command.argv,
+            [*wrapper, *command.argv],
             env=command.environ,
             cwd=command.cwd,
             text=True,
@@ -102,8 +104,8 @@ class Run:
             stderr=subprocess.PIPE,
         )
 
-    def __call__(self, script: str, *, network: bool = True, **environ: str) -> str:
-        process = self.start(["python", "-c", script], network=network, **environ)
+    def __call__(self, script: str, *, network: bool = True, wrapper: Sequence[str] = (), **environ: str) -> str:
+        process = self.start(["python", "-c", script], network=network, wrapper=wrapper, **environ)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         return out.strip()
@@ -123,7 +125,7 @@ LACKING = {
     "plain": {
         "hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home", "shared_views", "private_views",
     },
-    "container": {"shared_views", "private_views"},
+    "container": {"joins_network", "shared_views", "private_views"},
 }  # fmt: skip
 """What each sandbox cannot give, known here so that one that gives less than before is seen."""
 
@@ -220,6 +222,16 @@ def test_names_of_hosts(run: Run) -> None:
     script = "import socket; print(socket.gethostname(), *map(socket.gethostbyname, ('algo-1', 'algo-2', 'localhost')))"
 
     assert run(script) == "algo-1 127.10.0.1 127.10.0.2 127.0.0.1"
+
+
+def test_it_runs_in_the_network_that_it_is_started_in(run: Run) -> None:
+    if lacks(run, "joins_network"):
+        return
+    script = "import os; print(os.readlink('/proc/self/ns/net'))"
+    here, own = run(script), run(script, wrapper=("unshare", "--map-root-user", "--net"))
+
+    assert here == str(Path("/proc/self/ns/net").readlink())
+    assert own not in {"", here}
 
 
 def test_the_network_can_be_cut_off(run: Run) -> None:

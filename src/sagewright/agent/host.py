@@ -99,7 +99,9 @@ class HostRun:
 
     def _train(self) -> Exit:
         sandbox = self._sandbox()
-        self._network = open_network(self._host, sandbox.declare()["hosts_file"].given, self._control.check)
+        given = sandbox.declare()
+        possible = given["hosts_file"].given and given["joins_network"].given
+        self._network = open_network(self._host, possible, self._control.check)
         if self._network.warning:
             self._host.warnings.append(self._network.warning)
         environment = self._prepare(sandbox)

@@ -13,6 +13,7 @@ CAPABILITIES = {
     "own_tmp": "/tmp is its own and ends with it",  # noqa: S108 - words, not a path
     "own_pids": "it sees no other process, and none of its own outlives it",
     "hosts_file": "the names algo-1 … algo-N lead to the job's hosts",
+    "joins_network": "it runs in the network that it is started in, which may be one of the job's own",
     "no_network": "it can be cut off from every network",
     "read_only_system": "it cannot write outside its own directories",
     "hidden_home": "it cannot read the user's home or the server's data",

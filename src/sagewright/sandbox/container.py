@@ -52,6 +52,7 @@ class ContainerSandbox:
         given = {name: Support(True, f"a container of {self._found.kind}") for name in CAPABILITIES}
         given["writable_environment"] = Support(True, "each container writes to a layer of its own")
         not_seen = "the engine does not see what an agent mounts for itself, and not every engine has overlays"
+        given["joins_network"] = Support(False, "the engine starts it in a network of the engine's")
         given |= {name: Support(False, not_seen) for name in ("shared_views", "private_views")}
         return given
 

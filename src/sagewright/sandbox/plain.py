@@ -29,6 +29,7 @@ class PlainSandbox:
 
     def declare(self) -> dict[str, Support]:
         given = {name: Support(False, reason) for name, reason in _WHY_NOT.items()}
+        given["joins_network"] = Support(True, "it is a process like any other")
         given["writable_environment"] = Support(True, "a private environment on top of the shared one")
         return {name: given[name] for name in CAPABILITIES}
 
