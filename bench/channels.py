@@ -111,6 +111,7 @@ class _Bench:
         made = {**job_request(f"channels-{uuid.uuid4().hex}", IMAGE, **entry), **request}
         source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/"}
         made["InputDataConfig"] = [{"ChannelName": name, "DataSource": {"S3DataSource": source}}]
+        made["ResourceConfig"] = {**made["ResourceConfig"], "VolumeSizeInGB": 2 * SPARSE_GB}
         made["HyperParameters"] = {"script": json.dumps(script)}
         begin = time.time_ns()
         self._sagemaker.create_training_job(**made)
