@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 T = TypeVar("T")
-SUBJECTS = 20_000
+SUBJECTS = 4_000  # a described job is some 10 KB
 _PENDING = "sagewright.changed"
 
 

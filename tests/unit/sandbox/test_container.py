@@ -68,3 +68,4 @@ def test_nothing_gets_out(tmp_path: Path, members: list[tarfile.TarInfo]) -> Non
 
 def test_without_a_note_no_engine_is_asked(tmp_path: Path) -> None:
     end_containers(tmp_path)
+    assert list(tmp_path.iterdir()) == []
