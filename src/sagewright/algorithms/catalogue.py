@@ -10,7 +10,10 @@ from importlib import import_module
 
 from sagewright.algorithms.declaration import Declaration
 
-MODULES = ("sagewright.algorithms.xgboost.declaration",)
+MODULES = (
+    "sagewright.algorithms.kmeans.declaration",
+    "sagewright.algorithms.xgboost.declaration",
+)
 
 
 @cache

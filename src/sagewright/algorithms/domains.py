@@ -19,7 +19,8 @@ _INTERVAL = re.compile(r"([\[(])\s*([^,\s]+)\s*,\s*([^,\s\])]+)\s*([\])])")
 class Domain(Protocol):
     """Immutable. `parse` raises ValueError for a text it can't read; it doesn't test membership."""
 
-    kind: ClassVar[Kind]
+    @property
+    def kind(self) -> Kind: ...
 
     def parse(self, text: str) -> Any: ...
 
@@ -153,14 +154,21 @@ class Text:
 
 @dataclass(frozen=True)
 class WordList:
-    """Words with commas between them; a word of `with_number` may carry `@` and a number (`ndcg@5`). The value is a list."""
+    """Words with commas between them, or a JSON list of them; a word of `with_number` may carry `@` and a number
+    (`ndcg@5`). The value is a list.
+    """
 
     kind: ClassVar[Kind] = "FreeText"
     words: tuple[str, ...]
     with_number: tuple[str, ...] = ()
 
     def parse(self, text: str) -> list[str]:
-        return [word.strip() for word in text.split(",")]
+        if not text.strip().startswith("["):
+            return [word.strip() for word in text.split(",")]
+        value = _literal(text)
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise ValueError("not a list of words")
+        return value
 
     def __contains__(self, value: list[str]) -> bool:
         return all(word in self.words or self._numbered(word) for word in value)

@@ -68,10 +68,10 @@ class Job:
         """The folder of a File-mode channel."""
         return self.root / "input" / "data" / name
 
-    def channel_files(self, name: str) -> list[Path]:
-        """The data files of a channel in a stable order: in Pipe mode its first pipe. Raises UserError if it is gone."""
+    def channel_files(self, name: str, epoch: int = 0) -> list[Path]:
+        """The data files of a channel in a stable order: in Pipe mode the pipe of an epoch. Raises UserError if it is gone."""
         if self.channels[name].mode == "Pipe":
-            pipe = self.root / "input" / "data" / f"{name}_0"
+            pipe = self.root / "input" / "data" / f"{name}_{epoch}"
             if not pipe.exists():
                 raise UserError(f"Pipe path {pipe} does not exist!")
             return [pipe]

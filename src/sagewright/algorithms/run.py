@@ -16,6 +16,7 @@ from sagewright.algorithms import catalogue, logs
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.errors import JobError, PlatformError, UserError
 from sagewright.algorithms.job import ROOT_VARIABLE, STANDARD_ROOT, Job
+from sagewright.algorithms.server import serve_forever
 
 USAGE = "usage: python -m sagewright.algorithms REPOSITORY train|serve"
 FAILURE_CHARACTERS = 1024
@@ -54,7 +55,7 @@ def serve(declaration: Declaration, model_directory: Path) -> None:
     """Serve the model until the process is ended. Raises UserError where the algorithm has no server."""
     if declaration.serve is None:
         raise UserError(f"{declaration.title} can't serve a model here.")
-    _load(declaration.serve)(model_directory)
+    serve_forever(_load(declaration.serve)(model_directory))
 
 
 def _load(name: str) -> Callable[..., Any]:

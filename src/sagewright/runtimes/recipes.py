@@ -46,6 +46,8 @@ RECIPES = {
         Recipe("base", "", ("boto3",), ()),
         Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",)),
         Recipe("xgboost", "xgboost", ("xgboost", *_SCIENCE), ("xgboost",)),
+        Recipe("numeric", "", ("numpy", "scipy", "scikit-learn", "pyarrow", "faiss-cpu", "numba"), ("numpy",)),
+        Recipe("neural", "", ("torch", "numpy", "scipy", "pyarrow"), ("torch",)),
         Recipe("pytorch", "torch", ("torch", "torchvision", *_SCIENCE), ("torch",)),
         Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE), ("tensorflow-cpu",)),
         Recipe(
@@ -57,6 +59,9 @@ RECIPES = {
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3"), ("mxnet",)),
     )
 }
+
+_ALGORITHMS = {"xgboost": "xgboost", "ntm": "neural", "ipinsights": "neural"}
+"""Built-in algorithms that need more than `numeric`."""
 
 _WHY_NO_RECIPE = {
     "chainer": "Chainer's last release does not install on any Python that is still kept",
@@ -78,7 +83,7 @@ def recipe_for(image: Image) -> Recipe:
     Raises NoRecipe.
     """
     if image.kind is ImageKind.ALGORITHM:
-        return RECIPES.get(image.framework, RECIPES["sklearn"])
+        return RECIPES[_ALGORITHMS.get(image.framework, "numeric")]
     if image.framework in RECIPES:
         return RECIPES[image.framework]
     raise NoRecipe(_WHY_NO_RECIPE.get(image.framework, "its content is not known here"))

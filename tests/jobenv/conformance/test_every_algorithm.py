@@ -6,17 +6,23 @@ Whatever the input, an algorithm ends in one of two ways: exit code 0 with a mod
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from sklearn import datasets
 
 from sagewright.algorithms import catalogue
 from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerLists, IntegerTuple, Real, WordList
+from sagewright.algorithms.formats import record, recordio
+from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.wording import SCHEMA
 
 
 def iris() -> np.ndarray:
@@ -27,7 +33,9 @@ def iris() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Sample:
-    """A small training that succeeds. `rows` have `labels` label columns first; `seed` is the seed's name.
+    """A small training that succeeds. `rows` have `labels` label columns first; `seed` is the seed's name; `random` is
+    what makes chance count; `width` is the hyperparameter that says how many features there are; `asks` is the content
+    type of requests.
 
     `refuses` names the hard cases of `HARD` that must be the user's fault for this algorithm; the others must succeed.
     """
@@ -38,10 +46,25 @@ class Sample:
     labels: int = 1
     seed: str = "seed"
     random: dict[str, str] = field(default_factory=dict)
+    width: str | None = None
+    asks: str = "text/csv"
     refuses: frozenset[str] = frozenset()
 
 
+def unlabelled() -> np.ndarray:
+    return iris()[:, 1:]
+
+
 SAMPLES = {
+    "kmeans": Sample(
+        {"feature_dim": "4", "k": "3", "mini_batch_size": "50"},
+        rows=unlabelled,
+        content_type="text/csv;label_size=0",
+        labels=0,
+        seed="_seed",
+        width="feature_dim",
+        refuses=frozenset({"NaN feature", "NaN label", "one row", "huge values"}),
+    ),
     "xgboost": Sample(
         {"num_round": "4", "objective": "binary:logistic", "max_depth": "3"},
         random={"subsample": "0.5", "colsample_bytree": "0.5"},
@@ -69,9 +92,24 @@ def csv(rows: np.ndarray) -> bytes:
 
 def prepare(job: Any, name: str, rows: np.ndarray, **changes: str) -> Any:
     sample = SAMPLES[name]
-    job.configure({**sample.hyperparameters, **changes}, {"train": sample.content_type})
+    width = {sample.width: str(rows.shape[1] - sample.labels)} if sample.width and len(rows) else {}
+    job.configure({**sample.hyperparameters, **width, **changes}, {"train": sample.content_type})
     job.put("train", "part-0.csv", csv(rows))
     return job
+
+
+def answerer(job: Any, name: str) -> Any:
+    """What answers with the model that the job left."""
+    module, _, function = (catalogue.declarations()[name].serve or "").partition(":")
+    return getattr(import_module(module), function)(job.model)
+
+
+def trained(job: Any, run: Any, name: str) -> tuple[Any, np.ndarray]:
+    """The answerer of the sample's model, and rows to ask about."""
+    sample = SAMPLES[name]
+    rows = sample.rows()
+    assert run(prepare(job, name, rows), repository(name)) == 0, job.output
+    return answerer(job, name), rows[:20, sample.labels :]
 
 
 def repository(name: str) -> str:
@@ -181,3 +219,65 @@ def test_the_seed_decides(make_job: Any, run: Any, name: str) -> None:
         models.append({path.name: path.read_bytes() for path in job.model.iterdir()})
     assert models[0] == models[1]
     assert models[0] != models[2]
+
+
+FIRST_PARTY = pytest.mark.parametrize(
+    "name", [each.name for each in catalogue.declarations().values() if each.wording is SCHEMA]
+)
+
+
+def answers(response: Any) -> list[dict[str, Any]]:
+    """The objects of a JSON Lines answer."""
+    assert response.status == 200, response.body
+    return [json.loads(line) for line in response.body.splitlines()]
+
+
+def assert_same(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> None:
+    assert [each.keys() for each in left] == [each.keys() for each in right]
+    for key in left[0]:
+        assert_allclose([each[key] for each in left], [each[key] for each in right], rtol=1e-4, atol=1e-5)
+
+
+@FIRST_PARTY
+def test_a_batch_is_answered_as_its_rows_are(job: Any, run: Any, name: str) -> None:
+    invoke, rows = trained(job, run, name)
+    media, lines = SAMPLES[name].asks, "application/jsonlines"
+    whole = answers(invoke(body(rows, media), media, lines))
+    each = [answers(invoke(body(row[None], media), media, lines))[0] for row in rows]
+    assert_same(whole, each)
+    assert_same(whole, answers(answerer(job, name)(body(rows, media), media, lines)))
+
+
+@FIRST_PARTY
+def test_every_form_of_a_request_gets_the_same_answer(job: Any, run: Any, name: str) -> None:
+    invoke, rows = trained(job, run, name)
+    expected = answers(invoke(body(rows, "application/json"), "application/json", "application/jsonlines"))
+    for media in ("application/jsonlines", "application/x-recordio-protobuf", "text/csv"):
+        response = invoke(body(rows, media), media, "application/jsonlines")
+        if media == SAMPLES[name].asks or response.status != 415:
+            assert_same(expected, answers(response))
+
+
+@FIRST_PARTY
+def test_bad_requests_are_answered_with_what_is_wrong(job: Any, run: Any, name: str) -> None:
+    invoke, rows = trained(job, run, name)
+    media = SAMPLES[name].asks
+    good = body(rows, media)
+    assert invoke(good, "application/x-image", "").status == 415
+    assert invoke(good, media, "image/png").status == 406
+    for bad in (b"\0\1\2\3" * 50, good[:-3] + b",x", body(np.column_stack([rows, rows]), media)):
+        response = invoke(bad, media, "application/json")
+        assert response.status == 400, bad
+        assert response.body
+
+
+def body(rows: np.ndarray, media: str) -> bytes:
+    """A request about rows."""
+    if media == "text/csv":
+        return csv(rows)
+    if media == "application/x-recordio-protobuf":
+        return recordio.write_frames(record.encode({"values": Tensor(row.astype(np.float32))}, {}) for row in rows)
+    instances = [{"features": row.tolist()} for row in rows]
+    if media == "application/jsonlines":
+        return "".join(json.dumps(each) + "\n" for each in instances).encode()
+    return json.dumps({"instances": instances}).encode()

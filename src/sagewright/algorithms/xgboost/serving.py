@@ -19,7 +19,7 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import delimited, libsvm, protobuf
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.formats.table import Sparse
-from sagewright.algorithms.server import Response, serve_forever
+from sagewright.algorithms.server import Invoke, Response
 from sagewright.algorithms.xgboost import models, responses
 from sagewright.algorithms.xgboost.library import xgb
 from sagewright.algorithms.xgboost.matrices import to_xgboost
@@ -134,8 +134,8 @@ class Service:
         return Response(responses.encode_selected(rows, media, self.batch), media)
 
 
-def serve(model_directory: Path) -> None:
-    """Serve the models of a folder until SIGTERM. Raises UserError when there is none that can be loaded."""
+def serve(model_directory: Path) -> Invoke:
+    """Answers with the models of a folder. Raises UserError when there is none that can be loaded."""
     ensemble = load_models(model_directory, os.environ)
     logging.info("Model objective : %s", ensemble.objective)
-    serve_forever(Service(ensemble, os.environ).invoke)
+    return Service(ensemble, os.environ).invoke

@@ -1,0 +1,131 @@
+"""The rows of a channel, checked, in batches of the size that the algorithm wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.formats import reader
+from sagewright.algorithms.formats.table import Layout, Sparse, Table, concatenate
+from sagewright.algorithms.job import Job
+
+LARGEST = 1e15
+UNUSABLE = f"missing, NaN, infinite or beyond {LARGEST:g}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an algorithm needs of its rows: `columns` features (None: as many as the first rows have), one label each or
+    whatever comes, sparse ones as they are or made dense.
+    """
+
+    columns: int | None
+    labels: bool = False
+    sparse: bool = False
+
+
+class Rows:
+    """The rows of one channel. Each iteration reads the data again: in Pipe mode the channel's next pipe."""
+
+    def __init__(self, job: Job, channel: str, wanted: Wanted) -> None:
+        self.job, self.channel, self.wanted = job, channel, wanted
+        self._epoch = 0
+        media = job.channels[channel].content_type
+        if media.format is None:
+            raise UserError(f"Channel {channel} can't be read as {media.media}.")
+        self._format = media.format
+        self._layout = Layout(label_columns=media.label_size(default=1), delimiter=",")
+
+    def blocks(self) -> Iterator[Table]:
+        """Tables of whatever sizes the files give, in order. Raises UserError for bad rows, and when there are none."""
+        paths = self.job.channel_files(self.channel, self._epoch)
+        self._epoch += 1
+        done, columns = 0, self.wanted.columns
+        for block in reader.batches(paths, self._format, self._layout):
+            if block.rows:
+                table = self._checked(block, columns, done)
+                columns, done = table.columns, done + table.rows
+                yield table
+        if not done:
+            raise UserError(f"No data in channel {self.channel}: every host needs at least one record of it.")
+
+    def batches(self, size: int) -> Iterator[Table]:
+        """Tables of `size` rows, the last one of what is left."""
+        held: list[Table] = []
+        count = 0
+        for block in self.blocks():
+            held.append(block)
+            count += block.rows
+            if count < size:
+                continue
+            whole = concatenate(held)
+            starts = range(0, whole.rows - size + 1, size)
+            for start in starts:
+                yield slice_rows(whole, start, start + size)
+            count = whole.rows % size
+            held = [slice_rows(whole, whole.rows - count, whole.rows)] if count else []
+        if held:
+            yield concatenate(held)
+
+    def table(self) -> Table:
+        """All rows."""
+        return concatenate(list(self.blocks()))
+
+    def _checked(self, block: Table, columns: int | None, before: int) -> Table:
+        features = self._fitted(block.features, columns)
+        values = features.values if isinstance(features, Sparse) else features
+        if not usable(values):
+            row = before + _first_bad_row(features)
+            raise UserError(f"Channel {self.channel}, row {row}: a feature is {UNUSABLE}.")
+        labels = block.labels
+        if self.wanted.labels:
+            if labels is None or labels.ndim > 1:
+                raise UserError(f"The records of channel {self.channel} must have one label each.")
+            if not np.isfinite(labels).all():
+                row = before + int(np.flatnonzero(~np.isfinite(labels))[0])
+                raise UserError(f"Channel {self.channel}, row {row}: the label is missing, NaN or infinite.")
+        return replace(block, features=features)
+
+    def _fitted(self, features: np.ndarray | Sparse, columns: int | None) -> np.ndarray | Sparse:
+        """The features in the wanted form and width. Raises UserError where they are too many or too few."""
+        width = int(features.shape[1])
+        sparse = isinstance(features, Sparse)
+        if columns is not None and (width > columns or (width < columns and not sparse)):
+            raise UserError(
+                f"Channel {self.channel} has records of {width} features, and feature_dim is {columns}."
+                + self._hint(width, columns)
+            )
+        if isinstance(features, Sparse):
+            features = replace(features, columns=columns or width)
+            return features if self.wanted.sparse else features.dense()
+        return features
+
+    def _hint(self, width: int, columns: int) -> str:
+        if self._format != "csv" or width + self._layout.label_columns != columns:
+            return ""
+        return f" Its content type says that {self._layout.label_columns} columns are labels (label_size)."
+
+
+def slice_rows(table: Table, start: int, end: int) -> Table:
+    """Rows `start` to `end`: views where they are dense."""
+    rows = table.features
+    features = rows.take(np.arange(start, end)) if isinstance(rows, Sparse) else rows[start:end]
+    parts = (None if part is None else part[start:end] for part in (table.labels, table.weights, table.groups))
+    return Table(features, *parts)
+
+
+def usable(values: np.ndarray) -> bool:
+    """Whether all values are numbers that single precision can square and add up."""
+    # One pass without a copy each; NaN makes both false.
+    return not values.size or bool(values.min() >= -LARGEST and values.max() <= LARGEST)
+
+
+def _first_bad_row(features: np.ndarray | Sparse) -> int:
+    values = features.values if isinstance(features, Sparse) else features
+    bad = ~(np.abs(values) <= LARGEST)
+    if isinstance(features, Sparse):
+        return int(np.searchsorted(features.indptr, int(np.flatnonzero(bad)[0]), "right")) - 1
+    return int(np.flatnonzero(bad.any(axis=1))[0])

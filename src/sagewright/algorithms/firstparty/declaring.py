@@ -1,0 +1,57 @@
+"""What the declarations of first-party algorithms share. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from sagewright.algorithms.channels import Channel
+from sagewright.algorithms.domains import Choice, Either, Flag, Integer, Text
+from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.metrics import Direction, Metric
+
+CSV, PROTOBUF = "text/csv", "application/x-recordio-protobuf"
+Kind = Literal["loss", "score"]
+
+COMMON = (
+    Hyperparameter("_kvstore", Text(), note="accepted; hosts add up over their own connection"),
+    Hyperparameter("_log_level", Choice(("debug", "info", "warn", "error"))),
+    Hyperparameter("_num_gpus", Either(("auto",), Integer("[0, +inf)"))),
+    Hyperparameter("_num_kv_servers", Either(("auto",), Integer("[1, +inf)")), note="accepted, without effect"),
+    Hyperparameter("_num_slices", Integer("[1, +inf)"), note="accepted, without effect"),
+    Hyperparameter("_data_format", Text(), note="accepted; the channel's content type decides"),
+    Hyperparameter("_enable_profiler", Flag(), note="accepted, without effect"),
+    Hyperparameter("_disable_wait_to_read", Flag(), note="accepted, without effect"),
+    Hyperparameter("_tuning_objective_metric", Text(), note="the metric that a tuning job optimises"),
+    Hyperparameter("_seed", Integer("[0, 4294967295]"), default="0", note="of everything random; not AWS's"),
+    Hyperparameter(
+        "force_dense", Flag(), note="sent by the SDK's `record_set`; rows are read as the algorithm needs them"
+    ),
+)
+"""Accepted by every first-party algorithm."""
+
+
+def channel(name: str, *, required: bool = False, media: tuple[str, ...] = (PROTOBUF, CSV), note: str = "") -> Channel:
+    """A channel of numeric rows, in every input mode."""
+    short = {CSV: "csv", PROTOBUF: "recordio-protobuf"}
+    accepted = (*media, *(short[each] for each in media if each in short))
+    return Channel(name, accepted, required, ("File", "FastFile", "Pipe"), note)
+
+
+def quality(part: str, name: str, direction: Direction, kind: Kind, *, shown: str = "", epoch: bool = False) -> Metric:
+    """`part:name`, read from a `#quality_metric` line; `shown` is a regex where the line has another name."""
+    when = r"epoch=\S+, " if epoch else ""
+    regex = rf"#quality_metric: host=\S+, {when}{part} {shown or re.escape(name)} <{kind}>=(\S+)"
+    return Metric(f"{part}:{name}", direction, regex)
+
+
+PROGRESS = (
+    Metric("train:progress", "Maximize", r"#progress_metric: host=\S+, completed (\S+) %", objective=False),
+    Metric(
+        "train:throughput",
+        "Maximize",
+        r"#throughput_metric: host=\S+, train throughput=(\S+) records/second",
+        objective=False,
+    ),
+)
+"""Metrics of every first-party algorithm that logs its epochs."""

@@ -1,0 +1,135 @@
+"""K-means's training: mini-batches over K = k x extra_center_factor centres, then Lloyd's algorithm from K to k."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.session import Session, session
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.kmeans import distances, lloyd
+from sagewright.algorithms.kmeans.declaration import DECLARATION
+from sagewright.algorithms.kmeans.model import Centres
+
+AUTO_FACTOR, AUTO_TRIALS = 10, 10
+
+
+class MiniBatch:
+    """Centres that move to the mean of the rows assigned to them.
+
+    Sculley's rule: each centre has a count of rows, and a batch of n rows moves it by n / (count + n) of the way to their
+    mean; with a half life the counts decay by half for each such number of rows seen.
+    """
+
+    def __init__(self, centres: np.ndarray, half_life: int = 0) -> None:
+        self.centres, self.half_life = centres.astype(np.float64), half_life
+        self.counts = np.zeros(len(centres))
+
+    def update(self, sums: np.ndarray, counts: np.ndarray) -> None:
+        """`sums` (K, d) and `counts` (K,) of one batch's rows."""
+        if self.half_life:
+            self.counts *= 0.5 ** (counts.sum() / self.half_life)
+        self.counts += counts
+        used = counts > 0
+        step = (counts[used] / self.counts[used])[:, None]
+        self.centres[used] += step * (sums[used] / counts[used, None] - self.centres[used])
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave `model_algo-1`. Raises JobError."""
+    with session(DECLARATION, "AWS/KMeansWebscale", job, values) as run:
+        wanted = Wanted(columns=values["feature_dim"])
+        rows = run.rows("train", wanted)
+        assert rows is not None
+        model = Centres(_fit(run, rows))
+        run.save(model.encode())
+        tested = run.rows("test", wanted)
+        if tested is not None:
+            _evaluate(run, model, tested)
+
+
+def _fit(run: Session, rows: Rows) -> np.ndarray:
+    values = run.values
+    factor = values["extra_center_factor"]
+    if factor == "auto":
+        factor = AUTO_FACTOR
+        logging.info("'extra_center_factor' was set to 'auto', evaluated to %d.", factor)
+    state: MiniBatch | None = None
+    for epoch in range(values["epochs"]):
+        began, seen, cost = time.monotonic(), 0, 0.0
+        batches = rows.batches(values["mini_batch_size"])
+        while (batch := _next(run, batches)) is not None:
+            if state is None:
+                state = MiniBatch(_first_centres(run, batch, values["k"] * factor), values["half_life_time_size"])
+            sums, counts, squared = _assigned(batch, state.centres)
+            state.update(run.group.total(sums), run.group.total(counts))
+            seen, cost = seen + len(batch), cost + squared
+        cost, everywhere = run.group.total(np.array([cost, seen]))
+        run.lines.quality("train", {"msd": cost / everywhere}, "loss", epoch=epoch)
+        run.lines.progress(epoch + 1, values["epochs"])
+        run.lines.throughput(seen, time.monotonic() - began)
+        run.lines.metrics({"epochs": 1, "num.records": seen}, epoch=epoch)
+    assert state is not None
+    return run.group.from_first(_shrink(run, state) if run.group.rank == 0 else None)
+
+
+def _next(run: Session, batches: Any) -> np.ndarray | None:
+    """The next batch's rows; when hosts have unequal numbers of batches, none until all are at their end."""
+    table = next(batches, None)
+    rows = np.empty((0, run.values["feature_dim"]), np.float32) if table is None else table.features
+    return rows if run.group.total(np.array([len(rows)]))[0] else None
+
+
+def _first_centres(run: Session, batch: np.ndarray, count: int) -> np.ndarray:
+    """From the first batch of all hosts."""
+    everything = np.concatenate(run.group.gather(batch))
+    if len(everything) < run.values["k"]:
+        raise UserError(f"k is {run.values['k']}, and the first mini-batch has {len(everything)} rows")
+    count = min(count, len(everything))
+    weights = np.ones(len(everything), np.float32)
+    random = np.random.default_rng(run.seed)
+    return lloyd.initial(everything, count, run.values["init_method"], random, weights)
+
+
+def _assigned(batch: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    chosen, squared = distances.nearest(batch, centres.astype(np.float32))
+    counts = np.bincount(chosen, minlength=len(centres)).astype(np.float64)
+    return distances.sums(batch, chosen, len(centres)), counts, float(squared.sum(dtype=np.float64))
+
+
+def _shrink(run: Session, state: MiniBatch) -> np.ndarray:
+    """k of the K centres, (k, d) float32: Lloyd's algorithm on those that rows belong to, weighted by how many."""
+    k, trials = run.values["k"], run.values["local_lloyd_num_trials"]
+    used = state.counts > 0
+    points, weights = state.centres[used].astype(np.float32), state.counts[used].astype(np.float32)
+    logging.info("shrinking %d centers into %d", len(state.centres), k)
+    settings = lloyd.Settings(
+        init_method=run.values["local_lloyd_init_method"],
+        iterations=run.values["local_lloyd_max_iter"],
+        trials=AUTO_TRIALS if trials == "auto" else trials,
+        tolerance=run.values["local_lloyd_tol"],
+    )
+    fits = lloyd.fit(points, weights, k, settings, np.random.default_rng([run.seed, 1]))
+    for number, fit in enumerate(fits):
+        logging.info("local kmeans attempt #%d. Current mean square distance %f", number, fit.cost)
+    best = min(fits, key=lambda each: each.cost)
+    run.lines.quality("train", {"msd": best.cost}, "loss")
+    return best.centres.astype(np.float32)
+
+
+def _evaluate(run: Session, model: Centres, rows: Rows) -> None:
+    total, count = 0.0, 0
+    for block in rows.blocks():
+        _, squared = distances.nearest(block.features, model.points)
+        total, count = total + float(squared.sum(dtype=np.float64)), count + block.rows
+    known = {"msd": math.nan if not count else total / count, "ssd": total}
+    chosen = {name: known[name] for name in run.values["eval_metrics"]}
+    run.lines.quality("test", chosen, "loss")
+    run.lines.test_score(chosen)
