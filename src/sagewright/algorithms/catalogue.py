@@ -12,6 +12,7 @@ from sagewright.algorithms.declaration import Declaration
 
 MODULES = (
     "sagewright.algorithms.kmeans.declaration",
+    "sagewright.algorithms.linear_learner.declaration",
     "sagewright.algorithms.xgboost.declaration",
 )
 

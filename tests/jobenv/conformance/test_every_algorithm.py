@@ -65,6 +65,11 @@ SAMPLES = {
         width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "one row", "huge values"}),
     ),
+    "linear-learner": Sample(
+        {"predictor_type": "binary_classifier", "mini_batch_size": "50", "num_models": "4", "epochs": "3"},
+        seed="_seed",
+        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
     "xgboost": Sample(
         {"num_round": "4", "objective": "binary:logistic", "max_depth": "3"},
         random={"subsample": "0.5", "colsample_bytree": "0.5"},

@@ -1,0 +1,120 @@
+"""The losses: values and gradients of many models' scores at once.
+
+z: (n, K) scores, where K is the number of models (times classes, model by model); y: (n,) labels, normalised ones of a
+regressor, 0 and 1 of a binary classifier, class numbers otherwise. Each gives the losses (n, models) and the gradient
+(n, K), neither of them weighted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.linear_learner.rules import LOSSES
+
+Function = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+_TINY = np.float32(1e-30)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """`name` as the hyperparameter has it; `objective` as the log does. `classes` are scores a model."""
+
+    name: str
+    objective: str
+    function: Function
+    classes: int = 1
+
+    def __call__(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.function(z, y)
+
+
+def make(values: Mapping[str, Any]) -> Loss:
+    """The loss that the hyperparameters ask for."""
+    predictor, name = values["predictor_type"], values["loss"]
+    name = LOSSES[predictor][0] if name == "auto" else name
+    if predictor == "multiclass_classifier":
+        classes = values["num_classes"]
+        return Loss(name, "multiclass_cross_entropy_objective", lambda z, y: softmax(z, y, classes), classes)
+    functions: dict[str, tuple[str, Function]] = {
+        "logistic": ("binary_classification_cross_entropy_objective", logistic),
+        "hinge_loss": ("hinge_loss_objective", lambda z, y: hinge(z, y, values["margin"])),
+        "squared_loss": ("mse_objective", squared),
+        "absolute_loss": ("absolute_loss_objective", lambda z, y: quantile(z, y, None)),
+        "quantile_loss": ("quantile_loss_objective", lambda z, y: quantile(z, y, values["quantile"])),
+        "huber_loss": ("huber_loss_objective", lambda z, y: huber(z, y, values["huber_delta"])),
+        "eps_insensitive_squared_loss": (
+            "eps_insensitive_squared_loss_objective",
+            lambda z, y: insensitive_squared(z, y, values["loss_insensitivity"]),
+        ),
+        "eps_insensitive_absolute_loss": (
+            "eps_insensitive_absolute_loss_objective",
+            lambda z, y: insensitive_absolute(z, y, values["loss_insensitivity"]),
+        ),
+    }
+    return Loss(name, *functions[name])
+
+
+def probability(z: np.ndarray) -> np.ndarray:
+    """The logistic function, without overflow."""
+    # Beyond 30 single precision can't tell it from 0 and 1.
+    return 1 / (1 + np.exp(-np.clip(z, -30, 30)))
+
+
+def logistic(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    error = probability(z) - y[:, None]
+    return -np.log(np.maximum(1 - np.abs(error), _TINY)), error
+
+
+def hinge(z: np.ndarray, y: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
+    sign = (2 * y - 1)[:, None]
+    short = np.maximum(np.float32(margin) - sign * z, 0)
+    return short, np.where(short > 0, -sign, np.float32(0))
+
+
+def softmax(z: np.ndarray, y: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    cube = z.reshape(len(z), -1, classes)
+    weights = np.exp(cube - cube.max(axis=2, keepdims=True))
+    weights /= weights.sum(axis=2, keepdims=True)
+    rows, true = np.arange(len(z)), y.astype(np.int64)
+    loss = -np.log(np.maximum(weights[rows, :, true], _TINY))
+    weights[rows, :, true] -= 1
+    return loss, weights.reshape(z.shape)
+
+
+def squared(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    error = z - y[:, None]
+    return error * error, 2 * error
+
+
+def quantile(z: np.ndarray, y: np.ndarray, share: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """The pinball loss; with `share` None the absolute one, which is twice that of 0.5."""
+    low = np.float32(1 if share is None else share)
+    high = np.float32(1 if share is None else 1 - share)
+    error = z - y[:, None]
+    return np.where(error > 0, high * error, -low * error), np.where(error > 0, high, -low)
+
+
+def huber(z: np.ndarray, y: np.ndarray, delta: float) -> tuple[np.ndarray, np.ndarray]:
+    error = z - y[:, None]
+    slope = np.clip(error, -np.float32(delta), np.float32(delta))
+    return slope * (error - slope / 2), slope
+
+
+def insensitive_squared(z: np.ndarray, y: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    outside = _outside(z, y, width)
+    return outside * outside, 2 * outside
+
+
+def insensitive_absolute(z: np.ndarray, y: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    outside = _outside(z, y, width)
+    return np.abs(outside), np.sign(outside)
+
+
+def _outside(z: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
+    """How far the error is beyond the band, with its sign."""
+    error = z - y[:, None]
+    return np.sign(error) * np.maximum(np.abs(error) - np.float32(width), 0)

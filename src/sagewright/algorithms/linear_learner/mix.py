@@ -1,0 +1,80 @@
+"""The settings of the models that are trained side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.linear_learner import optimizers
+
+AUTO_MODELS = 32
+MOST_WEIGHTS = 1 << 26
+"""Weights of all models together under `auto`: 256 MiB an array."""
+MOST_DECORRELATED = 1024
+"""Features up to which decorrelation pays: it costs their square a step and their cube once."""
+PENALTIES = ((0.0, 0.0), (0.0, 1e-4), (1e-5, 0.0), (0.0, 1e-2), (1e-3, 0.0), (1e-4, 1e-3))
+"""(l1, wd), the likeliest first."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """One value a model, (M,) float32; `decorrelated` (M,) bool says whose features are rotated to be uncorrelated."""
+
+    learning_rate: np.ndarray
+    l1: np.ndarray
+    wd: np.ndarray
+    positive_weight: np.ndarray
+    decorrelated: np.ndarray
+
+    @property
+    def models(self) -> int:
+        return len(self.l1)
+
+
+def make(values: Mapping[str, Any], columns: int, classes: int, balanced: float, *, dense: bool) -> Mix:
+    """The mix for so many features and scores a model. `balanced` is the weight that makes both classes equal."""
+    count = _count(values, columns * classes)
+    given_rate = values["learning_rate"]
+    rates = optimizers.rates(values["optimizer"]) if given_rate == "auto" else (given_rate,)
+    penalties = _penalties(values)
+    weights = _positive_weights(values["positive_example_weight_mult"], balanced)
+    free = all(values[name] in ("auto", 0) for name in ("l1", "wd"))
+    rotated = dense and free and columns <= MOST_DECORRELATED and values["optimizer"] in ("auto", "adam")
+    chosen = []
+    for number in range(count):
+        turned = rotated and number % 2 == 0
+        step = number // 2 if rotated else number
+        l1, wd = (
+            (0.0, penalties[step // len(rates) % len(penalties)][1])
+            if turned
+            else penalties[(step + step // len(rates)) % len(penalties)]
+        )
+        chosen.append((rates[step % len(rates)], l1, wd, weights[number % len(weights)], turned))
+    rate, l1s, wds, positive, turned_ones = (np.array(column, np.float32) for column in zip(*chosen, strict=True))
+    return Mix(rate, l1s, wds, positive, turned_ones > 0)
+
+
+def _count(values: Mapping[str, Any], weights: int) -> int:
+    if values["num_models"] != "auto":
+        return int(values["num_models"])
+    if values.get("_tuning_objective_metric"):
+        return 1
+    return max(1, min(AUTO_MODELS, MOST_WEIGHTS // max(weights, 1)))
+
+
+def _penalties(values: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    def each(name: str, auto: float) -> float:
+        return auto if values[name] == "auto" else float(values[name])
+
+    return tuple(dict.fromkeys((each("l1", l1), each("wd", wd)) for l1, wd in PENALTIES))
+
+
+def _positive_weights(given: float | str, balanced: float) -> tuple[float, ...]:
+    if given == "balanced":
+        return (balanced,)
+    if given == "auto":
+        return (1.0, balanced, float(np.sqrt(balanced)), 2 * balanced)
+    return (float(given),)

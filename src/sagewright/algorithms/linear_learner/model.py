@@ -1,0 +1,118 @@
+"""A trained linear model: its file and its answers.
+
+`model_algo-1` is a zip archive with MXNet's module `mx-mod`: a symbol of one fully connected layer, its parameters `fc0_weight`
+(C, d) and `fc0_bias` (C,) for rows as they come, and `additional-params.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import artefact, ndarray, requests
+from sagewright.algorithms.firstparty.requests import Features
+from sagewright.algorithms.firstparty.responses import Fields
+from sagewright.algorithms.firstparty.serving import Answers, Service
+from sagewright.algorithms.formats.table import Sparse
+from sagewright.algorithms.linear_learner.losses import probability
+from sagewright.algorithms.server import Invoke
+
+OUTPUTS = {"binary_classifier": "LogisticRegressionOutput", "multiclass_classifier": "SoftmaxOutput"}
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """`weights` (d, C) and `bias` (C,) float64 for rows as they come. A binary one says 1 from the raw score `threshold` on;
+    with `margins` its score is the raw one (hinge loss).
+    """
+
+    predictor_type: str
+    weights: np.ndarray
+    bias: np.ndarray
+    threshold: float = 0.0
+    margins: bool = False
+
+    def raw(self, features: Features) -> np.ndarray:
+        """(n, C) float64."""
+        if isinstance(features, Sparse):
+            count, width = features.shape[0], self.weights.shape[1]
+            rows = np.repeat(np.arange(count), np.diff(features.indptr))
+            out = np.zeros((count, width))
+            np.add.at(out, rows, self.weights[features.indices] * features.values[:, None])
+            return out + self.bias
+        return features.astype(np.float64) @ self.weights + self.bias
+
+    def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
+        """`score`, and of classifiers `predicted_label`."""
+        raw = self.raw(requests.sparse_or_dense(features, len(self.weights)))
+        if self.predictor_type == "regressor":
+            return {"score": raw[:, 0]}
+        if self.predictor_type == "binary_classifier":
+            score = raw[:, 0] if self.margins else probability(raw[:, 0])
+            return {"score": score, "predicted_label": (raw[:, 0] >= self.threshold).astype(np.int64)}
+        shares = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return {"score": shares / shares.sum(axis=1, keepdims=True), "predicted_label": raw.argmax(axis=1)}
+
+    def encode(self) -> bytes:
+        more = {"predictor_type": self.predictor_type, "raw_threshold": self.threshold, "margins": self.margins}
+        arrays = {
+            "arg:fc0_weight": np.ascontiguousarray(self.weights.T, np.float32),
+            "arg:fc0_bias": self.bias.astype(np.float32),
+        }
+        members = {
+            "mx-mod-symbol.json": json.dumps(self._symbol()).encode(),
+            "mx-mod-0000.params": ndarray.encode(arrays),
+            "additional-params.json": json.dumps(more).encode(),
+        }
+        names = json.dumps({"files": [*members, "manifest.json"]}).encode()
+        return artefact.zipped({**members, "manifest.json": names})
+
+    def _symbol(self) -> dict[str, Any]:
+        """The layer as `mx.sym.load` takes it."""
+        hidden = {"num_hidden": str(len(self.bias)), "no_bias": "False"}
+        variables: list[dict[str, Any]] = [
+            {"op": "null", "name": name, "inputs": []} for name in ("data", "fc0_weight", "fc0_bias")
+        ]
+        layer = {"op": "FullyConnected", "name": "fc0", "attrs": hidden, "inputs": [[0, 0, 0], [1, 0, 0], [2, 0, 0]]}
+        label = {"op": "null", "name": "out_label", "inputs": []}
+        kind = "LinearRegressionOutput" if self.margins else OUTPUTS.get(self.predictor_type, "LinearRegressionOutput")
+        output = {"op": kind, "name": "out", "inputs": [[3, 0, 0], [4, 0, 0]]}
+        return {
+            "nodes": [*variables, layer, label, output],
+            "arg_nodes": [0, 1, 2, 4],
+            "node_row_ptr": list(range(7)),
+            "heads": [[5, 0, 0]],
+            "attrs": {"mxnet_version": ["int", 10901]},
+        }
+
+    @classmethod
+    def decode(cls, content: bytes) -> LinearModel:
+        """Raises UserError for what is no such archive. Without additional-params the shape of the weights decides."""
+        members = artefact.unzipped(content)
+        weights, bias = ndarray.named(artefact.member(members, ".params"), "fc0_weight", "fc0_bias")
+        if weights.ndim != 2 or bias.shape != weights.shape[:1]:
+            raise UserError(f"fc0_weight has shape {weights.shape} and fc0_bias {bias.shape}")
+        try:
+            more = json.loads(members.get("additional-params.json", b"{}"))
+            predictor = str(more.get("predictor_type") or _guess(members, len(bias)))
+            raw = float(more.get("raw_threshold", 0.0))
+        except (ValueError, AttributeError, TypeError) as error:
+            raise UserError(f"additional-params.json of the model can't be read: {error}") from error
+        wide = weights.T.astype(np.float64), bias.astype(np.float64)
+        return cls(predictor, *wide, threshold=raw, margins=bool(more.get("margins", False)))
+
+
+def _guess(members: dict[str, bytes], classes: int) -> str:
+    if classes > 1:
+        return "multiclass_classifier"
+    symbol = b"".join(content for name, content in members.items() if name.endswith("symbol.json")).lower()
+    return "binary_classifier" if b"logistic" in symbol or b"sigmoid" in symbol else "regressor"
+
+
+def serve(model_directory: Path) -> Invoke:
+    return Service(LinearModel.decode(artefact.read(model_directory)), Answers()).invoke

@@ -1,0 +1,103 @@
+"""Means and deviations of features and labels, from the first `num_point_for_scaler` rows of all hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.formats.table import Sparse, Table
+
+Matrix = Any
+"""(n, d) float32: an array, or scipy's csr_matrix."""
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """x becomes (x - shift) / scale, and a regressor's y becomes (y - label_shift) / label_scale."""
+
+    shift: np.ndarray | None
+    scale: np.ndarray
+    label_shift: float = 0.0
+    label_scale: float = 1.0
+
+    def features(self, rows: np.ndarray | Sparse) -> Matrix:
+        """The rows scaled, in new memory; sparse ones stay so unless they are shifted."""
+        if isinstance(rows, Sparse):
+            if self.shift is None:
+                values = rows.values / self.scale.astype(np.float32)[rows.indices]
+                return csr_matrix((values, rows.indices, rows.indptr), shape=rows.shape)
+            rows = rows.dense()
+        out = rows - self.shift.astype(np.float32) if self.shift is not None else rows.astype(np.float32)
+        out *= (1 / self.scale).astype(np.float32)
+        return out
+
+    def labels(self, labels: np.ndarray) -> np.ndarray:
+        return ((labels - self.label_shift) / self.label_scale).astype(np.float32)
+
+    def raw(self, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (d, K) and biases (K,) of the same model for rows and labels as they came, float64."""
+        unscaled = weights.astype(np.float64) / self.scale[:, None]
+        moved = bias.astype(np.float64)
+        if self.shift is not None:
+            moved = moved - self.shift @ unscaled
+        return unscaled * self.label_scale, moved * self.label_scale + self.label_shift
+
+
+def fit(sample: Table, values: Mapping[str, Any], group: Group) -> Scaler:
+    """From each host's share of the sample."""
+    sparse = isinstance(sample.features, Sparse)
+    unbias = values["unbias_data"]
+    shifted = (not sparse and bool(values["use_bias"])) if unbias == "auto" else bool(unbias)
+    count, total, square = _moments(sample.features, group)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(square / count - mean**2, 0))
+    if values["normalize_data"] is False:
+        deviation = np.ones_like(mean)
+    # What does not vary, but for rounding, is not blown up.
+    deviation[deviation <= 1e-7 * np.abs(mean)] = 1
+    scaler = Scaler(mean if shifted else None, deviation)
+    return _with_labels(scaler, sample, values, group) if values["predictor_type"] == "regressor" else scaler
+
+
+def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarray, np.ndarray]:
+    if isinstance(features, Sparse):
+        total = np.bincount(features.indices, features.values, features.columns)
+        square = np.bincount(features.indices, features.values.astype(np.float64) ** 2, features.columns)
+    else:
+        wide = features.astype(np.float64)
+        total, square = wide.sum(axis=0), np.einsum("ij,ij->j", wide, wide)
+    summed = group.total(np.concatenate([[features.shape[0]], total, square]))
+    half = len(total)
+    return int(summed[0]), summed[1 : half + 1], summed[half + 1 :]
+
+
+def _with_labels(scaler: Scaler, sample: Table, values: Mapping[str, Any], group: Group) -> Scaler:
+    labels = np.asarray(sample.labels, np.float64)
+    count, total, square = group.total(np.array([len(labels), labels.sum(), (labels**2).sum()]))
+    mean, deviation = total / count, float(np.sqrt(max(square / count - (total / count) ** 2, 0)))
+    return replace(
+        scaler,
+        label_shift=float(mean) if values["unbias_label"] is not False else 0.0,
+        label_scale=deviation if values["normalize_label"] is not False and deviation > 0 else 1.0,
+    )
+
+
+def decorrelation(features: np.ndarray, group: Group) -> np.ndarray:
+    """(d, d) float32 T: the scaled rows times T have uncorrelated columns of variance 1, as far as the sample tells.
+
+    Directions that the sample hardly shows are not blown up: the covariance is drawn a little to its mean.
+    """
+    wide = features.astype(np.float64)
+    summed = group.total(np.vstack([wide.T @ wide, wide.sum(axis=0), np.full(wide.shape[1], len(wide))]))
+    count = summed[-1, 0]
+    mean = summed[-2] / count
+    covariance = summed[:-2] / count - np.outer(mean, mean)
+    spread, directions = np.linalg.eigh(covariance)
+    average = max(float(spread.mean()), 1e-12)
+    floor = average * (1e-5 + min(1.0, wide.shape[1] / count))
+    return (directions / np.sqrt(np.maximum(spread, 0) + floor)).astype(np.float32)
