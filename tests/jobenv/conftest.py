@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,23 @@ def run(
     before = signal.getsignal(signal.SIGTERM)
     yield call
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def together() -> Callable[[list[JobDirectory], str], None]:
+    """Run one algorithm at several hosts at once, each a process: their jobs are configured with hosts of loopback addresses."""
+
+    def call(jobs: list[JobDirectory], repository: str) -> None:
+        processes = [job.start(repository, OMP_NUM_THREADS="1") for job in jobs]
+        try:
+            with ThreadPoolExecutor(len(jobs)) as readers:  # a pipe that nobody reads would hold its host up
+                said = list(readers.map(lambda process: process.communicate(timeout=120)[0], processes))
+            for job, process, output in zip(jobs, processes, said, strict=True):
+                job.output = output
+                assert process.returncode == 0, output
+        finally:
+            for process in processes:
+                process.kill()
+                process.communicate()
+
+    return call

@@ -62,9 +62,9 @@ class Source:
     def batches(self, scaler: Scaler, size: int, random: np.random.Generator) -> Iterator[Iterator[Batch]]:
         """One iterator over mini-batches for each epoch, without end."""
         if not self.in_memory:
-            yield self._streamed(itertools.chain(self._held, self._blocks), scaler, size)
+            yield _streamed(itertools.chain(self._held, self._blocks), scaler, size)
             while True:
-                yield self._streamed(self._rows.batches(size), scaler, size)
+                yield _streamed(self._rows.batches(size), scaler, size)
         order = random.permutation(self.table.rows)
         features, labels = (
             scaler.features(self.table.take(order).features),
@@ -75,16 +75,17 @@ class Source:
             yield ((features[start : start + size], labels[start : start + size]) for start in starts)
             random.shuffle(starts)
 
-    @staticmethod
-    def _streamed(tables: Iterator[Table], scaler: Scaler, size: int) -> Iterator[Batch]:
-        for table in tables:
-            for start in range(0, table.rows, size):
-                part = slice_rows(table, start, min(start + size, table.rows))
-                yield scaler.features(part.features), scaler.labels(np.asarray(part.labels))
 
-    def scaled(self, scaler: Scaler, size: int = 65536) -> Iterator[Batch]:
-        """All rows in their order; of a channel that is not in memory those that are."""
-        yield from self._streamed(iter([self.table]), scaler, size)
+def scaled(table: Table, scaler: Scaler, size: int = 8192) -> Iterator[Batch]:
+    """All rows in their order."""
+    return _streamed(iter([table]), scaler, size)
+
+
+def _streamed(tables: Iterator[Table], scaler: Scaler, size: int) -> Iterator[Batch]:
+    for table in tables:
+        for start in range(0, table.rows, size):
+            part = slice_rows(table, start, min(start + size, table.rows))
+            yield scaler.features(part.features), scaler.labels(np.asarray(part.labels))
 
 
 def _bytes(block: Table) -> int:

@@ -30,7 +30,7 @@ HYPERPARAMETERS = (
     optional("balance_multiclass_weights", Flag(), "false"),
     optional("beta_1", auto(Real("[0, 1)")), "auto", note="of adam; auto is 0.9"),
     optional("beta_2", auto(Real("[0, 1)")), "auto", note="of adam and rmsprop; auto is 0.999"),
-    optional("bias_lr_mult", auto(POSITIVE), "auto", note="auto is 10, and 1 for decorrelated models"),
+    optional("bias_lr_mult", auto(POSITIVE), "auto", note="auto is 10"),
     optional("bias_wd_mult", auto(NOT_NEGATIVE), "auto", note="auto is 0"),
     Hyperparameter(
         "binary_classifier_model_selection_criteria",

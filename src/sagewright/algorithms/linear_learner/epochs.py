@@ -11,37 +11,58 @@ import numpy as np
 
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.linear_learner import losses, mix, scaling
+from sagewright.algorithms.linear_learner import batches, losses, mix, scaling
 from sagewright.algorithms.linear_learner.batches import Batch, Source
-from sagewright.algorithms.linear_learner.learner import Examples, Learner, Weights
+from sagewright.algorithms.linear_learner.learner import Examples, Learner, Weights, columns_of
 from sagewright.algorithms.linear_learner.losses import Loss
-from sagewright.algorithms.linear_learner.mix import Mix
+from sagewright.algorithms.linear_learner.mix import Mix, Task
 from sagewright.algorithms.linear_learner.scaling import Scaler
+
+CHANCE = 200
+"""Mini-batches that every model learns from."""
+FEWEST, DROP = 8, 4
+"""Models that are trained to the end, and what an epoch divides the others' number by."""
 
 
 @dataclass
 class Trained:
-    """All models: their weights for scaled rows, and their losses (M,) on validation data, or else on those of training."""
+    """All models: their weights for scaled rows, and their losses (M,) on the rows they are compared by."""
 
     loss: Loss
     mix: Mix
     weights: Weights
     criterion: np.ndarray
 
-    def keep_better(self, weights: Weights, criterion: np.ndarray) -> None:
-        better = criterion < self.criterion
-        columns = np.repeat(better, self.loss.classes)
-        self.weights.features[:, columns] = weights.features[:, columns]
-        self.weights.bias[columns] = weights.bias[columns]
-        self.criterion = np.where(better, criterion, self.criterion)
+    def keep_better(self, weights: Weights, criterion: np.ndarray, alive: np.ndarray) -> None:
+        """`weights` and `criterion` of the models `alive`."""
+        better = np.flatnonzero(criterion < self.criterion[alive])
+        source = columns_of(better, self.loss.classes)
+        target = columns_of(alive[better], self.loss.classes)
+        self.weights.features[:, target] = weights.features[:, source]
+        self.weights.bias[target] = weights.bias[source]
+        self.criterion[alive[better]] = criterion[better]
 
 
-def train_models(run: Session, rows: Source, validation: Source | None, scaler: Scaler, sample: Table) -> Trained:
+@dataclass(frozen=True)
+class Data:
+    """`sample`: rows of `train` that scales are taken from; `judged`: those that models are compared by, of validation where
+    the job has it.
+    """
+
+    train: Source
+    scaler: Scaler
+    sample: Table
+    judged: Table
+    validated: bool
+
+
+def train_models(run: Session, data: Data) -> Trained:
     """Train the mix that the hyperparameters ask for."""
+    rows, scaler, sample = data.train, data.scaler, data.sample
     values, loss = run.values, losses.make(run.values)
-    balanced = _balanced(run, sample)
+    steps = values["epochs"] * int(run.group.total(np.array([rows.table.rows]))[0]) // values["mini_batch_size"]
     dense = rows.dense or scaler.shift is not None
-    models = mix.make(values, rows.columns, loss.classes, balanced, dense=dense)
+    models = mix.make(values, Task(rows.columns, loss.classes, steps, _balanced(run, sample), dense))
     turned = bool(models.decorrelated.any())
     rotation = scaling.decorrelation(scaler.features(sample.features), run.group) if turned else None
     learner = Learner(rows.columns, models, loss, values, rotation, run.seed)
@@ -50,16 +71,15 @@ def train_models(run: Session, rows: Source, validation: Source | None, scaler: 
     trained = Trained(loss, models, empty, np.full(models.models, np.inf))
     random = np.random.default_rng([run.seed, 4, run.group.rank])
     epochs = rows.batches(scaler, values["mini_batch_size"], random)
+    judged = list(batches.scaled(data.judged, scaler))
     best, waited = np.inf, 0
     for epoch in range(values["epochs"]):
-        own = _epoch(run, learner, next(epochs), examples, epoch)
-        criterion, part = own, "train"
+        _epoch(run, learner, next(epochs), examples, epoch)
         weights = learner.averaged()
-        if validation is not None:
-            criterion, part = _evaluate(loss, weights, validation, scaler), "validation"
-            run.lines.quality(part, {loss.objective: criterion.min()}, "loss", epoch=epoch)
-        criterion = run.group.from_first(np.nan_to_num(criterion, nan=np.inf))
-        trained.keep_better(weights, criterion)
+        criterion = run.group.from_first(np.nan_to_num(_evaluate(loss, weights, judged), nan=np.inf))
+        if data.validated:
+            run.lines.quality("validation", {loss.objective: criterion.min()}, "loss", epoch=epoch)
+        trained.keep_better(weights, criterion, learner.alive)
         reached = float(criterion.min())
         logging.info(
             "#early_stopping_criteria_metric: host=%s, epoch=%d, criteria=%s, value=%r",
@@ -71,16 +91,26 @@ def train_models(run: Session, rows: Source, validation: Source | None, scaler: 
         if waited >= values["early_stopping_patience"]:
             logging.info("Early stop condition met. Stopping training.")
             break
+        _drop(learner, criterion)
     return trained
 
 
-def _epoch(run: Session, learner: Learner, batches: Iterator[Batch], examples: Examples, epoch: int) -> np.ndarray:
-    """The mean loss of each model, (M,), over the epoch."""
+def _drop(learner: Learner, criterion: np.ndarray) -> None:
+    """Of models that had their chance, go on with the better half, while there are many."""
+    if learner.count < CHANCE or len(learner.alive) < 2 * FEWEST:
+        return
+    best = np.sort(np.argsort(criterion, kind="stable")[: max(FEWEST, len(criterion) // DROP)])
+    learner.keep(best)
+    logging.info("Going on with %d models.", len(best))
+
+
+def _epoch(run: Session, learner: Learner, batches_: Iterator[Batch], examples: Examples, epoch: int) -> None:
+    """Learn from every mini-batch of all hosts, and log the mean loss of each living model."""
     began = time.monotonic()
     total, seen, own = np.zeros(learner.mix.models), 0, 0
     nothing = np.zeros((0, len(learner.weights)), np.float32), np.zeros(0, np.float32)
     while True:
-        batch = next(batches, None)
+        batch = next(batches_, None)
         if batch is None and run.group.size == 1:
             break
         x, y = nothing if batch is None else batch
@@ -90,20 +120,17 @@ def _epoch(run: Session, learner: Learner, batches: Iterator[Batch], examples: E
         total, seen, own = total + sums, seen + rows, own + len(y)
     mean = total / max(seen, 1)
     name = learner.loss.objective
-    for number, value in enumerate(mean):
-        run.lines.metrics({f"train_{name}": value}, epoch=epoch, model=number)
+    for number, value in zip(learner.alive, mean, strict=True):
+        run.lines.metrics({f"train_{name}": value}, epoch=epoch, model=int(number))
     run.lines.quality("train", {name: float(np.nanmin(mean))}, "loss", epoch=epoch)
     run.lines.throughput(own, time.monotonic() - began)
-    return mean
 
 
-def _evaluate(loss: Loss, weights: Weights, rows: Source, scaler: Scaler) -> np.ndarray:
-    """The mean loss of each model, (M,)."""
-    total, seen = 0.0, 0
-    for x, y in rows.scaled(scaler):
-        each, _ = loss(weights.scores(x), y)
-        total, seen = total + each.sum(axis=0, dtype=np.float64), seen + len(y)
-    return np.asarray(total / seen)
+def _evaluate(loss: Loss, weights: Weights, judged: list[Batch]) -> np.ndarray:
+    """The mean loss of each model."""
+    each = [loss(weights.scores(x), y)[0] for x, y in judged]
+    rows = sum(len(losses_) for losses_ in each)
+    return np.asarray(sum(losses_.sum(axis=0, dtype=np.float64) for losses_ in each) / rows)
 
 
 def _balanced(run: Session, sample: Table) -> float:

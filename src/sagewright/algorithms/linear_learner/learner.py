@@ -29,8 +29,15 @@ class Weights:
         """(n, K) float32."""
         return x @ self.features + self.bias
 
-    def take(self, columns: np.ndarray) -> Weights:
+    def take(self, model: int, classes: int) -> Weights:
+        """Those of one model."""
+        columns = slice(model * classes, (model + 1) * classes)
         return Weights(self.features[:, columns], self.bias[columns])
+
+
+def columns_of(models: np.ndarray, classes: int) -> np.ndarray:
+    """The columns of some models, model by model."""
+    return (models[:, None] * classes + np.arange(classes)).ravel()
 
 
 @dataclass(frozen=True)
@@ -40,25 +47,27 @@ class Examples:
     positive: np.ndarray | None = None  # (M,)
     classes: np.ndarray | None = None  # (C,)
 
-    def weights(self, y: np.ndarray) -> np.ndarray | None:
-        """(n, M) or (n, 1); None where all count 1."""
+    def weights(self, y: np.ndarray, alive: np.ndarray) -> np.ndarray | None:
+        """(n, living models) or (n, 1); None where all count 1."""
         if self.classes is not None:
             return self.classes[y.astype(np.int64)][:, None]
         if self.positive is not None:
-            return np.where(y[:, None] > 0, self.positive, np.float32(1))
+            return np.where(y[:, None] > 0, self.positive[alive], np.float32(1))
         return None
 
 
 class Learner:
-    """Steps all models of a mix. Those with `rotation` learn in the coordinates that it decorrelates."""
+    """Steps all models of a mix. The decorrelated ones learn in the coordinates that `rotation` gives.
+
+    `alive` (M',) are the models of the mix that are still trained; `keep` drops others.
+    """
 
     def __init__(
         self, columns: int, mix: Mix, loss: Loss, values: Mapping[str, Any], rotation: np.ndarray | None, seed: int
     ) -> None:
-        self.mix, self.loss, self.values, self.rotation = mix, loss, values, rotation
-        self.count = 0
-        each = loss.classes
-        size = mix.models * each
+        self.loss, self.values, self.rotation = loss, values, rotation
+        self.count, self.alive = 0, np.arange(mix.models)
+        size = mix.models * loss.classes
         random = np.random.default_rng([seed, 2])
         if values["init_method"] == "uniform":
             drawn = random.uniform(-values["init_scale"], values["init_scale"], (columns, size))
@@ -67,21 +76,37 @@ class Learner:
         self.weights = drawn.astype(np.float32)
         self.bias = np.full(size, values["init_bias"], np.float32)
         self.average = Weights(np.zeros_like(self.weights), np.zeros_like(self.bias))
-        self._rates = np.repeat(mix.learning_rate, each)
-        self._l1, self._wd = np.repeat(mix.l1, each), np.repeat(mix.wd, each)
-        self._turned = np.repeat(mix.decorrelated, each)
-        own = self._turned if values["bias_lr_mult"] == "auto" else np.zeros_like(self._turned)
-        multiple = 10.0 if values["bias_lr_mult"] == "auto" else float(values["bias_lr_mult"])
-        self._bias_rates = (self._rates * np.where(own, 1, multiple)).astype(np.float32)
-        decay = 0.0 if values["bias_wd_mult"] == "auto" else float(values["bias_wd_mult"])
-        self._bias_wd = self._wd * np.float32(decay)
         self._optimizer = optimizers.make(values, self.weights.shape)
         self._bias_optimizer = optimizers.make(values, self.bias.shape)
+        self._set(mix)
+
+    def _set(self, mix: Mix) -> None:
+        """The settings of each column."""
+        values, each = self.values, self.loss.classes
+        self.mix = mix
+        self._rates = np.repeat(mix.learning_rate, each)
+        self._l1, self._wd = np.repeat(mix.l1, each), np.repeat(mix.wd, each)
+        self._turned = np.flatnonzero(np.repeat(mix.decorrelated, each))
+        multiple = 10.0 if values["bias_lr_mult"] == "auto" else float(values["bias_lr_mult"])
+        self._bias_rates = (self._rates * multiple).astype(np.float32)
+        decay = 0.0 if values["bias_wd_mult"] == "auto" else float(values["bias_wd_mult"])
+        self._bias_wd = self._wd * np.float32(decay)
+
+    def keep(self, models: np.ndarray) -> None:
+        """Go on with these of the living models, (n,) sorted."""
+        columns = columns_of(models, self.loss.classes)
+        self.alive = self.alive[models]
+        self.weights, self.bias = self.weights[:, columns].copy(), self.bias[columns].copy()
+        self.average = Weights(self.average.features[:, columns].copy(), self.average.bias[columns].copy())
+        for optimizer in (self._optimizer, self._bias_optimizer):
+            optimizer.keep(columns)
+        self._set(self.mix.take(models))
 
     def step(self, x: Matrix, y: np.ndarray, examples: Examples, group: Group) -> tuple[np.ndarray, int]:
-        """Learn from one mini-batch of all hosts; this host's part may be empty. The losses' sums (M,), and the rows."""
+        """Learn from one mini-batch of all hosts; this host's part may be empty. The losses' sums of
+        the living models, and the rows."""
         losses, slopes = self.loss(self._effective().scores(x), y)
-        weights = examples.weights(y)
+        weights = examples.weights(y, self.alive)
         if weights is not None:
             losses = losses * weights
             slopes = slopes * (np.repeat(weights, self.loss.classes, axis=1) if weights.shape[1] > 1 else weights)
@@ -101,7 +126,7 @@ class Learner:
         return Weights(self._rotated(self.weights), self.bias)
 
     def _rotated(self, weights: np.ndarray) -> np.ndarray:
-        if self.rotation is None:
+        if self.rotation is None or not len(self._turned):
             return weights
         out = weights.copy()
         out[:, self._turned] = self.rotation @ weights[:, self._turned]
@@ -114,7 +139,7 @@ class Learner:
         return first.reshape(gradient.shape).astype(np.float32), second.astype(np.float32), third, int(last[0])
 
     def _move(self, gradient: np.ndarray, of_bias: np.ndarray) -> None:
-        if self.rotation is not None:
+        if self.rotation is not None and len(self._turned):
             gradient[:, self._turned] = self.rotation.T @ gradient[:, self._turned]
         gradient += self._wd * self.weights
         rate = self._schedule()

@@ -59,14 +59,21 @@ def make(values: Mapping[str, Any]) -> Loss:
 
 
 def probability(z: np.ndarray) -> np.ndarray:
-    """The logistic function, without overflow."""
-    # Beyond 30 single precision can't tell it from 0 and 1.
-    return 1 / (1 + np.exp(-np.clip(z, -30, 30)))
+    """The logistic function."""
+    out = np.negative(z)
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that it should be
+        np.exp(out, out=out)
+    out += 1
+    return np.reciprocal(out, out=out)
 
 
 def logistic(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    error = probability(z) - y[:, None]
-    return -np.log(np.maximum(1 - np.abs(error), _TINY)), error
+    error = probability(z)
+    error -= y[:, None]
+    likelihood = np.abs(error)
+    np.subtract(1, likelihood, out=likelihood)
+    np.log(np.maximum(likelihood, _TINY, out=likelihood), out=likelihood)
+    return np.negative(likelihood, out=likelihood), error
 
 
 def hinge(z: np.ndarray, y: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:

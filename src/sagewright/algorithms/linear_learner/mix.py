@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -33,25 +33,39 @@ class Mix:
     def models(self) -> int:
         return len(self.l1)
 
+    def take(self, models: np.ndarray) -> Mix:
+        return Mix(*(getattr(self, each.name)[models] for each in fields(self)))
 
-def make(values: Mapping[str, Any], columns: int, classes: int, balanced: float, *, dense: bool) -> Mix:
-    """The mix for so many features and scores a model. `balanced` is the weight that makes both classes equal."""
-    count = _count(values, columns * classes)
+
+@dataclass(frozen=True)
+class Task:
+    """What there is to learn: `columns` features, `classes` scores a model, in `steps` mini-batches at most. `balanced` is the
+    weight that makes both classes equal; only `dense` rows can be decorrelated.
+    """
+
+    columns: int
+    classes: int = 1
+    steps: int = 10_000
+    balanced: float = 1.0
+    dense: bool = True
+
+
+def make(values: Mapping[str, Any], task: Task) -> Mix:
+    """The mix for a task."""
+    count = _count(values, task.columns * task.classes)
     given_rate = values["learning_rate"]
-    rates = optimizers.rates(values["optimizer"]) if given_rate == "auto" else (given_rate,)
+    rates = optimizers.rates(values["optimizer"], task.steps) if given_rate == "auto" else (given_rate,)
     penalties = _penalties(values)
-    weights = _positive_weights(values["positive_example_weight_mult"], balanced)
+    weights = _positive_weights(values["positive_example_weight_mult"], task.balanced)
     free = all(values[name] in ("auto", 0) for name in ("l1", "wd"))
-    rotated = dense and free and columns <= MOST_DECORRELATED and values["optimizer"] in ("auto", "adam")
+    rotated = task.dense and free and task.columns <= MOST_DECORRELATED and values["optimizer"] in ("auto", "adam")
     chosen = []
     for number in range(count):
         turned = rotated and number % 2 == 0
         step = number // 2 if rotated else number
-        l1, wd = (
-            (0.0, penalties[step // len(rates) % len(penalties)][1])
-            if turned
-            else penalties[(step + step // len(rates)) % len(penalties)]
-        )
+        # An l1 would make zeros in coordinates that nobody sees.
+        possible = [(0.0, wd) for wd in dict.fromkeys(wd for _, wd in penalties)] if turned else penalties
+        l1, wd = possible[step // len(rates) % len(possible)]
         chosen.append((rates[step % len(rates)], l1, wd, weights[number % len(weights)], turned))
     rate, l1s, wds, positive, turned_ones = (np.array(column, np.float32) for column in zip(*chosen, strict=True))
     return Mix(rate, l1s, wds, positive, turned_ones > 0)

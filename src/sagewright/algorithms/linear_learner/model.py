@@ -22,6 +22,8 @@ from sagewright.algorithms.formats.table import Sparse
 from sagewright.algorithms.linear_learner.losses import probability
 from sagewright.algorithms.server import Invoke
 
+BLOCK = 4096
+"""Rows that are widened to double precision at a time."""
 OUTPUTS = {"binary_classifier": "LogisticRegressionOutput", "multiclass_classifier": "SoftmaxOutput"}
 
 
@@ -45,7 +47,8 @@ class LinearModel:
             out = np.zeros((count, width))
             np.add.at(out, rows, self.weights[features.indices] * features.values[:, None])
             return out + self.bias
-        return features.astype(np.float64) @ self.weights + self.bias
+        blocks = (features[start : start + BLOCK].astype(np.float64) for start in range(0, len(features), BLOCK))
+        return np.concatenate([block @ self.weights for block in blocks]) + self.bias
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
         """`score`, and of classifiers `predicted_label`."""

@@ -18,6 +18,10 @@ class Optimizer(Protocol):
         """What is to be subtracted from the parameters for a learning rate of 1."""
         ...
 
+    def keep(self, columns: np.ndarray) -> None:
+        """Go on with these columns of the parameters only."""
+        ...
+
 
 class Adam:
     def __init__(
@@ -34,7 +38,11 @@ class Adam:
         root = np.sqrt(self.square)
         root *= np.float32(1 / np.sqrt(1 - float(self.beta_2) ** self.count))
         root += self.epsilon
-        return self.mean / (root * np.float32(1 - float(self.beta_1) ** self.count))
+        root *= np.float32(1 - float(self.beta_1) ** self.count)
+        return np.divide(self.mean, root, out=root)
+
+    def keep(self, columns: np.ndarray) -> None:
+        self.mean, self.square = self.mean[..., columns], self.square[..., columns]
 
 
 class Momentum:
@@ -48,6 +56,9 @@ class Momentum:
         self.velocity += gradient
         return self.velocity * (1 - self.momentum)
 
+    def keep(self, columns: np.ndarray) -> None:
+        self.velocity = self.velocity[..., columns]
+
 
 class RMSProp:
     def __init__(self, shape: tuple[int, ...], decay: float = 0.999, epsilon: float = 1e-8) -> None:
@@ -59,6 +70,9 @@ class RMSProp:
         self.square += (1 - self.decay) * (gradient * gradient - self.square)
         correction = np.float32(1 / np.sqrt(1 - float(self.decay) ** self.count))
         return gradient / (np.sqrt(self.square) * correction + self.epsilon)
+
+    def keep(self, columns: np.ndarray) -> None:
+        self.square = self.square[..., columns]
 
 
 def make(values: Mapping[str, Any], shape: tuple[int, ...]) -> Optimizer:
@@ -76,8 +90,12 @@ def make(values: Mapping[str, Any], shape: tuple[int, ...]) -> Optimizer:
 
 RATES = {"sgd": (0.3, 0.1, 1.0, 0.03), "rmsprop": (0.02, 0.005, 0.08, 0.002)}
 ADAM_RATES = (0.03, 0.01, 0.1, 0.003)
+FEW_STEPS = 500
+FASTER = 3.0
+"""What rates are multiplied with where there are few steps to get anywhere."""
 
 
-def rates(optimizer: str) -> tuple[float, ...]:
-    """Learning rates worth trying, the likeliest first."""
-    return RATES.get(optimizer, ADAM_RATES)
+def rates(optimizer: str, steps: int) -> tuple[float, ...]:
+    """Learning rates worth trying in so many steps, the likeliest first."""
+    known = RATES.get(optimizer, ADAM_RATES)
+    return tuple(FASTER * rate for rate in known) if steps < FEW_STEPS else known

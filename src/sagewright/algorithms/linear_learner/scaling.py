@@ -25,14 +25,16 @@ class Scaler:
     label_shift: float = 0.0
     label_scale: float = 1.0
 
-    def features(self, rows: np.ndarray | Sparse) -> Matrix:
-        """The rows scaled, in new memory; sparse ones stay so unless they are shifted."""
+    def features(self, rows: np.ndarray | Sparse, *, own: bool = False) -> Matrix:
+        """The rows scaled, in new memory unless they are the caller's `own`; sparse ones stay so unless they are shifted."""
         if isinstance(rows, Sparse):
             if self.shift is None:
                 values = rows.values / self.scale.astype(np.float32)[rows.indices]
                 return csr_matrix((values, rows.indices, rows.indptr), shape=rows.shape)
-            rows = rows.dense()
-        out = rows - self.shift.astype(np.float32) if self.shift is not None else rows.astype(np.float32)
+            rows, own = rows.dense(), True
+        out = rows if own else rows.astype(np.float32)
+        if self.shift is not None:
+            out -= self.shift.astype(np.float32)
         out *= (1 / self.scale).astype(np.float32)
         return out
 

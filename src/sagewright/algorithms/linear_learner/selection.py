@@ -16,7 +16,8 @@ BY_LOSS = ("loss_function", "cross_entropy_loss")
 def best_binary(scores: np.ndarray, labels: np.ndarray, losses: np.ndarray, values: Mapping[str, Any]) -> int:
     """The number of the model with the best value of binary_classifier_model_selection_criteria at its best threshold.
 
-    `scores` (n, M) raw ones, `labels` (n,), `losses` (M,), by which equal ones are told apart.
+    Of those that are within one standard error of the best, which chance may have put there, the one with the least loss.
+    `scores` (n, M) raw ones, `labels` (n,), `losses` (M,).
     """
     criterion = values["binary_classifier_model_selection_criteria"]
     if criterion in BY_LOSS:
@@ -29,7 +30,10 @@ def best_binary(scores: np.ndarray, labels: np.ndarray, losses: np.ndarray, valu
         for rows in (positive, ~positive)
     ]
     reached = _criterion(counts[0], counts[1], values).max(axis=1)
-    return int(np.lexsort((losses, -reached))[0])
+    best = float(reached.max())
+    count = len(labels) if criterion == "accuracy" else max(int(positive.sum()), 1)
+    error = np.sqrt(max(best * (1 - best), 0) / count)
+    return int(np.where(reached >= best - error, losses, np.inf).argmin())
 
 
 def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any]) -> float:

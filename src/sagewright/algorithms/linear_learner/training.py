@@ -16,7 +16,7 @@ from sagewright.algorithms.job import Job
 from sagewright.algorithms.linear_learner import batches, losses, scaling, scores, selection
 from sagewright.algorithms.linear_learner.batches import Source
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
-from sagewright.algorithms.linear_learner.epochs import Trained, train_models
+from sagewright.algorithms.linear_learner.epochs import Data, Trained, train_models
 from sagewright.algorithms.linear_learner.model import LinearModel
 from sagewright.algorithms.linear_learner.scaling import Scaler
 
@@ -33,8 +33,9 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         random = np.random.default_rng(run.seed)
         sample = train_rows.sample(values["num_point_for_scaler"], random)
         scaler = scaling.fit(sample, values, run.group)
-        trained = train_models(run, train_rows, validation, scaler, sample)
         judged = validation.table if validation is not None else train_rows.sample(TRAIN_SAMPLE, random)
+        data = Data(train_rows, scaler, sample, judged, validated=validation is not None)
+        trained = train_models(run, data)
         model = run.group.from_first(_choose(run, trained, judged, scaler) if run.group.rank == 0 else None)
         run.save(model.encode())
         _report(run, model, {"train": train_rows.table, "validation": validation.table if validation else None})
@@ -82,8 +83,7 @@ def _choose(run: Session, trained: Trained, judged: Table, scaler: Scaler) -> Li
         raw_threshold = selection.threshold(raw[:, number], y, values)
     setting = {name: float(getattr(trained.mix, name)[number]) for name in ("learning_rate", "l1", "wd")}
     logging.info("Selected model %d: %s", number, setting)
-    columns = np.arange(number * loss.classes, (number + 1) * loss.classes)
-    chosen = trained.weights.take(columns)
+    chosen = trained.weights.take(number, loss.classes)
     weights, bias = scaler.raw(chosen.features, chosen.bias)
     return LinearModel(values["predictor_type"], weights, bias, raw_threshold, margins=loss.name == "hinge_loss")
 
