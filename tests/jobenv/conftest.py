@@ -42,10 +42,13 @@ class JobDirectory:
         current: str | None = None,
         checkpoints: bool = False,
     ) -> JobDirectory:
-        """Write the files of input/config; `channels` gives each channel's content type."""
+        """Write the files of input/config; `channels` gives each channel's content type. Train is distributed as the SDK's
+        `record_set` has it.
+        """
         inputs: dict[str, dict[str, str]] = {}
         for name, content_type in channels.items():
-            inputs[name] = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
+            distribution = "ShardedByS3Key" if name == "train" else "FullyReplicated"
+            inputs[name] = {"TrainingInputMode": "File", "S3DistributionType": distribution}
             if content_type is not None:
                 inputs[name]["ContentType"] = content_type
             self.channel(name).mkdir(parents=True, exist_ok=True)

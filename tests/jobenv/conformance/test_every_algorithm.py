@@ -70,6 +70,15 @@ SAMPLES = {
         seed="_seed",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
     ),
+    "randomcutforest": Sample(
+        {"feature_dim": "4", "num_trees": "50"},
+        rows=unlabelled,
+        content_type="text/csv;label_size=0",
+        labels=0,
+        seed="_seed",
+        width="feature_dim",
+        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
     "xgboost": Sample(
         {"num_round": "4", "objective": "binary:logistic", "max_depth": "3"},
         random={"subsample": "0.5", "colsample_bytree": "0.5"},

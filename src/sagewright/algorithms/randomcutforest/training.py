@@ -1,0 +1,89 @@
+"""Random cut forest's training: sample all rows once, grow the trees, test."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty.session import Session, session
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.randomcutforest import forest, sampling, scoring
+from sagewright.algorithms.randomcutforest.declaration import DECLARATION
+from sagewright.algorithms.randomcutforest.forest import Forest
+from sagewright.algorithms.randomcutforest.model import ForestModel
+from sagewright.algorithms.randomcutforest.sampling import Reservoir
+
+DISTRIBUTIONS = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
+SIGMAS = 3.0
+"""A test row is said to be an anomaly so many standard deviations above the mean score."""
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave `model_algo-1`. Raises JobError."""
+    for name, channel in job.channels.items():
+        if channel.distribution != DISTRIBUTIONS[name]:
+            text = f"Channel {name} must have S3DataDistributionType {DISTRIBUTIONS[name]}, not {channel.distribution}."
+            raise UserError(text)
+    with session(DECLARATION, "RandomCutForest", job, values) as run:
+        sample = _sample(run)
+        random = np.random.default_rng([run.seed, 1])
+        grown = forest.grow(sampling.deal(sample, values["num_trees"], values["num_samples_per_tree"], random), random)
+        run.save(ForestModel(grown).encode())
+        _evaluate(run, grown)
+
+
+def _sample(run: Session) -> np.ndarray:
+    """The same uniform sample of all hosts' rows at every host."""
+    values, began = run.values, time.monotonic()
+    size = values["num_trees"] * values["num_samples_per_tree"]
+    random = np.random.default_rng([run.seed, 0, run.group.rank])
+    own = Reservoir(size, values["feature_dim"])
+    rows = run.rows("train", Wanted(values["feature_dim"]))
+    assert rows is not None
+    for batch in rows.batches(values["mini_batch_size"]):
+        own.add(batch.features, random.random(batch.rows))
+    run.lines.throughput(own.seen, time.monotonic() - began)
+    if run.group.size == 1:
+        return own.rows
+    joined = Reservoir(size, values["feature_dim"])
+    for keys, sampled in run.group.gather((own.keys, own.rows)):
+        joined.add(sampled, keys)
+    return joined.rows
+
+
+def _evaluate(run: Session, grown: Forest) -> None:
+    rows = run.rows("test", Wanted(run.values["feature_dim"], labels=True))
+    if rows is None:
+        return
+    scores, labels = [], []
+    for block in rows.blocks():
+        scores.append(scoring.score(grown, block.features))
+        labels.append(np.asarray(block.labels))
+    found = _measures(np.concatenate(scores), np.concatenate(labels))
+    chosen = run.values["eval_metrics"]
+    names = ["accuracy"] if "accuracy" in chosen else []
+    names += ["precision", "recall", "f1"] if "precision_recall_fscore" in chosen else []
+    run.lines.quality("test", {name: found[name] for name in names}, "score")
+    run.lines.test_score({name: found[name] for name in names})
+
+
+def _measures(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    if not np.isin(labels, (0, 1)).all():
+        raise UserError("The labels of channel test must be 0 or 1 (an anomaly).")
+    cutoff = scores.mean() + SIGMAS * scores.std()
+    said = scores > cutoff
+    logging.info("Test rows with a score above %g are said to be anomalies: %d of %d.", cutoff, said.sum(), len(said))
+    hits = float(np.sum(said & (labels == 1)))
+    precision, recall = hits / max(said.sum(), 1), hits / max(np.sum(labels == 1), 1)
+    return {
+        "accuracy": float(np.mean(said == (labels == 1))),
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": 2 * precision * recall / (precision + recall) if hits else 0.0,
+    }

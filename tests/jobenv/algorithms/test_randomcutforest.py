@@ -1,0 +1,192 @@
+"""Random cut forest: the trees' properties, the scores against their definition, and whole trainings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.testing import assert_allclose
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import artefact
+from sagewright.algorithms.randomcutforest import forest, sampling, scoring
+from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
+from sagewright.algorithms.randomcutforest.model import ForestModel
+from sagewright.algorithms.randomcutforest.sampling import Reservoir
+
+NAME = "randomcutforest"
+RANDOM = np.random.default_rng(0)
+POINTS = arrays.arrays(
+    np.float32, st.tuples(st.integers(1, 20), st.integers(1, 3)), elements=st.floats(-9, 9, width=16)
+)
+
+
+def below(tree: Forest, node: int, points: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Every node with those of the points that go there."""
+    yield node, points
+    if tree.left[node] != LEAF:
+        left = points[:, tree.dimension[node]] <= tree.cut[node]
+        yield from below(tree, int(tree.left[node]), points[left])
+        yield from below(tree, int(tree.right[node]), points[~left])
+
+
+@settings(deadline=None)
+@given(POINTS)
+def test_every_node_knows_its_points(points: np.ndarray) -> None:
+    tree = forest.grow([points], np.random.default_rng(0))
+    for node, inside in below(tree, int(tree.roots[0]), points):
+        assert tree.mass[node] == len(inside) > 0
+        assert_allclose(tree.low[node], inside.min(axis=0))
+        assert_allclose(tree.high[node], inside.max(axis=0))
+        assert (tree.left[node] == LEAF) == (np.ptp(inside, axis=0).max() == 0)
+
+
+def test_a_side_is_cut_as_often_as_it_is_long() -> None:
+    samples = [np.array([[0, 0], [3, 1]], np.float32)] * 4000
+    grown = forest.grow(samples, RANDOM)
+    assert np.mean(grown.dimension[grown.roots] == 0) == pytest.approx(0.75, abs=0.03)
+    cuts = grown.cut[grown.roots][grown.dimension[grown.roots] == 0]
+    assert np.quantile(cuts, [0.25, 0.5, 0.75]) == pytest.approx([0.75, 1.5, 2.25], abs=0.15)
+
+
+def expected(tree: Forest, row: np.ndarray) -> float:
+    """The score of one tree, straight from the definition."""
+    node, alive, most, total = int(tree.roots[0]), 1.0, 0.0, 0.0
+    while True:
+        low, high = np.minimum(tree.low[node], row), np.maximum(tree.high[node], row)
+        whole, box = float((high - low).sum()), float((tree.high[node] - tree.low[node]).sum())
+        chance = (whole - box) / whole if whole > box else 0.0
+        total += alive * chance * max(float(tree.mass[node]), most)
+        alive *= 1 - chance
+        if tree.left[node] == LEAF:
+            return total + (alive * most if chance == 0 else 0)
+        sides = int(tree.left[node]), int(tree.right[node])
+        here, beside = sides if row[tree.dimension[node]] <= tree.cut[node] else sides[::-1]
+        most = max(most, float(tree.mass[beside] / (tree.mass[here] + 1)))
+        node = here
+
+
+@settings(deadline=None, max_examples=30)
+@given(POINTS)
+def test_a_score_is_the_expected_displacement(points: np.ndarray) -> None:
+    grown = forest.grow([points, points[::2]], np.random.default_rng(1))
+    rows = np.concatenate([points, points + np.float32(0.5), points * 3])
+    trees = [Forest(np.array([root], np.int32), *list(grown.arrays().values())[1:]) for root in grown.roots]
+    by_hand = [np.mean([expected(tree, row) for tree in trees]) for row in rows]
+    assert_allclose(scoring.score(grown, rows), by_hand, rtol=1e-3, atol=1e-5)
+
+
+def test_the_chance_to_be_cut_off_is_that_of_a_real_insertion() -> None:
+    """Trees grown with the row cut it off at the root as often as the score assumes of trees without it."""
+    points, row = np.array([[0], [1], [2]], np.float32), np.array([[4]], np.float32)
+    grown = forest.grow([np.concatenate([points, row])] * 5000, RANDOM)
+    alone = np.mean([grown.cut[root] >= 2 for root in grown.roots])
+    assert alone == pytest.approx((4 - 2) / 4, abs=0.03)
+
+
+def test_a_reservoir_is_a_uniform_sample() -> None:
+    counts = np.zeros(100)
+    for number in range(2000):
+        random = np.random.default_rng(number)
+        reservoir = Reservoir(10, 1)
+        for start in range(0, 100, 7):
+            rows = np.arange(start, min(start + 7, 100), dtype=np.float32)[:, None]
+            reservoir.add(rows, random.random(len(rows)))
+        assert (len(reservoir.rows), reservoir.seen) == (10, 100)
+        counts[reservoir.rows[:, 0].astype(int)] += 1
+    assert counts.min() > 140  # 200 each, deviation 13
+    assert counts.max() < 260
+
+
+def test_trees_get_parts_of_a_large_sample_and_draws_of_a_small_one() -> None:
+    rows = np.arange(100, dtype=np.float32)[:, None]
+    parts = sampling.deal(rows, 5, 20, RANDOM)
+    assert sorted(np.concatenate(parts)[:, 0]) == list(range(100))
+    draws = sampling.deal(rows, 60, 20, RANDOM)
+    assert all(len(set(each[:, 0])) == 20 for each in draws)
+    assert [len(each) for each in sampling.deal(rows[:3], 50, 20, RANDOM)] == [3] * 50
+
+
+def series() -> tuple[np.ndarray, np.ndarray]:
+    """Half-hourly numbers like those of taxi rides, in windows of a day, with five strange spells; and where they are."""
+    random = np.random.default_rng(0)
+    time = np.arange(10320)
+    values = (
+        15000
+        + 6000 * np.sin(time * 2 * np.pi / 48)
+        + 3000 * np.sin(time * 2 * np.pi / 336)
+        + random.normal(0, 800, 10320)
+    )
+    strange = np.zeros(10320, bool)
+    for start in (1000, 3000, 5500, 8000, 9500):
+        values[start : start + 20] *= random.choice([0.3, 1.7])
+        strange[start : start + 20] = True
+    windows = np.lib.stride_tricks.sliding_window_view(values, 48).astype(np.float32)
+    return windows, strange[47:]
+
+
+def csv(rows: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.savetxt(stream, rows, delimiter=",", fmt="%.9g")
+    return stream.getvalue()
+
+
+def test_strange_spells_of_a_series_are_found(job: Any, run: Any) -> None:
+    rows, strange = series()
+    job.configure({"feature_dim": "48"}, {"train": "text/csv;label_size=0", "test": "text/csv;label_size=1"})
+    job.put("train", "part", csv(rows))
+    job.put("test", "part", csv(np.column_stack([strange, rows])[::4]))
+    assert run(job, NAME) == 0, job.output
+    scores = ForestModel.decode(artefact.read(job.model)).predict(rows)["score"]
+    peer = IsolationForest(n_estimators=100, max_samples=256, random_state=0).fit(rows)
+    area = roc_auc_score(strange, scores)
+    assert area > 0.9
+    assert area > roc_auc_score(strange, -peer.score_samples(rows))
+    for name in ("accuracy", "precision", "recall", "f1"):
+        assert f"#quality_metric: host=algo-1, test {name} <score>=" in job.output
+    assert "#test_score (algo-1) : ('f1', " in job.output
+
+
+def test_hosts_share_one_uniform_sample(make_job: Callable[[str], Any], together: Any) -> None:
+    hosts = ("127.0.0.1", "127.0.0.2")
+    jobs = [make_job(host) for host in hosts]
+    values = {"feature_dim": "1", "num_trees": "50", "num_samples_per_tree": "20"}
+    for number, job in enumerate(jobs):
+        job.configure(values, {"train": "text/csv;label_size=0"}, hosts=hosts, current=hosts[number])
+        count = (9000, 3000)[number]
+        job.put("train", "part", csv(np.arange(count)[:, None] + 100_000 * number))
+    together(jobs, NAME)
+    grown = ForestModel.decode(artefact.read(jobs[0].model)).forest
+    leaves = grown.left == LEAF
+    of_second = grown.low[leaves, 0] >= 100_000
+    assert grown.mass[leaves].sum() == 1000
+    assert of_second.mean() == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize(("channel", "distribution"), [("train", "FullyReplicated"), ("test", "ShardedByS3Key")])
+def test_another_distribution_is_refused(job: Any, run: Any, channel: str, distribution: str) -> None:
+    job.configure({"feature_dim": "1"}, {"train": "text/csv;label_size=0", "test": "text/csv"})
+    wanted = {"train": "ShardedByS3Key", "test": "FullyReplicated", channel: distribution}
+    job.write(
+        "inputdataconfig",
+        {
+            name: {"ContentType": "text/csv", "TrainingInputMode": "File", "S3DistributionType": each}
+            for name, each in wanted.items()
+        },
+    )
+    assert run(job, NAME) == 2
+    assert f"Channel {channel} must have S3DataDistributionType" in job.failure
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", artefact.zipped({}), artefact.zipped({"left.npy": b"x"})])
+def test_what_is_no_forest_is_the_users_fault(content: bytes) -> None:
+    with pytest.raises(UserError, match=r"the model"):
+        ForestModel.decode(content)
