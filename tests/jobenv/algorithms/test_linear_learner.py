@@ -237,7 +237,7 @@ def test_a_pipe_is_read_anew_in_each_epoch(job: Any, run: Any) -> None:
 
 
 def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagewright.algorithms.linear_learner.batches.memory_bytes", lambda: 1000)
+    monkeypatch.setattr("sagewright.algorithms.firstparty.source.memory_bytes", lambda: 1000)
     rows = churn()
     job.configure({"predictor_type": "binary_classifier"}, {"train": "text/csv"})
     for number in range(10):

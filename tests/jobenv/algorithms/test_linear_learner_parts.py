@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn import metrics
 
+from sagewright.algorithms.firstparty import scores
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.formats.table import Sparse, Table
-from sagewright.algorithms.linear_learner import losses, mix, scaling, scores, selection
+from sagewright.algorithms.linear_learner import losses, mix, scaling, selection
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.rules import LOSSES
 

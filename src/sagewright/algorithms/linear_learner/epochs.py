@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sagewright.algorithms.firstparty import source
 from sagewright.algorithms.firstparty.session import Session
+from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.linear_learner import batches, losses, mix, scaling
-from sagewright.algorithms.linear_learner.batches import Batch, Source
+from sagewright.algorithms.linear_learner import losses, mix, scaling
 from sagewright.algorithms.linear_learner.learner import Examples, Learner, Weights, columns_of
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix, Task
@@ -70,8 +71,8 @@ def train_models(run: Session, data: Data) -> Trained:
     empty = Weights(np.zeros_like(learner.weights), np.zeros_like(learner.bias))
     trained = Trained(loss, models, empty, np.full(models.models, np.inf))
     random = np.random.default_rng([run.seed, 4, run.group.rank])
-    epochs = rows.batches(scaler, values["mini_batch_size"], random)
-    judged = list(batches.scaled(data.judged, scaler))
+    epochs = rows.batches(scaler.prepare, values["mini_batch_size"], random)
+    judged = list(source.prepared(data.judged, scaler.prepare))
     best, waited = np.inf, 0
     for epoch in range(values["epochs"]):
         _epoch(run, learner, next(epochs), examples, epoch)
@@ -104,13 +105,13 @@ def _drop(learner: Learner, criterion: np.ndarray) -> None:
     logging.info("Going on with %d models.", len(best))
 
 
-def _epoch(run: Session, learner: Learner, batches_: Iterator[Batch], examples: Examples, epoch: int) -> None:
+def _epoch(run: Session, learner: Learner, batches: Iterator[Batch], examples: Examples, epoch: int) -> None:
     """Learn from every mini-batch of all hosts, and log the mean loss of each living model."""
     began = time.monotonic()
     total, seen, own = np.zeros(learner.mix.models), 0, 0
     nothing = np.zeros((0, len(learner.weights)), np.float32), np.zeros(0, np.float32)
     while True:
-        batch = next(batches_, None)
+        batch = next(batches, None)
         if batch is None and run.group.size == 1:
             break
         x, y = nothing if batch is None else batch

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.source import Batch
 from sagewright.algorithms.formats.table import Sparse, Table
 
 Matrix = Any
@@ -37,6 +38,10 @@ class Scaler:
             out -= self.shift.astype(np.float32)
         out *= (1 / self.scale).astype(np.float32)
         return out
+
+    def prepare(self, table: Table, own: bool) -> Batch:
+        """Rows for the losses (see `firstparty.source`)."""
+        return self.features(table.features, own=own), self.labels(np.asarray(table.labels))
 
     def labels(self, labels: np.ndarray) -> np.ndarray:
         return ((labels - self.label_shift) / self.label_scale).astype(np.float32)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import scores, source
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.session import Session, session
+from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.linear_learner import batches, losses, scaling, scores, selection
-from sagewright.algorithms.linear_learner.batches import Source
+from sagewright.algorithms.linear_learner import losses, scaling, selection
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, train_models
 from sagewright.algorithms.linear_learner.model import LinearModel
@@ -50,9 +51,9 @@ def _source(run: Session, channel: str, columns: int | None) -> Source | None:
     rows = run.rows(channel, Wanted(columns, labels=True, sparse=True))
     if rows is None:
         return None
-    source = Source(rows, batches.memory_bytes())
-    _check_labels(run.values, channel, source.table)
-    return source
+    found = Source(rows, source.memory_bytes())
+    _check_labels(run.values, channel, found.table)
+    return found
 
 
 def _check_labels(values: Mapping[str, Any], channel: str, table: Table) -> None:

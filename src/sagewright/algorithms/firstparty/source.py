@@ -1,21 +1,23 @@
-"""Mini-batches of scaled rows: from memory, in a new order each epoch, where they fit; else read anew each epoch."""
+"""Mini-batches of prepared rows: from memory, in a new order each epoch, where they fit; else read anew each epoch."""
 
 from __future__ import annotations
 
 import itertools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from sagewright.algorithms.firstparty.data import Rows, slice_rows
 from sagewright.algorithms.formats.table import Sparse, Table, concatenate
-from sagewright.algorithms.linear_learner.scaling import Matrix, Scaler
 
 MEMORY_SHARE = 0.25
-Batch = tuple[Matrix, np.ndarray]
-"""Scaled features (n, d), and labels (n,) as the losses take them."""
+Batch = tuple[Any, np.ndarray]
+"""Features (n, d) as the algorithm works with them, an array or scipy's csr_matrix, and labels (n,)."""
+Prepare = Callable[[Table, bool], Batch]
+"""Makes a batch of rows; it may write into them if the flag says that nobody else has them."""
 
 
 def memory_bytes() -> int:
@@ -24,7 +26,7 @@ def memory_bytes() -> int:
 
 
 class Source:
-    """The rows of a channel. `sample` are the first that were read; `rows` says how many, 0 until an epoch was read."""
+    """The rows of a channel. `table` are those that were read first: all, if they are `in_memory`."""
 
     def __init__(self, rows: Rows, memory: int) -> None:
         self._rows = rows
@@ -59,33 +61,29 @@ class Source:
             return slice_rows(self.table, 0, count)
         return self.table.take(np.sort(random.choice(self.table.rows, count, replace=False)))
 
-    def batches(self, scaler: Scaler, size: int, random: np.random.Generator) -> Iterator[Iterator[Batch]]:
+    def batches(self, prepare: Prepare, size: int, random: np.random.Generator) -> Iterator[Iterator[Batch]]:
         """One iterator over mini-batches for each epoch, without end."""
         if not self.in_memory:
-            yield _streamed(itertools.chain(self._held, self._blocks), scaler, size)
+            yield _streamed(itertools.chain(self._held, self._blocks), prepare, size)
             while True:
-                yield _streamed(self._rows.batches(size), scaler, size)
+                yield _streamed(self._rows.batches(size), prepare, size)
         order = random.permutation(self.table.rows)
-        features, labels = (
-            scaler.features(self.table.take(order).features),
-            scaler.labels(np.asarray(self.table.labels)[order]),
-        )
+        features, labels = prepare(self.table.take(order), True)
         starts = np.arange(0, len(order), size)
         while True:
             yield ((features[start : start + size], labels[start : start + size]) for start in starts)
             random.shuffle(starts)
 
 
-def scaled(table: Table, scaler: Scaler, size: int = 8192) -> Iterator[Batch]:
+def prepared(table: Table, prepare: Prepare, size: int = 8192) -> Iterator[Batch]:
     """All rows in their order."""
-    return _streamed(iter([table]), scaler, size)
+    return _streamed(iter([table]), prepare, size)
 
 
-def _streamed(tables: Iterator[Table], scaler: Scaler, size: int) -> Iterator[Batch]:
+def _streamed(tables: Iterator[Table], prepare: Prepare, size: int) -> Iterator[Batch]:
     for table in tables:
         for start in range(0, table.rows, size):
-            part = slice_rows(table, start, min(start + size, table.rows))
-            yield scaler.features(part.features), scaler.labels(np.asarray(part.labels))
+            yield prepare(slice_rows(table, start, min(start + size, table.rows)), False)
 
 
 def _bytes(block: Table) -> int:
