@@ -11,6 +11,7 @@ from importlib import import_module
 from sagewright.algorithms.declaration import Declaration
 
 MODULES = (
+    "sagewright.algorithms.factorization_machines.declaration",
     "sagewright.algorithms.kmeans.declaration",
     "sagewright.algorithms.linear_learner.declaration",
     "sagewright.algorithms.randomcutforest.declaration",

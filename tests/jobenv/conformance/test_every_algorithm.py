@@ -56,6 +56,15 @@ def unlabelled() -> np.ndarray:
 
 
 SAMPLES = {
+    "factorization-machines": Sample(
+        {"feature_dim": "4", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "50"},
+        content_type="application/x-recordio-protobuf",
+        asks="application/json",
+        seed="_seed",
+        random={"_solver": "adam", "epochs": "2"},
+        width="feature_dim",
+        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
     "kmeans": Sample(
         {"feature_dim": "4", "k": "3", "mini_batch_size": "50"},
         rows=unlabelled,
@@ -108,8 +117,22 @@ def prepare(job: Any, name: str, rows: np.ndarray, **changes: str) -> Any:
     sample = SAMPLES[name]
     width = {sample.width: str(rows.shape[1] - sample.labels)} if sample.width and len(rows) else {}
     job.configure({**sample.hyperparameters, **width, **changes}, {"train": sample.content_type})
-    job.put("train", "part-0.csv", csv(rows))
+    job.put("train", "part-0", encoded(rows, name))
     return job
+
+
+def encoded(rows: np.ndarray, name: str) -> bytes:
+    """Labelled rows as the sample's channel holds them."""
+    sample = SAMPLES[name]
+    return csv(rows) if sample.content_type.startswith("text/csv") else labelled(rows.astype(np.float32), sample.labels)
+
+
+def labelled(rows: np.ndarray, labels: int) -> bytes:
+    """recordIO-protobuf."""
+    return recordio.write_frames(
+        record.encode({"values": Tensor(row[labels:])}, {"values": Tensor(row[:labels])} if labels else {})
+        for row in rows
+    )
 
 
 def answerer(job: Any, name: str) -> Any:
@@ -200,7 +223,7 @@ def test_no_data_is_the_users_fault(job: Any, run: Any, name: str) -> None:
 @pytest.mark.parametrize("content", [b"\0\1\2\3" * 50, b"a,b,c\n1,2,3\n", b"1,2,3\n1,2\n", b"1,2,\xff\n"])
 def test_data_in_another_format_is_the_users_fault(job: Any, run: Any, name: str, content: bytes) -> None:
     prepare(job, name, SAMPLES[name].rows()[:0])
-    job.put("train", "part-0.csv", content)
+    job.put("train", "part-0", content)
     assert run(job, repository(name)) == 2, job.output
     assert job.failure
 
@@ -209,7 +232,7 @@ def test_data_in_another_format_is_the_users_fault(job: Any, run: Any, name: str
 def test_rows_of_another_width_are_the_users_fault(job: Any, run: Any, name: str) -> None:
     rows = SAMPLES[name].rows()
     prepare(job, name, rows)
-    job.put("train", "part-1.csv", csv(rows[:, :-1]))
+    job.put("train", "part-1", encoded(rows[:, :-1], name))
     assert run(job, repository(name)) == 2
     assert job.failure
 
@@ -290,7 +313,7 @@ def body(rows: np.ndarray, media: str) -> bytes:
     if media == "text/csv":
         return csv(rows)
     if media == "application/x-recordio-protobuf":
-        return recordio.write_frames(record.encode({"values": Tensor(row.astype(np.float32))}, {}) for row in rows)
+        return labelled(rows.astype(np.float32), 0)
     instances = [{"features": row.tolist()} for row in rows]
     if media == "application/jsonlines":
         return "".join(json.dumps(each) + "\n" for each in instances).encode()

@@ -1,0 +1,125 @@
+"""Training by Adam on mini-batches. Only the features that a batch has are touched, so that millions of them cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix, issparse
+
+from sagewright.algorithms.factorization_machines.model import Machine, probability
+from sagewright.algorithms.firstparty.hosts import Group
+
+BETA_1, BETA_2 = np.float32(0.9), np.float32(0.999)
+
+
+@dataclass
+class Part:
+    """One of the model's three arrays, (rows, columns) float32, and its moments."""
+
+    values: np.ndarray
+    rate: float
+    decay: float
+    epsilon: float
+    clip: float | None
+
+    def __post_init__(self) -> None:
+        self.mean, self.square = np.zeros_like(self.values), np.zeros_like(self.values)
+
+    def step(self, rows: np.ndarray, gradient: np.ndarray, count: int) -> None:
+        """Move some rows by their gradient; `count` steps were taken, this one included."""
+        if self.clip is not None:
+            gradient = np.clip(gradient, -self.clip, self.clip)
+        gradient = gradient + np.float32(self.decay) * self.values[rows]
+        mean = BETA_1 * self.mean[rows] + (1 - BETA_1) * gradient
+        square = BETA_2 * self.square[rows] + (1 - BETA_2) * gradient * gradient
+        self.mean[rows], self.square[rows] = mean, square
+        rate = self.rate * np.sqrt(1 - float(BETA_2) ** count) / (1 - float(BETA_1) ** count)
+        self.values[rows] -= np.float32(rate) * mean / (np.sqrt(square) + np.float32(self.epsilon))
+
+
+class Learner:
+    """A machine that learns from mini-batches. `shift` is what a regressor's labels are centred by."""
+
+    def __init__(self, values: Mapping[str, Any], seed: int) -> None:
+        random = np.random.default_rng([seed, 0])
+        columns, factors = values["feature_dim"], values["num_factors"]
+        self.binary = values["predictor_type"] == "binary_classifier"
+        self.scale = values.get("rescale_grad")
+        self.count = 0
+        self.bias, self.linear, self.factors = (
+            _part(values, name, shape, random)
+            for name, shape in (("bias", (1, 1)), ("linear", (columns, 1)), ("factors", (columns, factors)))
+        )
+
+    def machine(self) -> Machine:
+        return Machine(float(self.bias.values[0, 0]), self.linear.values[:, 0].copy(), self.factors.values.copy())
+
+    def step(self, x: Any, y: np.ndarray, group: Group) -> tuple[np.ndarray, int]:
+        """Learn from one mini-batch of all hosts; this host's part may be empty. This host's predictions, and all rows."""
+        active, small = _compact(x)
+        raw, slopes = self._slopes(small, y, active)
+        rows = len(y)
+        if group.size > 1:
+            active, slopes, rows = _together(active, slopes, rows, group)
+        if rows:
+            self.count += 1
+            scale = np.float32(1 / rows if self.scale is None else self.scale)
+            whole = np.zeros(1, np.int64)
+            for part, where, slope in zip(
+                (self.bias, self.linear, self.factors), (whole, active, active), slopes, strict=True
+            ):
+                part.step(where, slope * scale, self.count)
+        return raw, rows
+
+    def _slopes(self, x: Any, y: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Predictions, and the sums of the loss's slopes in the bias, the active features' weights and their factors."""
+        factors = self.factors.values[active]
+        squares = x.multiply(x).tocsr() if issparse(x) else x * x
+        mixed = x @ factors
+        pairs = (np.einsum("ij,ij->i", mixed, mixed) - squares @ np.einsum("ij,ij->i", factors, factors)) / 2
+        raw = self.bias.values[0, 0] + x @ self.linear.values[active, 0] + pairs
+        error = ((probability(raw) if self.binary else raw) - y).astype(np.float32)
+        own = np.asarray(squares.T @ error)
+        of_factors = x.T @ (error[:, None] * mixed) - own[:, None] * factors
+        return raw, [error.sum(keepdims=True)[:, None], np.asarray(x.T @ error)[:, None], of_factors]
+
+
+def _part(values: Mapping[str, Any], name: str, shape: tuple[int, int], random: np.random.Generator) -> Part:
+    method = values[f"{name}_init_method"]
+    if method == "uniform":
+        scale = values.get(f"{name}_init_scale", 0.07)
+        drawn = random.uniform(-scale, scale, shape)
+    elif method == "normal":
+        drawn = random.normal(0, values[f"{name}_init_sigma"], shape)
+    else:
+        drawn = np.full(shape, values.get(f"{name}_init_value", 0.0))
+    rate, decay = values[f"{name}_lr"], values[f"{name}_wd"]
+    return Part(drawn.astype(np.float32), rate, decay, values.get("eps", 1e-8), values.get("clip_gradient"))
+
+
+def _compact(x: Any) -> tuple[np.ndarray, Any]:
+    """The features that occur, and the rows in these columns only."""
+    if not issparse(x):
+        return np.arange(x.shape[1]), x
+    active, place = np.unique(x.indices, return_inverse=True)
+    return active, csr_matrix((x.data, place, x.indptr), shape=(x.shape[0], len(active)))
+
+
+def _together(
+    active: np.ndarray, slopes: list[np.ndarray], rows: int, group: Group
+) -> tuple[np.ndarray, list[np.ndarray], int]:
+    """The sums over all hosts, in the order of the hosts."""
+    said = group.gather((active, slopes, rows))
+    everything = np.unique(np.concatenate([each[0] for each in said]))
+    linear = np.zeros((len(everything), 1), np.float32)
+    factors = np.zeros((len(everything), slopes[2].shape[1]), np.float32)
+    bias = np.zeros((1, 1), np.float32)
+    for own, (of_bias, of_linear, of_factors), _ in said:
+        place = np.searchsorted(everything, own)
+        linear[place] += of_linear
+        factors[place] += of_factors
+        bias += of_bias
+    return everything, [bias, linear, factors], sum(each[2] for each in said)

@@ -1,0 +1,87 @@
+"""Factorization machines' declaration."""
+
+from __future__ import annotations
+
+from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.domains import Choice, Integer, Real
+from sagewright.algorithms.firstparty import declaring
+from sagewright.algorithms.firstparty.declaring import Kind, quality
+from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.metrics import Direction, Metric
+from sagewright.algorithms.wording import SCHEMA
+
+COUNT, NOT_NEGATIVE = Integer("[1, +inf)"), Real("[0, +inf)")
+TUNED = ("1e-8", "512")
+PARTS = {
+    "bias": ("0.01", "0.1", "0.01"),
+    "linear": ("0.01", "0.001", "0.001"),
+    "factors": ("0.001", "0.0001", "0.00001"),
+}
+"""Of each part of the model: init_sigma, lr, wd."""
+
+
+def _of_part(name: str) -> tuple[Hyperparameter, ...]:
+    sigma, rate, decay = PARTS[name]
+    return (
+        Hyperparameter(f"{name}_init_method", Choice(("uniform", "normal", "constant")), default="normal"),
+        Hyperparameter(
+            f"{name}_init_scale", NOT_NEGATIVE, recommended=TUNED, note="of uniform; 0.07 where it is not given"
+        ),
+        Hyperparameter(f"{name}_init_sigma", NOT_NEGATIVE, default=sigma, recommended=TUNED, note="of normal"),
+        Hyperparameter(f"{name}_init_value", Real(), recommended=TUNED, note="of constant; 0 where it is not given"),
+        Hyperparameter(f"{name}_lr", NOT_NEGATIVE, default=rate, recommended=TUNED),
+        Hyperparameter(f"{name}_wd", NOT_NEGATIVE, default=decay, recommended=TUNED),
+    )
+
+
+GRADIENT = ("clip_gradient", "eps", "rescale_grad")
+SOLVER = Hyperparameter(
+    "_solver",
+    Choice(("auto", "adam", "mcmc")),
+    default="auto",
+    note="not AWS's; auto is mcmc where no setting of gradients is given and the job is small enough",
+)
+
+_LOSSES: tuple[tuple[str, Direction, Kind], ...] = (
+    ("rmse", "Minimize", "loss"),
+    ("mse", "Minimize", "loss"),
+    ("absolute_loss", "Minimize", "loss"),
+    ("binary_classification_cross_entropy", "Minimize", "loss"),
+    ("binary_classification_accuracy", "Maximize", "score"),
+    ("binary_f_beta", "Maximize", "score"),
+)
+_SHOWN = {"binary_f_beta": r"binary_f_\S+"}
+
+
+def _metrics(part: str, *, epoch: bool) -> tuple[Metric, ...]:
+    return tuple(quality(part, name, way, kind, shown=_SHOWN.get(name, ""), epoch=epoch) for name, way, kind in _LOSSES)
+
+
+DECLARATION = Declaration(
+    name="factorization-machines",
+    title="Factorization machines",
+    repositories=("factorization-machines",),
+    hyperparameters=(
+        Hyperparameter("feature_dim", COUNT, required=True),
+        Hyperparameter("num_factors", COUNT, required=True),
+        Hyperparameter("predictor_type", Choice(("binary_classifier", "regressor")), required=True),
+        Hyperparameter("epochs", COUNT, default="1", recommended=("1", "1000")),
+        Hyperparameter("mini_batch_size", COUNT, default="1000", recommended=("100", "10000")),
+        *(each for part in PARTS for each in _of_part(part)),
+        Hyperparameter("clip_gradient", Real("[0, +inf)"), note="gradients are cut to this on both sides"),
+        Hyperparameter("eps", Real("[0, +inf)"), note="of Adam; 1e-8 where it is not given"),
+        Hyperparameter(
+            "rescale_grad", Real(), note="gradients are multiplied with it; 1 / mini_batch_size where it is not given"
+        ),
+        SOLVER,
+        *declaring.COMMON,
+    ),
+    channels=(
+        declaring.channel("train", required=True, media=(declaring.PROTOBUF,)),
+        declaring.channel("test", media=(declaring.PROTOBUF,)),
+    ),
+    metrics=(*_metrics("test", epoch=False), *_metrics("train", epoch=True), *declaring.PROGRESS),
+    train="sagewright.algorithms.factorization_machines.training:train",
+    serve="sagewright.algorithms.factorization_machines.model:serve",
+    wording=SCHEMA,
+)
