@@ -13,6 +13,7 @@ from sagewright.algorithms.declaration import Declaration
 MODULES = (
     "sagewright.algorithms.factorization_machines.declaration",
     "sagewright.algorithms.kmeans.declaration",
+    "sagewright.algorithms.lda.declaration",
     "sagewright.algorithms.linear_learner.declaration",
     "sagewright.algorithms.randomcutforest.declaration",
     "sagewright.algorithms.xgboost.declaration",

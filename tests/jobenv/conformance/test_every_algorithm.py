@@ -55,6 +55,11 @@ def unlabelled() -> np.ndarray:
     return iris()[:, 1:]
 
 
+def words() -> np.ndarray:
+    """Iris's centimetres as counts."""
+    return np.round(unlabelled())
+
+
 SAMPLES = {
     "factorization-machines": Sample(
         {"feature_dim": "4", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "50"},
@@ -73,6 +78,15 @@ SAMPLES = {
         seed="_seed",
         width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "one row", "huge values"}),
+    ),
+    "lda": Sample(
+        {"feature_dim": "4", "num_topics": "2", "mini_batch_size": "150", "_sweeps": "20"},
+        rows=words,
+        content_type="text/csv;label_size=0",
+        labels=0,
+        seed="_seed",
+        width="feature_dim",
+        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
     ),
     "linear-learner": Sample(
         {"predictor_type": "binary_classifier", "mini_batch_size": "50", "num_models": "4", "epochs": "3"},

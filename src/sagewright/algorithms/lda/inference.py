@@ -1,0 +1,50 @@
+"""The mixture of topics of documents, given the topics: the maximum of its posterior, by expectation maximisation.
+
+The mixture's prior counts as `alpha` further words, as in collapsed variational inference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.lda.topics import Topics
+
+ITERATIONS, TOLERANCE = 500, 1e-6
+BLOCK_CELLS = 1 << 22
+
+
+def mixtures(counts: Any, topics: Topics) -> np.ndarray:
+    """(documents, K) float64 of a csr_matrix (documents, V); the prior's mean for documents without words."""
+    step = max(1, BLOCK_CELLS // (len(topics.alpha) * max(1, counts.nnz // max(1, counts.shape[0]))))
+    parts = [_block(counts[start : start + step], topics) for start in range(0, counts.shape[0], step)]
+    return np.concatenate(parts) if parts else np.empty((0, len(topics.alpha)))
+
+
+def _block(counts: Any, topics: Topics) -> np.ndarray:
+    row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    words = np.ascontiguousarray(topics.beta.T[counts.indices], np.float64)
+    length = np.asarray(counts.sum(axis=1), np.float64)
+    mixture = np.tile(topics.alpha / topics.alpha.sum(), (counts.shape[0], 1))
+    filled = np.flatnonzero(np.diff(counts.indptr))
+    active = np.ones(len(mixture), bool)
+    for _ in range(ITERATIONS if len(filled) else 0):
+        shares = mixture[row] * words
+        shares *= (counts.data / np.maximum(shares.sum(axis=1), 1e-300))[:, None]
+        found = np.zeros_like(mixture)
+        found[filled] = np.add.reduceat(shares, counts.indptr[filled], axis=0)
+        found = (found + topics.alpha) / (length + topics.alpha.sum())
+        moved = np.abs(found - mixture).max(axis=1)
+        mixture[active] = found[active]  # each document stops by itself, whatever is beside it in the batch
+        active &= moved >= TOLERANCE
+        if not active.any():
+            break
+    return mixture
+
+
+def per_word_log_likelihood(counts: Any, mixture: np.ndarray, topics: Topics) -> float:
+    """The mean of log Σ θₖ βₖ(word) over all words of the documents."""
+    row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    chance = np.einsum("ij,ij->i", mixture[row], topics.beta.T[counts.indices])
+    return float(counts.data @ np.log(np.maximum(chance, 1e-300)) / max(counts.data.sum(), 1e-300))

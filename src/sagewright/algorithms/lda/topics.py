@@ -1,0 +1,51 @@
+"""Topics from components: weights and distributions of words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.lda import decomposition
+from sagewright.algorithms.lda.decomposition import Limits
+from sagewright.algorithms.lda.moments import Moments
+
+SMOOTHING = 1e-3
+"""Of a topic's mass, spread over all words, so that no word is impossible."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """`alpha` (K,): the Dirichlet prior of mixtures; `beta` (K, V): each topic's distribution of words."""
+
+    alpha: np.ndarray
+    beta: np.ndarray
+
+
+def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int) -> Topics:
+    """Topics of a csr_matrix (documents, V). Where the data shows fewer directions than topics, others repeat the mean."""
+    width = counts.shape[1]
+    total = np.asarray(counts.sum(axis=0), np.float64).ravel() + 1e-12
+    mean = total / total.sum()
+    words, weights = np.empty((0, width)), np.empty(0)
+    moments = Moments(counts, alpha0)
+    if moments.documents:
+        whitened = moments.whitened(topics, seed)
+        if whitened.tensor.size:
+            found = decomposition.decompose(whitened.tensor, limits, seed)
+            good = found.values > 1e-9 * found.values.max()
+            weights = found.values[good] ** -2.0
+            words = (whitened.back @ (found.vectors[:, good] * found.values[good])).T
+    beta = np.vstack([words, np.tile(mean, (topics - len(words), 1))])
+    share = np.concatenate([weights, np.full(topics - len(weights), weights.mean() if len(weights) else 1.0)])
+    return Topics(alpha0 * share / share.sum(), _distributions(beta, mean))
+
+
+def _distributions(beta: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Rows without negative numbers and with sum 1; a row's sign is the one of its larger part."""
+    beta = beta * np.where(beta.sum(axis=1) < 0, -1.0, 1.0)[:, None]
+    beta = np.maximum(beta, 0)
+    sums = beta.sum(axis=1, keepdims=True)
+    beta = np.divide(beta, sums, out=np.tile(mean, (len(beta), 1)), where=sums > 0)
+    return (1 - SMOOTHING) * beta + SMOOTHING * mean
