@@ -12,6 +12,7 @@ from sagewright.algorithms.declaration import Declaration
 
 MODULES = (
     "sagewright.algorithms.factorization_machines.declaration",
+    "sagewright.algorithms.ipinsights.declaration",
     "sagewright.algorithms.kmeans.declaration",
     "sagewright.algorithms.lda.declaration",
     "sagewright.algorithms.linear_learner.declaration",

@@ -46,7 +46,12 @@ RECIPES = {
         Recipe("base", "", ("boto3",), ()),
         Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",)),
         Recipe("xgboost", "xgboost", ("xgboost", *_SCIENCE), ("xgboost",)),
-        Recipe("numeric", "", ("numpy", "scipy", "scikit-learn", "pyarrow", "faiss-cpu", "numba"), ("numpy",)),
+        Recipe(
+            "numeric",
+            "",
+            ("numpy", "scipy", "scikit-learn", "threadpoolctl", "pyarrow", "faiss-cpu", "numba"),
+            ("numpy",),
+        ),
         Recipe("neural", "", ("torch", "numpy", "scipy", "pyarrow"), ("torch",)),
         Recipe("pytorch", "torch", ("torch", "torchvision", *_SCIENCE), ("torch",)),
         Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE), ("tensorflow-cpu",)),
@@ -60,7 +65,7 @@ RECIPES = {
     )
 }
 
-_ALGORITHMS = {"xgboost": "xgboost", "ntm": "neural", "ipinsights": "neural"}
+_ALGORITHMS = {"xgboost": "xgboost", "ntm": "neural"}
 """Built-in algorithms that need more than `numeric`."""
 
 _WHY_NO_RECIPE = {

@@ -16,9 +16,9 @@ from sklearn.metrics import roc_auc_score
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.factorization_machines import gibbs
-from sagewright.algorithms.factorization_machines.adam import Learner
 from sagewright.algorithms.factorization_machines.blocks import blocks
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
+from sagewright.algorithms.factorization_machines.descent import Learner
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, probability
 from sagewright.algorithms.firstparty import artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group

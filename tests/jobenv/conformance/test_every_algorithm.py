@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from ipaddress import IPv4Address
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def iris() -> np.ndarray:
 class Sample:
     """A small training that succeeds. `rows` have `labels` label columns first; `seed` is the seed's name; `random` is
     what makes chance count; `width` is the hyperparameter that says how many features there are; `asks` is the content
-    type of requests.
+    type of requests; `text` makes the fields of a row whose algorithm takes text.
 
     `refuses` names the hard cases of `HARD` that must be the user's fault for this algorithm; the others must succeed.
     """
@@ -48,6 +49,7 @@ class Sample:
     random: dict[str, str] = field(default_factory=dict)
     width: str | None = None
     asks: str = "text/csv"
+    text: Callable[[np.ndarray], list[str]] | None = None
     refuses: frozenset[str] = frozenset()
 
 
@@ -60,6 +62,21 @@ def words() -> np.ndarray:
     return np.round(unlabelled())
 
 
+def visits() -> np.ndarray:
+    """Users, and addresses each in the network of its user."""
+    random = np.random.default_rng(0)
+    user = random.integers(0, 10, 150)
+    return np.column_stack([user, (user + 1) * 2**24 + random.integers(0, 256, 150)]).astype(np.float64)
+
+
+def event(row: np.ndarray) -> list[str]:
+    """A row of `visits` as text; numbers that are no address stay what they are."""
+    texts = [f"{number:g}" for number in row]
+    if len(row) > 1 and row[1] < 2**32:
+        texts[1] = str(IPv4Address(int(row[1])))
+    return texts
+
+
 SAMPLES = {
     "factorization-machines": Sample(
         {"feature_dim": "4", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "50"},
@@ -69,6 +86,14 @@ SAMPLES = {
         random={"_solver": "adam", "epochs": "2"},
         width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
+    "ipinsights": Sample(
+        {"num_entity_vectors": "100", "vector_dim": "4", "epochs": "3", "mini_batch_size": "50"},
+        rows=visits,
+        labels=0,
+        seed="_seed",
+        text=event,
+        refuses=frozenset({"one feature", "constant feature", "NaN feature", "NaN label", "huge values"}),
     ),
     "kmeans": Sample(
         {"feature_dim": "4", "k": "3", "mini_batch_size": "50"},
@@ -138,7 +163,9 @@ def prepare(job: Any, name: str, rows: np.ndarray, **changes: str) -> Any:
 def encoded(rows: np.ndarray, name: str) -> bytes:
     """Labelled rows as the sample's channel holds them."""
     sample = SAMPLES[name]
-    return csv(rows) if sample.content_type.startswith("text/csv") else labelled(rows.astype(np.float32), sample.labels)
+    if sample.content_type.startswith("text/csv"):
+        return body(rows, "text/csv", name)
+    return labelled(rows.astype(np.float32), sample.labels)
 
 
 def labelled(rows: np.ndarray, labels: int) -> bytes:
@@ -293,18 +320,18 @@ def assert_same(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> None
 def test_a_batch_is_answered_as_its_rows_are(job: Any, run: Any, name: str) -> None:
     invoke, rows = trained(job, run, name)
     media, lines = SAMPLES[name].asks, "application/jsonlines"
-    whole = answers(invoke(body(rows, media), media, lines))
-    each = [answers(invoke(body(row[None], media), media, lines))[0] for row in rows]
+    whole = answers(invoke(body(rows, media, name), media, lines))
+    each = [answers(invoke(body(row[None], media, name), media, lines))[0] for row in rows]
     assert_same(whole, each)
-    assert_same(whole, answers(answerer(job, name)(body(rows, media), media, lines)))
+    assert_same(whole, answers(answerer(job, name)(body(rows, media, name), media, lines)))
 
 
 @FIRST_PARTY
 def test_every_form_of_a_request_gets_the_same_answer(job: Any, run: Any, name: str) -> None:
     invoke, rows = trained(job, run, name)
-    expected = answers(invoke(body(rows, "application/json"), "application/json", "application/jsonlines"))
+    expected = answers(invoke(body(rows, "application/json", name), "application/json", "application/jsonlines"))
     for media in ("application/jsonlines", "application/x-recordio-protobuf", "text/csv"):
-        response = invoke(body(rows, media), media, "application/jsonlines")
+        response = invoke(body(rows, media, name), media, "application/jsonlines")
         if media == SAMPLES[name].asks or response.status != 415:
             assert_same(expected, answers(response))
 
@@ -313,22 +340,23 @@ def test_every_form_of_a_request_gets_the_same_answer(job: Any, run: Any, name: 
 def test_bad_requests_are_answered_with_what_is_wrong(job: Any, run: Any, name: str) -> None:
     invoke, rows = trained(job, run, name)
     media = SAMPLES[name].asks
-    good = body(rows, media)
+    good = body(rows, media, name)
     assert invoke(good, "application/x-image", "").status == 415
     assert invoke(good, media, "image/png").status == 406
-    for bad in (b"\0\1\2\3" * 50, good[:-3] + b",x", body(np.column_stack([rows, rows]), media)):
+    for bad in (b"\0\1\2\3" * 50, good[:-3] + b",x", body(np.column_stack([rows, rows]), media, name)):
         response = invoke(bad, media, "application/json")
         assert response.status == 400, bad
         assert response.body
 
 
-def body(rows: np.ndarray, media: str) -> bytes:
+def body(rows: np.ndarray, media: str, name: str) -> bytes:
     """A request about rows."""
+    text = SAMPLES[name].text
     if media == "text/csv":
-        return csv(rows)
+        return csv(rows) if text is None else "".join(",".join(text(row)) + "\n" for row in rows).encode()
     if media == "application/x-recordio-protobuf":
         return labelled(rows.astype(np.float32), 0)
-    instances = [{"features": row.tolist()} for row in rows]
+    instances = [{"features": row.tolist() if text is None else text(row)} for row in rows]
     if media == "application/jsonlines":
         return "".join(json.dumps(each) + "\n" for each in instances).encode()
     return json.dumps({"instances": instances}).encode()

@@ -11,10 +11,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines.adam import Learner
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION, GRADIENT, PARTS
+from sagewright.algorithms.factorization_machines.descent import Learner
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, matrix, probability
-from sagewright.algorithms.firstparty import scores, source
+from sagewright.algorithms.firstparty import scores, source, threads
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Batch, Source
@@ -30,7 +30,7 @@ MOST_UPDATES = 4_000_000_000
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
-    with session(DECLARATION, "factorization-machines", job, values) as run:
+    with session(DECLARATION, "factorization-machines", job, values) as run, threads.one():
         rows = _source(run, "train")
         assert rows is not None
         solver = _solver(run, rows)

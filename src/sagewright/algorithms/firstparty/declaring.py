@@ -45,6 +45,11 @@ def quality(part: str, name: str, direction: Direction, kind: Kind, *, shown: st
     return Metric(f"{part}:{name}", direction, regex)
 
 
+CLASSIFIER: tuple[tuple[str, Direction, Kind], ...] = (
+    ("binary_classification_accuracy", "Maximize", "score"),
+    ("binary_classification_cross_entropy", "Minimize", "loss"),
+)
+"""What is logged of a binary classifier on the way."""
 PROGRESS = (
     Metric("train:progress", "Maximize", r"#progress_metric: host=\S+, completed (\S+) %", objective=False),
     Metric(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import requests, responses
-from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES, PROTOBUF, Features, UnsupportedMedia
+from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES, PROTOBUF, UnsupportedMedia
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.server import Response
@@ -18,8 +18,10 @@ from sagewright.algorithms.server import Response
 class Model(Protocol):
     """A trained model. Safe to use from many threads."""
 
-    def predict(self, features: Features, verbose: bool = False) -> Fields:
-        """What is said about each row; `verbose` asks for all there is. Raises UserError for rows that don't fit."""
+    def predict(self, features: Any, verbose: bool = False) -> Fields:
+        """What is said about each row that `Answers.parse` gave; `verbose` asks for all there is. Raises UserError for rows
+        that don't fit.
+        """
         ...
 
 
@@ -30,7 +32,7 @@ class Answers:
     key: str = "predictions"
     takes: tuple[str, ...] = requests.ALL
     gives: tuple[str, ...] = (JSON, JSON_LINES, PROTOBUF)
-    parse: Callable[[bytes, str, tuple[str, ...]], Features] = requests.parse
+    parse: Callable[[bytes, str, tuple[str, ...]], Any] = requests.parse
 
 
 class Service:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import scores, source
+from sagewright.algorithms.firstparty import scores, source, threads
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Source
@@ -27,7 +27,7 @@ TRAIN_SAMPLE = 50_000
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
-    with session(DECLARATION, "Linear Learner", job, values) as run:
+    with session(DECLARATION, "Linear Learner", job, values) as run, threads.one():
         train_rows = _source(run, "train", None if values["feature_dim"] == "auto" else values["feature_dim"])
         assert train_rows is not None
         validation = _source(run, "validation", train_rows.columns)

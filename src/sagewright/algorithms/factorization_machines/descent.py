@@ -3,41 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
 from sagewright.algorithms.factorization_machines.model import Machine, probability
+from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
-
-BETA_1, BETA_2 = np.float32(0.9), np.float32(0.999)
-
-
-@dataclass
-class Part:
-    """One of the model's three arrays, (rows, columns) float32, and its moments."""
-
-    values: np.ndarray
-    rate: float
-    decay: float
-    epsilon: float
-    clip: float | None
-
-    def __post_init__(self) -> None:
-        self.mean, self.square = np.zeros_like(self.values), np.zeros_like(self.values)
-
-    def step(self, rows: np.ndarray, gradient: np.ndarray, count: int) -> None:
-        """Move some rows by their gradient; `count` steps were taken, this one included."""
-        if self.clip is not None:
-            gradient = np.clip(gradient, -self.clip, self.clip)
-        gradient = gradient + np.float32(self.decay) * self.values[rows]
-        mean = BETA_1 * self.mean[rows] + (1 - BETA_1) * gradient
-        square = BETA_2 * self.square[rows] + (1 - BETA_2) * gradient * gradient
-        self.mean[rows], self.square[rows] = mean, square
-        rate = self.rate * np.sqrt(1 - float(BETA_2) ** count) / (1 - float(BETA_1) ** count)
-        self.values[rows] -= np.float32(rate) * mean / (np.sqrt(square) + np.float32(self.epsilon))
 
 
 class Learner:

@@ -1,0 +1,79 @@
+"""Events, rows `entity, address`, as numbers: the entity's bucket and the 32 bits of the address."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.job import Job
+
+REMEMBERED = 1 << 20
+_SHIFTS = np.arange(31, -1, -1, dtype=np.uint32)
+
+
+@dataclass(frozen=True)
+class Events:
+    """`entity` (n,) int64 bucket of each entity; `address` (n,) uint32."""
+
+    entity: np.ndarray
+    address: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+    def take(self, rows: np.ndarray) -> Events:
+        return Events(self.entity[rows], self.address[rows])
+
+
+def bits(address: np.ndarray) -> np.ndarray:
+    """(n, 32) float32 of (n,) uint32: 1 and -1, the first bit first."""
+    return ((address[:, None] >> _SHIFTS) & np.uint32(1)).astype(np.float32) * 2 - 1
+
+
+def parse(rows: Iterable[Sequence[str]], buckets: int, where: str) -> Events:
+    """Raises UserError, naming the row, for one that is not an entity and an IPv4 address."""
+    entities, addresses = [], []
+    for number, row in enumerate(rows):
+        if len(row) != 2:
+            raise UserError(
+                f"{where}, row {number}: an entity and an IPv4 address are expected, and it has {len(row)} fields"
+            )
+        try:
+            addresses.append(_address(row[1].strip()))
+        except ValueError as error:
+            raise UserError(f"{where}, row {number}: {error}") from error
+        entities.append(_bucket(row[0].strip(), buckets))
+    return Events(np.array(entities, np.int64), np.array(addresses, np.uint32))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _address(text: str) -> int:
+    return int(ipaddress.IPv4Address(text))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _bucket(entity: str, buckets: int) -> int:
+    return int.from_bytes(hashlib.blake2b(entity.encode(), digest_size=8).digest(), "big") % buckets
+
+
+def read(job: Job, channel: str, buckets: int) -> Events:
+    """All events of a channel. Raises UserError for bad rows, and when there are none."""
+    parts = []
+    for path in job.channel_files(channel):
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                parts.append(
+                    parse((row for row in csv.reader(stream) if row), buckets, f"channel {channel}, file {path.name}")
+                )
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UserError(f"channel {channel}, file {path.name} is no CSV: {error}") from error
+    if not sum(map(len, parts)):
+        raise UserError(f"No data in channel {channel}: every host needs at least one event of it.")
+    return Events(np.concatenate([each.entity for each in parts]), np.concatenate([each.address for each in parts]))

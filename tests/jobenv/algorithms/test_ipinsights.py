@@ -1,0 +1,177 @@
+"""IP Insights: gradients against finite differences, made-up pairs, and whole trainings on logs whose truth is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import artefact, ndarray
+from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.ipinsights import events
+from sagewright.algorithms.ipinsights.declaration import DECLARATION
+from sagewright.algorithms.ipinsights.events import Events
+from sagewright.algorithms.ipinsights.learner import Learner, probability, with_negatives
+from sagewright.algorithms.ipinsights.model import InsightsModel
+from sagewright.algorithms.ipinsights.network import Network
+
+NAME = "ipinsights"
+USERS, NETWORKS = 200, 40
+VALUES = {
+    "num_entity_vectors": "5000", "vector_dim": "32", "epochs": "30", "mini_batch_size": "500", "learning_rate": "0.01",
+}  # fmt: skip
+
+
+def log(count: int, seed: int) -> list[tuple[str, str]]:
+    """Visits of users from a few networks of their own, most of the addresses never seen before."""
+    known = np.random.default_rng(0)
+    networks = known.integers(1 << 12, 1 << 20, NETWORKS)  # the first 20 bits
+    homes = known.integers(0, NETWORKS, (USERS, 2))
+    random = np.random.default_rng(seed)
+    user = random.integers(0, USERS, count)
+    network = networks[homes[user, random.integers(0, 2, count)]]
+    address = network * 4096 + random.integers(0, 4096, count)
+    return [
+        (f"user-{who}", ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0)))
+        for who, number in zip(user, address, strict=True)
+    ]
+
+
+def csv(rows: list[tuple[str, str]]) -> bytes:
+    return "".join(f"{entity},{address}\n" for entity, address in rows).encode()
+
+
+def values(**given: str) -> dict[str, Any]:
+    return DECLARATION.validate_hyperparameters({"num_entity_vectors": "50", "vector_dim": "4", **given})
+
+
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
+    random = np.random.default_rng(0)
+    network = Network.begin(5, 4, layers, 0)
+    network.entities = network.entities.astype(np.float64)
+    network.weights = [each.astype(np.float64) for each in network.weights]
+    network.biases = [random.normal(size=len(each)) for each in network.biases]
+    found = Events(random.integers(0, 5, 30), random.integers(0, 1 << 32, 30, dtype=np.uint32))
+    labels = random.integers(0, 2, 30)
+
+    def loss() -> float:
+        scores = np.einsum("ij,ij->i", network.entities[found.entity], network.encode(events.bits(found.address))[-1])
+        return float(-np.sum(np.log(np.where(labels == 1, probability(scores), 1 - probability(scores)))))
+
+    inside = network.encode(events.bits(found.address))
+    own = network.entities[found.entity]
+    error = (probability(np.einsum("ij,ij->i", own, inside[-1])) - labels)[:, None]
+    slopes = network.slopes(inside, error * own)
+    for arrays, expected in ((network.weights, slopes[0]), (network.biases, slopes[1])):
+        for array, slope in zip(arrays, expected, strict=True):
+            place = tuple(np.array(array.shape) // 2)
+            before = array[place]
+            array[place] = before + 1e-6
+            high = loss()
+            array[place] = before - 1e-6
+            low = loss()
+            array[place] = before
+            assert (high - low) / 2e-6 == pytest.approx(slope[place], rel=1e-3, abs=1e-4)
+
+
+def test_only_entities_that_occur_are_touched() -> None:
+    network = Network.begin(50, 4, 1, 0)
+    before = network.entities.copy()
+    found = Events(np.array([3, 7, 3]), np.array([1, 2, 3], np.uint32))
+    Learner(network, values()).step(found, np.array([1, 0, 1], np.float32), Group())
+    assert np.flatnonzero((network.entities != before).any(axis=1)).tolist() == [3, 7]
+
+
+def test_made_up_pairs_have_their_share() -> None:
+    found = Events(np.arange(100), np.arange(100, dtype=np.uint32))
+    given = values(random_negative_sampling_rate="2", shuffled_negative_sampling_rate="3")
+    pairs, labels = with_negatives(found, given, np.random.default_rng(0))
+    assert (len(pairs), labels.sum(), labels[:100].all()) == (600, 100, True)
+    assert (pairs.entity.reshape(6, 100) == np.arange(100)).all()
+    assert (np.sort(pairs.address[300:].reshape(3, 100), axis=1) == np.arange(100)).all()
+    assert pairs.address[100:300].max() > 1 << 30
+
+
+def test_events_are_read_as_bits_and_buckets() -> None:
+    found = events.parse([["a", "128.0.0.1"], [" a ", " 0.0.0.0"], ["b", "255.255.255.255"]], 1000, "here")
+    assert found.entity[0] == found.entity[1] != found.entity[2]
+    assert events.bits(found.address).astype(int).tolist() == [[1, *[-1] * 30, 1], [-1] * 32, [1] * 32]
+
+
+@pytest.mark.parametrize("row", [["a"], ["a", "1.2.3"], ["a", "1.2.3.256"], ["a", "::1"], ["a", "1.2.3.4", "x"], []])
+def test_what_is_no_event_is_named(row: list[str]) -> None:
+    with pytest.raises(UserError, match="channel train, row 1: "):
+        events.parse([["a", "1.2.3.4"], row], 10, "channel train")
+
+
+def test_strangers_are_told_from_habits(job: Any, run: Any) -> None:
+    train, later = log(20000, 1), log(2000, 2)
+    job.configure(VALUES, {"train": "text/csv", "validation": "text/csv"})
+    job.put("train", "part", csv(train))
+    job.put("validation", "part", csv(later))
+    assert run(job, NAME) == 0, job.output
+    model = InsightsModel.decode(artefact.read(job.model))
+    others = np.random.default_rng(3).permutation(len(later))
+    strange = [(later[number][0], later[other][1]) for number, other in enumerate(others)]
+    score = model.predict([*later, *strange])["dot_product"]
+    labels = np.repeat([1, 0], len(later))
+    area = roc_auc_score(labels, score)
+    seen = dict.fromkeys(train, 1)
+    by_frequency = roc_auc_score(labels, [seen.get(row, 0) for row in (*later, *strange)])
+    assert area > 0.9  # some strangers share a network by chance
+    assert area > by_frequency + 0.3
+    reached = [float(each) for each in re.findall(r"epoch=\d+, validation discriminator_auc <score>=(\S+)", job.output)]
+    assert len(reached) == 30
+    assert reached[-1] > 0.93
+    assert "epoch=0, batch=0 train binary_classification_accuracy <score>=" in job.output
+    answer = model.predict(later[:2], verbose=True)
+    assert answer["ip_embedding"].shape == answer["entity_embedding"].shape == (2, 32)
+    assert np.einsum("ij,ij->i", answer["ip_embedding"], answer["entity_embedding"]) == pytest.approx(
+        answer["dot_product"], rel=1e-5
+    )
+
+
+def test_two_hosts_learn_what_one_learns(make_job: Callable[[str], Any], run: Any, together: Any) -> None:
+    hosts = ("127.0.0.1", "127.0.0.2")
+    jobs = [make_job(host) for host in hosts]
+    rows, later = log(8000, 1), log(1000, 2)
+    given = {**VALUES, "epochs": "10", "mini_batch_size": "250"}
+    for number, job in enumerate(jobs):
+        job.configure(given, {"train": "text/csv", "validation": "text/csv"}, hosts=hosts, current=hosts[number])
+        job.put("train", "part", csv(rows[:3000] if number == 0 else rows[3000:]))
+        job.put("validation", "part", csv(later))
+    together(jobs, NAME)
+    alone = make_job("alone").configure(
+        {**given, "mini_batch_size": "500"}, {"train": "text/csv", "validation": "text/csv"}
+    )
+    alone.put("train", "part", csv(rows))
+    alone.put("validation", "part", csv(later))
+    assert run(alone, NAME) == 0
+    areas = [float(re.findall(r"discriminator_auc <score>=(\S+)", each.output)[-1]) for each in (*jobs, alone)]
+    assert areas[0] == areas[1]
+    assert areas[0] == pytest.approx(areas[2], abs=0.03)
+
+
+@pytest.mark.parametrize("rates", [("0", "0"), ("250", "251")])
+def test_negatives_must_be_in_their_limits(job: Any, run: Any, rates: tuple[str, str]) -> None:
+    names = ("random_negative_sampling_rate", "shuffled_negative_sampling_rate")
+    job.configure({**VALUES, **dict(zip(names, rates, strict=True))}, {"train": "text/csv"})
+    job.put("train", "part", b"a,1.2.3.4\n")
+    assert run(job, NAME) == 2
+    assert "must be from 1 to 500" in job.failure
+
+
+def test_a_broken_model_is_the_users_fault() -> None:
+    arrays = {
+        "entity_weight": np.ones((3, 4), np.float32),
+        "ip_fc0_weight": np.ones((5, 32), np.float32),
+        "ip_fc0_bias": np.ones(5, np.float32),
+    }
+    with pytest.raises(UserError, match="don't fit together"):
+        InsightsModel.decode(artefact.zipped({"params": ndarray.encode(arrays)}))
