@@ -13,17 +13,24 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import checksums
+from sagewright.objects import checksums, writeback
 
 CHUNK = 1024 * 1024
+WRITE_BACK = 8 * CHUNK
+"""After so many bytes the kernel is told to begin with them, so that the disk works while the rest comes in."""
+
 TRASH_S = 10.0
 """How long a blob that no row names any more stays, for readers that looked its row up before."""
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class Source(Protocol):
@@ -43,13 +50,17 @@ class Slice:
 
 @dataclass
 class Blob:
-    """A blob that is on the disk and in no row yet. `md5` is hexadecimal, `checksums` are base64 by algorithm."""
+    """A blob that is on the disk and in no row yet. `md5` is hexadecimal, `checksums` are base64 by algorithm.
+
+    `start`: where its bytes begin in the file, which is not the file's own beginning in an assembly alone.
+    """
 
     id: str
     size: int
     md5: str
     checksums: dict[str, str] = field(default_factory=dict)
     kept: bool = False
+    start: int = 0
 
     def keep(self) -> None:
         """To be called once a row that names it was committed."""
@@ -88,36 +99,65 @@ class BlobStore:
         A context manager that gives the Blob, and removes it on leaving unless `keep` was called.
         Raises what `source` raises, and AwsError for a full disk.
         """
-        return Receipt(self, lambda file: _pump(source, file, algorithms))
+        return Receipt(self, lambda file: self.pump(source, file, algorithms))
 
     def slice(self, blob: str, start: int, length: int, algorithms: Iterable[str] = ()) -> Receipt:
         """`receive` from `length` bytes of another blob. Raises FileNotFoundError when that blob is gone."""
 
+        return Receipt(self, lambda file: self.pump_slice(Slice(self.path(blob), start, length), file, algorithms))
+
+    def join(self, pieces: Sequence[Slice]) -> Receipt:
+        """One blob of several pieces of files in their order, copied by the kernel; its `md5` is empty."""
+
         def fill(file: int) -> Blob:
-            with self.path(blob).open("rb", buffering=0) as source:
-                source.seek(start)
-                return _pump(_Limited(source, length), file, algorithms)
+            for piece in pieces:
+                _append(piece, file)
+            return Blob("", sum(piece.length for piece in pieces), "")
 
         return Receipt(self, fill)
 
-    def join(self, blobs: list[str], algorithms: Iterable[str] = ()) -> Receipt:
-        """One blob of the bytes of several in their order; without `algorithms` the kernel copies, and `md5` is empty."""
-        wanted = tuple(algorithms)
+    # What an assembly needs: a file of which parts are filled by many.
 
-        def fill(file: int) -> Blob:
-            paths = [self.path(blob) for blob in blobs]
-            if wanted:
-                return _pump(_Chain(paths), file, wanted)
-            return Blob("", sum(_append(path, file) for path in paths), "")
+    def create(self) -> str:
+        """A new and empty file in its place, to be ended by `end`. Raises AwsError for a full disk."""
+        blob = self.begin()
+        try:
+            with full_disk_told():
+                self._settle(lambda target: os.close(os.open(target, _NEW, 0o640)), blob)
+        except BaseException:
+            self.end(blob, kept=False)
+            raise
+        return blob
 
-        return Receipt(self, fill)
+    @contextmanager
+    def opened(self, blob: str) -> Iterator[int]:
+        """A descriptor to write with."""
+        file = os.open(self.file(blob), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+    def sync(self, file: int) -> None:
+        if self._syncs:
+            os.fsync(file)
+
+    def pump(self, source: Source, file: int, algorithms: Iterable[str]) -> Blob:
+        """All of `source` to where `file` stands, hashed on the way; the disk begins with it."""
+        return _pump(source, file, algorithms, early=self._syncs)
+
+    def pump_slice(self, piece: Slice, file: int, algorithms: Iterable[str]) -> Blob:
+        """`pump` of a piece of a file. Raises FileNotFoundError."""
+        with piece.path.open("rb", buffering=0) as source:
+            source.seek(piece.offset)
+            return self.pump(_Limited(source, piece.length), file, algorithms)
 
     def link(self, blob: str, size: int, md5: str, known: dict[str, str]) -> Receipt:
         """A second name for the bytes of a blob whose digests are known; copied where hard links are not to be had."""
         linked = Blob("", size, md5, known)
 
         def fill(file: int) -> Blob:
-            _append(self.path(blob), file)
+            _append(Slice(self.path(blob), 0, size), file)
             return linked
 
         return Receipt(self, fill, Existing(self.path(blob), linked))
@@ -180,28 +220,16 @@ class BlobStore:
         """Fill a new file and move it to its place."""
         incoming = self._incoming / blob
         try:
-            file = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        except OSError as error:
-            _raise_full_disk(error)
-            raise
-        try:
-            filled = fill(file)
-            if self._syncs:
-                os.fsync(file)
-        except OSError as error:
-            incoming.unlink(missing_ok=True)
-            _raise_full_disk(error)
-            raise
+            with full_disk_told():
+                file = os.open(incoming, _NEW, 0o640)
+                try:
+                    filled = fill(file)
+                    self.sync(file)
+                finally:
+                    os.close(file)
+                self._settle(incoming.rename, blob)
         except BaseException:
             incoming.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(file)
-        try:
-            self._settle(incoming.rename, blob)
-        except OSError as error:
-            incoming.unlink(missing_ok=True)
-            _raise_full_disk(error)
             raise
         filled.id = blob
         return filled
@@ -275,17 +303,20 @@ class Receipt:
         self.store.end(self._id, kept=self._blob.kept or unsure)
 
 
-def _pump(source: Source, file: int, algorithms: Iterable[str]) -> Blob:
-    """All of `source` into `file`, hashed on the way."""
+def _pump(source: Source, file: int, algorithms: Iterable[str], *, early: bool) -> Blob:
     md5 = hashlib.md5(usedforsecurity=False)
     counted = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
-    size = 0
+    size = begun = 0
+    start = os.lseek(file, 0, os.SEEK_CUR)
     while chunk := source.read(CHUNK):
         size += len(chunk)
         md5.update(chunk)
         for checksum in counted.values():
             checksum.update(chunk)
         _write_all(file, chunk)
+        if early and size - begun >= WRITE_BACK:
+            writeback.begin(file, start + begun, size - begun)
+            begun = size
     return Blob("", size, md5.hexdigest(), {name: checksums.encoded(c) for name, c in counted.items()})
 
 
@@ -295,23 +326,23 @@ def _write_all(file: int, data: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _append(path: Path, file: int) -> int:
-    """The bytes of `path` onto the end of `file`, by the kernel where it can; gives how many."""
-    with path.open("rb", buffering=0) as source:
-        size = os.fstat(source.fileno()).st_size
-        left = size
+def _append(piece: Slice, file: int) -> None:
+    """The bytes of `piece` onto the end of `file`, by the kernel where it can. Raises OSError where they are not there."""
+    with piece.path.open("rb", buffering=0) as source:
+        left, at = piece.length, piece.offset
         try:
-            while left and (copied := os.copy_file_range(source.fileno(), file, left)):
-                left -= copied
+            while left and (copied := os.copy_file_range(source.fileno(), file, left, at)):
+                left, at = left - copied, at + copied
         except OSError as error:
             if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF}:
                 raise
+        source.seek(at)
+        os.lseek(file, 0, os.SEEK_END)
+        while left and (chunk := source.read(min(left, CHUNK))):
+            left -= len(chunk)
+            _write_all(file, chunk)
         if left:
-            source.seek(size - left)
-            os.lseek(file, 0, os.SEEK_END)
-            while chunk := source.read(CHUNK):
-                _write_all(file, chunk)
-    return size
+            raise OSError(errno.EIO, f"{piece.path.name} ended {left} bytes early")
 
 
 @dataclass
@@ -327,23 +358,6 @@ class _Limited:
         return chunk
 
 
-class _Chain:
-    """The bytes of files one after the other."""
-
-    def __init__(self, paths: list[Path]) -> None:
-        self._chunks = self._read(paths)
-
-    def read(self, _size: int = -1, /) -> bytes:
-        return next(self._chunks, b"")
-
-    @staticmethod
-    def _read(paths: list[Path]) -> Iterator[bytes]:
-        for path in paths:
-            with path.open("rb", buffering=0) as file:
-                while chunk := file.read(CHUNK):
-                    yield chunk
-
-
 def _sync(directory: Path) -> None:
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -352,7 +366,13 @@ def _sync(directory: Path) -> None:
         os.close(handle)
 
 
-def _raise_full_disk(error: OSError) -> None:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Raises AwsError where the disk has no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
         message = f"The object store's disk cannot take the object ({error.strerror})."
         raise AwsError("InsufficientStorage", message, 507) from error

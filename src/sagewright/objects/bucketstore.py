@@ -10,6 +10,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.objects import errors
 from sagewright.objects.access import Access
+from sagewright.objects.assembly import Assemblies
 from sagewright.objects.blobs import TRASH_S, BlobStore, Slice
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.contents import Contents
@@ -42,7 +43,7 @@ class BucketStore:
         self.buckets = Buckets(store, account, region)
         self.contents = Contents(store, self.blobs)
         self.listing = Listing(store)
-        self.uploads = Uploads(store, self.blobs)
+        self.uploads = Uploads(store, self.blobs, Assemblies(self.blobs))
         self.lifecycle = Lifecycle(store, self.blobs, self.buckets, self.listing, self.uploads)
 
     def path(self, version: Version) -> Path:

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 from sagewright.model.errors import AwsError
@@ -20,6 +20,9 @@ ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5")
 FULL_OBJECT_ONLY = frozenset({"CRC64NVME"})
 LINEAR = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
 """Checksums that AWS keeps of the whole object when ChecksumType is FULL_OBJECT."""
+
+POLYNOMIALS = {"CRC32": (0xEDB88320, 32), "CRC32C": (0x82F63B78, 32), "CRC64NVME": (0x9A6C9329AC4BC9B5, 64)}
+"""Reflected, and how many bits."""
 
 Update = Callable[[bytes, int], int]
 
@@ -49,9 +52,9 @@ def new(algorithm: str) -> Checksum:
         case "CRC32":
             return _Crc(zlib.crc32, 4)
         case "CRC32C":
-            return _Crc(_native("crc32c") or tabled(0x82F63B78, 32), 4)
+            return _Crc(_native("crc32c") or tabled(*POLYNOMIALS[algorithm]), 4)
         case "CRC64NVME":
-            return _Crc(_native("crc64nvme") or tabled(0x9A6C9329AC4BC9B5, 64), 8)
+            return _Crc(_native("crc64nvme") or tabled(*POLYNOMIALS[algorithm]), 8)
         case "SHA1" | "SHA256" | "SHA512" | "MD5":
             return hashlib.new(algorithm.lower(), usedforsecurity=False)
     raise AwsError(
@@ -104,6 +107,38 @@ def composite(algorithm: str, parts: Sequence[str]) -> str:
     for part in parts:
         checksum.update(base64.b64decode(part))
     return f"{encoded(checksum)}-{len(parts)}"
+
+
+def joined(algorithm: str, parts: Iterable[tuple[str, int]]) -> str:
+    """The checksum of all bytes, from that of each part and its size in bytes; of a LINEAR algorithm, no byte is read."""
+    polynomial, bits = POLYNOMIALS[algorithm]
+    whole = 0
+    for encoded_part, size in parts:
+        moved = _product(_zeros(size, polynomial, bits), whole, polynomial, bits)
+        whole = moved ^ int.from_bytes(base64.b64decode(encoded_part), "big")
+    return base64.b64encode(whole.to_bytes(bits // 8, "big")).decode()
+
+
+@lru_cache(maxsize=64)
+def _zeros(size: int, polynomial: int, bits: int) -> int:
+    """What `size` zero bytes multiply a CRC by: x to the power of 8 `size`, modulo the polynomial."""
+    power, square, left = 1 << (bits - 1), 1 << (bits - 2), 8 * size
+    while left:
+        if left & 1:
+            power = _product(square, power, polynomial, bits)
+        square, left = _product(square, square, polynomial, bits), left >> 1
+    return power
+
+
+def _product(one: int, other: int, polynomial: int, bits: int) -> int:
+    """Of two polynomials over GF(2), reflected: the highest bit is that of 1."""
+    product, bit = 0, 1 << (bits - 1)
+    while bit:
+        if one & bit:
+            product ^= other
+        other = (other >> 1) ^ (polynomial if other & 1 else 0)
+        bit >>= 1
+    return product
 
 
 def multipart_etag(md5s: Iterable[str]) -> str:

@@ -65,6 +65,10 @@ def invalid_part_order(upload_id: str) -> AwsError:
     return AwsError("InvalidPartOrder", message, 400, {"UploadId": upload_id})
 
 
+def longer_than_announced() -> AwsError:
+    return AwsError("IncompleteBody", "The request body has more bytes than its length header announced.")
+
+
 def part_too_small(number: int, size: int, minimum: int, etag: str) -> AwsError:
     fields = {
         "ProposedSize": str(size),

@@ -85,7 +85,7 @@ class Scrub:
 
     def _check_part(self, upload: Upload, part: Part, report: Report) -> None:
         report.parts += 1
-        found = _fault(self.store.blobs, part.blob, _Kept(part.size, part.etag, part.checksums))
+        found = _fault(self.store.blobs, part.blob, _Kept(part.size, part.etag, part.checksums, (), part.start))
         report.bytes += part.size
         if found is not None and self._still_has(part):
             where = (upload.bucket, upload.key, "")
@@ -104,12 +104,13 @@ class Scrub:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the index says of a file."""
+    """What the index says of a file; of a part, of the bytes from `start` on: others may be around it."""
 
     size: int
     etag: str
     checksums: dict[str, str]
     part_sizes: tuple[int, ...] = ()
+    start: int | None = None
 
     @classmethod
     def of_version(cls, version: Version) -> _Kept:
@@ -121,11 +122,13 @@ def _fault(blobs: BlobStore, blob: str, kept: _Kept) -> tuple[str, str] | None:
     path = blobs.path(blob)
     try:
         size = path.stat().st_size
+        if kept.start is not None:
+            size = min(size - kept.start, kept.size)
         if size != kept.size:
             return "corrupt", f"{blob} has {size} bytes, {kept.size} were put"
         counted = {name: checksums.new(name) for name in kept.checksums}
         md5s = []
-        for chunks in _sections(path, kept.part_sizes or (kept.size,)):
+        for chunks in _sections(path, kept.start or 0, kept.part_sizes or (kept.size,)):
             md5 = hashlib.md5(usedforsecurity=False)
             for chunk in chunks:
                 md5.update(chunk)
@@ -145,8 +148,8 @@ def _fault(blobs: BlobStore, blob: str, kept: _Kept) -> tuple[str, str] | None:
     return None
 
 
-def _sections(path: Path, sizes: tuple[int, ...]) -> Iterator[Iterator[bytes]]:
-    """The bytes of each part, each to be read before the next is asked for."""
+def _sections(path: Path, start: int, sizes: tuple[int, ...]) -> Iterator[Iterator[bytes]]:
+    """The bytes of each part from `start` on, each to be read before the next is asked for."""
 
     def chunks(left: int) -> Iterator[bytes]:
         while left and (chunk := file.read(min(CHUNK, left))):
@@ -154,5 +157,6 @@ def _sections(path: Path, sizes: tuple[int, ...]) -> Iterator[Iterator[bytes]]:
             yield chunk
 
     with path.open("rb", buffering=0) as file:
+        file.seek(start)
         for size in sizes:
             yield chunks(size)

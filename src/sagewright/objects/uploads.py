@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from sagewright.model.clock import now_ms
 from sagewright.objects import checksums, errors, placing
-from sagewright.objects.blobs import Blob, BlobStore
+from sagewright.objects.assembly import Assemblies
+from sagewright.objects.blobs import Blob, BlobStore, Receipt, Slice, Source
 from sagewright.objects.contents import draft, with_blob
 from sagewright.objects.placing import ALWAYS, Conditions, Properties
 from sagewright.store import objects as version_rows
@@ -46,6 +48,7 @@ class Uploads:
 
     store: Database
     blobs: BlobStore
+    assemblies: Assemblies
 
     def create(
         self, bucket: str, key: str, properties: Properties, algorithm: str | None = None, kind: str | None = None
@@ -75,14 +78,38 @@ class Uploads:
             placing.need_bucket(connection, bucket)
             return _checked(rows.find(connection, upload_id), bucket, key, upload_id)
 
+    def receive(
+        self, upload: Upload, number: int, source: Source, algorithms: Iterable[str] = (), length: int | None = None
+    ) -> AbstractContextManager[Blob]:
+        """The bytes of a part for `put_part`, as BlobStore.receive gives a blob; `length`: how many were announced."""
+        bounded = _Bounded(source, length) if length is not None else source
+        return self._placed(upload, number, length, lambda file: self.blobs.pump(bounded, file, algorithms))
+
+    def slice(
+        self, upload: Upload, number: int, piece: Slice, algorithms: Iterable[str] = ()
+    ) -> AbstractContextManager[Blob]:
+        """`receive` of a piece of another blob. Raises FileNotFoundError when that blob is gone."""
+        return self._placed(upload, number, piece.length, lambda file: self.blobs.pump_slice(piece, file, algorithms))
+
+    def _placed(
+        self, upload: Upload, number: int, length: int | None, fill: Callable[[int], Blob]
+    ) -> AbstractContextManager[Blob]:
+        """At its place in the upload's assembly, or in a file of its own."""
+        large = length is not None and length >= LEAST_PART
+        assembly = self.assemblies.claim(upload.id, number, length, begin=large) if length else None
+        if assembly is None:
+            return Receipt(self.blobs, fill)
+        return self.assemblies.receive(upload.id, assembly, number, fill)
+
     def put_part(self, upload: Upload, number: int, blob: Blob) -> Part:
         """Add or replace the part `number`."""
-        part = Part(upload.id, number, blob.id, blob.size, blob.md5, now_ms(), blob.checksums)
+        part = Part(upload.id, number, blob.id, blob.size, blob.md5, now_ms(), blob.checksums, blob.start)
         with self.store.write(durable=True) as connection:
             _checked(rows.lock(connection, upload.id), upload.bucket, upload.key, upload.id)
             replaced = rows.put_part(connection, part)
         blob.keep()
-        self.blobs.discard([replaced])
+        if replaced is not None and not self.assemblies.holds(upload.id, replaced):
+            self.blobs.discard([replaced])
         return part
 
     def parts(self, upload: Upload, after: int = 0, limit: int = MOST_PARTS) -> list[Part]:
@@ -95,6 +122,7 @@ class Uploads:
             _checked(rows.lock(connection, upload_id), bucket, key, upload_id)
             freed = rows.remove(connection, upload_id)
         self.blobs.discard(freed)
+        self.assemblies.forget(upload_id)
 
     def complete(
         self, upload: Upload, chosen: Sequence[Chosen], expected: Expected, conditions: Conditions = ALWAYS
@@ -104,20 +132,23 @@ class Uploads:
         Raises InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest, and what `conditions` raise.
         """
         parts = _pick(upload, chosen, {part.number: part for part in self.parts(upload)})
-        algorithm = upload.checksum_algorithm
-        counted = [algorithm] if algorithm and upload.checksum_type == FULL_OBJECT else []
         try:
-            with self.blobs.join([part.blob for part in parts], counted) as blob:
-                new = _joined(upload, parts, blob)
-                _check_whole(new, expected)
-                return self._finish(upload, new, blob, conditions)
+            with self.assemblies.whole(upload.id, parts) as assembled:
+                if assembled is not None:
+                    return self._finish(upload, _joined(upload, parts, assembled), assembled, expected, conditions)
+            with self.blobs.join([self._piece(part) for part in parts]) as blob:
+                return self._finish(upload, _joined(upload, parts, blob), blob, expected, conditions)
         except FileNotFoundError:  # a part was replaced, or another completion was faster
             done = self.finished(upload.bucket, upload.key, upload.id)
             if done is None:
                 raise errors.invalid_part(upload.id, parts[0].number, parts[0].etag) from None
             return done
 
-    def _finish(self, upload: Upload, new: Version, blob: Blob, conditions: Conditions) -> Version:
+    def _piece(self, part: Part) -> Slice:
+        return Slice(self.blobs.path(part.blob), part.start, part.size)
+
+    def _finish(self, upload: Upload, new: Version, blob: Blob, expected: Expected, conditions: Conditions) -> Version:
+        _check_whole(new, expected)
         with self.store.write(durable=True) as connection:
             placing.hold_bucket(connection, upload.bucket)
             version_rows.lock_keys(connection, upload.bucket, [upload.key])
@@ -125,7 +156,9 @@ class Uploads:
             change = placing.place(connection, new, conditions)
             freed = rows.finish(connection, upload.id, change.version.version, now_ms())
         blob.keep()
-        self.blobs.discard([*change.freed, *freed])
+        self.blobs.discard([*change.freed, *(one for one in freed if one != blob.id)])
+        if blob.id not in freed:
+            self.assemblies.forget(upload.id)
         return change.version
 
     def finished(self, bucket: str, key: str, upload_id: str) -> Version | None:
@@ -135,6 +168,21 @@ class Uploads:
             if upload is None or upload.version is None or (upload.bucket, upload.key) != (bucket, key):
                 return None
             return version_rows.find(connection, bucket, key, upload.version)
+
+
+@dataclass
+class _Bounded:
+    """A source that is refused where it brings more than was announced: its neighbour's place begins there."""
+
+    source: Source
+    left: int
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self.source.read(size)
+        self.left -= len(chunk)
+        if self.left < 0:
+            raise errors.longer_than_announced()
+        return chunk
 
 
 def _checked(upload: Upload | None, bucket: str, key: str, upload_id: str) -> Upload:
@@ -164,8 +212,12 @@ def _joined(upload: Upload, parts: list[Part], blob: Blob) -> Version:
     properties = Properties(upload.headers, upload.user_metadata, upload.tags)
     algorithm = upload.checksum_algorithm
     whole = dict(blob.checksums)
-    if algorithm and upload.checksum_type == COMPOSITE and all(algorithm in part.checksums for part in parts):
-        whole[algorithm] = checksums.composite(algorithm, [part.checksums[algorithm] for part in parts])
+    if algorithm and all(algorithm in part.checksums for part in parts):
+        counted = [(part.checksums[algorithm], part.size) for part in parts]
+        if upload.checksum_type == COMPOSITE:
+            whole[algorithm] = checksums.composite(algorithm, [checksum for checksum, _ in counted])
+        else:
+            whole[algorithm] = checksums.joined(algorithm, counted)
     return replace(
         with_blob(draft(upload.bucket, upload.key, properties), blob),
         etag=checksums.multipart_etag(part.etag for part in parts),

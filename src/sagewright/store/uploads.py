@@ -29,7 +29,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Part:
-    """`number` is 1 to 10000; `etag` is the hexadecimal MD5 of its bytes."""
+    """`number` is 1 to 10000; `etag` is the hexadecimal MD5 of its bytes, which begin at `start` in the file of `blob`."""
 
     upload_id: str
     number: int
@@ -38,6 +38,7 @@ class Part:
     etag: str
     modified_ms: int
     checksums: dict[str, str]
+    start: int = 0
 
 
 _SELECT = select(*[uploads.c[name] for name in Upload.__dataclass_fields__])
@@ -73,7 +74,7 @@ def remove(connection: Connection, upload_id: str) -> list[str]:
 
 def _remove_parts(connection: Connection, upload_id: str) -> list[str]:
     where = upload_parts.c.upload_id == upload_id
-    blobs = list(connection.execute(select(upload_parts.c.blob).where(where)).scalars())
+    blobs = list(connection.execute(select(upload_parts.c.blob).where(where).distinct()).scalars())
     connection.execute(delete(upload_parts).where(where))
     return blobs
 
@@ -83,13 +84,16 @@ def forget_finished(connection: Connection, before_ms: int) -> None:
 
 
 def put_part(connection: Connection, part: Part) -> str | None:
-    """Add or replace a part; gives the blob of the one it replaces."""
+    """Add or replace a part; gives the blob of the one it replaces, if no other part stands in it."""
     where = (upload_parts.c.upload_id == part.upload_id, upload_parts.c.number == part.number)
     replaced = connection.execute(select(upload_parts.c.blob).where(*where)).scalar()
     if replaced is not None:
         connection.execute(delete(upload_parts).where(*where))
     connection.execute(insert(upload_parts).values(**vars(part)))
-    return replaced
+    if replaced is None:
+        return None
+    others = select(upload_parts.c.number).where(upload_parts.c.blob == replaced).limit(1)
+    return None if connection.execute(others).first() else replaced
 
 
 def parts(connection: Connection, upload_id: str, after: int = 0, limit: int = 10_000) -> list[Part]:

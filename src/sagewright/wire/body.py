@@ -27,6 +27,10 @@ class BytesBody:
     def __len__(self) -> int:
         return len(self._data)
 
+    @property
+    def length(self) -> int:
+        return len(self._data)
+
     def read(self, size: int = -1, /) -> bytes:
         end = len(self._data) if size < 0 else size
         piece, self._data = self._data[:end], self._data[end:]
@@ -37,7 +41,7 @@ class StreamBody:
     """A body that is pulled from the connection piece by piece, by a thread that is not the event loop's."""
 
     def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, length: int | None) -> None:
-        self._receive, self._loop, self._length = receive, loop, length
+        self._receive, self._loop, self.length = receive, loop, length
         self._buffer = bytearray()
         self._got = 0
         self._ended = False
@@ -59,7 +63,7 @@ class StreamBody:
         self._buffer += data
         if not message.get("more_body", False):
             self._ended = True
-            if self._length is not None and self._got != self._length:
+            if self.length is not None and self._got != self.length:
                 raise incomplete()
 
 
@@ -78,6 +82,7 @@ class DigestBody:
 
     def __init__(self, inner: BodyReader, sha256: str) -> None:
         self._inner, self._expected = inner, sha256
+        self.length = inner.length
         self._digest = hashlib.sha256()
         self._checked = False
 
@@ -104,7 +109,7 @@ class ChunkedBody:
         self, inner: BodyReader, length: int | None, claim: sigv4.Claim | None = None, key: bytes = b""
     ) -> None:
         self.trailers: dict[str, str] = {}
-        self._inner, self._length, self._claim, self._key = inner, length, claim, key
+        self._inner, self.length, self._claim, self._key = inner, length, claim, key
         self._previous = claim.signature if claim else ""
         self._raw = bytearray()
         self._ready = bytearray()
@@ -163,7 +168,7 @@ class ChunkedBody:
             else:
                 self.trailers[key] = value.strip().decode("latin-1")
                 signed += line.strip() + b"\n"
-        if self._length is not None and self._got != self._length:
+        if self.length is not None and self._got != self.length:
             raise incomplete()
 
     def _check_trailer(self, signed: bytes, sent: str) -> None:

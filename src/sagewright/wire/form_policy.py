@@ -30,6 +30,7 @@ class SizedBody:
 
     def __init__(self, inner: BodyReader, sizes: Sizes) -> None:
         self._inner, self._sizes, self._got = inner, sizes, 0
+        self.length = inner.length
 
     def read(self, size: int = -1, /) -> bytes:
         """Raises EntityTooLarge, EntityTooSmall."""

@@ -13,8 +13,11 @@ class BodyReader(Protocol):
     """A request's body, read once from a worker thread.
 
     `read(n)` gives at most `n` bytes (all that is left for -1), b"" at the end. It raises AwsError when what was
-    sent does not fit its declared length, digest or signature.
+    sent does not fit its declared length, digest or signature. `length`: how many bytes it was said to have, if it was.
     """
+
+    @property
+    def length(self) -> int | None: ...
 
     def read(self, size: int = -1, /) -> bytes: ...
 

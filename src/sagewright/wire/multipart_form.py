@@ -34,6 +34,8 @@ class FormBody:
     Fields behind the file are not looked at, as S3 has it.
     """
 
+    length = None
+
     def __init__(self, inner: BodyReader, boundary: str) -> None:
         """Reads the fields. Raises MalformedPOSTRequest, MaxPostPreDataLengthExceededError."""
         self._inner = inner

@@ -14,7 +14,7 @@ import pytest
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import blobs as module
-from sagewright.objects.blobs import Blob, BlobStore
+from sagewright.objects.blobs import Blob, BlobStore, Slice
 
 
 @pytest.fixture
@@ -92,10 +92,12 @@ def test_slices_and_joins(blobs: BlobStore) -> None:
     with blobs.slice(one.id, 2, 3, ["CRC32"]) as part:
         assert (part.size, part.md5) == (3, hashlib.md5(b"234").hexdigest())
         assert blobs.path(part.id).read_bytes() == b"234"
-    for algorithms in ([], ["CRC32"]):
-        with blobs.join([one.id, two.id, one.id], algorithms) as whole:
-            assert whole.size == 23
-            assert blobs.path(whole.id).read_bytes() == b"0123456789abc0123456789"
+    pieces = [Slice(blobs.path(one.id), 0, 10), Slice(blobs.path(two.id), 0, 3), Slice(blobs.path(one.id), 4, 2)]
+    with blobs.join(pieces) as whole:
+        assert whole.size == 15
+        assert blobs.path(whole.id).read_bytes() == b"0123456789abc45"
+    with pytest.raises(OSError, match="early"), blobs.join([Slice(blobs.path(one.id), 5, 6)]):
+        pass
     with pytest.raises(FileNotFoundError), blobs.slice("00gone", 0, 1):
         pass
 
@@ -107,8 +109,8 @@ def test_a_join_where_the_kernel_cannot_copy(blobs: BlobStore, monkeypatch: pyte
         raise OSError(errno.EXDEV, "not here")
 
     monkeypatch.setattr(module.os, "copy_file_range", refuse)
-    with blobs.join([one.id, two.id]) as whole:
-        assert blobs.path(whole.id).read_bytes() == b"0123456789abc"
+    with blobs.join([Slice(blobs.path(one.id), 3, 7), Slice(blobs.path(two.id), 0, 3)]) as whole:
+        assert blobs.path(whole.id).read_bytes() == b"3456789abc"
 
 
 def test_links_share_bytes_and_outlive_each_other(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,12 @@ class Digests:
             raise checksums.bad_digest("Content-MD5")
 
 
+def announced(body: Any) -> int | None:
+    """How many bytes a body is said to have, once decoded; None where that was left open."""
+    length: int | None = getattr(body, "length", None)
+    return length
+
+
 def check_size(request: Mapping[str, Any]) -> None:
     """Raises EntityTooLarge for a body that is announced with more than one request may bring."""
     size = request.get("ContentLength") or 0

@@ -10,7 +10,7 @@ from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chose
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
 from sagewright.services.s3.copying import find_source
-from sagewright.services.s3.integrity import check_size, check_source_size, digests, sent_checksums
+from sagewright.services.s3.integrity import announced, check_size, check_source_size, digests, sent_checksums
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import malformed_xml, need, s3_operation
 from sagewright.store.uploads import Upload
@@ -59,7 +59,7 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_size(request)
     upload = find_upload(context, request)
     wanted = digests(request, upload.checksum_algorithm)
-    with context.objects.blobs.receive(body, wanted.algorithms) as blob:
+    with context.objects.uploads.receive(upload, number, body, wanted.algorithms, announced(body)) as blob:
         wanted.check(blob, body)
         part = context.objects.uploads.put_part(upload, number, blob)
     return {
@@ -76,9 +76,9 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
     part = ranges.of_copy(request.get("CopySourceRange"), source.size)
     check_source_size(part.length)
     wanted = [upload.checksum_algorithm] if upload.checksum_algorithm else []
-    assert source.blob
     try:
-        with context.objects.blobs.slice(source.blob, part.start, part.length, wanted) as blob:
+        piece = context.objects.body(source, part.start, part.length)
+        with context.objects.uploads.slice(upload, number, piece, wanted) as blob:
             stored = context.objects.uploads.put_part(upload, number, blob)
     except FileNotFoundError:  # overwritten or deleted meanwhile
         raise errors.no_such_key(source.key) from None

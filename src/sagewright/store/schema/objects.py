@@ -68,5 +68,6 @@ upload_parts = Table(
     Column("etag", String, nullable=False),
     Column("modified_ms", Milliseconds, nullable=False),
     Column("checksums", JSON, nullable=False),
+    Column("start", BigInteger, nullable=False, server_default="0"),  # where it begins in its blob
 )
 Index("ix_upload_parts_blob", upload_parts.c.blob)
