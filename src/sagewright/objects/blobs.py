@@ -22,8 +22,10 @@ from typing import Protocol
 from sagewright.model.errors import AwsError
 from sagewright.objects import checksums, writeback
 
-CHUNK = 1024 * 1024
-WRITE_BACK = 8 * CHUNK
+CHUNK = 256 * 1024
+"""Fits a core's cache: what is read is hashed and written from there."""
+
+WRITE_BACK = 8 * 1024 * 1024
 """After so many bytes the kernel is told to begin with them, so that the disk works while the rest comes in."""
 
 TRASH_S = 10.0

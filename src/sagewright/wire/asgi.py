@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
 from typing import Any, BinaryIO
 
 from sagewright.wire.body import BytesBody, StreamBody
 from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
+from sagewright.wire.takeover import EXTENSION, SocketBody
 
 SMALL_BODY = 1024 * 1024
 PIECE = 1024 * 1024
+Handle = Callable[[HttpRequest], HttpResponse]
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -37,6 +40,29 @@ async def read_request(scope: Any, receive: Any) -> HttpRequest:
         body=body,
         scheme=_scheme(scope, headers),
     )
+
+
+async def answered(scope: Any, request: HttpRequest, pool: Executor | None, handle: Handle) -> HttpResponse:
+    """What `handle` answers in a thread, which reads a large body from the socket itself."""
+    taken = _taken(scope, request)
+    done = False
+    try:
+        response = await asyncio.get_running_loop().run_in_executor(pool, handle, request)
+        done = True
+    finally:
+        if taken is not None:
+            taken.end(answered=done)
+    return response
+
+
+def _taken(scope: Any, request: HttpRequest) -> SocketBody | None:
+    length, protocol = request.body.length, scope.get(EXTENSION)
+    if not isinstance(request.body, StreamBody) or length is None or protocol is None:
+        return None
+    taken: SocketBody | None = protocol.take(scope, length)
+    if taken is not None:
+        request.body = taken
+    return taken
 
 
 def _scheme(scope: Any, headers: dict[str, str]) -> str:

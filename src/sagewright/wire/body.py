@@ -14,6 +14,9 @@ from sagewright.wire.http import BodyReader
 
 Receive = Callable[[], Awaitable[Any]]
 MAX_CHUNK_HEADER = 1024
+LINE = 512
+"""Read at a time while a line is looked for: what follows it is copied once more."""
+
 MAX_CHUNK = 16 * 1024 * 1024
 MAX_TRAILER = 8 * 1024
 
@@ -112,37 +115,54 @@ class ChunkedBody:
         self._inner, self.length, self._claim, self._key = inner, length, claim, key
         self._previous = claim.signature if claim else ""
         self._raw = bytearray()
-        self._ready = bytearray()
-        self._got = 0
+        self._ready = b""
+        self._got = self._left = 0
         self._ended = False
 
     def read(self, size: int = -1, /) -> bytes:
-        while not self._ended and (size < 0 or len(self._ready) < size):
-            self._next_chunk()
-        take = len(self._ready) if size < 0 else min(size, len(self._ready))
-        piece = bytes(self._ready[:take])
-        del self._ready[:take]
+        pieces = [self._ready[:size] if size >= 0 else self._ready]
+        self._ready = self._ready[len(pieces[0]) :]
+        missing = size - len(pieces[0])
+        while not self._ended and (size < 0 or missing > 0):
+            piece = self._next_piece(missing if size >= 0 else MAX_CHUNK)
+            pieces.append(piece)
+            missing -= len(piece)
+        if size >= 0 and missing < 0:
+            pieces[-1], self._ready = pieces[-1][:missing], pieces[-1][missing:]
+        return _joined(pieces)
+
+    def _next_piece(self, wanted: int) -> bytes:
+        """A whole chunk where it is signed, else no more of one than is wanted; b"" at the end."""
+        if not self._left:
+            extension = self._begin()
+            if self._ended:
+                return b""
+            if self._claim:
+                wanted = self._left
+        piece = self._exactly(min(wanted, self._left))
+        if self._claim:
+            self._check_chunk(piece, extension)
+        self._left -= len(piece)
+        self._got += len(piece)
+        if not self._left and self._exactly(2) != b"\r\n":
+            raise incomplete()
         return piece
 
-    def _next_chunk(self) -> None:
+    def _begin(self) -> bytes:
+        """Of the next chunk: sets how many bytes are left of it, and gives what stands behind that number."""
         line = self._line()
         size_text, _, extension = line.partition(b";")
         try:
-            size = int(size_text, 16)
+            self._left = int(size_text, 16)
         except ValueError:
             raise incomplete() from None
-        if not 0 <= size <= MAX_CHUNK:
-            raise AwsError("InvalidChunkSizeError", f"A chunk must have at most {MAX_CHUNK} bytes, got {size}")
-        data = self._exactly(size)
-        if self._claim:
-            self._check_chunk(data, extension)
-        if size == 0:
+        if not 0 <= self._left <= MAX_CHUNK:
+            raise AwsError("InvalidChunkSizeError", f"A chunk must have at most {MAX_CHUNK} bytes, got {self._left}")
+        if self._left == 0:
+            if self._claim:
+                self._check_chunk(b"", extension)
             self._end()
-            return
-        if self._exactly(2) != b"\r\n":
-            raise incomplete()
-        self._got += size
-        self._ready += data
+        return extension
 
     def _check_chunk(self, data: bytes, extension: bytes) -> None:
         assert self._claim is not None
@@ -177,14 +197,11 @@ class ChunkedBody:
         ):
             raise _bad_chunk()
 
-    def _fill(self) -> bool:
-        piece = self._inner.read(256 * 1024)
-        self._raw += piece
-        return bool(piece)
-
     def _line(self, at_end_ok: bool = False) -> bytes:
         while b"\r\n" not in self._raw:
-            if len(self._raw) > MAX_CHUNK_HEADER * 8 or not self._fill():
+            piece = self._inner.read(LINE)
+            self._raw += piece
+            if len(self._raw) > MAX_CHUNK_HEADER * 8 or not piece:
                 if at_end_ok and not self._raw:
                     return b""
                 raise incomplete()
@@ -194,12 +211,23 @@ class ChunkedBody:
         return line
 
     def _exactly(self, size: int) -> bytes:
-        while len(self._raw) < size:
-            if not self._fill():
-                raise incomplete()
-        data = bytes(self._raw[:size])
+        """What was read with a line first; the rest comes without a copy of it."""
+        pieces = [bytes(self._raw[:size])]
         del self._raw[:size]
-        return data
+        missing = size - len(pieces[0])
+        while missing:
+            piece = self._inner.read(missing)
+            if not piece:
+                raise incomplete()
+            missing -= len(piece)
+            pieces.append(piece)
+        return _joined(pieces)
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    """Without a copy where there is one piece that holds anything."""
+    full = [piece for piece in pieces if piece]
+    return full[0] if len(full) == 1 else b"".join(full)
 
 
 def _bad_chunk() -> AwsError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import uuid
@@ -113,7 +112,7 @@ class Gateway:
         if self._is_quick(request):
             response = self.handle(request)
         else:
-            response = await asyncio.get_running_loop().run_in_executor(self._pool, self.handle, request)
+            response = await asgi.answered(scope, request, self._pool, self.handle)
         await asgi.send_response(response, request.method, send)
 
     def _is_quick(self, request: HttpRequest) -> bool:

@@ -6,7 +6,6 @@ can be called `v2`.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import logging
@@ -73,7 +72,7 @@ class RegistryApi:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = await asgi.read_request(scope, receive)
-        response = await asyncio.to_thread(self.handle, request)
+        response = await asgi.answered(scope, request, None, self.handle)
         response.headers.append(("Docker-Distribution-Api-Version", "registry/2.0"))
         await asgi.send_response(response, request.method, send)
 

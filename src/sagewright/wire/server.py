@@ -38,6 +38,7 @@ from sagewright.wire.gateway import Gateway
 from sagewright.wire.internal import InternalApi, split
 from sagewright.wire.models import service_model
 from sagewright.wire.registry import RegistryApi, collect
+from sagewright.wire.takeover import TakeoverProtocol
 
 BACKLOG = 1024
 DRAIN_S = 5
@@ -86,6 +87,7 @@ class Server:
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings))
         config = uvicorn.Config(
             split(gateway, InternalApi(platform, authenticator), RegistryApi(platform, authenticator.find_key)),
+            http=TakeoverProtocol,
             lifespan="off",
             log_level="warning",
             access_log=False,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from typing import Any
 
 import pytest
 
 from sagewright.model.errors import AwsError
+from sagewright.wire.body import BytesBody
 from sagewright.wire.form_policy import SizedBody, Sizes, check_policy
 
 LATER = "2099-01-01T00:00:00Z"
@@ -73,7 +73,7 @@ def test_what_is_no_policy(encoded: str) -> None:
 @pytest.mark.parametrize(("data", "code"), [(b"x", "EntityTooSmall"), (b"xxxxx", "EntityTooLarge"), (b"xxx", "")])
 def test_sizes(data: bytes, code: str) -> None:
     for size in (-1, 1, 100):
-        body = SizedBody(io.BytesIO(data), Sizes(2, 4))
+        body = SizedBody(BytesBody(data), Sizes(2, 4))
         got = ""
         try:
             while body.read(size):

@@ -1,0 +1,117 @@
+"""Large request bodies read straight from their socket by the thread that wants them.
+
+Through ASGI each 64 KB of a body is copied five times and wakes two threads; so a request may take its connection over
+for as long as its body lasts. uvicorn has no name for that, and what is done to its protocol stands here alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sagewright.model.errors import AwsError
+from sagewright.wire.body import incomplete
+
+EXTENSION = "sagewright.takeover"
+IDLE_S = 60.0
+"""How long a sender may be silent in the middle of a body; Amazon waits 20 s."""
+
+
+class TakeoverProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn speaks it; each request's scope says by which connection it came."""
+
+    _mute = False
+
+    def on_headers_complete(self) -> None:
+        if self._mute:
+            return
+        super().on_headers_complete()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope[EXTENSION] = self
+
+    def on_message_begin(self) -> None:
+        if not self._mute:
+            super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._mute:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._mute:
+            super().on_header(name, value)
+
+    def take(self, scope: Any, length: int) -> SocketBody | None:
+        """The body of the request with this scope, of which nobody has read; None where it cannot be had so."""
+        cycle = self.cycle
+        ours = cycle.scope is scope and not cycle.disconnected and cycle.more_body
+        if not ours or self.pipeline or self.scheme != "http" or len(cycle.body) >= length:
+            return None
+        connection: Any = self.transport.get_extra_info("socket")
+        if connection is None:
+            return None
+        self.flow.pause_reading()
+        if cycle.waiting_for_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+        begun, cycle.body = bytes(cycle.body), bytearray()
+        own = socket.socket(fileno=os.dup(connection.fileno()))
+        own.settimeout(IDLE_S)
+        return SocketBody(self, own, begun, length)
+
+    def give_back(self, left: int) -> None:
+        """Go on with what follows, beginning with the `left` bytes of the body that nobody read.
+
+        The parser that was here waits for the whole body; a new one is told of a request with what is left of it.
+        """
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._mute = True
+        self.parser.feed_data(b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % left)
+        self._mute = False
+
+
+class SocketBody:
+    """A body of `length` bytes, `begun` with what had been read of it. Read by one thread that is not the event loop's."""
+
+    def __init__(self, protocol: TakeoverProtocol, connection: socket.socket, begun: bytes, length: int) -> None:
+        self.length = length
+        self._protocol, self._connection = protocol, connection
+        self._begun, self._left = begun, length
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Exactly `size` bytes but at the end. Raises IncompleteBody, RequestTimeout."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        pieces: list[bytes] = []
+        while wanted:
+            piece = self._piece(wanted)
+            wanted -= len(piece)
+            self._left -= len(piece)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _piece(self, size: int) -> bytes:
+        if self._begun:
+            piece, self._begun = self._begun[:size], self._begun[size:]
+            return piece
+        try:
+            piece = self._connection.recv(size)
+        except TimeoutError:
+            message = "Your socket connection to the server was not read from or written to within the timeout period."
+            raise AwsError("RequestTimeout", message) from None
+        except OSError:
+            raise incomplete() from None
+        if not piece:
+            raise incomplete()
+        return piece
+
+    def end(self, *, answered: bool) -> None:
+        """To be called from the event loop, before the answer is sent; not `answered`: whoever reads stops at once."""
+        if not answered:
+            self._connection.shutdown(socket.SHUT_RD)
+        self._connection.close()
+        self._protocol.give_back(self._left - len(self._begun))

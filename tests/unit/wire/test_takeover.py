@@ -1,0 +1,177 @@
+"""A connection whose body a thread reads: it serves on afterwards, whatever was read of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from sagewright.model.errors import AwsError
+from sagewright.wire import asgi, takeover
+from sagewright.wire.http import HttpRequest, HttpResponse
+from sagewright.wire.takeover import SocketBody, TakeoverProtocol
+
+SIZE = 3 * 1024 * 1024 + 17
+
+
+def handle(request: HttpRequest) -> HttpResponse:
+    """The kind of its body, and the digest of as much of it as the path says."""
+    wanted = int(request.path[1:])
+    try:
+        data = request.body.read(wanted) + request.body.read(0)
+    except AwsError as error:
+        return HttpResponse(400, [], error.code.encode())
+    return HttpResponse(200, [], f"{type(request.body).__name__} {hashlib.md5(data).hexdigest()}".encode())
+
+
+async def app(scope: object, receive: object, send: object) -> None:
+    request = await asgi.read_request(scope, receive)
+    await asgi.send_response(await asgi.answered(scope, request, None, handle), request.method, send)
+
+
+@pytest.fixture
+def longer() -> Iterator[contextlib.ExitStack]:
+    """What is closed only after the server has ended."""
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def port(request: pytest.FixtureRequest, longer: contextlib.ExitStack) -> Iterator[int]:
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")
+    config = uvicorn.Config(
+        app,
+        http=TakeoverProtocol,
+        loop=request.param,
+        lifespan="off",
+        log_level="critical",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    bound = socket.create_server(("127.0.0.1", 0))
+    factory = config.get_loop_factory() or asyncio.new_event_loop
+
+    def serve() -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(server.serve(sockets=[bound]))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    yield bound.getsockname()[1]
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+class Client:
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.file = self.socket.makefile("rb")
+
+    def head(self, wanted: int, length: int = SIZE, *more: str) -> bytes:
+        lines = [f"PUT /{wanted} HTTP/1.1", "host: x", f"content-length: {length}", *more]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def answer(self) -> str:
+        status = self.file.readline().split()[1].decode()
+        length = 0
+        while line := self.file.readline().strip():
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        return f"{status} {self.file.read(length).decode()}"
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def client(port: int) -> Iterator[Client]:
+    with contextlib.closing(Client(port)) as made:
+        yield made
+
+
+def told(data: bytes, kind: str = "SocketBody") -> str:
+    return f"200 {kind} {hashlib.md5(data).hexdigest()}"
+
+
+def test_large_and_small_bodies_on_one_connection(client: Client) -> None:
+    for _ in range(3):
+        data = os.urandom(SIZE)
+        client.socket.sendall(client.head(SIZE) + data)
+        assert client.answer() == told(data)
+        client.socket.sendall(client.head(5, 5) + b"small")
+        assert client.answer() == told(b"small", "BytesBody")
+
+
+@pytest.mark.parametrize("wanted", [0, 1, SIZE // 2, SIZE - 1])
+def test_what_nobody_read_is_passed_over(client: Client, wanted: int) -> None:
+    data = os.urandom(SIZE)
+    for _ in range(2):
+        sending = threading.Thread(target=client.socket.sendall, args=(client.head(wanted) + data,))
+        sending.start()
+        assert client.answer() == told(data[:wanted])
+        sending.join()
+
+
+def test_requests_sent_ahead_wait_their_turn(client: Client) -> None:
+    one, two = os.urandom(SIZE), os.urandom(SIZE)
+    ahead = client.head(SIZE) + one + client.head(3, 3) + b"abc" + client.head(SIZE) + two + client.head(1, 1) + b"z"
+    sending = threading.Thread(target=client.socket.sendall, args=(ahead,))
+    sending.start()
+    answers = [client.answer() for _ in range(4)]
+    sending.join()
+    assert [answer.split()[2] for answer in answers] == [hashlib.md5(d).hexdigest() for d in (one, b"abc", two, b"z")]
+
+
+def test_the_sender_is_told_to_go_on(client: Client) -> None:
+    data = os.urandom(SIZE)
+    client.socket.sendall(client.head(SIZE, SIZE, "expect: 100-continue"))
+    assert client.file.readline() == b"HTTP/1.1 100 Continue\r\n"
+    assert client.file.readline() == b"\r\n"
+    client.socket.sendall(data)
+    assert client.answer() == told(data)
+
+
+def test_a_sender_that_goes_away(port: int, client: Client) -> None:
+    other = Client(port)
+    other.socket.sendall(other.head(SIZE) + b"x" * 2_000_000)
+    other.socket.shutdown(socket.SHUT_WR)
+    assert other.answer() == "400 IncompleteBody"
+    other.close()
+    client.socket.sendall(client.head(1, 1) + b"y")
+    assert client.answer() == told(b"y", "BytesBody")
+
+
+def test_a_silent_sender_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "IDLE_S", 0.1)
+    client.socket.sendall(client.head(SIZE) + b"x" * 100)
+    assert client.answer() == "400 RequestTimeout"
+
+
+def test_a_server_that_ends_waits_for_no_sender(
+    port: int, longer: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fixture's end is the test: its thread must not be held by the one that reads."""
+    reading = threading.Event()
+    read = SocketBody.read
+
+    def noted(body: SocketBody, size: int = -1, /) -> bytes:
+        reading.set()
+        return read(body, size)
+
+    monkeypatch.setattr(SocketBody, "read", noted)
+    stalled = longer.enter_context(contextlib.closing(Client(port)))
+    stalled.socket.sendall(stalled.head(SIZE) + b"x")
+    assert reading.wait(10)
