@@ -15,14 +15,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from sagewright.objects import uploads
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.objects.uploads import Chosen, Expected
 from sagewright.store.database import Database
+from sagewright.store.uploads import Upload
 
 THREADS = 6
 KIB = 1024
+PART = 2 * KIB
+uploads.LEAST_PART = PART
 
 
 class Putter:
@@ -64,11 +68,17 @@ class Putter:
         self.store.contents.copy(source, draft("b", key, Properties()), ())
 
     def put_in_parts(self, key: str, data: bytes) -> None:
-        uploads = self.store.uploads
-        upload = uploads.create("b", key, Properties())
-        with self.store.blobs.receive(io.BytesIO(data)) as blob:
-            part = uploads.put_part(upload, 1, blob)
-        uploads.complete(upload, [Chosen(1, part.etag)], Expected())
+        """In any order, each at its place in one file; now and then one is sent again and stands elsewhere."""
+        made = self.store.uploads.create("b", key, Properties())
+        size = max(PART, len(data) // 4)
+        pieces = dict(enumerate([data[at : at + size] for at in range(0, len(data), size)] or [b""], 1))
+        order = random.sample(sorted(pieces), len(pieces)) + random.choice([[], [1]])
+        etags = {number: self.put_part(made, number, pieces[number]) for number in order}
+        self.store.uploads.complete(made, [Chosen(number, etags[number]) for number in sorted(pieces)], Expected())
+
+    def put_part(self, upload: Upload, number: int, data: bytes) -> str:
+        with self.store.uploads.receive(upload, number, io.BytesIO(data), (), len(data)) as blob:
+            return self.store.uploads.put_part(upload, number, blob).etag
 
     def write(self, line: str) -> None:
         os.write(self.journal, f"{line}\n".encode())
