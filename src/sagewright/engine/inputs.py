@@ -45,5 +45,6 @@ def look_up(settings: Settings, objects: BucketStore, asked: dict[str, Any]) -> 
         versions = [objects.contents.find(bucket, key) for bucket, key in asked["names"]]
         return {"found": [[version.size, str(objects.path(version))] for version in versions]}
     rows = objects.listing.locate(asked["bucket"], asked["prefix"], asked["after"], PAGE)
-    found = [[key, size, objects.blobs.file(blob)] for key, size, blob in rows]
+    files = objects.files([blob for _, _, blob in rows])
+    found = [[key, size, file] for (key, size, _), file in zip(rows, files, strict=True)]
     return {"found": found, "next": rows[-1][0] if len(rows) == PAGE else None}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import threading
 import time
@@ -17,10 +18,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import checksums, writeback
+from sagewright.objects import checksums, small, writeback
+from sagewright.objects.small import SmallBlobs
 
 CHUNK = 256 * 1024
 """Fits a core's cache: what is read is hashed and written from there."""
@@ -54,7 +56,8 @@ class Slice:
 class Blob:
     """A blob that is on the disk and in no row yet. `md5` is hexadecimal, `checksums` are base64 by algorithm.
 
-    `start`: where its bytes begin in the file, which is not the file's own beginning in an assembly alone.
+    `start`: where its bytes begin in the file, which is not the file's own beginning in an assembly alone. `data`: the
+    bytes of a small one, which has no file; whoever commits its row adds them.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Blob:
     checksums: dict[str, str] = field(default_factory=dict)
     kept: bool = False
     start: int = 0
+    data: bytes | None = field(default=None, repr=False)
 
     def keep(self) -> None:
         """To be called once a row that names it was committed."""
@@ -73,9 +77,11 @@ class BlobStore:
     """The files below `root`. Safe to use from many threads, and beside other processes on the same root.
 
     `fsync` off never waits for the disk; otherwise a blob and its directory entry are there before a row can name it.
+    `small` keeps the bodies that `take` finds small, which have no files.
     """
 
-    def __init__(self, root: Path, fsync: str) -> None:
+    def __init__(self, root: Path, fsync: str, small: SmallBlobs | None = None) -> None:
+        self._small = small
         self._incoming, self._blobs = root / "incoming", root / "blobs"
         self._syncs = fsync != "off"
         self._pending: set[str] = set()
@@ -94,6 +100,29 @@ class BlobStore:
     def file(self, blob: str) -> str:
         """`path` as text: for thousands at once."""
         return f"{self._blobs}/{blob[:2]}/{blob}"
+
+    @contextmanager
+    def take(self, source: Source, algorithms: Iterable[str] = ()) -> Iterator[Blob]:
+        """`receive`, but a small body is no file: its bytes are the blob's `data`."""
+        pieces, left = [], small.MOST + 1
+        while left and (piece := source.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        head = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if left and self._small is not None:
+            yield _counted(self._small.new_id(), head, algorithms)
+            return
+        with self.receive(_Led(head, source), algorithms) as blob:
+            yield blob
+
+    @contextmanager
+    def open(self, blob: str) -> Iterator[BinaryIO]:
+        """The bytes, to be read. Raises FileNotFoundError."""
+        if self._small is not None and small.is_small(blob):
+            yield io.BytesIO(self._small.read(blob))
+            return
+        with self.path(blob).open("rb", buffering=0) as file:
+            yield file
 
     def receive(self, source: Source, algorithms: Iterable[str] = ()) -> Receipt:
         """Read `source` to its end into a new blob, counting its MD5 and `algorithms` (see checksums).
@@ -178,8 +207,12 @@ class BlobStore:
         with self._lock:
             while self._trash and self._trash[0][0] <= now:
                 due.append(self._trash.popleft()[1])
+        in_rows = [blob for blob in due if small.is_small(blob)]
+        if in_rows and self._small is not None:
+            self._small.remove(in_rows)
         for blob in due:
-            self.path(blob).unlink(missing_ok=True)
+            if not small.is_small(blob):
+                self.path(blob).unlink(missing_ok=True)
 
     def orphans(self, referenced: Callable[[list[str]], set[str]], grace_s: float) -> Iterator[Path]:
         """Files that no row names and that nobody touched for `grace_s` seconds: what killed processes left.
@@ -189,12 +222,12 @@ class BlobStore:
         """
         before = time.time() - grace_s
         for path in self._old_files(self._incoming, before):
-            if not self._in_use({path.name}):
+            if not self.in_use({path.name}):
                 yield path
         for directory in self._blobs.iterdir():
             old = {path.name for path in self._old_files(directory, before)}
             # The order matters: listed, then not in use, then not in a row that was committed before it stopped being so.
-            idle = sorted(old - self._in_use(old))
+            idle = sorted(old - self.in_use(old))
             named = referenced(idle) if idle else set()
             yield from (directory / name for name in idle if name not in named)
 
@@ -206,7 +239,8 @@ class BlobStore:
             except FileNotFoundError:
                 continue
 
-    def _in_use(self, blobs: set[str]) -> set[str]:
+    def in_use(self, blobs: set[str]) -> set[str]:
+        """Those that this process writes, or has discarded so lately that a reader may want them."""
         with self._lock:
             return blobs & (self._pending | {blob for _, blob in self._trash})
 
@@ -322,6 +356,11 @@ def _pump(source: Source, file: int, algorithms: Iterable[str], *, early: bool) 
     return Blob("", size, md5.hexdigest(), {name: checksums.encoded(c) for name, c in counted.items()})
 
 
+def _counted(blob: str, data: bytes, algorithms: Iterable[str]) -> Blob:
+    found = {algorithm: checksums.of_bytes(algorithm, data) for algorithm in algorithms}
+    return Blob(blob, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), found, data=data)
+
+
 def _write_all(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
@@ -345,6 +384,21 @@ def _append(piece: Slice, file: int) -> None:
             _write_all(file, chunk)
         if left:
             raise OSError(errno.EIO, f"{piece.path.name} ended {left} bytes early")
+
+
+@dataclass
+class _Led:
+    """`head`, then what `rest` gives."""
+
+    head: bytes
+    rest: Source
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self.head:
+            return self.rest.read(size)
+        end = len(self.head) if size < 0 else size
+        piece, self.head = self.head[:end], self.head[end:]
+        return piece
 
 
 @dataclass

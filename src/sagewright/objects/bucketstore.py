@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sagewright.model.clock import now_ms
@@ -11,13 +11,14 @@ from sagewright.model.settings import Settings
 from sagewright.objects import errors
 from sagewright.objects.access import Access
 from sagewright.objects.assembly import Assemblies
-from sagewright.objects.blobs import TRASH_S, BlobStore, Slice
+from sagewright.objects.blobs import TRASH_S, BlobStore, Slice, full_disk_told
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.contents import Contents
 from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.objects.lifecycle import Lifecycle
 from sagewright.objects.listing import Asked, Listing
 from sagewright.objects.placing import Properties
+from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.objects.uploads import Uploads
 from sagewright.store import objects as rows
 from sagewright.store import uploads as upload_rows
@@ -39,9 +40,10 @@ class BucketStore:
     def __init__(self, store: Database, root: Path, fsync: str, account: str, region: str) -> None:
         self.database = store
         self.account, self.region = account, region
-        self.blobs = BlobStore(root, fsync)
+        self.small = SmallBlobs(store, root)
+        self.blobs = BlobStore(root, fsync, self.small)
         self.buckets = Buckets(store, account, region)
-        self.contents = Contents(store, self.blobs)
+        self.contents = Contents(store, self.blobs, self.small)
         self.listing = Listing(store)
         self.uploads = Uploads(store, self.blobs, Assemblies(self.blobs))
         self.lifecycle = Lifecycle(store, self.blobs, self.buckets, self.listing, self.uploads)
@@ -50,11 +52,24 @@ class BucketStore:
         """The file that holds the bytes of a version. Raises NoSuchKey for a delete marker."""
         if version.blob is None:
             raise errors.no_such_key(version.key)
-        return self.blobs.path(version.blob)
+        return Path(self.files([version.blob])[0])
 
-    def body(self, version: Version, start: int, length: int) -> Slice:
-        """`length` bytes of a version from `start` on, for whoever sends them. Raises NoSuchKey for a delete marker."""
-        return Slice(self.path(version), start, length)
+    def files(self, blobs: Sequence[str]) -> list[str]:
+        """The file of each, for who links or maps them; small ones are written for that."""
+        with full_disk_told():
+            self.small.show(blob for blob in blobs if is_small(blob))
+        return [self.small.shown(blob) if is_small(blob) else self.blobs.file(blob) for blob in blobs]
+
+    def body(self, version: Version, start: int, length: int) -> Slice | bytes:
+        """`length` bytes of a version from `start` on, for whoever sends them; of a small one the bytes themselves.
+
+        Raises NoSuchKey for a delete marker.
+        """
+        if version.blob is None:
+            raise errors.no_such_key(version.key)
+        if is_small(version.blob):
+            return self.small.read(version.blob)[start : start + length]
+        return Slice(self.blobs.path(version.blob), start, length)
 
     def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
         """(key, size in bytes) of each object under `prefix`, in the order of the keys' UTF-8 bytes."""
@@ -68,14 +83,17 @@ class BucketStore:
         """All of an object, in memory."""
         for _ in range(READ_ATTEMPTS):
             try:
-                return self.path(self.contents.find(bucket, key)).read_bytes()
+                version = self.contents.find(bucket, key)
+                assert version.blob
+                with self.blobs.open(version.blob) as file:
+                    return file.read()
             except FileNotFoundError:  # overwritten between the look-up and the read
                 continue
         raise errors.no_such_key(key)
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = "binary/octet-stream") -> Version:
         """Put an object from memory."""
-        with self.blobs.receive(io.BytesIO(data)) as blob:
+        with self.blobs.take(io.BytesIO(data)) as blob:
             return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))
 
     def access(self, own: Access) -> Access:
@@ -92,7 +110,7 @@ class BucketStore:
         return Housekeeper(chores, self.lifecycle.stop)
 
     def collect(self, grace_s: float = GRACE_S, rest_s: float = TRASH_S) -> int:
-        """Remove files that nothing needs and nobody touched for `grace_s` seconds; gives how many.
+        """Remove files and bytes in rows that nothing needs, files only if nobody touched for `grace_s` seconds; gives how many.
 
         Safe beside writers. Needed after a crash only, and harmless at any other time. What is found is left for `rest_s`
         seconds more, for readers of other processes that looked up a row which was deleted just then.
@@ -100,11 +118,16 @@ class BucketStore:
         with self.database.write() as connection:
             upload_rows.forget_finished(connection, now_ms() - FINISHED_UPLOAD_MS)
         found = list(self.orphans(grace_s))
-        if found and self.lifecycle.stop.wait(rest_s):
+        unneeded = set(self.small.unneeded())
+        rows = sorted(unneeded - self.blobs.in_use(unneeded))
+        if (found or rows) and self.lifecycle.stop.wait(rest_s):
             return 0
         for path in found:
             path.unlink(missing_ok=True)
-        return len(found)
+        if rows:
+            self.small.remove(rows)
+        self.small.tidy()
+        return len(found) + len(rows)
 
     def orphans(self, grace_s: float = GRACE_S) -> Iterator[Path]:
         """Files that no row names, that this process neither writes nor has discarded, and older than `grace_s` seconds."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from sagewright.objects import errors, placing
 from sagewright.objects.blobs import Blob, BlobStore
 from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
+from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.store import objects as rows
 from sagewright.store.database import Database
 from sagewright.store.objects import Version
@@ -27,6 +30,7 @@ class Contents:
 
     store: Database
     blobs: BlobStore
+    small: SmallBlobs
 
     def put(
         self, bucket: str, key: str, blob: Blob, properties: Properties, conditions: Conditions = ALWAYS
@@ -38,7 +42,11 @@ class Contents:
         """`put` with the row made by the caller (ETag, checksums and parts of its own)."""
         with self.store.write(durable=True) as connection:
             change = placing.place(connection, new, conditions)
+            if blob.data is not None:
+                self.small.add(connection, blob.id, blob.data)
         blob.keep()
+        if blob.data is not None:
+            self.small.remember(blob.id, blob.data)
         self.blobs.discard(change.freed)
         return change.version
 
@@ -72,8 +80,12 @@ class Contents:
         """
         assert source.blob
         whole = {name: value for name, value in source.checksums.items() if "-" not in value}
+        receipt: AbstractContextManager[Blob]
         try:
-            if source.parts or not set(algorithms) <= set(whole):
+            if is_small(source.blob):
+                data = io.BytesIO(self.small.read(source.blob))
+                receipt = self.blobs.take(data, algorithms or whole)
+            elif source.parts or not set(algorithms) <= set(whole):
                 receipt = self.blobs.slice(source.blob, 0, source.size, algorithms)
             else:
                 receipt = self.blobs.link(source.blob, source.size, source.etag, whole)

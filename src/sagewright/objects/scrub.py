@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sagewright.objects import checksums
 from sagewright.objects.blobs import CHUNK, BlobStore
@@ -119,22 +119,16 @@ class _Kept:
 
 
 def _fault(blobs: BlobStore, blob: str, kept: _Kept) -> tuple[str, str] | None:
-    path = blobs.path(blob)
     try:
-        size = path.stat().st_size
-        if kept.start is not None:
-            size = min(size - kept.start, kept.size)
-        if size != kept.size:
-            return "corrupt", f"{blob} has {size} bytes, {kept.size} were put"
-        counted = {name: checksums.new(name) for name in kept.checksums}
-        md5s = []
-        for chunks in _sections(path, kept.start or 0, kept.part_sizes or (kept.size,)):
-            md5 = hashlib.md5(usedforsecurity=False)
-            for chunk in chunks:
-                md5.update(chunk)
-                for checksum in counted.values():
-                    checksum.update(chunk)
-            md5s.append(md5.hexdigest())
+        with blobs.open(blob) as file:
+            size = file.seek(0, io.SEEK_END)
+            if kept.start is not None:
+                size = min(size - kept.start, kept.size)
+            if size != kept.size:
+                return "corrupt", f"{blob} has {size} bytes, {kept.size} were put"
+            file.seek(kept.start or 0)
+            counted = {name: checksums.new(name) for name in kept.checksums}
+            md5s = [_md5(file, size, counted.values()) for size in kept.part_sizes or (kept.size,)]
     except FileNotFoundError:
         return "missing", f"{blob} is not there"
     except OSError as error:
@@ -148,15 +142,12 @@ def _fault(blobs: BlobStore, blob: str, kept: _Kept) -> tuple[str, str] | None:
     return None
 
 
-def _sections(path: Path, start: int, sizes: tuple[int, ...]) -> Iterator[Iterator[bytes]]:
-    """The bytes of each part from `start` on, each to be read before the next is asked for."""
-
-    def chunks(left: int) -> Iterator[bytes]:
-        while left and (chunk := file.read(min(CHUNK, left))):
-            left -= len(chunk)
-            yield chunk
-
-    with path.open("rb", buffering=0) as file:
-        file.seek(start)
-        for size in sizes:
-            yield chunks(size)
+def _md5(file: BinaryIO, left: int, counted: Iterable[checksums.Checksum]) -> str:
+    """Of the next `left` bytes, which go to `counted` too."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    while left and (chunk := file.read(min(CHUNK, left))):
+        left -= len(chunk)
+        md5.update(chunk)
+        for checksum in counted:
+            checksum.update(chunk)
+    return md5.hexdigest()

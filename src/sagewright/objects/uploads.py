@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -86,9 +87,11 @@ class Uploads:
         return self._placed(upload, number, length, lambda file: self.blobs.pump(bounded, file, algorithms))
 
     def slice(
-        self, upload: Upload, number: int, piece: Slice, algorithms: Iterable[str] = ()
+        self, upload: Upload, number: int, piece: Slice | bytes, algorithms: Iterable[str] = ()
     ) -> AbstractContextManager[Blob]:
         """`receive` of a piece of another blob. Raises FileNotFoundError when that blob is gone."""
+        if isinstance(piece, bytes):
+            return self.receive(upload, number, io.BytesIO(piece), algorithms, len(piece))
         return self._placed(upload, number, piece.length, lambda file: self.blobs.pump_slice(piece, file, algorithms))
 
     def _placed(

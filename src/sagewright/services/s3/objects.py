@@ -35,7 +35,7 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("WriteOffsetBytes") is not None:
         raise AwsError("NotImplemented", "Appending to an object is not served.", 501)
     context.objects.buckets.get(bucket)  # before the body is read for nothing
-    with context.objects.blobs.receive(body, wanted.algorithms) as blob:
+    with context.objects.blobs.take(body, wanted.algorithms) as blob:
         wanted.check(blob, body)
         version = context.objects.contents.put(bucket, key, blob, properties, shapes.conditions(request))
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
 
 from sagewright.store.schema.base import Bytewise, Milliseconds, metadata
 
@@ -39,6 +39,13 @@ objects = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_objects_blob", objects.c.blob)
+
+small_blobs = Table(
+    "small_blobs",
+    metadata,
+    Column("id", String, primary_key=True),  # the `blob` of the one object whose bytes these are
+    Column("data", LargeBinary, nullable=False),
+)
 
 uploads = Table(
     "uploads",

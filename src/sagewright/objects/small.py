@@ -1,0 +1,131 @@
+"""Small bodies: kept in the store beside the row of their object, so that both are durable by one sync, and need no file.
+
+Their ids begin with `s`, which no other blob's does. Who needs a file of one (a channel links it) gets it `shown`: a copy
+that is nobody's only one. Copies are not brought to the disk, so they are trusted until the machine starts anew: each
+boot has a folder of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from sagewright.store import smallblobs as rows
+from sagewright.store.database import Database
+
+MOST = 16 * 1024
+"""Up to so many bytes a body is small: beyond, SQLite's way of writing all twice costs more than a file."""
+
+REMEMBERED = 16 * 1024 * 1024
+_MARK = "s"
+
+
+def is_small(blob: str) -> bool:
+    return blob.startswith(_MARK)
+
+
+class SmallBlobs:
+    """Immutable, as all blobs. Safe to use from many threads; what was used lately is kept in memory."""
+
+    def __init__(self, store: Database, root: Path) -> None:
+        self._store = store
+        self._shown = root / "shown"
+        self._boot = self._shown / _boot_id()
+        self._recent: dict[str, bytes] = {}
+        self._size = 0
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def new_id() -> str:
+        return _MARK + uuid.uuid4().hex
+
+    def add(self, connection: Connection, blob: str, data: bytes) -> None:
+        """In the transaction that names it."""
+        rows.add(connection, blob, data)
+
+    def remember(self, blob: str, data: bytes) -> None:
+        with self._lock:
+            if blob in self._recent:
+                return
+            self._recent[blob] = data
+            self._size += len(data)
+            while self._size > REMEMBERED:
+                self._size -= len(self._recent.pop(next(iter(self._recent))))
+
+    def read(self, blob: str) -> bytes:
+        """Raises FileNotFoundError."""
+        data = self._recent.get(blob)
+        if data is None:
+            with self._store.read() as connection:
+                data = rows.read(connection, blob)
+            if data is None:
+                raise FileNotFoundError(blob)
+            self.remember(blob, data)
+        return data
+
+    def remove(self, blobs: Sequence[str]) -> None:
+        """Those that no committed row names any more."""
+        with self._store.write() as connection:
+            rows.remove(connection, blobs)
+        with self._lock:
+            for blob in blobs:
+                self._size -= len(self._recent.pop(blob, b""))
+        for blob in blobs:
+            self._file(blob).unlink(missing_ok=True)
+
+    def unneeded(self) -> list[str]:
+        """What a killed process had still to remove."""
+        with self._store.read() as connection:
+            return rows.unneeded(connection)
+
+    def show(self, blobs: Iterable[str]) -> None:
+        """Have each of them in its `shown` file. Raises OSError; what is gone meanwhile gets none."""
+        missing = [blob for blob in blobs if not self._file(blob).exists()]
+        if not missing:
+            return
+        self._boot.mkdir(parents=True, exist_ok=True)
+        with self._store.read() as connection:
+            for blob, data in rows.read_many(connection, missing):
+                own = self._boot / f"{blob}.{uuid.uuid4().hex}"
+                try:
+                    own.write_bytes(data)
+                    own.chmod(0o640)
+                    own.rename(self._file(blob))
+                except BaseException:
+                    own.unlink(missing_ok=True)
+                    raise
+
+    def shown(self, blob: str) -> str:
+        """The file of a blob that was `show`n."""
+        return str(self._file(blob))
+
+    def _file(self, blob: str) -> Path:
+        return self._boot / blob
+
+    def tidy(self) -> None:
+        """Forget the files of earlier boots, and those whose blob is gone."""
+        if not self._shown.exists():
+            return
+        for folder in self._shown.iterdir():
+            if folder != self._boot:
+                shutil.rmtree(folder, ignore_errors=True)
+        if self._boot.exists():
+            files = list(self._boot.iterdir())
+            with self._store.read() as connection:
+                there = rows.there(connection, [file.name for file in files])
+            for file in files:
+                if file.name.partition(".")[0] not in there:
+                    file.unlink(missing_ok=True)
+
+
+def _boot_id() -> str:
+    """Of this start of the machine; where that can't be known, of this process."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return uuid.uuid4().hex

@@ -1,0 +1,53 @@
+"""Rows that hold the bytes of small objects. All functions take the connection of the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from sagewright.store.schema.objects import objects, small_blobs
+
+_AT_ONCE = 500
+_INSERT = insert(small_blobs)
+_READ = select(small_blobs.c.data).where(small_blobs.c.id == bindparam("of_id"))
+
+
+def add(connection: Connection, blob: str, data: bytes) -> None:
+    connection.execute(_INSERT, {"id": blob, "data": data})
+
+
+def read(connection: Connection, blob: str) -> bytes | None:
+    data: bytes | None = connection.execute(_READ, {"of_id": blob}).scalar()
+    return data
+
+
+def read_many(connection: Connection, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """(id, bytes) of those of `blobs` that are there."""
+    for some in _batches(blobs):
+        statement = select(small_blobs.c.id, small_blobs.c.data).where(small_blobs.c.id.in_(some))
+        yield from ((blob, data) for blob, data in connection.execute(statement))
+
+
+def there(connection: Connection, blobs: Iterable[str]) -> set[str]:
+    """Those of `blobs` that are."""
+    found: set[str] = set()
+    for some in _batches(blobs):
+        found.update(connection.execute(select(small_blobs.c.id).where(small_blobs.c.id.in_(some))).scalars())
+    return found
+
+
+def remove(connection: Connection, blobs: Iterable[str]) -> None:
+    for some in _batches(blobs):
+        connection.execute(delete(small_blobs).where(small_blobs.c.id.in_(some)))
+
+
+def unneeded(connection: Connection) -> list[str]:
+    """Those that no object names. They are added with the row that names them, so none of these is on its way to one."""
+    named = select(objects.c.blob).where(objects.c.blob == small_blobs.c.id)
+    return list(connection.execute(select(small_blobs.c.id).where(~named.exists())).scalars())
+
+
+def _batches(blobs: Iterable[str]) -> Iterator[list[str]]:
+    every = list(blobs)
+    return (every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE))
