@@ -194,11 +194,10 @@ class BlobStore:
         return Receipt(self, fill, Existing(self.path(blob), linked))
 
     def discard(self, blobs: Iterable[str | None]) -> None:
-        """Remove blobs that no committed row names any more, after a while in which readers still find them."""
+        """Have blobs removed that no committed row names any more, by `empty_trash` after a while for readers."""
         now = time.monotonic()
         with self._lock:
             self._trash.extend((now + TRASH_S, blob) for blob in blobs if blob is not None)
-        self.empty_trash(now)
 
     def empty_trash(self, now: float | None = None) -> None:
         """Remove the discarded blobs whose time has come by `now` (of the monotonic clock, by default this moment)."""

@@ -21,6 +21,9 @@ from sagewright.store.database import Database
 MOST = 16 * 1024
 """Up to so many bytes a body is small: beyond, SQLite's way of writing all twice costs more than a file."""
 
+AT_ONCE = 200
+"""Removed in one transaction: other writers wait for it."""
+
 REMEMBERED = 16 * 1024 * 1024
 _MARK = "s"
 
@@ -70,8 +73,9 @@ class SmallBlobs:
 
     def remove(self, blobs: Sequence[str]) -> None:
         """Those that no committed row names any more."""
-        with self._store.write() as connection:
-            rows.remove(connection, blobs)
+        for start in range(0, len(blobs), AT_ONCE):
+            with self._store.write() as connection:
+                rows.remove(connection, blobs[start : start + AT_ONCE])
         with self._lock:
             for blob in blobs:
                 self._size -= len(self._recent.pop(blob, b""))

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,13 @@ from sagewright.store.migrate import upgrade
 
 T = TypeVar("T")
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+
+
+@dataclass
+class Promise:
+    """See Database.promising."""
+
+    due: bool = False
 
 
 class Database:
@@ -83,6 +91,27 @@ class Database:
                 self._local.writing = False
             self.memory.committed(connection)
         if durable and self._flushes:
+            promise: Promise | None = getattr(self._local, "promise", None)
+            if promise is None:
+                self._flusher.flush()
+            else:
+                promise.due = True
+
+    @contextmanager
+    def promising(self) -> Iterator[Promise]:
+        """In the block, durable transactions of this thread don't wait for the disk.
+
+        If the promise is `due` afterwards, `flush` has to be called before anybody is told of them.
+        """
+        promise = self._local.promise = Promise()
+        try:
+            yield promise
+        finally:
+            self._local.promise = None
+
+    def flush(self) -> None:
+        """Return once all that was committed before is on the disk. Raises OSError where the disk fails."""
+        if self._flushes:
             self._flusher.flush()
 
     def recall(self, subject: str, what: Hashable, read: Callable[[], T | None]) -> T | None:

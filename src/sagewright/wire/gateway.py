@@ -13,6 +13,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet
+from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import Entry
@@ -27,6 +28,7 @@ from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.models import SERVICES, operation_model
 from sagewright.wire.patience import Patience
+from sagewright.wire.promises import SharedSync
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.cbor import CborProtocol
 from sagewright.wire.protocols.json import JsonProtocol
@@ -39,7 +41,7 @@ from sagewright.wire.validation import validate
 
 log = logging.getLogger("sagewright.wire")
 WORKERS = 32
-QUICK_BODY = 16 * 1024
+QUICK_BODY = small.MOST
 
 
 @dataclass
@@ -104,23 +106,39 @@ class Gateway:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
         self._quick_reads = platform.store.embedded and forwarder is None  # nothing waits for a network
         writes_wait = platform.settings.fsync == "full"
-        quick = self._quick_reads and not writes_wait
+        quick = self._quick_puts = self._quick_reads and not writes_wait
+        self._sync = SharedSync(platform.store.flush)
         self._quick = _quick_targets(entries.values()) if quick else frozenset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = await asgi.read_request(scope, receive)
         if self._is_quick(request):
-            response = self.handle(request)
+            with self._platform.store.promising() as promise:
+                response = self.handle(request)
+            if promise.due:
+                response = await self._kept(request, response)
         else:
             response = await asgi.answered(scope, request, self._pool, self.handle)
         await asgi.send_response(response, request.method, send)
+
+    async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """`response` once what it says is on the disk."""
+        try:
+            await self._sync.wait()
+        except OSError:
+            log.exception("the store's log could not be brought to the disk")
+            exchange, failure = Exchange(request), InternalFailure("The store's disk failed; see the server's log.")
+            return self._error(exchange, failure)
+        return response
 
     def _is_quick(self, request: HttpRequest) -> bool:
         """Whether the answer takes less than handing the request to a thread and back: then the event loop gives it."""
         if not isinstance(request.body, BytesBody) or len(request.body) > QUICK_BODY:
             return False
         target = request.headers.get("x-amz-target")
-        return target in self._quick if target else self._quick_reads and _reads_object(request)
+        if target:
+            return target in self._quick
+        return (self._quick_reads and _reads_object(request)) or (self._quick_puts and _puts_object(request))
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises."""
@@ -262,6 +280,12 @@ def _quick_targets(entries: Iterable[Entry]) -> frozenset[str]:
 def _reads_object(request: HttpRequest) -> bool:
     """Whether it is a plain GET or HEAD of an object, by path: one row, and a file that asgi opens and sends."""
     return request.method in {"GET", "HEAD"} and not request.query and request.path.find("/", 1) > 0
+
+
+def _puts_object(request: HttpRequest) -> bool:
+    """Whether it is a plain PUT of an object, by path: so small, its body is kept in the store with its row."""
+    plain = request.method == "PUT" and not request.query and "x-amz-copy-source" not in request.headers
+    return plain and 0 < request.path.find("/", 1) < len(request.path) - 1
 
 
 def _base_url(request: HttpRequest) -> str:
