@@ -167,5 +167,5 @@ def _unchanged(there: Version, seen: Version) -> bool:
 
 
 def _has_older(connection: Connection, version: Version) -> bool:
-    beyond = rows.scan(connection, version.bucket, Span(version.key, False, None, version.rank), 1, versions=True)
+    beyond = rows.scan(connection, version.bucket, Span(version.key, False, None, version.rank), 1)
     return bool(beyond) and beyond[0].key == version.key

@@ -11,7 +11,7 @@ from sagewright.objects import placing
 from sagewright.store import objects as rows
 from sagewright.store import uploads
 from sagewright.store.database import Database
-from sagewright.store.objects import Span, Version
+from sagewright.store.objects import Entry, Span, Version
 from sagewright.store.uploads import Cursor, Upload
 
 LEAST_BATCH = 100
@@ -32,7 +32,7 @@ class Asked:
 class Page:
     """`entries` and `prefixes` together have at most the asked number. `next_key` is the last of both, if `truncated`."""
 
-    entries: list[Version] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     truncated: bool = False
     next_key: str = ""
@@ -104,7 +104,7 @@ class Listing:
                 span = Span(marker, False, span.end, seen.rank if seen else None)
             return _Walk(connection, bucket, asked, versions=True).page(span)
 
-    def all_keys(self, bucket: str, prefix: str) -> Iterator[Version]:
+    def all_keys(self, bucket: str, prefix: str) -> Iterator[Entry]:
         """Every object under `prefix`, read page by page as the caller goes on."""
         asked, marker = Asked(prefix, limit=MOST_BATCH), ""
         while True:
@@ -126,7 +126,7 @@ class Listing:
         span = Span(prefix, True, successor(prefix) if prefix else None)
         while True:
             with self.store.read() as connection:
-                page = rows.scan(connection, bucket, span, MOST_BATCH, versions=True)
+                page = rows.scan(connection, bucket, span, MOST_BATCH)
             yield from page
             if len(page) < MOST_BATCH:
                 return
@@ -161,19 +161,30 @@ class _Walk:
     def page(self, span: Span | None) -> Page:
         while span is not None and self._asked.limit > 0:
             size = min(MOST_BATCH, max(LEAST_BATCH, self._asked.limit - self._page.count + 1))
-            batch = rows.scan(self._connection, self._bucket, span, size, versions=self._versions)
-            if not all(self._take(row) for row in batch) or len(batch) < size:
+            batch = rows.entries(self._connection, self._bucket, span, size, versions=self._versions)
+            taken = all(self._take(row) for row in batch) if self._asked.delimiter else self._take_all(batch)
+            if not taken or len(batch) < size:
                 break
             span = self._further(span, batch[-1])
         return self._page
 
-    def _further(self, span: Span, last: Version) -> Span | None:
+    def _further(self, span: Span, last: Entry) -> Span | None:
         if self._folded is not None and last.key.startswith(self._folded):
             beyond = successor(self._folded)
             return Span(beyond, True, span.end) if beyond is not None else None
         return Span(last.key, False, span.end, last.rank if self._versions else None)
 
-    def _take(self, row: Version) -> bool:
+    def _take_all(self, batch: list[Entry]) -> bool:
+        """`_take` of each, where none can be folded."""
+        room = self._asked.limit - self._page.count
+        shown = batch[:room]
+        self._page.entries += shown
+        self._page.truncated = len(batch) > room
+        if shown:
+            self._page.next_key, self._page.next_version = shown[-1].key, shown[-1].version
+        return not self._page.truncated
+
+    def _take(self, row: Entry) -> bool:
         """Add a row to the page; False when the page is full."""
         folded = common_prefix(row.key, self._asked)
         if folded is not None and folded == self._folded:

@@ -93,14 +93,15 @@ def place(connection: Connection, new: Version, conditions: Conditions = ALWAYS)
 def _place(connection: Connection, bucket: Bucket, current: Version | None, new: Version) -> Change:
     name = secrets.token_urlsafe(24) if bucket.versioning == ENABLED else NULL_VERSION
     new = replace(new, version=name, latest=True, modified_ms=now_ms())
+    newest = current.rank if current else None
     if name != NULL_VERSION or current is None:
-        return Change(rows.push(connection, new))
+        return Change(rows.push(connection, new, newest))
     if current.version == NULL_VERSION:
         return Change(rows.replace(connection, current, new), [current.blob])
     older = rows.find(connection, new.bucket, new.key, NULL_VERSION)
     if older is not None:
         rows.remove(connection, older)
-    return Change(rows.push(connection, new), [older.blob] if older else [])
+    return Change(rows.push(connection, new, newest), [older.blob] if older else [])
 
 
 @dataclass(frozen=True)

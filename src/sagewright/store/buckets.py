@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from sagewright.store.memory import changes
+from sagewright.store.memory import changes, known
 from sagewright.store.schema.objects import buckets, objects, uploads
 
 
@@ -42,6 +42,9 @@ def find(connection: Connection, name: str) -> Bucket | None:
 
 def hold(connection: Connection, name: str) -> Bucket | None:
     """`find`, and the bucket cannot go or change until the transaction ends."""
+    remembered: Bucket | None = known(connection, subject(name), "row")
+    if remembered is not None:
+        return remembered
     row = connection.execute(_HELD, {"named": name}).first()
     return Bucket(*row) if row else None
 

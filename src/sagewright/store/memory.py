@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 T = TypeVar("T")
 SUBJECTS = 4_000  # a described job is some 10 KB
 _PENDING = "sagewright.changed"
+_ATTACHED = "sagewright.memory"
 
 
 class Memory:
@@ -40,6 +41,10 @@ class Memory:
                     self._of(subject)[what] = value
         return value
 
+    def kept(self, subject: str, what: Hashable) -> Any:
+        """The value, None if there is none."""
+        return self._subjects.get(subject, {}).get(what)
+
     def committed(self, connection: Connection) -> None:
         """Forget what the transaction that just ended has changed, and keep what it said of it."""
         changed: dict[str, dict[Hashable, Any]] | None = connection.info.pop(_PENDING, None)
@@ -63,6 +68,19 @@ class Memory:
                 del self._subjects[next(iter(self._subjects))]
             found = self._subjects[subject] = {}
         return found
+
+
+def attach(connection: Connection, memory: Memory) -> None:
+    """Let transactions of this connection use what is remembered: to be called where they exclude each other."""
+    connection.info[_ATTACHED] = memory
+
+
+def known(connection: Connection, subject: str, what: Hashable) -> Any:
+    """What is remembered, for a transaction that has not changed `subject` itself; else None."""
+    memory: Memory | None = connection.info.get(_ATTACHED)
+    if memory is None or subject in connection.info.get(_PENDING, ()):
+        return None
+    return memory.kept(subject, what)
 
 
 def changes(connection: Connection, subject: str, **known: Any) -> None:

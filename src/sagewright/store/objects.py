@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
 
 from sagewright.store.memory import changes
 from sagewright.store.schema.objects import objects, upload_parts
@@ -83,12 +83,10 @@ def find(connection: Connection, bucket: str, key: str, version: str) -> Version
     return Version(*row) if row else None
 
 
-def push(connection: Connection, new: Version) -> Version:
-    """Add `new` as the newest version of its key; gives it with the `rank` it got."""
-    of = _of(new.bucket, new.key)
-    newest = connection.execute(_NEWEST_RANK, of).scalar()
+def push(connection: Connection, new: Version, newest: int | None) -> Version:
+    """Add `new` as the newest version of its key, before the rank `newest`; gives it with the `rank` it got."""
     if newest is not None:
-        connection.execute(_UPDATE_RANK, of | {"of_rank": newest, "latest": False})
+        connection.execute(_UPDATE_RANK, _of(new.bucket, new.key) | {"of_rank": newest, "latest": False})
     ranked = dataclasses.replace(new, rank=(newest or 0) - 1)
     connection.execute(_INSERT, vars(ranked))
     changes(connection, subject(new.bucket, new.key), current=ranked)
@@ -134,25 +132,49 @@ class Span:
     first_rank: int | None = None
 
 
-def scan(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[Version]:
-    """At most `limit` rows in the order of UTF-8 bytes of the key, newest version first.
+def scan(connection: Connection, bucket: str, span: Span, limit: int) -> list[Version]:
+    """At most `limit` versions in the order of UTF-8 bytes of the key, newest first."""
+    return [Version(*row) for row in connection.execute(_ordered(_SELECT, bucket, span, limit))]
 
-    Without `versions`: one row for each key that is there, no delete markers.
-    """
+
+class Entry(NamedTuple):
+    """What lists show of a version."""
+
+    key: str
+    rank: int
+    version: str
+    latest: bool
+    delete_marker: bool
+    size: int
+    etag: str
+    modified_ms: int
+    headers: dict[str, Any]
+    checksums: dict[str, str]
+
+
+_SELECT_ENTRY = select(*[objects.c[name] for name in Entry._fields])
+
+
+def entries(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[Entry]:
+    """As `scan`. Without `versions`: one for each key that is there, no delete markers."""
+    statement = _ordered(_SELECT_ENTRY, bucket, span, limit)
+    if not versions:
+        statement = statement.where(objects.c.latest, ~objects.c.delete_marker)
+    return list(map(Entry._make, connection.execute(statement)))
+
+
+def _ordered(selected: Select[Any], bucket: str, span: Span, limit: int) -> Select[Any]:
     beyond = objects.c.key >= span.first if span.inclusive else objects.c.key > span.first
     if span.first_rank is not None:
         beyond = or_(beyond, and_(objects.c.key == span.first, objects.c.rank > span.first_rank))
-    statement = _SELECT.where(objects.c.bucket == bucket, objects.c.key >= span.first, beyond)
+    statement = selected.where(objects.c.bucket == bucket, objects.c.key >= span.first, beyond)
     if span.end is not None:
         statement = statement.where(objects.c.key < span.end)
-    if not versions:
-        statement = statement.where(objects.c.latest, ~objects.c.delete_marker)
-    statement = statement.order_by(objects.c.key, objects.c.rank).limit(limit)
-    return [Version(*row) for row in connection.execute(statement)]
+    return statement.order_by(objects.c.key, objects.c.rank).limit(limit)
 
 
 def locate(connection: Connection, bucket: str, span: Span, limit: int) -> list[tuple[str, int, str]]:
-    """(key, size, blob) of what `scan` without versions gives."""
+    """(key, size, blob) of what `entries` without versions gives."""
     columns = objects.c.key, objects.c.size, objects.c.blob
     beyond = objects.c.key >= span.first if span.inclusive else objects.c.key > span.first
     there = and_(objects.c.bucket == bucket, beyond, objects.c.latest, ~objects.c.delete_marker)

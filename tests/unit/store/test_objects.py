@@ -16,7 +16,8 @@ def version(key: str, name: str = "null", blob: str | None = "blob") -> Version:
 def test_the_newest_version_comes_first(database: Database) -> None:
     with database.write() as connection:
         for name in ("one", "two", "three"):
-            objects.push(connection, version("k", name))
+            newest = objects.current(connection, "b", "k")
+            objects.push(connection, version("k", name), newest.rank if newest else None)
         assert objects.current(connection, "b", "k") == objects.find(connection, "b", "k", "three")
         found = objects.find(connection, "b", "k", "one")
         assert found is not None
@@ -29,7 +30,7 @@ def test_the_newest_version_comes_first(database: Database) -> None:
         assert (newest.version, newest.latest) == ("two", True)
         assert objects.replace(connection, newest, version("k", "four")).rank == newest.rank
         objects.change(connection, version("k", "four"), {"tags": {}})
-        kept = [(v.version, v.tags) for v in objects.scan(connection, "b", Span("", True, None), 9, versions=True)]
+        kept = [(v.version, v.tags) for v in objects.scan(connection, "b", Span("", True, None), 9)]
         assert kept == [("four", {}), ("one", {"t": "1"})]
 
 
@@ -37,17 +38,17 @@ def test_keys_are_in_the_order_of_their_bytes(database: Database) -> None:
     keys = ["a", "a/", "a/b", "a0", "B", "ü", "\uffff", "\U0001f600", " ", "~"]
     with database.write() as connection:
         for key in keys:
-            objects.push(connection, version(key))
-        objects.push(connection, version("gone", "x", blob=None))
-        found = objects.scan(connection, "b", Span("", True, None), 99, versions=False)
+            objects.push(connection, version(key), None)
+        objects.push(connection, version("gone", "x", blob=None), None)
+        found = objects.entries(connection, "b", Span("", True, None), 99, versions=False)
         assert [v.key for v in found] == sorted(keys, key=str.encode)
-        some = objects.scan(connection, "b", Span("a", False, "b"), 2, versions=False)
+        some = objects.entries(connection, "b", Span("a", False, "b"), 2, versions=False)
         assert [v.key for v in some] == ["a/", "a/b"]
 
 
 def test_blobs_that_are_needed(database: Database) -> None:
     with database.write() as connection:
-        objects.push(connection, version("k", blob="of an object"))
+        objects.push(connection, version("k", blob="of an object"), None)
         uploads.add(connection, Upload("u", "b", "k", 1, {}, {}, {}, None, None))
         assert uploads.put_part(connection, Part("u", 1, "of a part", 1, "e", 1, {})) is None
         assert uploads.put_part(connection, Part("u", 1, "of a newer part", 1, "e", 1, {})) == "of a part"

@@ -13,7 +13,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.operations import s3_operation
-from sagewright.store.objects import Version
+from sagewright.store.objects import Entry
 
 MOST = 1000
 
@@ -37,10 +37,10 @@ class Listed:
             "CommonPrefixes": [{"Prefix": self.show(prefix)} for prefix in page.prefixes],
         }
 
-    def content(self, version: Version, owner: dict[str, str] | None = None) -> dict[str, Any]:
+    def content(self, version: Entry, owner: dict[str, str] | None = None) -> dict[str, Any]:
         return {
             "Key": self.show(version.key),
-            "LastModified": shapes.modified(version),
+            "LastModified": shapes.whole_second(version.modified_ms),
             "ETag": shapes.quoted(version.etag),
             "ChecksumAlgorithm": list(version.checksums) or None,
             "ChecksumType": shapes.checksum_type(version.checksums) if version.checksums else None,
@@ -124,7 +124,7 @@ def list_object_versions(context: Context, request: dict[str, Any]) -> dict[str,
     }
 
 
-def _version(listed: Listed, version: Version, owner: dict[str, str]) -> dict[str, Any]:
+def _version(listed: Listed, version: Entry, owner: dict[str, str]) -> dict[str, Any]:
     stored = version.headers.get("StorageClass", shapes.STANDARD)
     return listed.content(version, owner) | {
         "VersionId": version.version,
@@ -133,11 +133,11 @@ def _version(listed: Listed, version: Version, owner: dict[str, str]) -> dict[st
     }
 
 
-def _marker(listed: Listed, version: Version, owner: dict[str, str]) -> dict[str, Any]:
+def _marker(listed: Listed, version: Entry, owner: dict[str, str]) -> dict[str, Any]:
     return {
         "Key": listed.show(version.key),
         "VersionId": version.version,
         "IsLatest": version.latest,
-        "LastModified": shapes.modified(version),
+        "LastModified": shapes.whole_second(version.modified_ms),
         "Owner": owner,
     }

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -149,8 +150,17 @@ def quoted(etag: str) -> str:
 
 
 def modified(version: Version) -> datetime:
-    """Whole seconds, as S3 keeps them, so that headers and lists agree."""
-    return to_datetime(version.modified_ms // 1000 * 1000)
+    return whole_second(version.modified_ms)
+
+
+def whole_second(at_ms: int) -> datetime:
+    """As S3 keeps times, so that headers and lists agree."""
+    return _second(at_ms // 1000)
+
+
+@lru_cache(maxsize=10_000)
+def _second(at_s: int) -> datetime:
+    return to_datetime(at_s * 1000)
 
 
 def version_id(version: Version) -> str | None:

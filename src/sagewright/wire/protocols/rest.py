@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from urllib.request import parse_http_list
@@ -212,7 +212,12 @@ def _safe(value: str) -> str:
 
 def format_timestamp(value: Any, form: str) -> str:
     """`form`: iso8601 (milliseconds, Z), rfc822 (HTTP dates) or unixTimestamp."""
-    moment: datetime = to_timestamp(value).astimezone(UTC)
+    return _formatted(to_timestamp(value), form)
+
+
+@lru_cache(maxsize=10_000)
+def _formatted(when: datetime, form: str) -> str:
+    moment = when.astimezone(UTC)
     if form == "rfc822":
         return format_datetime(moment, usegmt=True)
     if form == "unixTimestamp":

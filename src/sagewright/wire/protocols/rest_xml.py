@@ -21,6 +21,7 @@ from sagewright.wire.protocols.xmltree import Element, escape, malformed, parse
 MAX_DOCUMENT = 8 * 1024 * 1024
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
+NUMBERS = frozenset({"integer", "long", "float", "double"})
 BODILESS = frozenset({204, 304})
 
 ROOTS = {
@@ -273,34 +274,36 @@ def _write_structure(shape: StructureShape, name: str, value: dict[str, Any], ou
     own = shape.serialization.get("xmlNamespace", {})
     if own.get("prefix"):
         attributes += f' xmlns:{own["prefix"]}="{escape(own["uri"])}"'
-    inner: list[str] = []
-    for key, wire_name, member, is_text in _members(shape):
+    in_tag, inside = _members(shape)
+    for key, _, member, _ in in_tag:
+        if (item := value.get(key)) is not None:
+            attributes += f' {member.serialization["name"]}="{escape(str(item))}"'
+    out.append(f"<{name}{attributes}>")
+    for key, wire_name, member, kind in inside:
         item = value.get(key)
         if item is None:
             continue
-        if not wire_name:
-            attributes += f' {member.serialization["name"]}="{escape(str(item))}"'
-        elif is_text:
-            inner.append(f"<{wire_name}>{escape(str(item))}</{wire_name}>")
+        if kind in NUMBERS:
+            out.append(f"<{wire_name}>{item}</{wire_name}>")
+        elif kind == "string":
+            out.append(f"<{wire_name}>{escape(str(item))}</{wire_name}>")
         else:
-            _write(member, wire_name, item, inner)
-    out.append(f"<{name}{attributes}>")
-    out.extend(inner)
+            _write(member, wire_name, item, out)
     out.append(f"</{name}>")
 
 
+_Member = tuple[str, str, Shape, str]
+
+
 @cache
-def _members(shape: StructureShape) -> list[tuple[str, str, Shape, bool]]:
-    """Name, element ("" for what is an attribute) and shape of each member, and whether it is a string."""
-    return [
-        (
-            key,
-            "" if member.serialization.get("xmlAttribute") else element_name(key, member),
-            member,
-            member.type_name == "string",
-        )
-        for key, member in shape.members.items()
-    ]
+def _members(shape: StructureShape) -> tuple[list[_Member], list[_Member]]:
+    """Name, element, shape and type of each member: those that are attributes of its tag, and those inside."""
+    in_tag: list[_Member] = []
+    inside: list[_Member] = []
+    for key, member in shape.members.items():
+        group = in_tag if member.serialization.get("xmlAttribute") else inside
+        group.append((key, element_name(key, member), member, member.type_name))
+    return in_tag, inside
 
 
 def _scalar(shape: Shape, value: Any) -> str:
