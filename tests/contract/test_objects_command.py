@@ -25,14 +25,15 @@ def test_scrub_and_gc(own_server: RunningServer) -> None:
     own_server.start()
     s3 = own_server.boto("s3")
     s3.create_bucket(Bucket="scrubbed")
-    s3.put_object(Bucket="scrubbed", Key="a", Body=b"one")
+    s3.put_object(Bucket="scrubbed", Key="a", Body=b"one" * 10_000)
+    s3.put_object(Bucket="scrubbed", Key="small", Body=b"in the store")
     (blob,) = blobs(own_server)
     orphan = blob.with_name("0" * 32)
     orphan.write_bytes(b"left behind")
     sound = objects(own_server, "scrub")
     assert sound.returncode == 0, sound.stderr
-    assert sound.stdout == "1 objects and 0 parts, 3 bytes: 0 missing, 0 corrupt, 0 files orphaned\n"
-    blob.write_bytes(b"two")
+    assert sound.stdout == "2 objects and 0 parts, 30012 bytes: 0 missing, 0 corrupt, 0 files orphaned\n"
+    blob.write_bytes(b"two" * 10_000)
     damaged = objects(own_server, "scrub", "--json")
     assert damaged.returncode == 1
     (fault,) = json.loads(damaged.stdout)["corrupt"]

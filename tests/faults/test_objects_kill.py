@@ -85,4 +85,4 @@ def check(store: BucketStore, allowed: dict[str, set[str | None]]) -> None:
         found = hashlib.md5(data, usedforsecurity=False).hexdigest()
         assert found in md5s, f"{key} holds {found}, not one of {md5s}"
         assert len(data) == there[key].size
-        assert there[key].etag == found or there[key].etag.endswith(f"-{len(there[key].parts)}")
+        assert there[key].etag == found or "-" in there[key].etag

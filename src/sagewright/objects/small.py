@@ -119,11 +119,11 @@ class SmallBlobs:
             if folder != self._boot:
                 shutil.rmtree(folder, ignore_errors=True)
         if self._boot.exists():
-            files = list(self._boot.iterdir())
+            files = {file: file.name.partition(".")[0] for file in self._boot.iterdir()}
             with self._store.read() as connection:
-                there = rows.there(connection, [file.name for file in files])
-            for file in files:
-                if file.name.partition(".")[0] not in there:
+                there = rows.there(connection, set(files.values()))
+            for file, blob in files.items():
+                if blob not in there:
                     file.unlink(missing_ok=True)
 
 
