@@ -30,15 +30,15 @@ WORKERS = 32
 FLOOR = "nginx"
 S5CMD = peers.BIN / "s5cmd"
 LIMITS = {
-    "small PUT": "two waits for the disk an object (data, row) beside Python's HTTP; see the CPU row for what is ours",
+    "small PUT": "HTTP in Python and a transaction an object on one core; one shared wait for the disk",
     "small GET": "HTTP in Python on one core, signature, one row; the client on the other core",
-    "CPU a small PUT": "HTTP, signature, digest, file, row",
-    "CPU a small GET": "HTTP, signature, row, file",
-    "large PUT, s5cmd": "MD5 and the checks of each part, and the copying together of the parts",
+    "CPU a small PUT": "HTTP, signature, digest, a transaction of two rows",
+    "CPU a small GET": "HTTP, signature, row",
+    "large PUT, s5cmd": "MD5, the SHA-256 that was signed, the disk; client and server share the cores",
     "large GET, s5cmd": "the client: it writes to the disk",
     "large PUT, boto3": "the client's own CRC32 and Python; then as with s5cmd",
     "large GET, boto3": "the client",
-    "list": "the client's parsing of XML; then a row each",
+    "list": "the client's parsing of XML; then a row each in Python",
     "memory": "botocore's models and the imports; bodies pass in pieces",
 }
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from sagewright.model.errors import AwsError
+from sagewright.store.checkpoints import MOST_PAGES, Checkpointer
 from sagewright.store.flushing import LogFlusher
 from sagewright.store.memory import Memory, attach
 from sagewright.store.migrate import upgrade
@@ -45,6 +46,7 @@ class Database:
         self._flushes = self.embedded and fsync == "normal"
         self._local = threading.local()
         self._kept: list[Connection] = []
+        self._checkpointer = Checkpointer(self.engine.connect)
         self.memory = Memory()
         upgrade(self.engine)
 
@@ -93,6 +95,7 @@ class Database:
             finally:
                 self._local.writing = False
             self.memory.committed(connection)
+            self._checkpointer.committed()
         if durable and self._flushes:
             promise: Promise | None = getattr(self._local, "promise", None)
             if promise is None:
@@ -128,6 +131,7 @@ class Database:
 
     def close(self) -> None:
         """After this the store is not to be used; no other thread may be using it."""
+        self._checkpointer.end()
         while self._kept:
             self._kept.pop().close()
         self.engine.dispose()
@@ -186,6 +190,7 @@ def _sqlite(url: str, fsync: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={fsync.upper()}")
         connection.execute("PRAGMA cache_size=-16384")
+        connection.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
 
     return engine
 
