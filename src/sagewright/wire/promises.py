@@ -31,5 +31,8 @@ class SharedSync:
             except OSError as error:
                 waiting.set_exception(error)
                 waiting.exception()  # whoever waits sees it; nobody may, if all have gone
+            except BaseException:  # the loop ends
+                waiting.cancel()
+                raise
             else:
                 waiting.set_result(None)

@@ -66,3 +66,25 @@ def test_a_durable_transaction_waits_where_sqlite_does_not(
         pass
     assert bool(flushed) is waits
     store.close()
+
+
+def test_a_promise_is_due_once_something_durable_was_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(LogFlusher, "_sync", lambda _flusher: synced.append(1))
+    store = Database(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    try:
+        with store.promising() as promise:
+            with store.write():
+                pass
+            assert not promise.due
+            with store.write(durable=True):
+                pass
+            assert promise.due
+        assert synced == []
+        store.flush()
+        assert synced == [1]
+        with store.write(durable=True):
+            pass
+        assert synced == [1, 1]
+    finally:
+        store.close()

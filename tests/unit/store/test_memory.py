@@ -10,7 +10,7 @@ from sagewright.model.states import SecondaryStatus as S
 from sagewright.store import jobs
 from sagewright.store.database import Database
 from sagewright.store.jobs import Event, Place, Wanted
-from sagewright.store.memory import SUBJECTS, Memory, changes
+from sagewright.store.memory import SUBJECTS, Memory, changes, known
 
 PLACE = Place("training", "0", "r")
 
@@ -70,6 +70,20 @@ def test_who_writes_reads_for_himself(store: Database) -> None:
         assert inside.secondary_status == "Failed"
         raise RuntimeError
     assert jobs.get(store, job.id) == job
+
+
+def test_a_transaction_knows_what_it_has_not_changed(store: Database) -> None:
+    store.recall("a", "n", lambda: 1)
+    with store.write() as connection:
+        assert (known(connection, "a", "n"), known(connection, "a", "other"), known(connection, "b", "n")) == (
+            1,
+            None,
+            None,
+        )
+        changes(connection, "a")
+        assert known(connection, "a", "n") is None
+    with store.write() as connection:
+        assert known(connection, "a", "n") is None
 
 
 def test_the_oldest_subjects_make_room() -> None:
