@@ -7,6 +7,7 @@ boot has a folder of its own.
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import uuid
@@ -95,13 +96,13 @@ class SmallBlobs:
         self._boot.mkdir(parents=True, exist_ok=True)
         with self._store.read() as connection:
             for blob, data in rows.read_many(connection, missing):
-                own = self._boot / f"{blob}.{uuid.uuid4().hex}"
+                own = f"{self._boot}/{blob}.{uuid.uuid4().hex}"
                 try:
-                    own.write_bytes(data)
-                    own.chmod(0o640)
-                    own.rename(self._file(blob))
+                    with open(own, "xb", opener=_private) as file:
+                        file.write(data)
+                    os.rename(own, f"{self._boot}/{blob}")  # noqa: PTH104
                 except BaseException:
-                    own.unlink(missing_ok=True)
+                    Path(own).unlink(missing_ok=True)
                     raise
 
     def shown(self, blob: str) -> str:
@@ -125,6 +126,10 @@ class SmallBlobs:
             for file, blob in files.items():
                 if blob not in there:
                     file.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o640)
 
 
 def _boot_id() -> str:
