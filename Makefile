@@ -8,7 +8,7 @@ DATA ?= .cache/demo-data
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help setup serve demo test unit contract jobenv lint format bench conformance docs clients system clean
+.PHONY: help setup serve demo test unit contract jobenv lint format bench bench-algorithms conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ conformance: setup clients .cache/clients/seaweedfs/.ready ## The S3 checks here
 
 bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 	$(BIN)/python bench/run.py
+
+bench-algorithms: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries, all or NAMES="pca knn"; writes the page
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
 
 clean: ## Remove all that was made
 	rm -rf $(VENV) .cache

@@ -16,6 +16,7 @@ MODULES = (
     "sagewright.algorithms.kmeans.declaration",
     "sagewright.algorithms.lda.declaration",
     "sagewright.algorithms.linear_learner.declaration",
+    "sagewright.algorithms.pca.declaration",
     "sagewright.algorithms.randomcutforest.declaration",
     "sagewright.algorithms.xgboost.declaration",
 )

@@ -118,6 +118,16 @@ SAMPLES = {
         seed="_seed",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
     ),
+    "pca": Sample(
+        {"feature_dim": "4", "num_components": "1", "mini_batch_size": "50"},
+        rows=unlabelled,
+        content_type="text/csv;label_size=0",
+        labels=0,
+        seed="_seed",
+        random={"algorithm_mode": "randomized", "extra_components": "0"},
+        width="feature_dim",
+        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
     "randomcutforest": Sample(
         {"feature_dim": "4", "num_trees": "50"},
         rows=unlabelled,

@@ -41,16 +41,20 @@ class Rows:
 
     def blocks(self) -> Iterator[Table]:
         """Tables of whatever sizes the files give, in order. Raises UserError for bad rows, and when there are none."""
-        paths = self.job.channel_files(self.channel, self._epoch)
-        self._epoch += 1
         done, columns = 0, self.wanted.columns
-        for block in reader.batches(paths, self._format, self._layout):
+        for block in self._tables():
             if block.rows:
                 table = self._checked(block, columns, done)
                 columns, done = table.columns, done + table.rows
                 yield table
         if not done:
             raise UserError(f"No data in channel {self.channel}: every host needs at least one record of it.")
+
+    def _tables(self) -> Iterator[Table]:
+        """What the files hold, unchecked."""
+        paths = self.job.channel_files(self.channel, self._epoch)
+        self._epoch += 1
+        return reader.batches(paths, self._format, self._layout)
 
     def batches(self, size: int) -> Iterator[Table]:
         """Tables of `size` rows, the last one of what is left."""
@@ -119,8 +123,12 @@ def slice_rows(table: Table, start: int, end: int) -> Table:
 
 def usable(values: np.ndarray) -> bool:
     """Whether all values are numbers that single precision can square and add up."""
-    # One pass without a copy each; NaN makes both false.
-    return not values.size or bool(values.min() >= -LARGEST and values.max() <= LARGEST)
+    # The sum of squares is one pass of BLAS; only where it is beyond what one value may be, each is looked at.
+    flat = values.ravel()
+    with np.errstate(all="ignore"):
+        if flat @ flat <= LARGEST**2:
+            return True
+    return bool(values.min() >= -LARGEST and values.max() <= LARGEST)
 
 
 def _first_bad_row(features: np.ndarray | Sparse) -> int:

@@ -40,4 +40,5 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.kmeans.training:train",
     serve="sagewright.algorithms.kmeans.model:serve",
     wording=SCHEMA,
+    default_content_type=declaring.PROTOBUF,
 )

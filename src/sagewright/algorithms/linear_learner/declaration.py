@@ -131,4 +131,5 @@ DECLARATION = Declaration(
     serve="sagewright.algorithms.linear_learner.model:serve",
     rules=(rules.loss_fits_predictor, rules.multiclass_has_classes),
     wording=SCHEMA,
+    default_content_type=declaring.PROTOBUF,
 )

@@ -1,0 +1,48 @@
+"""Built-in algorithms on arrays in memory, as their peers get them: without a job's files, with its checks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.lines import Lines
+from sagewright.algorithms.firstparty.session import Session
+from sagewright.algorithms.formats.recordio import BLOCK_BYTES
+from sagewright.algorithms.formats.table import Layout, Sparse, Table
+from sagewright.algorithms.job import Job
+
+
+class Held(Rows):
+    """The rows of a channel that are there already. `labels` (n,)."""
+
+    def __init__(self, features: np.ndarray | Sparse, labels: np.ndarray | None = None, sparse: bool = False) -> None:
+        self.channel = "train"
+        self.wanted = Wanted(int(features.shape[1]), labels is not None, sparse)
+        self._format, self._layout = "recordio-protobuf", Layout(delimiter=",")
+        self._held = Table(features, labels)
+
+    def _tables(self) -> Iterator[Table]:
+        """Blocks as a reader gives them: 64 MiB each."""
+        if isinstance(self._held.features, Sparse):
+            yield self._held
+            return
+        step = max(1, BLOCK_BYTES // (4 * self._held.columns))
+        for start in range(0, self._held.rows, step):
+            part = slice(start, start + step)
+            labels = None if self._held.labels is None else self._held.labels[part]
+            yield Table(self._held.features[part], labels)
+
+
+def session(declaration: Declaration, algorithm: str, **hyperparameters: object) -> Session:
+    """A run on one host, with the validated hyperparameters; a `True` is written `true`."""
+    texts = {
+        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in hyperparameters.items()
+    }
+    values = declaration.validate_hyperparameters(texts)
+    job = Job(Path(), "bench", texts, {}, "algo-1", ("algo-1",), None)
+    return Session(job, values, Lines(algorithm, "algo-1"), Group())

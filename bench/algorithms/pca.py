@@ -1,0 +1,68 @@
+"""PCA beside scikit-learn's: full, by the covariance's eigenvectors, incremental and randomized."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import data
+import memory
+import numpy as np
+from contest import Contest, Entrant
+from sklearn.decomposition import PCA, IncrementalPCA
+
+from sagewright.algorithms.pca import training
+from sagewright.algorithms.pca.declaration import DECLARATION
+
+PEERS = ("scikit-learn",)
+COMPONENTS = 20
+
+
+def contests() -> Iterator[Contest]:
+    rows = data.low_rank(360_000, 200)
+    yield _contest("synthetic, 300,000 x 200, 60,000 held out, k = 20", rows[:300_000], rows[300_000:])
+    del rows
+    yield _contest(
+        "Fashion-MNIST, 60,000 x 784, 10,000 held out, k = 20", data.fashion("train")[0], data.fashion("t10k")[0]
+    )
+
+
+def _contest(name: str, train: np.ndarray, held_out: np.ndarray) -> Contest:
+    judge = partial(_explained, held_out)
+    theirs = partial(Entrant, judge=judge)
+    return Contest(
+        name,
+        "explained variance",
+        "more",
+        [
+            Entrant("Sagewright, regular", partial(_ours, train, "regular"), judge),
+            Entrant("Sagewright, randomized", partial(_ours, train, "randomized"), judge),
+            theirs("scikit-learn, covariance_eigh", partial(_sklearn, train, svd_solver="covariance_eigh")),
+            theirs("scikit-learn, full", partial(_sklearn, train, svd_solver="full")),
+            theirs("scikit-learn, randomized", partial(_sklearn, train, svd_solver="randomized")),
+            theirs("scikit-learn, incremental", partial(_incremental, train)),
+        ],
+    )
+
+
+def _ours(rows: np.ndarray, mode: str, seed: int) -> np.ndarray:
+    values = {"feature_dim": rows.shape[1], "num_components": COMPONENTS, "mini_batch_size": 500, "_seed": seed}
+    run = memory.session(DECLARATION, "AWS/PCA", algorithm_mode=mode, **values)
+    return training.fit(run, memory.Held(rows)).components
+
+
+def _sklearn(rows: np.ndarray, seed: int, svd_solver: str) -> np.ndarray:
+    return PCA(COMPONENTS, svd_solver=svd_solver, random_state=seed).fit(rows).components_.T
+
+
+def _incremental(rows: np.ndarray, seed: int) -> Any:  # noqa: ARG001 - nothing is random
+    return IncrementalPCA(COMPONENTS).fit(rows).components_.T
+
+
+def _explained(held_out: np.ndarray, components: np.ndarray) -> float:
+    """The part of the held-out rows' variance that lies in the components' span."""
+    wide = held_out.astype(np.float64)
+    wide -= wide.mean(axis=0)
+    basis = np.linalg.qr(components.astype(np.float64))[0]
+    return float(np.square(wide @ basis).sum() / np.square(wide).sum())

@@ -1,0 +1,60 @@
+"""The largest eigenvalues of a sum of products, and their vectors, in ascending order."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+ITERATIONS = 2
+LEAST_RANDOM = np.float32(1e-5)
+
+
+def exact(products: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """`count` eigenvalues (count,) and vectors (d, count) of the symmetric (d, d) matrix."""
+    size = len(products)
+    values, vectors = linalg.eigh(products, subset_by_index=[size - count, size - 1], check_finite=False)
+    return np.maximum(values, 0), _signed(vectors)
+
+
+def sketched(products: np.ndarray, test: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a symmetric matrix A of which only A T is known: `products` (d, r), `test` T (d, r).
+
+    Nyström's approximation A T (T'A T)^-1 (A T)', shifted so that the inverse is safe; the shift is taken off again.
+    """
+    wide = test.astype(np.float64)
+    shift = np.sqrt(len(wide)) * np.finfo(np.float32).eps * float(np.linalg.norm(products))
+    if not shift:
+        return np.zeros(count), np.eye(len(wide))[:, -count:]
+    moved = products + shift * wide
+    inner = wide.T @ moved
+    values, vectors = linalg.eigh((inner + inner.T) / 2, check_finite=False)
+    kept = values > np.finfo(np.float64).eps * values[-1]
+    half = moved @ (vectors[:, kept] / np.sqrt(values[kept]))
+    left, singular, _ = linalg.svd(half, full_matrices=False, check_finite=False)
+    found = np.zeros((len(wide), count))
+    most = min(count, len(singular))
+    found[:, count - most :] = left[:, :most][:, ::-1]
+    squares = np.zeros(count)
+    squares[count - most :] = np.maximum(singular[:most] ** 2 - shift, 0)[::-1]
+    return squares, _signed(found)
+
+
+def directions(sample: np.ndarray, width: int, random: np.random.Generator) -> np.ndarray:
+    """(d, width) float32, orthonormal: where the (n, d) sample varies most, by subspace iteration from directions at random.
+
+    Where the sample doesn't vary, they stay random.
+    """
+    start = np.linalg.qr(random.standard_normal((sample.shape[1], width)))[0].astype(np.float32)
+    found = start
+    for _ in range(ITERATIONS):
+        products = sample.T @ (sample @ found)
+        scale = np.float32(np.linalg.norm(products))
+        found = np.linalg.qr(products + LEAST_RANDOM * scale * start if scale else start)[0]
+    return found.astype(np.float32)
+
+
+def _signed(vectors: np.ndarray) -> np.ndarray:
+    """Each column turned so that its largest entry is positive: else the sign is chance."""
+    largest = np.abs(vectors).argmax(axis=0)
+    signs = np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
+    return vectors * signs

@@ -1,0 +1,56 @@
+"""PCA's declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.domains import Choice, Flag, Integer
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import declaring
+from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.wording import SCHEMA
+
+
+def components_fit(values: Mapping[str, Any]) -> None:
+    """`num_components` is at most `feature_dim`."""
+    if values["num_components"] > values["feature_dim"]:
+        raise UserError(
+            f"num_components is {values['num_components']}, and feature_dim is {values['feature_dim']}: "
+            "there are no more components than features"
+        )
+
+
+DECLARATION = Declaration(
+    name="pca",
+    title="PCA",
+    repositories=("pca",),
+    hyperparameters=(
+        Hyperparameter("feature_dim", Integer("[1, +inf)"), required=True),
+        Hyperparameter(
+            "mini_batch_size",
+            Integer("[1, +inf)"),
+            required=True,
+            note="no effect: rows are taken in blocks that fit a core's cache, and the result is of all rows",
+        ),
+        Hyperparameter("num_components", Integer("[1, +inf)"), required=True),
+        Hyperparameter("algorithm_mode", Choice(("regular", "randomized")), default="regular"),
+        Hyperparameter(
+            "extra_components",
+            Integer("[-1, +inf)"),
+            default="-1",
+            note="of mode randomized; -1 is the larger of 10 and num_components",
+        ),
+        Hyperparameter("subtract_mean", Flag(), default="true"),
+        Hyperparameter("epochs", Integer("[1, +inf)"), default="1", note="no effect: one pass finds all"),
+        *declaring.COMMON,
+    ),
+    channels=(declaring.channel("train", required=True), declaring.channel("test")),
+    metrics=(*declaring.PROGRESS,),
+    train="sagewright.algorithms.pca.training:train",
+    serve="sagewright.algorithms.pca.model:serve",
+    rules=(components_fit,),
+    wording=SCHEMA,
+    default_content_type=declaring.PROTOBUF,
+)

@@ -1,0 +1,78 @@
+"""Sums over rows, and over products of their columns, in one pass and double precision.
+
+Rows are multiplied in single precision, a block that fits a core's cache at a time, and blocks are added up in double.
+Where a column's mean is large against its deviation, all rows are first moved by a point near the mean: else the products
+would lose what the deviation is made of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+BLOCK_BYTES, MOST_BYTES = 1 << 19, 1 << 25
+ROWS_A_COLUMN = 4
+"""Blocks have at least so many rows for each column: else adding up the products takes longer than making them."""
+NEAR = 4.0
+"""Means of up to so many deviations are taken off at the end, exactly enough, and not from each row."""
+
+
+@dataclass
+class Moments:
+    """Of rows x, moved by `shift` (None: not at all): their `count`, `sums` (d,), and `products` x'xT, (d, r) float64.
+
+    T is `test` (d, r) float32, or None for the identity.
+    """
+
+    columns: int
+    shift: np.ndarray | None = None
+    test: np.ndarray | None = None
+    count: int = 0
+    sums: np.ndarray = field(init=False)
+    products: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        width = self.columns if self.test is None else self.test.shape[1]
+        self.sums = np.zeros(self.columns)
+        self.products = np.zeros((self.columns, width))
+
+    def add(self, rows: np.ndarray) -> None:
+        """(n, d) float32."""
+        step = self._block_rows()
+        ones = np.ones(step, np.float32)
+        for start in range(0, len(rows), step):
+            block = rows[start : start + step]
+            if self.shift is not None:
+                block = block - self.shift
+            self.sums += ones[: len(block)] @ block
+            self.products += block.T @ (block if self.test is None else block @ self.test)
+        self.count += len(rows)
+
+    def _block_rows(self) -> int:
+        row, width = 4 * self.columns, int(self.products.shape[1])
+        return max(1, min(max(BLOCK_BYTES // row, ROWS_A_COLUMN * width), MOST_BYTES // row))
+
+    def centred(self) -> tuple[np.ndarray, np.ndarray]:
+        """The mean (d,) of the rows, not moved, and the products of rows less their mean."""
+        mean = self.sums / self.count
+        along = mean if self.test is None else mean @ self.test.astype(np.float64)
+        products = self.products - self.count * np.outer(mean, along)
+        return mean + self._moved(), products
+
+    def plain(self) -> np.ndarray:
+        """The products of rows as they were, not moved."""
+        shift = self._moved()
+        test = np.eye(self.columns) if self.test is None else self.test.astype(np.float64)
+        return (
+            self.products + np.outer(shift, self.sums @ test) + np.outer(self.sums + self.count * shift, shift @ test)
+        )
+
+    def _moved(self) -> np.ndarray:
+        return np.zeros(self.columns) if self.shift is None else self.shift.astype(np.float64)
+
+
+def shift_for(rows: np.ndarray) -> np.ndarray | None:
+    """The mean (d,) float32 of some rows where moving by it is worth its time, else None."""
+    mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+    return None if (np.abs(mean) <= NEAR * deviation).all() else mean.astype(np.float32)

@@ -1,0 +1,64 @@
+"""Amazon's numeric algorithms by the SDK's own classes: the programs of `numeric/`, as a user runs them.
+
+A new algorithm adds a program, which ends with `outcome.tell`, and a `Case`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = Path(__file__).parent / "numeric"
+V2 = str(ROOT / ".cache" / "clients" / "sdk-v2" / "bin" / "python")
+MODEL = ["model_algo-1"]
+Range = tuple[float, float]
+PROGRESS: dict[str, Range] = {"train:progress": (100, 100), "train:throughput": (1, 1e9)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a program must come to: the final metrics of Describe, each within a range, no others; the archive's files; and
+    what it found itself.
+    """
+
+    metrics: dict[str, Range]
+    found: Callable[[dict[str, Any]], bool]
+    files: list[str] = field(default_factory=lambda: MODEL)
+
+
+CASES = {
+    "kmeans": Case(
+        {"test:msd": (0, 0.6), "test:ssd": (0, 180), **PROGRESS},
+        lambda found: found["farthest"] < 0.1,
+    ),
+    "pca": Case(PROGRESS, lambda found: found["singular"] < 1e-3 and found["direction"] > 0.9999),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_sdks_class_trains(server: RunningServer, name: str) -> None:
+    case = CASES[name]
+    done = server.door(V2, "-W", "ignore", f"{name}.py", cwd=PROGRAMS)
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    line = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME "))
+    outcome = json.loads(line.removeprefix("OUTCOME "))
+    job = server.boto("sagemaker").describe_training_job(TrainingJobName=outcome["job"])
+    assert job["TrainingJobStatus"] == "Completed"
+    metrics = {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]}
+    assert metrics.keys() == case.metrics.keys()
+    assert all(low <= metrics[metric] <= high for metric, (low, high) in case.metrics.items()), metrics
+    assert outcome["files"] == case.files
+    assert case.found(outcome), outcome
+
+
+def test_every_program_is_run() -> None:
+    assert {path.stem for path in PROGRAMS.glob("*.py")} - {"outcome"} == set(CASES)

@@ -1,0 +1,185 @@
+"""PCA: against the eigenvectors of the covariance, in one pass, far from the origin, on several hosts, by hand-made models."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sagewright.algorithms.firstparty import ndarray
+from sagewright.algorithms.formats import protobuf
+from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.pca import model, moments
+
+PROTOBUF = "application/x-recordio-protobuf"
+HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+
+def rows_of(count: int = 3000, columns: int = 12, offset: float = 0.0) -> np.ndarray:
+    random = np.random.default_rng(7)
+    mixing = random.standard_normal((columns, columns)) / np.arange(1, columns + 1)[:, None]
+    return (random.standard_normal((count, columns)) @ mixing + offset).astype(np.float32)
+
+
+def values(columns: int, **changes: str) -> dict[str, str]:
+    return {"feature_dim": str(columns), "num_components": "3", "mini_batch_size": "100", **changes}
+
+
+def records(rows: np.ndarray) -> bytes:
+    return protobuf.dump(Table(rows))
+
+
+def train(job: Any, run: Any, rows: np.ndarray, **changes: str) -> dict[str, np.ndarray]:
+    job.configure(values(rows.shape[1], **changes), {"train": PROTOBUF})
+    job.put("train", "a", records(rows[:1000]))
+    job.put("train", "b", records(rows[1000:]))
+    assert run(job, "pca") == 0, job.output
+    return arrays(job)
+
+
+def arrays(job: Any) -> dict[str, np.ndarray]:
+    found = ndarray.decode((job.model / "model_algo-1").read_bytes())
+    assert isinstance(found, dict)
+    return found
+
+
+def reference(rows: np.ndarray, centred: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending singular values and vectors, in double precision."""
+    wide = rows.astype(np.float64)
+    _, singular, vectors = np.linalg.svd(wide - wide.mean(axis=0) if centred else wide, full_matrices=False)
+    return singular[:3][::-1], vectors[:3][::-1].T
+
+
+def assert_same_directions(left: np.ndarray, right: np.ndarray, tolerance: float) -> None:
+    assert_allclose(np.abs(np.einsum("ij,ij->j", left.astype(np.float64), right)), 1, atol=tolerance)
+
+
+@pytest.mark.parametrize("centred", ["true", "false"])
+@pytest.mark.parametrize("offset", [0.0, 5.0, 10_000.0])
+def test_components_are_those_of_the_data_in_ascending_order(job: Any, run: Any, centred: str, offset: float) -> None:
+    rows = rows_of(offset=offset)
+    found = train(job, run, rows, subtract_mean=centred)
+    singular, vectors = reference(rows, centred == "true")
+    assert [found[name].shape for name in ("mean", "v", "s")] == [(1, 12), (12, 3), (3,)]
+    assert (np.diff(found["s"]) > 0).all()
+    assert_allclose(found["s"], singular, rtol=1e-3 if centred == "true" or offset < 10 else 0.1)
+    if centred == "true" or offset == 0:
+        assert_same_directions(found["v"], vectors, 1e-4)
+    else:
+        assert_same_directions(found["v"][:, -1:], vectors[:, -1:], 1e-6)
+    expected = rows.mean(axis=0, dtype=np.float64) if centred == "true" else np.zeros(12)
+    assert_allclose(found["mean"][0], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_randomized_finds_nearly_as_much(job: Any, run: Any) -> None:
+    random = np.random.default_rng(0)
+    rows = (random.standard_normal((4000, 80)) / np.arange(1, 81) @ random.standard_normal((80, 80))).astype(np.float32)
+    found = train(job, run, rows, algorithm_mode="randomized", extra_components="10")
+    wide = rows - rows.mean(axis=0, dtype=np.float64)
+    singular, vectors = reference(rows)
+    assert np.square(wide @ found["v"]).sum() > 0.999 * np.square(wide @ vectors).sum()
+    assert_allclose(found["s"], singular, rtol=0.01)
+    assert_allclose(found["v"].T @ found["v"], np.eye(3), atol=1e-5)
+
+
+def test_extra_components_count(make_job: Any, run: Any) -> None:
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((4000, 80)).astype(np.float32)
+    errors = []
+    for extra in ("0", "10", "60"):
+        found = train(make_job(extra), run, rows, algorithm_mode="randomized", extra_components=extra)
+        errors.append(np.abs(found["s"] - reference(rows)[0]).max())
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_randomized_when_the_first_rows_do_not_vary(job: Any, run: Any) -> None:
+    rows = np.zeros((6000, 40), np.float32)
+    rows[3000:, :20] = np.random.default_rng(0).standard_normal((3000, 20)) * np.arange(1, 21)
+    found = train(job, run, rows, algorithm_mode="randomized", extra_components="20")
+    wide = rows - rows.mean(axis=0, dtype=np.float64)
+    assert np.square(wide @ found["v"]).sum() > 0.9 * np.square(wide @ reference(rows)[1]).sum()
+
+
+def test_several_hosts_are_as_one(make_job: Any, run: Any) -> None:
+    rows = rows_of(offset=100.0)
+    started = []
+    for number, host in enumerate(HOSTS):
+        job = make_job(f"host-{number}").configure(values(12), {"train": PROTOBUF}, hosts=HOSTS, current=host)
+        job.put("train", "x", records(rows[number::3][: 1000 - 300 * number]))
+        started.append((job, job.start("pca", OMP_NUM_THREADS="1")))
+    for _, process in started:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+    alone = np.concatenate([rows[number::3][: 1000 - 300 * number] for number in range(3)])
+    expected = train(make_job("alone"), run, alone)
+    found = arrays(started[0][0])
+    for name in ("mean", "v", "s"):
+        assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-4)
+    assert list(started[1][0].model.iterdir()) == []
+
+
+def test_pipe_mode(job: Any, run: Any) -> None:
+    rows = rows_of()
+    job.configure(values(12), {"train": PROTOBUF})
+    job.write("inputdataconfig", {"train": {"TrainingInputMode": "Pipe", "ContentType": PROTOBUF}})
+    pipe = job.channel("train").with_name("train_0")
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(records(rows),))
+    writer.start()
+    assert run(job, "pca") == 0, job.output
+    writer.join()
+    assert_same_directions(arrays(job)["v"], reference(rows)[1], 1e-4)
+
+
+def test_the_test_channel_is_scored(job: Any, run: Any) -> None:
+    rows = rows_of()
+    job.configure(values(12), {"train": PROTOBUF, "test": PROTOBUF})
+    job.put("train", "x", records(rows[:2000]))
+    job.put("test", "x", records(rows[2000:]))
+    assert run(job, "pca") == 0, job.output
+    found = arrays(job)
+    moved = rows[2000:] - found["mean"]
+    left = moved - moved @ found["v"] @ found["v"].T
+    line = next(line for line in job.output.splitlines() if "#test_score" in line)
+    assert float(line.rpartition(",")[2].strip(" )")) == pytest.approx(
+        float(np.square(left).sum(axis=1).mean()), rel=1e-3
+    )
+
+
+def test_more_components_than_features_are_refused(job: Any, run: Any) -> None:
+    job.configure(values(2), {"train": PROTOBUF})
+    job.put("train", "x", records(rows_of(columns=2)))
+    assert run(job, "pca") == 2
+    assert "num_components is 3, and feature_dim is 2" in job.failure
+
+
+def test_a_model_made_elsewhere_answers(job: Any) -> None:
+    job.model.mkdir(parents=True)
+    made = {"v": np.eye(2, dtype=np.float64)[:, ::-1], "s": np.ones(2), "mean": np.array([[1.0, 2.0]])}
+    (job.model / "model_algo-1").write_bytes(ndarray.encode(made))
+    invoke = model.serve(job.model)
+    answer = invoke(b"3,5\n1,2\n", "text/csv", "application/json")
+    assert json.loads(answer.body) == {"projections": [{"projection": [3.0, 2.0]}, {"projection": [0.0, 0.0]}]}
+    assert invoke(b"3,5\n", "text/csv", "text/csv").status == 406
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 1)])
+def test_a_model_that_does_not_fit_together_is_refused(job: Any, shape: tuple[int, ...]) -> None:
+    job.model.mkdir(parents=True)
+    made = {"v": np.ones(shape, np.float32), "s": np.ones(2, np.float32), "mean": np.ones((1, 2), np.float32)}
+    (job.model / "model_algo-1").write_bytes(ndarray.encode(made))
+    with pytest.raises(Exception, match="a PCA model has"):
+        model.serve(job.model)
+
+
+def test_rows_are_moved_only_where_they_lie_far_away() -> None:
+    rows = rows_of()
+    assert moments.shift_for(rows) is None
+    shift = moments.shift_for(rows + np.float32(1000))
+    assert shift is not None
+    assert_allclose(shift, 1000, rtol=0.01)
