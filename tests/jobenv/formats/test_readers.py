@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.formats import delimited, libsvm, parquet, protobuf, reader, record, recordio
+from sagewright.algorithms.formats import arrow_csv, delimited, libsvm, parquet, protobuf, reader, record, recordio
 from sagewright.algorithms.formats.blocks import line_blocks
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.formats.table import Layout, Sparse, Table, concatenate
@@ -46,6 +46,40 @@ def test_csv_gives_what_was_written(values: np.ndarray, delimiter: str) -> None:
     block = csv(values, delimiter)
     assert delimited.find_delimiter(block) == delimiter
     assert np.array_equal(delimited.parse(block, delimiter, "x"), values)
+
+
+@given(ROWS, st.sampled_from(",\t;|"))
+@settings(max_examples=40, deadline=None)
+def test_arrow_gives_the_same(values: np.ndarray, delimiter: str) -> None:
+    assert np.array_equal(arrow_csv.parse(csv(values, delimiter), delimiter), values)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"1,,3\n,2,\n\n4, ,6", b'"1","2.5"\r\n3,4\r\n', b"1, 2\n nan,inf\n-Infinity,1e5\n", b"+1,2\n", b"1\n\n2\n",
+        b"\xef\xbb\xbf1,2\n", b"1e400,1\n", b"1.,.5\n", b"\n\n1,2\n",
+        b"1,2\n3,abc\n", b"1,2\n3\n", b"1,2\n3,NA\n", b"0x10,2\n", b"1_0,2\n", b'1,""\n', b'"1,5",2\n', b"1,#2\n", b"1,2\n3,4\0\n",
+        b"1e,2\n", b"1,\xff\n", b"true,1\n", b"1 2\n", b"\0\1\2\3" * 50, b"a,b\n1,2\n",
+    ],
+)  # fmt: skip
+def test_what_arrow_does_not_read_as_numpy_does_is_left_to_numpy(block: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for size in (1 << 30, 0):
+        monkeypatch.setattr(delimited, "ARROW_BYTES", size)
+        try:
+            results.append(delimited.parse(block, ",", "x").tolist())
+        except UserError as error:
+            results.append(str(error))
+    assert str(results[0]) == str(results[1])
+
+
+def test_large_files_of_csv_are_read_by_arrow_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).standard_normal((60_000, 12)).astype(np.float32)
+    (tmp_path / "x").write_bytes(csv(rows))
+    monkeypatch.setattr(np, "loadtxt", lambda *_, **__: pytest.fail("NumPy was asked"))
+    table = concatenate(list(delimited.batches([tmp_path / "x"], Layout(0, delimiter=","))))
+    assert np.array_equal(table.features, rows)
 
 
 @given(ROWS)

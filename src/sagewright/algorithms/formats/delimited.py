@@ -15,6 +15,8 @@ from sagewright.algorithms.formats.blocks import line_blocks
 from sagewright.algorithms.formats.table import Layout, Table, from_columns
 
 DELIMITERS = (",", "\t", ";", "|", " ", ":")
+ARROW_BYTES = 4 << 20
+"""Blocks from this size on are worth the import of Arrow."""
 _POSITION = re.compile(r"at row (\d+)")
 
 
@@ -55,6 +57,17 @@ def _is_number(field: str) -> bool:
 
 def parse(block: bytes, delimiter: str, name: str, rows_before: int = 0) -> np.ndarray:
     """(rows, columns) float32 of whole lines. `name` and `rows_before` are for messages. Raises UserError."""
+    if len(block) >= ARROW_BYTES and delimiter != " ":
+        from sagewright.algorithms.formats import arrow_csv
+
+        values = arrow_csv.parse(block, delimiter)
+        if values is not None:
+            return values
+    return _parse_text(block, delimiter, name, rows_before)
+
+
+def _parse_text(block: bytes, delimiter: str, name: str, rows_before: int) -> np.ndarray:
+    """By NumPy, which says where a fault is."""
     try:
         text = block.decode("utf-8-sig")
     except UnicodeDecodeError as error:
