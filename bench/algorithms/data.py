@@ -50,3 +50,11 @@ def low_rank(rows: int, columns: int, seed: int = 0) -> np.ndarray:
         out[start : start + (1 << 16)] = out[start : start + (1 << 16)] @ mixing
     out += random.uniform(-1, 1, columns).astype(np.float32)
     return out
+
+
+def labelled_clouds(rows: int, columns: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, columns) float32 of clouds that overlap, and which cloud each row is of, float32."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(classes, size=rows)
+    points = random.standard_normal((classes, columns), dtype=np.float32) * np.float32(0.35)
+    return random.standard_normal((rows, columns), dtype=np.float32) + points[labels], labels.astype(np.float32)

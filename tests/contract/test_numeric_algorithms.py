@@ -40,6 +40,11 @@ CASES = {
         {"test:msd": (0, 0.6), "test:ssd": (0, 180), **PROGRESS},
         lambda found: found["farthest"] < 0.1,
     ),
+    "knn": Case(
+        {"test:accuracy": (0.94, 1), **PROGRESS},
+        lambda found: found["labels"] == 1400 and found["settings"]["k"] == 3,
+        files=["model_algo-1", "model_algo-1.json", "model_algo-1.labels"],
+    ),
     "pca": Case(PROGRESS, lambda found: found["singular"] < 1e-3 and found["direction"] > 0.9999),
 }
 

@@ -14,6 +14,7 @@ MODULES = (
     "sagewright.algorithms.factorization_machines.declaration",
     "sagewright.algorithms.ipinsights.declaration",
     "sagewright.algorithms.kmeans.declaration",
+    "sagewright.algorithms.knn.declaration",
     "sagewright.algorithms.lda.declaration",
     "sagewright.algorithms.linear_learner.declaration",
     "sagewright.algorithms.pca.declaration",

@@ -118,6 +118,13 @@ SAMPLES = {
         seed="_seed",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
     ),
+    "knn": Sample(
+        {"feature_dim": "4", "k": "5", "predictor_type": "classifier", "sample_size": "100"},
+        content_type="text/csv",
+        seed="_seed",
+        width="feature_dim",
+        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
     "pca": Sample(
         {"feature_dim": "4", "num_components": "1", "mini_batch_size": "50"},
         rows=unlabelled,

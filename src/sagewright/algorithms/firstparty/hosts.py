@@ -47,6 +47,13 @@ class Group:
         """Every host's value in the order of the hosts, at every host."""
         return [value] if self.size == 1 else list(self._exchange(value, list))
 
+    def to_first(self, value: Any) -> list[Any] | None:
+        """Every host's value in the order of the hosts, at the first host; None at the others."""
+        if self.rank:
+            self._send(0, value)
+            return None
+        return [value, *(self._receive(rank) for rank in range(1, self.size))]
+
     def from_first(self, value: Any) -> Any:
         """What the first host passed; the others' values are ignored."""
         if self.size == 1:

@@ -1,0 +1,87 @@
+"""k-NN's training: a uniform sample of all hosts' rows, made smaller, in an index. There are no iterations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.session import Session, session
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.knn import index, votes
+from sagewright.algorithms.knn.declaration import DECLARATION, SUBVECTORS
+from sagewright.algorithms.knn.model import Neighbours
+from sagewright.algorithms.knn.reduction import Reduction, raised
+from sagewright.algorithms.knn.reservoir import Reservoir, share
+
+KIND = {"accuracy": "score", "macro_f_1.000": "score", "mse": "loss", "rmse": "loss", "absolute_loss": "loss"}
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave the model's three files. Raises JobError."""
+    with session(DECLARATION, "AWS/KNN", job, values) as run:
+        wanted = Wanted(columns=values["feature_dim"], labels=True)
+        rows = run.rows("train", wanted)
+        assert rows is not None
+        model = fit(run, rows)
+        for name, content in (model.files() if model else {}).items():
+            run.save(content, name)
+        tested = run.rows("test", wanted)
+        if model and tested is not None:
+            _evaluate(run, model, tested)
+
+
+def fit(run: Session, rows: Rows) -> Neighbours | None:
+    """The model, at the first host; None at the others."""
+    began = time.monotonic()
+    reservoir = Reservoir(
+        share(run.values["sample_size"], run.group.rank, run.group.size),
+        np.random.default_rng([run.seed, run.group.rank]),
+    )
+    for block in rows.blocks():
+        reservoir.add(np.asarray(block.features), np.asarray(block.labels))
+    run.lines.progress(1, 1)
+    run.lines.throughput(reservoir.seen, time.monotonic() - began)
+    run.lines.metrics({"epochs": 1, "num.records": reservoir.seen}, epoch=0)
+    plan = _plan(run.values, run.seed)
+    features, labels = reservoir.sample()
+    gathered = run.group.to_first((plan.reduction(features), labels))
+    if gathered is None:
+        return None
+    points, known = (np.concatenate(part) if len(part) > 1 else part[0] for part in zip(*gathered, strict=True))
+    made = index.build(points, run.values, plan.subvectors, run.seed)
+    run.lines.metrics({"model.serialize.rows": len(known)})
+    return Neighbours(made, known, plan.reduction, run.values["k"], run.values["predictor_type"])
+
+
+@dataclass(frozen=True)
+class Plan:
+    reduction: Reduction
+    subvectors: int
+
+
+def _plan(values: Mapping[str, Any], seed: int) -> Plan:
+    """How rows are reduced; for product quantisation to a multiple of the number of its parts."""
+    columns = values["feature_dim"]
+    kind, target = values.get("dimension_reduction_type"), values.get("dimension_reduction_target", columns)
+    subvectors = 1
+    if values["index_type"] == "faiss.IVFPQ":
+        fitting = [each for each in SUBVECTORS if 2 * each <= target] or [1]
+        subvectors = int(values.get("faiss_index_pq_m", fitting[-1]))
+        target = raised(target, subvectors)
+    return Plan(Reduction(kind, seed, columns, target, values["index_metric"] == "COSINE"), subvectors)
+
+
+def _evaluate(run: Session, model: Neighbours, rows: Rows) -> None:
+    truth, predicted = [], []
+    for block in rows.blocks():
+        truth.append(block.labels)
+        predicted.append(model.labelled(model.neighbours(np.asarray(block.features))[1]))
+    found = votes.scores(model.predictor_type, np.concatenate(truth), np.concatenate(predicted))
+    run.lines.test_score(found)
+    for name, value in found.items():
+        run.lines.quality("test", {name: value}, "score" if KIND[name] == "score" else "loss")
