@@ -17,7 +17,6 @@ from sagewright.algorithms.formats import protobuf, record, recordio
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.knn import exact, index, model, votes
 from sagewright.algorithms.knn.reduction import Reduction, raised
-from sagewright.algorithms.knn.reservoir import Reservoir, share
 
 PROTOBUF = "application/x-recordio-protobuf"
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -223,7 +222,8 @@ def test_a_model_made_elsewhere_answers(job: Any) -> None:
         ("model_algo-1.json", b'{"predictor_type": "classifier"}', "can't be read"),
         ("model_algo-1.json", b'{"k": 0, "predictor_type": "classifier"}', "has k 0"),
         ("model_algo-1.json", b'{"k": 3, "predictor_type": "other"}', "predictor_type 'other'"),
-        ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"target_dim": 99}}', "target_dim 99"),
+        ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"target_dim": 99}}',
+         "target_dim 99"),
         ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"type": "x"}}', "none of sign"),
     ],
 )  # fmt: skip
@@ -271,22 +271,6 @@ def test_several_hosts_sample_their_share(make_job: Any) -> None:
     assert np.bincount([host for host, _ in origins]).tolist() == [167, 167, 166]
     answer = labels_of(model.serve(first.model)(csv(rows[1200:]), "text/csv", ""))
     assert np.mean(np.array(answer) == labels[1200:]) > 0.95
-
-
-def test_a_reservoir_takes_every_row_with_the_same_chance() -> None:
-    counts = np.zeros(300)
-    for seed in range(2000):
-        reservoir = Reservoir(30, np.random.default_rng(seed))
-        for start, end in ((0, 20), (20, 21), (21, 250), (250, 300)):
-            numbers = np.arange(start, end, dtype=np.float32)
-            reservoir.add(numbers[:, None], numbers)
-        features, labels = reservoir.sample()
-        assert np.array_equal(features[:, 0], labels)
-        assert len(set(labels)) == 30
-        counts[labels.astype(int)] += 1
-    expected = 2000 * 30 / 300
-    assert np.square(counts - expected).sum() / expected < 300 + 5 * np.sqrt(600)  # chi-square of 299
-    assert [share(10, rank, 3) for rank in range(3)] == [4, 3, 3]
 
 
 @pytest.mark.parametrize("kind", ["sign", "fjlt"])

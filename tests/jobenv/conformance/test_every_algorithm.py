@@ -101,6 +101,7 @@ SAMPLES = {
         content_type="text/csv;label_size=0",
         labels=0,
         seed="_seed",
+        random={"half_life_time_size": "1000"},
         width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "one row", "huge values"}),
     ),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
-BLOCK_CELLS = 1 << 20
+BLOCK_CELLS = 1 << 19
 """Distances held at once: they stay in a core's cache."""
+SUM_ROWS = 1 << 14
+"""Rows added up in single precision before they are in double."""
 
 
 def nearest(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -24,26 +27,27 @@ def nearest(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def assign(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """The number of each row's nearest centre, (n,) int64."""
+    width = rows.shape[1]
     shift = centres.mean(axis=0, dtype=np.float64).astype(rows.dtype)  # far from the origin products would drown in it
     moved = centres - shift
-    half = np.einsum("ij,ij->i", moved, moved) / 2
+    with_half = np.vstack([moved.T, np.einsum("ij,ij->i", moved, moved) / -2])
     chosen = np.empty(len(rows), np.int64)
-    step = max(1, BLOCK_CELLS // len(centres))
-    scores = np.empty((min(step, len(rows)), len(centres)), rows.dtype)
+    step = max(1, min(BLOCK_CELLS // len(centres), len(rows)))
+    block, scores = np.ones((step, width + 1), rows.dtype), np.empty((step, len(centres)), rows.dtype)
     for start in range(0, len(rows), step):
-        block = rows[start : start + step] - shift
-        part = scores[: len(block)]
-        np.matmul(block, moved.T, out=part)
-        np.subtract(part, half, out=part)
-        part.argmax(axis=1, out=chosen[start : start + step])
+        part = slice(0, min(step, len(rows) - start))
+        np.subtract(rows[start : start + step], shift, out=block[part, :-1])
+        np.matmul(block[part], with_half, out=scores[part])
+        scores[part].argmax(axis=1, out=chosen[start : start + step])
     return chosen
 
 
 def sums(rows: np.ndarray, chosen: np.ndarray, count: int, weights: np.ndarray | None = None) -> np.ndarray:
     """(count, d) float64: the (weighted) sum of the rows of each centre."""
-    order = np.argsort(chosen, kind="stable")
-    sorted_rows = rows[order] if weights is None else rows[order] * weights[order, None]
-    present, starts = np.unique(chosen[order], return_index=True)
-    out = np.zeros((count, rows.shape[1]))
-    out[present] = np.add.reduceat(sorted_rows, starts, axis=0, dtype=np.float64)
-    return out
+    total = np.zeros((count, rows.shape[1]))
+    for start in range(0, len(rows), SUM_ROWS):
+        part = slice(start, min(start + SUM_ROWS, len(rows)))
+        length = part.stop - start
+        weight = np.ones(length, np.float32) if weights is None else weights[part]
+        total += sparse.csc_array((weight, chosen[part], np.arange(length + 1)), (count, length)) @ rows[part]
+    return total

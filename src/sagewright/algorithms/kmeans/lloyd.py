@@ -35,11 +35,14 @@ def initial(
         return points[np.arange(count) % len(points)].copy()
     if method == "random":
         return points[random.choice(len(points), count, replace=False, p=weights / weights.sum())].copy()
-    return _plus_plus(points, count, random, weights)
+    return points[_plus_plus(points, count, random, weights)]
 
 
 def _plus_plus(points: np.ndarray, count: int, random: np.random.Generator, weights: np.ndarray) -> np.ndarray:
-    """Greedy k-means++: of 2 + log k candidates each time the one that lowers the cost most."""
+    """The numbers of the chosen points by greedy k-means++: of 2 + log k candidates each time the one that lowers the cost most."""
+    points = points - points.mean(axis=0, dtype=np.float64).astype(
+        points.dtype
+    )  # else products drown far from the origin
     squares = np.einsum("ij,ij->i", points, points)
     candidates = 2 + int(np.log(count))
     chosen = [int(random.choice(len(points), p=weights / weights.sum()))]
@@ -54,7 +57,7 @@ def _plus_plus(points: np.ndarray, count: int, random: np.random.Generator, weig
         best = int((possible @ weights).argmin())
         chosen.append(int(picked[best]))
         closest = possible[best]
-    return points[chosen].copy()
+    return np.array(chosen)
 
 
 def _squared(points: np.ndarray, squares: np.ndarray, picked: np.ndarray | list[int]) -> np.ndarray:

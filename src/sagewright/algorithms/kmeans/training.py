@@ -12,13 +12,18 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.reservoir import Reservoir, share
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.kmeans import distances, lloyd
 from sagewright.algorithms.kmeans.declaration import DECLARATION
 from sagewright.algorithms.kmeans.model import Centres
 
-AUTO_FACTOR, AUTO_TRIALS = 10, 10
+AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, 10
+"""`auto` is a factor of 10, less where that makes more than so many centres, but 4 at least; and 10 trials."""
+SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 28
+LEAST_ROWS_A_CENTRE = 50
+"""With fewer rows of the sample to each centre Lloyd's algorithm would fit these rows, not the data."""
 
 
 class MiniBatch:
@@ -48,26 +53,27 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         wanted = Wanted(columns=values["feature_dim"])
         rows = run.rows("train", wanted)
         assert rows is not None
-        model = Centres(_fit(run, rows))
+        model = fit(run, rows)
         run.save(model.encode())
         tested = run.rows("test", wanted)
         if tested is not None:
             _evaluate(run, model, tested)
 
 
-def _fit(run: Session, rows: Rows) -> np.ndarray:
+def fit(run: Session, rows: Rows) -> Centres:
+    """The model of all hosts' rows, the same at every host."""
     values = run.values
-    factor = values["extra_center_factor"]
-    if factor == "auto":
-        factor = AUTO_FACTOR
-        logging.info("'extra_center_factor' was set to 'auto', evaluated to %d.", factor)
+    size = share(_sample_size(values), run.group.rank, run.group.size)
     state: MiniBatch | None = None
     for epoch in range(values["epochs"]):
         began, seen, cost = time.monotonic(), 0, 0.0
+        reservoir = Reservoir(size, np.random.default_rng([run.seed, 2, run.group.rank]))
         batches = rows.batches(values["mini_batch_size"])
         while (batch := _next(run, batches)) is not None:
             if state is None:
-                state = MiniBatch(_first_centres(run, batch, values["k"] * factor), values["half_life_time_size"])
+                first = _first_centres(run, batch, values["k"] * _factor(values))
+                state = MiniBatch(first, values["half_life_time_size"])
+            reservoir.add(batch)
             sums, counts, squared = _assigned(batch, state.centres)
             state.update(run.group.total(sums), run.group.total(counts))
             seen, cost = seen + len(batch), cost + squared
@@ -77,7 +83,30 @@ def _fit(run: Session, rows: Rows) -> np.ndarray:
         run.lines.throughput(seen, time.monotonic() - began)
         run.lines.metrics({"epochs": 1, "num.records": seen}, epoch=epoch)
     assert state is not None
-    return run.group.from_first(_shrink(run, state) if run.group.rank == 0 else None)
+    samples = run.group.to_first(reservoir.sample())
+    model: Centres = run.group.from_first(
+        None
+        if samples is None
+        else Centres(_finish(run, _shrink(run, state), np.concatenate([each[0] for each in samples])))
+    )
+    return model
+
+
+def _factor(values: Mapping[str, Any]) -> int:
+    factor = values["extra_center_factor"]
+    if factor != "auto":
+        return int(factor)
+    least, most = AUTO_FACTORS
+    found: int = max(least, min(most, AUTO_CENTRES // values["k"]))
+    logging.info("'extra_center_factor' was set to 'auto', evaluated to %d.", found)
+    return found
+
+
+def _sample_size(values: Mapping[str, Any]) -> int:
+    """How many rows are kept to finish with."""
+    wanted = max(SAMPLE_ROWS, ROWS_A_CENTRE * values["k"])
+    size: int = max(1, min(wanted, SAMPLE_BYTES // (4 * values["feature_dim"])))
+    return size
 
 
 def _next(run: Session, batches: Any) -> np.ndarray | None:
@@ -104,19 +133,32 @@ def _assigned(batch: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.nd
     return distances.sums(batch, chosen, len(centres)), counts, float(squared.sum(dtype=np.float64))
 
 
+def _settings(values: Mapping[str, Any]) -> lloyd.Settings:
+    trials = values["local_lloyd_num_trials"]
+    return lloyd.Settings(
+        init_method=values["local_lloyd_init_method"],
+        iterations=values["local_lloyd_max_iter"],
+        trials=AUTO_TRIALS if trials == "auto" else trials,
+        tolerance=values["local_lloyd_tol"],
+    )
+
+
+def _finish(run: Session, centres: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Lloyd's algorithm from `centres` on a uniform sample of the rows; not where old rows are to be forgotten."""
+    if run.values["half_life_time_size"] or len(sample) < LEAST_ROWS_A_CENTRE * len(centres):
+        return centres
+    found = lloyd.refine(sample, np.ones(len(sample), np.float32), centres, _settings(run.values))
+    logging.info("local kmeans on %d rows. Current mean square distance %f", len(sample), found.cost)
+    return found.centres.astype(np.float32)
+
+
 def _shrink(run: Session, state: MiniBatch) -> np.ndarray:
     """k of the K centres, (k, d) float32: Lloyd's algorithm on those that rows belong to, weighted by how many."""
-    k, trials = run.values["k"], run.values["local_lloyd_num_trials"]
+    k = run.values["k"]
     used = state.counts > 0
     points, weights = state.centres[used].astype(np.float32), state.counts[used].astype(np.float32)
     logging.info("shrinking %d centers into %d", len(state.centres), k)
-    settings = lloyd.Settings(
-        init_method=run.values["local_lloyd_init_method"],
-        iterations=run.values["local_lloyd_max_iter"],
-        trials=AUTO_TRIALS if trials == "auto" else trials,
-        tolerance=run.values["local_lloyd_tol"],
-    )
-    fits = lloyd.fit(points, weights, k, settings, np.random.default_rng([run.seed, 1]))
+    fits = lloyd.fit(points, weights, k, _settings(run.values), np.random.default_rng([run.seed, 1]))
     for number, fit in enumerate(fits):
         logging.info("local kmeans attempt #%d. Current mean square distance %f", number, fit.cost)
     best = min(fits, key=lambda each: each.cost)

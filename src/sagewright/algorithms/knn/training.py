@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.reservoir import Reservoir, share
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.knn import index, votes
 from sagewright.algorithms.knn.declaration import DECLARATION, SUBVECTORS
 from sagewright.algorithms.knn.model import Neighbours
 from sagewright.algorithms.knn.reduction import Reduction, raised
-from sagewright.algorithms.knn.reservoir import Reservoir, share
 
 KIND = {"accuracy": "score", "macro_f_1.000": "score", "mse": "loss", "rmse": "loss", "absolute_loss": "loss"}
 

@@ -1,0 +1,75 @@
+"""K-means beside scikit-learn's and Faiss's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import data
+import faiss
+import memory
+import numpy as np
+from contest import Contest, Entrant
+from sklearn.cluster import KMeans, MiniBatchKMeans
+
+from sagewright.algorithms.kmeans import distances, training
+from sagewright.algorithms.kmeans.declaration import DECLARATION
+
+PEERS = ("scikit-learn", "faiss-cpu")
+CENTRES = 100
+ALL = 10**9
+
+
+def contests() -> Iterator[Contest]:
+    rows = data.blobs(440_000, 32, 200)
+    yield _contest("synthetic, 400,000 x 32 in 200 clouds, 40,000 held out, k = 100", rows[:400_000], rows[400_000:])
+    yield _contest(
+        "Fashion-MNIST, 60,000 x 784, 10,000 held out, k = 100", data.fashion("train")[0], data.fashion("t10k")[0]
+    )
+    rows = data.blobs(10_100_000, 32, 200)
+    yield _large(
+        "synthetic, 10,000,000 x 32 in 200 clouds, 100,000 held out, k = 100", rows[:10_000_000], rows[10_000_000:]
+    )
+
+
+def _contest(name: str, train: np.ndarray, held_out: np.ndarray) -> Contest:
+    contest = _large(name, train, held_out)
+    judge = partial(_inertia, held_out)
+    peers = [
+        Entrant("scikit-learn, KMeans (Lloyd)", partial(_sklearn, train, KMeans), judge, "one start"),
+        Entrant("Faiss, Kmeans on all rows", partial(_faiss, train, ALL), judge, "25 iterations"),
+    ]
+    return Contest(name, contest.quality, contest.better, [*contest.entrants, *peers])
+
+
+def _large(name: str, train: np.ndarray, held_out: np.ndarray) -> Contest:
+    judge = partial(_inertia, held_out)
+    entrants = [
+        Entrant("Sagewright", partial(_ours, train, "random"), judge, "defaults: one pass"),
+        Entrant("Sagewright, init_method kmeans++", partial(_ours, train, "kmeans++"), judge, "one pass"),
+        Entrant("scikit-learn, MiniBatchKMeans", partial(_sklearn, train, MiniBatchKMeans), judge, "defaults"),
+        Entrant("Faiss, Kmeans", partial(_faiss, train, 256), judge, "defaults: on 25,600 rows; reads no others"),
+    ]
+    return Contest(name, "inertia a row", "less", entrants)
+
+
+def _ours(rows: np.ndarray, init: str, seed: int) -> np.ndarray:
+    run = memory.session(
+        DECLARATION, "AWS/KMeansWebscale", feature_dim=rows.shape[1], k=CENTRES, init_method=init, _seed=seed
+    )
+    return training.fit(run, memory.Held(rows)).points
+
+
+def _sklearn(rows: np.ndarray, kind: type[KMeans] | type[MiniBatchKMeans], seed: int) -> np.ndarray:
+    return kind(CENTRES, random_state=seed).fit(rows).cluster_centers_
+
+
+def _faiss(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    faiss.omp_set_num_threads(1)
+    kmeans = faiss.Kmeans(rows.shape[1], CENTRES, seed=seed + 1, max_points_per_centroid=most)
+    kmeans.train(rows)
+    return kmeans.centroids
+
+
+def _inertia(rows: np.ndarray, centres: np.ndarray) -> float:
+    return float(distances.nearest(rows, centres.astype(np.float32))[1].mean(dtype=np.float64))

@@ -1,0 +1,199 @@
+"""K-means: inertia beside scikit-learn's, the published rule, several hosts, Pipe mode, and models made elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.cluster import KMeans
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import ndarray
+from sagewright.algorithms.formats import protobuf
+from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.kmeans import distances, lloyd, model
+from sagewright.algorithms.kmeans.training import MiniBatch
+
+PROTOBUF = "application/x-recordio-protobuf"
+HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+
+def clouds(rows: int = 12_000, columns: int = 6, centres: int = 15, offset: float = 0.0) -> np.ndarray:
+    random = np.random.default_rng(1)
+    points = random.uniform(-10, 10, (centres, columns))
+    chosen = points[random.integers(centres, size=rows)]
+    return (chosen + random.standard_normal((rows, columns)) + offset).astype(np.float32)
+
+
+def values(columns: int = 6, **changes: str) -> dict[str, str]:
+    return {"feature_dim": str(columns), "k": "15", "mini_batch_size": "1000", **changes}
+
+
+def train(job: Any, run: Any, rows: np.ndarray, **changes: str) -> np.ndarray:
+    job.configure(values(rows.shape[1], **changes), {"train": PROTOBUF})
+    job.put("train", "a", protobuf.dump(Table(rows)))
+    assert run(job, "kmeans") == 0, job.output
+    return centres(job)
+
+
+def centres(job: Any) -> np.ndarray:
+    (found,) = ndarray.decode((job.model / "model_algo-1").read_bytes())
+    assert isinstance(found, np.ndarray)
+    return found
+
+
+def inertia(rows: np.ndarray, points: np.ndarray) -> float:
+    return float(distances.nearest(rows, points)[1].mean(dtype=np.float64))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"init_method": "kmeans++"},
+        {"extra_center_factor": "4", "epochs": "2"},
+        {"half_life_time_size": "6000"},
+    ],
+)
+def test_inertia_is_near_that_of_lloyds_algorithm_on_all_rows(job: Any, run: Any, changes: dict[str, str]) -> None:
+    rows = clouds()
+    train_rows, held_out = rows[:10_000], rows[10_000:]
+    found = train(job, run, train_rows, **changes)
+    best = KMeans(15, n_init=5, random_state=0).fit(train_rows)
+    assert found.shape == (15, 6)
+    assert found.dtype == np.float32
+    assert inertia(held_out, found) <= 1.02 * inertia(held_out, best.cluster_centers_.astype(np.float32))
+
+
+def test_random_starts_of_the_local_lloyd_are_worse_but_more_of_them_are_better(make_job: Any, run: Any) -> None:
+    rows = clouds()
+    found = []
+    for trials in ("1", "40"):
+        changes = {"local_lloyd_init_method": "random", "local_lloyd_num_trials": trials}
+        found.append(inertia(rows, train(make_job(trials), run, rows, **changes)))
+    assert found[0] > found[1] > inertia(rows, train(make_job("default"), run, rows)) / 1.001
+
+
+def test_far_from_the_origin(job: Any, run: Any) -> None:
+    found = train(job, run, clouds(offset=30_000))
+    near = inertia(clouds(), found - np.float32(30_000))
+    assert near <= 1.02 * inertia(clouds(), KMeans(15, n_init=3, random_state=0).fit(clouds()).cluster_centers_)
+
+
+def test_a_centre_moves_by_its_share_of_rows() -> None:
+    state = MiniBatch(np.array([[0.0], [10.0]]))
+    state.update(np.array([[4.0], [0.0]]), np.array([2.0, 0.0]))
+    assert state.centres.tolist() == [[2], [10]]
+    state.update(np.array([[24.0], [33.0]]), np.array([4.0, 3.0]))
+    assert_allclose(state.centres, [[2 + 4 / 6 * (6 - 2)], [11]])
+    assert state.counts.tolist() == [6, 3]
+
+
+def test_a_half_life_forgets() -> None:
+    state = MiniBatch(np.zeros((1, 1)), half_life=4)
+    state.update(np.array([[4.0]]), np.array([4.0]))
+    state.update(np.array([[12.0]]), np.array([4.0]))
+    assert_allclose(state.centres, [[1 + 4 / 6 * 2]])
+    assert state.counts.tolist() == [6]
+
+
+def test_several_hosts_are_about_as_good_as_one(make_job: Any, run: Any) -> None:
+    rows = clouds()
+    started = []
+    for number, host in enumerate(HOSTS):
+        job = make_job(f"host-{number}").configure(values(), {"train": PROTOBUF}, hosts=HOSTS, current=host)
+        job.put("train", "x", protobuf.dump(Table(rows[number::3][: 4000 - 1300 * number])))
+        started.append((job, job.start("kmeans", OMP_NUM_THREADS="1")))
+    for _, process in started:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+    alone = train(make_job("alone"), run, rows)
+    assert inertia(rows, centres(started[0][0])) <= 1.02 * inertia(rows, alone)
+    assert all(list(job.model.iterdir()) == [] for job, _ in started[1:])
+
+
+def test_pipe_mode_reads_a_pipe_for_each_epoch(job: Any, run: Any) -> None:
+    rows = clouds()
+    job.configure(values(epochs="2"), {"train": PROTOBUF})
+    job.write("inputdataconfig", {"train": {"TrainingInputMode": "Pipe", "ContentType": PROTOBUF}})
+    writers = []
+    for epoch in range(2):
+        pipe = job.channel("train").with_name(f"train_{epoch}")
+        os.mkfifo(pipe)
+        writers.append(threading.Thread(target=pipe.write_bytes, args=(protobuf.dump(Table(rows)),)))
+        writers[-1].start()
+    assert run(job, "kmeans") == 0, job.output
+    for writer in writers:
+        writer.join()
+    assert "epoch=1, train msd <loss>=" in job.output
+    assert inertia(rows, centres(job)) < 7
+
+
+def test_the_log_tells_what_clients_read(job: Any, run: Any) -> None:
+    rows = clouds()
+    job.configure(values(eval_metrics='["msd","ssd"]'), {"train": PROTOBUF, "test": PROTOBUF})
+    job.put("train", "x", protobuf.dump(Table(rows[:10_000])))
+    job.put("test", "x", protobuf.dump(Table(rows[10_000:])))
+    assert run(job, "kmeans") == 0, job.output
+    msd = inertia(rows[10_000:], centres(job))
+    told = {
+        line.split(" <loss>=")[0].rpartition(" ")[2]: float(line.rpartition("=")[2])
+        for line in job.output.splitlines()
+        if " test " in line
+    }
+    assert told == {"msd": pytest.approx(msd, rel=1e-5), "ssd": pytest.approx(msd * 2000, rel=1e-5)}
+    for text in ("'extra_center_factor' was set to 'auto', evaluated to 10.", "shrinking 150 centers into 15",
+                 "local kmeans attempt #9. Current mean square distance"):  # fmt: skip
+        assert text in job.output
+
+
+@pytest.mark.parametrize(("k", "factor"), [(8, 10), (40, 10), (50, 8), (300, 4)])
+def test_auto_makes_fewer_extra_centres_where_there_are_many(job: Any, run: Any, k: int, factor: int) -> None:
+    train(job, run, clouds(2000), k=str(k), mini_batch_size="2000", local_lloyd_num_trials="1")
+    assert f"evaluated to {factor}." in job.output
+
+
+def test_more_centres_than_rows_in_the_first_batch_are_refused(job: Any, run: Any) -> None:
+    job.configure(values(k="15", mini_batch_size="10"), {"train": PROTOBUF})
+    job.put("train", "x", protobuf.dump(Table(clouds(100))))
+    assert run(job, "kmeans") == 2
+    assert job.failure == "k is 15, and the first mini-batch has 10 rows"
+
+
+def test_a_model_made_elsewhere_answers(job: Any) -> None:
+    job.model.mkdir(parents=True)
+    (job.model / "model_algo-1").write_bytes(ndarray.encode([np.array([[0, 0], [3, 4]], np.float64)]))
+    invoke = model.serve(job.model)
+    answer = json.loads(invoke(b"0,1\n3,4\n", "text/csv", "application/json").body)
+    assert answer == {
+        "predictions": [
+            {"closest_cluster": 0.0, "distance_to_cluster": 1.0},
+            {"closest_cluster": 1.0, "distance_to_cluster": 0.0},
+        ]
+    }
+    assert invoke(b"0,1\n", "text/csv", "text/csv").body == b"0.0,1.0\n"
+    (job.model / "model_algo-1").write_bytes(ndarray.encode([np.ones(3, np.float32)]))
+    with pytest.raises(UserError, match="one array of k rows"):
+        model.serve(job.model)
+
+
+def test_sums_are_those_of_each_centres_rows() -> None:
+    random = np.random.default_rng(0)
+    rows, chosen = random.standard_normal((40_000, 3)).astype(np.float32), random.integers(5, size=40_000)
+    weights = random.random(40_000).astype(np.float32)
+    for weight in (None, weights):
+        scale = np.ones(40_000) if weight is None else weight.astype(np.float64)
+        expected = [(rows[chosen == each] * scale[chosen == each, None]).sum(axis=0) for each in range(7)]
+        assert_allclose(distances.sums(rows, chosen, 7, weight), expected, atol=0.05)
+
+
+def test_lloyd_does_not_lose_weighted_points() -> None:
+    points = np.array([[0.0], [1.0], [10.0]], np.float32)
+    found = lloyd.refine(points, np.array([3, 1, 1], np.float32), points[[0, 2]], lloyd.Settings())
+    assert found.centres.tolist() == [[0.25], [10]]
+    assert found.cost == pytest.approx((3 * 0.25**2 + 0.75**2) / 5)
