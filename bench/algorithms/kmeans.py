@@ -9,7 +9,7 @@ import data
 import faiss
 import memory
 import numpy as np
-from contest import Contest, Entrant
+from contest import ROUNDS, Contest, Entrant
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from sagewright.algorithms.kmeans import distances, training
@@ -17,6 +17,8 @@ from sagewright.algorithms.kmeans.declaration import DECLARATION
 
 PEERS = ("scikit-learn", "faiss-cpu")
 CENTRES = 100
+LARGE = 1_000_000
+"""Rows from which on one round must do."""
 ALL = 10**9
 
 
@@ -50,7 +52,7 @@ def _large(name: str, train: np.ndarray, held_out: np.ndarray) -> Contest:
         Entrant("scikit-learn, MiniBatchKMeans", partial(_sklearn, train, MiniBatchKMeans), judge, "defaults"),
         Entrant("Faiss, Kmeans", partial(_faiss, train, 256), judge, "defaults: on 25,600 rows; reads no others"),
     ]
-    return Contest(name, "inertia a row", "less", entrants)
+    return Contest(name, "inertia a row", "less", entrants, rounds=ROUNDS if len(train) < LARGE else 1)
 
 
 def _ours(rows: np.ndarray, init: str, seed: int) -> np.ndarray:

@@ -15,21 +15,23 @@ class Reservoir:
         self.size, self.seen = size, 0
         self._random = random
         self._held: list[tuple[np.ndarray, ...]] = []
-        self._count = 0
+        self._count, self._own = 0, False
 
     def add(self, *parts: np.ndarray) -> None:
-        """Rows: arrays of equal length (features, labels), the same ones each time."""
+        """Rows: arrays of equal length (features, labels), the same ones each time. The caller leaves them as they are."""
         rows = len(parts[0])
         free = min(self.size - self._count, rows)
         if free or not self._held:
-            self._held.append(tuple(part[:free].copy() for part in parts))
+            self._held.append(tuple(part[:free] for part in parts))
             self._count += free
         rest = np.arange(free, rows)
         # The row with number t (from 0) takes a place below `size` with chance size / (t + 1); a later one wins.
         places = (self._random.random(len(rest)) * (self.seen + rest + 1)).astype(np.int64)
         chosen = places < self.size
         if chosen.any():
-            for held, part in zip(self.sample(), parts, strict=True):
+            if not self._own:
+                self._held, self._own = [tuple(each.copy() for each in self.sample())], True
+            for held, part in zip(self._held[0], parts, strict=True):
                 held[places[chosen]] = part[rest[chosen]]
         self.seen += rows
 
