@@ -84,4 +84,5 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.factorization_machines.training:train",
     serve="sagewright.algorithms.factorization_machines.model:serve",
     wording=SCHEMA,
+    default_content_type=declaring.PROTOBUF,
 )

@@ -34,4 +34,5 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.randomcutforest.training:train",
     serve="sagewright.algorithms.randomcutforest.model:serve",
     wording=SCHEMA,
+    default_content_type=declaring.PROTOBUF,
 )
