@@ -1,13 +1,22 @@
-"""Built-in algorithms on arrays in memory, as their peers get them: without a job's files, with its checks of rows."""
+"""Built-in algorithms on arrays in memory, as their peers get them: without a job's files, with its checks of rows. And as a
+whole job that reads a pipe.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
+import os
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.firstparty import artefact
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
@@ -40,9 +49,39 @@ class Held(Rows):
 
 def session(declaration: Declaration, algorithm: str, **hyperparameters: object) -> Session:
     """A run on one host, with the validated hyperparameters; a `True` is written `true`."""
+    job = _job(Path(), hyperparameters)
+    values = declaration.validate_hyperparameters(job.hyperparameters)
+    return Session(job, values, Lines(algorithm, "algo-1"), Group())
+
+
+def by_pipe(declaration: Declaration, records: bytes, times: int, **hyperparameters: object) -> bytes:
+    """The model file of a whole job in Pipe mode, whose channel `train` gives the recordIO-protobuf `records` so many times."""
+    with tempfile.TemporaryDirectory() as directory:
+        job = _job(Path(directory), hyperparameters)
+        pipe = job.channel_path("train").with_name("train_0")
+        pipe.parent.mkdir(parents=True)
+        os.mkfifo(pipe)
+        channel = {"ContentType": "application/x-recordio-protobuf", "TrainingInputMode": "Pipe"}
+        channels = declaration.validate_channels({"train": channel})
+        writer = multiprocessing.get_context("fork").Process(target=_write, args=(pipe, records, times))
+        writer.start()
+        module, _, function = declaration.train.partition(":")
+        values = declaration.validate_hyperparameters(job.hyperparameters)
+        getattr(import_module(module), function)(replace(job, channels=channels), values)
+        writer.join()
+        return (job.model_directory / artefact.NAME).read_bytes()
+
+
+def _write(pipe: Path, records: bytes, times: int) -> None:
+    with contextlib.suppress(BrokenPipeError), pipe.open("wb", buffering=0) as stream:
+        for _ in range(times):
+            view = memoryview(records)
+            while view:
+                view = view[stream.write(view[: 1 << 20]) :]
+
+
+def _job(root: Path, hyperparameters: dict[str, object]) -> Job:
     texts = {
         name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in hyperparameters.items()
     }
-    values = declaration.validate_hyperparameters(texts)
-    job = Job(Path(), "bench", texts, {}, "algo-1", ("algo-1",), None)
-    return Session(job, values, Lines(algorithm, "algo-1"), Group())
+    return Job(root, "bench", texts, {}, "algo-1", ("algo-1",), None)

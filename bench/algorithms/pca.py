@@ -12,16 +12,20 @@ import numpy as np
 from contest import Contest, Entrant
 from sklearn.decomposition import PCA, IncrementalPCA
 
-from sagewright.algorithms.pca import training
+from sagewright.algorithms.formats import protobuf
+from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.pca import model, training
 from sagewright.algorithms.pca.declaration import DECLARATION
 
 PEERS = ("scikit-learn",)
 COMPONENTS = 20
+MORE_THAN_MEMORY = 26 << 30
 
 
 def contests() -> Iterator[Contest]:
     rows = data.low_rank(360_000, 200)
     yield _contest("synthetic, 300,000 x 200, 60,000 held out, k = 20", rows[:300_000], rows[300_000:])
+    yield _piped(rows[:100_000], rows[300_000:])
     del rows
     yield _contest(
         "Fashion-MNIST, 60,000 x 784, 10,000 held out, k = 20", data.fashion("train")[0], data.fashion("t10k")[0]
@@ -43,6 +47,21 @@ def _contest(name: str, train: np.ndarray, held_out: np.ndarray) -> Contest:
             theirs("scikit-learn, randomized", partial(_sklearn, train, svd_solver="randomized")),
             theirs("scikit-learn, incremental", partial(_incremental, train)),
         ],
+    )
+
+
+def _piped(rows: np.ndarray, held_out: np.ndarray) -> Contest:
+    records, times = protobuf.dump(Table(rows)), -(-MORE_THAN_MEMORY // rows.nbytes)
+    values = {"feature_dim": rows.shape[1], "num_components": COMPONENTS, "mini_batch_size": 500}
+    size = f"{times * len(rows):,} x {rows.shape[1]}: {times * len(records) / 1e9:.0f} GB"
+    entrant = Entrant(
+        "Sagewright, the whole job",
+        lambda _seed: model.Projection.decode(memory.by_pipe(DECLARATION, records, times, **values)).components,
+        partial(_explained, held_out),
+        "one pass; more data than the 24 GiB of memory of the machine",
+    )
+    return Contest(
+        f"synthetic, {size} of recordIO-protobuf by a pipe", "explained variance", "more", [entrant], rounds=1
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from sagewright.algorithms.formats.table import Layout, Table, from_columns
 
 DELIMITERS = (",", "\t", ";", "|", " ", ":")
 ARROW_BYTES = 4 << 20
-"""Blocks from this size on are worth the import of Arrow."""
+"""Blocks from this size on are worth the import of Arrow, smaller ones are read by it if it is there."""
+ARROW = "sagewright.algorithms.formats.arrow_csv"
 _POSITION = re.compile(r"at row (\d+)")
 
 
@@ -57,7 +59,7 @@ def _is_number(field: str) -> bool:
 
 def parse(block: bytes, delimiter: str, name: str, rows_before: int = 0) -> np.ndarray:
     """(rows, columns) float32 of whole lines. `name` and `rows_before` are for messages. Raises UserError."""
-    if len(block) >= ARROW_BYTES and delimiter != " ":
+    if (len(block) >= ARROW_BYTES or ARROW in sys.modules) and delimiter != " ":
         from sagewright.algorithms.formats import arrow_csv
 
         values = arrow_csv.parse(block, delimiter)

@@ -16,7 +16,8 @@ import numpy as np
 from sagewright.algorithms.errors import UserError
 
 MAGIC = 0xCED7230A
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 1 << 22
+"""Small enough for the allocator to use the same pages again: fresh ones for each block take several times as long."""
 _HEADER = struct.Struct("<II")
 _LENGTH_BITS = (1 << 29) - 1
 
