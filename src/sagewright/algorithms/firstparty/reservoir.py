@@ -29,8 +29,9 @@ class Reservoir:
         places = (self._random.random(len(rest)) * (self.seen + rest + 1)).astype(np.int64)
         chosen = places < self.size
         if chosen.any():
+            now = self.sample()
             if not self._own:
-                self._held, self._own = [tuple(each.copy() for each in self.sample())], True
+                self._held, self._own = [tuple(each.copy() for each in now)], True
             for held, part in zip(self._held[0], parts, strict=True):
                 held[places[chosen]] = part[rest[chosen]]
         self.seen += rows
@@ -38,7 +39,7 @@ class Reservoir:
     def sample(self) -> tuple[np.ndarray, ...]:
         """The rows held now, array by array; something must have been put in."""
         if len(self._held) > 1:
-            self._held = [tuple(np.concatenate(each) for each in zip(*self._held, strict=True))]
+            self._held, self._own = [tuple(np.concatenate(each) for each in zip(*self._held, strict=True))], True
         return self._held[0]
 
 

@@ -21,7 +21,7 @@ from sagewright.algorithms.kmeans.model import Centres
 
 AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, 10
 """`auto` is a factor of 10, less where that makes more than so many centres, but 4 at least; and 10 trials."""
-SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 28
+SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
 LEAST_ROWS_A_CENTRE = 50
 """With fewer rows of the sample to each centre Lloyd's algorithm would fit these rows, not the data."""
 
