@@ -37,4 +37,5 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.lda.training:train",
     serve="sagewright.algorithms.lda.model:serve",
     wording=SCHEMA,
+    default_content_type=declaring.PROTOBUF,
 )
