@@ -1,4 +1,5 @@
-"""Where the hosts of a job find each other: on a network of their own, or at addresses on the machine's loopback.
+"""Where the hosts of a job find each other: on a network of their own, at addresses on the machine's loopback, or, where
+each has a machine of its own, at those of the machines.
 
 The first host decides for all and makes the switch; the others find it by a file beside their directories. When the first
 host's agent ends, in whatever way, the switch is gone.
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import psutil
 
 from sagewright.agent.hostfile import HostFile
 from sagewright.sandbox import network
@@ -55,6 +58,8 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> J
     """
     if len(host.hosts) == 1:
         return JobNetwork(host.addresses)
+    if host.network == "machines":
+        return JobNetwork(host.addresses, _interface_with(host.addresses[host.host]))
     place = host.directory.parent / "network.json"
     if host.is_first:
         decision, switch = _decide(host, possible)
@@ -64,6 +69,14 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> J
     if decision.get("why_not"):
         return JobNetwork(host.addresses, warning=f"The hosts share this machine's network: {decision['why_not']}.")
     return _joined(host, switch or _found(decision))
+
+
+def _interface_with(address: str) -> str:
+    """The interface of this machine that has the address."""
+    for name, found in psutil.net_if_addrs().items():
+        if any(one.address == address for one in found):
+            return str(name)
+    raise NetworkFailed(f"no interface of this machine has the address {address}, by which the other hosts know it")
 
 
 def _decide(host: HostFile, possible: bool) -> tuple[dict[str, Any], Namespace | None]:

@@ -11,7 +11,7 @@ from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.model.settings import BadSetting
 
 
-def up(
+def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
     data: DataOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")] = None,
@@ -21,16 +21,23 @@ def up(
             help="Another S3 that keeps all objects, such as s3://HOST:PORT.", show_default="the embedded store"
         ),
     ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Where the hosts of jobs run: local or ray.", show_default="local")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="The Ray cluster, such as ray://HOST:10001.", show_default=False)
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs go on without it."""
+    from sagewright.compute.backend import NoBackend
     from sagewright.wire.server import AlreadyRunning, Server
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    settings = settings_of(data=data, host=host, port=port, objects=objects)
+    settings = settings_of(data=data, host=host, port=port, objects=objects, backend=backend, ray_address=ray_address)
 
     def ready(url: str) -> None:
         console.print(f"Sagewright answers at [bold]{url}[/bold]")
@@ -39,5 +46,5 @@ def up(
 
     try:
         Server(settings).run(ready)
-    except (AlreadyRunning, BadSetting, OSError) as error:
+    except (AlreadyRunning, BadSetting, NoBackend, OSError) as error:
         fail(str(error))

@@ -1,4 +1,7 @@
-"""The plug point that says where a job's hosts run."""
+"""The plug point that says where a job's hosts run.
+
+Its conformance suite is `tests/conformance/test_backend.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,42 @@ Handle = dict[str, Any]
 
 @dataclass(frozen=True)
 class HostPlan:
-    """One host to start: its working directory and the content of its `host.json` (DESIGN.md, "The agent's contract")."""
+    """One host to start: its working directory and the content of its `host.json` (DESIGN.md, "The agent's contract").
+
+    Both are for an agent on the server's machine. A backend that starts it on another one sends the document there and
+    replaces what names a place: the directory, `environments`, `object_proof`, `warm_cache`, `gpu_indexes`, and for hosts
+    on different machines `addresses` and `network`.
+    """
 
     directory: Path
     document: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Whether an agent is alive, and why it is not, for the user: "it was killed or crashed". True or false as `alive` is."""
+
+    alive: bool
+    why_not: str = ""
+
+    def __bool__(self) -> bool:
+        return self.alive
 
 
 class LaunchFailed(RuntimeError):
     """No host of the gang was started; the message says why and may be shown to the user."""
 
 
+class Unreachable(RuntimeError):
+    """What runs the hosts does not answer now. They may be well: what they report says more."""
+
+
+class NoBackend(RuntimeError):
+    """The backend that the settings ask for cannot be had; the message says what to do."""
+
+
 class Backend(Protocol):
-    """Starts one agent a host and finds it again.
+    """Starts one agent a host and finds it again. Every method may raise Unreachable.
 
     Guarantees: every method may be called from any thread, and again with the same arguments. A handle stays good
     after a restart of the server, and never names a process that the backend did not start. Agents outlive the
@@ -31,20 +58,22 @@ class Backend(Protocol):
     """
 
     def launch(self, plans: list[HostPlan]) -> list[Handle]:
-        """Start all hosts as one gang, or none: handles in the order of `plans`.
+        """Start all hosts as one gang, or none: handles in the order of `plans`. A backend with a queue of its own may
+        have them wait there, all of them; meanwhile they count as alive.
 
         Raises LaunchFailed; what was started until then has been killed.
         """
         ...
 
-    def poll(self, handle: Handle) -> bool:
+    def poll(self, handle: Handle) -> Pulse:
         """Whether the host's agent is alive. False is final."""
         ...
 
     def stop(self, handle: Handle) -> None:
-        """Ask the agent to stop its job (SIGTERM). Does nothing if the agent is gone."""
+        """Ask the agent to stop its job (SIGTERM); one that is not started yet never will be. Nothing if it is gone."""
         ...
 
     def kill(self, handle: Handle) -> None:
-        """End everything of the host now: the agent, the sandbox and every process left. Returns when they are gone."""
+        """End everything of the host now: the agent, the sandbox and every process left. Returns when they are gone, or
+        lost with their machine. Elsewhere nothing of the host stays; its `agent.log` is brought to the plan's directory."""
         ...

@@ -1,4 +1,4 @@
-"""What this machine can hold, and who has reserved what of it."""
+"""What the machines can hold, and who has reserved what of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -51,27 +51,36 @@ def count_gpus() -> int:
     return len([device for device in Path("/dev").glob("nvidia[0-9]*") if device.name[6:].isdigit()])
 
 
-class Reservations:
-    """Shares of one machine, by job. Safe to use from many threads; a restarted server reserves again what runs."""
+@dataclass(frozen=True)
+class Machines:
+    """Those that hosts run on: what each of them has, as it is now, and what a job's log calls them."""
 
-    def __init__(self, machine: Resources) -> None:
-        self.machine = machine
+    each: Callable[[], Sequence[Resources]]
+    name: str = "this machine"
+
+    def together(self) -> Resources:
+        each = self.each()
+        return Resources(sum(m.cpus for m in each), sum(m.memory_gb for m in each), sum(m.gpus for m in each))
+
+
+class Reservations:
+    """Shares of the machines, by job. Safe to use from many threads; a restarted server reserves again what runs."""
+
+    def __init__(self, machines: Machines) -> None:
+        self._machines = machines
         self._lock = threading.Lock()
         self._held: dict[str, Resources] = {}
         self._gpus: dict[str, list[int]] = {}
 
     def wanted(self, instance_type: str, count: int) -> Wanted:
-        """What `count` hosts of `instance_type` take here: never more than the machine has.
+        """What `count` hosts of `instance_type` take here: never more than the machines have.
 
-        The hosts of one job share what there is; each has at least one CPU and 1 GiB.
+        Each host is on a machine of its own where there are as many; else all share the largest. Each has at least one CPU
+        and 1 GiB.
         """
         asked = resources_of(instance_type)
-        machine = self.machine
-        per_host = Resources(
-            min(asked.cpus, max(1, machine.cpus // count)),
-            min(asked.memory_gb, max(1, machine.memory_gb // count)),
-            min(asked.gpus, machine.gpus // count),
-        )
+        per_host = _share(asked, self._machines.each(), count)
+        machine = self._machines.together()
         total = Resources(
             min(per_host.cpus * count, machine.cpus),
             min(per_host.memory_gb * count, machine.memory_gb),
@@ -79,7 +88,8 @@ class Reservations:
         )
         warnings = []
         if per_host != asked:
-            each = "this machine gives" if count == 1 else f"this machine gives each of {count} hosts"
+            name = self._machines.name
+            each = f"{name} gives" if count == 1 else f"{name} gives each of {count} hosts"
             warnings.append(f"{instance_type} has {asked}; {each} {per_host}.")
         return Wanted(per_host, total, warnings)
 
@@ -106,12 +116,12 @@ class Reservations:
     def numbered(self, job_id: str, wanted: Wanted) -> Wanted:
         """`wanted` with the numbers of the GPUs that the job holds; no other job holds them."""
         with self._lock:
-            return replace(wanted, gpus=list(self._gpus.get(job_id, []))) if self.machine.gpus else wanted
+            return replace(wanted, gpus=list(self._gpus.get(job_id, []))) if self._machines.together().gpus else wanted
 
     def _hold(self, job_id: str, wanted: Wanted, gpus: list[int]) -> None:
         self._held[job_id] = wanted.total
         taken = {gpu for held in self._gpus.values() for gpu in held}
-        free = [gpu for gpu in range(self.machine.gpus) if gpu not in taken]
+        free = [gpu for gpu in range(self._machines.together().gpus) if gpu not in taken]
         self._gpus[job_id] = gpus or free[: wanted.total.gpus]
 
     def hand_over(self, old: str, new: str) -> None:
@@ -128,9 +138,20 @@ class Reservations:
 
     def _fits(self, wanted: Wanted, without: Set[str]) -> bool:
         held = [share for job_id, share in self._held.items() if job_id not in without]
-        machine, total = self.machine, wanted.total
+        machine, total = self._machines.together(), wanted.total
         return (
             total.cpus + sum(share.cpus for share in held) <= machine.cpus
             and total.memory_gb + sum(share.memory_gb for share in held) <= machine.memory_gb
             and total.gpus + sum(share.gpus for share in held) <= machine.gpus
         )
+
+
+def _share(asked: Resources, machines: Sequence[Resources], count: int) -> Resources:
+    """What each of `count` hosts gets. Nothing fits when there is no machine: then it is the least."""
+    largest = sorted(machines, key=lambda m: (min(m.gpus, asked.gpus), m.cpus, m.memory_gb), reverse=True)
+    chosen, parts = (largest[:count], 1) if len(largest) >= count else (largest[:1] or [Resources(0, 0, 0)], count)
+    return Resources(
+        min(asked.cpus, *(max(1, machine.cpus // parts) for machine in chosen)),
+        min(asked.memory_gb, *(max(1, machine.memory_gb // parts) for machine in chosen)),
+        min(asked.gpus, *(machine.gpus // parts for machine in chosen)),
+    )

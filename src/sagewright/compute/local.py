@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import orjson
 import psutil
 
-from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
+from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse
 from sagewright.compute.forkserver import ForkServer, ForkServerFailed
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
@@ -31,9 +32,11 @@ class LocalBackend:
     """Agents are detached processes of this machine, known by pid and start time, so that a recycled pid is never hit.
 
     They are forked from a warm fork server; where that fails they are started as `python -m sagewright.agent`. Linux.
+    `environ`: the variables of agents that are started; None: this process's own.
     """
 
-    def __init__(self, *, fork_server: bool = True) -> None:
+    def __init__(self, *, fork_server: bool = True, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ
         self._forks = ForkServer() if fork_server else None
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
@@ -52,9 +55,9 @@ class LocalBackend:
             raise LaunchFailed(f"a host's agent could not be started: {error}") from error
         return started
 
-    def poll(self, handle: Handle) -> bool:
+    def poll(self, handle: Handle) -> Pulse:
         self._reap()
-        return _is_alive(handle)
+        return Pulse(True) if _is_alive(handle) else Pulse(False, "it was killed or crashed")
 
     def stop(self, handle: Handle) -> None:
         if self.poll(handle):
@@ -92,10 +95,22 @@ class LocalBackend:
         if self._forks is not None:
             with suppress(ForkServerFailed):  # a slow start is better than none
                 return self._forks.spawn(directory)
-        child = _start_detached(directory)
+        child = self._start_detached(directory)
         with self._lock:
             self._children[child.pid] = child
         return child.pid
+
+    def _start_detached(self, directory: Path) -> subprocess.Popen[bytes]:
+        with (directory / "agent.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "sagewright.agent", str(directory)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environ,
+                start_new_session=True,
+                cwd="/",
+            )
 
     def _reap(self) -> None:
         """Children that ended must not stay zombies."""
@@ -118,18 +133,6 @@ def _write_document(plan: HostPlan) -> None:
     path = plan.directory / "host.json"
     path.touch(mode=0o600)
     path.write_bytes(orjson.dumps(plan.document))
-
-
-def _start_detached(directory: Path) -> subprocess.Popen[bytes]:
-    with (directory / "agent.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "sagewright.agent", str(directory)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
 
 
 def _start_mark(pid: int) -> str:

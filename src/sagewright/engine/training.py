@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.compute.backend import Backend, LaunchFailed
+from sagewright.compute.backend import Backend, LaunchFailed, Unreachable
 from sagewright.compute.capacity import Reservations
 from sagewright.compute.capacity import Wanted as Share
 from sagewright.engine import attempts, outcome, placement, spot
@@ -172,10 +173,12 @@ class TrainingReconciler:
         for host in placed:
             if host.over:
                 continue
-            if not self._alive(host):
-                self._lose(host)
+            why_lost = self._why_lost(host)
+            if why_lost is not None:
+                self._lose(host, why_lost)
             elif stopping and not host.exited and host.handle:
-                self._m.backend.stop(host.handle)
+                with suppress(Unreachable):  # its agent is told so with the answer to its next report
+                    self._m.backend.stop(host.handle)
         if placed and not stopping and self._is_due(job, placed[0].attempt):
             self._interrupt(job)
 
@@ -187,17 +190,26 @@ class TrainingReconciler:
         since_ms = None if limit_ms is None else training_since_ms(jobs.transitions(self._m.store, job.id))
         return limit_ms is not None and since_ms is not None and now_ms() - since_ms >= limit_ms
 
-    def _alive(self, host: Host) -> bool:
+    def _why_lost(self, host: Host) -> str | None:
+        """None while the host's agent is alive, or may be."""
         if host.handle is None:  # the server ended between the row and the launch
-            return now_ms() - host.seen_ms < self._m.settings.agent_timeout_s * 1000
-        return self._m.backend.poll(host.handle)
+            return self._silence(host, "it was never seen")
+        try:
+            pulse = self._m.backend.poll(host.handle)
+        except Unreachable as error:
+            return self._silence(host, str(error))
+        return None if pulse else pulse.why_not
 
-    def _lose(self, host: Host) -> None:
+    def _silence(self, host: Host, why: str) -> str | None:
+        limit_s = self._m.settings.agent_timeout_s
+        return None if now_ms() - host.seen_ms < limit_s * 1000 else f"silent for {limit_s} s; {why}"
+
+    def _lose(self, host: Host, why: str) -> None:
         fresh = hosts.find(self._m.store, host.id)  # its last report may have come since
         if fresh is None or fresh.over:
             return
-        log.warning("host %s of job %s vanished", host.name, host.job_id)
-        text = f"InternalServerError: The agent of host {host.name} ended without a report (it was killed or crashed)."
+        log.warning("host %s of job %s vanished: %s", host.name, host.job_id, why)
+        text = f"InternalServerError: The agent of host {host.name} ended without a report ({why})."
         hosts.mark(self._m.store, host.id, {"phase": hosts.LOST, "failure": text})
 
     def _conclude(self, job_id: str) -> None:
@@ -222,7 +234,10 @@ class TrainingReconciler:
     def _kill_all(self, placed: list[Host]) -> None:
         for host in placed:
             if host.handle:
-                self._m.backend.kill(host.handle)
+                try:
+                    self._m.backend.kill(host.handle)
+                except Unreachable as error:  # its agent ends by itself: it is told that the job is not its any more
+                    log.warning("host %s of job %s may run on for a while: %s", host.name, host.job_id, error)
 
     def _end(self, job_id: str, placed: list[Host], result: Outcome) -> None:
         self._kill_all(placed)

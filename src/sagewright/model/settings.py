@@ -77,6 +77,25 @@ class Settings:
         "How a job's process is isolated. auto takes bwrap where it works, else plain.",
         ("auto", "bwrap", "plain"),
     )
+    backend: str = _setting(
+        "local",
+        "Where the hosts of jobs run. local: on this machine. ray: on the nodes of the Ray cluster that `ray_address` names.",
+        ("local", "ray"),
+    )
+    ray_address: str = _setting(
+        "",
+        "The Ray cluster of the backend `ray`: `ray://HOST:10001` (its client server, from any machine), or `HOST:6379` or "
+        "`auto` where this machine is one of its nodes.",
+    )
+    node_directory: str = _setting(
+        "~/.cache/sagewright",
+        "Directory on each node of a cluster: hosts work in it, and their environments are in it unless `environments` "
+        "names another place.",
+    )
+    hosts_endpoint: str = _setting(
+        "",
+        "URL at which hosts on other machines reach this server. Empty: the address that this machine has towards the cluster.",
+    )
     host_network: str = _setting(
         "auto",
         "auto: each host of a job with several has a network of its own where this machine allows it. "

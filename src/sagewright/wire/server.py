@@ -15,9 +15,8 @@ from pathlib import Path
 
 import uvicorn
 
-from sagewright.compute.backend import Backend
-from sagewright.compute.capacity import Reservations, this_machine
-from sagewright.compute.local import LocalBackend
+from sagewright.compute.capacity import Reservations
+from sagewright.compute.sites import Site, open_site
 from sagewright.engine.control import Engine
 from sagewright.engine.training import Machinery, TrainingReconciler
 from sagewright.engine.warmpools import WarmPools
@@ -63,25 +62,28 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.address = Address()
-        self._backend = LocalBackend()
 
     def run(self, ready: Callable[[str], None]) -> None:
-        """Serve until told to end; `ready(url)` is called once it answers. Raises AlreadyRunning, OSError (port taken)."""
+        """Serve until told to end; `ready(url)` is called once it answers.
+
+        Raises AlreadyRunning, OSError (port taken), NoBackend, BadSetting.
+        """
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
         with _lock(data / "lock"), _bind_like_before(self.settings) as bound:
             self.address.url = _url(self.settings.host, bound.getsockname()[1])
-            platform = build(self.settings, self.address, self._backend)
+            site = open_site(self.settings)
+            platform = build(self.settings, self.address, site)
             key = admin_key(platform.store, self.settings.account)
             credentials.write(data / "credentials", key)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._serve(platform, bound, ready))
+                runner.run(self._serve(platform, site, bound, ready))
             platform.engine.stop()
-            self._backend.close()
+            site.close()
             platform.store.close()
 
-    async def _serve(self, platform: Platform, bound: socket.socket, ready: Callable[[str], None]) -> None:
+    async def _serve(self, platform: Platform, site: Site, bound: socket.socket, ready: Callable[[str], None]) -> None:
         store = platform.store
         authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings))
@@ -103,7 +105,7 @@ class Server:
             loop.add_signal_handler(number, server.ask_to_end)
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
-        warming = loop.run_in_executor(None, _warm, self._backend)
+        warming = loop.run_in_executor(None, _warm, site)
         collecting = asyncio.create_task(_collect(platform))
         keeper = platform.objects.housekeeper(self.settings)
         keeper.start()
@@ -144,12 +146,12 @@ class _QuietSignals(uvicorn.Server):
         self.should_exit = True
 
 
-def build(settings: Settings, address: Address, backend: Backend) -> Platform:
+def build(settings: Settings, address: Address, site: Site) -> Platform:
     """The parts of a server, engine not yet started."""
     store = Database(settings.database_url, settings.fsync)
     objects = object_store(settings, store)
-    machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
-    machinery = Machinery(settings, store, objects, backend, Reservations(machine), lambda: address.url)
+    reservations = Reservations(site.machines)
+    machinery = Machinery(settings, store, objects, site.backend, reservations, lambda: site.endpoint(address.url))
     pools = WarmPools(settings, store, machinery.reservations)
     training = TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))
     engine = Engine([training, pools])  # what runs says first which GPUs it has
@@ -185,9 +187,9 @@ async def _collect(platform: Platform) -> None:
         await asyncio.sleep(COLLECT_S)
 
 
-def _warm(backend: LocalBackend) -> None:
-    """Load the large service models, and what forks agents, before the first request needs them."""
-    backend.warm()
+def _warm(site: Site) -> None:
+    """Load the large service models, and what starts agents, before the first request needs them."""
+    site.warm()
     for service in ("sagemaker", "s3", "logs", "sts"):
         service_model(service)
 

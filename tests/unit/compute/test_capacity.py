@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sagewright.compute.capacity import Reservations, this_machine
+from sagewright.compute.capacity import Machines, Reservations, this_machine
 from sagewright.model.instances import Resources, resources_of
+
+
+def only(machine: Resources) -> Machines:
+    return Machines(lambda: [machine])
 
 
 @pytest.mark.parametrize(
@@ -35,26 +39,26 @@ def test_resources_of_instance_types(instance_type: str, expected: Resources) ->
 
 
 def test_what_is_asked_is_clipped_to_the_machine_with_a_warning() -> None:
-    wanted = Reservations(Resources(2, 23, 0)).wanted("ml.p3.2xlarge", 1)
+    wanted = Reservations(only(Resources(2, 23, 0))).wanted("ml.p3.2xlarge", 1)
 
     assert wanted.per_host == wanted.total == Resources(2, 23, 0)
     assert wanted.warnings == ["ml.p3.2xlarge has 8 vCPU, 61 GiB, 1 GPU; this machine gives 2 vCPU, 23 GiB, no GPU."]
 
 
 def test_what_fits_gives_no_warning() -> None:
-    wanted = Reservations(Resources(8, 64, 0)).wanted("ml.m5.xlarge", 2)
+    wanted = Reservations(only(Resources(8, 64, 0))).wanted("ml.m5.xlarge", 2)
 
     assert (wanted.per_host, wanted.total, wanted.warnings) == (Resources(4, 16, 0), Resources(8, 32, 0), [])
 
 
 def test_more_hosts_than_cpus_share_them() -> None:
-    wanted = Reservations(Resources(2, 4, 0)).wanted("ml.m5.large", 8)
+    wanted = Reservations(only(Resources(2, 4, 0))).wanted("ml.m5.large", 8)
 
     assert (wanted.per_host, wanted.total) == (Resources(1, 1, 0), Resources(2, 4, 0))
 
 
 def test_reservations_never_exceed_the_machine() -> None:
-    held = Reservations(Resources(4, 16, 1))
+    held = Reservations(only(Resources(4, 16, 1)))
     small, gpu = held.wanted("ml.m5.large", 1), held.wanted("ml.g4dn.xlarge", 1)
 
     assert held.try_reserve("a", small)
@@ -74,7 +78,7 @@ def test_settings_override_what_the_machine_has() -> None:
 
 
 def test_every_job_has_gpus_of_its_own() -> None:
-    held = Reservations(Resources(64, 256, 4))
+    held = Reservations(only(Resources(64, 256, 4)))
     one, two = held.wanted("ml.g4dn.xlarge", 1), held.wanted("ml.g4dn.xlarge", 2)
     held.force("ran", one, [1])
     assert held.try_reserve("two", two)
@@ -90,7 +94,7 @@ def test_every_job_has_gpus_of_its_own() -> None:
 
 
 def test_a_machine_without_gpus_says_nothing_of_them() -> None:
-    held = Reservations(Resources(4, 16, 0))
+    held = Reservations(only(Resources(4, 16, 0)))
     wanted = held.wanted("ml.g4dn.xlarge", 1)
     assert held.try_reserve("a", wanted)
     assert held.numbered("a", wanted).gpus_of(0) is None

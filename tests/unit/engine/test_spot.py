@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-from sagewright.compute.capacity import Reservations
+from sagewright.compute.capacity import Machines, Reservations
 from sagewright.engine import spot
 from sagewright.model.instances import Resources
 from sagewright.store.jobs import Job
 
 SMALL, LARGE = "ml.m5.large", "ml.m5.xlarge"  # 2 and 4 CPUs
+
+
+def only(machine: Resources) -> Machines:
+    return Machines(lambda: [machine])
 
 
 def job(name: str, wanted: str = "run", secondary: str = "Training") -> Job:
@@ -15,7 +19,7 @@ def job(name: str, wanted: str = "run", secondary: str = "Training") -> Job:
 
 def held(*names: str) -> Reservations:
     """A machine of 6 CPUs on which each of the jobs holds 2."""
-    reservations = Reservations(Resources(6, 100, 0))
+    reservations = Reservations(only(Resources(6, 100, 0)))
     for name in names:
         assert reservations.try_reserve(name, reservations.wanted(SMALL, 1))
     return reservations

@@ -1,0 +1,164 @@
+"""Hosts as actors on the nodes of a Ray cluster, as the server sees them."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, NoBackend, Pulse, Unreachable
+from sagewright.compute.ray.broker import Broker, Refused
+from sagewright.model.instances import Resources
+from sagewright.model.settings import Settings
+
+_PULSES_S = 0.5  # so old may be what is known of all hosts
+_MACHINES_S = 5.0
+
+
+class RayBackend:
+    """A job's hosts are one placement group and a detached actor each, which starts the agent on its node.
+
+    Connects when it is made. Raises NoBackend.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self._broker = Broker(settings.ray_address, settings.data / "ray.log")
+        self._broker.connect()
+        self._lock = threading.Lock()
+        self._pulses: dict[str, Pulse] = {}
+        self._pulses_at = 0.0
+        self._machines: list[Resources] = []
+        self._machines_at = float("-inf")
+        try:
+            self._base = _endpoint_base(settings, self._ask("addresses"))
+        except NoBackend:
+            self._broker.close()
+            raise
+
+    def launch(self, plans: list[HostPlan]) -> list[Handle]:
+        gang = uuid.uuid4().hex
+        peers = [str(plan.document["host_id"]) for plan in plans]
+        orders = [self._order(plan, gang) for plan in plans]
+        try:
+            self._broker.ask("launch", gang=gang, orders=orders)
+        except (Refused, Unreachable) as error:
+            with suppress(Refused, Unreachable):
+                self._broker.ask("cancel", gang=gang, peers=peers)
+            raise LaunchFailed(f"the Ray cluster did not take the gang: {error}") from error
+        return [
+            {
+                "host_id": order["document"]["host_id"],
+                "gang": gang,
+                "rank": rank,
+                "peers": peers,
+                "place": order["directory"],
+                "directory": str(plan.directory),
+            }
+            for rank, (order, plan) in enumerate(zip(orders, plans, strict=True))
+        ]
+
+    def poll(self, handle: Handle) -> Pulse:
+        own = str(handle["host_id"])
+        with self._lock:
+            if own not in self._pulses or time.monotonic() - self._pulses_at > _PULSES_S:
+                self._pulses = self._ask_pulses({own, *(name for name, pulse in self._pulses.items() if pulse)})
+                self._pulses_at = time.monotonic()
+            return self._pulses[own]
+
+    def stop(self, handle: Handle) -> None:
+        self._ask("stop", host=_known(handle))
+
+    def kill(self, handle: Handle) -> None:
+        log = self._ask("kill", host=_known(handle))
+        with self._lock:
+            self._pulses.pop(str(handle["host_id"]), None)
+        directory = Path(handle["directory"])
+        if log and directory.is_dir():
+            (directory / "agent.log").write_text(log)
+
+    def machines(self) -> Sequence[Resources]:
+        """What each node has; none while the cluster does not answer."""
+        with self._lock:
+            if time.monotonic() - self._machines_at > _MACHINES_S:
+                try:
+                    self._machines = [Resources(*node) for node in self._ask("machines")]
+                except Unreachable:
+                    self._machines = []
+                self._machines_at = time.monotonic()
+            return self._machines
+
+    def endpoint(self, url: str) -> str:
+        """Where the nodes reach the server that is at `url` on this machine."""
+        return self._base.replace("{port}", str(urlsplit(url).port))
+
+    def close(self) -> None:
+        """The hosts go on."""
+        self._broker.close()
+
+    def _order(self, plan: HostPlan, gang: str) -> dict[str, Any]:
+        own_environments = self._settings.environments != Path()
+        root = self._settings.node_directory
+        places = {
+            "environments": str(self._settings.environments) if own_environments else f"{root}/environments",
+            "object_proof": None,
+            "warm_cache": None,
+        }
+        document = plan.document | places
+        directory = f"{root}/hosts/{gang}/{document['host']}"
+        return {"directory": directory, "version": version("sagewright"), "document": document}
+
+    def _ask_pulses(self, names: set[str]) -> dict[str, Pulse]:
+        found = self._ask("pulses", names=sorted(names))
+        return {name: Pulse(why_not is None, why_not or "") for name, why_not in found.items()}
+
+    def _ask(self, do: str, **arguments: Any) -> Any:
+        try:
+            return self._broker.ask(do, **arguments)
+        except Refused as error:
+            raise Unreachable(f"Ray could not {do}: {error}") from error
+
+
+def _known(handle: Handle) -> dict[str, Any]:
+    return {name: handle[name] for name in ("host_id", "gang", "rank", "peers", "place")}
+
+
+def _endpoint_base(settings: Settings, nodes: list[str]) -> str:
+    """The server's URL as the nodes see it, with `{port}` for the port. Raises NoBackend."""
+    if settings.hosts_endpoint:
+        return settings.hosts_endpoint.rstrip("/")
+    far = next((node for node in nodes if not ipaddress.ip_address(node).is_loopback), None)
+    try:
+        listening = ipaddress.ip_address(settings.host)
+    except ValueError:
+        return f"http://{settings.host}:{{port}}"
+    if listening.is_loopback and far:
+        raise NoBackend(
+            f"The nodes of the Ray cluster cannot reach a server that listens on {settings.host}: "
+            "give --host 0.0.0.0 or an address of this machine, or set hosts_endpoint."
+        )
+    address = ipaddress.ip_address(_own_address(far)) if listening.is_unspecified and far else listening
+    if address.is_unspecified:
+        address = ipaddress.ip_address("127.0.0.1")
+    return f"http://{f'[{address}]' if address.version == 6 else address}:{{port}}"
+
+
+def _own_address(towards: str) -> str:
+    """The address that this machine has on the way to another."""
+    family = socket.AF_INET6 if ":" in towards else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((towards, 9))
+        except OSError as error:
+            raise NoBackend(f"The node {towards} of the Ray cluster cannot be reached: {error}") from error
+        found: str = probe.getsockname()[0]
+        return found

@@ -1,0 +1,235 @@
+"""`python -m sagewright.compute.ray.cluster ADDRESS FD`: does on the Ray cluster what the server asks for over a socket."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import ray
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayError
+from ray.util import get_placement_group, list_named_actors, placement_group, placement_group_table
+from ray.util.placement_group import remove_placement_group
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
+
+from sagewright.compute.ray.host import HostActor, clean_host
+
+NAMESPACE = "sagewright"
+_GIB = 1 << 30
+_PULSE_S = 1.0
+_STOP_S = 5.0
+_KILL_S = 30.0
+_CALLS_AT_ONCE = 4  # of an actor: one that kills still says whether it is alive
+_WAITING = frozenset({"PENDING", "PREPARED", "RESCHEDULING"})
+
+Host = dict[str, Any]
+"""What the server knows of a host: host_id, gang, rank, peers, and its directory on its node, place."""
+
+
+class Cluster:
+    """Named actors and placement groups are all that is remembered, so another process may go on at any time."""
+
+    def __init__(self) -> None:
+        self._actors: dict[str, Any] = {}
+        self._places: dict[str, str] = {}
+
+    def addresses(self) -> list[str]:
+        """Of the nodes."""
+        return [str(node["NodeManagerAddress"]) for node in _nodes()]
+
+    def machines(self) -> list[tuple[int, int, int]]:
+        """CPUs, memory in GiB and GPUs of each node that hosts can be on."""
+        return [_has(node) for node in _nodes() if _has(node)[0]]
+
+    def launch(self, gang: str, orders: list[dict[str, Any]]) -> None:
+        """Returns once the cluster knows of all: it starts them by itself, when it has room for all."""
+        documents = [order["document"] for order in orders]
+        bundle, strategy = _placement(documents[0], len(orders))
+        group = placement_group([bundle] * len(orders), strategy, name=gang, lifetime="detached")
+        for rank, order in enumerate(orders):
+            own = str(order["document"]["host_id"])
+            self._actors[own] = (
+                ray.remote(HostActor)
+                .options(
+                    name=own,
+                    lifetime="detached",
+                    max_restarts=0,
+                    max_concurrency=_CALLS_AT_ONCE,
+                    num_cpus=bundle["CPU"],
+                    num_gpus=bundle.get("GPU", 0),
+                    memory=bundle["memory"],
+                    scheduling_strategy=PlacementGroupSchedulingStrategy(group, rank),
+                )
+                .remote(order)
+            )
+        for order in orders:
+            ray.get_actor(str(order["document"]["host_id"]))
+
+    def cancel(self, gang: str, peers: list[str]) -> None:
+        """End what there is of a gang, started or not."""
+        for name in peers:
+            if (actor := self._find(name)) is not None:
+                ray.kill(actor)
+            self._actors.pop(name, None)
+        with suppress(ValueError):
+            remove_placement_group(get_placement_group(gang))
+
+    def pulses(self, names: list[str]) -> dict[str, str | None]:
+        """Why each host's agent is not alive; None if it is, or is not started yet."""
+        asked = {name: actor.pulse.remote() for name in names if (actor := self._find(name)) is not None}
+        if asked:
+            ray.wait(list(asked.values()), num_returns=len(asked), timeout=_PULSE_S)
+        return {name: self._pulse(name, asked[name]) if name in asked else "its actor is gone" for name in names}
+
+    def _pulse(self, name: str, answer: Any) -> str | None:
+        try:
+            answered: tuple[str | None, str] = ray.get(answer, timeout=0.01)
+        except (GetTimeoutError, ActorUnavailableError):
+            return None
+        except RayActorError as error:
+            self._actors.pop(name, None)
+            return _why_dead(str(error), self._places.get(name, ""))
+        why_not, self._places[name] = answered
+        return why_not
+
+    def stop(self, host: Host) -> None:
+        actor = self._find(host["host_id"])
+        if actor is None:
+            return
+        if _state(host["gang"]).get("state") in _WAITING:
+            self.cancel(host["gang"], host["peers"])
+        else:
+            with suppress(RayActorError, GetTimeoutError):
+                ray.get(actor.stop.remote(), timeout=_STOP_S)
+
+    def kill(self, host: Host) -> str:
+        """The end of the agent's own log."""
+        name, actor = host["host_id"], self._find(host["host_id"])
+        log = None
+        waiting = _state(host["gang"]).get("state") in _WAITING
+        if actor is not None:
+            if not waiting:
+                with suppress(RayError):
+                    log = ray.get(actor.kill.remote(), timeout=_KILL_S)
+            ray.kill(actor)
+        if log is None and not waiting:
+            log = _clean(host)
+        self._actors.pop(name, None)
+        if not {*host["peers"]} & {*list_named_actors()} - {name}:
+            with suppress(ValueError):
+                remove_placement_group(get_placement_group(host["gang"]))
+        return log or ""
+
+    def _find(self, name: str) -> Any:
+        if name not in self._actors:
+            try:
+                self._actors[name] = ray.get_actor(name)
+            except ValueError:
+                return None
+        return self._actors[name]
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _has(node: dict[str, Any]) -> tuple[int, int, int]:
+    resources = node["Resources"]
+    return int(resources.get("CPU", 0)), int(resources.get("memory", 0) // _GIB), int(resources.get("GPU", 0))
+
+
+def _placement(document: dict[str, Any], count: int) -> tuple[dict[str, float], str]:
+    """A host's share of its node, and whether the hosts have nodes of their own or one together.
+
+    They have their own where enough nodes are large enough; else they share one, as they would share one machine.
+    """
+    bundle = {"CPU": float(document["cpus"]), "memory": float(document["memory_gb"] * _GIB)}
+    if document["gpus"]:
+        bundle["GPU"] = float(document["gpus"])
+    has = [node["Resources"] for node in _nodes()]
+    if sum(all(one.get(what, 0) >= amount for what, amount in bundle.items()) for one in has) >= count:
+        return bundle, "STRICT_SPREAD"
+    largest: dict[str, float] = max(has, key=lambda one: tuple(one.get(what, 0) for what in ("GPU", "CPU", "memory")))
+    return {what: min(amount, largest.get(what, 0) / count) for what, amount in bundle.items()}, "STRICT_PACK"
+
+
+def _state(gang: str) -> dict[str, Any]:
+    """Of a placement group; empty when it is gone."""
+    try:
+        found: dict[str, Any] = placement_group_table(get_placement_group(gang))
+    except ValueError:
+        return {}
+    return found
+
+
+def _clean(host: Host) -> str:
+    """End on its node what a dead actor left there, if the node is there; the end of the agent's own log."""
+    node = (_state(host["gang"]).get("bundles_to_node_id") or {}).get(host["rank"])
+    if node not in {one["NodeID"] for one in _nodes()}:
+        return ""
+    here = NodeAffinitySchedulingStrategy(node, soft=False)
+    try:
+        log: str = ray.get(
+            ray.remote(clean_host).options(num_cpus=0, scheduling_strategy=here).remote(host["place"]),
+            timeout=_KILL_S,
+        )
+    except RayError:
+        return ""
+    return log
+
+
+def _why_dead(text: str, place: str) -> str:
+    if "No module named" in text:
+        missing = text.partition("No module named ")[2].split("\n")[0]
+        return f"its node has no module {missing}: install sagewright[ray] on each"
+    place = place or (re.findall(r"^\s*ip: (\S+)", text, re.MULTILINE) or ["unknown"])[0]
+    if "node" in text and ("died" in text or "dead" in text or "terminated" in text) and "its node" in text:
+        return f"its node {place} was lost"
+    return f"its actor on node {place} ended: {' '.join(text.split())[-300:]}"
+
+
+def _answer(cluster: Cluster, request: dict[str, Any]) -> Any:
+    does: dict[str, Callable[..., Any]] = {
+        "connect": cluster.addresses,
+        "addresses": cluster.addresses,
+        "machines": cluster.machines,
+        "launch": cluster.launch,
+        "cancel": cluster.cancel,
+        "pulses": cluster.pulses,
+        "stop": cluster.stop,
+        "kill": cluster.kill,
+    }
+    return does[request.pop("do")](**request)
+
+
+def main(address: str, descriptor: int) -> int:
+    """Exit status 0 when the server closed its end, 1 when the cluster is gone."""
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
+
+        def say(answer: dict[str, Any]) -> None:
+            stream.write(json.dumps(answer).encode() + b"\n")
+            stream.flush()
+
+        try:
+            ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # of any kind, Ray's own and gRPC's
+            say({"refused": " ".join(str(error).split())})
+            return 1
+        cluster = Cluster()
+        for line in stream:
+            try:
+                say({"value": _answer(cluster, json.loads(line))})
+            except (RayError, ValueError, RuntimeError) as error:
+                if isinstance(error, ConnectionError) or not ray.is_initialized():
+                    return 1
+                say({"refused": " ".join(f"{type(error).__name__}: {error}".split())[:1000]})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,115 @@
+"""What runs on a node of the cluster: an actor for each host, which starts its agent there and looks after it.
+
+On its node it is the local backend that starts, polls, stops and kills: the same agent, the same files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util import get_current_placement_group, placement_group_table
+
+from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
+from sagewright.compute.local import LocalBackend
+
+_LOG_BYTES = 64 * 1024
+_STALE_S = 24 * 3600
+_MARK = "agent.json"
+
+
+class HostActor:
+    """The place of one host. `order`: its directory (ROOT/hosts/GANG/NAME), its document,
+    the server's version."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._node = str(ray.util.get_node_ip_address())
+        self._local = LocalBackend(fork_server=False, environ=_environ())
+        self._directory = Path(order["directory"]).expanduser()
+        self._handle: Handle | None = None
+        self._failure = ""
+        try:
+            self._start(order)
+        except (OSError, LaunchFailed) as error:
+            self._failure = f"it could not be started on node {self._node}: {error}"
+
+    def _start(self, order: dict[str, Any]) -> None:
+        own, theirs = version("sagewright"), order["version"]
+        if own != theirs:
+            raise LaunchFailed(f"sagewright {own} is installed there, and the server is {theirs}")
+        hosts = self._directory.parent.parent
+        hosts.mkdir(parents=True, exist_ok=True)
+        hosts.chmod(0o700)
+        _sweep(hosts)
+        document = order["document"] | {"environments": str(Path(order["document"]["environments"]).expanduser())}
+        document |= _addresses(document["hosts"])
+        if document.get("gpu_indexes") is not None:
+            document["gpu_indexes"] = [int(gpu) for gpu in ray.get_gpu_ids()]
+        (self._handle,) = self._local.launch([HostPlan(self._directory, document)])
+        (self._directory / _MARK).write_text(json.dumps(self._handle))
+
+    def pulse(self) -> tuple[str | None, str]:
+        """Why the agent is not alive, None if it is; the node's address."""
+        if self._handle is None:
+            return self._failure, self._node
+        pulse = self._local.poll(self._handle)
+        return (None if pulse else f"{pulse.why_not} on node {self._node}"), self._node
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._local.stop(self._handle)
+
+    def kill(self) -> str:
+        """The end of the agent's own log."""
+        if self._handle is not None:
+            self._local.kill(self._handle)
+        return _remove(self._directory)
+
+
+def clean_host(directory: str) -> str:
+    """End what is left of a host whose actor is dead; the end of the agent's own log."""
+    place = Path(directory).expanduser()
+    with suppress(OSError, ValueError):
+        LocalBackend(fork_server=False).kill(json.loads((place / _MARK).read_bytes()))
+    return _remove(place)
+
+
+def _environ() -> dict[str, str]:
+    """Of agents: nothing of Ray's, its token least of all."""
+    not_theirs = {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"}
+    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name not in not_theirs}
+
+
+def _addresses(names: list[str]) -> dict[str, Any]:
+    """Where the hosts find each other, if each has a node of its own; hosts of one node do as they do anywhere."""
+    on = placement_group_table(get_current_placement_group())["bundles_to_node_id"]
+    if len(set(on.values())) == 1:
+        return {}
+    addresses = {node["NodeID"]: str(node["NodeManagerAddress"]) for node in ray.nodes()}
+    return {"addresses": {name: addresses[on[rank]] for rank, name in enumerate(names)}, "network": "machines"}
+
+
+def _remove(directory: Path) -> str:
+    log = directory / "agent.log"
+    text = log.read_bytes()[-_LOG_BYTES:].decode(errors="replace") if log.is_file() else ""
+    shutil.rmtree(directory, ignore_errors=True)
+    with suppress(OSError):  # other hosts of the gang may be here
+        directory.parent.rmdir()
+    return text
+
+
+def _sweep(hosts: Path) -> None:
+    """Remove what hosts left whose node was lost to the server when they ended."""
+    for lock in hosts.glob("*/*/agent.lock"):
+        with suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - lock.parent.stat().st_mtime > _STALE_S:
+                _remove(lock.parent)

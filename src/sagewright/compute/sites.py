@@ -1,0 +1,45 @@
+"""The place that the settings choose for the hosts of jobs, with all that depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sagewright.compute.backend import Backend
+from sagewright.compute.capacity import Machines, this_machine
+from sagewright.compute.local import LocalBackend
+from sagewright.model.settings import Settings
+
+
+@dataclass(frozen=True)
+class Site:
+    """A backend, the machines behind it, and the way back from there.
+
+    `endpoint(url)`: where its hosts reach a server that this machine reaches at `url`; `warm()` makes the first launch
+    quicker; `close()` ends what serves this process alone. Hosts go on.
+    """
+
+    backend: Backend
+    machines: Machines
+    endpoint: Callable[[str], str]
+    warm: Callable[[], None]
+    close: Callable[[], None]
+
+
+def open_site(settings: Settings) -> Site:
+    """Raises NoBackend if what the settings ask for cannot be had."""
+    return _on_ray(settings) if settings.backend == "ray" else _here(settings)
+
+
+def _here(settings: Settings) -> Site:
+    backend = LocalBackend()
+    machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
+    return Site(backend, Machines(lambda: [machine]), lambda url: url, backend.warm, backend.close)
+
+
+def _on_ray(settings: Settings) -> Site:
+    from sagewright.compute.ray.backend import RayBackend
+
+    backend = RayBackend(settings)
+    machines = Machines(backend.machines, "the cluster")
+    return Site(backend, machines, backend.endpoint, lambda: None, backend.close)
