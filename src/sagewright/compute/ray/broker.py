@@ -1,7 +1,7 @@
 """The process that talks to Ray for the server.
 
 Ray's driver is hundreds of MB, and ends its process when it loses its cluster. So it is in a process of its own
-(`python -m sagewright.compute.ray.cluster`), asked over a socket pair, and started again when it has ended.
+(`python -m sagewright.compute.ray.driver`), asked over a socket pair, and started again when it has ended.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Broker:
         ours.settimeout(_CONNECT_S)
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sagewright.compute.ray.cluster", self._address, str(theirs.fileno())],
+                [sys.executable, "-m", "sagewright.compute.ray.driver", self._address, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -81,7 +81,7 @@ class Broker:
             )
         self._socket = ours
         try:
-            answer = self._exchange({"do": "connect"})
+            answer = self._read()
         except (OSError, ValueError) as error:
             answer = {"refused": f"{error} (more is in {self._log})"}
         if "refused" in answer:
@@ -94,6 +94,12 @@ class Broker:
         if self._socket is None:
             raise OSError("not connected")
         self._socket.sendall(json.dumps(request).encode() + b"\n")
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        """Under the lock. Raises OSError, ValueError."""
+        if self._socket is None:
+            raise OSError("not connected")
         answer = bytearray()
         while not answer.endswith(b"\n"):
             part = self._socket.recv(1 << 16)

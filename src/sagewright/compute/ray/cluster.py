@@ -1,13 +1,11 @@
-"""`python -m sagewright.compute.ray.cluster ADDRESS FD`: does on the Ray cluster what the server asks for over a socket."""
+"""What is done on the Ray cluster for a server, by an actor in it.
+
+It is an actor since a client's connection (`ray://`) makes a task, and often a process, of each of these calls.
+"""
 
 from __future__ import annotations
 
-import json
-import logging
 import re
-import socket
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +17,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, Place
 
 from sagewright.compute.ray.host import HostActor, clean_host
 
-NAMESPACE = "sagewright"
 _GIB = 1 << 30
 _PULSE_S = 1.0
 _STOP_S = 5.0
@@ -32,7 +29,7 @@ Host = dict[str, Any]
 
 
 class Cluster:
-    """Named actors and placement groups are all that is remembered, so another process may go on at any time."""
+    """Named actors and placement groups are all that is remembered, so another one may go on at any time."""
 
     def __init__(self) -> None:
         self._actors: dict[str, Any] = {}
@@ -191,45 +188,3 @@ def _why_dead(text: str, place: str) -> str:
     if "node" in text and ("died" in text or "dead" in text or "terminated" in text) and "its node" in text:
         return f"its node {place} was lost"
     return f"its actor on node {place} ended: {' '.join(text.split())[-300:]}"
-
-
-def _answer(cluster: Cluster, request: dict[str, Any]) -> Any:
-    does: dict[str, Callable[..., Any]] = {
-        "connect": cluster.addresses,
-        "addresses": cluster.addresses,
-        "machines": cluster.machines,
-        "launch": cluster.launch,
-        "cancel": cluster.cancel,
-        "pulses": cluster.pulses,
-        "stop": cluster.stop,
-        "kill": cluster.kill,
-    }
-    return does[request.pop("do")](**request)
-
-
-def main(address: str, descriptor: int) -> int:
-    """Exit status 0 when the server closed its end, 1 when the cluster is gone."""
-    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
-
-        def say(answer: dict[str, Any]) -> None:
-            stream.write(json.dumps(answer).encode() + b"\n")
-            stream.flush()
-
-        try:
-            ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-        except Exception as error:  # of any kind, Ray's own and gRPC's
-            say({"refused": " ".join(str(error).split())})
-            return 1
-        cluster = Cluster()
-        for line in stream:
-            try:
-                say({"value": _answer(cluster, json.loads(line))})
-            except (RayError, ValueError, RuntimeError) as error:
-                if isinstance(error, ConnectionError) or not ray.is_initialized():
-                    return 1
-                say({"refused": " ".join(f"{type(error).__name__}: {error}".split())[:1000]})
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))

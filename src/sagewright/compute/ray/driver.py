@@ -1,0 +1,61 @@
+"""`python -m sagewright.compute.ray.driver ADDRESS FD`: hands what the server asks for to the cluster, and answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from sagewright.compute.ray.cluster import Cluster
+
+NAMESPACE = "sagewright"
+_CONNECT_S = 45.0
+_ANSWER_S = 80.0
+
+
+def main(address: str, descriptor: int) -> int:
+    """Exit status 0 when the server closed its end, 1 when the cluster is gone or cannot be used."""
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
+
+        def say(**answer: Any) -> None:
+            stream.write(json.dumps(answer).encode() + b"\n")
+            stream.flush()
+
+        try:
+            cluster = _connect(address)
+        except Exception as error:  # of any kind, Ray's own and gRPC's
+            say(refused=_line(error))
+            return 1
+        say(value=None)
+        for line in stream:
+            request = json.loads(line)
+            try:
+                method = getattr(cluster, request.pop("do"))
+                say(value=ray.get(method.remote(**request), timeout=_ANSWER_S))
+            except RayTaskError as error:
+                say(refused=_line(error.cause if error.cause is not None else error))
+            except (RayActorError, ConnectionError):  # that actor, or the cluster, is gone: another process will see
+                return 1
+            except (RayError, RuntimeError, ValueError) as error:
+                say(refused=_line(error))
+    return 0
+
+
+def _connect(address: str) -> Any:
+    ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    cluster = ray.remote(Cluster).options(num_cpus=0).remote()
+    ray.get(cluster.machines.remote(), timeout=_CONNECT_S)
+    return cluster
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))
