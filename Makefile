@@ -8,7 +8,7 @@ DATA ?= .cache/demo-data
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help setup serve demo test unit contract jobenv lint format bench bench-algorithms conformance docs clients system clean
+.PHONY: help setup serve demo test unit contract jobenv ray lint format bench bench-algorithms conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	$(UV) pip install --quiet --python .cache/jobenv/bin/python -r tools/jobenv.txt
 	touch $@
 
+.cache/ray/.ready: uv.lock $(VENV)/.ready
+	UV_PROJECT_ENVIRONMENT=.cache/ray $(UV) sync --quiet --frozen --extra ray --python $(BIN)/python
+	touch $@
+
 clients: .cache/clients/sdk-v2/.ready .cache/clients/sdk-v3/.ready .cache/clients/aws-cli/.ready .cache/clients/s3/.ready .cache/clients/seaweedfs/.ready ## Environments of real clients
 
 system: $(VENV)/.ready
@@ -42,14 +46,17 @@ serve: setup ## The server in the foreground, on port 4700
 demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains on real data here
 	$(BIN)/python tools/demo.py --data $(DATA)
 
-test: setup clients system jobenv ## Every test
-	$(BIN)/python -m pytest tests --ignore=tests/jobenv
+test: setup clients system jobenv ray ## Every test
+	$(BIN)/python -m pytest tests --ignore=tests/jobenv --ignore=tests/conformance/backend
 
 unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
 	PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
+
+ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
+	.cache/ray/bin/python -m pytest tests/conformance/backend
 
 lint: setup ## Style, types, layers, sizes
 	$(BIN)/ruff format --check .

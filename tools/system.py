@@ -15,6 +15,7 @@ PACKAGES = {
     "openmpi-bin": lambda: shutil.which("mpirun"),
     "fuse3": lambda: find_library("fuse3") or find_library("fuse"),
     **dict.fromkeys(("podman", "runc", "netavark", "aardvark-dns", "nftables"), lambda: shutil.which("podman")),
+    "iproute2": lambda: shutil.which("ip"),
     "busybox-static": lambda: shutil.which("busybox"),
 }
 

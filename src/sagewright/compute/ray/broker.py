@@ -20,6 +20,7 @@ from sagewright.compute.backend import NoBackend, Unreachable
 
 _REACH_S = 5.0
 _CONNECT_S = 60.0
+_TRIES = 3
 _ANSWER_S = 90.0
 _RETRY_S = 3.0
 
@@ -67,6 +68,17 @@ class Broker:
             self._end()
 
     def _connect(self) -> None:
+        """Under the lock. Raises NoBackend."""
+        for _try in range(_TRIES):
+            answer = self._first_answer()
+            if "refused" not in answer:
+                return
+            self._end()
+            if not answer.get("again"):
+                break
+        raise NoBackend(f"The Ray cluster at {self._address} cannot be used: {answer['refused']}")
+
+    def _first_answer(self) -> dict[str, Any]:
         ours, theirs = socket.socketpair()
         ours.settimeout(_CONNECT_S)
         with theirs, self._log.open("ab") as log:
@@ -83,11 +95,9 @@ class Broker:
         try:
             answer = self._read()
         except (OSError, ValueError) as error:
-            answer = {"refused": f"{error} (more is in {self._log})"}
-        if "refused" in answer:
-            self._end()
-            raise NoBackend(f"The Ray cluster at {self._address} cannot be used: {answer['refused']}")
+            return {"refused": f"{error} (more is in {self._log})"}
         ours.settimeout(_ANSWER_S)
+        return answer
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
         """Under the lock. Raises OSError, ValueError."""

@@ -29,7 +29,8 @@ def main(address: str, descriptor: int) -> int:
         try:
             cluster = _connect(address)
         except Exception as error:  # of any kind, Ray's own and gRPC's
-            say(refused=_line(error))
+            # Ray's client server dies now and then when it forks: ray-project/ray#63202.
+            say(refused=_line(error), again=isinstance(error, ConnectionAbortedError))
             return 1
         say(value=None)
         for line in stream:

@@ -1,0 +1,126 @@
+"""The places that the suite runs at: this machine, and a Ray cluster of two nodes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backend.raycluster import RayCluster
+from sagewright.compute.backend import Backend
+from sagewright.compute.sites import open_site
+from sagewright.model.settings import load_settings
+from sagewright.runtimes.environments import Environments
+from sagewright.runtimes.images import resolve_image
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+ROOT = Path(__file__).parents[3]
+SHELL_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+
+
+@dataclass
+class Place:
+    """A backend by its name, the settings that choose it, and the cluster behind it."""
+
+    name: str
+    settings: dict[str, str] = field(default_factory=dict)
+    cluster: RayCluster | None = None
+    opened: list[Any] = field(default_factory=list)
+
+    def open(self, data: Path) -> Backend:
+        """A backend as a server on that data directory would have it; again for one that was restarted."""
+        site = open_site(load_settings({"data": data, **self.settings}))
+        self.opened.append(site)
+        return site.backend
+
+    def environ(self) -> dict[str, str]:
+        variables = {f"SAGEWRIGHT_{name.upper()}": value for name, value in self.settings.items()}
+        return variables | {"SAGEWRIGHT_STOP_GRACE_S": "5"}
+
+    def close(self) -> None:
+        while self.opened:
+            self.opened.pop().close()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    assert importlib.util.find_spec("ray"), "these tests run in an environment with Ray: `make ray`"
+    # The nodes have no way to the outside: the environment of the jobs is made here.
+    Environments(ROOT / ".cache" / "environments", "nearest").ensure(resolve_image(SHELL_IMAGE), print)
+    cluster = RayCluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def on_ray(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    settings = {
+        "backend": "ray",
+        "ray_address": ray_cluster.address,
+        "host": ray_cluster.host,
+        "node_directory": str(tmp_path_factory.mktemp("node")),
+    }
+    place = Place("ray", settings, ray_cluster)
+    theirs = {name: value for name, value in ray_cluster.environ.items() if name.startswith("RAY_")}
+    before = {name: os.environ.get(name) for name in theirs}
+    os.environ.update(theirs)
+    yield place
+    place.close()
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture(scope="session", params=["local", "ray"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    if request.param == "ray":
+        yield request.getfixturevalue("on_ray")
+    else:
+        here = Place("local")
+        yield here
+        here.close()
+
+
+def _server(place: Place, data: Path, server_class: type[RunningServer]) -> Iterator[RunningServer]:
+    running = server_class(data, place.environ())
+    running.start()
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def server_at(
+    place: Place, tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]
+) -> Iterator[RunningServer]:
+    """One server for the tests of a place."""
+    yield from _server(place, tmp_path_factory.mktemp("server"), server_class)
+
+
+@pytest.fixture(scope="module")
+def ray_server(
+    on_ray: Place, tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]
+) -> Iterator[RunningServer]:
+    yield from _server(on_ray, tmp_path_factory.mktemp("server"), server_class)
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that failed must not keep the nodes from the next one."""
+    yield
+    for name in {"server_at", "ray_server"} & set(request.fixturenames):
+        running = request.getfixturevalue(name)
+        client = running.boto("sagemaker")
+        left = client.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+        for job in left:
+            client.stop_training_job(TrainingJobName=job["TrainingJobName"])
+        for job in left:
+            running.wait(job["TrainingJobName"])
