@@ -7,6 +7,7 @@ host's agent ends, in whatever way, the switch is gone.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import time
@@ -73,6 +74,8 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> J
 
 def _interface_with(address: str) -> str:
     """The interface of this machine that has the address."""
+    if ipaddress.ip_address(address).is_loopback:
+        return _SHARED_INTERFACE
     for name, found in psutil.net_if_addrs().items():
         if any(one.address == address for one in found):
             return str(name)

@@ -82,8 +82,8 @@ class Reservations:
         per_host = _share(asked, self._machines.each(), count)
         machine = self._machines.together()
         total = Resources(
-            min(per_host.cpus * count, machine.cpus),
-            min(per_host.memory_gb * count, machine.memory_gb),
+            min(per_host.cpus * count, max(machine.cpus, per_host.cpus)),
+            min(per_host.memory_gb * count, max(machine.memory_gb, per_host.memory_gb)),
             per_host.gpus * count,
         )
         warnings = []

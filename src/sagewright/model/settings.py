@@ -122,8 +122,8 @@ class Settings:
         "fs-0123456789abcdef0=/folder, separated by commas.",
         check=_parse_file_systems,
     )
-    capacity_cpus: int = _setting(0, "CPUs that jobs may use together. 0: all of this machine.")
-    capacity_memory_gb: int = _setting(0, "Memory in GiB that jobs may use together. 0: all of this machine.")
+    capacity_cpus: int = _setting(0, "CPUs that jobs on this machine may use together. 0: all of it.")
+    capacity_memory_gb: int = _setting(0, "Memory in GiB that jobs on this machine may use together. 0: all of it.")
     fsync: str = _setting(
         "normal",
         "normal: an object, its directory entry and its row are on the disk before its PUT is answered, a deletion before "

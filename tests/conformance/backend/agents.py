@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from sagewright.compute.backend import Handle, HostPlan
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
@@ -36,7 +38,7 @@ def directory_of(handle: Handle) -> Path:
 
 
 def agents_of(*handles: Handle) -> list[int]:
-    """The pids of their agents."""
+    """The pids of their agents. A child that is about to become another program has the lock open for a moment too."""
     locks = {str(directory_of(handle) / "agent.lock") for handle in handles}
     found = []
     for process in Path("/proc").iterdir():
@@ -46,7 +48,14 @@ def agents_of(*handles: Handle) -> list[int]:
                     found.append(int(process.name))
             except OSError:
                 continue
-    return found
+    return [pid for pid in found if _parent(pid) not in found]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def until(condition: Callable[[], Any], timeout_s: float = 60) -> None:

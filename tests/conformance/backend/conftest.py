@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backend.raycluster import RayCluster
-from sagewright.compute.backend import Backend
+from sagewright.compute.backend import Backend, Handle, HostPlan
 from sagewright.compute.sites import open_site
 from sagewright.model.settings import load_settings
 from sagewright.runtimes.environments import Environments
@@ -88,6 +88,24 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         here = Place("local")
         yield here
         here.close()
+
+
+Launch = Callable[[list[HostPlan]], list[Handle]]
+
+
+@pytest.fixture
+def launch(backend: Backend) -> Iterator[Launch]:
+    """Launches gangs; what is left of them at the end of the test is killed."""
+    launched: list[Handle] = []
+
+    def start(plans: list[HostPlan]) -> list[Handle]:
+        handles = backend.launch(plans)
+        launched.extend(handles)
+        return handles
+
+    yield start
+    for handle in launched:
+        backend.kill(handle)
 
 
 def _server(place: Place, data: Path, server_class: type[RunningServer]) -> Iterator[RunningServer]:

@@ -15,7 +15,7 @@ from backend.agents import agents_of, directory_of, gang, until
 from sagewright.compute.backend import Backend, LaunchFailed
 
 if TYPE_CHECKING:
-    from backend.conftest import Place
+    from backend.conftest import Launch, Place
     from conftest import RunningServer
 
 PAIR = ("algo-1", "algo-2")
@@ -27,8 +27,8 @@ def backend(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Backend:
     return place.open(tmp_path_factory.mktemp("data"))
 
 
-def test_a_gang_lives_until_it_is_killed(backend: Backend, tmp_path: Path) -> None:
-    first, second = backend.launch(gang(tmp_path, *PAIR))
+def test_a_gang_lives_until_it_is_killed(backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    first, second = launch(gang(tmp_path, *PAIR))
     until(lambda: len(agents_of(first, second)) == 2)
     assert backend.poll(first)
     assert backend.poll(second)
@@ -43,8 +43,8 @@ def test_a_gang_lives_until_it_is_killed(backend: Backend, tmp_path: Path) -> No
     assert agents_of(first, second) == []
 
 
-def test_another_server_finds_the_hosts_again(place: Place, backend: Backend, tmp_path: Path) -> None:
-    handles = backend.launch(gang(tmp_path, *PAIR))
+def test_another_server_finds_the_hosts_again(place: Place, backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    handles = launch(gang(tmp_path, *PAIR))
     restarted = place.open(tmp_path / "data")
     assert [bool(restarted.poll(handle)) for handle in handles] == [True, True]
     until(lambda: len(agents_of(*handles)) == 2)
@@ -54,8 +54,8 @@ def test_another_server_finds_the_hosts_again(place: Place, backend: Backend, tm
     until(lambda: not any(backend.poll(handle) for handle in handles))
 
 
-def test_a_killed_agent_is_seen_and_said(backend: Backend, tmp_path: Path) -> None:
-    (handle,) = backend.launch(gang(tmp_path, "algo-1"))
+def test_a_killed_agent_is_seen_and_said(backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    (handle,) = launch(gang(tmp_path, "algo-1"))
     until(lambda: agents_of(handle))
     os.kill(agents_of(handle)[0], signal.SIGKILL)
     until(lambda: not backend.poll(handle))
@@ -63,8 +63,8 @@ def test_a_killed_agent_is_seen_and_said(backend: Backend, tmp_path: Path) -> No
     backend.kill(handle)
 
 
-def test_calls_on_what_has_ended_do_nothing(backend: Backend, tmp_path: Path) -> None:
-    (handle,) = backend.launch(gang(tmp_path, "algo-1"))
+def test_calls_on_what_has_ended_do_nothing(backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    (handle,) = launch(gang(tmp_path, "algo-1"))
     for _twice in range(2):
         backend.kill(handle)
         backend.stop(handle)
@@ -72,10 +72,10 @@ def test_calls_on_what_has_ended_do_nothing(backend: Backend, tmp_path: Path) ->
     assert agents_of(handle) == []
 
 
-def test_a_host_that_cannot_be_started_is_not_said_to_live(backend: Backend, tmp_path: Path) -> None:
+def test_a_host_that_cannot_be_started_is_not_said_to_live(backend: Backend, launch: Launch, tmp_path: Path) -> None:
     """Its directory has too long a name, on whatever machine."""
     try:
-        handles = backend.launch(gang(tmp_path, "algo-1", "x" * 300))
+        handles = launch(gang(tmp_path, "algo-1", "x" * 300))
     except LaunchFailed:
         return
     until(lambda: not backend.poll(handles[1]))

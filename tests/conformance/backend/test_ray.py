@@ -18,7 +18,7 @@ from backend.agents import agents_of, directory_of, gang, until
 from sagewright.compute.backend import Backend, Unreachable
 
 if TYPE_CHECKING:
-    from backend.conftest import Place
+    from backend.conftest import Launch, Place
     from backend.raycluster import RayCluster
     from conftest import RunningServer
 
@@ -40,11 +40,11 @@ def second_node(ray_cluster: RayCluster) -> Iterator[RayCluster]:
         ray_cluster.start_second()
 
 
-def test_a_gang_waits_until_there_is_room_for_all(backend: Backend, tmp_path: Path) -> None:
-    (first,) = backend.launch(gang(tmp_path, "algo-1", cpus=2))
+def test_a_gang_waits_until_there_is_room_for_all(backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    (first,) = launch(gang(tmp_path, "algo-1", cpus=2))
     until(lambda: agents_of(first))
-    waiting = backend.launch(gang(tmp_path, *PAIR, cpus=2))
-    never = backend.launch(gang(tmp_path, *PAIR, cpus=2))
+    waiting = launch(gang(tmp_path, *PAIR, cpus=2))
+    never = launch(gang(tmp_path, *PAIR, cpus=2))
     time.sleep(2)
     assert agents_of(*waiting, *never) == []  # though there is room for one
     assert all(backend.poll(handle) for handle in [*waiting, *never])
@@ -52,20 +52,15 @@ def test_a_gang_waits_until_there_is_room_for_all(backend: Backend, tmp_path: Pa
     until(lambda: not any(backend.poll(handle) for handle in never))
     backend.kill(first)
     until(lambda: len(agents_of(*waiting)) == 2)
-    for handle in [*waiting, *never]:
-        backend.kill(handle)
-    assert agents_of(*waiting) == []
 
 
-def test_more_hosts_than_nodes_share_one(backend: Backend, tmp_path: Path) -> None:
-    handles = backend.launch(gang(tmp_path, *(f"algo-{i}" for i in range(1, 5))))
+def test_more_hosts_than_nodes_share_one(launch: Launch, tmp_path: Path) -> None:
+    handles = launch(gang(tmp_path, *(f"algo-{i}" for i in range(1, 5))))
     until(lambda: len(agents_of(*handles)) == 4)
-    for handle in handles:
-        backend.kill(handle)
 
 
-def test_what_a_dead_actor_leaves_is_ended(backend: Backend, tmp_path: Path) -> None:
-    (handle,) = backend.launch(gang(tmp_path, "algo-1"))
+def test_what_a_dead_actor_leaves_is_ended(backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    (handle,) = launch(gang(tmp_path, "algo-1"))
     until(lambda: agents_of(handle))
     (agent,) = agents_of(handle)
     psutil.Process(agent).parent().kill()
@@ -76,8 +71,8 @@ def test_what_a_dead_actor_leaves_is_ended(backend: Backend, tmp_path: Path) -> 
     assert not directory_of(handle).exists()
 
 
-def test_the_driver_may_die(backend: Backend, tmp_path: Path) -> None:
-    (handle,) = backend.launch(gang(tmp_path, "algo-1"))
+def test_the_driver_may_die(backend: Backend, launch: Launch, tmp_path: Path) -> None:
+    (handle,) = launch(gang(tmp_path, "algo-1"))
     until(lambda: agents_of(handle))
     drivers = [p for p in psutil.Process().children() if "sagewright.compute.ray.driver" in " ".join(p.cmdline())]
     for driver in drivers:
@@ -88,6 +83,16 @@ def test_the_driver_may_die(backend: Backend, tmp_path: Path) -> None:
     assert backend.poll(handle)
     backend.kill(handle)
     assert agents_of(handle) == []
+
+
+def test_a_job_goes_on_while_nobody_answers_for_the_cluster(ray_server: RunningServer, job_name: str) -> None:
+    ray_server.run_shell(job_name, "echo up; sleep 4; echo m > /opt/ml/model/m", ResourceConfig=TWO)
+    ray_server.when_logged(job_name, "up")
+    assert ray_server.process is not None
+    (driver,) = psutil.Process(ray_server.process.pid).children()
+    driver.kill()
+    job = ray_server.wait(job_name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
 
 
 def _answers(backend: Backend, handle: dict[str, Any]) -> bool:

@@ -98,3 +98,30 @@ def test_a_machine_without_gpus_says_nothing_of_them() -> None:
     wanted = held.wanted("ml.g4dn.xlarge", 1)
     assert held.try_reserve("a", wanted)
     assert held.numbered("a", wanted).gpus_of(0) is None
+
+
+def test_hosts_have_the_largest_machines_of_a_cluster() -> None:
+    nodes = [Resources(4, 8, 0), Resources(16, 64, 2), Resources(8, 32, 0)]
+    cluster = Reservations(Machines(lambda: nodes, "the cluster"))
+    two, gpu = cluster.wanted("ml.m5.4xlarge", 2), cluster.wanted("ml.g4dn.xlarge", 1)
+    assert (two.per_host, two.total) == (Resources(8, 32, 0), Resources(16, 64, 0))
+    assert two.warnings == [
+        "ml.m5.4xlarge has 16 vCPU, 64 GiB, no GPU; the cluster gives each of 2 hosts 8 vCPU, 32 GiB, no GPU."
+    ]
+    assert gpu.per_host == Resources(4, 16, 1)
+    assert cluster.try_reserve("two", two)
+    assert cluster.try_reserve("gpu", gpu)
+    assert not cluster.try_reserve("again", two)
+
+
+def test_more_hosts_than_machines_share_the_largest() -> None:
+    cluster = Reservations(Machines(lambda: [Resources(4, 8, 0), Resources(8, 32, 0)], "the cluster"))
+    assert cluster.wanted("ml.m5.xlarge", 4).per_host == Resources(2, 8, 0)
+
+
+def test_nothing_fits_where_no_machine_is() -> None:
+    nodes: list[Resources] = []
+    cluster = Reservations(Machines(lambda: nodes, "the cluster"))
+    assert not cluster.try_reserve("a", cluster.wanted("ml.m5.large", 2))
+    nodes.append(Resources(4, 16, 0))
+    assert cluster.try_reserve("a", cluster.wanted("ml.m5.large", 2))

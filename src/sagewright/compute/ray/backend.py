@@ -37,10 +37,11 @@ class RayBackend:
         self._lock = threading.Lock()
         self._pulses: dict[str, Pulse] = {}
         self._pulses_at = 0.0
+        self._places: dict[str, str] = {}
         self._machines: list[Resources] = []
         self._machines_at = float("-inf")
         try:
-            self._base = _endpoint_base(settings, self._ask("addresses"))
+            self._base = endpoint_base(settings, self._ask("addresses"))
         except NoBackend:
             self._broker.close()
             raise
@@ -118,8 +119,9 @@ class RayBackend:
         return {"directory": directory, "version": version("sagewright"), "document": document}
 
     def _ask_pulses(self, names: set[str]) -> dict[str, Pulse]:
-        found = self._ask("pulses", names=sorted(names))
-        return {name: Pulse(why_not is None, why_not or "") for name, why_not in found.items()}
+        found = self._ask("pulses", places={name: self._places.get(name, "") for name in names})
+        self._places = {name: place for name, (_why_not, place) in found.items()}
+        return {name: Pulse(why_not is None, why_not or "") for name, (why_not, _place) in found.items()}
 
     def _ask(self, do: str, **arguments: Any) -> Any:
         try:
@@ -132,7 +134,7 @@ def _known(handle: Handle) -> dict[str, Any]:
     return {name: handle[name] for name in ("host_id", "gang", "rank", "peers", "place")}
 
 
-def _endpoint_base(settings: Settings, nodes: list[str]) -> str:
+def endpoint_base(settings: Settings, nodes: Sequence[str]) -> str:
     """The server's URL as the nodes see it, with `{port}` for the port. Raises NoBackend."""
     if settings.hosts_endpoint:
         return settings.hosts_endpoint.rstrip("/")

@@ -33,7 +33,6 @@ class Cluster:
 
     def __init__(self) -> None:
         self._actors: dict[str, Any] = {}
-        self._places: dict[str, str] = {}
 
     def addresses(self) -> list[str]:
         """Of the nodes."""
@@ -76,23 +75,27 @@ class Cluster:
         with suppress(ValueError):
             remove_placement_group(get_placement_group(gang))
 
-    def pulses(self, names: list[str]) -> dict[str, str | None]:
-        """Why each host's agent is not alive; None if it is, or is not started yet."""
-        asked = {name: actor.pulse.remote() for name in names if (actor := self._find(name)) is not None}
+    def pulses(self, places: dict[str, str]) -> dict[str, tuple[str | None, str]]:
+        """Why each host's agent is not alive (None if it is, or is not started yet), and its node's address.
+
+        `places`: the address for each host, as far as it is known; a lost node does not tell it any more.
+        """
+        asked = {name: actor.pulse.remote() for name in places if (actor := self._find(name)) is not None}
         if asked:
             ray.wait(list(asked.values()), num_returns=len(asked), timeout=_PULSE_S)
-        return {name: self._pulse(name, asked[name]) if name in asked else "its actor is gone" for name in names}
+        return {name: self._pulse(name, asked.get(name), place) for name, place in places.items()}
 
-    def _pulse(self, name: str, answer: Any) -> str | None:
+    def _pulse(self, name: str, answer: Any, place: str) -> tuple[str | None, str]:
+        if answer is None:
+            return _why_gone(place), place
         try:
             answered: tuple[str | None, str] = ray.get(answer, timeout=0.01)
         except (GetTimeoutError, ActorUnavailableError):
-            return None
+            return None, place
         except RayActorError as error:
             self._actors.pop(name, None)
-            return _why_dead(str(error), self._places.get(name, ""))
-        why_not, self._places[name] = answered
-        return why_not
+            return _why_dead(str(error), place), place
+        return answered
 
     def stop(self, host: Host) -> None:
         actor = self._find(host["host_id"])
@@ -178,6 +181,13 @@ def _clean(host: Host) -> str:
     except RayError:
         return ""
     return log
+
+
+def _why_gone(place: str) -> str:
+    """Of an actor that Ray does not know any more."""
+    if place and place not in {node["NodeManagerAddress"] for node in _nodes()}:
+        return f"its node {place} was lost"
+    return f"its actor on node {place} is gone" if place else "its actor is gone"
 
 
 def _why_dead(text: str, place: str) -> str:

@@ -10,11 +10,13 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sagewright.compute.ray.cluster import Cluster
 
 NAMESPACE = "sagewright"
 _CONNECT_S = 45.0
+_HEAD = "node:__internal_head__"
 _ANSWER_S = 80.0
 
 
@@ -49,7 +51,11 @@ def main(address: str, descriptor: int) -> int:
 
 def _connect(address: str) -> Any:
     ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    cluster = ray.remote(Cluster).options(num_cpus=0).remote()
+    head = next(
+        node["NodeID"] for node in ray.nodes() if node["Alive"] and _HEAD in node["Resources"]
+    )  # without it there is no cluster
+    there = NodeAffinitySchedulingStrategy(head, soft=True)
+    cluster = ray.remote(Cluster).options(num_cpus=0, scheduling_strategy=there).remote()
     ray.get(cluster.machines.remote(), timeout=_CONNECT_S)
     return cluster
 
