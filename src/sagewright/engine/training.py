@@ -266,6 +266,9 @@ def _tidy(directory: Path, keep_logs: bool) -> None:
         shutil.rmtree(directory, ignore_errors=True)
         return
     for host_directory in directory.glob("*/*"):
+        if not host_directory.is_dir():  # what a host handed over for the first one to merge
+            host_directory.unlink(missing_ok=True)
+            continue
         for entry in host_directory.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)

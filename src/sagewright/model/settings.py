@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 from sagewright.model import interruptions
 
@@ -34,6 +35,13 @@ def _parse_file_systems(text: str) -> dict[str, Path]:
             raise ValueError(f"{entry!r} must be ID=/absolute/folder")
         folders[name.strip()] = Path(folder.strip())
     return folders
+
+
+def _check_url(text: str) -> None:
+    """Raises ValueError."""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +103,7 @@ class Settings:
     hosts_endpoint: str = _setting(
         "",
         "URL at which hosts on other machines reach this server. Empty: the address that this machine has towards the cluster.",
+        check=_check_url,
     )
     host_network: str = _setting(
         "auto",

@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from backend.raycluster import RayCluster
 from sagewright.compute.backend import Backend, Handle, HostPlan
-from sagewright.compute.sites import open_site
+from sagewright.compute.sites import Site, open_site
 from sagewright.model.settings import load_settings
 from sagewright.runtimes.environments import Environments
 from sagewright.runtimes.images import resolve_image
@@ -32,13 +32,17 @@ class Place:
     name: str
     settings: dict[str, str] = field(default_factory=dict)
     cluster: RayCluster | None = None
-    opened: list[Any] = field(default_factory=list)
+    opened: list[Site] = field(default_factory=list)
 
     def open(self, data: Path) -> Backend:
         """A backend as a server on that data directory would have it; again for one that was restarted."""
         site = open_site(load_settings({"data": data, **self.settings}))
         self.opened.append(site)
         return site.backend
+
+    def backend(self, data: Path) -> Backend:
+        """The first that was opened: one is enough for most tests."""
+        return self.opened[0].backend if self.opened else self.open(data)
 
     def environ(self) -> dict[str, str]:
         variables = {f"SAGEWRIGHT_{name.upper()}": value for name, value in self.settings.items()}
@@ -115,15 +119,19 @@ def _server(place: Place, data: Path, server_class: type[RunningServer]) -> Iter
     running.end()
 
 
-@pytest.fixture(scope="module")
-def server_at(
-    place: Place, tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]
-) -> Iterator[RunningServer]:
-    """One server for the tests of a place."""
-    yield from _server(place, tmp_path_factory.mktemp("server"), server_class)
+@pytest.fixture(scope="session")
+def here_server(tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]) -> Iterator[RunningServer]:
+    yield from _server(Place("local"), tmp_path_factory.mktemp("server"), server_class)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def server_at(place: Place, request: pytest.FixtureRequest) -> RunningServer:
+    """The one server for the tests of a place."""
+    found: RunningServer = request.getfixturevalue("ray_server" if place.cluster else "here_server")
+    return found
+
+
+@pytest.fixture(scope="session")
 def ray_server(
     on_ray: Place, tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]
 ) -> Iterator[RunningServer]:

@@ -48,20 +48,33 @@ class Node:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
 
+    def kill_raylet(self) -> None:
+        """Ray loses the node, and what runs there goes on."""
+        assert self.process is not None
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            if process.name() == "raylet":
+                process.kill()
+
     def kill(self) -> None:
         """As a machine that is switched off: everything at once, agents and jobs too."""
         if self.process is None:
             return
-        root = psutil.Process(self.process.pid)
-        tree = [root, *root.children(recursive=True)]
-        for process in tree:
+        tree = self._tree()
+        for process in tree:  # so that none of them starts another one
             process.suspend()
-        tree = [root, *root.children(recursive=True)]
         for process in tree:
             process.kill()
         self.process.wait()
         psutil.wait_procs(tree, timeout=10)
         self.process = None
+
+    def _tree(self) -> list[psutil.Process]:
+        assert self.process is not None
+        try:
+            root = psutil.Process(self.process.pid)
+            return [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
 
 def free_port() -> int:

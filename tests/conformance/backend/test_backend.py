@@ -24,7 +24,7 @@ TWO = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
 
 @pytest.fixture(scope="module")
 def backend(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Backend:
-    return place.open(tmp_path_factory.mktemp("data"))
+    return place.backend(tmp_path_factory.mktemp("data"))
 
 
 def test_a_gang_lives_until_it_is_killed(backend: Backend, launch: Launch, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_stopped_job_ends_and_keeps_its_model(server_at: RunningServer, job_na
 
 
 def test_a_job_outlives_its_server(server_at: RunningServer, job_name: str) -> None:
-    server_at.run_shell(job_name, "echo up; sleep 9; echo m > /opt/ml/model/m; echo went on")
+    server_at.run_shell(job_name, "echo up; sleep 5; echo m > /opt/ml/model/m; echo went on")
     server_at.when_logged(job_name, "up")
     server_at.end(signal.SIGKILL)
     server_at.start()

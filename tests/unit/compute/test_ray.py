@@ -10,7 +10,7 @@ from sagewright.compute.backend import NoBackend, Unreachable
 from sagewright.compute.ray.backend import endpoint_base
 from sagewright.compute.ray.broker import Broker, check_reachable
 from sagewright.compute.sites import open_site
-from sagewright.model.settings import load_settings
+from sagewright.model.settings import BadSetting, load_settings
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ def test_where_nodes_reach_the_server(host: str, nodes: list[str], expected: str
 def test_an_endpoint_that_is_set_is_told_as_it_is() -> None:
     settings = load_settings({"hosts_endpoint": "https://sagewright.example/"}, {})
     assert endpoint_base(settings, ["10.1.2.4"]) == "https://sagewright.example"
+
+
+def test_an_endpoint_that_is_no_url() -> None:
+    with pytest.raises(BadSetting, match=r"hosts_endpoint: 'sagewright\.example' must be http"):
+        load_settings({"hosts_endpoint": "sagewright.example"}, {})
 
 
 def test_a_server_on_loopback_is_out_of_reach_for_other_machines() -> None:

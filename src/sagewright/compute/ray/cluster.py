@@ -22,7 +22,7 @@ _PULSE_S = 1.0
 _STOP_S = 5.0
 _KILL_S = 30.0
 _CALLS_AT_ONCE = 4  # of an actor: one that kills still says whether it is alive
-_WAITING = frozenset({"PENDING", "PREPARED", "RESCHEDULING"})
+_WAITING = frozenset({"PENDING", "PREPARED"})  # not RESCHEDULING: then a node was lost, and the other hosts run
 
 Host = dict[str, Any]
 """What the server knows of a host: host_id, gang, rank, peers, and its directory on its node, place."""
