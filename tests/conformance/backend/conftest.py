@@ -141,9 +141,9 @@ def ray_server(
 @pytest.fixture(autouse=True)
 def nothing_runs_on(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that failed must not keep the nodes from the next one."""
+    servers = [request.getfixturevalue(name) for name in ("server_at", "ray_server") if name in request.fixturenames]
     yield
-    for name in {"server_at", "ray_server"} & set(request.fixturenames):
-        running = request.getfixturevalue(name)
+    for running in servers:
         client = running.boto("sagemaker")
         left = client.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
         for job in left:

@@ -162,9 +162,9 @@ def test_two_hosts_talk_and_their_models_are_one(server_at: RunningServer, job_n
 
 
 def test_a_stopped_job_ends_and_keeps_its_model(server_at: RunningServer, job_name: str) -> None:
-    shell = "trap 'echo told; echo m > /opt/ml/model/m; exit 0' TERM; echo up; while true; do sleep 0.1; done"
+    shell = "trap 'echo told; echo m > /opt/ml/model/m; exit 0' TERM; echo begun; while true; do sleep 0.1; done"
     server_at.run_shell(job_name, shell)
-    server_at.when_logged(job_name, "up")
+    server_at.when_logged(job_name, "begun")
     server_at.boto("sagemaker").stop_training_job(TrainingJobName=job_name)
     job = server_at.wait(job_name)
     assert job["TrainingJobStatus"] == "Stopped"
@@ -173,19 +173,19 @@ def test_a_stopped_job_ends_and_keeps_its_model(server_at: RunningServer, job_na
 
 
 def test_a_job_outlives_its_server(server_at: RunningServer, job_name: str) -> None:
-    server_at.run_shell(job_name, "echo up; sleep 5; echo m > /opt/ml/model/m; echo went on")
-    server_at.when_logged(job_name, "up")
+    server_at.run_shell(job_name, "echo begun; sleep 5; echo m > /opt/ml/model/m; echo went on")
+    server_at.when_logged(job_name, "begun")
     server_at.end(signal.SIGKILL)
     server_at.start()
     job = server_at.wait(job_name)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     lines = server_at.lines(job_name)
-    assert (lines.count("up"), lines.count("went on")) == (1, 1)
+    assert (lines.count("begun"), lines.count("went on")) == (1, 1)
 
 
 def test_a_job_can_be_stopped_by_the_next_server(server_at: RunningServer, job_name: str) -> None:
-    server_at.run_shell(job_name, "echo up; sleep 100", ResourceConfig=TWO)
-    server_at.when_logged(job_name, "up")
+    server_at.run_shell(job_name, "echo begun; sleep 100", ResourceConfig=TWO)
+    server_at.when_logged(job_name, "begun")
     server_at.end(signal.SIGKILL)
     server_at.start()
     server_at.boto("sagemaker").stop_training_job(TrainingJobName=job_name)
@@ -194,9 +194,9 @@ def test_a_job_can_be_stopped_by_the_next_server(server_at: RunningServer, job_n
 
 
 def test_a_killed_agent_fails_the_job_with_the_hosts_name(server_at: RunningServer, job_name: str) -> None:
-    server_at.run_shell(job_name, "echo up; sleep 100", ResourceConfig=TWO)
-    server_at.when_logged(job_name, "up")
-    second = server_at.handles()[-1]
+    server_at.run_shell(job_name, "echo begun; sleep 100", ResourceConfig=TWO)
+    server_at.when_logged(job_name, "begun")
+    (second,) = [found for found in server_at.handles() if directory_of(found).name == "algo-2" and agents_of(found)]
     os.kill(agents_of(second)[0], signal.SIGKILL)
     job = server_at.wait(job_name, timeout_s=30)
     assert job["TrainingJobStatus"] == "Failed"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PAIR = ("algo-1", "algo-2")
 TWO = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
 WAIT = (
-    "echo up; cd /opt/ml/checkpoints; [ -e seen ] && echo again && exit 0; touch seen; "
+    "echo begun; cd /opt/ml/checkpoints; [ -e seen ] && echo again && exit 0; touch seen; "
     "trap 'echo told; exit 1' TERM; sleep 100 & wait"
 )
 
@@ -89,8 +89,8 @@ def test_the_driver_may_die(backend: Backend, launch: Launch, tmp_path: Path) ->
 
 
 def test_a_job_goes_on_while_nobody_answers_for_the_cluster(ray_server: RunningServer, job_name: str) -> None:
-    ray_server.run_shell(job_name, "echo up; sleep 4; echo m > /opt/ml/model/m", ResourceConfig=TWO)
-    ray_server.when_logged(job_name, "up")
+    ray_server.run_shell(job_name, "echo begun; sleep 4; echo m > /opt/ml/model/m", ResourceConfig=TWO)
+    ray_server.when_logged(job_name, "begun")
     assert ray_server.process is not None
     (driver,) = psutil.Process(ray_server.process.pid).children()
     driver.kill()
@@ -129,8 +129,8 @@ def test_hosts_are_on_nodes_of_their_own(ray_server: RunningServer, ray_cluster:
 def test_a_lost_node_fails_the_job_with_its_name(
     ray_server: RunningServer, second_node: RayCluster, job_name: str
 ) -> None:
-    ray_server.run_shell(job_name, "echo up; sleep 100", ResourceConfig=TWO)
-    until(lambda: _lines(ray_server, job_name).count("up") == 2)
+    ray_server.run_shell(job_name, "echo begun; sleep 100", ResourceConfig=TWO)
+    until(lambda: _lines(ray_server, job_name).count("begun") == 2)
     lost = second_node.nodes[1]
     lost.kill_raylet()
     job = ray_server.wait(job_name, timeout_s=60)
@@ -156,7 +156,7 @@ def test_a_spot_job_goes_on_without_the_lost_node(
         StoppingCondition={"MaxRuntimeInSeconds": 200, "MaxWaitTimeInSeconds": 400},
         CheckpointConfig={"S3Uri": f"s3://{bucket}/checkpoints"},
     )
-    until(lambda: _lines(ray_server, job_name).count("up") == 2)
+    until(lambda: _lines(ray_server, job_name).count("begun") == 2)
     until(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"])
     second_node.nodes[1].kill()
     job = ray_server.wait(job_name, timeout_s=90)
