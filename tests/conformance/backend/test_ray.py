@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from botocore.exceptions import ClientError
 
 from backend.agents import agents_of, directory_of, gang, until
 from sagewright.compute.backend import Backend, Unreachable
+from sagewright.compute.ray.backend import RayBackend
+from sagewright.model.settings import load_settings
 
 if TYPE_CHECKING:
     from backend.conftest import Launch, Place
@@ -86,6 +89,33 @@ def test_the_driver_may_die(backend: Backend, launch: Launch, tmp_path: Path) ->
     assert backend.poll(handle)
     backend.kill(handle)
     assert agents_of(handle) == []
+
+
+def test_a_node_with_another_version_is_said(
+    backend: Backend, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagewright.compute.ray.backend.version", lambda _package: "99.9")
+    (handle,) = launch(gang(tmp_path, "algo-1"))
+    until(lambda: not backend.poll(handle))
+    assert "is installed there, and the server is 99.9" in backend.poll(handle).why_not
+
+
+def test_a_gang_that_nobody_knows_gives_back_what_it_holds(
+    on_ray: Place, backend: Backend, launch: Launch, tmp_path: Path
+) -> None:
+    """As after a server that died between the launch and its note of it."""
+    forgetful = RayBackend(load_settings({"data": tmp_path, **on_ray.settings}), forgotten_s=2)
+    handles = forgetful.launch(gang(tmp_path, *PAIR, cpus=2))
+    forgetful.close()
+    until(lambda: len(agents_of(*handles)) == 2)
+    waiting = launch(gang(tmp_path, *PAIR, cpus=2))
+    time.sleep(3)
+    assert len(agents_of(*handles)) == 2  # what runs is not forgotten
+    assert agents_of(*waiting) == []
+    for agent in agents_of(*handles):
+        os.kill(agent, signal.SIGKILL)
+    until(lambda: len(agents_of(*waiting)) == 2)
+    assert not any(directory_of(handle).exists() for handle in handles)
 
 
 def test_a_job_goes_on_while_nobody_answers_for_the_cluster(ray_server: RunningServer, job_name: str) -> None:

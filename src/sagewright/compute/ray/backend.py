@@ -26,11 +26,11 @@ _MACHINES_S = 5.0
 class RayBackend:
     """A job's hosts are one placement group and a detached actor each, which starts the agent on its node.
 
-    Connects when it is made. Raises NoBackend.
+    Connects when it is made. Raises NoBackend. `forgotten_s`: so long after its agent has ended an actor waits for a server.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, forgotten_s: float = 3600) -> None:
+        self._settings, self._forgotten_s = settings, forgotten_s
         settings.data.mkdir(parents=True, exist_ok=True)
         self._broker = Broker(settings.ray_address, settings.data / "ray.log")
         self._broker.connect()
@@ -49,7 +49,7 @@ class RayBackend:
     def launch(self, plans: list[HostPlan]) -> list[Handle]:
         gang = uuid.uuid4().hex
         peers = [str(plan.document["host_id"]) for plan in plans]
-        orders = [self._order(plan, gang) for plan in plans]
+        orders = [self._order(plan, gang) | {"peers": peers} for plan in plans]
         try:
             self._broker.ask("launch", gang=gang, orders=orders)
         except (Refused, Unreachable) as error:
@@ -116,7 +116,12 @@ class RayBackend:
         }
         document = plan.document | places
         directory = f"{root}/hosts/{gang}/{document['host']}"
-        return {"directory": directory, "version": version("sagewright"), "document": document}
+        return {
+            "directory": directory,
+            "version": version("sagewright"),
+            "document": document,
+            "forgotten_s": self._forgotten_s,
+        }
 
     def _ask_pulses(self, names: set[str]) -> dict[str, Pulse]:
         found = self._ask("pulses", places={name: self._places.get(name, "") for name in names})

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 import time
 from contextlib import suppress
 from importlib.metadata import version
@@ -16,19 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.util import get_current_placement_group, placement_group_table
+from ray.util import get_current_placement_group, list_named_actors, placement_group_table
+from ray.util.placement_group import remove_placement_group
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
 from sagewright.compute.local import LocalBackend
 
 _LOG_BYTES = 64 * 1024
 _STALE_S = 24 * 3600
+_WATCH_S = 60.0
 _MARK = "agent.json"
 
 
 class HostActor:
-    """The place of one host. `order`: its directory (ROOT/hosts/GANG/NAME), its document,
-    the server's version."""
+    """The place of one host. `order`: its directory (ROOT/hosts/GANG/NAME), its document, its gang's host ids (`peers`),
+    the server's version, and after how many seconds without a question it goes when its agent has ended (`forgotten_s`):
+    a server that died while it launched a gang does not know of it."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._node = str(ray.util.get_node_ip_address())
@@ -36,10 +40,13 @@ class HostActor:
         self._directory = Path(order["directory"]).expanduser()
         self._handle: Handle | None = None
         self._failure = ""
+        self._asked_s = time.monotonic()
         try:
             self._start(order)
         except (OSError, LaunchFailed) as error:
             self._failure = f"it could not be started on node {self._node}: {error}"
+        watching = (order["peers"], str(order["document"]["host_id"]), float(order["forgotten_s"]))
+        threading.Thread(target=self._watch, args=watching, daemon=True).start()
 
     def _start(self, order: dict[str, Any]) -> None:
         own, theirs = version("sagewright"), order["version"]
@@ -58,6 +65,7 @@ class HostActor:
 
     def pulse(self) -> tuple[str | None, str]:
         """Why the agent is not alive, None if it is; the node's address."""
+        self._asked_s = time.monotonic()
         if self._handle is None:
             return self._failure, self._node
         pulse = self._local.poll(self._handle)
@@ -69,9 +77,25 @@ class HostActor:
 
     def kill(self) -> str:
         """The end of the agent's own log."""
+        self._asked_s = time.monotonic()
         if self._handle is not None:
             self._local.kill(self._handle)
         return _remove(self._directory)
+
+    def _watch(self, peers: list[str], own: str, forgotten_s: float) -> None:
+        """Go when nobody asks for what has ended; the gang's first host goes last, and gives back what the gang holds."""
+        group = get_current_placement_group()
+        while self._alive() or time.monotonic() - self._asked_s < forgotten_s:
+            time.sleep(min(forgotten_s / 4, _WATCH_S))
+        self.kill()
+        if own == peers[0]:
+            while set(peers[1:]) & set(list_named_actors()):
+                time.sleep(min(forgotten_s / 4, _WATCH_S))
+            remove_placement_group(group)
+        os._exit(0)
+
+    def _alive(self) -> bool:
+        return self._handle is not None and bool(self._local.poll(self._handle))
 
 
 def clean_host(directory: str) -> str:
