@@ -35,7 +35,39 @@ class Case:
     files: list[str] = field(default_factory=lambda: MODEL)
 
 
+_BINARY = ("binary_classification_accuracy", "precision", "recall", "roc_auc_score", "binary_f_beta")
+_DESCENT: dict[str, Range] = {"train:rmse": (0, 1), "train:mse": (0, 1), "train:absolute_loss": (0, 1)}
+
 CASES = {
+    "factorization_machines": Case(
+        {"test:rmse": (0.25, 0.5), "test:mse": (0, 0.25), "test:absolute_loss": (0, 0.4), **_DESCENT, **PROGRESS},
+        lambda found: found["shapes"]["arg:w1_weight"] == [50, 1],
+    ),
+    "ipinsights": Case(
+        {
+            "validation:discriminator_auc": (0.9, 1),
+            "train:binary_classification_accuracy": (0.7, 1),
+            "train:binary_classification_accuracy:epoch": (0.7, 1),
+            "train:binary_classification_cross_entropy": (0, 0.6),
+            "train:binary_classification_cross_entropy:epoch": (0, 0.6),
+            **PROGRESS,
+        },
+        lambda found: True,
+    ),
+    "lda": Case({"test:pwll": (-3.1, -2.6), **PROGRESS}, lambda found: found["apart"] < 0.05),
+    "linear_learner": Case(
+        {
+            **{f"{part}:{name}": (0.9, 1) for part in ("train", "validation", "test") for name in _BINARY},
+            **{f"{part}:objective_loss": (0, 0.5) for part in ("train", "validation", "test")},
+            **{f"{part}:objective_loss:final": (0, 0.5) for part in ("train", "validation")},
+            **PROGRESS,
+        },
+        lambda found: found["right"] > 0.9,
+    ),
+    "randomcutforest": Case(
+        {f"test:{name}": (0.8, 1) for name in ("f1", "accuracy", "precision", "recall")},
+        lambda found: found["trees"] == 50,
+    ),
     "kmeans": Case(
         {"test:msd": (0, 0.6), "test:ssd": (0, 180), **PROGRESS},
         lambda found: found["farthest"] < 0.1,

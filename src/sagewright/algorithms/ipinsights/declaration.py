@@ -33,6 +33,7 @@ DECLARATION = Declaration(
         Hyperparameter("random_negative_sampling_rate", RATE, default="1", recommended=("0", "10")),
         Hyperparameter("shuffled_negative_sampling_rate", RATE, default="1", recommended=("0", "10")),
         Hyperparameter("weight_decay", Real("[0, 10]"), default="0.00001", recommended=("0.0", "1.0")),
+        Hyperparameter("feature_dim", Integer("[1, +inf)"), note="sent by the SDK's class, without effect"),
         *declaring.COMMON,
     ),
     channels=(
@@ -56,4 +57,5 @@ DECLARATION = Declaration(
     serve="sagewright.algorithms.ipinsights.model:serve",
     rules=(rules.negatives_in_limits,),
     wording=SCHEMA,
+    default_content_type=declaring.CSV,
 )
