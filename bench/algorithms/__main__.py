@@ -22,7 +22,7 @@ import page
 
 HERE = Path(__file__).parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-FRAME = {"__main__", "contest", "data", "memory", "page"}
+FRAME = {"__main__", "contest", "data", "memory", "packages", "page"}
 
 
 def main() -> None:

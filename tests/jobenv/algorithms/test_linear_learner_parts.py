@@ -142,12 +142,17 @@ def test_the_model_with_the_best_criterion_is_chosen() -> None:
     y = RANDOM.integers(0, 2, 2000).astype(np.float32)
     raw = np.column_stack([RANDOM.normal(size=2000), y * 3 + RANDOM.normal(size=2000), y + RANDOM.normal(size=2000)])
     near = np.column_stack([raw[:, 1], raw[:, 1] + RANDOM.normal(0, 0.01, 2000)])
-    assert selection.best_binary(near, y, np.array([1.0, 0.5]), values()) == 1  # chance tells them apart, the loss does
+    assert (
+        selection.best_binary(near, y, np.array([1.0, 0.5]), np.zeros(2), values()) == 1
+    )  # chance tells them apart, the loss does
+    assert (
+        selection.best_binary(near, y, np.array([1.0, 0.5]), np.array([0.1, 0]), values()) == 0
+    )  # nor from the simpler one
     for criterion in ("accuracy", "f1", "precision_at_target_recall", "recall_at_target_precision"):
         settings = values(binary_classifier_model_selection_criteria=criterion)
-        assert selection.best_binary(raw, y, np.zeros(3), settings) == 1
+        assert selection.best_binary(raw, y, np.zeros(3), np.zeros(3), settings) == 1
     by_loss = values(binary_classifier_model_selection_criteria="loss_function")
-    assert selection.best_binary(raw, y, np.array([3.0, 2, 1]), by_loss) == 2
+    assert selection.best_binary(raw, y, np.array([3.0, 2, 1]), np.zeros(3), by_loss) == 2
 
 
 def test_scores_are_scikit_learns() -> None:

@@ -33,15 +33,20 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
     with session(DECLARATION, "factorization-machines", job, values) as run, threads.one():
         rows = _source(run, "train")
         assert rows is not None
-        solver = _solver(run, rows)
-        logging.info("Solver: %s", solver)
-        machine = _sample(run, rows) if solver == "mcmc" else _descend(run, rows)
+        machine = fit(run, rows)
         model = MachineModel(machine, values["predictor_type"])
         run.save(model.encode())
         tested = _source(run, "test")
         if tested is not None:
             raw = machine.raw(matrix(tested.table.features))
             _report(run, "test", raw, np.asarray(tested.table.labels))
+
+
+def fit(run: Session, rows: Source) -> Machine:
+    """The machine that the hyperparameters lead to."""
+    solver = _solver(run, rows)
+    logging.info("Solver: %s", solver)
+    return _sample(run, rows) if solver == "mcmc" else _descend(run, rows)
 
 
 def _source(run: Session, channel: str) -> Source | None:

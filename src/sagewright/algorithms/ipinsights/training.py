@@ -27,16 +27,23 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
     with session(DECLARATION, "IPInsights", job, values) as run, threads.one():
         known = events.read(job, "train", buckets)
         validation = events.read(job, "validation", buckets) if "validation" in job.channels else None
-        network = Network.begin(buckets, values["vector_dim"], values["num_ip_encoder_layers"], run.seed)
-        learner = Learner(network, values)
-        for epoch in range(values["epochs"]):
-            _epoch(run, learner, known, epoch)
-            if validation is not None:
-                run.lines.quality(
-                    "validation", {"discriminator_auc": area(network, validation, values)}, "score", epoch=epoch
-                )
-            run.lines.progress(epoch + 1, values["epochs"])
-        run.save(InsightsModel(network).encode())
+        run.save(InsightsModel(fit(run, known, validation)).encode())
+
+
+def fit(run: Session, known: Events, validation: Events | None) -> Network:
+    """Learn from this host's events, together with the other hosts."""
+    values = run.values
+    network = Network.begin(
+        values["num_entity_vectors"], values["vector_dim"], values["num_ip_encoder_layers"], run.seed
+    )
+    learner = Learner(network, values)
+    for epoch in range(values["epochs"]):
+        _epoch(run, learner, known, epoch)
+        if validation is not None:
+            reached = area(network, validation, values)
+            run.lines.quality("validation", {"discriminator_auc": reached}, "score", epoch=epoch)
+        run.lines.progress(epoch + 1, values["epochs"])
+    return network
 
 
 def area(network: Network, found: Events, values: Mapping[str, Any]) -> float:

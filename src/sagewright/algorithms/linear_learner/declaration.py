@@ -55,7 +55,9 @@ HYPERPARAMETERS = (
     optional("huber_delta", POSITIVE, "1.0", note="in units of the normalised label, as loss_insensitivity"),
     optional("init_bias", Real(), "0"),
     optional("init_method", Choice(("uniform", "normal")), "uniform"),
-    optional("init_scale", POSITIVE, "0.07"),
+    optional(
+        "init_scale", POSITIVE, "0.07", note="where no init_ setting is given, weights of sparse rows begin with 0"
+    ),
     optional("init_sigma", POSITIVE, "0.01"),
     optional("l1", auto(NOT_NEGATIVE), "auto", "1e-7", "1"),
     optional("learning_rate", auto(POSITIVE), "auto", "1e-5", "1"),

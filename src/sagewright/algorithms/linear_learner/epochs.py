@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def train_models(run: Session, data: Data) -> Trained:
     models = mix.make(values, Task(rows.columns, loss.classes, steps, _balanced(run, sample), dense))
     turned = bool(models.decorrelated.any())
     rotation = scaling.decorrelation(scaler.features(sample.features), run.group) if turned else None
-    learner = Learner(rows.columns, models, loss, values, rotation, run.seed)
+    learner = Learner(rows.columns, models, loss, _begun(run, dense), rotation, run.seed)
     examples = _examples(run, models, sample)
     empty = Weights(np.zeros_like(learner.weights), np.zeros_like(learner.bias))
     trained = Trained(loss, models, empty, np.full(models.models, np.inf))
@@ -94,6 +95,13 @@ def train_models(run: Session, data: Data) -> Trained:
             break
         _drop(learner, criterion)
     return trained
+
+
+def _begun(run: Session, dense: bool) -> Mapping[str, Any]:
+    """The hyperparameters, whose default start is 0 for sparse rows: what a rare feature begins with it would keep."""
+    if dense or any(name.startswith("init_") for name in run.job.hyperparameters):
+        return run.values
+    return {**run.values, "init_method": "normal", "init_sigma": 0.0}
 
 
 def _drop(learner: Learner, criterion: np.ndarray) -> None:

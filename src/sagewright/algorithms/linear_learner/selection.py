@@ -13,11 +13,13 @@ BINS = 4096
 BY_LOSS = ("loss_function", "cross_entropy_loss")
 
 
-def best_binary(scores: np.ndarray, labels: np.ndarray, losses: np.ndarray, values: Mapping[str, Any]) -> int:
+def best_binary(
+    scores: np.ndarray, labels: np.ndarray, losses: np.ndarray, penalty: np.ndarray, values: Mapping[str, Any]
+) -> int:
     """The number of the model with the best value of binary_classifier_model_selection_criteria at its best threshold.
 
-    Of those that are within one standard error of the best, which chance may have put there, the one with the least loss.
-    `scores` (n, M) raw ones, `labels` (n,), `losses` (M,).
+    Of those that are within one standard error of the best, which chance may have put there, the ones with the largest penalty, and
+    of these the one with the least loss. `scores` (n, M) raw ones, `labels` (n,), `losses` and `penalty` (M,).
     """
     criterion = values["binary_classifier_model_selection_criteria"]
     if criterion in BY_LOSS:
@@ -33,7 +35,8 @@ def best_binary(scores: np.ndarray, labels: np.ndarray, losses: np.ndarray, valu
     best = float(reached.max())
     count = len(labels) if criterion == "accuracy" else max(int(positive.sum()), 1)
     error = np.sqrt(max(best * (1 - best), 0) / count)
-    return int(np.where(reached >= best - error, losses, np.inf).argmin())
+    good = np.flatnonzero(reached >= best - error)
+    return int(good[np.lexsort((losses[good], -penalty[good]))[0]])
 
 
 def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any]) -> float:

@@ -31,13 +31,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         train_rows = _source(run, "train", None if values["feature_dim"] == "auto" else values["feature_dim"])
         assert train_rows is not None
         validation = _source(run, "validation", train_rows.columns)
-        random = np.random.default_rng(run.seed)
-        sample = train_rows.sample(values["num_point_for_scaler"], random)
-        scaler = scaling.fit(sample, values, run.group)
-        judged = validation.table if validation is not None else train_rows.sample(TRAIN_SAMPLE, random)
-        data = Data(train_rows, scaler, sample, judged, validated=validation is not None)
-        trained = train_models(run, data)
-        model = run.group.from_first(_choose(run, trained, judged, scaler) if run.group.rank == 0 else None)
+        model = fit(run, train_rows, validation)
         run.save(model.encode())
         _report(run, model, {"train": train_rows.table, "validation": validation.table if validation else None})
         tested = run.rows("test", Wanted(train_rows.columns, labels=True, sparse=True))
@@ -45,6 +39,18 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
             test = tested.table()
             _check_labels(values, "test", test)
             _report(run, model, {"test": test})
+
+
+def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearModel:
+    """The best model that the hyperparameters lead to; all hosts get the same."""
+    values, random = run.values, np.random.default_rng(run.seed)
+    sample = train_rows.sample(values["num_point_for_scaler"], random)
+    scaler = scaling.fit(sample, values, run.group)
+    judged = validation.table if validation is not None else train_rows.sample(TRAIN_SAMPLE, random)
+    data = Data(train_rows, scaler, sample, judged, validated=validation is not None)
+    trained = train_models(run, data)
+    model: LinearModel = run.group.from_first(_choose(run, trained, judged, scaler) if run.group.rank == 0 else None)
+    return model
 
 
 def _source(run: Session, channel: str, columns: int | None) -> Source | None:
@@ -80,7 +86,7 @@ def _choose(run: Session, trained: Trained, judged: Table, scaler: Scaler) -> Li
     x, y = scaler.features(judged.features), np.asarray(judged.labels)
     if binary:
         raw = trained.weights.scores(x)
-        number = selection.best_binary(raw, y, trained.criterion, values)
+        number = selection.best_binary(raw, y, trained.criterion, trained.mix.l1 + trained.mix.wd, values)
         raw_threshold = selection.threshold(raw[:, number], y, values)
     setting = {name: float(getattr(trained.mix, name)[number]) for name in ("learning_rate", "l1", "wd")}
     logging.info("Selected model %d: %s", number, setting)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.randomcutforest import forest, sampling, scoring
@@ -31,21 +31,26 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
             text = f"Channel {name} must have S3DataDistributionType {DISTRIBUTIONS[name]}, not {channel.distribution}."
             raise UserError(text)
     with session(DECLARATION, "RandomCutForest", job, values) as run:
-        sample = _sample(run)
-        random = np.random.default_rng([run.seed, 1])
-        grown = forest.grow(sampling.deal(sample, values["num_trees"], values["num_samples_per_tree"], random), random)
+        rows = run.rows("train", Wanted(values["feature_dim"]))
+        assert rows is not None
+        grown = fit(run, rows)
         run.save(ForestModel(grown).encode())
         _evaluate(run, grown)
 
 
-def _sample(run: Session) -> np.ndarray:
+def fit(run: Session, rows: Rows) -> Forest:
+    """A forest from one pass over this host's rows and all others', the same at every host."""
+    values, random = run.values, np.random.default_rng([run.seed, 1])
+    samples = sampling.deal(_sample(run, rows), values["num_trees"], values["num_samples_per_tree"], random)
+    return forest.grow(samples, random)
+
+
+def _sample(run: Session, rows: Rows) -> np.ndarray:
     """The same uniform sample of all hosts' rows at every host."""
     values, began = run.values, time.monotonic()
     size = values["num_trees"] * values["num_samples_per_tree"]
     random = np.random.default_rng([run.seed, 0, run.group.rank])
     own = Reservoir(size, values["feature_dim"])
-    rows = run.rows("train", Wanted(values["feature_dim"]))
-    assert rows is not None
     for batch in rows.batches(values["mini_batch_size"]):
         own.add(batch.features, random.random(batch.rows))
     run.lines.throughput(own.seen, time.monotonic() - began)

