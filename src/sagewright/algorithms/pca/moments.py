@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-BLOCK_BYTES, MOST_BYTES = 1 << 19, 1 << 25
+BLOCK_BYTES, MOST_BYTES = 1 << 20, 1 << 25
 ROWS_A_COLUMN = 4
 """Blocks have at least so many rows for each column: else adding up the products takes longer than making them."""
 NEAR = 4.0
