@@ -115,7 +115,7 @@ def test_a_whole_job(server_at: RunningServer, job_name: str) -> None:
     assert steps == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
     assert names_of(server_at, job) == {"deep/one.txt", "two.bin"}
     left = [directory_of(handle) for handle in server_at.handles()]
-    assert [directory for directory in left if directory.exists()] == []
+    until(lambda: not any(directory.exists() for directory in left))
 
 
 def names_of(server: RunningServer, job: dict[str, Any]) -> set[str]:
@@ -196,8 +196,14 @@ def test_a_job_can_be_stopped_by_the_next_server(server_at: RunningServer, job_n
 def test_a_killed_agent_fails_the_job_with_the_hosts_name(server_at: RunningServer, job_name: str) -> None:
     server_at.run_shell(job_name, "echo begun; sleep 100", ResourceConfig=TWO)
     server_at.when_logged(job_name, "begun")
-    (second,) = [found for found in server_at.handles() if directory_of(found).name == "algo-2" and agents_of(found)]
-    os.kill(agents_of(second)[0], signal.SIGKILL)
+
+    def second() -> list[int]:
+        return [
+            pid for found in server_at.handles() if directory_of(found).name == "algo-2" for pid in agents_of(found)
+        ]
+
+    until(second)
+    os.kill(second()[0], signal.SIGKILL)
     job = server_at.wait(job_name, timeout_s=30)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("InternalServerError: algo-2: ")
