@@ -12,6 +12,7 @@ import myfm
 import numpy as np
 import packages
 from contest import Contest, Entrant
+from scipy.sparse import hstack
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
@@ -31,6 +32,9 @@ def contests() -> Iterator[Contest]:
     x = packages.one_hot(user, item)
     blocks = [len(set(user)), len(set(item))]
     yield _numbers("MovieLens-100k, 90,000 ratings, 10,000 held out", packages.split(x, rating), blocks)
+    wide = hstack([x, packages.movielens_features()]).tocsr()
+    wide.sort_indices()
+    yield _numbers("MovieLens-100k with features of users and films", packages.split(wide, rating), None)
     x, y = packages.insteval()
     yield _numbers("InstEval, 66,079 ratings, 7,342 held out", packages.split(x, y), None)
     x = packages.one_hot(user, item)

@@ -49,16 +49,16 @@ class Held(Rows):
 
 def session(declaration: Declaration, algorithm: str, **hyperparameters: object) -> Session:
     """A run on one host, with the validated hyperparameters; a `True` is written `true`."""
-    job = _job(Path(), hyperparameters)
-    values = declaration.validate_hyperparameters(job.hyperparameters)
-    return Session(job, values, Lines(algorithm, "algo-1"), Group())
+    own = job(Path(), hyperparameters)
+    values = declaration.validate_hyperparameters(own.hyperparameters)
+    return Session(own, values, Lines(algorithm, "algo-1"), Group())
 
 
 def by_pipe(declaration: Declaration, records: bytes, times: int, **hyperparameters: object) -> bytes:
     """The model file of a whole job in Pipe mode, whose channel `train` gives the recordIO-protobuf `records` so many times."""
     with tempfile.TemporaryDirectory() as directory:
-        job = _job(Path(directory), hyperparameters)
-        pipe = job.channel_path("train").with_name("train_0")
+        own = job(Path(directory), hyperparameters)
+        pipe = own.channel_path("train").with_name("train_0")
         pipe.parent.mkdir(parents=True)
         os.mkfifo(pipe)
         channel = {"ContentType": "application/x-recordio-protobuf", "TrainingInputMode": "Pipe"}
@@ -66,10 +66,10 @@ def by_pipe(declaration: Declaration, records: bytes, times: int, **hyperparamet
         writer = multiprocessing.get_context("fork").Process(target=_write, args=(pipe, records, times))
         writer.start()
         module, _, function = declaration.train.partition(":")
-        values = declaration.validate_hyperparameters(job.hyperparameters)
-        getattr(import_module(module), function)(replace(job, channels=channels), values)
+        values = declaration.validate_hyperparameters(own.hyperparameters)
+        getattr(import_module(module), function)(replace(own, channels=channels), values)
         writer.join()
-        return (job.model_directory / artefact.NAME).read_bytes()
+        return (own.model_directory / artefact.NAME).read_bytes()
 
 
 def _write(pipe: Path, records: bytes, times: int) -> None:
@@ -80,7 +80,8 @@ def _write(pipe: Path, records: bytes, times: int) -> None:
                 view = view[stream.write(view[: 1 << 20]) :]
 
 
-def _job(root: Path, hyperparameters: dict[str, object]) -> Job:
+def job(root: Path, hyperparameters: dict[str, object]) -> Job:
+    """One host's, below `root`."""
     texts = {
         name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in hyperparameters.items()
     }

