@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sagewright.model.errors import AwsError
 from sagewright.wire.body import incomplete
+from sagewright.wire.joined import JoinedTransport
 
 EXTENSION = "sagewright.takeover"
 IDLE_S = 60.0
@@ -32,6 +33,7 @@ class TakeoverProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope[EXTENSION] = self
+        self.cycle.transport = JoinedTransport(self.transport, self.loop)  # type: ignore[assignment]
 
     def on_message_begin(self) -> None:
         if not self._mute:
