@@ -19,9 +19,10 @@ from sagewright.algorithms.factorization_machines import gibbs
 from sagewright.algorithms.factorization_machines.blocks import blocks
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.descent import Learner
-from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, probability
+from sagewright.algorithms.factorization_machines.model import Machine, MachineModel
 from sagewright.algorithms.firstparty import artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
 

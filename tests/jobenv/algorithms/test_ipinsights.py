@@ -13,10 +13,11 @@ from sklearn.metrics import roc_auc_score
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.ipinsights import events
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.learner import Learner, probability, with_negatives
+from sagewright.algorithms.ipinsights.learner import Learner, with_negatives
 from sagewright.algorithms.ipinsights.model import InsightsModel
 from sagewright.algorithms.ipinsights.network import Network
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from sagewright.algorithms.factorization_machines.model import Machine, probability
+from sagewright.algorithms.factorization_machines.model import Machine
 from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.logistic import probability
 
 
 class Learner:

@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix, issparse
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact, ndarray, requests
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES, PROTOBUF, Features
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
@@ -24,12 +25,6 @@ from sagewright.algorithms.server import Invoke
 ANSWERS = Answers(takes=(JSON, JSON_LINES, PROTOBUF))
 MOST_CELLS = 1 << 24
 """Numbers of a block of rows times the factors."""
-
-
-def probability(scores: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        shares: np.ndarray = 1 / (1 + np.exp(-scores))
-    return shares
 
 
 def matrix(features: Features) -> Any:

@@ -13,9 +13,10 @@ from scipy.sparse import csr_matrix
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION, GRADIENT, PARTS
 from sagewright.algorithms.factorization_machines.descent import Learner
-from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, matrix, probability
+from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, matrix
 from sagewright.algorithms.firstparty import scores, source, threads
 from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Sparse, Table

@@ -9,6 +9,7 @@ import numpy as np
 
 from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.ipinsights.events import Events, bits
 from sagewright.algorithms.ipinsights.network import Network
 
@@ -54,12 +55,6 @@ class Learner:
             for part, slope in zip((*self.layers, *self.biases), slopes, strict=True):
                 part.step(np.arange(len(part.values)), np.atleast_2d(slope) / np.float32(rows), self.count)
         return scores, rows
-
-
-def probability(scores: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        shares: np.ndarray = 1 / (1 + np.exp(-scores))
-    return shares
 
 
 def _sums(rows: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty import scores, threads
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.ipinsights import events
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.learner import Learner, probability, with_negatives
+from sagewright.algorithms.ipinsights.learner import Learner, with_negatives
 from sagewright.algorithms.ipinsights.model import InsightsModel
 from sagewright.algorithms.ipinsights.network import Network
 from sagewright.algorithms.job import Job

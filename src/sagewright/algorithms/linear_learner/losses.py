@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.linear_learner.rules import LOSSES
 
 Function = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -56,15 +57,6 @@ def make(values: Mapping[str, Any]) -> Loss:
         ),
     }
     return Loss(name, *functions[name])
-
-
-def probability(z: np.ndarray) -> np.ndarray:
-    """The logistic function."""
-    out = np.negative(z)
-    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that it should be
-        np.exp(out, out=out)
-    out += 1
-    return np.reciprocal(out, out=out)
 
 
 def logistic(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

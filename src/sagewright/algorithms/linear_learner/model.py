@@ -15,11 +15,11 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact, ndarray, requests
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.requests import Features
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.table import Sparse
-from sagewright.algorithms.linear_learner.losses import probability
 from sagewright.algorithms.server import Invoke
 
 BLOCK = 4096

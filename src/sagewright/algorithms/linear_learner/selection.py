@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.linear_learner.losses import probability
+from sagewright.algorithms.firstparty.logistic import probability
 
 BINS = 4096
 BY_LOSS = ("loss_function", "cross_entropy_loss")

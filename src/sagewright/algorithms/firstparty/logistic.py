@@ -1,0 +1,14 @@
+"""The logistic function."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def probability(scores: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-scores)), in new memory, without overflow."""
+    out = np.negative(scores)
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that it should be
+        np.exp(out, out=out)
+    out += 1
+    return np.reciprocal(out, out=out)
