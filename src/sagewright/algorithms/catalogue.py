@@ -17,6 +17,7 @@ MODULES = (
     "sagewright.algorithms.knn.declaration",
     "sagewright.algorithms.lda.declaration",
     "sagewright.algorithms.linear_learner.declaration",
+    "sagewright.algorithms.ntm.declaration",
     "sagewright.algorithms.pca.declaration",
     "sagewright.algorithms.randomcutforest.declaration",
     "sagewright.algorithms.xgboost.declaration",

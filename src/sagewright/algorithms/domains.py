@@ -201,6 +201,23 @@ class IntegerTuple:
 
 
 @dataclass(frozen=True)
+class IntegerList:
+    """`100,50` or `[100, 50]`: whole numbers, at least one, each within `bounds`. The value is a list of int."""
+
+    kind: ClassVar[Kind] = "FreeText"
+    bounds: str
+
+    def parse(self, text: str) -> list[int]:
+        return [int(part) for part in text.strip().removeprefix("[").removesuffix("]").split(",")]
+
+    def __contains__(self, value: list[int]) -> bool:
+        return all(item in Interval(self.bounds) for item in value)
+
+    def __str__(self) -> str:
+        return f"whole numbers in {self.bounds} with commas between them"
+
+
+@dataclass(frozen=True)
 class IntegerLists:
     """`[[0, 1], [2, 3, 4]]`: lists of whole numbers, each within `bounds`. The value is a list of lists of int."""
 
@@ -225,7 +242,7 @@ class Either:
     """A word such as `auto`, or a member of another domain."""
 
     words: tuple[str, ...]
-    other: Integer | Real | Flag
+    other: Integer | Real | Flag | IntegerList
 
     @property
     def kind(self) -> Kind:  # a tuner moves within the numbers

@@ -52,7 +52,6 @@ RECIPES = {
             ("numpy", "scipy", "scikit-learn", "threadpoolctl", "pyarrow", "faiss-cpu", "numba"),
             ("numpy",),
         ),
-        Recipe("neural", "", ("torch", "numpy", "scipy", "pyarrow"), ("torch",)),
         Recipe("pytorch", "torch", ("torch", "torchvision", *_SCIENCE), ("torch",)),
         Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE), ("tensorflow-cpu",)),
         Recipe(
@@ -65,7 +64,7 @@ RECIPES = {
     )
 }
 
-_ALGORITHMS = {"xgboost": "xgboost", "ntm": "neural"}
+_ALGORITHMS = {"xgboost": "xgboost"}
 """Built-in algorithms that need more than `numeric`."""
 
 _WHY_NO_RECIPE = {

@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose
 from sklearn import datasets
 
 from sagewright.algorithms import catalogue
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerLists, IntegerTuple, Real, WordList
+from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, IntegerLists, IntegerTuple, Real, WordList
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.hyperparameters import Hyperparameter
@@ -117,6 +117,15 @@ SAMPLES = {
     "linear-learner": Sample(
         {"predictor_type": "binary_classifier", "mini_batch_size": "50", "num_models": "4", "epochs": "3"},
         seed="_seed",
+        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
+    "ntm": Sample(
+        {"feature_dim": "4", "num_topics": "2", "mini_batch_size": "50", "epochs": "3"},
+        rows=words,
+        content_type="text/csv;label_size=0",
+        labels=0,
+        seed="_seed",
+        width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
     ),
     "knn": Sample(
@@ -221,7 +230,7 @@ def bad_values(each: Hyperparameter) -> list[str]:
         return ["abc", "", *beyond, *(["1.5"] if isinstance(domain, Integer) else ["nan"])]
     if isinstance(domain, (Choice, Flag, WordList)):
         return ["no such word", ""]
-    if isinstance(domain, (IntegerTuple, IntegerLists)):
+    if isinstance(domain, (IntegerTuple, IntegerList, IntegerLists)):
         return ["abc", "((", "[['a']]"]
     return []
 

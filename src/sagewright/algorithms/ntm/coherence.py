@@ -1,0 +1,51 @@
+"""How good topics look: each topic's first words, how much they go together, and how few of them are other topics' too.
+
+Source: J. Lau, D. Newman and T. Baldwin, "Machine Reading Tea Leaves", EACL 2014 (NPMI); R. Ding, R. Nallapati and B. Xiang,
+"Coherence-Aware Neural Topic Modeling", EMNLP 2018 (topic uniqueness).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+TOP = 10
+
+
+def top_words(weight: np.ndarray, count: int = TOP) -> np.ndarray:
+    """(K, count): of weights (V, K) each topic's words, the likeliest first."""
+    return np.argsort(-weight, axis=0, kind="stable")[:count].T
+
+
+def together(counts: Any, tops: np.ndarray) -> np.ndarray:
+    """(K, count, count): in how many documents of a csr_matrix both words of each topic are; on the diagonal, one."""
+    words, place = np.unique(tops, return_inverse=True)
+    present = counts[:, words].tocsc()
+    present.data = np.ones_like(present.data, np.float64)
+    columns = (present[:, topic] for topic in place.reshape(tops.shape))
+    return np.stack([(each.T @ each).toarray() for each in columns])
+
+
+def npmi(pairs: np.ndarray, documents: float) -> np.ndarray:
+    """(K,): each topic's mean over pairs of its words, of what `together` counted in so many documents.
+
+    A pair that is nowhere has -1; one that is in all documents has 1.
+    """
+    share = pairs / documents
+    alone = np.einsum("kii->ki", share)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.log(share / (alone[:, :, None] * alone[:, None, :])) / -np.log(share)
+    each = np.where(share == 0, -1, np.where(share == 1, 1, each))
+    first, second = np.triu_indices(share.shape[1], 1)
+    if not len(first):
+        return np.zeros(len(share))
+    found: np.ndarray = each[:, first, second].mean(axis=1)
+    return found
+
+
+def uniqueness(tops: np.ndarray) -> np.ndarray:
+    """(K,): each topic's mean over its words of one divided by the number of topics that have it."""
+    _, place, count = np.unique(tops, return_inverse=True, return_counts=True)
+    found: np.ndarray = (1 / count[place.reshape(tops.shape)]).mean(axis=1)
+    return found

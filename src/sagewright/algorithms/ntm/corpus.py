@@ -1,0 +1,58 @@
+"""Documents as counts of words, and the words' names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty.requests import Features
+from sagewright.algorithms.formats import files
+from sagewright.algorithms.formats.table import Sparse
+from sagewright.algorithms.job import Job
+
+CHANNEL, FILE = "auxiliary", "vocab.txt"
+
+
+def counts(features: Features, where: str) -> Any:
+    """csr_matrix (n, V) float32 without stored zeros, each word once a row. Raises UserError, with `where`, for a negative
+    count.
+    """
+    if isinstance(features, Sparse):
+        found = csr_matrix((features.values, features.indices, features.indptr), shape=features.shape, copy=True)
+    else:
+        found = csr_matrix(features)
+    found = found.astype(np.float32)
+    if found.nnz and found.data.min() < 0:
+        raise UserError(f"{where} has a negative number of words.")
+    found.sum_duplicates()
+    found.eliminate_zeros()
+    return found
+
+
+def entry_rows(x: Any) -> np.ndarray:
+    """The row of each stored number of a csr_matrix."""
+    return np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+
+
+def vocabulary(job: Job, columns: int) -> list[str] | None:
+    """The words by column; None when the job has no auxiliary channel. Raises UserError for a list that doesn't fit."""
+    if CHANNEL not in job.channels:
+        return None
+    paths = [path for path in files.data_files(job.channel_path(CHANNEL)) if path.name == FILE]
+    if not paths:
+        raise UserError(f"Channel {CHANNEL} has no file {FILE}.")
+    try:
+        words = paths[0].read_bytes().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{FILE} of channel {CHANNEL} is not UTF-8: {error}") from error
+    words = [word.strip() for word in words]
+    while words and not words[-1]:
+        words.pop()
+    if len(words) != columns:
+        raise UserError(f"{FILE} of channel {CHANNEL} has {len(words)} words, and feature_dim is {columns}.")
+    if "" in words:
+        raise UserError(f"{FILE} of channel {CHANNEL}, line {words.index('') + 1}: there is no word.")
+    return words

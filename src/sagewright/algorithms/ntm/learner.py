@@ -1,0 +1,76 @@
+"""How a mini-batch of all hosts moves the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.ntm.network import Network
+from sagewright.algorithms.ntm.optimizers import OPTIMIZERS
+
+KEPT = 0.9
+"""Of batch normalisation's running statistics, at each step."""
+
+
+class Learner:
+    """Steps a network as the hyperparameters ask. All hosts must step together; their networks stay the same."""
+
+    def __init__(self, network: Network, values: Mapping[str, Any], random: np.random.Generator) -> None:
+        self.network, self.values, self._random = network, values, random
+        make = OPTIMIZERS[values["optimizer"]]
+        self._optimizers = {name: make(values["learning_rate"], array) for name, array in network.arrays.items()}
+
+    def step(self, counts: Any, share: float, group: Group) -> np.ndarray:
+        """Learn from one mini-batch, of which this host's part may be empty; `share` is how much the divergence counts.
+
+        Sums over all hosts: recons, kld, words, rows. Raises UserError where the losses are no numbers any more.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # the sums tell
+            return self._step(counts, share, group)
+
+    def _step(self, counts: Any, share: float, group: Group) -> np.ndarray:
+        rows = counts.shape[0]
+        noise = self._random.standard_normal((rows, self.network.shape.topics), np.float32)
+        losses, gradient, batch = self.network.gradients(counts, noise, share)
+        sums = np.array([losses.recons.sum(), losses.kld.sum(), counts.data.sum(dtype=np.float64), rows])
+        if group.size > 1:
+            weighted = {name: batch.get(name, np.zeros_like(kept)) * rows for name, kept in self.network.moving.items()}
+            sums, gradient, weighted = _together(sums, gradient, weighted, group)
+            batch = {name: array / max(sums[3], 1) for name, array in weighted.items()}
+        if not np.isfinite(sums).all():
+            raise UserError("Training diverged: the loss is no number. A smaller learning_rate or clip_gradient may help.")
+        if sums[3]:
+            self._move(gradient, float(sums[3]))
+            for name, array in batch.items():
+                self.network.moving[name] += np.float32(1 - KEPT) * (array - self.network.moving[name])
+        return sums
+
+    def _move(self, gradient: dict[str, np.ndarray], rows: float) -> None:
+        clip, decay = self.values["clip_gradient"], np.float32(self.values["weight_decay"])
+        for name, array in self.network.arrays.items():
+            slope = (gradient[name] * (self.values["rescale_gradient"] / rows)).astype(np.float32)
+            if np.isfinite(clip):
+                np.clip(slope, -clip, clip, out=slope)
+            if decay and name.endswith("_weight"):
+                slope += decay * array
+            array -= self._optimizers[name].step(slope)
+
+
+def _together(
+    sums: np.ndarray, gradient: dict[str, np.ndarray], weighted: dict[str, np.ndarray], group: Group
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The sums over all hosts, in one exchange."""
+    parts = [sums, *gradient.values(), *weighted.values()]
+    flat = group.total(np.concatenate([part.ravel() for part in parts]))
+    pieces = np.split(flat, np.cumsum([part.size for part in parts])[:-1])
+    shaped = [piece.reshape(part.shape) for piece, part in zip(pieces, parts, strict=True)]
+    middle = 1 + len(gradient)
+    return (
+        shaped[0],
+        dict(zip(gradient, shaped[1:middle], strict=True)),
+        dict(zip(weighted, shaped[middle:], strict=True)),
+    )

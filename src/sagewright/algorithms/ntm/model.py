@@ -1,0 +1,121 @@
+"""A trained neural topic model: its file and its answers.
+
+`model_algo-1` is a zip archive: `params`, a file of MXNet arrays, whose `arg:projection_weight` (V, K) has how much each word tells
+of each topic, and with `arg:projection_bias` (V,) added the logarithm of the words' shares in it; `symbol.json`; and `meta.json`,
+the network's shape.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import artefact, ndarray, requests
+from sagewright.algorithms.firstparty.requests import Features
+from sagewright.algorithms.firstparty.responses import Fields
+from sagewright.algorithms.firstparty.serving import Answers, Service
+from sagewright.algorithms.ntm.corpus import counts
+from sagewright.algorithms.ntm.network import ACTIVATIONS, RELEVANCE, Network, Shape, softmax
+from sagewright.algorithms.server import Invoke
+
+ROWS = 4096
+
+
+@dataclass(frozen=True)
+class TopicModel:
+    network: Network
+
+    def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
+        """The `topic_weights` (K,) of each document: those of the mean of its Gaussian."""
+        x = counts(requests.sparse_or_dense(features, self.network.shape.words), "the request")
+        means = [self.network.means(x[start : start + ROWS]) for start in range(0, x.shape[0], ROWS)]
+        return {"topic_weights": softmax(np.concatenate(means).astype(np.float64))}
+
+    def encode(self) -> bytes:
+        shape, arrays = self.network.shape, dict(self.network.arrays)
+        # The topics' shares add up to 1: any part of the words' bias may as well be in every topic's column.
+        arrays["projection_weight"] = self.network.relevance()
+        arrays["projection_bias"] = arrays["projection_bias"] * np.float32(1 - RELEVANCE)
+        named = {f"arg:{name}": array.T if _turned(name) else array for name, array in arrays.items()}
+        named |= {f"aux:{name}": array for name, array in self.network.moving.items()}
+        meta = {
+            "feature_dim": shape.words,
+            "num_topics": shape.topics,
+            "encoder_layers": list(shape.layers),
+            "encoder_layers_activation": shape.activation,
+            "batch_norm": shape.batch_norm,
+        }
+        members = {"params": ndarray.encode(named), "symbol.json": _symbol(shape), "meta.json": _text(meta)}
+        return artefact.zipped(members)
+
+    @classmethod
+    def decode(cls, content: bytes) -> TopicModel:
+        """Raises UserError for what is no such archive."""
+        members = artefact.unzipped(content)
+        shape = _shape(artefact.member(members, "meta.json"))
+        wanted = _sizes(shape)
+        arrays = dict(zip(wanted, ndarray.named(artefact.member(members, "params"), *wanted), strict=True))
+        for name, size in wanted.items():
+            if arrays[name].shape != size:
+                raise UserError(f"array {name} has shape {arrays[name].shape}, and meta.json asks for {size}")
+            if not np.isfinite(arrays[name]).all():
+                raise UserError(f"array {name} has values that are no numbers")
+        arrays = {name: array.T if _turned(name) else array for name, array in arrays.items()}
+        arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+        moving = {name: arrays.pop(name) for name in wanted if "_moving_" in name}
+        return cls(Network(shape, arrays, moving))
+
+
+def _turned(name: str) -> bool:
+    """Whether the file has the array as (outputs, inputs) and the network the other way; of the decoder both have (V, K)."""
+    return name.endswith("_weight") and not name.startswith("projection")
+
+
+def _sizes(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """The arrays of the file."""
+    found: dict[str, tuple[int, ...]] = {}
+    width = shape.words
+    for number, size in enumerate(shape.layers):
+        found |= {f"enc_{number}_weight": (size, width), f"enc_{number}_bias": (size,)}
+        if shape.batch_norm:
+            found |= {f"enc_{number}_{part}": (size,) for part in ("gamma", "beta", "moving_mean", "moving_var")}
+        width = size
+    for name in ("mean", "logvar"):
+        found |= {f"{name}_weight": (shape.topics, width), f"{name}_bias": (shape.topics,)}
+    return found | {"projection_weight": (shape.words, shape.topics), "projection_bias": (shape.words,)}
+
+
+def _shape(content: bytes) -> Shape:
+    """Raises UserError unless it is a JSON object that describes a network."""
+    try:
+        meta = json.loads(content)
+        layers = tuple(int(size) for size in meta["encoder_layers"])
+        shape = Shape(
+            int(meta["feature_dim"]), int(meta["num_topics"]), layers,
+            str(meta["encoder_layers_activation"]), meta["batch_norm"] is True,
+        )  # fmt: skip
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UserError(f"meta.json describes no network: {error!r}") from error
+    if shape.activation not in ACTIVATIONS or min(shape.words, shape.topics, *layers, 1) < 1:
+        raise UserError("meta.json describes no network: an activation or a width is none")
+    return shape
+
+
+def _symbol(shape: Shape) -> bytes:
+    """The network's names and operators as MXNet writes a graph; nothing reads it here."""
+    names = ["data", *_sizes(shape)]
+    nodes: list[dict[str, Any]] = [{"op": "null", "name": name, "inputs": []} for name in names]
+    return _text({"nodes": [*nodes, {"op": "softmax", "name": "topic_weights", "inputs": []}], "attrs": {}})
+
+
+def _text(document: Any) -> bytes:
+    return json.dumps(document).encode()
+
+
+def serve(model_directory: Path) -> Invoke:
+    return Service(TopicModel.decode(artefact.read(model_directory)), Answers()).invoke

@@ -1,0 +1,234 @@
+"""The network: counts → encoder → mean and log variance → a sample of the Gaussian → softmax, the topics' weights → softmax
+over the words; its losses and their gradients, written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.special import expit
+
+from sagewright.algorithms.ntm.corpus import entry_rows
+
+PRIOR = 1.0
+"""Variance of the Gaussian before any document is seen."""
+LENGTH = 8.0
+"""Of each document as the encoder sees it."""
+WIDEST = 15.0
+"""Bound of the log variance on both sides."""
+EPSILON = 1e-5
+RELEVANCE = 0.5
+"""λ of the words' relevance."""
+MOST_CELLS = 1 << 23
+"""Numbers of a block of documents times the words."""
+
+Arrays = Mapping[str, np.ndarray]
+Slope = Callable[[np.ndarray], np.ndarray]
+ACTIVATIONS: dict[str, tuple[Slope, Slope]] = {
+    "sigmoid": (expit, lambda out: out * (1 - out)),
+    "tanh": (np.tanh, lambda out: 1 - out * out),
+    "relu": (lambda given: np.maximum(given, 0), lambda out: (out > 0).astype(out.dtype)),
+}
+"""Each with its slope, as a function of its value."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`layers` are the widths of the encoder's layers."""
+
+    words: int
+    topics: int
+    layers: tuple[int, ...]
+    activation: str = "sigmoid"
+    batch_norm: bool = False
+
+    def initial(self, random: np.random.Generator, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+        """Parameters to begin with, float32: weights drawn, the words' bias from how frequent (V,) they are."""
+        arrays: dict[str, np.ndarray] = {}
+        width, entries = self.words, LENGTH**2
+        for number, size in enumerate(self.layers):
+            arrays[f"enc_{number}_weight"] = random.normal(0, 1 / np.sqrt(entries), (width, size))
+            arrays[f"enc_{number}_bias"] = np.zeros(size)
+            if self.batch_norm:
+                arrays[f"enc_{number}_gamma"], arrays[f"enc_{number}_beta"] = np.ones(size), np.zeros(size)
+            width = entries = size
+        for name in ("mean", "logvar"):
+            arrays[f"{name}_weight"] = random.normal(0, 1 / np.sqrt(width), (width, self.topics))
+            arrays[f"{name}_bias"] = np.zeros(self.topics)
+        arrays["logvar_weight"] *= 0.1
+        arrays["projection_weight"] = random.normal(0, 0.02, (self.words, self.topics))
+        arrays["projection_bias"] = np.log((frequencies + 1) / (frequencies + 1).sum())
+        return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+    def statistics(self) -> dict[str, np.ndarray]:
+        """Of batch normalisation: each layer's mean and variance, of no rows yet."""
+        found: dict[str, np.ndarray] = {}
+        for number, size in enumerate(self.layers if self.batch_norm else ()):
+            found[f"enc_{number}_moving_mean"] = np.zeros(size, np.float32)
+            found[f"enc_{number}_moving_var"] = np.ones(size, np.float32)
+        return found
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of each document (n,): the loss of its words, and the divergence from the prior."""
+
+    recons: np.ndarray
+    kld: np.ndarray
+
+
+@dataclass
+class _Pass:
+    """What the way forward leaves for the way back."""
+
+    inputs: list[Any]  # of each layer, and the last one's values
+    normal: list[tuple[np.ndarray, np.ndarray]]  # of each layer, where batches are normalised: rows, and 1 / deviation
+    batch: dict[str, np.ndarray]  # the batch's statistics
+
+
+def seen(counts: Any) -> Any:
+    """Documents as the encoder sees them: logarithms of the counts, of one length."""
+    x = counts.copy()
+    x.data = np.log1p(x.data)
+    squares = np.bincount(entry_rows(x), x.data.astype(np.float64) ** 2, x.shape[0])
+    scale = LENGTH / np.sqrt(np.where(squares > 0, squares, 1))
+    x.data *= np.repeat(scale.astype(x.dtype), np.diff(x.indptr))
+    return x
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
+class Network:
+    """`arrays` are its parameters, weights being (inputs, outputs) but for `projection_weight` (V, K); they may be changed in
+    place. `moving` holds the statistics that stand for the batch's where nothing is learnt.
+    """
+
+    def __init__(self, shape: Shape, arrays: dict[str, np.ndarray], moving: dict[str, np.ndarray]) -> None:
+        self.shape, self.arrays, self.moving = shape, arrays, moving
+
+    def means(self, counts: Any) -> np.ndarray:
+        """(n, K): where each document's Gaussian is."""
+        found: np.ndarray = self._heads(self._encode(seen(counts), learning=False).inputs[-1])[0]
+        return found
+
+    def relevance(self) -> np.ndarray:
+        """(V, K): how much each word tells of each topic. log(p(word | topic)^λ (p(word | topic) / p(word))^(1 - λ)) up to a
+        number for each topic: C. Sievert and K. Shirley, "LDAvis", ACL workshop 2014.
+        """
+        found: np.ndarray = self.arrays["projection_weight"] + RELEVANCE * self.arrays["projection_bias"][:, None]
+        return found
+
+    def losses(self, counts: Any, noise: np.ndarray) -> Losses:
+        """Without learning; `noise` (n, K) is drawn from the standard normal."""
+        mean, logvar = self._heads(self._encode(seen(counts), learning=False).inputs[-1])
+        shares = softmax(mean + np.exp(logvar / 2) * noise)
+        recons, _, _ = self._decode(counts, shares, learning=False)
+        return Losses(recons, _divergence(mean, logvar))
+
+    def gradients(
+        self, counts: Any, noise: np.ndarray, share: float = 1.0
+    ) -> tuple[Losses, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Losses, the gradient of their sum with the divergence counted `share`, and the batch's statistics."""
+        kept = self._encode(seen(counts), learning=True)
+        mean, logvar = self._heads(kept.inputs[-1])
+        deviation = np.exp(logvar / 2)
+        shares = softmax(mean + deviation * noise)
+        recons, slopes, gradient = self._decode(counts, shares, learning=True)
+        sampled = shares * (slopes - (slopes * shares).sum(axis=1, keepdims=True))
+        of_mean = sampled + share / PRIOR * mean
+        of_logvar = sampled * noise * deviation / 2 + share / 2 * (deviation * deviation / PRIOR - 1)
+        of_logvar *= np.abs(logvar) < WIDEST
+        back = np.zeros(1, mean.dtype)
+        for name, slope in (("mean", of_mean), ("logvar", of_logvar)):
+            gradient[f"{name}_weight"] = kept.inputs[-1].T @ slope
+            gradient[f"{name}_bias"] = slope.sum(axis=0)
+            back = back + slope @ self.arrays[f"{name}_weight"].T
+        self._encode_back(kept, back, gradient)
+        return Losses(recons, _divergence(mean, logvar)), gradient, kept.batch
+
+    def _heads(self, hidden: Any) -> tuple[np.ndarray, np.ndarray]:
+        mean, logvar = (hidden @ self.arrays[f"{n}_weight"] + self.arrays[f"{n}_bias"] for n in ("mean", "logvar"))
+        return mean, np.clip(logvar, -WIDEST, WIDEST)
+
+    def _encode(self, x: Any, learning: bool) -> _Pass:
+        kept = _Pass([x], [], {})
+        function, _ = ACTIVATIONS[self.shape.activation]
+        for number in range(len(self.shape.layers)):
+            name = f"enc_{number}"
+            value = kept.inputs[-1] @ self.arrays[f"{name}_weight"] + self.arrays[f"{name}_bias"]
+            if self.shape.batch_norm:
+                value = self._normalise(name, value, kept, learning)
+            kept.inputs.append(function(value))
+        return kept
+
+    def _normalise(self, name: str, value: np.ndarray, kept: _Pass, learning: bool) -> np.ndarray:
+        center, variance = self.moving[f"{name}_moving_mean"], self.moving[f"{name}_moving_var"]
+        if learning and len(value):
+            center, variance = value.mean(axis=0), value.var(axis=0)
+            kept.batch |= {f"{name}_moving_mean": center, f"{name}_moving_var": variance}
+        inverse = 1 / np.sqrt(variance + EPSILON)
+        rows = (value - center) * inverse
+        kept.normal.append((rows, inverse))
+        return rows * self.arrays[f"{name}_gamma"] + self.arrays[f"{name}_beta"]
+
+    def _encode_back(self, kept: _Pass, back: np.ndarray, gradient: dict[str, np.ndarray]) -> None:
+        _, slope = ACTIVATIONS[self.shape.activation]
+        for number in reversed(range(len(self.shape.layers))):
+            name = f"enc_{number}"
+            back = back * slope(kept.inputs[number + 1])
+            if self.shape.batch_norm:
+                rows, inverse = kept.normal[number]
+                gradient[f"{name}_gamma"], gradient[f"{name}_beta"] = (back * rows).sum(axis=0), back.sum(axis=0)
+                back = back * self.arrays[f"{name}_gamma"]
+                if len(back):
+                    back = inverse * (back - back.mean(axis=0) - rows * (back * rows).mean(axis=0))
+            gradient[f"{name}_weight"] = kept.inputs[number].T @ back
+            gradient[f"{name}_bias"] = back.sum(axis=0)
+            if number:
+                back = back @ self.arrays[f"{name}_weight"].T
+
+    def _decode(
+        self, counts: Any, shares: np.ndarray, learning: bool
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """The words' losses (n,), their slopes in the topics' shares (n, K), and in the decoder's parameters."""
+        weight, bias = self.arrays["projection_weight"], self.arrays["projection_bias"]
+        recons, slopes = np.zeros(len(shares)), np.zeros_like(shares)
+        gradient = {"projection_weight": np.zeros_like(weight), "projection_bias": np.zeros_like(bias)}
+        step = max(1, MOST_CELLS // len(weight))
+        for start in range(0, len(shares), step):
+            block = slice(start, start + step)
+            recons[block], off = _cross_entropy(counts[block], shares[block] @ weight.T + bias)
+            if learning:
+                slopes[block] = off @ weight
+                gradient["projection_weight"] += off.T @ shares[block]
+                gradient["projection_bias"] += off.sum(axis=0)
+        return recons, slopes, gradient
+
+
+def _cross_entropy(counts: csr_matrix, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The loss of each row's words, and its slopes in the scores, which are written over."""
+    rows = entry_rows(counts)
+    scores -= scores.max(axis=1, keepdims=True)
+    own = scores[rows, counts.indices]
+    np.exp(scores, out=scores)
+    total = scores.sum(axis=1)
+    words = np.bincount(rows, counts.data, counts.shape[0])
+    losses = words * np.log(total) - np.bincount(rows, counts.data * own, counts.shape[0])
+    scores *= (words / total).astype(scores.dtype)[:, None]
+    scores[rows, counts.indices] -= counts.data
+    return losses, scores
+
+
+def _divergence(mean: np.ndarray, logvar: np.ndarray) -> np.ndarray:
+    """Of N(mean, exp(logvar)) from N(0, PRIOR), (n,)."""
+    each = (np.exp(logvar) + mean * mean) / PRIOR - 1 - logvar + np.log(PRIOR)
+    found: np.ndarray = each.sum(axis=1, dtype=np.float64) / 2
+    return found

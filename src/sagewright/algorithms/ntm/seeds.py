@@ -1,0 +1,73 @@
+"""Topics to begin with: the words of clusters of documents.
+
+Topics that begin alike stay alike, and most are given up while they are of no use yet ("component collapsing" in Srivastava and
+Sutton's paper); clusters make them differ from the first step on.
+
+Source: I. Dhillon and D. Modha, "Concept Decompositions for Large Sparse Text Data using Clustering", Machine Learning 42, 2001;
+D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from sagewright.algorithms.ntm.corpus import entry_rows
+
+MOST, OF_EACH = 10_000, 20
+"""Documents that are clustered: at most, or so many of each topic if that is more."""
+ROUNDS = 10
+SMOOTHING = 0.05
+"""Words of the whole corpus in each topic, as a share of a cluster's."""
+
+
+def topics(counts: Any, number: int, bias: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Weights (V, K) float32 with which softmax(weights + bias) are the words of K clusters."""
+    rows = np.flatnonzero(np.diff(counts.indptr))
+    most = max(MOST, OF_EACH * number)
+    if len(rows) > most:
+        rows = np.sort(random.choice(rows, most, replace=False))
+    counts = counts[rows]
+    members = _clusters(_weighted(counts), number, random)
+    words = (members @ counts).toarray()
+    added = SMOOTHING * words.sum() / number
+    smooth = words + added * np.exp(bias - bias.max()) / np.exp(bias - bias.max()).sum()
+    found: np.ndarray = (np.log(smooth / smooth.sum(axis=1, keepdims=True)) - bias).T.astype(np.float32)
+    return found
+
+
+def _weighted(counts: Any) -> Any:
+    """Rows of length 1, of logarithms of counts times the words' inverse document frequencies."""
+    found = counts.copy()
+    documents = np.bincount(counts.indices, minlength=counts.shape[1])
+    rare = np.log((counts.shape[0] + 1) / np.maximum(documents, 1)).astype(np.float32)
+    found.data = np.log1p(counts.data) * rare[counts.indices]
+    squares = np.bincount(entry_rows(found), found.data.astype(np.float64) ** 2, found.shape[0])
+    found.data /= np.repeat(np.sqrt(squares), np.diff(found.indptr)).astype(np.float32)
+    return found
+
+
+def _clusters(rows: Any, number: int, random: np.random.Generator) -> Any:
+    """Spherical k-means: (K, n) with 1 where a row is of a cluster."""
+    centers = _first_centers(rows, number, random)
+    for _ in range(ROUNDS):
+        nearest = np.asarray(rows @ centers.T).argmax(axis=1)
+        ones = np.ones(len(nearest), np.float32)
+        members = csr_matrix((ones, (nearest, np.arange(len(nearest)))), shape=(number, len(nearest)))
+        centers = (members @ rows).toarray()
+        centers /= np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
+    return members
+
+
+def _first_centers(rows: Any, number: int, random: np.random.Generator) -> np.ndarray:
+    """Rows, each drawn by how far it is from those before."""
+    chosen = [int(random.integers(rows.shape[0]))]
+    near = np.zeros(rows.shape[0])
+    for _ in range(number - 1):
+        near = np.maximum(near, (rows @ rows[chosen[-1]].T).toarray()[:, 0])
+        far = np.maximum(1 - near, 1e-6) ** 2
+        chosen.append(int(random.choice(len(far), p=far / far.sum())))
+    centers: np.ndarray = rows[chosen].toarray()
+    return centers

@@ -1,0 +1,198 @@
+"""The neural topic model's training: epochs with early stopping, then the topics' words and the test channel's loss."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import source
+from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty.session import Session, session
+from sagewright.algorithms.firstparty.source import Batch, Source
+from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.ntm import coherence, corpus, seeds
+from sagewright.algorithms.ntm.declaration import DECLARATION
+from sagewright.algorithms.ntm.learner import Learner
+from sagewright.algorithms.ntm.model import TopicModel
+from sagewright.algorithms.ntm.network import Network, Shape
+
+WARM = 10
+"""Epochs until the divergence counts fully: topics that are not used yet are not given up at once."""
+LEAST_SHARE = 0.01
+NARROWEST, TIMES = 100, 3
+"""The width of `auto`'s layer at least, and times the topics."""
+JUDGED = 2048
+"""Rows that losses are taken of at once."""
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave `model_algo-1`. Raises JobError."""
+    with session(DECLARATION, "AWS/NTM", job, values) as run:
+        words = corpus.vocabulary(job, values["feature_dim"])
+        rows = _source(run, "train")
+        assert rows is not None
+        validation = _source(run, "validation")
+        network = _network(run, rows)
+        _fit(run, network, rows, validation)
+        model = TopicModel(network)
+        run.save(model.encode())
+        _show(run, network, rows, words)
+        test = _source(run, "test")
+        if test is not None:
+            losses = _judge(run, network, test)
+            run.lines.quality("test", losses, "loss")
+            run.lines.test_score({"total_loss": losses["total_loss"]})
+
+
+def _source(run: Session, channel: str) -> Source | None:
+    rows = run.rows(channel, Wanted(run.values["feature_dim"], sparse=True))
+    return None if rows is None else Source(rows, source.memory_bytes())
+
+
+def _prepare(channel: str, table: Table) -> Batch:
+    return corpus.counts(table.features, f"Channel {channel}"), np.zeros(table.rows, np.float32)
+
+
+def _prepare_train(table: Table, own: bool) -> Batch:  # noqa: ARG001 - counts are copies
+    return _prepare("train", table)
+
+
+def _network(run: Session, rows: Source) -> Network:
+    """The same at every host."""
+    values = run.values
+    layers = values["encoder_layers"]
+    if layers == "auto":
+        layers = [max(NARROWEST, TIMES * values["num_topics"])]
+    shape = Shape(
+        values["feature_dim"], values["num_topics"], tuple(layers),
+        values["encoder_layers_activation"], values["batch_norm"],
+    )  # fmt: skip
+    held = _prepare("train", rows.table)[0]
+    frequencies = run.group.total(np.asarray(held.sum(axis=0, dtype=np.float64))[0])
+    if not frequencies.any():
+        raise UserError("No word is in any document of channel train.")
+    random = np.random.default_rng([run.seed, 0])
+    arrays = shape.initial(random, frequencies)
+    if held.nnz:
+        arrays["projection_weight"] += seeds.topics(held, shape.topics, arrays["projection_bias"], random)
+    return Network(shape, run.group.from_first(arrays), shape.statistics())
+
+
+def _fit(run: Session, network: Network, rows: Source, validation: Source | None) -> None:
+    """Leave the network as it was after its best epoch."""
+    values = run.values
+    random = np.random.default_rng([run.seed, 1, run.group.rank])
+    learner = Learner(network, values, random)
+    wide = int(np.ceil(values["mini_batch_size"] / max(values["sub_sample"], LEAST_SHARE)))
+    epochs = rows.batches(_prepare_train, wide, random)
+    reached: list[float] = []
+    best = _state(network)
+    for epoch in range(1, values["epochs"] + 1):
+        losses = _epoch(run, learner, _sampled(next(epochs), wide, run), epoch)
+        run.lines.quality("train", losses, "loss", epoch=epoch)
+        if validation is not None:
+            losses = run.group.from_first(_judge(run, network, validation))
+            run.lines.quality("validation", losses, "loss", epoch=epoch)
+        run.lines.progress(epoch, values["epochs"])
+        if losses["total_loss"] <= min(reached, default=np.inf):
+            best = _state(network)
+        reached.append(losses["total_loss"])
+        if _settled(reached, values["num_patience_epochs"], values["tolerance"]):
+            logging.info("Early stop condition met. Stopping training.")
+            break
+    for kept, array in zip((*network.arrays.values(), *network.moving.values()), best, strict=True):
+        kept[...] = array
+    logging.info("Best model based on epoch %d: total_loss %r", int(np.argmin(reached)) + 1, min(reached))
+
+
+def _state(network: Network) -> list[np.ndarray]:
+    return [array.copy() for array in (*network.arrays.values(), *network.moving.values())]
+
+
+def _settled(reached: list[float], patience: int, tolerance: float) -> bool:
+    """Whether the loss fell by less than `tolerance` of itself within the last epochs; not before the divergence counts."""
+    if len(reached) < WARM + patience:
+        return False
+    before = min(reached[:-patience])
+    return before - min(reached[-patience:]) < tolerance * abs(before)
+
+
+def _sampled(batches: Iterator[Batch], wide: int, run: Session) -> Iterator[Any]:
+    """Of each wide batch of rows the share that is learnt from."""
+    random = np.random.default_rng([run.seed, 2, run.group.rank])
+    size = run.values["mini_batch_size"]
+    for x, _ in batches:
+        count = x.shape[0]
+        if wide == size:
+            yield x
+        else:
+            yield x[np.sort(random.choice(count, max(1, round(count * size / wide)), replace=False))]
+
+
+def _epoch(run: Session, learner: Learner, batches: Iterator[Any], epoch: int) -> dict[str, float]:
+    """Learn from every mini-batch of all hosts. Losses by name, each document's as it was just before it was learnt from."""
+    began, sums, own = time.monotonic(), np.zeros(4), 0
+    nothing = csr_matrix((0, learner.network.shape.words), dtype=np.float32)
+    share = min(1.0, epoch / WARM)
+    # Hosts with fewer batches go on with empty ones until no host has any.
+    for batch in itertools.chain(batches, itertools.repeat(None)):
+        if batch is None and run.group.size == 1:
+            break
+        x = nothing if batch is None else batch
+        found = learner.step(x, share, run.group)
+        if not found[3]:
+            break
+        sums, own = sums + found, own + x.shape[0]
+    losses = _losses(sums)
+    told = {name: losses[name] for name in ("kld", "recons", "total_loss")}
+    run.lines.metrics({**told, "epochs": 1, "num.records": own}, epoch=epoch)
+    run.lines.throughput(own, time.monotonic() - began)
+    return losses
+
+
+def _losses(sums: np.ndarray) -> dict[str, float]:
+    """Means over documents, and the perplexity of their words."""
+    recons, kld, words, rows = sums
+    return {
+        "total_loss": float((recons + kld) / max(rows, 1)),
+        "kld": float(kld / max(rows, 1)),
+        "recons": float(recons / max(rows, 1)),
+        "perplexity": float(np.exp(min((recons + kld) / max(words, 1), 700))),
+    }
+
+
+def _judge(run: Session, network: Network, rows: Source) -> dict[str, float]:
+    """The losses of a channel, with the same noise each time."""
+    random = np.random.default_rng([run.seed, 3])
+    sums = np.zeros(4)
+
+    def prepare(table: Table, own: bool) -> Batch:  # noqa: ARG001 - counts are copies
+        return _prepare("validation or test", table)
+
+    for x, _ in source.prepared(rows.table, prepare, JUDGED):
+        losses = network.losses(x, random.standard_normal((x.shape[0], network.shape.topics), np.float32))
+        sums += [losses.recons.sum(), losses.kld.sum(), x.data.sum(dtype=np.float64), x.shape[0]]
+    return _losses(sums)
+
+
+def _show(run: Session, network: Network, rows: Source, words: list[str] | None) -> None:
+    """Each topic's first words, how coherent they are in the training documents in memory, and how unique."""
+    if words is None:
+        return
+    tops = coherence.top_words(network.relevance())
+    held = _prepare("train", rows.table)[0]
+    documents = float(run.group.total(np.array([held.shape[0]]))[0])
+    npmi = coherence.npmi(run.group.total(coherence.together(held, tops)), documents)
+    unique = coherence.uniqueness(tops)
+    head = "Topics from epoch:final (num_topics:%d) [npmi %.2f, tu %.2f]:"
+    logging.info(head, len(tops), npmi.mean(), unique.mean())
+    for topic, top in enumerate(tops):
+        logging.info("[%.2f, %.2f] %s", npmi[topic], unique[topic], " ".join(words[word] for word in top))

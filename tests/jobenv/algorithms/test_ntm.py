@@ -1,0 +1,368 @@
+"""The neural topic model: gradients by differences, optimisers by their formulas, topics that were planted, whole trainings."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import artefact, ndarray
+from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.formats import record, recordio
+from sagewright.algorithms.formats.record import Tensor
+from sagewright.algorithms.ntm import coherence, training
+from sagewright.algorithms.ntm.corpus import counts
+from sagewright.algorithms.ntm.learner import Learner
+from sagewright.algorithms.ntm.model import TopicModel, serve
+from sagewright.algorithms.ntm.network import Network, Shape, seen
+from sagewright.algorithms.ntm.optimizers import OPTIMIZERS
+
+NAME = "ntm"
+PROTOBUF, TEXT = "application/x-recordio-protobuf", "text/plain"
+V, K = 60, 4
+
+
+def corpus(documents: int, length: int = 40, seed: int = 0) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Counts of documents about topics of 15 words each, the topics (K, V), and the mixtures (documents, K)."""
+    random = np.random.default_rng(seed)
+    own = np.kron(np.eye(K), np.ones(V // K))
+    beta = own / own.sum(axis=1, keepdims=True) * 0.9 + 0.1 / V
+    mixture = random.dirichlet(np.full(K, 0.2), documents)
+    drawn = np.stack([random.multinomial(length, each @ beta) for each in mixture])
+    return csr_matrix(drawn.astype(np.float32)), beta, mixture
+
+
+def protobuf(x: Any) -> bytes:
+    return recordio.write_frames(
+        record.encode({"values": Tensor(row.data.astype(np.float32), row.indices.astype(np.int64), (x.shape[1],))}, {})
+        for row in x
+    )
+
+
+def csv(x: Any) -> bytes:
+    return "".join(",".join(f"{value:g}" for value in row) + "\n" for row in x.toarray()).encode()
+
+
+def topics(job: Any) -> np.ndarray:
+    """(K, V): the words' shares in each topic, read from the model file."""
+    params = artefact.member(artefact.unzipped(artefact.read(job.model)), "params")
+    weight, bias = ndarray.named(params, "projection_weight", "projection_bias")
+    shares = np.exp(weight.astype(np.float64) + bias[:, None])
+    return np.asarray((shares / shares.sum(axis=0)).T)
+
+
+def distance(found: np.ndarray, beta: np.ndarray) -> float:
+    """The mean total variation between topics and those they match best."""
+    apart = np.abs(found[:, None] - beta).sum(axis=2) / 2
+    return float(apart[linear_sum_assignment(apart)].mean())
+
+
+def logged(job: Any, name: str, part: str) -> list[float]:
+    return [float(text) for text in re.findall(rf"{part} {name} <loss>=(\S+)", job.output)]
+
+
+def fit(job: Any, run: Any, channels: dict[str, Any], **values: str) -> TopicModel:
+    job.configure({"feature_dim": str(V), "num_topics": str(K), **values}, dict.fromkeys(channels, PROTOBUF))
+    for channel, x in channels.items():
+        job.put(channel, "part", protobuf(x))
+    assert run(job, NAME) == 0, job.output
+    return TopicModel.decode(artefact.read(job.model))
+
+
+def network(shape: Shape, seed: int = 0) -> Network:
+    """In double precision, with parameters that are all different."""
+    random = np.random.default_rng(seed)
+    arrays = shape.initial(random, np.ones(shape.words))
+    arrays = {name: array + random.normal(0, 0.3, array.shape) for name, array in arrays.items()}
+    return Network(shape, arrays, {name: array.astype(float) for name, array in shape.statistics().items()})
+
+
+@pytest.mark.parametrize(
+    ("activation", "layers", "batch_norm"),
+    [("sigmoid", (5,), False), ("tanh", (6, 5), False), ("relu", (6,), False), ("tanh", (6, 5), True)],
+)
+def test_gradients_are_differences_of_the_loss(
+    activation: str, layers: tuple[int, ...], batch_norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagewright.algorithms.ntm.network.MOST_CELLS", 27)  # several blocks of documents
+    random = np.random.default_rng(1)
+    built = network(Shape(9, 3, layers, activation, batch_norm))
+    x = csr_matrix(random.poisson(1.5, (7, 9)).astype(float))
+    noise = random.normal(size=(7, 3))
+    share, step = 0.7, 1e-5
+    _, gradient, _ = built.gradients(x, noise, share)
+    assert gradient.keys() == built.arrays.keys()
+
+    def loss() -> float:
+        losses = built.gradients(x, noise, share)[0]
+        return float(losses.recons.sum() + share * losses.kld.sum())
+
+    for name, array in built.arrays.items():
+        for place in itertools.islice(np.ndindex(array.shape), 12):
+            kept = array[place]
+            array[place] = kept + step
+            above = loss()
+            array[place] = kept - step
+            difference = (above - loss()) / (2 * step)
+            array[place] = kept
+            assert gradient[name][place] == pytest.approx(difference, rel=1e-4, abs=1e-6), (name, place)
+
+
+def test_losses_are_those_of_the_definition() -> None:
+    built = network(Shape(9, 3, (5,)))
+    x = csr_matrix(np.random.default_rng(1).poisson(1.5, (7, 9)).astype(float))
+    noise = np.random.default_rng(2).normal(size=(7, 3))
+    given = seen(x).toarray()
+    assert_allclose(np.linalg.norm(given, axis=1), 8)
+    arrays = built.arrays
+    hidden = 1 / (1 + np.exp(-(given @ arrays["enc_0_weight"] + arrays["enc_0_bias"])))
+    mean, logvar = (hidden @ arrays[f"{name}_weight"] + arrays[f"{name}_bias"] for name in ("mean", "logvar"))
+    z = np.exp(mean + np.exp(logvar / 2) * noise)
+    scores = z / z.sum(axis=1, keepdims=True) @ built.arrays["projection_weight"].T + built.arrays["projection_bias"]
+    likely = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    losses = built.losses(x, noise)
+    assert_allclose(losses.recons, -(x.toarray() * np.log(likely)).sum(axis=1))
+    expected = [
+        sum((v + m * m - 1 - np.log(v)) / 2 for m, v in zip(*pair, strict=True))
+        for pair in zip(mean, np.exp(logvar), strict=True)
+    ]
+    assert_allclose(losses.kld, expected)
+
+
+def test_optimisers_step_as_published() -> None:
+    slopes = [np.array([3.0, -0.5], np.float32), np.array([-1.0, 0.25], np.float32)]
+    first, second = slopes
+    moved = np.sqrt(1e-6 / (0.1 * first**2 + 1e-6)) * first
+    square = 0.09 * first**2 + 0.1 * second**2
+    expected = {
+        "sgd": 0.001 * second,
+        "adam": 0.001 * ((0.09 * first + 0.1 * second) / 0.19)
+        / np.sqrt((0.000999 * first**2 + 0.001 * second**2) / (1 - 0.999**2)),
+        "adagrad": 0.001 * second / np.sqrt(first**2 + second**2),
+        "adadelta": np.sqrt((0.1 * moved**2 + 1e-6) / (square + 1e-6)) * second,
+        "rmsprop": 0.001 * second / np.sqrt(square),
+    }  # fmt: skip
+    assert expected.keys() == OPTIMIZERS.keys()
+    for name, last in expected.items():
+        optimizer = OPTIMIZERS[name](0.001, np.zeros(2, np.float32))
+        optimizer.step(first)
+        assert_allclose(optimizer.step(second), last, rtol=1e-3, err_msg=name)
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    plain = {"optimizer": "sgd", "learning_rate": 1.0, "clip_gradient": np.inf, "rescale_gradient": 1.0, "weight_decay": 0}
+    return {**plain, **changes}
+
+
+def moved(**changes: Any) -> dict[str, np.ndarray]:
+    """How far one step of plain descent moves each array."""
+    built = network(Shape(9, 3, (5,)))
+    before = {name: array.copy() for name, array in built.arrays.items()}
+    x = csr_matrix(np.random.default_rng(1).poisson(1.5, (7, 9)).astype(np.float32))
+    Learner(built, values(**changes), np.random.default_rng(0)).step(x, 1.0, Group())
+    return {name: built.arrays[name] - array for name, array in before.items()}
+
+
+def test_gradients_are_rescaled_cut_and_decayed() -> None:
+    plain, weight = moved(), network(Shape(9, 3, (5,))).arrays
+    for name, move in moved(rescale_gradient=0.25).items():
+        assert_allclose(move, plain[name] / 4, rtol=1e-4, atol=1e-6)
+    for name, move in moved(clip_gradient=0.01, learning_rate=0.5).items():
+        assert_allclose(move, np.clip(plain[name], -0.01, 0.01) / 2, atol=1e-6)
+    for name, move in moved(weight_decay=0.5).items():
+        decay = 0.5 * weight[name] if name.endswith("_weight") else 0
+        assert_allclose(move, plain[name] - decay, atol=1e-5)
+
+
+def test_a_step_that_is_no_number_is_the_users_fault() -> None:
+    learner = Learner(network(Shape(9, 3, (5,))), values(learning_rate=1e30), np.random.default_rng(0))
+    with pytest.raises(UserError, match="diverged"):
+        for _ in range(20):
+            learner.step(csr_matrix(np.full((7, 9), 1e4, np.float32)), 1.0, Group())
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_planted_topics_are_found(job: Any, run: Any, optimizer: str) -> None:
+    train, beta, _ = corpus(2000)
+    test, _, mixture = corpus(300, 100, seed=1)
+    rate = {"adadelta": "0.001", "sgd": "0.05", "adagrad": "0.05"}.get(optimizer, "0.01")
+    model = fit(job, run, {"train": train, "test": test}, optimizer=optimizer, learning_rate=rate, mini_batch_size="64")
+    assert distance(topics(job), beta) < 0.15
+    found = model.predict(test.toarray())["topic_weights"]
+    assert_allclose(found.sum(axis=1), 1)
+    order = linear_sum_assignment(-(found.T @ mixture))[1]
+    assert np.mean(found.argmax(axis=1) == mixture[:, order].argmax(axis=1)) > 0.85
+    ideal = -(test.toarray() * np.log(mixture @ beta)).sum(axis=1).mean()
+    assert logged(job, "total_loss", "test")[-1] < ideal * 1.05
+
+
+def test_topics_of_a_model_are_told_with_their_coherence(job: Any, run: Any) -> None:
+    train, _, _ = corpus(1000)
+    names = [f"word{number}" for number in range(V)]
+    job.configure({"feature_dim": str(V), "num_topics": str(K)}, {"train": PROTOBUF, "auxiliary": TEXT})
+    job.put("train", "part", protobuf(train))
+    job.put("auxiliary", "vocab.txt", "\n".join(names).encode() + b"\n")
+    assert run(job, NAME) == 0, job.output
+    head = re.search(r"Topics from epoch:final \(num_topics:4\) \[npmi (\S+), tu (\S+)\]:", job.output)
+    assert head is not None
+    assert float(head[2]) == 1
+    lines = re.findall(r"\[(-?\d\.\d\d), (\d\.\d\d)\] (word.*)", job.output)
+    assert len(lines) == K
+    assert np.mean([float(line[0]) for line in lines]) == pytest.approx(float(head[1]), abs=0.01)
+    places = [{int(word.removeprefix("word")) // 15 for word in line[2].split()} for line in lines]
+    assert sorted(places, key=min) == [{0}, {1}, {2}, {3}]
+
+
+def test_coherence_is_that_of_the_definition() -> None:
+    x = csr_matrix(np.array([[1, 2, 0, 0, 1], [3, 1, 0, 0, 1], [1, 0, 1, 0, 1], [0, 0, 1, 0, 1]], np.float32))
+    tops = np.array([[0, 1, 2], [3, 4, 0]])
+    expected = np.array([
+        np.mean([np.log(0.5 / (0.75 * 0.5)) / -np.log(0.5), np.log(0.25 / (0.75 * 0.5)) / -np.log(0.25), -1]),
+        np.mean([-1, -1, np.log(0.75 / (1 * 0.75)) / -np.log(0.75)]),
+    ])  # fmt: skip
+    assert_allclose(coherence.npmi(coherence.together(x, tops), 4), expected)
+    assert_allclose(coherence.uniqueness(tops), [2.5 / 3, 2.5 / 3])
+    assert_allclose(coherence.top_words(np.array([[1.0, 0], [3, 2], [2, 1]]), 2), [[1, 2], [1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("words.txt", b"a\nb\nc\n", "has no file vocab.txt"),
+        ("vocab.txt", b"a\nb\n", "has 2 words, and feature_dim is 3"),
+        ("vocab.txt", b"a\n\nc\n", "line 2: there is no word"),
+        ("vocab.txt", b"a\n\xff\nc\n", "is not UTF-8"),
+    ],
+)
+def test_a_vocabulary_that_does_not_fit_is_the_users_fault(
+    job: Any, run: Any, name: str, content: bytes, message: str
+) -> None:
+    job.configure({"feature_dim": "3", "num_topics": "2"}, {"train": "text/csv;label_size=0", "auxiliary": TEXT})
+    job.put("train", "part", b"1,2,3\n")
+    job.put("auxiliary", name, content)
+    assert run(job, NAME) == 2
+    assert message in job.failure
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"1,2,-3\n", "negative number of words"), (b"0,0,0\n", "No word is in any document")]
+)
+def test_documents_that_can_not_be_are_the_users_fault(job: Any, run: Any, content: bytes, message: str) -> None:
+    job.configure({"feature_dim": "3", "num_topics": "2"}, {"train": "text/csv;label_size=0"})
+    job.put("train", "part", content)
+    assert run(job, NAME) == 2
+    assert message in job.failure
+
+
+def test_training_stops_when_the_loss_no_longer_falls(make_job: Any, run: Any) -> None:
+    train, validation = corpus(400)[0], corpus(200, seed=1)[0]
+    epochs = []
+    for tolerance in ("0.1", "1e-6"):
+        job = make_job(tolerance)
+        fit(job, run, {"train": train, "validation": validation}, epochs="40", tolerance=tolerance)
+        losses = logged(job, "total_loss", "validation")
+        parts = [logged(job, name, "validation") for name in ("recons", "kld")]
+        assert_allclose(np.sum(parts, axis=0), losses)
+        best = int(re.findall(r"Best model based on epoch (\d+)", job.output)[0])
+        assert best == 1 + int(np.argmin(losses))
+        epochs.append(len(losses))
+    assert epochs[0] == training.WARM + 3 < epochs[1]
+
+
+def test_the_loss_must_fall_within_the_last_epochs() -> None:
+    falling = [100.0 - epoch for epoch in range(20)]
+    assert not training._settled(falling, 3, 0.001)
+    assert training._settled([*falling, 81, 81, 80.95], 3, 0.001)
+    assert not training._settled([*falling, 81, 81, 70], 3, 0.001)
+    assert not training._settled([1.0] * (training.WARM + 2), 3, 0.001)
+
+
+def test_two_hosts_learn_what_one_learns(make_job: Any, run: Any, together: Any) -> None:
+    train, beta, _ = corpus(1500)
+    test, _, _ = corpus(300, seed=1)
+    alone = make_job("alone")
+    fit(alone, run, {"train": train, "test": test}, batch_norm="true", mini_batch_size="128")
+    hosts = ("127.0.0.1", "127.0.0.2")
+    jobs = [make_job(host) for host in hosts]
+    for number, job in enumerate(jobs):  # unequal numbers of batches
+        given = {"feature_dim": str(V), "num_topics": str(K), "batch_norm": "true", "mini_batch_size": "64"}
+        job.configure(given, {"train": PROTOBUF, "test": PROTOBUF}, hosts=hosts, current=hosts[number])
+        job.put("train", "part", protobuf(train[:600] if number == 0 else train[600:]))
+        job.put("test", "part", protobuf(test))
+    together(jobs, NAME)
+    assert not jobs[1].model.exists() or not list(jobs[1].model.iterdir())
+    assert distance(topics(jobs[0]), beta) < 0.15
+    told = [logged(job, "total_loss", "test")[-1] for job in (alone, *jobs)]
+    assert told[1] == told[2]
+    assert told[1] == pytest.approx(told[0], rel=0.01)
+
+
+def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.algorithms.firstparty.source.memory_bytes", lambda: 1000)
+    train, beta, _ = corpus(1500)
+    given = {"feature_dim": str(V), "num_topics": str(K), "mini_batch_size": "64"}
+    job.configure(given, {"train": PROTOBUF})
+    for number in range(3):
+        job.put("train", f"part-{number}", protobuf(train[500 * number : 500 * (number + 1)]))
+    assert run(job, NAME) == 0, job.output
+    assert "does not fit in memory" in job.output
+    assert distance(topics(job), beta) < 0.15
+
+
+def test_part_of_the_rows_is_learnt_from(job: Any, run: Any) -> None:
+    train, _, _ = corpus(500)
+    fit(job, run, {"train": train}, sub_sample="0.2", mini_batch_size="10", epochs="2")
+    assert [round(float(text)) for text in re.findall(r'"num.records": \{"sum": (\S+),', job.output)] == [100, 100]
+
+
+def test_a_model_is_served_again(job: Any, run: Any) -> None:
+    train, _, _ = corpus(300)
+    model = fit(
+        job, run, {"train": train}, encoder_layers="20, 10", encoder_layers_activation="relu", batch_norm="true", epochs="3"
+    )
+    members = artefact.unzipped(artefact.read(job.model))
+    assert members.keys() == {"params", "symbol.json", "meta.json"}
+    arrays = ndarray.decode(members["params"])
+    assert isinstance(arrays, dict)
+    assert arrays["arg:projection_weight"].shape == (V, K)
+    assert arrays["arg:enc_0_weight"].shape == (20, V)
+    assert json.loads(members["meta.json"])["encoder_layers"] == [20, 10]
+    again = TopicModel.decode(model.encode())
+    assert_allclose(again.predict(train[:5].toarray())["topic_weights"], model.predict(train[:5].toarray())["topic_weights"])
+    answer = serve(job.model)(csv(train[:2]), "text/csv", "application/json")
+    assert [len(each["topic_weights"]) for each in json.loads(answer.body)["predictions"]] == [K, K]
+    for body, message in ((b"1,2\n", "2 features"), (csv(train[:1] * -1), "negative number of words")):
+        assert message in serve(job.model)(body, "text/csv", "").body.decode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"params": None}, "no member params"),
+        ({"meta.json": b"{}"}, "meta.json describes no network"),
+        ({"meta.json": b"[1"}, "meta.json describes no network"),
+        ({"params": ndarray.encode({"arg:mean_weight": np.zeros(2, np.float32)})}, "no array enc_0_weight"),
+    ],
+)
+def test_a_broken_model_is_refused(changes: dict[str, bytes | None], message: str) -> None:
+    whole = artefact.unzipped(TopicModel(network(Shape(9, 3, (5,)))).encode())
+    members = {name: content for name, content in {**whole, **changes}.items() if content is not None}
+    with pytest.raises(UserError, match=message):
+        TopicModel.decode(artefact.zipped(members))
+
+
+def test_counts_of_one_word_are_added_up() -> None:
+    from sagewright.algorithms.formats.table import Sparse
+
+    rows = Sparse(np.array([0, 3]), np.array([2, 0, 2]), np.array([1, 0, 4], np.float32), 3)
+    found = counts(rows, "here")
+    assert found.nnz == 1
+    assert_allclose(found.toarray(), [[0, 0, 5]])
