@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,7 +112,7 @@ def _connect(job: Job, members: Group) -> None:
     said = {"port": listener.address[1], "key": key.hex()} if listener is not None else None
     told = rendezvous.gather(job.name, job.hosts, job.current_host, said, lambda all_said: all_said[job.hosts[0]])
     if listener is None:
-        members._peers[0] = Client((own, told["port"]), authkey=bytes.fromhex(told["key"]))
+        members._peers[0] = _undelayed(Client((own, told["port"]), authkey=bytes.fromhex(told["key"])))
         members._send(0, members.rank)
         return
     accepting.join(RESOLVE_S)
@@ -124,5 +125,12 @@ def _accept(listener: Listener, members: Group) -> None:
     with contextlib.suppress(OSError):
         while len(members._peers) < members.size - 1:
             with contextlib.suppress(EOFError):
-                peer = listener.accept()
+                peer = _undelayed(listener.accept())
                 members._peers[int(peer.recv())] = peer
+
+
+def _undelayed(peer: Connection) -> Connection:
+    """A long message is two writes, and the second would wait 40 ms for the acknowledgement of the first (Nagle)."""
+    with socket.socket(fileno=os.dup(peer.fileno())) as same:
+        same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return peer
