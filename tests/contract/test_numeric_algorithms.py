@@ -77,6 +77,10 @@ CASES = {
         lambda found: found["labels"] == 1400 and found["settings"]["k"] == 3,
         files=["model_algo-1", "model_algo-1.json", "model_algo-1.labels"],
     ),
+    "ntm": Case(
+        {**{f"{part}:total_loss": (130, 170) for part in ("train", "validation", "test")}, **PROGRESS},
+        lambda found: found["apart"] < 0.25,
+    ),
     "pca": Case(PROGRESS, lambda found: found["singular"] < 1e-3 and found["direction"] > 0.9999),
 }
 

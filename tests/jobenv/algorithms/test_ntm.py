@@ -158,7 +158,13 @@ def test_optimisers_step_as_published() -> None:
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    plain = {"optimizer": "sgd", "learning_rate": 1.0, "clip_gradient": np.inf, "rescale_gradient": 1.0, "weight_decay": 0}
+    plain = {
+        "optimizer": "sgd",
+        "learning_rate": 1.0,
+        "clip_gradient": np.inf,
+        "rescale_gradient": 1.0,
+        "weight_decay": 0,
+    }
     return {**plain, **changes}
 
 
@@ -326,7 +332,13 @@ def test_part_of_the_rows_is_learnt_from(job: Any, run: Any) -> None:
 def test_a_model_is_served_again(job: Any, run: Any) -> None:
     train, _, _ = corpus(300)
     model = fit(
-        job, run, {"train": train}, encoder_layers="20, 10", encoder_layers_activation="relu", batch_norm="true", epochs="3"
+        job,
+        run,
+        {"train": train},
+        encoder_layers="20, 10",
+        encoder_layers_activation="relu",
+        batch_norm="true",
+        epochs="3",
     )
     members = artefact.unzipped(artefact.read(job.model))
     assert members.keys() == {"params", "symbol.json", "meta.json"}
@@ -336,7 +348,9 @@ def test_a_model_is_served_again(job: Any, run: Any) -> None:
     assert arrays["arg:enc_0_weight"].shape == (20, V)
     assert json.loads(members["meta.json"])["encoder_layers"] == [20, 10]
     again = TopicModel.decode(model.encode())
-    assert_allclose(again.predict(train[:5].toarray())["topic_weights"], model.predict(train[:5].toarray())["topic_weights"])
+    assert_allclose(
+        again.predict(train[:5].toarray())["topic_weights"], model.predict(train[:5].toarray())["topic_weights"]
+    )
     answer = serve(job.model)(csv(train[:2]), "text/csv", "application/json")
     assert [len(each["topic_weights"]) for each in json.loads(answer.body)["predictions"]] == [K, K]
     for body, message in ((b"1,2\n", "2 features"), (csv(train[:1] * -1), "negative number of words")):

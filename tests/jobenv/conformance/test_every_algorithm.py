@@ -19,7 +19,17 @@ from numpy.testing import assert_allclose
 from sklearn import datasets
 
 from sagewright.algorithms import catalogue
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, IntegerLists, IntegerTuple, Real, WordList
+from sagewright.algorithms.domains import (
+    Choice,
+    Either,
+    Flag,
+    Integer,
+    IntegerList,
+    IntegerLists,
+    IntegerTuple,
+    Real,
+    WordList,
+)
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.hyperparameters import Hyperparameter

@@ -55,7 +55,10 @@ DECLARATION = Declaration(
             "rescale_gradient", Real("[0.001, 1.0]"), default="1.0", recommended=("0.1", "1.0"), note="a factor"
         ),
         Hyperparameter(
-            "sub_sample", Real("[0, 1]"), default="1.0", note="share of the rows that an epoch learns from; 0.01 at least"
+            "sub_sample",
+            Real("[0, 1]"),
+            default="1.0",
+            note="share of the rows that an epoch learns from; 0.01 at least",
         ),
         Hyperparameter(
             "tolerance",

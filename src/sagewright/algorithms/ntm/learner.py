@@ -42,7 +42,9 @@ class Learner:
             sums, gradient, weighted = _together(sums, gradient, weighted, group)
             batch = {name: array / max(sums[3], 1) for name, array in weighted.items()}
         if not np.isfinite(sums).all():
-            raise UserError("Training diverged: the loss is no number. A smaller learning_rate or clip_gradient may help.")
+            raise UserError(
+                "Training diverged: the loss is no number. A smaller learning_rate or clip_gradient may help."
+            )
         if sums[3]:
             self._move(gradient, float(sums[3]))
             for name, array in batch.items():
@@ -57,7 +59,7 @@ class Learner:
                 np.clip(slope, -clip, clip, out=slope)
             if decay and name.endswith("_weight"):
                 slope += decay * array
-            array -= self._optimizers[name].step(slope)
+            np.subtract(array, self._optimizers[name].step(slope), out=array)
 
 
 def _together(
