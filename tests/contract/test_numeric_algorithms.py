@@ -36,6 +36,7 @@ class Case:
 
 
 _BINARY = ("binary_classification_accuracy", "precision", "recall", "roc_auc_score", "binary_f_beta")
+_STOPS_EARLY: dict[str, Range] = {"train:progress": (10, 100)}
 _DESCENT: dict[str, Range] = {"train:rmse": (0, 1), "train:mse": (0, 1), "train:absolute_loss": (0, 1)}
 
 CASES = {
@@ -78,7 +79,7 @@ CASES = {
         files=["model_algo-1", "model_algo-1.json", "model_algo-1.labels"],
     ),
     "ntm": Case(
-        {**{f"{part}:total_loss": (130, 170) for part in ("train", "validation", "test")}, **PROGRESS},
+        {**{f"{part}:total_loss": (130, 170) for part in ("train", "validation", "test")}, **PROGRESS, **_STOPS_EARLY},
         lambda found: found["apart"] < 0.25,
     ),
     "pca": Case(PROGRESS, lambda found: found["singular"] < 1e-3 and found["direction"] > 0.9999),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import threading
 from typing import Any
 
 import numpy as np
@@ -321,6 +323,23 @@ def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: py
     assert run(job, NAME) == 0, job.output
     assert "does not fit in memory" in job.output
     assert distance(topics(job), beta) < 0.15
+
+
+def test_everything_comes_through_pipes(job: Any, run: Any) -> None:
+    train, _, _ = corpus(200)
+    job.configure({"feature_dim": str(V), "num_topics": str(K), "epochs": "2"}, {})
+    kinds = {"train": PROTOBUF, "auxiliary": TEXT}
+    job.write("inputdataconfig", {name: {"TrainingInputMode": "Pipe", "ContentType": kinds[name]} for name in kinds})
+    job.channel("").mkdir(parents=True, exist_ok=True)
+    threads = []
+    for name, content in (("train", protobuf(train)), ("auxiliary", "\n".join(f"ä{n}" for n in range(V)).encode())):
+        os.mkfifo(job.channel(f"{name}_0"))
+        threads.append(threading.Thread(target=job.channel(f"{name}_0").write_bytes, args=(content,)))
+        threads[-1].start()
+    assert run(job, NAME) == 0, job.output
+    for thread in threads:
+        thread.join()
+    assert len(re.findall(r"\] (?:ä\d+ ?){10}", job.output)) == K
 
 
 def test_part_of_the_rows_is_learnt_from(job: Any, run: Any) -> None:

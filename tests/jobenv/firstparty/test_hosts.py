@@ -10,6 +10,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[3] / "src"
 
 PROGRAM = """
+    import os
+    import socket
     import sys
     from pathlib import Path
     import numpy as np
@@ -24,6 +26,9 @@ PROGRAM = """
         total = group.total(np.full((2, 2), 10.0 ** group.rank, np.float32))
         print(total.dtype, total.tolist(), group.gather(group.rank), group.from_first(f"of {group.rank}"), flush=True)
         print(group.total(np.array([group.rank + 1])).tolist(), group.to_first(group.rank), flush=True)
+        for peer in group._peers.values():
+            with socket.socket(fileno=os.dup(peer.fileno())) as same:
+                assert same.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         if sys.argv[3] == "die" and group.rank == 1:
             raise SystemExit(9)
         if sys.argv[3] == "die":

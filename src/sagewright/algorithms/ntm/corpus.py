@@ -9,7 +9,6 @@ from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.requests import Features
-from sagewright.algorithms.formats import files
 from sagewright.algorithms.formats.table import Sparse
 from sagewright.algorithms.job import Job
 
@@ -41,7 +40,8 @@ def vocabulary(job: Job, columns: int) -> list[str] | None:
     """The words by column; None when the job has no auxiliary channel. Raises UserError for a list that doesn't fit."""
     if CHANNEL not in job.channels:
         return None
-    paths = [path for path in files.data_files(job.channel_path(CHANNEL)) if path.name == FILE]
+    piped = job.channels[CHANNEL].mode == "Pipe"
+    paths = [path for path in job.channel_files(CHANNEL) if piped or path.name == FILE]
     if not paths:
         raise UserError(f"Channel {CHANNEL} has no file {FILE}.")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.channels import Channel
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, Real
 from sagewright.algorithms.firstparty import declaring
@@ -75,7 +74,7 @@ DECLARATION = Declaration(
         declaring.channel("train", required=True),
         declaring.channel("validation"),
         declaring.channel("test"),
-        Channel("auxiliary", ("text/plain",), note="`vocab.txt`: the words, one a line, UTF-8"),
+        declaring.channel("auxiliary", media=("text/plain",), note="`vocab.txt`: the words, one a line, UTF-8"),
     ),
     metrics=(
         quality("validation", "total_loss", "Minimize", "loss", epoch=True),

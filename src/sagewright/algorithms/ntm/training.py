@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,9 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         model = TopicModel(network)
         run.save(model.encode())
         _show(run, network, rows, words)
-        test = _source(run, "test")
+        test = run.rows("test", Wanted(values["feature_dim"], sparse=True))
         if test is not None:
-            losses = _judge(run, network, test)
+            losses = _judge(run, network, test.blocks(), "test")
             run.lines.quality("test", losses, "loss")
             run.lines.test_score({"total_loss": losses["total_loss"]})
 
@@ -57,12 +58,8 @@ def _source(run: Session, channel: str) -> Source | None:
     return None if rows is None else Source(rows, source.memory_bytes())
 
 
-def _prepare(channel: str, table: Table) -> Batch:
+def _prepare(channel: str, table: Table, own: bool = False) -> Batch:  # noqa: ARG001 - counts are copies
     return corpus.counts(table.features, f"Channel {channel}"), np.zeros(table.rows, np.float32)
-
-
-def _prepare_train(table: Table, own: bool) -> Batch:  # noqa: ARG001 - counts are copies
-    return _prepare("train", table)
 
 
 def _network(run: Session, rows: Source) -> Network:
@@ -92,14 +89,14 @@ def _fit(run: Session, network: Network, rows: Source, validation: Source | None
     random = np.random.default_rng([run.seed, 1, run.group.rank])
     learner = Learner(network, values, random)
     wide = int(np.ceil(values["mini_batch_size"] / max(values["sub_sample"], LEAST_SHARE)))
-    epochs = rows.batches(_prepare_train, wide, random)
+    epochs = rows.batches(partial(_prepare, "train"), wide, random)
     reached: list[float] = []
     best = _state(network)
     for epoch in range(1, values["epochs"] + 1):
         losses = _epoch(run, learner, _sampled(next(epochs), wide, run), epoch)
         run.lines.quality("train", losses, "loss", epoch=epoch)
         if validation is not None:
-            losses = run.group.from_first(_judge(run, network, validation))
+            losses = run.group.from_first(_judge(run, network, [validation.table], "validation"))
             run.lines.quality("validation", losses, "loss", epoch=epoch)
         run.lines.progress(epoch, values["epochs"])
         if losses["total_loss"] <= min(reached, default=np.inf):
@@ -169,17 +166,14 @@ def _losses(sums: np.ndarray) -> dict[str, float]:
     }
 
 
-def _judge(run: Session, network: Network, rows: Source) -> dict[str, float]:
+def _judge(run: Session, network: Network, tables: Iterable[Table], channel: str) -> dict[str, float]:
     """The losses of a channel, with the same noise each time."""
     random = np.random.default_rng([run.seed, 3])
     sums = np.zeros(4)
-
-    def prepare(table: Table, own: bool) -> Batch:  # noqa: ARG001 - counts are copies
-        return _prepare("validation or test", table)
-
-    for x, _ in source.prepared(rows.table, prepare, JUDGED):
-        losses = network.losses(x, random.standard_normal((x.shape[0], network.shape.topics), np.float32))
-        sums += [losses.recons.sum(), losses.kld.sum(), x.data.sum(dtype=np.float64), x.shape[0]]
+    for table in tables:
+        for x, _ in source.prepared(table, partial(_prepare, channel), JUDGED):
+            losses = network.losses(x, random.standard_normal((x.shape[0], network.shape.topics), np.float32))
+            sums += [losses.recons.sum(), losses.kld.sum(), x.data.sum(dtype=np.float64), x.shape[0]]
     return _losses(sums)
 
 
