@@ -24,7 +24,7 @@ from sagewright.algorithms.ntm import coherence, training
 from sagewright.algorithms.ntm.corpus import counts
 from sagewright.algorithms.ntm.learner import Learner
 from sagewright.algorithms.ntm.model import TopicModel, serve
-from sagewright.algorithms.ntm.network import Network, Shape, seen
+from sagewright.algorithms.ntm.network import PRIOR, Network, Shape, seen
 from sagewright.algorithms.ntm.optimizers import OPTIMIZERS
 
 NAME = "ntm"
@@ -133,7 +133,7 @@ def test_losses_are_those_of_the_definition() -> None:
     losses = built.losses(x, noise)
     assert_allclose(losses.recons, -(x.toarray() * np.log(likely)).sum(axis=1))
     expected = [
-        sum((v + m * m - 1 - np.log(v)) / 2 for m, v in zip(*pair, strict=True))
+        sum((np.log(PRIOR / v) + (v + m * m) / PRIOR - 1) / 2 for m, v in zip(*pair, strict=True))
         for pair in zip(mean, np.exp(logvar), strict=True)
     ]
     assert_allclose(losses.kld, expected)

@@ -186,3 +186,10 @@ def test_exact_recipes_pin_the_main_package(name: str) -> None:
 def test_images_that_no_environment_fits() -> None:
     with pytest.raises(NoRecipe, match="Trainium"):
         recipe_for(resolve_image("x/pytorch-training-neuronx:2.1.2"))
+
+
+@pytest.mark.parametrize(
+    ("repository", "recipe"), [("xgboost", "xgboost"), ("ntm", "numeric"), ("ipinsights", "numeric")]
+)
+def test_environments_of_algorithms(repository: str, recipe: str) -> None:
+    assert recipe_for(resolve_image(f"{'1' * 12}.dkr.ecr.us-east-1.amazonaws.com/{repository}:1")).name == recipe

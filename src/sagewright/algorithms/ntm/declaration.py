@@ -18,7 +18,7 @@ DECLARATION = Declaration(
         Hyperparameter("num_topics", Integer("[2, 1000]"), required=True),
         Hyperparameter("batch_norm", Flag(), default="false", note="of the encoder's layers"),
         Hyperparameter(
-            "clip_gradient", Real("[0.001, +inf]"), default="inf", note="gradients are cut to this on both sides"
+            "clip_gradient", Real("[0.001, +inf]"), default="Infinity", note="gradients are cut to this on both sides"
         ),
         Hyperparameter(
             "encoder_layers",

@@ -14,8 +14,8 @@ from scipy.special import expit
 
 from sagewright.algorithms.ntm.corpus import entry_rows
 
-PRIOR = 1.0
-"""Variance of the Gaussian before any document is seen."""
+PRIOR = 4.0
+"""Variance of the Gaussian before any document is seen: softmax of a standard normal has no document of few topics."""
 LENGTH = 8.0
 """Of each document as the encoder sees it."""
 WIDEST = 15.0
