@@ -31,16 +31,16 @@ def contests() -> Iterator[Contest]:
         train, test, words = packages.words(name)
         shape = f"{title}, {train.shape[0]:,} documents, {test.shape[0]:,} held out, K = {TOPICS}"
         entrants = _fits(train, words)
-        yield _contest(shape, "held-out perplexity", "less", entrants, partial(_perplexity, test))
-        yield _contest(f"{shape}, coherence", "NPMI of 10 words", "more", entrants, partial(_npmi, train))
+        yield _contest(shape, "held-out perplexity", "less", entrants, partial(perplexity, test))
+        yield _contest(f"{shape}, coherence", "NPMI of 10 words", "more", entrants, partial(_coherence, train))
 
 
 def _fits(train: Any, words: list[str]) -> dict[str, Any]:
     return {
         "Sagewright": partial(_ours, train),
         "Sagewright, moments only": partial(_ours, train, _sweeps=0),
-        "tomotopy, 500 iterations": partial(_tomotopy, train, words, 500),
-        "tomotopy, 100 iterations": partial(_tomotopy, train, words, 100),
+        "tomotopy, 500 iterations": partial(gibbs, train, words, 500),
+        "tomotopy, 100 iterations": partial(gibbs, train, words, 100),
         "gensim": partial(_gensim, train),
         "scikit-learn, variational": partial(_sklearn, train),
     }
@@ -56,7 +56,8 @@ def _ours(train: Any, seed: int, **more: object) -> Topics:
     return training.fit(run.values, train.astype(np.float64), seed)
 
 
-def _tomotopy(train: Any, words: list[str], iterations: int, seed: int) -> Topics:
+def gibbs(train: Any, words: list[str], iterations: int, seed: int) -> Topics:
+    """tomotopy's."""
     model = tomotopy.LDAModel(k=TOPICS, seed=seed + 1)
     for row in train:
         counts = row.data.astype(int)
@@ -82,7 +83,8 @@ def _sklearn(train: Any, seed: int) -> Topics:
     return Topics(np.full(TOPICS, 1 / TOPICS), model.components_ / model.components_.sum(axis=1, keepdims=True))
 
 
-def _perplexity(test: Any, topics: Topics) -> float:
+def halves(test: Any) -> tuple[Any, Any]:
+    """Each document's words in two parts by chance, of documents that have words in both."""
     seen, left = test.astype(float), test.astype(float)
     seen.data = np.random.default_rng(0).binomial(test.data.astype(int), 0.5).astype(float)
     left.data = test.data - seen.data
@@ -90,15 +92,26 @@ def _perplexity(test: Any, topics: Topics) -> float:
     seen, left = seen[both], left[both]
     seen.eliminate_zeros()
     left.eliminate_zeros()
+    return seen, left
+
+
+def perplexity(test: Any, topics: Topics) -> float:
+    """Of half of the words, given what the other half says."""
+    seen, left = halves(test)
     mixtures = inference.mixtures(seen, topics)
     return float(np.exp(-inference.per_word_log_likelihood(left, mixtures, topics)))
 
 
-def _npmi(train: Any, topics: Topics) -> float:
+def _coherence(train: Any, topics: Topics) -> float:
+    return npmi(train, topics.beta)
+
+
+def npmi(train: Any, weights: np.ndarray) -> float:
+    """The mean over pairs of each topic's ten first words; `weights` (K, V)."""
     there = (train > 0).astype(float)
     share = np.asarray(there.mean(axis=0)).ravel()
     found = []
-    for row in topics.beta:
+    for row in weights:
         top = np.argsort(-row)[:10]
         pairs = (there[:, top].T @ there[:, top]).toarray() / there.shape[0]
         for first in range(10):

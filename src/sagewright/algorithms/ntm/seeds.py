@@ -18,7 +18,7 @@ from sagewright.algorithms.ntm.corpus import entry_rows
 
 MOST, OF_EACH = 10_000, 20
 """Documents that are clustered: at most, or so many of each topic if that is more."""
-ROUNDS = 10
+STARTS, ROUNDS = 3, 20
 SMOOTHING = 0.05
 """Words of the whole corpus in each topic, as a share of a cluster's."""
 
@@ -30,7 +30,8 @@ def topics(counts: Any, number: int, bias: np.ndarray, random: np.random.Generat
     if len(rows) > most:
         rows = np.sort(random.choice(rows, most, replace=False))
     counts = counts[rows]
-    members = _clusters(_weighted(counts), number, random)
+    weighted = _weighted(counts)
+    members, _ = max((_clusters(weighted, number, random) for _ in range(STARTS)), key=lambda found: found[1])
     words = (members @ counts).toarray()
     added = SMOOTHING * words.sum() / number
     smooth = words + added * np.exp(bias - bias.max()) / np.exp(bias - bias.max()).sum()
@@ -49,16 +50,17 @@ def _weighted(counts: Any) -> Any:
     return found
 
 
-def _clusters(rows: Any, number: int, random: np.random.Generator) -> Any:
-    """Spherical k-means: (K, n) with 1 where a row is of a cluster."""
+def _clusters(rows: Any, number: int, random: np.random.Generator) -> tuple[Any, float]:
+    """Spherical k-means: (K, n) with 1 where a row is of a cluster, and the sum of the rows' cosines with their centres."""
     centers = _first_centers(rows, number, random)
     for _ in range(ROUNDS):
         nearest = np.asarray(rows @ centers.T).argmax(axis=1)
         ones = np.ones(len(nearest), np.float32)
         members = csr_matrix((ones, (nearest, np.arange(len(nearest)))), shape=(number, len(nearest)))
         centers = (members @ rows).toarray()
-        centers /= np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
-    return members
+        lengths = np.linalg.norm(centers, axis=1, keepdims=True)
+        centers /= np.maximum(lengths, 1e-12)
+    return members, float(lengths.sum())
 
 
 def _first_centers(rows: Any, number: int, random: np.random.Generator) -> np.ndarray:

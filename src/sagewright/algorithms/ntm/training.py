@@ -41,8 +41,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         rows = _source(run, "train")
         assert rows is not None
         validation = _source(run, "validation")
-        network = _network(run, rows)
-        _fit(run, network, rows, validation)
+        network = fit(run, rows, validation)
         model = TopicModel(network)
         run.save(model.encode())
         _show(run, network, rows, words)
@@ -51,6 +50,13 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
             losses = _judge(run, network, test.blocks(), "test")
             run.lines.quality("test", losses, "loss")
             run.lines.test_score({"total_loss": losses["total_loss"]})
+
+
+def fit(run: Session, rows: Source, validation: Source | None) -> Network:
+    """A network that has learnt from the rows, as it was after its best epoch."""
+    network = _network(run, rows)
+    _learn(run, network, rows, validation)
+    return network
 
 
 def _source(run: Session, channel: str) -> Source | None:
@@ -83,7 +89,7 @@ def _network(run: Session, rows: Source) -> Network:
     return Network(shape, run.group.from_first(arrays), shape.statistics())
 
 
-def _fit(run: Session, network: Network, rows: Source, validation: Source | None) -> None:
+def _learn(run: Session, network: Network, rows: Source, validation: Source | None) -> None:
     """Leave the network as it was after its best epoch."""
     values = run.values
     random = np.random.default_rng([run.seed, 1, run.group.rank])
