@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.special import expit
 
+from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.ntm.corpus import entry_rows
 
 PRIOR = 4.0
@@ -29,7 +29,7 @@ MOST_CELLS = 1 << 23
 Arrays = Mapping[str, np.ndarray]
 Slope = Callable[[np.ndarray], np.ndarray]
 ACTIVATIONS: dict[str, tuple[Slope, Slope]] = {
-    "sigmoid": (expit, lambda out: out * (1 - out)),
+    "sigmoid": (probability, lambda out: out * (1 - out)),
     "tanh": (np.tanh, lambda out: 1 - out * out),
     "relu": (lambda given: np.maximum(given, 0), lambda out: (out > 0).astype(out.dtype)),
 }
