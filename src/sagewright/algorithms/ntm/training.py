@@ -85,6 +85,7 @@ def _network(run: Session, rows: Source) -> Network:
     random = np.random.default_rng([run.seed, 0])
     arrays = shape.initial(random, frequencies)
     if held.nnz:
+        logging.info("The topics begin from %d clusters of documents.", shape.topics)
         arrays["projection_weight"] += seeds.topics(held, shape.topics, arrays["projection_bias"], random)
     return Network(shape, run.group.from_first(arrays), shape.statistics())
 
