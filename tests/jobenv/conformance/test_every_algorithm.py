@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -397,3 +400,77 @@ def body(rows: np.ndarray, media: str, name: str) -> bytes:
     if media == "application/jsonlines":
         return "".join(json.dumps(each) + "\n" for each in instances).encode()
     return json.dumps({"instances": instances}).encode()
+
+
+TAKES_RECORDS = pytest.mark.parametrize(
+    "name",
+    [
+        each.name
+        for each in catalogue.declarations().values()
+        if each.wording is SCHEMA and "application/x-recordio-protobuf" in each.channels[0].content_types
+    ],
+)
+
+
+def sparse(rows: np.ndarray, labels: int) -> bytes:
+    """recordIO-protobuf of what is not zero."""
+
+    def features(row: np.ndarray) -> Tensor:
+        keys = np.flatnonzero(row)
+        return Tensor(row[keys], keys, (len(row),))
+
+    return recordio.write_frames(
+        record.encode({"values": features(row[labels:])}, {"values": Tensor(row[:labels])} if labels else {})
+        for row in rows.astype(np.float32)
+    )
+
+
+@TAKES_RECORDS
+def test_sparse_records_train_and_are_answered_as_dense_ones(job: Any, run: Any, name: str) -> None:
+    sample, records, lines = SAMPLES[name], "application/x-recordio-protobuf", "application/jsonlines"
+    rows = np.where(sample.rows() < 0.3, 0, sample.rows())
+    prepare(job, name, rows)
+    job.write("inputdataconfig", {"train": {"ContentType": records, "S3DistributionType": "ShardedByS3Key"}})
+    job.put("train", "part-0", sparse(rows, sample.labels))
+    assert run(job, repository(name)) == 0, job.output
+    invoke = answerer(job, name)
+    asked = rows[:20, sample.labels :]
+    dense = answers(invoke(labelled(asked.astype(np.float32), 0), records, lines))
+    assert_same(dense, answers(invoke(sparse(asked, 0), records, lines)))
+
+
+@FIRST_PARTY
+def test_its_server_answers_over_http(job: Any, run: Any, name: str) -> None:
+    _, rows = trained(job, run, name)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = job.start(repository(name), "serve", SAGEMAKER_BIND_TO_PORT=str(port))
+    try:
+        assert wait_for(f"http://127.0.0.1:{port}/ping") == b""
+        parameters = json.loads(wait_for(f"http://127.0.0.1:{port}/execution-parameters"))
+        assert parameters["BatchStrategy"] == "MULTI_RECORD"
+        media = SAMPLES[name].asks
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations", body(rows, media, name), {"Content-Type": media}
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            said = json.loads(response.read())
+        assert [len(each) for each in said.values()] == [len(rows)]
+    finally:
+        process.terminate()
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+
+
+def wait_for(url: str, seconds: float = 30) -> bytes:
+    """What is there, as soon as the server is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                content: bytes = response.read()
+                return content
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
