@@ -69,7 +69,7 @@ def _plain(path: Path, seed: int) -> Any:
     rows = np.concatenate([delimited.parse(path.read_bytes(), ",", "file")])
     matrix = xgboost.DMatrix(rows[:, 1:], rows[:, 0])
     with contextlib.redirect_stdout(io.StringIO()):
-        return xgboost.train({**VALUES, "seed": seed, "nthread": 1}, matrix, ROUNDS, [(matrix, "train")])
+        return xgboost.train({**VALUES, "seed": seed, "nthread": 1}, matrix, ROUNDS, evals=[(matrix, "train")])
 
 
 def _area(test: list[Any], model: Any) -> float:

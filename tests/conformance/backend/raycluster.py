@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,10 +61,10 @@ class Node:
         if self.process is None:
             return
         tree = self._tree()
-        for process in tree:  # so that none of them starts another one
-            process.suspend()
-        for process in tree:
-            process.kill()
+        for act in (psutil.Process.suspend, psutil.Process.kill):  # held first, so that none of them starts another one
+            for process in tree:
+                with suppress(psutil.NoSuchProcess):
+                    act(process)
         self.process.wait()
         psutil.wait_procs(tree, timeout=10)
         self.process = None
