@@ -19,6 +19,7 @@ from sagewright.algorithms.randomcutforest.declaration import DECLARATION
 
 PEERS = ("rrcf", "scikit-learn")
 TREES, SAMPLES = 100, 256
+ISOLATION = "cuts every side alike: better where the units of the readings don't compare"
 SLOW = 1000
 """Rows that rrcf scores, of long data: the same ones that all are judged by."""
 
@@ -52,7 +53,7 @@ def _contest(name: str, rows: np.ndarray, labels: np.ndarray) -> Contest:
     judge, judge_few = partial(_area, labels), partial(_area, labels[few])
     entrants = [
         Entrant("Sagewright", partial(_ours, rows), judge, "with 1 s to compile"),
-        Entrant("scikit-learn, IsolationForest", partial(_isolation, rows), judge),
+        Entrant("scikit-learn, IsolationForest", partial(_isolation, rows), judge, ISOLATION),
         Entrant(
             f"rrcf, {len(few):,} rows",
             partial(_rrcf, rows, few),
