@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningServer
 
+SAGEWRIGHT = str(Path(sys.executable).parent / "sagewright")
 V2 = str(Path(__file__).parents[2] / ".cache" / "clients" / "sdk-v2" / "bin" / "python")
 SUBMIT = """
 import json, sys, sagemaker
@@ -22,7 +28,7 @@ PyTorch(entry_point="train.py", source_dir="code", role=sagemaker.get_execution_
         framework_version="2.0.0", py_version="py310", distribution=distribution, **{"instance_count": 2, **options}).fit()
 """
 DDP = """
-import os, torch, torch.distributed as dist
+import os, time, torch, torch.distributed as dist
 {imports}
 rank, size = dist.get_rank(), dist.get_world_size()
 torch.manual_seed(rank)
@@ -41,6 +47,7 @@ for turn in range(size):  # processes of one host share its output: their lines 
     if turn == rank:
         os.write(1, line.encode() + b"\\n")
     dist.barrier()
+time.sleep(1)  # gloo aborts a process whose peer goes while it is still in the barrier
 dist.destroy_process_group()
 """
 TORCH = 'dist.init_process_group("gloo")', "torch.nn.parallel.DistributedDataParallel"
@@ -182,18 +189,54 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def fashion(server: RunningServer, schedule: str, epochs: int) -> str:
-    done = server.door(V2, "-W", "ignore", "ddp_spot.py", schedule, str(epochs), cwd=EXAMPLES)
+    done = server.door(V2, "-W", "ignore", "ddp_spot.py", schedule, str(epochs), cwd=EXAMPLES, timeout=600)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
-@pytest.mark.timeout(600)
+def until(found: Callable[[], Any], running: Future[str], timeout_s: float = 240) -> Any:
+    """What `found` gives, once it is something; the program's own failure if it ends before."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if running.done():
+            raise AssertionError(running.result())
+        if answer := found():
+            return answer
+        time.sleep(0.2)
+    raise AssertionError("it took too long")
+
+
+def _newest(client: Any) -> str | None:
+    jobs = client.list_training_jobs(NameContains="fashion", SortOrder="Descending", MaxResults=1)
+    names = [job["TrainingJobName"] for job in jobs["TrainingJobSummaries"]]
+    return names[0] if names else None
+
+
+def _checkpoint(server: RunningServer, name: str, seen: set[str]) -> str | None:
+    """The newest checkpoint's ETag if it is not among the ones seen."""
+    there = server.boto("s3").list_objects_v2(Bucket="fashion", Prefix=f"checkpoints/{name}/").get("Contents", [])
+    return next((each["ETag"] for each in there if each["ETag"] not in seen), None)
+
+
+def _interruptions(client: Any, name: str) -> int:
+    steps = client.describe_training_job(TrainingJobName=name)["SecondaryStatusTransitions"]
+    return [step["Status"] for step in steps].count("Interrupted")
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="no dataset-fashion-mnist")
 def test_ddp_is_interrupted_three_times_and_learns_as_much(server: RunningServer) -> None:
-    out = fashion(server, "after=8,8,8", 10)
     client = server.boto("sagemaker")
-    newest = client.list_training_jobs(NameContains="fashion", SortOrder="Descending", MaxResults=1)
-    name = newest["TrainingJobSummaries"][0]["TrainingJobName"]
+    with ThreadPoolExecutor(1) as background:
+        running = background.submit(fashion, server, "", 10)
+        name = until(lambda: _newest(client), running)
+        seen: set[str] = set()
+        for count in range(1, 4):  # each time after a checkpoint that was not there before
+            seen.add(until(lambda: _checkpoint(server, name, seen), running))
+            argv = [SAGEWRIGHT, "jobs", "interrupt", name, "--data", str(server.data)]
+            assert subprocess.run(argv, check=False).returncode == 0
+            until(lambda count=count: _interruptions(client, name) == count, running)  # type: ignore[misc]
+        out = running.result()
     job = client.describe_training_job(TrainingJobName=name)
     statuses = [step["Status"] for step in job["SecondaryStatusTransitions"]]
     assert statuses.count("Interrupted") == 3, out
