@@ -248,13 +248,25 @@ def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: py
     assert roc_auc_score(rows[:, 0], model.predict(rows[:, 1:])["score"]) > 0.8
 
 
+def test_a_bad_label_is_found_however_late_it_comes(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.algorithms.firstparty.source.memory_bytes", lambda: 1)
+    job.configure({"predictor_type": "multiclass_classifier", "num_classes": "3"}, {"train": "text/csv"})
+    for number, label in enumerate((0, 1, 2, 3)):
+        job.put("train", f"part-{number}", b"%d,1,2\n" % label)
+    assert run(job, NAME) == 2, job.output
+    assert "row 3: label 3 must be a whole number from 0 to 2" in job.failure
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"predictor_type": "binary_classifier", "loss": "squared_loss"}, "loss squared_loss can't be used"),
         ({"predictor_type": "multiclass_classifier"}, "num_classes must be 3 or more"),
-        ({"predictor_type": "multiclass_classifier", "num_classes": "3"}, "row 2: label 7 .* from 0 to 2"),
-        ({"predictor_type": "binary_classifier"}, "row 2: label 7 .* from 0 to 1"),
+        (
+            {"predictor_type": "multiclass_classifier", "num_classes": "3"},
+            "row 2: label 7 must be a whole number from 0 to 2",
+        ),
+        ({"predictor_type": "binary_classifier"}, "row 2: label 7 must be a whole number from 0 to 1"),
         ({"predictor_type": "regressor", "feature_dim": "5"}, "records of 2 features, and feature_dim is 5"),
     ],
 )

@@ -32,15 +32,15 @@ MOST_UPDATES = 4_000_000_000
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "factorization-machines", job, values) as run, threads.one():
-        rows = _source(run, "train")
+        rows = run.rows("train", _wanted(values))
         assert rows is not None
-        machine = fit(run, rows)
+        machine = fit(run, Source(rows, source.memory_bytes()))
         model = MachineModel(machine, values["predictor_type"])
         run.save(model.encode())
-        tested = _source(run, "test")
+        tested = run.rows("test", _wanted(values))
         if tested is not None:
-            raw = machine.raw(matrix(tested.table.features))
-            _report(run, "test", raw, np.asarray(tested.table.labels))
+            said = [(machine.raw(matrix(block.features)), np.asarray(block.labels)) for block in tested.blocks()]
+            _report(run, "test", *(np.concatenate(each) for each in zip(*said, strict=True)))
 
 
 def fit(run: Session, rows: Source) -> Machine:
@@ -50,16 +50,9 @@ def fit(run: Session, rows: Source) -> Machine:
     return _sample(run, rows) if solver == "mcmc" else _descend(run, rows)
 
 
-def _source(run: Session, channel: str) -> Source | None:
-    rows = run.rows(channel, Wanted(run.values["feature_dim"], labels=True, sparse=True))
-    if rows is None:
-        return None
-    found = Source(rows, source.memory_bytes())
-    labels = np.asarray(found.table.labels)
-    if run.values["predictor_type"] == "binary_classifier" and not np.isin(labels, (0, 1)).all():
-        row = int(np.flatnonzero(~np.isin(labels, (0, 1)))[0])
-        raise UserError(f"Channel {channel}, row {row}: label {labels[row]:g} of a binary_classifier must be 0 or 1.")
-    return found
+def _wanted(values: Mapping[str, Any]) -> Wanted:
+    classes = 2 if values["predictor_type"] == "binary_classifier" else None
+    return Wanted(values["feature_dim"], labels=True, sparse=True, classes=classes)
 
 
 def _solver(run: Session, rows: Source) -> str:

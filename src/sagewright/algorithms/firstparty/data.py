@@ -19,12 +19,13 @@ UNUSABLE = f"missing, NaN, infinite or beyond {LARGEST:g}"
 @dataclass(frozen=True)
 class Wanted:
     """What an algorithm needs of its rows: `columns` features (None: as many as the first rows have), one label each or
-    whatever comes, sparse ones as they are or made dense.
+    whatever comes, sparse ones as they are or made dense; labels from 0 to `classes` - 1 where that is given.
     """
 
     columns: int | None
     labels: bool = False
     sparse: bool = False
+    classes: int | None = None
 
 
 class Rows:
@@ -91,7 +92,19 @@ class Rows:
             if not np.isfinite(labels).all():
                 row = before + int(np.flatnonzero(~np.isfinite(labels))[0])
                 raise UserError(f"Channel {self.channel}, row {row}: the label is missing, NaN or infinite.")
+            self._check_classes(labels, before)
         return replace(block, features=features)
+
+    def _check_classes(self, labels: np.ndarray, before: int) -> None:
+        classes = self.wanted.classes
+        if classes is None:
+            return
+        bad = np.flatnonzero((labels < 0) | (labels >= classes) | (labels != np.floor(labels)))
+        if len(bad):
+            raise UserError(
+                f"Channel {self.channel}, row {before + bad[0]}: label {labels[bad[0]]:g} must be a whole number from 0 to "
+                f"{classes - 1}."
+            )
 
     def _fitted(self, features: np.ndarray | Sparse, columns: int | None) -> np.ndarray | Sparse:
         """The features in the wanted form and width. Raises UserError where they are too many or too few."""

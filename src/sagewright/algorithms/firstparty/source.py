@@ -43,7 +43,11 @@ class Source:
         self.in_memory = rest is None
         if rest is not None:
             self._blocks = itertools.chain([rest], self._blocks)
-            logging.info("Channel %s does not fit in memory: it is read again in each epoch.", rows.channel)
+            logging.info(
+                "Channel %s does not fit in memory: it is read again in each epoch, and what is measured on it after training is "
+                "measured on its first %d rows.",
+                rows.channel, self.table.rows,
+            )  # fmt: skip
 
     @property
     def columns(self) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import scores, source, threads
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.session import Session, session
@@ -34,11 +33,9 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         model = fit(run, train_rows, validation)
         run.save(model.encode())
         _report(run, model, {"train": train_rows.table, "validation": validation.table if validation else None})
-        tested = run.rows("test", Wanted(train_rows.columns, labels=True, sparse=True))
+        tested = run.rows("test", _wanted(values, train_rows.columns))
         if tested is not None:
-            test = tested.table()
-            _check_labels(values, "test", test)
-            _report(run, model, {"test": test})
+            _report(run, model, {"test": tested.table()})
 
 
 def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearModel:
@@ -54,25 +51,13 @@ def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearMo
 
 
 def _source(run: Session, channel: str, columns: int | None) -> Source | None:
-    rows = run.rows(channel, Wanted(columns, labels=True, sparse=True))
-    if rows is None:
-        return None
-    found = Source(rows, source.memory_bytes())
-    _check_labels(run.values, channel, found.table)
-    return found
+    rows = run.rows(channel, _wanted(run.values, columns))
+    return None if rows is None else Source(rows, source.memory_bytes())
 
 
-def _check_labels(values: Mapping[str, Any], channel: str, table: Table) -> None:
-    if values["predictor_type"] == "regressor":
-        return
-    count = 2 if values["predictor_type"] == "binary_classifier" else values["num_classes"]
-    labels = np.asarray(table.labels)
-    bad = np.flatnonzero((labels < 0) | (labels >= count) | (labels != np.floor(labels)))
-    if len(bad):
-        raise UserError(
-            f"Channel {channel}, row {bad[0]}: label {labels[bad[0]]:g} of a {values['predictor_type']} must be a whole "
-            f"number from 0 to {count - 1}."
-        )
+def _wanted(values: Mapping[str, Any], columns: int | None) -> Wanted:
+    classes = {"regressor": None, "binary_classifier": 2, "multiclass_classifier": values["num_classes"]}
+    return Wanted(columns, labels=True, sparse=True, classes=classes[values["predictor_type"]])
 
 
 def _choose(run: Session, trained: Trained, judged: Table, scaler: Scaler) -> LinearModel:
