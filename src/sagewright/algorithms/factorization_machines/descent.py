@@ -85,15 +85,8 @@ def _compact(x: Any) -> tuple[np.ndarray, Any]:
 def _together(
     active: np.ndarray, slopes: list[np.ndarray], rows: int, group: Group
 ) -> tuple[np.ndarray, list[np.ndarray], int]:
-    """The sums over all hosts, in the order of the hosts."""
-    said = group.gather((active, slopes, rows))
-    everything = np.unique(np.concatenate([each[0] for each in said]))
-    linear = np.zeros((len(everything), 1), np.float32)
-    factors = np.zeros((len(everything), slopes[2].shape[1]), np.float32)
-    bias = np.zeros((1, 1), np.float32)
-    for own, (of_bias, of_linear, of_factors), _ in said:
-        place = np.searchsorted(everything, own)
-        linear[place] += of_linear
-        factors[place] += of_factors
-        bias += of_bias
-    return everything, [bias, linear, factors], sum(each[2] for each in said)
+    """The sums over all hosts."""
+    bias, linear, factors = slopes
+    both = group.total(np.array([float(bias[0, 0]), rows]))
+    active, sums = group.total_rows(active, np.hstack([linear, factors]))
+    return active, [np.full((1, 1), both[0], np.float32), sums[:, :1], sums[:, 1:]], int(both[1])

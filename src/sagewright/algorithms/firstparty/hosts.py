@@ -55,6 +55,19 @@ class Group:
             return None
         return [value, *(self._receive(rank) for rank in range(1, self.size))]
 
+    def total_rows(self, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All rows (m,) that any host has, sorted, and the sums (m, d) float32 of the hosts' `values` (n, d) of their `rows`
+        (n,).
+        """
+        if self.size == 1:
+            return rows, values
+        said = self.gather((rows, values))
+        everything = np.unique(np.concatenate([each for each, _ in said]))
+        total = np.zeros((len(everything), values.shape[1]), np.float32)
+        for own, sums in said:
+            total[np.searchsorted(everything, own)] += sums
+        return everything, total
+
     def from_first(self, value: Any) -> Any:
         """What the first host passed; the others' values are ignored."""
         if self.size == 1:

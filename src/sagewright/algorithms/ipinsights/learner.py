@@ -70,10 +70,8 @@ def _together(
     entities: np.ndarray, of_entities: np.ndarray, slopes: list[np.ndarray], rows: int, group: Group
 ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:
     """The sums over all hosts."""
-    said = group.gather((entities, of_entities, slopes, rows))
-    everything = np.unique(np.concatenate([each[0] for each in said]))
-    total = np.zeros((len(everything), of_entities.shape[1]), np.float32)
-    for own, sums, _, _ in said:
-        total[np.searchsorted(everything, own)] += sums
-    added = [np.sum(np.stack(each), axis=0) for each in zip(*(each[2] for each in said), strict=True)]
-    return everything, total, added, sum(each[3] for each in said)
+    entities, of_entities = group.total_rows(entities, of_entities)
+    flat = group.total(np.concatenate([*(slope.ravel() for slope in slopes), [rows]]))
+    parts = np.split(flat[:-1], np.cumsum([slope.size for slope in slopes])[:-1])
+    added = [part.reshape(slope.shape).astype(np.float32) for part, slope in zip(parts, slopes, strict=True)]
+    return entities, of_entities, added, int(flat[-1])
