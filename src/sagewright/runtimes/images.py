@@ -49,7 +49,7 @@ ALGORITHMS = frozenset({
 _FRAMEWORKS = (
     (r"(sagemaker-)?pytorch(-(trcomp-)?training)?", "pytorch"),
     (r"pytorch-training-neuronx?", "pytorch-neuron"),
-    (r"smdistributed-modelparallel", "pytorch-smp"),
+    (r"smdistributed-modelparallel", "pytorch"),  # its names come with every job
     (r"(sagemaker-)?tensorflow(-scriptmode|-training)?", "tensorflow"),
     (r"sagemaker-scikit-learn", "sklearn"),
     (r"(sagemaker-)?mxnet(-training)?", "mxnet"),

@@ -71,7 +71,6 @@ _WHY_NO_RECIPE = {
     "chainer": "Chainer's last release does not install on any Python that is still kept",
     "huggingface-tensorflow": "transformers no longer supports TensorFlow",
     "pytorch-neuron": "it needs AWS Trainium devices",
-    "pytorch-smp": "AWS's model parallel library is not published",
     "autogluon": "there is no recipe for its environment yet",
     "rl": "there is no recipe for its environment yet",
 }

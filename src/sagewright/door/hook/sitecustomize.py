@@ -5,6 +5,7 @@ effects until one of the modules below is imported.
   over AWS_ENDPOINT_URL; a handler of botocore's own event `before-sign` changes the address before it is signed.
 - the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates anew some 25
   times a call, for a second in all.)
+- `torch.sagemaker`: found inside jobs.
 - the SageMaker SDKs and botocore's waiters: their sleeps between polls start short and grow (SAGEWRIGHT_FAST_WAITS=0
   leaves them as they are).
 """
@@ -118,6 +119,21 @@ class Loader:
         prepare(module)
 
 
+class OwnNames:
+    """`torch.sagemaker`, AWS's model parallel library, is inside PyTorch by its name and beside this file by its place."""
+
+    def find_spec(self, name, _path=None, _target=None):
+        if name != "torch.sagemaker":
+            return None
+        from importlib.util import spec_from_file_location
+
+        place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_sagemaker")
+        start = os.path.join(place, "__init__.py")
+        if not os.path.isfile(start):  # `sagewright exec` has no packages for jobs
+            return None
+        return spec_from_file_location(name, start, submodule_search_locations=[place])
+
+
 class Finder:
     """Finds watched modules where Python finds them anyway, and wraps their loader."""
 
@@ -149,4 +165,5 @@ def chain():
 
 
 sys.meta_path.insert(0, Finder())
+sys.meta_path.append(OwnNames())
 chain()

@@ -1,12 +1,55 @@
-"""`import smdistributed.modelparallel.torch as smp`: parameters, gradients and optimiser state sharded over all processes.
+"""`import smdistributed.modelparallel.torch as smp`: one model over several processes.
 
-Sharded data parallelism is given. Pipeline and tensor parallelism are not, and `smp.init` says so rather than do less.
+Parameters, gradients and optimiser state are sharded (`sharded_data_parallel_degree`), tensors divided (`tensor_parallel_degree`)
+and layers placed in partitions that work as a pipeline (`pipeline_parallel_degree`). Names are those of AWS's library, version 1.
 """
 
+from smdistributed.modelparallel.torch import nn
 from smdistributed.modelparallel.torch.checkpoint import load, resume_from_checkpoint, save, save_checkpoint
-from smdistributed.modelparallel.torch.model import DistributedModel, DistributedOptimizer
-from smdistributed.modelparallel.torch.ranks import (
+from smdistributed.modelparallel.torch.marks import (
+    delay_param_initialization,
+    model_creation,
+    partition,
+    set_partition,
+    set_tensor_parallelism,
+    tensor_parallelism,
+    tp_register,
+    tp_register_with_module,
+)
+from smdistributed.modelparallel.torch.messages import (
+    DP_GROUP,
+    MP_GROUP,
+    PP_GROUP,
+    RDP_GROUP,
+    TP_GROUP,
+    WORLD,
+    CommGroup,
+    RankType,
+    allgather,
     barrier,
+    broadcast,
+    dp_barrier,
+    get_dp_group,
+    get_dp_process_group,
+    get_mp_group,
+    get_mp_process_group,
+    get_pp_group,
+    get_pp_process_group,
+    get_rdp_group,
+    get_rdp_process_group,
+    get_tp_group,
+    get_tp_process_group,
+    get_world_process_group,
+    mp_barrier,
+    pp_barrier,
+    rdp_barrier,
+    recv_from,
+    send,
+    tp_barrier,
+)
+from smdistributed.modelparallel.torch.model import DistributedModel
+from smdistributed.modelparallel.torch.optimizer import DistributedOptimizer
+from smdistributed.modelparallel.torch.ranks import (
     dp_rank,
     dp_size,
     init,
@@ -28,30 +71,67 @@ from smdistributed.modelparallel.torch.ranks import (
 from smdistributed.modelparallel.torch.steps import StepOutput, step
 
 __all__ = [
+    "DP_GROUP",
+    "MP_GROUP",
+    "PP_GROUP",
+    "RDP_GROUP",
+    "TP_GROUP",
+    "WORLD",
+    "CommGroup",
     "DistributedModel",
     "DistributedOptimizer",
+    "RankType",
     "StepOutput",
+    "allgather",
     "barrier",
+    "broadcast",
+    "delay_param_initialization",
+    "dp_barrier",
     "dp_rank",
     "dp_size",
+    "get_dp_group",
+    "get_dp_process_group",
+    "get_mp_group",
+    "get_mp_process_group",
+    "get_pp_group",
+    "get_pp_process_group",
+    "get_rdp_group",
+    "get_rdp_process_group",
+    "get_tp_group",
+    "get_tp_process_group",
+    "get_world_process_group",
     "init",
     "is_initialized",
     "load",
     "local_rank",
     "local_size",
+    "model_creation",
+    "mp_barrier",
     "mp_rank",
     "mp_size",
+    "nn",
+    "partition",
+    "pp_barrier",
     "pp_rank",
     "pp_size",
     "rank",
+    "rdp_barrier",
     "rdp_rank",
     "rdp_size",
+    "recv_from",
     "resume_from_checkpoint",
     "save",
     "save_checkpoint",
+    "send",
+    "set_partition",
+    "set_tensor_parallelism",
     "shutdown",
     "size",
     "step",
+    "tensor_parallelism",
+    "tp_barrier",
     "tp_rank",
+    "tp_register",
+    "tp_register_with_module",
     "tp_size",
 ]

@@ -1,58 +1,110 @@
-"""Checkpoints: whole ones in one file, or one part a process in a directory."""
+"""Checkpoints: whole ones in one file, or the parts of all processes in a directory."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
 
+from smdistributed.modelparallel.torch import model as models
 from smdistributed.modelparallel.torch import ranks
-from smdistributed.modelparallel.torch.model import DistributedModel, DistributedOptimizer, states
+from smdistributed.modelparallel.torch.messages import barrier
+from smdistributed.modelparallel.torch.optimizer import DistributedOptimizer
 
 
-def save(content: Any, file: str, partial: bool = True, **_options: Any) -> None:
-    """As torch.save; `partial`: each process its own file, `<file>_<rank>`; else the first process alone."""
-    if partial:
-        torch.save(content, f"{file}_{ranks.rank()}")
-    elif ranks.rank() == 0:
-        torch.save(content, file)
-    ranks.barrier()
+def save(obj: Any, f: str, partial: bool = True, **_options: Any) -> None:
+    """As torch.save; `partial`: each process of the copy its own file, `<f>_<mp_rank>`; else the first process alone."""
+    if partial and ranks.place().d == 0:
+        torch.save(obj, f"{f}_{ranks.mp_rank()}")
+    elif not partial and ranks.rank() == 0:
+        torch.save(obj, f)
 
 
-def load(file: str, map_location: Any = None, partial: bool = True, **_options: Any) -> Any:
+def load(f: str, map_location: Any = None, partial: bool = True, **_options: Any) -> Any:
     """As torch.load, of what `save` wrote."""
-    return torch.load(f"{file}_{ranks.rank()}" if partial else file, map_location=map_location, weights_only=True)
+    return torch.load(f"{f}_{ranks.mp_rank()}" if partial else f, map_location=map_location, weights_only=True)
 
 
 def save_checkpoint(
-    path: str, tag: str, model: DistributedModel, optimizer: DistributedOptimizer, user_content: Any = None
+    path: str,
+    tag: str,
+    partial: bool = True,
+    model: Any = None,
+    optimizer: Any = None,
+    user_content: Any = None,
+    **options: Any,
 ) -> None:
-    """All processes write their parts below `path`/`tag`; any number of them can read it again."""
-    directory = Path(path) / tag
-    dcp.save(_state(model, optimizer), checkpoint_id=str(directory))
+    """`partial`: all processes write their parts below `path`/`tag`_partial; any number of them, divided in any way,
+    can read it again. Else the first process writes the whole to `path`/`tag`.
+
+    `num_kept_partial_checkpoints`: older ones beyond it are removed.
+    """
+    model, base = model or models.current(), Path(path)
     if ranks.rank() == 0:
-        torch.save(user_content, directory / "user_content.pt")
-        (Path(path) / "newest").write_text(tag)
-    ranks.barrier()
+        base.mkdir(parents=True, exist_ok=True)
+    barrier()
+    if partial:
+        directory = base / f"{tag}_partial"
+        dcp.save(_parts(model, optimizer), checkpoint_id=str(directory))
+        if ranks.rank() == 0:
+            torch.save(user_content, directory / "user_content.pt")
+    else:
+        whole = {"model": model.state_dict(), "optimizer": optimizer.state_dict() if optimizer else None}
+        if ranks.rank() == 0:
+            torch.save(whole, base / tag)
+            torch.save(user_content, base / f"user_content_{tag}")
+    if ranks.rank() == 0:
+        (base / "newest").write_text(tag)
+        if partial and options.get("num_kept_partial_checkpoints"):
+            _forget(base, int(options["num_kept_partial_checkpoints"]))
+    barrier()
 
 
 def resume_from_checkpoint(
-    path: str, model: DistributedModel, optimizer: DistributedOptimizer, tag: str | None = None
+    path: str,
+    tag: str | None = None,
+    partial: bool = True,
+    strict: bool = True,
+    load_optimizer: bool = True,
+    **options: Any,
 ) -> Any:
     """The user content of checkpoint `tag`, else of the newest; model and optimiser are as they were.
 
-    Raises FileNotFoundError.
+    `model` and `optimizer` among the options; else those that were made last. Raises FileNotFoundError.
     """
-    directory = Path(path) / (tag or (Path(path) / "newest").read_text())
-    state = _state(model, optimizer)
-    dcp.load(state, checkpoint_id=str(directory))
-    inner = optimizer._optimizer
-    states.set_state_dict(model.module, inner, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
+    base = Path(path)
+    tag = tag or (base / "newest").read_text()
+    model = options.get("model") or models.current()
+    optimizer = (options.get("optimizer") or DistributedOptimizer.newest) if load_optimizer else None
+    if not partial:
+        whole = torch.load(base / tag, weights_only=True)
+        model.load_state_dict(whole["model"], strict=strict)
+        if optimizer is not None and whole["optimizer"] is not None:
+            optimizer.load_state_dict(whole["optimizer"])
+        return torch.load(base / f"user_content_{tag}", weights_only=True)
+    directory = base / f"{tag}_partial"
+    if optimizer is not None:
+        optimizer.begin()
+    parts = _parts(model, optimizer)
+    dcp.load(parts, checkpoint_id=str(directory))
+    if optimizer is not None:
+        optimizer.load_numbers(parts["optimizer"], parts["groups"])
     return torch.load(directory / "user_content.pt", weights_only=True)
 
 
-def _state(model: DistributedModel, optimizer: DistributedOptimizer) -> dict[str, Any]:
-    of_model, of_optimizer = states.get_state_dict(model.module, optimizer._optimizer)
-    return {"model": of_model, "optimizer": of_optimizer}
+def _parts(model: Any, optimizer: Any) -> dict[str, Any]:
+    """By names, so that other processes than those that wrote them find them."""
+    parts: dict[str, Any] = {"model": {name: value.detach() for name, value in model.local_named_state().items()}}
+    if optimizer is not None:
+        parts["optimizer"] = {name: dict(of) for name, of in optimizer.named_state().items()}
+        parts["groups"] = optimizer.settings()
+    return parts
+
+
+def _forget(base: Path, kept: int) -> None:
+    found = sorted(base.glob("*_partial"), key=lambda directory: directory.stat().st_mtime)
+    for directory in found[:-kept]:
+        shutil.rmtree(directory)

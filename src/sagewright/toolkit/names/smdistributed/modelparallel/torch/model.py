@@ -1,74 +1,157 @@
-"""A model whose parameters are spread over the processes, and an optimiser that updates each one's part."""
+"""A model that is spread over the processes: its parameters sharded, its tensors divided, its layers placed in partitions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch.distributed.checkpoint import state_dict as states
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+import torch.distributed as dist
+from torch.distributed.tensor import DTensor
 
-from smdistributed.modelparallel.torch import ranks
+from smdistributed.modelparallel.torch import layouts, ranks
+from smdistributed.modelparallel.torch.nn.basic import DistributedModule
 
-_WHOLE = states.StateDictOptions(full_state_dict=True, cpu_offload=True)
-_FROM_WHOLE = states.StateDictOptions(full_state_dict=True)
+Tensor = torch.Tensor
+PARTIAL = "_smp_is_partial"
+_current: DistributedModel | None = None
 
 
 class DistributedModel(torch.nn.Module):
-    """Each child of the model is a unit of sharding, and the rest of the model one more."""
+    """`module`, spread as the options say. All processes must give the same module; the first one's parameters count.
 
-    def __init__(self, module: torch.nn.Module, **_options: Any) -> None:
+    `average_grads_across_microbatches`: False for losses that are sums over the batch. Options of AWS's that tune the tracing
+    and the buckets of gradients are accepted: there is no tracing here, and gradients are averaged at the end of a step.
+    """
+
+    def __init__(
+        self, module: torch.nn.Module, average_grads_across_microbatches: bool = True, **_options: Any
+    ) -> None:
+        global _current  # noqa: PLW0603 - AWS's API has one model a process and never hands it over
         super().__init__()
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device == "cuda":
-            torch.cuda.set_device(ranks.local_rank())
-        module.to(device)
-        for parameter in [*module.parameters(), *module.buffers()]:
-            torch.distributed.broadcast(parameter.data, 0)  # one copy to begin with, whatever the seeds
-        mesh = _mesh(device)
-        for child in module.children():
-            if any(True for _ in child.parameters()) and not isinstance(
-                child, (torch.nn.ModuleList, torch.nn.ModuleDict)
-            ):
-                fully_shard(child, mesh=mesh)
-        self.module = fully_shard(module, mesh=mesh)
+        options = ranks.options()
+        self._average = average_grads_across_microbatches
+        device = torch.device("cuda", ranks.local_rank()) if torch.cuda.is_available() else torch.device("cpu")
+        before = dict(module.named_parameters())
+        for value in [*before.values(), *module.buffers()]:
+            _begin_alike(value, device)
+        spread = layouts.Pipelined if options.pipeline > 1 else layouts.Sharded
+        self._layout: layouts.Layout = spread(module, device)
+        self.module = self._layout.module
+        after = dict(self._layout.parameters())
+        self.replaced = {id(old): after.get(name) for name, old in before.items()}
+        self.partitioned = True
+        _current = self
 
     def forward(self, *arguments: Any, **named: Any) -> Any:
         return self.module(*arguments, **named)
 
-    def backward(self, loss: torch.Tensor) -> None:
-        """Gradients of all microbatches are averaged."""
-        (loss / int(ranks.option("microbatches", 1))).backward()
+    def backward(self, tensors: Any, grad_tensors: Any = None) -> None:
+        """As `torch.autograd.backward`. Gradients of all microbatches are averaged."""
+        count = ranks.options().microbatches if self._average else 1
+        several = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+        if grad_tensors is None:
+            torch.autograd.backward([tensor / count for tensor in several])
+            return
+        grads = list(grad_tensors) if isinstance(grad_tensors, (list, tuple)) else [grad_tensors]
+        torch.autograd.backward(several, [None if grad is None else grad / count for grad in grads])
+
+    def run(self, count: int, microbatch: Callable[[int], Any]) -> list[Any]:
+        """A step: what `microbatch` gives for each number below `count`. Afterwards gradients are averaged."""
+        return self._layout.run(count, microbatch)
+
+    def local_named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """What this process has: of a sharded or divided parameter its part."""
+        yield from self._layout.parameters()
+
+    def local_parameters(self) -> Iterator[Tensor]:
+        for _name, parameter in self.local_named_parameters():
+            yield parameter
+
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:  # noqa: ARG002 - torch's signature
+        """Those of this process's partition."""
+        return self.local_parameters()
+
+    def local_named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self._layout.buffers()
+
+    def local_buffers(self) -> Iterator[Tensor]:
+        for _name, buffer in self.local_named_buffers():
+            yield buffer
+
+    def local_named_modules(self) -> Iterator[tuple[str, torch.nn.Module]]:
+        yield from self._layout.modules()
+
+    def local_modules(self) -> Iterator[torch.nn.Module]:
+        for _name, module in self.local_named_modules():
+            yield module
+
+    def distributed_modules(self) -> Iterator[torch.nn.Module]:
+        """Those that are divided over the tensor-parallel processes."""
+        return (module for module in self.local_modules() if isinstance(module, DistributedModule))
+
+    def is_distributed_parameter(self, param: Any) -> bool:
+        """Whether it is divided over the tensor-parallel processes."""
+        return isinstance(param, DTensor) and "tensor" in (param.device_mesh.mesh_dim_names or ())
+
+    is_scaled_batch_parameter = is_distributed_parameter
+
+    def local_state_dict(self, *_arguments: Any, **_options: Any) -> dict[str, Any]:
+        """This process's part, and the key `_smp_is_partial`."""
+        named = self.local_named_state()
+        return {**{name: layouts.local(value).detach() for name, value in named.items()}, PARTIAL: True}
 
     def state_dict(self, *_arguments: Any, **_options: Any) -> dict[str, Any]:
-        """The whole model, on every process. All must call it together."""
-        whole = states.get_model_state_dict(self.module, options=_WHOLE)
-        box = [whole]
-        torch.distributed.broadcast_object_list(box, 0)
-        return box[0]
+        """The whole model, on every process of the copy. All of them must call it together."""
+        return self._layout.whole(self.local_named_state())
 
-    def load_state_dict(self, state_dict: Any, *_arguments: Any, **_options: Any) -> Any:
-        return states.set_model_state_dict(self.module, dict(state_dict), options=_FROM_WHOLE)
+    def local_named_state(self) -> dict[str, Any]:
+        """Parameters and buffers of this process, as they are spread."""
+        return self._layout.state()
 
-    def local_state_dict(self) -> dict[str, Any]:
-        """This process's part."""
-        return {name: parameter.to_local() for name, parameter in self.module.named_parameters()}
+    def gathered(self, named: dict[Any, Any]) -> dict[Any, Any]:
+        """The whole of such tensors, on every process of the copy."""
+        return self._layout.whole(named)
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, **_options: Any) -> Any:
+        """A whole model's, or with `_smp_is_partial` this process's own part. Raises RuntimeError for other names or shapes."""
+        given = dict(state_dict)
+        partial = given.pop(PARTIAL, False)
+        own = self.local_named_state()
+        missing, extra = sorted(set(own) - set(given)), sorted(set(given) - self._layout.names())
+        if strict and (missing or extra):
+            raise RuntimeError(f"The state does not fit the model: missing {missing}, unexpected {extra}.")
+        for name, value in own.items():
+            if name in given:
+                layouts.take(name, value, given[name], bool(partial))
+        return torch.nn.modules.module._IncompatibleKeys(missing, extra)  # type: ignore[no-untyped-call]
+
+    def register_post_partition_hook(self, hook: Callable[..., Any]) -> Any:
+        """The model is partitioned when it is made: `hook(model, optimizer)` is called at once."""
+        hook(self, None)
+        return torch.utils.hooks.RemovableHandle({})
+
+    def cpu(self) -> torch.nn.Module:
+        """The whole model on the CPU: a module of its own is filled by `state_dict`. Raises NotGiven."""
+        raise ranks.NotGiven("DistributedModel.cpu(): use state_dict(), which gathers the whole model on the CPU.")
 
 
-class DistributedOptimizer:
-    """The optimiser that was made for the model's own parameters, now for the sharded ones."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer, model: DistributedModel | None = None) -> None:
-        self._optimizer = optimizer
-        self._model = model
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._optimizer, name)
+def _begin_alike(value: Any, device: torch.device) -> None:
+    """One copy to begin with, whatever the seeds were."""
+    if isinstance(value, DTensor):  # a module of smp.nn, divided already
+        dist.broadcast(value.to_local().detach(), ranks.members("RDP")[0], group=ranks.group("RDP"))
+    else:
+        value.data = value.data.to(device)
+        dist.broadcast(value.data, 0)
 
 
-def _mesh(device: str) -> Any:
-    degree = int(ranks.option("sharded_data_parallel_degree", 0) or ranks.size())
-    if degree == ranks.size():
-        return init_device_mesh(device, (degree,))
-    return init_device_mesh(device, (ranks.size() // degree, degree), mesh_dim_names=("replicate", "shard"))
+def current() -> Any:
+    """The model that was made last, if there is one."""
+    return _current
+
+
+def run_step(count: int, microbatch: Callable[[int], Any]) -> list[Any]:
+    """By the model that is there; without one, each microbatch after the other."""
+    if _current is None:
+        return [microbatch(number) for number in range(count)]
+    return _current.run(count, microbatch)
