@@ -119,7 +119,7 @@ class Gateway:
                 response = await self._kept(request, response)
         else:
             response = await asgi.answered(scope, request, self._pool, self.handle)
-        await asgi.send_response(response, request.method, send)
+        await asgi.send_response(response, scope, send)
 
     async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """`response` once what it says is on the disk."""
