@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
 
 from sagewright.store.memory import changes
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.objects import objects, upload_parts
 
 NULL_VERSION = "null"
@@ -43,17 +44,17 @@ class Version:
 
 _FIELDS = tuple(Version.__dataclass_fields__)
 _SELECT = select(*[objects.c[name] for name in _FIELDS])
-# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _OF_KEY = and_(objects.c.bucket == bindparam("of_bucket"), objects.c.key == bindparam("of_key"))
 _OF_RANK = and_(_OF_KEY, objects.c.rank == bindparam("of_rank"))
 _OF_VERSION = and_(_OF_KEY, objects.c.version == bindparam("of_version"))
-_CURRENT = _SELECT.where(_OF_KEY).order_by(objects.c.rank).limit(1)
-_FIND = _SELECT.where(_OF_VERSION)
+_CURRENT = Prepared(_SELECT.where(_OF_KEY).order_by(objects.c.rank).limit(1))
+_FIND = Prepared(_SELECT.where(_OF_VERSION))
 _NEWEST_RANK = select(func.min(objects.c.rank)).where(_OF_KEY)
-_INSERT = insert(objects)
-_UPDATE_RANK = update(objects).where(_OF_RANK)  # of the columns they are executed with
-_UPDATE_VERSION = update(objects).where(_OF_VERSION)
-_DELETE_RANK = delete(objects).where(_OF_RANK)
+_INSERT = Prepared(insert(objects), _FIELDS)
+_REPLACE = Prepared(update(objects).where(_OF_RANK), _FIELDS)
+_SET_LATEST = Prepared(update(objects).where(_OF_RANK), ["latest"])
+_UPDATE_VERSION = update(objects).where(_OF_VERSION)  # of the columns it is executed with
+_DELETE_RANK = Prepared(delete(objects).where(_OF_RANK))
 
 
 def subject(bucket: str, key: str) -> str:
@@ -74,21 +75,21 @@ def lock_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> None:
 
 def current(connection: Connection, bucket: str, key: str) -> Version | None:
     """The newest version, which may be a delete marker."""
-    row = connection.execute(_CURRENT, _of(bucket, key)).first()
+    row = _CURRENT.first(connection, _of(bucket, key))
     return Version(*row) if row else None
 
 
 def find(connection: Connection, bucket: str, key: str, version: str) -> Version | None:
-    row = connection.execute(_FIND, _of(bucket, key) | {"of_version": version}).first()
+    row = _FIND.first(connection, _of(bucket, key) | {"of_version": version})
     return Version(*row) if row else None
 
 
 def push(connection: Connection, new: Version, newest: int | None) -> Version:
     """Add `new` as the newest version of its key, before the rank `newest`; gives it with the `rank` it got."""
     if newest is not None:
-        connection.execute(_UPDATE_RANK, _of(new.bucket, new.key) | {"of_rank": newest, "latest": False})
+        _SET_LATEST.run(connection, _of(new.bucket, new.key) | {"of_rank": newest, "latest": False})
     ranked = dataclasses.replace(new, rank=(newest or 0) - 1)
-    connection.execute(_INSERT, vars(ranked))
+    _INSERT.run(connection, vars(ranked))
     changes(connection, subject(new.bucket, new.key), current=ranked)
     return ranked
 
@@ -96,7 +97,7 @@ def push(connection: Connection, new: Version, newest: int | None) -> Version:
 def replace(connection: Connection, old: Version, new: Version) -> Version:
     """Put `new` in the row of `old`, which is the newest version of the same key; gives it with its `rank`."""
     ranked = dataclasses.replace(new, rank=old.rank)
-    connection.execute(_UPDATE_RANK, {**_of(old.bucket, old.key), "of_rank": old.rank, **vars(ranked)})
+    _REPLACE.run(connection, {**_of(old.bucket, old.key), "of_rank": old.rank, **vars(ranked)})
     changes(connection, subject(new.bucket, new.key), current=ranked)
     return ranked
 
@@ -104,11 +105,11 @@ def replace(connection: Connection, old: Version, new: Version) -> Version:
 def remove(connection: Connection, version: Version) -> None:
     """Forget one version; when it was the newest, the one before it is the newest again."""
     of = _of(version.bucket, version.key)
-    connection.execute(_DELETE_RANK, of | {"of_rank": version.rank})
+    _DELETE_RANK.run(connection, of | {"of_rank": version.rank})
     if version.latest:
         newest = connection.execute(_NEWEST_RANK, of).scalar()
         if newest is not None:
-            connection.execute(_UPDATE_RANK, of | {"of_rank": newest, "latest": True})
+            _SET_LATEST.run(connection, of | {"of_rank": newest, "latest": True})
     changes(connection, subject(version.bucket, version.key))
 
 
