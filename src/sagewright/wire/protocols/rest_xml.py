@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import uuid
 from functools import cache
 from typing import Any
 
@@ -87,7 +86,7 @@ class RestXmlProtocol:
 
 
 def _host_id(request_id: str) -> str:
-    return base64.b64encode(uuid.uuid5(uuid.NAMESPACE_OID, request_id).bytes).decode()
+    return base64.b64encode(hashlib.sha256(request_id.encode()).digest()).decode()
 
 
 def _read_body(shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:
