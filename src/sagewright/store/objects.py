@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
@@ -140,7 +141,8 @@ class Span:
 
 def scan(connection: Connection, bucket: str, span: Span, limit: int) -> list[Version]:
     """At most `limit` versions in the order of UTF-8 bytes of the key, newest first."""
-    return [Version(*row) for row in connection.execute(_ordered(_SELECT, bucket, span, limit))]
+    statement = _ordered(_SELECT, span.inclusive, span.end is not None, span.first_rank is not None)
+    return [Version(*row) for row in connection.execute(statement, _within(bucket, span, limit))]
 
 
 class Entry(NamedTuple):
@@ -163,20 +165,31 @@ _SELECT_ENTRY = select(*[objects.c[name] for name in Entry._fields])
 
 def entries(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[Entry]:
     """As `scan`. Without `versions`: one for each key that is there, no delete markers."""
-    statement = _ordered(_SELECT_ENTRY, bucket, span, limit)
-    if not versions:
-        statement = statement.where(objects.c.latest, ~objects.c.delete_marker)
-    return list(map(Entry._make, connection.execute(statement)))
+    prepared = _entries(span.inclusive, span.end is not None, span.first_rank is not None, versions)
+    return list(map(Entry._make, prepared.all(connection, _within(bucket, span, limit))))
 
 
-def _ordered(selected: Select[Any], bucket: str, span: Span, limit: int) -> Select[Any]:
-    beyond = objects.c.key >= span.first if span.inclusive else objects.c.key > span.first
-    if span.first_rank is not None:
-        beyond = or_(beyond, and_(objects.c.key == span.first, objects.c.rank > span.first_rank))
-    statement = selected.where(objects.c.bucket == bucket, objects.c.key >= span.first, beyond)
-    if span.end is not None:
-        statement = statement.where(objects.c.key < span.end)
-    return statement.order_by(objects.c.key, objects.c.rank).limit(limit)
+@cache
+def _entries(inclusive: bool, ended: bool, ranked: bool, versions: bool) -> Prepared:
+    statement = _ordered(_SELECT_ENTRY, inclusive, ended, ranked)
+    return Prepared(statement if versions else statement.where(objects.c.latest, ~objects.c.delete_marker))
+
+
+def _within(bucket: str, span: Span, limit: int) -> dict[str, Any]:
+    """The parameters of `_ordered`."""
+    of = {"of_bucket": bucket, "from_key": span.first, "most": limit}
+    return of | {name: v for name, v in (("to_key", span.end), ("of_rank", span.first_rank)) if v is not None}
+
+
+def _ordered(selected: Select[Any], inclusive: bool, ended: bool, ranked: bool) -> Select[Any]:
+    first = bindparam("from_key", type_=objects.c.key.type)
+    beyond = objects.c.key >= first if inclusive else objects.c.key > first
+    if ranked:
+        beyond = or_(beyond, and_(objects.c.key == first, objects.c.rank > bindparam("of_rank")))
+    statement = selected.where(objects.c.bucket == bindparam("of_bucket"), objects.c.key >= first, beyond)
+    if ended:
+        statement = statement.where(objects.c.key < bindparam("to_key", type_=objects.c.key.type))
+    return statement.order_by(objects.c.key, objects.c.rank).limit(bindparam("most"))
 
 
 def locate(connection: Connection, bucket: str, span: Span, limit: int) -> list[tuple[str, int, str]]:

@@ -42,6 +42,7 @@ class Prepared:
         return connection.execute(self._statement, dict(values)).first()
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Rows may share a document that is the same in them: nobody is to change one."""
         if connection.dialect.name == "sqlite":
             return self._converted(self._cursor(connection, values).fetchall())
         return connection.execute(self._statement, dict(values)).all()
@@ -66,8 +67,12 @@ class Prepared:
             return rows
         found = [list(row) for row in rows]
         for position, convert in self._results:
+            known: dict[Any, Any] = {}
             for row in found:
-                row[position] = convert(row[position])
+                raw = row[position]
+                if raw not in known:
+                    known[raw] = convert(raw)
+                row[position] = known[raw]
         return found
 
     def _compile(self, dialect: Dialect) -> None:
