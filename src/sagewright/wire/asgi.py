@@ -23,7 +23,7 @@ async def read_request(scope: Any, receive: Any) -> HttpRequest:
     """A small body is read here, a large one left to be pulled by the worker."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        name, value = str(raw_name, "latin-1").lower(), str(raw_value, "latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     length_text = headers.get("content-length", "")
     length = int(length_text) if length_text.isdigit() else None
