@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sagewright.store import prepared
 from sagewright.store.database import Database
 from sagewright.store.prepared import Prepared
 from sagewright.store.schema.objects import objects
@@ -79,3 +84,25 @@ def test_what_was_run_is_part_of_the_transaction(database: Database) -> None:
         raise RuntimeError
     with database.read() as connection:
         assert Prepared(BY_KEY).all(connection, {"of_key": "ü"}) == []
+
+
+def test_threads_that_begin_at_once_get_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first runs of a statement compile it, here all of them at one time."""
+    together = threading.Barrier(8)
+    compiling = prepared._compile
+
+    def slowly(*arguments: Any) -> Any:
+        together.wait(20)
+        return compiling(*arguments)
+
+    with database.write() as connection:
+        INSERT.run(connection, ROW)
+    monkeypatch.setattr(prepared, "_compile", slowly)
+    shared = Prepared(BY_KEY)
+
+    def read(_: int) -> list[str]:
+        with database.read() as connection:
+            return [row[1] for _ in range(3) for row in shared.all(connection, {"of_key": "ü"})]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(read, range(8))) == [["ü"] * 3] * 8
