@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sagewright.objects import errors, placing
 from sagewright.objects.blobs import Blob, BlobStore
@@ -131,4 +131,4 @@ def draft(bucket: str, key: str, properties: Properties) -> Version:
 
 
 def with_blob(version: Version, blob: Blob) -> Version:
-    return replace(version, blob=blob.id, size=blob.size, etag=blob.md5, checksums=blob.checksums)
+    return version.but(blob=blob.id, size=blob.size, etag=blob.md5, checksums=blob.checksums)

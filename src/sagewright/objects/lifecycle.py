@@ -22,6 +22,7 @@ from sagewright.objects.listing import Listing
 from sagewright.objects.placing import ALWAYS
 from sagewright.objects.rules import Rule
 from sagewright.objects.uploads import Uploads
+from sagewright.store import buckets as bucket_rows
 from sagewright.store import objects as rows
 from sagewright.store.database import Database
 from sagewright.store.objects import Span, Version
@@ -60,6 +61,16 @@ class Lifecycle:
     uploads: Uploads
     clock: Callable[[], int] = now_ms
     stop: threading.Event = field(default_factory=threading.Event)
+
+    def rules(self, bucket: str) -> list[Rule]:
+        """The rules of a bucket that are in force. Raises NoSuchBucket."""
+        document = self.buckets.get(bucket).configuration.get("lifecycle")
+        if document is None:
+            return []
+        return self.store.recall(bucket_rows.subject(bucket), "rules", lambda: self._read(bucket)) or []
+
+    def _read(self, bucket: str) -> list[Rule]:
+        return rules.read(self.buckets.get(bucket).configuration.get("lifecycle"))
 
     def sweep(self) -> Swept:
         """Carry out the rules of every bucket. A bucket that fails is logged and the others go on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -92,7 +92,7 @@ def place(connection: Connection, new: Version, conditions: Conditions = ALWAYS)
 
 def _place(connection: Connection, bucket: Bucket, current: Version | None, new: Version) -> Change:
     name = secrets.token_urlsafe(24) if bucket.versioning == ENABLED else NULL_VERSION
-    new = replace(new, version=name, latest=True, modified_ms=now_ms())
+    new = new.but(version=name, latest=True, modified_ms=now_ms())
     newest = current.rank if current else None
     if name != NULL_VERSION or current is None:
         return Change(rows.push(connection, new, newest))

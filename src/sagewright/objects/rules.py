@@ -6,7 +6,7 @@ Source: the Amazon S3 user guide, "Lifecycle configuration elements" and "Exampl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.store.objects import Version
+from sagewright.store.uploads import Upload
 
 DAY_MS = 86_400_000
 MOST_RULES = 1000
@@ -88,10 +89,35 @@ class Rule:
         """Whether a delete marker goes, which is all that is left of its key."""
         return (self.lone_markers and self.filter.matches(version)) or self.ends_newest(version, now_ms)
 
-    def ends_upload(self, key: str, initiated_ms: int, now_ms: int) -> bool:
+    def aborts_ms(self, key: str, initiated_ms: int) -> int | None:
+        """When the rule ends an upload that isn't completed; None: never."""
         if self.abort_days is None or not key.startswith(self.filter.prefix):
-            return False
-        return after_days(initiated_ms, self.abort_days) <= now_ms
+            return None
+        return after_days(initiated_ms, self.abort_days)
+
+    def ends_upload(self, key: str, initiated_ms: int, now_ms: int) -> bool:
+        when = self.aborts_ms(key, initiated_ms)
+        return when is not None and when <= now_ms
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What a rule will do, told in advance: at which time, and which rule."""
+
+    at_ms: int
+    rule_id: str
+
+
+def expiration(wanted: Sequence[Rule], version: Version) -> Announced | None:
+    """Which of the rules ends `version`, the newest of its key, and when; the earliest, where several do."""
+    times = ((rule.expires_ms(version), rule.id) for rule in wanted if rule.filter.matches(version))
+    return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
+
+
+def abortion(wanted: Sequence[Rule], upload: Upload) -> Announced | None:
+    """Which of the rules ends an upload that isn't completed, and when; the earliest, where several do."""
+    times = ((rule.aborts_ms(upload.key, upload.initiated_ms), rule.id) for rule in wanted)
+    return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
 
 
 def read(document: Mapping[str, Any] | None) -> list[Rule]:

@@ -8,8 +8,10 @@ boot has a folder of its own.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -46,7 +48,8 @@ class SmallBlobs:
 
     @staticmethod
     def new_id() -> str:
-        return _MARK + uuid.uuid4().hex
+        """Random, but in the order of time: rows of neighbours in time are neighbours in the index, and share its pages."""
+        return f"{_MARK}{time.time_ns() // 1000:014x}{random.getrandbits(72):018x}"
 
     def add(self, connection: Connection, blob: str, data: bytes) -> None:
         """In the transaction that names it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from sagewright.engine.control import Engine
@@ -57,10 +57,7 @@ class Context:
     @property
     def objects(self) -> BucketStore:
         """The embedded store, for S3's own operations: they are called where it is the store, else handed on."""
-        from sagewright.objects.bucketstore import BucketStore
-
-        assert isinstance(self.platform.objects, BucketStore)
-        return self.platform.objects
+        return cast("BucketStore", self.platform.objects)
 
     @property
     def engine(self) -> Engine:

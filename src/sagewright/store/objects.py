@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
 
 from sagewright.store.memory import changes
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.objects import objects, upload_parts
 
 NULL_VERSION = "null"
@@ -40,20 +41,26 @@ class Version:
     checksums: dict[str, str] = field(default_factory=dict)
     parts: list[dict[str, Any]] = field(default_factory=list)
 
+    def but(self, **changes: Any) -> Version:
+        """As dataclasses.replace, in a fifth of its time: a PUT does it three times."""
+        other = object.__new__(Version)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
+
 
 _FIELDS = tuple(Version.__dataclass_fields__)
 _SELECT = select(*[objects.c[name] for name in _FIELDS])
-# Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _OF_KEY = and_(objects.c.bucket == bindparam("of_bucket"), objects.c.key == bindparam("of_key"))
 _OF_RANK = and_(_OF_KEY, objects.c.rank == bindparam("of_rank"))
 _OF_VERSION = and_(_OF_KEY, objects.c.version == bindparam("of_version"))
-_CURRENT = _SELECT.where(_OF_KEY).order_by(objects.c.rank).limit(1)
-_FIND = _SELECT.where(_OF_VERSION)
+_CURRENT = Prepared(_SELECT.where(_OF_KEY).order_by(objects.c.rank).limit(1))
+_FIND = Prepared(_SELECT.where(_OF_VERSION))
 _NEWEST_RANK = select(func.min(objects.c.rank)).where(_OF_KEY)
-_INSERT = insert(objects)
-_UPDATE_RANK = update(objects).where(_OF_RANK)  # of the columns they are executed with
-_UPDATE_VERSION = update(objects).where(_OF_VERSION)
-_DELETE_RANK = delete(objects).where(_OF_RANK)
+_INSERT = Prepared(insert(objects), _FIELDS)
+_REPLACE = Prepared(update(objects).where(_OF_RANK), _FIELDS)
+_SET_LATEST = Prepared(update(objects).where(_OF_RANK), ["latest"])
+_UPDATE_VERSION = update(objects).where(_OF_VERSION)  # of the columns it is executed with
+_DELETE_RANK = Prepared(delete(objects).where(_OF_RANK))
 
 
 def subject(bucket: str, key: str) -> str:
@@ -74,29 +81,29 @@ def lock_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> None:
 
 def current(connection: Connection, bucket: str, key: str) -> Version | None:
     """The newest version, which may be a delete marker."""
-    row = connection.execute(_CURRENT, _of(bucket, key)).first()
+    row = _CURRENT.first(connection, _of(bucket, key))
     return Version(*row) if row else None
 
 
 def find(connection: Connection, bucket: str, key: str, version: str) -> Version | None:
-    row = connection.execute(_FIND, _of(bucket, key) | {"of_version": version}).first()
+    row = _FIND.first(connection, _of(bucket, key) | {"of_version": version})
     return Version(*row) if row else None
 
 
 def push(connection: Connection, new: Version, newest: int | None) -> Version:
     """Add `new` as the newest version of its key, before the rank `newest`; gives it with the `rank` it got."""
     if newest is not None:
-        connection.execute(_UPDATE_RANK, _of(new.bucket, new.key) | {"of_rank": newest, "latest": False})
-    ranked = dataclasses.replace(new, rank=(newest or 0) - 1)
-    connection.execute(_INSERT, vars(ranked))
+        _SET_LATEST.run(connection, _of(new.bucket, new.key) | {"of_rank": newest, "latest": False})
+    ranked = new.but(rank=(newest or 0) - 1)
+    _INSERT.run(connection, vars(ranked))
     changes(connection, subject(new.bucket, new.key), current=ranked)
     return ranked
 
 
 def replace(connection: Connection, old: Version, new: Version) -> Version:
     """Put `new` in the row of `old`, which is the newest version of the same key; gives it with its `rank`."""
-    ranked = dataclasses.replace(new, rank=old.rank)
-    connection.execute(_UPDATE_RANK, {**_of(old.bucket, old.key), "of_rank": old.rank, **vars(ranked)})
+    ranked = new.but(rank=old.rank)
+    _REPLACE.run(connection, {**_of(old.bucket, old.key), "of_rank": old.rank, **vars(ranked)})
     changes(connection, subject(new.bucket, new.key), current=ranked)
     return ranked
 
@@ -104,11 +111,11 @@ def replace(connection: Connection, old: Version, new: Version) -> Version:
 def remove(connection: Connection, version: Version) -> None:
     """Forget one version; when it was the newest, the one before it is the newest again."""
     of = _of(version.bucket, version.key)
-    connection.execute(_DELETE_RANK, of | {"of_rank": version.rank})
+    _DELETE_RANK.run(connection, of | {"of_rank": version.rank})
     if version.latest:
         newest = connection.execute(_NEWEST_RANK, of).scalar()
         if newest is not None:
-            connection.execute(_UPDATE_RANK, of | {"of_rank": newest, "latest": True})
+            _SET_LATEST.run(connection, of | {"of_rank": newest, "latest": True})
     changes(connection, subject(version.bucket, version.key))
 
 
@@ -134,7 +141,8 @@ class Span:
 
 def scan(connection: Connection, bucket: str, span: Span, limit: int) -> list[Version]:
     """At most `limit` versions in the order of UTF-8 bytes of the key, newest first."""
-    return [Version(*row) for row in connection.execute(_ordered(_SELECT, bucket, span, limit))]
+    statement = _ordered(_SELECT, span.inclusive, span.end is not None, span.first_rank is not None)
+    return [Version(*row) for row in connection.execute(statement, _within(bucket, span, limit))]
 
 
 class Entry(NamedTuple):
@@ -157,20 +165,31 @@ _SELECT_ENTRY = select(*[objects.c[name] for name in Entry._fields])
 
 def entries(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[Entry]:
     """As `scan`. Without `versions`: one for each key that is there, no delete markers."""
-    statement = _ordered(_SELECT_ENTRY, bucket, span, limit)
-    if not versions:
-        statement = statement.where(objects.c.latest, ~objects.c.delete_marker)
-    return list(map(Entry._make, connection.execute(statement)))
+    prepared = _entries(span.inclusive, span.end is not None, span.first_rank is not None, versions)
+    return list(map(Entry._make, prepared.all(connection, _within(bucket, span, limit))))
 
 
-def _ordered(selected: Select[Any], bucket: str, span: Span, limit: int) -> Select[Any]:
-    beyond = objects.c.key >= span.first if span.inclusive else objects.c.key > span.first
-    if span.first_rank is not None:
-        beyond = or_(beyond, and_(objects.c.key == span.first, objects.c.rank > span.first_rank))
-    statement = selected.where(objects.c.bucket == bucket, objects.c.key >= span.first, beyond)
-    if span.end is not None:
-        statement = statement.where(objects.c.key < span.end)
-    return statement.order_by(objects.c.key, objects.c.rank).limit(limit)
+@cache
+def _entries(inclusive: bool, ended: bool, ranked: bool, versions: bool) -> Prepared:
+    statement = _ordered(_SELECT_ENTRY, inclusive, ended, ranked)
+    return Prepared(statement if versions else statement.where(objects.c.latest, ~objects.c.delete_marker))
+
+
+def _within(bucket: str, span: Span, limit: int) -> dict[str, Any]:
+    """The parameters of `_ordered`."""
+    of = {"of_bucket": bucket, "from_key": span.first, "most": limit}
+    return of | {name: v for name, v in (("to_key", span.end), ("of_rank", span.first_rank)) if v is not None}
+
+
+def _ordered(selected: Select[Any], inclusive: bool, ended: bool, ranked: bool) -> Select[Any]:
+    first = bindparam("from_key", type_=objects.c.key.type)
+    beyond = objects.c.key >= first if inclusive else objects.c.key > first
+    if ranked:
+        beyond = or_(beyond, and_(objects.c.key == first, objects.c.rank > bindparam("of_rank")))
+    statement = selected.where(objects.c.bucket == bindparam("of_bucket"), objects.c.key >= first, beyond)
+    if ended:
+        statement = statement.where(objects.c.key < bindparam("to_key", type_=objects.c.key.type))
+    return statement.order_by(objects.c.key, objects.c.rank).limit(bindparam("most"))
 
 
 def locate(connection: Connection, bucket: str, span: Span, limit: int) -> list[tuple[str, int, str]]:

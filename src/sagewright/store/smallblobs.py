@@ -6,20 +6,21 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.objects import objects, small_blobs
 
 _AT_ONCE = 500
-_INSERT = insert(small_blobs)
-_READ = select(small_blobs.c.data).where(small_blobs.c.id == bindparam("of_id"))
+_INSERT = Prepared(insert(small_blobs), ["id", "data"])
+_READ = Prepared(select(small_blobs.c.data).where(small_blobs.c.id == bindparam("of_id")))
 
 
 def add(connection: Connection, blob: str, data: bytes) -> None:
-    connection.execute(_INSERT, {"id": blob, "data": data})
+    _INSERT.run(connection, {"id": blob, "data": data})
 
 
 def read(connection: Connection, blob: str) -> bytes | None:
-    data: bytes | None = connection.execute(_READ, {"of_id": blob}).scalar()
-    return data
+    row = _READ.first(connection, {"of_id": blob})
+    return row[0] if row else None
 
 
 def read_many(connection: Connection, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:

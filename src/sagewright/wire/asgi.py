@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, BinaryIO
 
 from sagewright.wire.body import BytesBody, StreamBody
 from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
-from sagewright.wire.takeover import EXTENSION, SocketBody
+from sagewright.wire.sending import FileSender
+from sagewright.wire.takeover import EXTENSION, Loan, SocketBody, TakeoverProtocol
 
 SMALL_BODY = 1024 * 1024
 PIECE = 1024 * 1024
@@ -21,7 +23,7 @@ async def read_request(scope: Any, receive: Any) -> HttpRequest:
     """A small body is read here, a large one left to be pulled by the worker."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        name, value = str(raw_name, "latin-1").lower(), str(raw_value, "latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     length_text = headers.get("content-length", "")
     length = int(length_text) if length_text.isdigit() else None
@@ -86,16 +88,16 @@ async def _read_all(receive: Any) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def send_response(response: HttpResponse, method: str, send: Any) -> None:
+async def send_response(response: HttpResponse, scope: Any, send: Any) -> None:
     """Headers, then the body in pieces; for HEAD the length alone. A file is opened before anything is sent."""
     if isinstance(response.body, FileBody):
-        with response.body.path.open("rb") as file:
-            await _send(response, method, send, file)
+        with response.body.path.open("rb", buffering=0) as file:
+            await _send(response, scope, send, file)
     else:
-        await _send(response, method, send, None)
+        await _send(response, scope, send, None)
 
 
-async def _send(response: HttpResponse, method: str, send: Any, file: BinaryIO | None) -> None:
+async def _send(response: HttpResponse, scope: Any, send: Any, file: BinaryIO | None) -> None:
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     names = {name for name, _ in headers}
     length = _length(response.body)
@@ -103,14 +105,32 @@ async def _send(response: HttpResponse, method: str, send: Any, file: BinaryIO |
         headers.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = response.body
-    if method == "HEAD" or response.status in {204, 304}:
+    if scope["method"] == "HEAD" or response.status in {204, 304}:
         await send({"type": "http.response.body", "body": b""})
     elif isinstance(body, bytes):
         await send({"type": "http.response.body", "body": body})
+    elif isinstance(body, FileBody) and file and body.length > PIECE and (loan := _loan(scope)):
+        await _send_by_kernel(loan, file, body, send)
     else:
         async for piece in _file_pieces(body, file) if isinstance(body, FileBody) and file else _pieces(body):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _loan(scope: Any) -> Loan | None:
+    protocol: TakeoverProtocol | None = scope.get(EXTENSION)
+    return protocol.lend(scope) if protocol else None
+
+
+async def _send_by_kernel(loan: Loan, file: BinaryIO, body: FileBody, send: Any) -> None:
+    own = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)
+    try:
+        await FileSender(loan.connection, loan.head, own, body.offset, body.length).send()
+    except (ConnectionError, TimeoutError):
+        loan.broken()
+        return
+    loan.returned()
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _length(body: bytes | FileBody | Iterator[bytes]) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -44,12 +43,20 @@ WORKERS = 32
 QUICK_BODY = small.MOST
 
 
+def _new_id() -> str:
+    """A random UUID, in a tenth of the time that its class takes."""
+    digits = f"{random.getrandbits(122):031x}"
+    return (
+        f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{'89ab'[int(digits[15], 16) & 3]}{digits[16:19]}-{digits[19:31]}"
+    )
+
+
 @dataclass
 class Exchange:
     """One request on its way through the list; each step fills in what the next ones need."""
 
     request: HttpRequest
-    id: str = field(default_factory=lambda: str(uuid.UUID(int=random.getrandbits(128), version=4)))
+    id: str = field(default_factory=_new_id)
     route: routing.Route | None = None
     s3: S3Route | None = None
     form: PostedForm | None = None
@@ -119,7 +126,7 @@ class Gateway:
                 response = await self._kept(request, response)
         else:
             response = await asgi.answered(scope, request, self._pool, self.handle)
-        await asgi.send_response(response, request.method, send)
+        await asgi.send_response(response, scope, send)
 
     async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """`response` once what it says is on the disk."""

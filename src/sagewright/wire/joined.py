@@ -22,19 +22,24 @@ class JoinedTransport:
             self._begun, self._head = True, data
             self._loop.call_soon(self._flush)
             return
-        head, self._head = self._head, None
+        head = self.take_head()
         if head is not None and len(data) <= SMALL:
             data, head = head + data, None
         if head is not None:
             self._transport.write(head)
         self._transport.write(data)
 
+    def take_head(self) -> bytes | None:
+        """The head, if it still waits: who takes it sends it."""
+        head, self._head = self._head, None
+        return head
+
     def close(self) -> None:
         self._flush()
         self._transport.close()
 
     def _flush(self) -> None:
-        head, self._head = self._head, None
+        head = self.take_head()
         if head is not None:
             self._transport.write(head)
 

@@ -74,7 +74,7 @@ class RegistryApi:
         request = await asgi.read_request(scope, receive)
         response = await asgi.answered(scope, request, None, self.handle)
         response.headers.append(("Docker-Distribution-Api-Version", "registry/2.0"))
-        await asgi.send_response(response, request.method, send)
+        await asgi.send_response(response, scope, send)
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises."""

@@ -67,6 +67,7 @@ class S3Router:
     def __init__(self, base_hosts: Sequence[str] = BASE_HOSTS) -> None:
         self._base_hosts = sorted((host.lower() for host in base_hosts), key=len, reverse=True)
         self._candidates: dict[tuple[str, int], list[_Candidate]] = {}
+        self._plain: dict[tuple[str, int], list[_Candidate]] = {}
 
     def match(self, request: HttpRequest) -> S3Route:
         """Raises AwsError: InvalidURI, MethodNotAllowed."""
@@ -75,7 +76,8 @@ class S3Router:
         if request.method == "POST" and level == 1 and not request.query:
             return S3Route(POST_OBJECT, bucket, None, virtual_host)
         query = dict(request.query_pairs()) if request.query else {}
-        fitting = [c for c in self._table().get((request.method, level), ()) if c.fits(query, request.headers)]
+        table = self._table() if query else self._table_of_plain()
+        fitting = [c for c in table.get((request.method, level), ()) if c.fits(query, request.headers)]
         if not fitting:
             raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
         best = max(fitting, key=lambda c: c.specificity)
@@ -104,10 +106,20 @@ class S3Router:
         found = _AWS_HOST.fullmatch(name)
         return found["bucket"] if found else None
 
+    def _table_of_plain(self) -> dict[tuple[str, int], list[_Candidate]]:
+        """The operations that a request without a query can be."""
+        if not self._plain:
+            self._plain = {where: list(filter(_is_plain, them)) for where, them in self._table().items()}
+        return self._plain
+
     def _table(self) -> dict[tuple[str, int], list[_Candidate]]:
         if not self._candidates:
             self._candidates = _read_model()
         return self._candidates
+
+
+def _is_plain(candidate: _Candidate) -> bool:
+    return not candidate.constants and not candidate.parameters
 
 
 def _read_model() -> dict[tuple[str, int], list[_Candidate]]:

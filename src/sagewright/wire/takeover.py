@@ -1,13 +1,15 @@
-"""Large request bodies read straight from their socket by the thread that wants them.
+"""Large bodies read straight from their socket by the thread that wants them, and files sent to it by the kernel.
 
 Through ASGI each 64 KB of a body is copied five times and wakes two threads; so a request may take its connection over
-for as long as its body lasts. uvicorn has no name for that, and what is done to its protocol stands here alone.
+for as long as its body lasts, and an answer for as long as its file does. uvicorn has no name for that, and what is done
+to its protocol stands here alone.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from typing import Any
 
 import httptools
@@ -65,6 +67,19 @@ class TakeoverProtocol(HttpToolsProtocol):
         own.settimeout(IDLE_S)
         return SocketBody(self, own, begun, length)
 
+    def lend(self, scope: Any) -> Loan | None:
+        """The connection, for an answer with this scope whose head was written just now; None where it cannot be had so."""
+        cycle = self.cycle
+        ours = cycle.scope is scope and not cycle.disconnected and not self.transport.is_closing()
+        if not ours or self.scheme != "http" or self.transport.get_write_buffer_size():
+            return None
+        connection: Any = self.transport.get_extra_info("socket")
+        head = cycle.transport.take_head() if isinstance(cycle.transport, JoinedTransport) else None
+        if connection is None or head is None:
+            return None
+        own = socket.socket(fileno=os.dup(connection.fileno()))
+        return Loan(cycle, own, head)
+
     def give_back(self, left: int) -> None:
         """Go on with what follows, beginning with the `left` bytes of the body that nobody read.
 
@@ -75,6 +90,24 @@ class TakeoverProtocol(HttpToolsProtocol):
         self._mute = True
         self.parser.feed_data(b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % left)
         self._mute = False
+
+
+@dataclass(frozen=True)
+class Loan:
+    """A connection on which `head` and all of the body are to be sent by who has it; one of `returned`, `broken` follows."""
+
+    cycle: Any
+    connection: socket.socket
+    head: bytes
+
+    def returned(self) -> None:
+        """All was sent; the answer is still to be ended with an empty body."""
+        self.cycle.expected_content_length = 0
+
+    def broken(self) -> None:
+        """The receiver has gone."""
+        self.cycle.disconnected = True
+        self.cycle.transport.abort()
 
 
 class SocketBody:

@@ -134,3 +134,12 @@ def test_what_is_put_again_between_look_and_deletion_stays(
     monkeypatch.setattr(objects.lifecycle, "_end", put_first)
     assert sweep(objects, 5, rule(Expiration={"Days": 1})).objects == 0
     assert objects.read_bytes("b", "a") == b"new"
+
+
+def test_rules_are_read_anew_when_they_change(objects: BucketStore) -> None:
+    assert objects.lifecycle.rules("b") == []
+    for days in (3, 5):
+        objects.buckets.configure("b", "lifecycle", {"Rules": [rule(ID="r", Expiration={"Days": days})]})
+        assert [one.days for one in objects.lifecycle.rules("b")] == [days]
+    objects.buckets.configure("b", "lifecycle", None)
+    assert objects.lifecycle.rules("b") == []

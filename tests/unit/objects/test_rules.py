@@ -10,6 +10,8 @@ import pytest
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import rules
+from sagewright.store.objects import Version
+from sagewright.store.uploads import Upload
 
 
 def at(*parts: int) -> int:
@@ -68,3 +70,32 @@ def test_ids_are_unique() -> None:
     with pytest.raises(AwsError, match="unique"):
         rules.check({"Rules": [rule, rule]})
     rules.check({"Rules": [rule]})
+
+
+def _version(key: str, modified_ms: int, size: int = 1) -> Version:
+    return Version("b", key, -1, "null", True, False, "blob", size, "etag", modified_ms)
+
+
+def test_the_earliest_rule_that_is_for_an_object_is_announced() -> None:
+    wanted = rules.read(
+        {
+            "Rules": [
+                {"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 9}},
+                {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 2}},
+                {"ID": "off", "Status": "Disabled", "Filter": {}, "Expiration": {"Days": 1}},
+                {
+                    "ID": "parts",
+                    "Status": "Enabled",
+                    "Filter": {},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                },
+            ]
+        }
+    )
+    moment = at(2014, 1, 15, 10, 30)
+    assert rules.expiration(wanted, _version("a/1", moment)) == rules.Announced(at(2014, 1, 18), "a")
+    assert rules.expiration(wanted, _version("b", moment)) == rules.Announced(at(2014, 1, 25), "all")
+    assert rules.expiration(wanted[2:], _version("b", moment)) is None
+    upload = Upload("id", "b", "key", moment, {}, {}, {}, None, None)
+    assert rules.abortion(wanted, upload) == rules.Announced(at(2014, 1, 17), "parts")
+    assert rules.abortion(wanted[:2], upload) is None

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
+from tests.unit.wire.conftest import serving
 
 from sagewright.model.errors import AwsError
 from sagewright.wire import asgi, takeover
 from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.takeover import SocketBody, TakeoverProtocol
+from sagewright.wire.takeover import SocketBody
 
 SIZE = 3 * 1024 * 1024 + 17
 
@@ -34,7 +32,7 @@ def handle(request: HttpRequest) -> HttpResponse:
 
 async def app(scope: object, receive: object, send: object) -> None:
     request = await asgi.read_request(scope, receive)
-    await asgi.send_response(await asgi.answered(scope, request, None, handle), request.method, send)
+    await asgi.send_response(await asgi.answered(scope, request, None, handle), scope, send)
 
 
 @pytest.fixture
@@ -44,34 +42,10 @@ def longer() -> Iterator[contextlib.ExitStack]:
         yield stack
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def port(request: pytest.FixtureRequest, longer: contextlib.ExitStack) -> Iterator[int]:
-    if request.param == "uvloop":
-        pytest.importorskip("uvloop")
-    config = uvicorn.Config(
-        app,
-        http=TakeoverProtocol,
-        loop=request.param,
-        lifespan="off",
-        log_level="critical",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    bound = socket.create_server(("127.0.0.1", 0))
-    factory = config.get_loop_factory() or asyncio.new_event_loop
-
-    def serve() -> None:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(server.serve(sockets=[bound]))
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    yield bound.getsockname()[1]
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
+@pytest.fixture
+def port(loop: str, longer: contextlib.ExitStack) -> Iterator[int]:
+    with serving(app, loop) as port:
+        yield port
 
 
 class Client:

@@ -6,6 +6,7 @@ A kind is a line of SETTINGS: its operations follow from it. What acts on a docu
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -63,7 +64,8 @@ def _rules(document: Document) -> Document:
     if not 1 <= len(document.get("Rules") or ()) <= rules.MOST_RULES:
         raise malformed_xml()
     rules.check(document)
-    kept: Document = _dates_as(document, datetime, datetime.isoformat)
+    named = [{**rule, "ID": rule.get("ID") or secrets.token_hex(16)} for rule in document["Rules"]]
+    kept: Document = _dates_as({**document, "Rules": named}, datetime, datetime.isoformat)
     return kept
 
 

@@ -10,6 +10,7 @@ from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
+from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_source_size
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
@@ -41,6 +42,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         "CopySourceVersionId": shapes.version_id(source),
         "VersionId": shapes.version_id(version),
         **shapes.encryption_members(version.headers),
+        **expiration_members(context, version),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from sagewright.services.s3.operations import s3_operation
 from sagewright.store.objects import Entry
 
 MOST = 1000
+_PLAIN = re.compile(r"[A-Za-z0-9/*._-]*")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ def key_encoding(kind: str | None) -> Callable[[str | None], str | None]:
         return lambda text: text
     if kind.lower() != "url":
         raise errors.invalid_argument("Invalid Encoding Method specified in Request", "encoding-type", kind)
-    return lambda text: None if text is None else quote(text, safe="/*-._")
+    return _url_encoded
+
+
+def _url_encoded(text: str | None) -> str | None:
+    return text if text is None or _PLAIN.fullmatch(text) else quote(text, safe="/*-._")
 
 
 @s3_operation("ListObjects")

@@ -10,6 +10,7 @@ from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chose
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
 from sagewright.services.s3.copying import find_source
+from sagewright.services.s3.expiry import abortion_members, expiration_members
 from sagewright.services.s3.integrity import announced, check_size, check_source_size, digests, sent_checksums
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import malformed_xml, need, s3_operation
@@ -29,6 +30,7 @@ def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[s
         "ChecksumAlgorithm": upload.checksum_algorithm,
         "ChecksumType": upload.checksum_type,
         **shapes.encryption_members(upload.headers),
+        **abortion_members(context, upload),
     }
 
 
@@ -109,6 +111,7 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
         "VersionId": shapes.version_id(version),
         **shapes.checksum_members(version.checksums),
         **shapes.encryption_members(version.headers),
+        **expiration_members(context, version),
     }
 
 

@@ -8,6 +8,7 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
+from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_size, digests
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
@@ -43,13 +44,14 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         "VersionId": shapes.version_id(version),
         **shapes.checksum_members(version.checksums),
         **shapes.encryption_members(version.headers),
+        **expiration_members(context, version),
     }
 
 
 @s3_operation("GetObject")
 def get_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
-    answer, part = _answer(request, version)
+    answer, part = _answer(context, request, version)
     if answer.get("__status__") == 304:
         return answer
     answer["Body"] = context.objects.body(version, part.start, part.length)
@@ -59,12 +61,12 @@ def get_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @s3_operation("HeadObject")
 def head_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
-    return _answer(request, version)[0]
+    return _answer(context, request, version)[0]
 
 
-def _answer(request: dict[str, Any], version: Version) -> tuple[dict[str, Any], Slice]:
+def _answer(context: Context, request: dict[str, Any], version: Version) -> tuple[dict[str, Any], Slice]:
     """The members that GET and HEAD share, and which bytes are meant."""
-    answer = shapes.head_members(version)
+    answer = shapes.head_members(version) | expiration_members(context, version)
     whole = Slice(0, version.size, version.size)
     if not check_read(request, version):
         return {"__status__": 304, **{name: answer.get(name) for name in NOT_MODIFIED_KEEPS}}, whole

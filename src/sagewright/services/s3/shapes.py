@@ -98,7 +98,7 @@ def check_settings(request: Mapping[str, Any]) -> None:
 
 def check_acl(request: Mapping[str, Any]) -> None:
     """Raises AccessControlListNotSupported, as a bucket with BucketOwnerEnforced does."""
-    grants = any(name.startswith("Grant") and value for name, value in request.items())
+    grants = [name for name in request if name.startswith("Grant") and request[name]]
     if grants or request.get("ACL", "private") not in ACLS_THAT_CHANGE_NOTHING:
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
 

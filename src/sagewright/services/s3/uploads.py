@@ -7,6 +7,7 @@ from typing import Any
 from sagewright.model.clock import to_datetime
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
+from sagewright.services.s3.expiry import abortion_members
 from sagewright.services.s3.listing import read_asked
 from sagewright.services.s3.multipart import find_upload
 from sagewright.services.s3.operations import s3_operation
@@ -33,6 +34,7 @@ def list_parts(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         "StorageClass": upload.headers.get("StorageClass", shapes.STANDARD),
         "ChecksumAlgorithm": upload.checksum_algorithm,
         "ChecksumType": upload.checksum_type,
+        **abortion_members(context, upload),
     }
 
 

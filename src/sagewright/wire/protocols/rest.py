@@ -39,7 +39,10 @@ class Bound:
 
 @dataclass(frozen=True)
 class Bindings:
-    """Where the members of one structure stand: wire name → member. Header names are lower-case."""
+    """Where the members of one structure stand: wire name → member. Header names are lower-case.
+
+    `header_of` is the other way round: member → header, as it is written.
+    """
 
     labels: dict[str, Bound] = field(default_factory=dict)
     query: dict[str, Bound] = field(default_factory=dict)
@@ -48,6 +51,7 @@ class Bindings:
     prefixes: dict[str, Bound] = field(default_factory=dict)
     status: list[Bound] = field(default_factory=list)
     body: dict[str, Shape] = field(default_factory=dict)
+    header_of: dict[str, Bound] = field(default_factory=dict)
     payload: Bound | None = None
 
 
@@ -68,6 +72,7 @@ def bindings(shape: StructureShape) -> Bindings:
                 found.query[wire_name] = bound
             case "header":
                 found.headers[wire_name.lower()] = bound
+                found.header_of[name] = Bound(wire_name, member)
             case "headers":
                 found.prefixes[wire_name.lower()] = bound
             case "statusCode":
@@ -90,10 +95,9 @@ def read_members(operation: OperationModel, request: HttpRequest) -> dict[str, A
     values = _read_labels(operation, bound, request.path) if bound.labels else {}
     if request.query:
         _read_query(bound, request.query_pairs(), values)
-    for name, target in bound.headers.items():
-        text = request.headers.get(name)
-        if text is not None:
-            values[target.member] = _read_header(target.shape, text)
+    for name, text in request.headers.items():
+        if (header := bound.headers.get(name)) is not None:
+            values[header.member] = _read_header(header.shape, text)
     for prefix, target in bound.prefixes.items():
         found = {n[len(prefix) :]: header_text(v) for n, v in request.headers.items() if n.startswith(prefix)}
         if found:
@@ -122,6 +126,7 @@ def _template(request_uri: str) -> re.Pattern[str]:
     return re.compile(pattern, re.DOTALL)
 
 
+@cache
 def _group(label: str) -> str:
     return "label_" + re.sub(r"\W", "_", label)
 
@@ -179,10 +184,9 @@ def write_head(operation: OperationModel, result: Mapping[str, Any]) -> tuple[in
         bound = bindings(operation.output_shape)
         for target in bound.status:
             status = result.get(target.member, status)
-        for target in bound.headers.values():
-            value = result.get(target.member)
-            if value is not None:
-                headers.append((target.shape.serialization["name"], header_value(target.shape, value)))
+        for member, value in result.items():
+            if value is not None and (header := bound.header_of.get(member)) is not None:
+                headers.append((header.member, header_value(header.shape, value)))
         for target in bound.prefixes.values():
             prefix = target.shape.serialization.get("name", "")
             headers.extend((prefix + name, _safe(value)) for name, value in (result.get(target.member) or {}).items())
@@ -206,6 +210,8 @@ def header_value(shape: Shape, value: Any) -> str:
 
 def _safe(value: str) -> str:
     """No control characters; UTF-8 bytes where the text is not ASCII."""
+    if value.isascii() and value.isprintable():
+        return value
     value = _UNSAFE.sub(" ", value)
     return value if value.isascii() else value.encode().decode("latin-1")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import uuid
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -22,6 +22,7 @@ MAX_DOCUMENT = 8 * 1024 * 1024
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NUMBERS = frozenset({"integer", "long", "float", "double"})
+MANY = 20
 BODILESS = frozenset({204, 304})
 
 ROOTS = {
@@ -87,7 +88,7 @@ class RestXmlProtocol:
 
 
 def _host_id(request_id: str) -> str:
-    return base64.b64encode(uuid.uuid5(uuid.NAMESPACE_OID, request_id).bytes).decode()
+    return base64.b64encode(hashlib.sha256(request_id.encode()).digest()).decode()
 
 
 def _read_body(shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:
@@ -254,8 +255,11 @@ def _write(shape: Shape, name: str, value: Any, out: list[str], namespace: str =
         item_name = name if flattened else shape.member.serialization.get("name", "member")
         if not flattened:
             out.append(f"<{name}>")
-        for item in value:
-            _write(shape.member, item_name, item, out)
+        if len(value) >= MANY and _is_bare(shape.member):
+            out += [_written(shape.member, item_name, item) for item in value]
+        else:
+            for item in value:
+                _write(shape.member, item_name, item, out)
         if not flattened:
             out.append(f"</{name}>")
     elif isinstance(shape, MapShape):
@@ -293,6 +297,50 @@ def _write_structure(shape: StructureShape, name: str, value: dict[str, Any], ou
 
 
 _Member = tuple[str, str, Shape, str]
+_Fill = tuple[str, Callable[[Any], str]]
+
+
+def _written(shape: StructureShape, name: str, item: dict[str, Any]) -> str:
+    """An item of a long list: what is the same for all of them is put together once."""
+    there = tuple([key for key, value in item.items() if value is not None])
+    text, fills = _template(shape, name, there)
+    return text % tuple([fill(item[key]) for key, fill in fills])
+
+
+@cache
+def _template(shape: StructureShape, name: str, there: tuple[str, ...]) -> tuple[str, list[_Fill]]:
+    """The text of an item that has `there`, and what makes the text of each place in it: a scalar's is in its element."""
+    members = [member for member in _members(shape)[1] if member[0] in there]
+    places = [f"<{wire_name}>%s</{wire_name}>" if _is_scalar(member) else "%s" for _, wire_name, member, _ in members]
+    return f"<{name}>{''.join(places)}</{name}>", [(member[0], _filler(member)) for member in members]
+
+
+def _filler(member: _Member) -> Callable[[Any], str]:
+    _, wire_name, shape, kind = member
+    if kind == "string":
+        return escape
+    if kind in NUMBERS:
+        return str
+    if _is_scalar(shape):
+        return partial(_scalar, shape)
+
+    def element(value: Any) -> str:
+        out: list[str] = []
+        _write(shape, wire_name, value, out)
+        return "".join(out)
+
+    return element
+
+
+def _is_scalar(shape: Shape) -> bool:
+    return not isinstance(shape, (StructureShape, ListShape, MapShape))
+
+
+@cache
+def _is_bare(shape: Shape) -> bool:
+    """Whether it is a structure whose tag has no attributes."""
+    bare = isinstance(shape, StructureShape) and not shape.serialization.get("xmlNamespace")
+    return bare and not _members(shape)[0]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,8 +88,13 @@ _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&q
 _ESCAPES |= {code: f"&#x{code:X};" for code in (*range(1, 9), *range(11, 32), 0x7F)} | {0: ""}
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9 /._:=-]*")
+
+
 def escape(text: str) -> str:
     """Text for element content and attributes; control characters as references, which keeps carriage returns."""
+    if _PLAIN.fullmatch(text):
+        return text
     if text.isascii() and text.isprintable():  # most is: several times as fast
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return text.translate(_ESCAPES)

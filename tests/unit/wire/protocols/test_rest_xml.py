@@ -190,3 +190,30 @@ def test_a_checksum_in_the_trailer_is_known_before() -> None:
 def test_headers_cannot_be_split() -> None:
     response = CODEC.encode(MODEL.operation_model("GetObject"), {"ContentDisposition": "a\r\nSet-Cookie: x"}, "id")
     assert ("Content-Disposition", "a  Set-Cookie: x") in response.headers
+
+
+def test_items_of_long_lists_are_written_as_those_of_short_ones() -> None:
+    operation = service_model("s3").operation_model("ListObjectVersions")
+    when = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+    plain = {"Key": "a/b", "ETag": '"e"', "Size": 5, "IsLatest": True, "LastModified": when, "Owner": {"ID": "o"}}
+    items = [
+        plain,
+        {**plain, "Key": "%s & <ü>\r\n", "ChecksumAlgorithm": ["CRC32", "SHA256"], "VersionId": None},
+        {"Key": "100%", "IsLatest": False, "Size": 0},
+    ]
+    protocol = RestXmlProtocol()
+
+    def versions(many: list[dict[str, Any]]) -> bytes:
+        body = protocol.encode(operation, {"Versions": many}, "id").body
+        assert isinstance(body, bytes)
+        return body[body.index(b"<Version>") : body.rindex(b"</Version>") + len(b"</Version>")]
+
+    short = b"".join(versions([item]) for item in items)
+    assert versions(items * 50) == short * 50
+    grants = service_model("s3").operation_model("GetBucketAcl")  # its grantees have attributes
+    grant = {"Grantee": {"Type": "CanonicalUser", "ID": "x"}, "Permission": "READ"}
+    one, many = (protocol.encode(grants, {"Grants": [grant] * count}, "id").body for count in (1, 60))
+    assert isinstance(one, bytes)
+    assert isinstance(many, bytes)
+    inside = one[one.index(b"<Grant>") : one.rindex(b"</Grant>") + len(b"</Grant>")]
+    assert inside * 60 in many
