@@ -77,6 +77,7 @@ class Run:
         for name in ("ml", "library"):
             (directory / name).mkdir(parents=True)
         self.views: list[View] = []
+        self.memory: int | None = None
 
     def start(
         self, argv: list[str], *, network: bool = True, wrapper: Sequence[str] = (), **environ: str
@@ -93,6 +94,7 @@ class Run:
             views=self.views,
             readable=sorted({Path("/usr"), Path(sys.base_prefix)}) if self.sandbox.name == "container" else [],
             image=OwnImage(EMPTY, cache=self.directory.parent / "cache"),
+            memory=self.memory,
         )
         command = self.sandbox.command(launch)
         return subprocess.Popen(
@@ -102,6 +104,7 @@ class Run:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=command.descriptors,
         )
 
     def __call__(self, script: str, *, network: bool = True, wrapper: Sequence[str] = (), **environ: str) -> str:
@@ -125,7 +128,7 @@ LACKING = {
     "plain": {
         "hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home", "shared_views", "private_views",
     },
-    "container": {"joins_network", "shared_views", "private_views"},
+    "container": {"joins_network", "shared_memory", "shared_views", "private_views"},
 }  # fmt: skip
 """What each sandbox cannot give, known here so that one that gives less than before is seen."""
 
@@ -232,6 +235,20 @@ def test_it_runs_in_the_network_that_it_is_started_in(run: Run) -> None:
 
     assert here == str(Path("/proc/self/ns/net").readlink())
     assert own not in {"", here}
+
+
+def test_memory_that_hosts_share_is_seen_by_every_process_inside(run: Run) -> None:
+    if lacks(run, "shared_memory"):
+        return
+    run.memory = os.memfd_create("conformance")
+    os.ftruncate(run.memory, 4096)
+    write = "import mmap, os; f = os.open(os.environ['SAGEWRIGHT_SHARED_MEMORY'], os.O_RDWR); mmap.mmap(f, 4096)[:5] = b'hello'"
+    try:
+        run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {write!r}], check=True)")
+
+        assert os.pread(run.memory, 5, 0) == b"hello"
+    finally:
+        os.close(run.memory)
 
 
 def test_the_network_can_be_cut_off(run: Run) -> None:

@@ -20,6 +20,7 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
 from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
+from sagewright.agent.memory import JobMemory, open_memory
 from sagewright.agent.metrics import MetricScanner
 from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
@@ -72,6 +73,7 @@ class HostRun:
         self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
+        self._memory = JobMemory()
         self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
 
     def run(self) -> None:
@@ -87,6 +89,7 @@ class HostRun:
             message = f"{type(error).__name__}: {error}"
             self._reporter.send(failed={"class": "InternalServerError", "message": message}, finished=True)
         self._reporter.finish()
+        self._memory.close()
         self._network.close()  # the first host's last, since the others' need it
 
     def _run(self) -> None:
@@ -104,6 +107,7 @@ class HostRun:
         self._network = open_network(self._host, possible, self._control.check)
         if self._network.warning:
             self._host.warnings.append(self._network.warning)
+        self._memory = open_memory(self._host, given["shared_memory"].given, self._control.check)
         environment = self._prepare(sandbox)
         self._control.check()
         return self._execute(sandbox, environment)
@@ -237,6 +241,7 @@ class HostRun:
             readable=sources.local_paths() if environment else [],
             views=self._inputs.views,
             image=own_image(self._host, self._say_status),
+            memory=self._memory.descriptor,
         )
 
     def _deliver(self, ended: Exit) -> None:

@@ -98,7 +98,7 @@ class _Running:
             env=command.environ,
             cwd=command.cwd,
             start_new_session=True,
-            pass_fds=[status_end] if command.status_fd_option else [],
+            pass_fds=[*command.descriptors, *([status_end] if command.status_fd_option else [])],
         )
         if command.status_fd_option:
             os.close(status_end)

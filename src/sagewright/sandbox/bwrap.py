@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support, Unavailable, View
+from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, Unavailable, View
 from sagewright.sandbox.overlay import Places, make_private_environment
 
 ML_ROOT = Path("/opt/ml")
@@ -84,10 +84,15 @@ class BwrapSandbox:
         argv = [
             str(self._bwrap), *_NAMESPACES, *([] if launch.network else ["--unshare-net"]),
             "--die-with-parent", "--cap-drop", "ALL", "--uid", "0", "--gid", "0", "--hostname", launch.host,
+            *([] if launch.memory is None else ["--sync-fd", str(launch.memory)]),
             *_system(), *_etc(launch), *_own(launch), *self._views(launch), *_interpreter(launch.environment),
             *self._environment(launch), *_devices(), "--chdir", str(ML_ROOT), "--", *launch.argv,
         ]  # fmt: skip
-        return Command(argv, environ, launch.directory, "--json-status-fd")
+        if launch.memory is None:
+            return Command(argv, environ, launch.directory, "--json-status-fd")
+        # --sync-fd has the first process inside keep it open; every process inside sees that one's descriptors.
+        environ[MEMORY_VARIABLE] = f"/proc/1/fd/{launch.memory}"
+        return Command(argv, environ, launch.directory, "--json-status-fd", descriptors=(launch.memory,))
 
     def close(self, directory: Path) -> None:
         """The kernel leaves an overlay's work directory unreadable."""
