@@ -19,6 +19,7 @@ CAPABILITIES = {
     "read_only_system": "it cannot write outside its own directories",
     "hidden_home": "it cannot read the user's home or the server's data",
     "writable_environment": "pip install works and changes nothing for other jobs",
+    "stand_in_programs": "programs of ours can stand where the system's would, in /usr/sbin",
     "shared_views": "files of the machine can be shown to it without a copy, and it cannot change them",
     "private_views": "files can be shown to it without a copy, and what it changes in them is its own alone",
 }
@@ -94,6 +95,7 @@ class Launch:
     adds (paths); library: staged directory that holds the `sagewright` package for use inside; environment: the
     virtual environment it runs in, Path() where the image is all of it; readable: further paths that must be visible where
     they are, read-only; views: directories to be seen below the ML root; image: what a sandbox of containers runs it on;
+    programs: a directory whose programs are seen in /usr/sbin (needs stand_in_programs);
     memory: the descriptor of memory that the job's hosts share; MEMORY_VARIABLE tells the process its place (needs shared_memory).
     """
 
@@ -109,6 +111,7 @@ class Launch:
     views: list[View] = field(default_factory=list)
     image: OwnImage | None = None
     memory: int | None = None
+    programs: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _WHY_NOT = {
     "no_network": "without a network namespace the machine's network is in reach",
     "read_only_system": "the process may write whatever its user may",
     "hidden_home": "the process may read whatever its user may",
+    "stand_in_programs": "without a mount namespace /usr/sbin is the machine's",
     "shared_views": "without a mount namespace the process could change the files themselves",
     "private_views": "without a mount namespace there is no overlay",
 }
