@@ -44,11 +44,11 @@ class SharedGroup(dist.ProcessGroup):
         self._register_backend(torch.device("cpu"), dist.ProcessGroup.BackendType.GLOO, rest)
         self._set_default_backend(dist.ProcessGroup.BackendType.GLOO)
 
-    def another_exchange(self, room: int) -> Exchange:
-        """Of the same processes, each of which may have `room` bytes laid out. Raises NoSharedMemory."""
+    def another_exchange(self, largest: int, smallest: int) -> Exchange:
+        """Of the same processes. Raises NoSharedMemory."""
         self._others += 1
         store = dist.PrefixStore(f"exchange-{self._others}", self._members.store)
-        return Exchange(replace(self._members, store=store), room, room)
+        return Exchange(replace(self._members, store=store), largest, smallest)
 
     def getBackendName(self) -> str:  # noqa: N802 - torch's name
         return "smddp"

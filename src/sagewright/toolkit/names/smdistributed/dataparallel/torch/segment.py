@@ -67,13 +67,14 @@ class Segment:
         self._lock(_SETLKW, fcntl.F_WRLCK, _MUTEX, 1)
         try:
             length = largest
-            while length >= smallest:
+            while True:
                 offset = self._free(length)
                 if offset is not None:
                     self.use(offset, length)
                     return offset, length
-                length //= 2
-                length -= length % PAGE
+                if length == smallest:
+                    break
+                length = max(length // 2 // PAGE * PAGE, smallest)
         finally:
             self._lock(_SETLK, fcntl.F_UNLCK, _MUTEX, 1)
         raise NoSharedMemory(f"no {smallest} of the {self.size} bytes that the job's hosts share are free")

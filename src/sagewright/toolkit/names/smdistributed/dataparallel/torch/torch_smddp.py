@@ -25,6 +25,8 @@ def _make_group(store: Any, rank: int, size: int, timeout: timedelta) -> Any:
     if size == 1:
         return gloo
     try:
+        if not hasattr(torch._C, "_current_autograd_node"):  # by which the end of a backward pass is known
+            raise NoSharedMemory(f"PyTorch {torch.__version__} is older than 2.1")
         return SharedGroup(Members(dist.PrefixStore("smddp", store), rank, size, timeout), gloo)
     except NoSharedMemory as error:
         _say(f"smddp: gloo does the collectives, since {error}.", rank)

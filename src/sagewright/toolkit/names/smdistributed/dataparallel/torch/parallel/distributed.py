@@ -97,7 +97,7 @@ class Gradients:
             self._seen.clear()
             self._place = self._exchange.reserve(self._length)
         own = self._laid_by(self._exchange.rank, self._place)[number]
-        torch.mul(parameter.grad, 1 / self._exchange.size, out=own)
+        torch.mul(parameter.grad.detach(), 1 / self._exchange.size, out=own)
         self._seen.add(number)
 
     @torch.no_grad()
@@ -139,7 +139,7 @@ def _gradients_of(group: SharedGroup, parameters: list[torch.nn.Parameter]) -> G
     if not parameters or 2 * length > LARGEST:
         return None
     try:
-        exchange = group.another_exchange(room)
+        exchange = group.another_exchange(room, 2 * length)
     except NoSharedMemory:
         return None
     return Gradients(exchange, parameters)
