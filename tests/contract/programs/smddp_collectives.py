@@ -1,6 +1,7 @@
 """Every collective over three or more hosts, with what tensors they may be called."""
 
 import os
+import time
 
 import smdistributed.dataparallel.torch.torch_smddp
 import torch
@@ -80,3 +81,5 @@ if rank < 2:
 dist.barrier()
 os.write(1, f"collectives of rank {rank} are right\n".encode())
 dist.barrier()
+time.sleep(1)  # gloo aborts a process whose peer goes while it is still connected
+dist.destroy_process_group()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 
 import smdistributed.dataparallel.torch.torch_smddp
 import torch
@@ -95,3 +96,5 @@ for _ in range(3):
     sharded(torch.ones(2, 8)).sum().backward()
 os.write(1, f"models of rank {rank} are right\n".encode())
 dist.barrier()
+time.sleep(1)  # gloo aborts a process whose peer goes while it is still connected
+dist.destroy_process_group()
