@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +22,62 @@ STEP = re.compile(r"STEP (\d+) (\d+)")
 PEER = "plain torchrun, two processes of the same environment"
 
 
+NETS = {
+    "dense": "407,050 parameters, 0.16 GFLOP a step",
+    "conv": "1,199,882 parameters, 4.6 GFLOP a step",
+}
+WAYS = {
+    "gloo": "PyTorch's DistributedDataParallel over gloo",
+    "smddp": "PyTorch's DistributedDataParallel over smddp",
+    "library": "smdistributed.dataparallel's DistributedDataParallel",
+}
+LIMITS = {
+    "gloo": "gloo's copies, the kernel's network path, PyTorch's reducer",
+    "smddp": "PyTorch's reducer: a copy of each gradient into its bucket and one back",
+    "library": "each gradient is written to memory that another CPU reads, and the other's is read",
+}
+
+
 def measure() -> list[Row]:
+    """All ways take turns, so that what else the machine does is the same for all."""
     with scratch() as directory, running(Sagewright(directory / "data")) as server:
         assert isinstance(server, Sagewright)
         jobs = _Jobs(server)
-        alone = [jobs.step(1)]  # makes the environment too
-        ours, theirs = [], []
-        for _ in range(ROUNDS):
-            ours.append(jobs.step(2))
-            theirs.append(_torchrun())
-    wall, cpu = ([one[part] for one in ours] for part in (0, 1))
-    efficiency = 100 * alone[0][0] / median(wall)
-    return [
-        Row(
+        jobs.step(1, "gloo", "dense")  # makes the environment
+        return [row for net in NETS for row in _rows_of(net, *_take_turns(jobs, net))]
+
+
+def _take_turns(jobs: _Jobs, net: str) -> tuple[dict[str, list[tuple[float, float]]], list[tuple[float, float]]]:
+    """Wall and CPU of each way, `alone` among them, and of the peer."""
+    ours: dict[str, list[tuple[float, float]]] = {"alone": [], **{how: [] for how in WAYS}}
+    theirs = []
+    for _ in range(ROUNDS):
+        ours["alone"].append(jobs.step(1, "gloo", net))
+        for how in WAYS:
+            ours[how].append(jobs.step(2, how, net))
+        theirs.append(_torchrun(net))
+    return ours, theirs
+
+
+def _rows_of(net: str, ours: dict[str, list[tuple[float, float]]], theirs: list[tuple[float, float]]) -> Iterator[Row]:
+    alone = [median([one[part] for one in ours["alone"]]) for part in (0, 1)]
+    peer = [median([one[part] for one in theirs]) for part in (0, 1)]
+    for how, words in WAYS.items():
+        wall, cpu = ([one[part] for one in ours[how]] for part in (0, 1))
+        what = f"DDP step, batch 64, two hosts, {net} ({NETS[net]}): {words}"
+        yield Row(SECTION, f"{what}: wall", median(wall), "us", PEER, peer[0], LIMITS[how], spread(wall, "us"))
+        yield Row(SECTION, f"{what}: CPU time", median(cpu), "us", PEER, peer[1], LIMITS[how], spread(cpu, "us"))
+        yield Row(
             SECTION,
-            "DDP step, batch 64, two hosts",
-            median(wall),
-            "us",
+            f"{what}: CPU time of a step alone / of this one",
+            100 * alone[1] / median(cpu),
+            "%",
             PEER,
-            median([one[0] for one in theirs]),
-            "gloo over a veth pair and a bridge, where the peer has loopback",
-            f"{spread(wall, 'us')}; {efficiency:.0f} % of one host's pace",
-        ),
-        Row(
-            SECTION,
-            "its CPU time in the first process",
-            median(cpu),
-            "us",
-            PEER,
-            median([one[1] for one in theirs]),
-            "the same work; the kernel's network path",
-            spread(cpu, "us"),
-        ),
-    ]
+            100 * alone[1] / peer[1],
+            LIMITS[how],
+            f"alone {alone[1]:,.0f} us; wall {100 * alone[0] / median(wall):.0f} %",
+            higher_is_better=True,
+        )
 
 
 class _Jobs:
@@ -64,12 +88,14 @@ class _Jobs:
         s3.create_bucket(Bucket="bench")
         s3.put_object(Bucket="bench", Key="code.tar.gz", Body=archive(SCRIPT))
 
-    def step(self, hosts: int) -> tuple[float, float]:
+    def step(self, hosts: int, how: str, net: str) -> tuple[float, float]:
         """Microseconds of wall and CPU."""
         parameters = {
             "sagemaker_program": SCRIPT.name,
             "sagemaker_submit_directory": "s3://bench/code.tar.gz",
-            "sagemaker_torch_distributed_enabled": "true",
+            "sagemaker_distributed_dataparallel_enabled": "true",
+            "how": how,
+            "net": net,
         }
         request: dict[str, Any] = job_request(f"ddp-{uuid.uuid4().hex}", IMAGE)
         resources = {"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 1}
@@ -84,14 +110,14 @@ class _Jobs:
         return _parsed("\n".join(event["message"] for event in found["events"]))
 
 
-def _torchrun() -> tuple[float, float]:
+def _torchrun(net: str) -> tuple[float, float]:
     python = next(Path(CACHE / "environments").glob("pytorch-stock-*/bin/python"))
     port = free_port()
     nodes = [
         subprocess.Popen(
             [
                 str(python), "-m", "torch.distributed.run", "--nnodes=2", "--nproc_per_node=1", "--master_addr=127.0.0.1",
-                f"--master_port={port}", f"--node_rank={rank}", str(SCRIPT),
+                f"--master_port={port}", f"--node_rank={rank}", str(SCRIPT), "--net", net,
             ],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )

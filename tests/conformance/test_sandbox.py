@@ -77,6 +77,8 @@ class Run:
         for name in ("ml", "library"):
             (directory / name).mkdir(parents=True)
         self.views: list[View] = []
+        self.memory: int | None = None
+        self.programs: Path | None = None
 
     def start(
         self, argv: list[str], *, network: bool = True, wrapper: Sequence[str] = (), **environ: str
@@ -93,6 +95,8 @@ class Run:
             views=self.views,
             readable=sorted({Path("/usr"), Path(sys.base_prefix)}) if self.sandbox.name == "container" else [],
             image=OwnImage(EMPTY, cache=self.directory.parent / "cache"),
+            memory=self.memory,
+            programs=self.programs,
         )
         command = self.sandbox.command(launch)
         return subprocess.Popen(
@@ -102,6 +106,7 @@ class Run:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=command.descriptors,
         )
 
     def __call__(self, script: str, *, network: bool = True, wrapper: Sequence[str] = (), **environ: str) -> str:
@@ -121,11 +126,12 @@ def run(sandbox: Sandbox, tmp_path: Path, environment: Path) -> Iterator[Run]:
 
 
 LACKING = {
-    "bwrap": {"private_views"},  # without overlays
+    "bwrap": {"private_views", "stand_in_programs"},  # without overlays
     "plain": {
         "hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home", "shared_views", "private_views",
+        "stand_in_programs",
     },
-    "container": {"joins_network", "shared_views", "private_views"},
+    "container": {"joins_network", "shared_memory", "stand_in_programs", "shared_views", "private_views"},
 }  # fmt: skip
 """What each sandbox cannot give, known here so that one that gives less than before is seen."""
 
@@ -232,6 +238,36 @@ def test_it_runs_in_the_network_that_it_is_started_in(run: Run) -> None:
 
     assert here == str(Path("/proc/self/ns/net").readlink())
     assert own not in {"", here}
+
+
+def test_memory_that_hosts_share_is_seen_by_every_process_inside(run: Run) -> None:
+    if lacks(run, "shared_memory"):
+        return
+    run.memory = os.memfd_create("conformance")
+    os.ftruncate(run.memory, 4096)
+    write = "import mmap, os; f = os.open(os.environ['SAGEWRIGHT_SHARED_MEMORY'], os.O_RDWR); mmap.mmap(f, 4096)[:5] = b'hello'"
+    try:
+        run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {write!r}], check=True)")
+
+        assert os.pread(run.memory, 5, 0) == b"hello"
+    finally:
+        os.close(run.memory)
+
+
+def test_programs_stand_where_the_systems_would(run: Run, tmp_path: Path) -> None:
+    if lacks(run, "stand_in_programs"):
+        return
+    run.programs = tmp_path / "programs"
+    run.programs.mkdir()
+    (run.programs / "sshd").write_text("#!/bin/sh\necho ours")
+    (run.programs / "sshd").chmod(0o755)
+    script = (
+        "import os, subprocess; print(subprocess.check_output(['/usr/sbin/sshd'], text=True), os.listdir('/usr/sbin'))"
+    )
+
+    said, others = run(script).split("\n")
+    assert said == "ours"
+    assert all(repr(name) in others for name in os.listdir("/usr/sbin"))  # noqa: PTH208 - names alone
 
 
 def test_the_network_can_be_cut_off(run: Run) -> None:

@@ -183,3 +183,86 @@ def test_ddp_is_interrupted_three_times_and_learns_as_much(server: RunningServer
 
 def accuracy(out: str) -> float:
     return float(re.findall(r"test_accuracy=([0-9.]+)", out)[-1])
+
+
+SHARED = """
+import os, time, torch, torch.distributed as dist
+{imports}
+rank = dist.get_rank()
+other = dist.new_group(backend="gloo")
+def train(wrap, **options):
+    torch.manual_seed(0)
+    model = wrap(torch.nn.Sequential(torch.nn.Linear(20, 300), torch.nn.Tanh(), torch.nn.Linear(300, 3)), **options)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    torch.manual_seed(rank)
+    for _ in range(20):
+        optimizer.zero_grad()
+        model(torch.randn(8, 20)).square().mean().backward()
+        optimizer.step()
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+ours, gloos = train({wrap}), train(torch.nn.parallel.DistributedDataParallel, process_group=other)
+seen = [torch.zeros_like(ours) for _ in range(2)]
+dist.all_gather(seen, ours, group=other)
+assert torch.equal(*seen)
+assert torch.allclose(ours, gloos, atol=1e-5)
+group = dist.group.WORLD
+os.write(1, f"rank {{rank}} trained by {{type(group).__name__}} {{os.listdir('/dev/shm')}}\\n".encode())
+dist.barrier()
+time.sleep(1)  # as above
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize("setup", [SMDDP, FIRST_SMDDP], ids=["smddp", "smddp-first-version"])
+def test_hosts_of_one_machine_average_in_shared_memory(
+    server: RunningServer, tmp_path: Path, setup: tuple[str, str]
+) -> None:
+    imports, wrap = setup
+    before = set(Path("/dev/shm").iterdir())
+    out = train(
+        server,
+        tmp_path,
+        SHARED.format(imports=imports, wrap=wrap),
+        {"smdistributed": {"dataparallel": {"enabled": True}}},
+        P4,
+    )
+    for rank in (0, 1):
+        assert f"rank {rank} trained by SharedGroup []" in out
+    assert set(Path("/dev/shm").iterdir()) <= before
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("program", ["collectives", "models"])
+def test_three_hosts_share_memory(server: RunningServer, tmp_path: Path, program: str) -> None:
+    script = (Path(__file__).parent / "programs" / f"smddp_{program}.py").read_text()
+    out = train(
+        server, tmp_path, script, {"smdistributed": {"dataparallel": {"enabled": True}}}, {**P4, "instance_count": 3}
+    )
+    for rank in range(3):
+        assert f"{program} of rank {rank} are right" in out
+
+
+LOST = """
+import os, signal, time, torch, torch.distributed as dist
+import smdistributed.dataparallel.torch.torch_smddp
+dist.init_process_group("smddp")
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(20, 3))
+for step in range(100):
+    loss = model(torch.randn(8, 20)).square().mean()
+    if step == 50 and dist.get_rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    loss.backward()
+"""
+
+
+def test_a_process_that_is_killed_fails_the_job_with_its_hosts_name(server: RunningServer, tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text(LOST)
+    (tmp_path / "submit.py").write_text(SUBMIT)
+    arguments = json.dumps({"smdistributed": {"dataparallel": {"enabled": True}}}), json.dumps(P4)
+    done = server.door(V2, "-W", "ignore", "submit.py", *arguments, cwd=tmp_path)
+    assert done.returncode != 0
+    out = done.stdout + done.stderr
+    assert "smddp: process 1 on algo-2 has ended while process 0 on algo-1 waits for it." in out
+    assert "FailureReason" in out or "Failed" in out
+    assert not list(Path("/dev/shm").glob("*sagewright*"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 LOG_MB = int(os.environ.get("SAGEWRIGHT_TEST_LOG_MB", "100"))  # 10,000 for the whole of it
+LONG: dict[str, Any] = {"StoppingCondition": {"MaxRuntimeInSeconds": 900}}
 SLOWEST_S = 5.0  # for any answer while a job misbehaves, on a machine that is busy
 MEMORY_MB = 600
 SANDBOXES = pytest.mark.parametrize("sandbox", ["bwrap", "plain"])
@@ -104,7 +105,9 @@ def ended(server: RunningServer, job: str, shell: str, timeout_s: float = 120, *
 def test_gigabytes_of_log(begin: Begin, job_name: str) -> None:
     server = begin(log_limit_mb="20")
     line = "epoch 12 step 3456 loss=0.123456 accuracy=0.9876 throughput=12345 samples/s"
-    job = ended(server, job_name, f"yes '{line}' | head -n {LOG_MB * 2**20 // (len(line) + 1)}; echo the end", 900)
+    job = ended(
+        server, job_name, f"yes '{line}' | head -n {LOG_MB * 2**20 // (len(line) + 1)}; echo the end", 900, **LONG
+    )
     assert job["TrainingJobStatus"] == "Completed"
     lines = server.lines(job_name)
     kept = sum(text == line for text in lines)

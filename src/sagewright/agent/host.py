@@ -20,7 +20,9 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
 from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
+from sagewright.agent.memory import JobMemory, open_memory
 from sagewright.agent.metrics import MetricScanner
+from sagewright.agent.mpidriver import REQUIREMENTS, stand_ins, uses_mpi_driver
 from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
 from sagewright.agent.ownimage import own_image
@@ -72,6 +74,7 @@ class HostRun:
         self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
+        self._memory = JobMemory()
         self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
 
     def run(self) -> None:
@@ -87,6 +90,7 @@ class HostRun:
             message = f"{type(error).__name__}: {error}"
             self._reporter.send(failed={"class": "InternalServerError", "message": message}, finished=True)
         self._reporter.finish()
+        self._memory.close()
         self._network.close()  # the first host's last, since the others' need it
 
     def _run(self) -> None:
@@ -104,6 +108,7 @@ class HostRun:
         self._network = open_network(self._host, possible, self._control.check)
         if self._network.warning:
             self._host.warnings.append(self._network.warning)
+        self._memory = open_memory(self._host, given["shared_memory"].given, self._control.check)
         environment = self._prepare(sandbox)
         self._control.check()
         return self._execute(sandbox, environment)
@@ -177,6 +182,8 @@ class HostRun:
         """What script mode's code asks for, or a remote function's client; other entry points install by themselves."""
         if environment is None:
             return None
+        if uses_mpi_driver(self._host):
+            return self._environments.with_requirements(environment, REQUIREMENTS, self._reporter.log)
         script_mode = is_script_mode(self._image, self._host.request)
         requirements = (
             requirements_to_install(self._ml.code) if script_mode else client_requirements(self._host.request)
@@ -197,7 +204,7 @@ class HostRun:
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
         wrapper = [*self._share.wrapper(), *self._network.enter, *self._inputs.wrapper]
         try:
-            command = replace(sandbox.command(self._launch(environment)), wrapper=wrapper)
+            command = replace(sandbox.command(self._launch(environment, sandbox)), wrapper=wrapper)
         except CannotLaunch as error:
             raise ClientError(str(error)) from error
         self._checkpoints.start()
@@ -222,7 +229,7 @@ class HostRun:
         own = self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []
         return MetricScanner([*own, *self._host.metrics])
 
-    def _launch(self, environment: Environment | None) -> Launch:
+    def _launch(self, environment: Environment | None, sandbox: Sandbox) -> Launch:
         sources = self._environments.sources
         defaults = environment_variables(self._host, sources) if environment else {}
         return Launch(
@@ -237,7 +244,12 @@ class HostRun:
             readable=sources.local_paths() if environment else [],
             views=self._inputs.views,
             image=own_image(self._host, self._say_status),
+            memory=self._memory.descriptor,
+            programs=self._stand_ins(sandbox) if environment else None,
         )
+
+    def _stand_ins(self, sandbox: Sandbox) -> Path | None:
+        return stand_ins(self._host, sandbox, self._network.own) if uses_mpi_driver(self._host) else None
 
     def _deliver(self, ended: Exit) -> None:
         """Report the exit and bring the artefacts to S3: of a job that completed or was stopped, no other."""

@@ -15,6 +15,10 @@ class LineSplitter:
         self._rest += chunk
         if b"\n" not in chunk and len(self._rest) < MAX_LINE_BYTES:
             return []
+        if len(self._rest) < MAX_LINE_BYTES:  # no line is too long: all of them at once
+            whole_lines, _, after = bytes(self._rest).rpartition(b"\n")
+            self._rest = bytearray(after)
+            return _texts(whole_lines)
         *whole, rest = bytes(self._rest).split(b"\n")
         lines = [part for line in whole for part in _parts(line)]
         while len(rest) >= MAX_LINE_BYTES:
@@ -32,6 +36,13 @@ class LineSplitter:
 def _parts(line: bytes) -> list[bytes]:
     starts = range(0, max(1, len(line)), MAX_LINE_BYTES)
     return [line[start : start + MAX_LINE_BYTES] for start in starts]
+
+
+def _texts(block: bytes) -> list[str]:
+    """What `_text` gives of each line."""
+    shown = block.decode(errors="replace").replace("\t", "#011").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    lines = shown.split("\n")
+    return [line.removesuffix("\r") for line in lines] if "\r" in shown else lines
 
 
 def _text(line: bytes) -> str:

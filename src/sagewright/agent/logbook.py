@@ -24,18 +24,25 @@ class LogBook:
         self._limit = limit_mb * _MIB
         self._written = 0
         self._skipped = 0
-        self._tail: deque[str] = deque()
-        self._tail_bytes = 0
+        self._tail: deque[list[str]] = deque()
+        self._tail_lines = self._tail_bytes = 0
 
     def ready(self) -> bool:
         """Whether lines should be taken from the process now: it waits while the server is slower than it."""
         return not self._reporter.full or self._reporter.away
 
+    def lines(self, texts: list[str]) -> None:
+        if self._beyond() and not self._metrics:
+            self._set_aside(texts)  # gigabytes may come, and no line of them means anything
+            return
+        for text in texts:
+            self.line(text)
+
     def line(self, text: str) -> None:
         for name, value in self._metrics.scan(text):
             self._reporter.metric(name, value)
         if self._beyond() or (self._reporter.full and self._reporter.away):
-            self._set_aside(text)
+            self._set_aside([text])
             return
         if self._tail:
             self._write_tail()
@@ -54,18 +61,35 @@ class LogBook:
     def _beyond(self) -> bool:
         return bool(self._limit) and self._written >= self._limit
 
-    def _set_aside(self, text: str) -> None:
-        self._tail.append(text)
-        self._tail_bytes += len(text) + 1
-        while self._tail_bytes > _TAIL_BYTES or len(self._tail) > _TAIL_LINES:
-            self._tail_bytes -= len(self._tail.popleft()) + 1
-            self._skipped += 1
+    def _set_aside(self, texts: list[str]) -> None:
+        self._tail.append(texts)
+        self._tail_lines += len(texts)
+        self._tail_bytes += _size(texts)
+        while len(self._tail) > 1 and self._is_enough_without(self._tail[0]):
+            self._drop(self._tail.popleft())
+
+    def _is_enough_without(self, texts: list[str]) -> bool:
+        return self._tail_lines - len(texts) >= _TAIL_LINES or self._tail_bytes - _size(texts) >= _TAIL_BYTES
+
+    def _drop(self, texts: list[str]) -> None:
+        self._tail_lines -= len(texts)
+        self._tail_bytes -= _size(texts)
+        self._skipped += len(texts)
 
     def _write_tail(self) -> None:
+        kept = deque(text for texts in self._tail for text in texts)
+        size = self._tail_bytes
+        while len(kept) > _TAIL_LINES or size > _TAIL_BYTES:
+            size -= len(kept.popleft()) + 1
+            self._skipped += 1
         if self._skipped:
             why = "" if self._beyond() else ", since the server was away"
             self._reporter.log(f"{self._skipped} lines were left out here{why}.")
-        for text in self._tail:
+        for text in kept:
             self._reporter.log(text)
         self._tail.clear()
-        self._tail_bytes = self._skipped = 0
+        self._tail_lines = self._tail_bytes = self._skipped = 0
+
+
+def _size(texts: list[str]) -> int:
+    return sum(map(len, texts)) + len(texts)

@@ -22,6 +22,10 @@ class MetricScanner:
             if pattern.groups:
                 self._patterns.append((name, pattern))
 
+    def __bool__(self) -> bool:
+        """Whether a line can have a metric at all."""
+        return bool(self._patterns)
+
     def scan(self, line: str) -> Iterator[tuple[str, float]]:
         """(name, value) for each definition that finds a number in the line."""
         for name, pattern in self._patterns:

@@ -8,25 +8,22 @@ host's agent ends, in whatever way, the switch is gone.
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
+from sagewright.agent.gang import await_decision, publish
 from sagewright.agent.hostfile import HostFile
 from sagewright.sandbox import network
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
 from sagewright.sandbox.relay import Relay
 
 _SHARED_INTERFACE = "lo"
-_POLL_S = 0.01
-_WAIT_S = 120.0
+_NAME = "network"
 
 
 @dataclass
@@ -55,18 +52,17 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> J
     """The network of a host. `possible`: the sandbox can lead the hosts' names to addresses; `check` raises if the job
     is not wanted any more.
 
-    Raises NetworkFailed.
+    Raises NetworkFailed, TimeoutError.
     """
     if len(host.hosts) == 1:
         return JobNetwork(host.addresses)
     if host.network == "machines":
         return JobNetwork(host.addresses, _interface_with(host.addresses[host.host]))
-    place = host.directory.parent / "network.json"
     if host.is_first:
         decision, switch = _decide(host, possible)
-        _publish(place, decision)
+        publish(host, _NAME, decision)
     else:
-        decision, switch = _await_decision(place, check), None
+        decision, switch = await_decision(host, _NAME, check), None
     if decision.get("why_not"):
         return JobNetwork(host.addresses, warning=f"The hosts share this machine's network: {decision['why_not']}.")
     return _joined(host, switch or _found(decision))
@@ -89,23 +85,6 @@ def _decide(host: HostFile, possible: bool) -> tuple[dict[str, Any], Namespace |
         return {"why_not": setting or (support.reason if possible else "the sandbox has no names for them")}, None
     switch = network.make_switch()
     return {"pid": os.getpid(), "net": switch.net, "user": switch.user}, switch
-
-
-def _publish(place: Path, decision: dict[str, Any]) -> None:
-    partial = place.with_suffix(".part")
-    partial.write_text(json.dumps(decision))
-    partial.rename(place)
-
-
-def _await_decision(place: Path, check: Callable[[], None]) -> dict[str, Any]:
-    until = time.monotonic() + _WAIT_S
-    while not place.exists():
-        check()
-        if time.monotonic() > until:
-            raise NetworkFailed(f"the first host has not made the job's network within {_WAIT_S:.0f} s")
-        time.sleep(_POLL_S)
-    decision: dict[str, Any] = json.loads(place.read_text())
-    return decision
 
 
 def _found(decision: dict[str, Any]) -> Namespace:

@@ -55,7 +55,7 @@ class Log(Protocol):
         """Whether lines should be taken from the process; it waits while they are not, once its pipe is full."""
         ...
 
-    def line(self, text: str) -> None: ...
+    def lines(self, texts: list[str]) -> None: ...
 
 
 def run_process(command: Command, control: Control, limits: Limits, log: Log) -> Exit:
@@ -98,7 +98,7 @@ class _Running:
             env=command.environ,
             cwd=command.cwd,
             start_new_session=True,
-            pass_fds=[status_end] if command.status_fd_option else [],
+            pass_fds=[*command.descriptors, *([status_end] if command.status_fd_option else [])],
         )
         if command.status_fd_option:
             os.close(status_end)
@@ -205,9 +205,9 @@ class _Running:
         self._emit(self._splitter.flush())
 
     def _emit(self, lines: list[str]) -> None:
-        for line in lines:
-            self._log.line(line)
-            self._last_line = line
+        if lines:
+            self._log.lines(lines)
+            self._last_line = lines[-1]
 
     def _check_sandbox(self, code: int) -> None:
         """bwrap notes an exit code only if the process ran; without one it failed itself, or was killed."""

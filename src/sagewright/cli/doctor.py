@@ -107,7 +107,11 @@ def _programs() -> list[Finding]:
         fuse = f"{no_mounts}; {fuse.replace('mounted', 'copied')}; on Debian: apt-get install fuse3"
     return [
         Finding("FUSE", no_mounts is None, fuse),
-        Finding("MPI", bool(mpi), mpi or "needed by distribution={'mpi': ...}; on Debian: apt-get install openmpi-bin"),
+        Finding(
+            "MPI",
+            bool(mpi),
+            mpi or "needed by distribution={'mpi': ...} and MPI(); on Debian: apt-get install openmpi-bin",
+        ),
         _engine(),
     ]
 

@@ -14,13 +14,17 @@ CAPABILITIES = {
     "own_pids": "it sees no other process, and none of its own outlives it",
     "hosts_file": "the names algo-1 … algo-N lead to the job's hosts",
     "joins_network": "it runs in the network that it is started in, which may be one of the job's own",
+    "shared_memory": "the hosts of a job on one machine can have memory in common",
     "no_network": "it can be cut off from every network",
     "read_only_system": "it cannot write outside its own directories",
     "hidden_home": "it cannot read the user's home or the server's data",
     "writable_environment": "pip install works and changes nothing for other jobs",
+    "stand_in_programs": "programs of ours can stand where the system's would, in /usr/sbin",
     "shared_views": "files of the machine can be shown to it without a copy, and it cannot change them",
     "private_views": "files can be shown to it without a copy, and what it changes in them is its own alone",
 }
+MEMORY_VARIABLE = "SAGEWRIGHT_SHARED_MEMORY"
+"""Names the file that is the memory which the hosts of a job share."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,9 @@ class Launch:
     directory: HOST_DIRECTORY, with `ml/` and `tmp/`; environ: the process's whole environment but for what the sandbox
     adds (paths); library: staged directory that holds the `sagewright` package for use inside; environment: the
     virtual environment it runs in, Path() where the image is all of it; readable: further paths that must be visible where
-    they are, read-only; views: directories to be seen below the ML root; image: what a sandbox of containers runs it on.
+    they are, read-only; views: directories to be seen below the ML root; image: what a sandbox of containers runs it on;
+    programs: a directory whose programs are seen in /usr/sbin (needs stand_in_programs);
+    memory: the descriptor of memory that the job's hosts share; MEMORY_VARIABLE tells the process its place (needs shared_memory).
     """
 
     argv: list[str]
@@ -104,6 +110,8 @@ class Launch:
     readable: list[Path] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     image: OwnImage | None = None
+    memory: int | None = None
+    programs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class Command:
 
     `status_fd_option`, if set, is an option after argv[0] that takes a file descriptor; the sandbox writes JSON documents
     to it: one with `child-pid` (the first process inside), and one with `exit-code` if the process was really started.
-    `wrapper`: a program and its arguments that becomes `argv`, whose words follow.
+    `wrapper`: a program and its arguments that becomes `argv`, whose words follow. `descriptors` of this process are handed on.
     """
 
     argv: list[str]
@@ -120,6 +128,7 @@ class Command:
     cwd: Path
     status_fd_option: str | None = None
     wrapper: list[str] = field(default_factory=list)
+    descriptors: tuple[int, ...] = ()
 
 
 class Sandbox(Protocol):

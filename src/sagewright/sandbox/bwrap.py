@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support, Unavailable, View
+from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, Unavailable, View
 from sagewright.sandbox.overlay import Places, make_private_environment
 
 ML_ROOT = Path("/opt/ml")
@@ -28,6 +28,7 @@ _ETC = (
     "python3", "resolv.conf", "rpc", "services", "ssl", "terminfo", "timezone", "vulkan", "xdg", "pip.conf",
 )  # fmt: skip
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_NO_OVERLAY = "the kernel mounts no overlay for bwrap on this file system"
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup-try")
 
 
@@ -64,9 +65,8 @@ class BwrapSandbox:
         how = "an overlay" if self._overlay else "a private environment"
         given["writable_environment"] = Support(True, f"{how} on top of the shared one")
         given["shared_views"] = Support(True, "read-only mounts")
-        given["private_views"] = Support(
-            self._overlay, "overlays" if self._overlay else "the kernel mounts no overlay for bwrap on this file system"
-        )
+        given["stand_in_programs"] = Support(self._overlay, "a read-only overlay" if self._overlay else _NO_OVERLAY)
+        given["private_views"] = Support(self._overlay, "overlays" if self._overlay else _NO_OVERLAY)
         return given
 
     def ml_root(self, directory: Path) -> Path:  # noqa: ARG002 - the same for every host
@@ -84,10 +84,16 @@ class BwrapSandbox:
         argv = [
             str(self._bwrap), *_NAMESPACES, *([] if launch.network else ["--unshare-net"]),
             "--die-with-parent", "--cap-drop", "ALL", "--uid", "0", "--gid", "0", "--hostname", launch.host,
-            *_system(), *_etc(launch), *_own(launch), *self._views(launch), *_interpreter(launch.environment),
+            *([] if launch.memory is None else ["--sync-fd", str(launch.memory)]),
+            *_system(), *_programs(launch), *_etc(launch), *_own(launch), *self._views(launch),
+            *_interpreter(launch.environment),
             *self._environment(launch), *_devices(), "--chdir", str(ML_ROOT), "--", *launch.argv,
         ]  # fmt: skip
-        return Command(argv, environ, launch.directory, "--json-status-fd")
+        if launch.memory is None:
+            return Command(argv, environ, launch.directory, "--json-status-fd")
+        # --sync-fd has the first process inside keep it open; every process inside sees that one's descriptors.
+        environ[MEMORY_VARIABLE] = f"/proc/1/fd/{launch.memory}"
+        return Command(argv, environ, launch.directory, "--json-status-fd", descriptors=(launch.memory,))
 
     def close(self, directory: Path) -> None:
         """The kernel leaves an overlay's work directory unreadable."""
@@ -154,6 +160,14 @@ def _system() -> list[str]:
         "--dir",
         "/var",
     ]
+
+
+def _programs(launch: Launch) -> list[str]:
+    """Those that stand in for the system's, over its own."""
+    if launch.programs is None:
+        return []
+    place = str(Path("/usr/sbin").resolve())
+    return ["--overlay-src", place, "--overlay-src", str(launch.programs), "--ro-overlay", place]
 
 
 def _etc(launch: Launch) -> list[str]:

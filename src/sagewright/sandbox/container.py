@@ -53,6 +53,8 @@ class ContainerSandbox:
         given["writable_environment"] = Support(True, "each container writes to a layer of its own")
         not_seen = "the engine does not see what an agent mounts for itself, and not every engine has overlays"
         given["joins_network"] = Support(False, "the engine starts it in a network of the engine's")
+        given["stand_in_programs"] = Support(False, "the programs are the image's own")
+        given["shared_memory"] = Support(False, "the engine hands no descriptor on to a container")
         given |= {name: Support(False, not_seen) for name in ("shared_views", "private_views")}
         return given
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from sagewright.sandbox.base import CAPABILITIES, Command, Launch, Support, View
+from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, View
 from sagewright.sandbox.overlay import Places, make_private_environment
 
 _WHY_NOT = {
@@ -16,6 +17,7 @@ _WHY_NOT = {
     "no_network": "without a network namespace the machine's network is in reach",
     "read_only_system": "the process may write whatever its user may",
     "hidden_home": "the process may read whatever its user may",
+    "stand_in_programs": "without a mount namespace /usr/sbin is the machine's",
     "shared_views": "without a mount namespace the process could change the files themselves",
     "private_views": "without a mount namespace there is no overlay",
 }
@@ -30,6 +32,7 @@ class PlainSandbox:
     def declare(self) -> dict[str, Support]:
         given = {name: Support(False, reason) for name, reason in _WHY_NOT.items()}
         given["joins_network"] = Support(True, "it is a process like any other")
+        given["shared_memory"] = Support(True, "by a descriptor of the agent's")
         given["writable_environment"] = Support(True, "a private environment on top of the shared one")
         return {name: given[name] for name in CAPABILITIES}
 
@@ -53,6 +56,8 @@ class PlainSandbox:
             "PATH": f"{environment / 'bin'}:{launch.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
             "PYTHONPATH": _joined(launch.library, launch.environ.get("PYTHONPATH", "")),
         }
+        if launch.memory is not None:
+            environ[MEMORY_VARIABLE] = f"/proc/{os.getpid()}/fd/{launch.memory}"
         return Command([*_die_with_parent(), *_resolved(launch.argv, environment)], environ, ml)
 
     def close(self, directory: Path) -> None:

@@ -26,3 +26,13 @@ def test_endless_lines_are_split_as_they_come() -> None:
 
     assert [len(line) for line in lines] == [MAX_LINE_BYTES] * 10
     assert splitter.flush() == []
+
+
+def test_odd_bytes_are_the_same_in_one_chunk_and_byte_by_byte() -> None:
+    data = b"a\tb\r\n\xff\xfe x\n\xe2\x82\n\0\r\r\n\xe2\x82\xac\n\n\r"
+    whole, bytewise = LineSplitter(), LineSplitter()
+    expected = ["a#011b", "\ufffd\ufffd x", "\ufffd", "\ufffd\r", "\u20ac", ""]
+
+    assert whole.feed(data) == expected
+    assert [line for byte in data for line in bytewise.feed(bytes([byte]))] == expected
+    assert whole.flush() == bytewise.flush() == [""]

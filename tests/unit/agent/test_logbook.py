@@ -74,3 +74,21 @@ def test_while_it_is_away_and_much_waits_lines_are_left_out_and_that_is_said(tmp
     log.line("back")
     assert recorder.lines[0] == "2000 lines were left out here, since the server was away."
     assert recorder.lines[1:] == [*map(str, range(2000, 3000)), "back"]
+
+
+def test_lines_that_come_together_count_as_lines_do(tmp_path: Path) -> None:
+    one, many = Recorder(tmp_path), Recorder(tmp_path)
+    texts = [f"line {number} " + "x" * (number % 700) for number in range(20_000)]
+    singly, together = (LogBook(recorder, MetricScanner([]), 1) for recorder in (one, many))
+    for text in texts:
+        singly.line(text)
+    for start in range(0, len(texts), 333):
+        together.lines(texts[start : start + 333])
+    singly.close()
+    together.close()
+    said = next(line for line in many.lines if "were left out here" in line)
+    tail = many.lines[many.lines.index(said) + 1 :]
+    assert tail == texts[-len(tail) :]
+    assert len(tail) + 1 >= 1000 or sum(map(len, tail)) > 500_000
+    assert len(many.lines) - 2 + int(said.split()[0]) == len(texts)
+    assert one.lines == many.lines

@@ -1,0 +1,52 @@
+"""What the MPI driver of SDK v3 finds on AWS's images and not here: sshd, ssh, and two packages.
+
+The driver comes with the job, as the channel `sm_drivers`; it starts `/usr/sbin/sshd` on every host and has mpirun log in from the
+first. `sagewright.toolkit` has both programs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sagewright.agent.errors import ClientError
+from sagewright.agent.hostfile import HostFile
+from sagewright.sandbox.base import Sandbox, missing
+
+REQUIREMENTS = "mpi4py\nparamiko\n"
+_CHANNEL = "sm_drivers"
+_PROGRAMS = ("ssh", "sshd")
+
+
+def uses_mpi_driver(host: HostFile) -> bool:
+    """Once the channels are there."""
+    places = (host.directory / "inputs" / _CHANNEL, host.directory / "ml" / "input" / "data" / _CHANNEL)
+    scripts = [place / "sm_train.sh" for place in places if (place / "sm_train.sh").is_file()]
+    return any("mpi_driver.py" in script.read_text(errors="replace") for script in scripts)
+
+
+def stand_ins(host: HostFile, sandbox: Sandbox, own_network: bool) -> Path:
+    """A directory with the programs. `own_network`: every port of the host is free.
+
+    Raises ClientError if the driver cannot work here.
+    """
+    if shutil.which("mpirun") is None:
+        raise ClientError(
+            "The MPI driver needs the program mpirun (Open MPI), which is not on this machine. On Debian: "
+            "apt-get install openmpi-bin."
+        )
+    lacking = missing(sandbox, {"stand_in_programs": "SDK v3's MPI driver"})
+    if lacking:
+        raise ClientError(" ".join(lacking))
+    if len(host.hosts) > 1 and not own_network:
+        raise ClientError(
+            "SDK v3's MPI driver needs port 22 on each host, and these hosts have no network of their own (sagewright doctor "
+            "says why). Use Torchrun, or MPI of SDK v2."
+        )
+    programs = host.directory / "programs"
+    programs.mkdir(exist_ok=True)
+    for name in _PROGRAMS:
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec python -m sagewright.toolkit.{name} "$@"\n')
+        program.chmod(0o755)
+    return programs
