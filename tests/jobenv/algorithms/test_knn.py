@@ -84,7 +84,7 @@ def test_a_few_directions_are_used_where_they_hold_nearly_all() -> None:
     rows[:, 30:] *= 0.01
     basis = exact.Exact(rows)._basis
     assert basis is not None
-    assert basis.shape == (300, 50)
+    assert basis.shape == (300, 30)
 
 
 @pytest.mark.parametrize("metric", ["L2", "INNER_PRODUCT"])
