@@ -12,7 +12,7 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.data import Rows, Wanted
-from sagewright.algorithms.firstparty.reservoir import Reservoir, share
+from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.kmeans import distances, lloyd
@@ -63,7 +63,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(run: Session, rows: Rows) -> Centres:
     """The model of all hosts' rows, the same at every host."""
     values = run.values
-    size = share(_sample_size(values), run.group.rank, run.group.size)
+    size = _sample_size(values)
     state: MiniBatch | None = None
     for epoch in range(values["epochs"]):
         began, seen, cost = time.monotonic(), 0, 0.0
@@ -83,7 +83,7 @@ def fit(run: Session, rows: Rows) -> Centres:
         run.lines.throughput(seen, time.monotonic() - began)
         run.lines.metrics({"epochs": 1, "num.records": seen}, epoch=epoch)
     assert state is not None
-    samples = run.group.to_first(reservoir.sample())
+    samples = run.group.to_first(reservoir.sample(run.group))
     model: Centres = run.group.from_first(
         None
         if samples is None
