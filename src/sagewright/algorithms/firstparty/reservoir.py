@@ -55,21 +55,31 @@ class Reservoir:
         """The keys and the rows held now, at most `size`: in place where there were as many before."""
         keys = np.concatenate(self._keys)
         kept = np.arange(len(keys)) if len(keys) <= self.size else np.argpartition(keys, self.size - 1)[: self.size]
-        if self._full is None:
-            one = len(self._held) == 1 and len(kept) == len(keys)
-            rows = self._held[0] if one else tuple(np.concatenate(each) for each in zip(*self._held, strict=True))
-            if len(kept) < len(keys):
-                rows = self._full = tuple(part[kept] for part in rows)
-            keys = keys[kept]
-        else:
+        if self._full is not None:
             rows = self._full
-            new = tuple(np.concatenate(each) for each in zip(*self._held[1:], strict=True)) if self._held[1:] else ()
-            gone = np.setdiff1d(np.arange(self.size), kept)
-            come = kept[kept >= self.size]
-            for old, part in zip(rows, new, strict=False):
-                old[gone] = part[come - self.size]
+            gone = np.flatnonzero(np.bincount(kept, minlength=len(keys))[: self.size] == 0)
+            come = np.sort(kept[kept >= self.size])
+            for old, part in zip(rows, _picked(self._held[1:], come - self.size), strict=False):
+                old[gone] = part
             keys[gone] = keys[come]
             keys = keys[: self.size]
+        elif len(kept) < len(keys):
+            kept.sort()
+            rows = self._full = _picked(self._held, kept)
+            keys = keys[kept]
+        else:
+            rows = self._held[0] if len(self._held) == 1 else _picked(self._held, kept)
         self._held, self._keys, self._count = [rows], [keys], len(keys)
         self._least = keys.max() if self._full is not None else np.inf
         return keys, rows
+
+
+def _picked(held: list[Parts], rows: np.ndarray) -> Parts:
+    """Of parts one after the other these rows, ascending."""
+    ends = np.cumsum([0, *(len(parts[0]) for parts in held)])
+    borders = np.searchsorted(rows, ends)
+    found = tuple(np.empty((len(rows), *part.shape[1:]), part.dtype) for part in held[0]) if held else ()
+    for parts, start, first, last in zip(held, ends, borders, borders[1:], strict=False):
+        for out, part in zip(found, parts, strict=True):
+            np.take(part, rows[first:last] - start, axis=0, out=out[first:last])
+    return found
