@@ -22,7 +22,7 @@ from sagewright.algorithms.linear_learner.mix import Mix
 
 MOST_STEPS = 50
 SMALL = 1e-9
-"""Added to second derivatives, relative to their mean: columns that say the same are then no division by 0."""
+"""Added to second derivatives, as a share of them: columns that say the same are then no division by 0."""
 SAMPLE, SAMPLE_A_FEATURE = 20_000, 20
 
 
@@ -76,7 +76,8 @@ def _factored(second: np.ndarray, penalty: np.ndarray, right: np.ndarray) -> np.
 
 def _factor(second: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, bool]:
     """Of the second derivatives with their penalty; raised until it is one in spite of rounding."""
-    least = SMALL * max(float(np.trace(second)) / len(second), 1e-12)
+    curves = np.diag(second)
+    least = SMALL * np.maximum(curves, max(1e-12 * float(curves.max()), 1e-12))
     while True:
         try:
             return tuple(cho_factor(second + np.diag(penalty + least)))

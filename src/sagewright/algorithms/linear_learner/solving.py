@@ -37,9 +37,10 @@ def solve_models(run: Session, data: Data) -> Trained:
     else:
         weights, reached = _first_order(run, data, models, total, loss)
     criterion = reached
-    if data.validated:
+    if data.validated or np.ptp(models.positive_weight) > 0:  # losses that are weighted otherwise don't compare
         judged = source.prepared(data.judged, data.scaler.prepare)
-        criterion = run.group.from_first(np.nan_to_num(evaluate(loss, weights, list(judged)), nan=np.inf))
+        criterion = run.group.from_first(evaluate(loss, weights, list(judged)))
+    criterion = np.nan_to_num(criterion, nan=np.inf)
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
     return Trained(loss, models, weights, criterion, by_loss=True)
