@@ -75,7 +75,7 @@ def fit(run: Session, rows: Rows) -> Centres:
         batches = rows.batches(values["mini_batch_size"])
         while (batch := _next(run, batches)) is not None:
             if state is None:
-                everything = np.concatenate(run.group.gather(batch))
+                everything = _joined(run.group.gather(batch))
                 few = _directions(run, everything)
                 first = _first_centres(run, everything, values["k"] * _factor(values))
                 state = MiniBatch(first, values["half_life_time_size"])
@@ -93,9 +93,13 @@ def fit(run: Session, rows: Rows) -> Centres:
     model: Centres = run.group.from_first(
         None
         if samples is None
-        else Centres(_finish(run, _shrink(run, state, few), np.concatenate([each[0] for each in samples]), few))
+        else Centres(_finish(run, _shrink(run, state, few), _joined([rows for (rows,) in samples]), few))
     )
     return model
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _factor(values: Mapping[str, Any]) -> int:
