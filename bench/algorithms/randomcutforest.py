@@ -1,8 +1,12 @@
-"""Random cut forest beside rrcf and scikit-learn's IsolationForest: 100 trees of 256 points; growing and scoring all rows."""
+"""Random cut forest beside rrcf and scikit-learn's IsolationForest: 100 trees of 256 points; growing and scoring all rows.
+
+How long the scoring of a row takes by itself is a contest of its own; there the seconds are of growing, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,11 +20,12 @@ from sklearn.metrics import roc_auc_score
 
 from sagewright.algorithms.randomcutforest import scoring, training
 from sagewright.algorithms.randomcutforest.declaration import DECLARATION
+from sagewright.algorithms.randomcutforest.forest import Forest
 
 PEERS = ("rrcf", "scikit-learn")
 TREES, SAMPLES = 100, 256
-ISOLATION = "cuts every side alike: better where the units of the readings don't compare"
-SLOW = 1000
+ISOLATION = "cuts every side alike, which random cuts by length don't"
+SLOW, PACED = 1000, 200
 """Rows that rrcf scores, of long data: the same ones that all are judged by."""
 
 
@@ -29,6 +34,18 @@ def contests() -> Iterator[Contest]:
     yield _contest("Yahoo series, windows of 8", *packages.labelled_series("yahoo", 8))
     yield _contest("MIT-BIH heartbeats, windows of 32", *packages.labelled_series("mitdb", 32))
     yield _contest("synthetic taxi rides, 10,273 windows of 48", *_taxi())
+    rows, _ = packages.shuttle()
+    yield _pace("shuttle, scoring alone", rows, PACED)
+    yield _pace("synthetic taxi rides, windows of 48, scoring alone", _taxi()[0], PACED)
+
+
+def _pace(name: str, rows: np.ndarray, few: int) -> Contest:
+    entrants = [
+        Entrant("Sagewright", partial(_ours_pace, rows), float, "compiled before; all rows"),
+        Entrant("scikit-learn, IsolationForest", partial(_isolation_pace, rows), float, "all rows"),
+        Entrant("rrcf", partial(_rrcf_pace, rows, few), float, f"{few} rows: inserted, scored, taken out"),
+    ]
+    return Contest(name, "µs a row", "less", entrants, rounds=1)
 
 
 def _taxi() -> tuple[np.ndarray, np.ndarray]:
@@ -70,6 +87,10 @@ def _few(labels: np.ndarray) -> np.ndarray:
 
 
 def _ours(rows: np.ndarray, seed: int) -> Any:
+    return scoring.score(_grown(rows, seed), rows)
+
+
+def _grown(rows: np.ndarray, seed: int) -> Forest:
     run = memory.session(
         DECLARATION,
         "RandomCutForest",
@@ -78,25 +99,57 @@ def _ours(rows: np.ndarray, seed: int) -> Any:
         num_samples_per_tree=SAMPLES,
         _seed=seed,
     )
-    return scoring.score(training.fit(run, memory.Held(rows)), rows)
+    return training.fit(run, memory.Held(rows))
+
+
+def _ours_pace(rows: np.ndarray, seed: int) -> float:
+    forest = _grown(rows, seed)
+    scoring.score(forest, rows[:1])
+    return _microseconds(lambda: scoring.score(forest, rows), len(rows))
+
+
+def _microseconds(score: Callable[[], object], rows: int) -> float:
+    began = time.process_time()
+    score()
+    return (time.process_time() - began) / rows * 1e6
 
 
 def _isolation(rows: np.ndarray, seed: int) -> Any:
-    forest = IsolationForest(n_estimators=TREES, max_samples=min(SAMPLES, len(rows)), random_state=seed).fit(rows)
-    return -forest.score_samples(rows)
+    return -_isolated(rows, seed).score_samples(rows)
+
+
+def _isolated(rows: np.ndarray, seed: int) -> IsolationForest:
+    return IsolationForest(n_estimators=TREES, max_samples=min(SAMPLES, len(rows)), random_state=seed).fit(rows)
+
+
+def _isolation_pace(rows: np.ndarray, seed: int) -> float:
+    forest = _isolated(rows, seed)
+    return _microseconds(lambda: forest.score_samples(rows), len(rows))
 
 
 def _rrcf(rows: np.ndarray, few: np.ndarray, seed: int) -> Any:
+    return _displaced(_robust(rows, seed), rows[few])
+
+
+def _rrcf_pace(rows: np.ndarray, few: int, seed: int) -> float:
+    trees = _robust(rows, seed)
+    return _microseconds(lambda: _displaced(trees, rows[:few]), few)
+
+
+def _robust(rows: np.ndarray, seed: int) -> list[Any]:
     random = np.random.default_rng(seed)
     np.random.seed(seed)
-    trees = [
+    return [
         rrcf.RCTree(
             rows[random.permutation(len(rows))[:SAMPLES]].astype(float), index_labels=range(SAMPLES), precision=9
         )
         for _ in range(TREES)
     ]
-    total = np.zeros(len(few))
-    for place, row in enumerate(rows[few].astype(float)):
+
+
+def _displaced(trees: list[Any], rows: np.ndarray) -> np.ndarray:
+    total = np.zeros(len(rows))
+    for place, row in enumerate(rows.astype(float)):
         for tree in trees:
             tree.insert_point(row, index="new", tolerance=1e-9)
             total[place] += tree.codisp("new")

@@ -70,6 +70,18 @@ def test_inertia_is_near_that_of_lloyds_algorithm_on_all_rows(job: Any, run: Any
     assert inertia(held_out, found) <= 1.02 * inertia(held_out, best.cluster_centers_.astype(np.float32))
 
 
+def test_wide_rows_are_looked_at_along_few_directions(job: Any, run: Any) -> None:
+    random = np.random.default_rng(2)
+    narrow = clouds(8000, 20, 30)
+    rows = narrow @ random.standard_normal((20, 300)).astype(np.float32) / 4 + 50
+    rows += random.standard_normal(rows.shape, np.float32)
+    train_rows, held_out = rows[:6000], rows[6000:]
+    found = train(job, run, train_rows, mini_batch_size="5000", k="30")
+    assert "Nearest centers are looked for along 37 directions." in job.output
+    best = KMeans(30, n_init=5, random_state=0).fit(train_rows)
+    assert inertia(held_out, found) <= 1.02 * inertia(held_out, best.cluster_centers_.astype(np.float32))
+
+
 def test_random_starts_of_the_local_lloyd_are_worse_but_more_of_them_are_better(make_job: Any, run: Any) -> None:
     rows = clouds()
     found = []

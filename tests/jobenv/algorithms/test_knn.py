@@ -84,7 +84,7 @@ def test_a_few_directions_are_used_where_they_hold_nearly_all() -> None:
     rows[:, 30:] *= 0.01
     basis = exact.Exact(rows)._basis
     assert basis is not None
-    assert basis.shape == (300, 50)
+    assert basis.shape == (300, 30)
 
 
 @pytest.mark.parametrize("metric", ["L2", "INNER_PRODUCT"])
@@ -248,7 +248,7 @@ def test_lists_with_too_few_rows_are_searched_on() -> None:
     assert (search(rows[:40], 250)[1] >= 0).all()
 
 
-def test_several_hosts_sample_their_share(make_job: Any) -> None:
+def test_several_hosts_make_one_sample(make_job: Any) -> None:
     rows, labels = digits()
     values = {"feature_dim": "64", "k": "3", "predictor_type": "classifier", "sample_size": "500"}
     started = []
@@ -268,7 +268,7 @@ def test_several_hosts_sample_their_share(make_job: Any) -> None:
     }
     origins = [known[row.tobytes()] for row in points]
     assert [label for _, label in origins] == found.labels.tolist()
-    assert np.bincount([host for host, _ in origins]).tolist() == [167, 167, 166]
+    assert np.bincount([host for host, _ in origins]).min() > 120  # of 500, of each host a third in the mean
     answer = labels_of(model.serve(first.model)(csv(rows[1200:]), "text/csv", ""))
     assert np.mean(np.array(answer) == labels[1200:]) > 0.95
 

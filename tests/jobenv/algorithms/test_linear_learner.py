@@ -91,6 +91,14 @@ def test_a_binary_classifier_is_no_worse_than_logistic_regression(job: Any, run:
     )
     assert logged(job, "test", "binary_f_1.000") == pytest.approx(f1)
     assert 0 <= said["score"].min() <= said["score"].max() <= 1
+    assert "Solver: second_order" in job.output
+    assert "completed 100 % of epochs" in job.output
+
+
+def test_many_models_learn_by_gradients_until_they_learn_no_more(job: Any, run: Any) -> None:
+    rows = churn()
+    model = fit(job, run, {"train": csv(rows[:4000])}, predictor_type="binary_classifier", _solver="gradients")
+    assert roc_auc_score(rows[4000:, 0], model.predict(rows[4000:, 1:])["score"]) > 0.8
     assert "completed 6.66667 % of epochs" in job.output
     assert "Early stop condition met" in job.output
 
@@ -201,14 +209,21 @@ def test_sparse_records_learn_as_dense_ones(make_job: Any, run: Any) -> None:
         assert np.mean(model.predict(rows[:, 1:])["predicted_label"] == rows[:, 0]) > 0.97
 
 
-def test_two_hosts_learn_what_one_learns(make_job: Callable[[str], Any], run: Any, together: Any) -> None:
+@pytest.mark.parametrize(
+    "solver", [{"_solver": "gradients"}, {"_solver": "second_order"}, {"_solver": "second_order", "loss": "huber_loss"}]
+)
+def test_two_hosts_learn_what_one_learns(
+    make_job: Callable[[str], Any], run: Any, together: Any, solver: dict[str, str]
+) -> None:
     rows = diamonds()[:6000]
-    alone = fit(make_job("alone"), run, {"train": csv(rows)}, predictor_type="regressor", mini_batch_size="200")
+    alone = fit(
+        make_job("alone"), run, {"train": csv(rows)}, predictor_type="regressor", mini_batch_size="200", **solver
+    )
     hosts = ("127.0.0.1", "127.0.0.2")
     jobs = [make_job(host) for host in hosts]
     for number, job in enumerate(jobs):  # unequal numbers of batches
         job.configure(
-            {"predictor_type": "regressor", "mini_batch_size": "100"},
+            {"predictor_type": "regressor", "mini_batch_size": "100", **solver},
             {"train": "text/csv"},
             hosts=hosts,
             current=hosts[number],

@@ -229,6 +229,32 @@ def test_topics_of_a_model_are_told_with_their_coherence(job: Any, run: Any) -> 
     assert sorted(places, key=min) == [{0}, {1}, {2}, {3}]
 
 
+def test_with_vectors_of_words_the_coherence_is_theirs(job: Any, run: Any) -> None:
+    train, _, _ = corpus(1000)
+    names = [f"word{number}" for number in range(V)]
+    directions = np.eye(K)[np.arange(V) // 15]  # those of one topic are alike
+    lines = [f"{name} {' '.join(map(str, row))}" for name, row in zip(names, directions, strict=True)]
+    lines = [f"{V} {K}", "elsewhere 1 x", *lines[1:]]  # word0 has none
+    job.configure(
+        {"feature_dim": str(V), "num_topics": str(K), "_start": "random", "learning_rate": "0.005"},
+        {"train": PROTOBUF, "auxiliary": TEXT},
+    )
+    job.put("train", "part", protobuf(train))
+    job.put("auxiliary", "vocab.txt", "\n".join(names).encode())
+    job.put("auxiliary", "vectors.txt", "\n".join(lines).encode())
+    assert run(job, NAME) == 0, job.output
+    assert "The topics begin from" not in job.output
+    head = re.search(r"Topics from epoch:final \(num_topics:4\) \[wetc (\S+), tu (\S+)\]:", job.output)
+    assert head is not None
+    each = []
+    for said, words in re.findall(r"\[(-?\d\.\d\d), \d\.\d\d\] (word.*)", job.output):
+        rows = directions[[int(word.removeprefix("word")) for word in words.split() if word != "word0"]]
+        each.append(np.mean((rows @ rows.T)[np.triu_indices(len(rows), 1)]))
+        assert float(said) == pytest.approx(each[-1], abs=0.006)
+    assert len(each) == K
+    assert float(head[1]) == pytest.approx(np.mean(each), abs=0.006)
+
+
 def test_coherence_is_that_of_the_definition() -> None:
     x = csr_matrix(np.array([[1, 2, 0, 0, 1], [3, 1, 0, 0, 1], [1, 0, 1, 0, 1], [0, 0, 1, 0, 1]], np.float32))
     tops = np.array([[0, 1, 2], [3, 4, 0]])
@@ -238,6 +264,8 @@ def test_coherence_is_that_of_the_definition() -> None:
     ])  # fmt: skip
     assert_allclose(coherence.npmi(coherence.together(x, tops), 4), expected)
     assert_allclose(coherence.uniqueness(tops), [2.5 / 3, 2.5 / 3])
+    vectors = np.array([[2, 0], [1, 1], [0, 3], [0, 0], [-1, 0]], np.float32)
+    assert_allclose(coherence.embedded(vectors, tops), [2 * 0.5**0.5 / 3, -1], atol=1e-6)
     assert_allclose(coherence.top_words(np.array([[1.0, 0], [3, 2], [2, 1]]), 2), [[1, 2], [1, 2]])
 
 
@@ -248,6 +276,9 @@ def test_coherence_is_that_of_the_definition() -> None:
         ("vocab.txt", b"a\nb\n", "has 2 words, and feature_dim is 3"),
         ("vocab.txt", b"a\n\nc\n", "line 2: there is no word"),
         ("vocab.txt", b"a\n\xff\nc\n", "is not UTF-8"),
+        ("vectors.txt", b"a 1 2\nb 1\n", "line 2: 2 finite numbers are expected"),
+        ("vectors.txt", b"a 1 x\n", "line 1: could not convert"),
+        ("vectors.txt", b"d 1 2\n", "has no word of vocab.txt"),
     ],
 )
 def test_a_vocabulary_that_does_not_fit_is_the_users_fault(
@@ -255,6 +286,8 @@ def test_a_vocabulary_that_does_not_fit_is_the_users_fault(
 ) -> None:
     job.configure({"feature_dim": "3", "num_topics": "2"}, {"train": "text/csv;label_size=0", "auxiliary": TEXT})
     job.put("train", "part", b"1,2,3\n")
+    if name == "vectors.txt":
+        job.put("auxiliary", "vocab.txt", b"a\nb\nc\n")
     job.put("auxiliary", name, content)
     assert run(job, NAME) == 2
     assert message in job.failure

@@ -20,7 +20,6 @@ from sagewright.algorithms.firstparty import artefact
 from sagewright.algorithms.randomcutforest import forest, sampling, scoring
 from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
 from sagewright.algorithms.randomcutforest.model import ForestModel
-from sagewright.algorithms.randomcutforest.sampling import Reservoir
 
 NAME = "randomcutforest"
 RANDOM = np.random.default_rng(0)
@@ -90,20 +89,6 @@ def test_the_chance_to_be_cut_off_is_that_of_a_real_insertion() -> None:
     grown = forest.grow([np.concatenate([points, row])] * 5000, RANDOM)
     alone = np.mean([grown.cut[root] >= 2 for root in grown.roots])
     assert alone == pytest.approx((4 - 2) / 4, abs=0.03)
-
-
-def test_a_reservoir_is_a_uniform_sample() -> None:
-    counts = np.zeros(100)
-    for number in range(2000):
-        random = np.random.default_rng(number)
-        reservoir = Reservoir(10, 1)
-        for start in range(0, 100, 7):
-            rows = np.arange(start, min(start + 7, 100), dtype=np.float32)[:, None]
-            reservoir.add(rows, random.random(len(rows)))
-        assert (len(reservoir.rows), reservoir.seen) == (10, 100)
-        counts[reservoir.rows[:, 0].astype(int)] += 1
-    assert counts.min() > 140  # 200 each, deviation 13
-    assert counts.max() < 260
 
 
 def test_trees_get_parts_of_a_large_sample_and_draws_of_a_small_one() -> None:

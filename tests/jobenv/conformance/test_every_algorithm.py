@@ -130,6 +130,7 @@ SAMPLES = {
     "linear-learner": Sample(
         {"predictor_type": "binary_classifier", "mini_batch_size": "50", "num_models": "4", "epochs": "3"},
         seed="_seed",
+        random={"_solver": "gradients"},
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
     ),
     "ntm": Sample(

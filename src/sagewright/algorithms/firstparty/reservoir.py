@@ -1,11 +1,18 @@
-"""A uniform sample of rows that come in blocks.
+"""A uniform sample of rows that come in blocks, at one host or at several: those with the smallest of random keys.
 
-Source: algorithm R of J. S. Vitter, "Random Sampling with a Reservoir", ACM TOMS 1985, a block at a time.
+Source: B.-H. Park et al., "Reservoir-based random sampling with replacement from data stream", SDM 2004, whose way of joining the
+samples of several hosts is here the smallest of random keys.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from sagewright.algorithms.firstparty.hosts import Group
+
+PENDING = 8
+"""Rows wait until they are a part so small of the sample: to put them in takes a look at all keys."""
+Parts = tuple[np.ndarray, ...]
 
 
 class Reservoir:
@@ -14,35 +21,65 @@ class Reservoir:
     def __init__(self, size: int, random: np.random.Generator) -> None:
         self.size, self.seen = size, 0
         self._random = random
-        self._held: list[tuple[np.ndarray, ...]] = []
-        self._count, self._own = 0, False
+        self._held: list[Parts] = []
+        self._keys: list[np.ndarray] = []
+        self._count = 0
+        self._full: Parts | None = None
+        self._least = np.inf  # a key that is not below this has no chance
 
     def add(self, *parts: np.ndarray) -> None:
         """Rows: arrays of equal length (features, labels), the same ones each time. The caller leaves them as they are."""
-        rows = len(parts[0])
-        free = min(self.size - self._count, rows)
-        if free or not self._held:
-            self._held.append(tuple(part[:free] for part in parts))
-            self._count += free
-        rest = np.arange(free, rows)
-        # The row with number t (from 0) takes a place below `size` with chance size / (t + 1); a later one wins.
-        places = (self._random.random(len(rest)) * (self.seen + rest + 1)).astype(np.int64)
-        chosen = places < self.size
-        if chosen.any():
-            now = self.sample()
-            if not self._own:
-                self._held, self._own = [tuple(each.copy() for each in now)], True
-            for held, part in zip(self._held[0], parts, strict=True):
-                held[places[chosen]] = part[rest[chosen]]
-        self.seen += rows
+        keys = self._random.random(len(parts[0]))
+        self.seen += len(keys)
+        if self._full is not None:
+            chosen = np.flatnonzero(keys < self._least)
+            if not len(chosen):
+                return
+            keys, parts = keys[chosen], tuple(part[chosen] for part in parts)
+        self._held.append(parts)
+        self._keys.append(keys)
+        self._count += len(keys)
+        if self._count > self.size + (0 if self._full is None else self.size // PENDING):
+            self._settle()
 
-    def sample(self) -> tuple[np.ndarray, ...]:
-        """The rows held now, array by array; something must have been put in."""
-        if len(self._held) > 1:
-            self._held, self._own = [tuple(np.concatenate(each) for each in zip(*self._held, strict=True))], True
-        return self._held[0]
+    def sample(self, group: Group) -> Parts:
+        """This host's rows in the sample of all hosts' rows, array by array; something must have been put in."""
+        keys, rows = self._settle()
+        told = group.gather(np.sort(keys)) if group.size > 1 else [keys]
+        if sum(map(len, told)) <= self.size:
+            return rows
+        most = np.partition(np.concatenate(told), self.size - 1)[self.size - 1]
+        return rows if keys.max(initial=0) <= most else tuple(part[keys <= most] for part in rows)
+
+    def _settle(self) -> tuple[np.ndarray, Parts]:
+        """The keys and the rows held now, at most `size`: in place where there were as many before."""
+        keys = np.concatenate(self._keys)
+        kept = np.arange(len(keys)) if len(keys) <= self.size else np.argpartition(keys, self.size - 1)[: self.size]
+        if self._full is not None:
+            rows = self._full
+            gone = np.flatnonzero(np.bincount(kept, minlength=len(keys))[: self.size] == 0)
+            come = np.sort(kept[kept >= self.size])
+            for old, part in zip(rows, _picked(self._held[1:], come - self.size), strict=False):
+                old[gone] = part
+            keys[gone] = keys[come]
+            keys = keys[: self.size]
+        elif len(kept) < len(keys):
+            kept.sort()
+            rows = self._full = _picked(self._held, kept)
+            keys = keys[kept]
+        else:
+            rows = self._held[0] if len(self._held) == 1 else _picked(self._held, kept)
+        self._held, self._keys, self._count = [rows], [keys], len(keys)
+        self._least = keys.max() if self._full is not None else np.inf
+        return keys, rows
 
 
-def share(size: int, rank: int, hosts: int) -> int:
-    """How many of `size` rows one of the hosts samples."""
-    return size // hosts + (rank < size % hosts)
+def _picked(held: list[Parts], rows: np.ndarray) -> Parts:
+    """Of parts one after the other these rows, ascending."""
+    ends = np.cumsum([0, *(len(parts[0]) for parts in held)])
+    borders = np.searchsorted(rows, ends)
+    found = tuple(np.empty((len(rows), *part.shape[1:]), part.dtype) for part in held[0]) if held else ()
+    for parts, start, first, last in zip(held, ends, borders, borders[1:], strict=False):
+        for out, part in zip(found, parts, strict=True):
+            np.take(part, rows[first:last] - start, axis=0, out=out[first:last])
+    return found

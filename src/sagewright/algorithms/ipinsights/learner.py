@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
@@ -60,10 +61,9 @@ class Learner:
 def _sums(rows: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
     """The sums (count, d) of the rows of each place."""
     order = np.argsort(place, kind="stable")
-    if not len(order):
-        return np.zeros((count, rows.shape[1]), np.float32)
-    starts = np.searchsorted(place[order], np.arange(count))
-    return np.add.reduceat(rows[order], starts, axis=0)
+    ends = np.append(0, np.cumsum(np.bincount(place, minlength=count)))
+    chosen = csr_matrix((np.ones(len(order), np.float32), order, ends), shape=(count, len(rows)))
+    return np.asarray(chosen @ rows)
 
 
 def _together(

@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from sagewright.algorithms.firstparty.directions import Directions
+
 BLOCK_CELLS = 1 << 19
 """Distances held at once: they stay in a core's cache."""
 SUM_ROWS = 1 << 14
 """Rows added up in single precision before they are in double."""
 
 
-def nearest(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest(rows: np.ndarray, centres: np.ndarray, few: Directions | None = None) -> tuple[np.ndarray, np.ndarray]:
     """For each of n rows the number of its nearest centre and the squared distance to it, (n,) int64 and float32.
 
-    The distance is computed anew for the chosen centre: differences of large products lose what small ones need.
+    With `few` the centre that is nearest along these directions. The distance is computed anew for the chosen centre: differences
+    of large products lose what small ones need.
     """
-    chosen = assign(rows, centres)
+    chosen = assign(rows, centres) if few is None else assign(few(rows), few(centres))
     squared = np.empty(len(rows), np.float32)
     step = max(1, BLOCK_CELLS // max(1, rows.shape[1]))
     for start in range(0, len(rows), step):

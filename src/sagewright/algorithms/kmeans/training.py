@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import directions
 from sagewright.algorithms.firstparty.data import Rows, Wanted
-from sagewright.algorithms.firstparty.reservoir import Reservoir, share
+from sagewright.algorithms.firstparty.directions import Directions
+from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.kmeans import distances, lloyd
@@ -22,6 +24,8 @@ from sagewright.algorithms.kmeans.model import Centres
 AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, 10
 """`auto` is a factor of 10, less where that makes more than so many centres, but 4 at least; and 10 trials."""
 SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
+PART, LEAST_SHARE = 8, 0.85
+"""Centres are looked for along an eighth of the directions, where these hold so much of the rows' variance."""
 LEAST_ROWS_A_CENTRE = 50
 """With fewer rows of the sample to each centre Lloyd's algorithm would fit these rows, not the data."""
 
@@ -63,18 +67,20 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(run: Session, rows: Rows) -> Centres:
     """The model of all hosts' rows, the same at every host."""
     values = run.values
-    size = share(_sample_size(values), run.group.rank, run.group.size)
-    state: MiniBatch | None = None
+    size = _sample_size(values)
+    state, few = None, None
     for epoch in range(values["epochs"]):
         began, seen, cost = time.monotonic(), 0, 0.0
         reservoir = Reservoir(size, np.random.default_rng([run.seed, 2, run.group.rank]))
         batches = rows.batches(values["mini_batch_size"])
         while (batch := _next(run, batches)) is not None:
             if state is None:
-                first = _first_centres(run, batch, values["k"] * _factor(values))
+                everything = _joined(run.group.gather(batch))
+                few = _directions(run, everything)
+                first = _first_centres(run, everything, values["k"] * _factor(values))
                 state = MiniBatch(first, values["half_life_time_size"])
             reservoir.add(batch)
-            sums, counts, squared = _assigned(batch, state.centres)
+            sums, counts, squared = _assigned(batch, state.centres, few)
             state.update(run.group.total(sums), run.group.total(counts))
             seen, cost = seen + len(batch), cost + squared
         cost, everywhere = run.group.total(np.array([cost, seen]))
@@ -83,13 +89,17 @@ def fit(run: Session, rows: Rows) -> Centres:
         run.lines.throughput(seen, time.monotonic() - began)
         run.lines.metrics({"epochs": 1, "num.records": seen}, epoch=epoch)
     assert state is not None
-    samples = run.group.to_first(reservoir.sample())
+    samples = run.group.to_first(reservoir.sample(run.group))
     model: Centres = run.group.from_first(
         None
         if samples is None
-        else Centres(_finish(run, _shrink(run, state), np.concatenate([each[0] for each in samples])))
+        else Centres(_finish(run, _shrink(run, state, few), _joined([rows for (rows,) in samples]), few))
     )
     return model
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _factor(values: Mapping[str, Any]) -> int:
@@ -116,9 +126,17 @@ def _next(run: Session, batches: Any) -> np.ndarray | None:
     return rows if run.group.total(np.array([len(rows)]))[0] else None
 
 
-def _first_centres(run: Session, batch: np.ndarray, count: int) -> np.ndarray:
+def _directions(run: Session, first: np.ndarray) -> Directions | None:
+    """Of the first batch of all hosts: those that most of the rows' differences are along, if these are few."""
+    width = first.shape[1]
+    found: Directions | None = run.group.from_first(directions.leading(first, width // PART, LEAST_SHARE))
+    if found is not None:
+        logging.info("Nearest centers are looked for along %d directions.", width // PART)
+    return found
+
+
+def _first_centres(run: Session, everything: np.ndarray, count: int) -> np.ndarray:
     """From the first batch of all hosts."""
-    everything = np.concatenate(run.group.gather(batch))
     if len(everything) < run.values["k"]:
         raise UserError(f"k is {run.values['k']}, and the first mini-batch has {len(everything)} rows")
     count = min(count, len(everything))
@@ -127,8 +145,8 @@ def _first_centres(run: Session, batch: np.ndarray, count: int) -> np.ndarray:
     return lloyd.initial(everything, count, run.values["init_method"], random, weights)
 
 
-def _assigned(batch: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    chosen, squared = distances.nearest(batch, centres.astype(np.float32))
+def _assigned(batch: np.ndarray, centres: np.ndarray, few: Directions | None) -> tuple[np.ndarray, np.ndarray, float]:
+    chosen, squared = distances.nearest(batch, centres.astype(np.float32), few)
     counts = np.bincount(chosen, minlength=len(centres)).astype(np.float64)
     return distances.sums(batch, chosen, len(centres)), counts, float(squared.sum(dtype=np.float64))
 
@@ -143,22 +161,22 @@ def _settings(values: Mapping[str, Any]) -> lloyd.Settings:
     )
 
 
-def _finish(run: Session, centres: np.ndarray, sample: np.ndarray) -> np.ndarray:
+def _finish(run: Session, centres: np.ndarray, sample: np.ndarray, few: Directions | None) -> np.ndarray:
     """Lloyd's algorithm from `centres` on a uniform sample of the rows; not where old rows are to be forgotten."""
     if run.values["half_life_time_size"] or len(sample) < LEAST_ROWS_A_CENTRE * len(centres):
         return centres
-    found = lloyd.refine(sample, np.ones(len(sample), np.float32), centres, _settings(run.values))
+    found = lloyd.refine(sample, np.ones(len(sample), np.float32), centres, _settings(run.values), few)
     logging.info("local kmeans on %d rows. Current mean square distance %f", len(sample), found.cost)
     return found.centres.astype(np.float32)
 
 
-def _shrink(run: Session, state: MiniBatch) -> np.ndarray:
+def _shrink(run: Session, state: MiniBatch, few: Directions | None) -> np.ndarray:
     """k of the K centres, (k, d) float32: Lloyd's algorithm on those that rows belong to, weighted by how many."""
     k = run.values["k"]
     used = state.counts > 0
     points, weights = state.centres[used].astype(np.float32), state.counts[used].astype(np.float32)
     logging.info("shrinking %d centers into %d", len(state.centres), k)
-    fits = lloyd.fit(points, weights, k, _settings(run.values), np.random.default_rng([run.seed, 1]))
+    fits = lloyd.fit(points, weights, k, _settings(run.values), np.random.default_rng([run.seed, 1]), few)
     for number, fit in enumerate(fits):
         logging.info("local kmeans attempt #%d. Current mean square distance %f", number, fit.cost)
     best = min(fits, key=lambda each: each.cost)

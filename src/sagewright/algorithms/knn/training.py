@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty.data import Rows, Wanted
-from sagewright.algorithms.firstparty.reservoir import Reservoir, share
+from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.knn import index, votes
@@ -38,17 +38,14 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(run: Session, rows: Rows) -> Neighbours | None:
     """The model, at the first host; None at the others."""
     began = time.monotonic()
-    reservoir = Reservoir(
-        share(run.values["sample_size"], run.group.rank, run.group.size),
-        np.random.default_rng([run.seed, run.group.rank]),
-    )
+    reservoir = Reservoir(run.values["sample_size"], np.random.default_rng([run.seed, run.group.rank]))
     for block in rows.blocks():
         reservoir.add(np.asarray(block.features), np.asarray(block.labels))
     run.lines.progress(1, 1)
     run.lines.throughput(reservoir.seen, time.monotonic() - began)
     run.lines.metrics({"epochs": 1, "num.records": reservoir.seen}, epoch=0)
     plan = _plan(run.values, run.seed)
-    features, labels = reservoir.sample()
+    features, labels = reservoir.sample(run.group)
     gathered = run.group.to_first((plan.reduction(features), labels))
     if gathered is None:
         return None

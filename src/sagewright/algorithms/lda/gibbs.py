@@ -10,8 +10,8 @@ from scipy.special import digamma
 
 from sagewright.algorithms.lda.topics import Topics
 
-ETA = 0.05
-"""The prior of each word in each topic."""
+ETA = 0.08
+"""The prior of each word in each topic, chosen on documents of 20 Newsgroups' train part that were held out for it."""
 ALPHA = 0.1
 """The prior of each topic in each document at the start; it is fitted on the way."""
 EVERY = 5
@@ -113,12 +113,12 @@ class Chain:
 
 
 def refine(chain: Chain, sweeps: int) -> Topics:
-    """The mean of the samples of the later half."""
+    """The mean of the samples of the later two thirds."""
     mean, samples = np.zeros(chain.of_words.T.shape), 0
     for number in range(sweeps):
         chain.sweep()
         if number >= 10 and number % 10 == 0:
             chain.fit_alpha()
-        if number >= sweeps // 2 and (sweeps - 1 - number) % EVERY == 0:
+        if number >= sweeps // 3 and (sweeps - 1 - number) % EVERY == 0:
             mean, samples = mean + chain.beta(), samples + 1
     return Topics(chain.alpha.astype(np.float64), mean / max(samples, 1))

@@ -72,7 +72,12 @@ HYPERPARAMETERS = (
     optional("normalize_data", auto(Flag()), "true"),
     optional("normalize_label", auto(Flag()), "auto", note="of a regressor; auto is true"),
     optional("num_calibration_samples", auto(COUNT), "auto", note="auto: all of validation, or 50,000 of train"),
-    optional("num_models", auto(COUNT), "auto", note="auto is 32, fewer where that would not fit, 1 in a tuning job"),
+    optional(
+        "num_models",
+        auto(COUNT),
+        "auto",
+        note="auto, with gradients: 32, fewer where that would not fit; solved for: as many as can help; 1 in a tuning job",
+    ),
     optional("num_point_for_scaler", COUNT, "10000"),
     optional("optimizer", Choice(("auto", "adam", "sgd", "rmsprop")), "auto", note="auto is adam"),
     Hyperparameter(
@@ -90,6 +95,13 @@ HYPERPARAMETERS = (
     Hyperparameter("use_bias", Flag(), default="true", recommended=("true", "false")),
     optional("use_lr_scheduler", Flag(), "true"),
     optional("wd", auto(NOT_NEGATIVE), "auto", "1e-7", "1"),
+    optional(
+        "_solver",
+        Choice(("auto", "gradients", "second_order")),
+        "auto",
+        note="not AWS's; auto is second_order where the loss is smooth, the rows are in memory, there is no l1, and no setting of "
+        "gradients is given",
+    ),
 )
 
 _LOSSES: tuple[str, ...] = ("mse", "absolute_loss")

@@ -26,12 +26,15 @@ CHANCE, FEWEST = 80, 8
 
 @dataclass
 class Trained:
-    """All models: their weights for scaled rows, and their losses (M,) on the rows they are compared by."""
+    """All models: their weights for scaled rows, and their losses (M,) on the rows they are compared by. `by_loss`: where chance
+    may have made the difference the loss decides, else the penalty.
+    """
 
     loss: Loss
     mix: Mix
     weights: Weights
     criterion: np.ndarray
+    by_loss: bool = False
 
     def keep_better(self, weights: Weights, criterion: np.ndarray, alive: np.ndarray) -> None:
         """`weights` and `criterion` of the models `alive`."""
@@ -62,11 +65,11 @@ def train_models(run: Session, data: Data) -> Trained:
     values, loss = run.values, losses.make(run.values)
     steps = values["epochs"] * int(run.group.total(np.array([rows.table.rows]))[0]) // values["mini_batch_size"]
     dense = rows.dense or scaler.shift is not None
-    models = mix.make(values, Task(rows.columns, loss.classes, steps, _balanced(run, sample), dense))
+    models = mix.make(values, Task(rows.columns, loss.classes, steps, balanced(run, sample), dense))
     turned = bool(models.decorrelated.any())
     rotation = scaling.decorrelation(scaler.features(sample.features), run.group) if turned else None
     learner = Learner(rows.columns, models, loss, _begun(run, dense), rotation, run.seed)
-    examples = _examples(run, models, sample)
+    examples = examples_of(run, models, sample)
     empty = Weights(np.zeros_like(learner.weights), np.zeros_like(learner.bias))
     trained = Trained(loss, models, empty, np.full(models.models, np.inf))
     random = np.random.default_rng([run.seed, 4, run.group.rank])
@@ -76,7 +79,7 @@ def train_models(run: Session, data: Data) -> Trained:
     for epoch in range(values["epochs"]):
         _epoch(run, learner, next(epochs), examples, judged, epoch)
         weights = learner.averaged()
-        criterion = run.group.from_first(np.nan_to_num(_evaluate(loss, weights, judged), nan=np.inf))
+        criterion = run.group.from_first(np.nan_to_num(evaluate(loss, weights, judged), nan=np.inf))
         if data.validated:
             run.lines.quality("validation", {loss.objective: criterion.min()}, "loss", epoch=epoch)
         trained.keep_better(weights, criterion, learner.alive)
@@ -103,7 +106,7 @@ def _begun(run: Session, dense: bool) -> Mapping[str, Any]:
 
 def _drop(run: Session, learner: Learner, judged: list[Batch]) -> np.ndarray:
     """Now that all had their chance, go on with the best; their places among the models until now."""
-    criterion = np.nan_to_num(_evaluate(learner.loss, learner.averaged(), judged), nan=np.inf)
+    criterion = np.nan_to_num(evaluate(learner.loss, learner.averaged(), judged), nan=np.inf)
     best: np.ndarray = run.group.from_first(np.sort(np.argsort(criterion, kind="stable")[:FEWEST]))
     learner.keep(best)
     logging.info("Going on with %d models.", len(best))
@@ -136,21 +139,21 @@ def _epoch(
     run.lines.throughput(own, time.monotonic() - began)
 
 
-def _evaluate(loss: Loss, weights: Weights, judged: list[Batch]) -> np.ndarray:
+def evaluate(loss: Loss, weights: Weights, judged: list[Batch]) -> np.ndarray:
     """The mean loss of each model."""
     each = [loss(weights.scores(x), y)[0] for x, y in judged]
     rows = sum(len(losses_) for losses_ in each)
     return np.asarray(sum(losses_.sum(axis=0, dtype=np.float64) for losses_ in each) / rows)
 
 
-def _balanced(run: Session, sample: Table) -> float:
+def balanced(run: Session, sample: Table) -> float:
     """The weight of positive examples that makes both classes count the same."""
     labels = np.asarray(sample.labels)
     counts = run.group.total(np.array([np.sum(labels == 0), np.sum(labels == 1)]))
     return float(counts[0] / counts[1]) if counts[0] and counts[1] else 1.0
 
 
-def _examples(run: Session, models: Mix, sample: Table) -> Examples:
+def examples_of(run: Session, models: Mix, sample: Table) -> Examples:
     if run.values["predictor_type"] == "multiclass_classifier" and run.values["balance_multiclass_weights"]:
         labels = np.asarray(sample.labels, np.int64)
         counts = run.group.total(np.bincount(labels, minlength=run.values["num_classes"]))

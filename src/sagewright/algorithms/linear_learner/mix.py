@@ -56,7 +56,7 @@ def make(values: Mapping[str, Any], task: Task) -> Mix:
     given_rate = values["learning_rate"]
     rates = optimizers.rates(values["optimizer"], task.steps) if given_rate == "auto" else (given_rate,)
     penalties = _penalties(values)
-    weights = _positive_weights(values["positive_example_weight_mult"], task.balanced)
+    weights = positive_weights(values["positive_example_weight_mult"], task.balanced)
     free = all(values[name] in ("auto", 0) for name in ("l1", "wd"))
     rotated = task.dense and free and task.columns <= MOST_DECORRELATED and values["optimizer"] in ("auto", "adam")
     chosen = []
@@ -86,7 +86,7 @@ def _penalties(values: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
     return tuple(dict.fromkeys((each("l1", l1), each("wd", wd)) for l1, wd in PENALTIES))
 
 
-def _positive_weights(given: float | str, balanced: float) -> tuple[float, ...]:
+def positive_weights(given: float | str, balanced: float) -> tuple[float, ...]:
     if given == "balanced":
         return (balanced,)
     if given == "auto":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact, ndarray, requests
@@ -42,11 +43,8 @@ class LinearModel:
     def raw(self, features: Features) -> np.ndarray:
         """(n, C) float64."""
         if isinstance(features, Sparse):
-            count, width = features.shape[0], self.weights.shape[1]
-            rows = np.repeat(np.arange(count), np.diff(features.indptr))
-            out = np.zeros((count, width))
-            np.add.at(out, rows, self.weights[features.indices] * features.values[:, None])
-            return out + self.bias
+            matrix = csr_matrix((features.values, features.indices, features.indptr), shape=features.shape)
+            return np.asarray(matrix @ self.weights[: features.columns]) + self.bias
         blocks = (features[start : start + BLOCK].astype(np.float64) for start in range(0, len(features), BLOCK))
         return np.concatenate([block @ self.weights for block in blocks]) + self.bias
 

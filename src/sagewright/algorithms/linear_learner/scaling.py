@@ -46,6 +46,13 @@ class Scaler:
     def labels(self, labels: np.ndarray) -> np.ndarray:
         return ((labels - self.label_shift) / self.label_scale).astype(np.float32)
 
+    def scores(self, rows: np.ndarray | Sparse, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """(n, K) float32 of weights (d, K) and biases (K,) for scaled rows, of rows as they came."""
+        if isinstance(rows, Sparse) and self.shift is None:
+            raw = csr_matrix((rows.values, rows.indices, rows.indptr), shape=rows.shape)
+            return np.asarray(raw @ (weights / self.scale[:, None]).astype(np.float32)) + bias
+        return np.asarray(self.features(rows) @ weights + bias)
+
     def raw(self, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (d, K) and biases (K,) of the same model for rows and labels as they came, float64."""
         unscaled = weights.astype(np.float64) / self.scale[:, None]

@@ -40,7 +40,9 @@ def best_binary(
 
 
 def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any]) -> float:
-    """From which raw score of one model on, (n,), the criterion is best: between two scores that occur."""
+    """From which raw score of one model on, (n,), the criterion is best: between two scores that occur. 0, the model's own,
+    where no other is better.
+    """
     criterion = values["binary_classifier_model_selection_criteria"]
     if criterion in BY_LOSS:
         return 0.0
@@ -49,7 +51,10 @@ def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any])
     lasts = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
     hits = np.append(0, positive[lasts])
     false = np.append(0, lasts + 1 - positive[lasts])
-    best = int(_criterion(hits, false, values).argmax())
+    reached = _criterion(hits, false, values)
+    best, own = int(reached.argmax()), int(np.searchsorted(lasts, int((ordered >= 0).sum())))
+    if reached[own] >= reached[best]:
+        return 0.0
     if best == 0:
         return float(ordered[0] + 1)
     if best == len(lasts):

@@ -1,4 +1,4 @@
-"""Linear learner's training: scale, train many models side by side, keep the best, calibrate, save, test."""
+"""Linear learner's training: scale, solve for the models or train many side by side, keep the best, calibrate, save, test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.linear_learner import losses, scaling, selection
+from sagewright.algorithms.linear_learner import losses, path, scaling, selection, solving
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, train_models
 from sagewright.algorithms.linear_learner.model import LinearModel
@@ -45,7 +45,9 @@ def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearMo
     scaler = scaling.fit(sample, values, run.group)
     judged = validation.table if validation is not None else train_rows.sample(TRAIN_SAMPLE, random)
     data = Data(train_rows, scaler, sample, judged, validated=validation is not None)
-    trained = train_models(run, data)
+    solved = path.solves(run, train_rows, losses.make(values))
+    logging.info("Solver: %s", "second_order" if solved else "gradients")
+    trained = solving.solve_models(run, data) if solved else train_models(run, data)
     model: LinearModel = run.group.from_first(_choose(run, trained, judged, scaler) if run.group.rank == 0 else None)
     return model
 
@@ -68,10 +70,11 @@ def _choose(run: Session, trained: Trained, judged: Table, scaler: Scaler) -> Li
         judged = judged.take(np.sort(np.random.default_rng([run.seed, 3]).choice(judged.rows, most, replace=False)))
     number, raw_threshold = int(trained.criterion.argmin()), 0.0
     binary = values["predictor_type"] == "binary_classifier"
-    x, y = scaler.features(judged.features), np.asarray(judged.labels)
     if binary:
-        raw = trained.weights.scores(x)
-        number = selection.best_binary(raw, y, trained.criterion, trained.mix.l1 + trained.mix.wd, values)
+        y = np.asarray(judged.labels)
+        raw = scaler.scores(judged.features, trained.weights.features, trained.weights.bias)
+        penalty = (trained.mix.l1 + trained.mix.wd) * (not trained.by_loss)
+        number = selection.best_binary(raw, y, trained.criterion, penalty, values)
         raw_threshold = selection.threshold(raw[:, number], y, values)
     setting = {name: float(getattr(trained.mix, name)[number]) for name in ("learning_rate", "l1", "wd")}
     logging.info("Selected model %d: %s", number, setting)

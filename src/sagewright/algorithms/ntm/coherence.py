@@ -1,7 +1,7 @@
 """How good topics look: each topic's first words, how much they go together, and how few of them are other topics' too.
 
 Source: J. Lau, D. Newman and T. Baldwin, "Machine Reading Tea Leaves", EACL 2014 (NPMI); R. Ding, R. Nallapati and B. Xiang,
-"Coherence-Aware Neural Topic Modeling", EMNLP 2018 (topic uniqueness).
+"Coherence-Aware Neural Topic Modeling", EMNLP 2018 (word embedding topic coherence, topic uniqueness).
 """
 
 from __future__ import annotations
@@ -41,6 +41,17 @@ def npmi(pairs: np.ndarray, documents: float) -> np.ndarray:
     if not len(first):
         return np.zeros(len(share))
     found: np.ndarray = each[:, first, second].mean(axis=1)
+    return found
+
+
+def embedded(vectors: np.ndarray, tops: np.ndarray) -> np.ndarray:
+    """(K,): each topic's mean cosine over pairs of its words, of `vectors` (V, d); zeros are no vector."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled = np.divide(vectors, lengths, out=np.zeros(vectors.shape, np.float64), where=lengths > 0)[tops]
+    words = (lengths[tops, 0] > 0).sum(axis=1)
+    # The square of the sum of unit vectors is their number and twice the pairs' cosines.
+    doubled = np.square(scaled.sum(axis=1)).sum(axis=1) - words
+    found: np.ndarray = doubled / np.maximum(words * (words - 1), 1)
     return found
 
 

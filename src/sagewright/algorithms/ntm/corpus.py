@@ -12,7 +12,7 @@ from sagewright.algorithms.firstparty.requests import Features
 from sagewright.algorithms.formats.table import Sparse
 from sagewright.algorithms.job import Job
 
-CHANNEL, FILE = "auxiliary", "vocab.txt"
+CHANNEL, FILE, VECTORS = "auxiliary", "vocab.txt", "vectors.txt"
 
 
 def counts(features: Features, where: str) -> Any:
@@ -56,3 +56,36 @@ def vocabulary(job: Job, columns: int) -> list[str] | None:
     if "" in words:
         raise UserError(f"{FILE} of channel {CHANNEL}, line {words.index('') + 1}: there is no word.")
     return words
+
+
+def vectors(job: Job, words: list[str]) -> np.ndarray | None:
+    """(V, d) float32, zeros for a word that has none; None when the auxiliary channel has no file of them.
+
+    A line is a word and its numbers, as GloVe and word2vec write them; a first line of two numbers, theirs and the width, is passed
+    over. Raises UserError for other lines, and when no word has a vector.
+    """
+    piped = job.channels[CHANNEL].mode == "Pipe"
+    paths = [] if piped else [path for path in job.channel_files(CHANNEL) if path.name == VECTORS]
+    if not paths:
+        return None
+    place = {word: number for number, word in enumerate(words)}
+    found: np.ndarray | None = None
+    with paths[0].open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            parts = line.rstrip().split(b" ")
+            row = place.get(parts[0].decode("utf-8", "replace"))
+            if row is None or (number == 1 and len(parts) == 2):
+                continue
+            try:
+                vector = np.array(parts[1:], np.float32)
+            except ValueError as error:
+                raise UserError(f"{VECTORS} of channel {CHANNEL}, line {number}: {error}") from error
+            found = np.zeros((len(words), len(vector)), np.float32) if found is None else found
+            if not len(vector) or len(vector) != found.shape[1] or not np.isfinite(vector).all():
+                raise UserError(
+                    f"{VECTORS} of channel {CHANNEL}, line {number}: {found.shape[1]} finite numbers are expected after the word."
+                )
+            found[row] = vector
+    if found is None:
+        raise UserError(f"{VECTORS} of channel {CHANNEL} has no word of {FILE}.")
+    return found

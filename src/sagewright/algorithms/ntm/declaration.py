@@ -68,13 +68,23 @@ DECLARATION = Declaration(
         Hyperparameter(
             "weight_decay", Real("[0, 1]"), default="0.0", recommended=("0.0", "1.0"), note="of weights, not of biases"
         ),
+        Hyperparameter(
+            "_start",
+            Choice(("clusters", "random")),
+            default="clusters",
+            note="not AWS's: the topics begin from clusters of documents, or all alike but for chance",
+        ),
         *declaring.COMMON,
     ),
     channels=(
         declaring.channel("train", required=True),
         declaring.channel("validation"),
         declaring.channel("test"),
-        declaring.channel("auxiliary", media=("text/plain",), note="`vocab.txt`: the words, one a line, UTF-8"),
+        declaring.channel(
+            "auxiliary",
+            media=("text/plain",),
+            note="`vocab.txt`: the words, one a line, UTF-8; `vectors.txt`: vectors of words",
+        ),
     ),
     metrics=(
         quality("validation", "total_loss", "Minimize", "loss", epoch=True),

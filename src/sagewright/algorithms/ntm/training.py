@@ -38,13 +38,15 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/NTM", job, values) as run:
         words = corpus.vocabulary(job, values["feature_dim"])
+        vectors = None if words is None else corpus.vectors(job, words)
         rows = _source(run, "train")
         assert rows is not None
         validation = _source(run, "validation")
         network = fit(run, rows, validation)
         model = TopicModel(network)
         run.save(model.encode())
-        _show(run, network, rows, words)
+        if words is not None:
+            _show(run, network, rows, words, vectors)
         test = run.rows("test", Wanted(values["feature_dim"], sparse=True))
         if test is not None:
             losses = _judge(run, network, test.blocks(), "test")
@@ -84,7 +86,7 @@ def _network(run: Session, rows: Source) -> Network:
         raise UserError("No word is in any document of channel train.")
     random = np.random.default_rng([run.seed, 0])
     arrays = shape.initial(random, frequencies)
-    if held.nnz:
+    if held.nnz and values["_start"] == "clusters":
         logging.info("The topics begin from %d clusters of documents.", shape.topics)
         arrays["projection_weight"] += seeds.topics(held, shape.topics, arrays["projection_bias"], random)
     return Network(shape, run.group.from_first(arrays), shape.statistics())
@@ -184,16 +186,19 @@ def _judge(run: Session, network: Network, tables: Iterable[Table], channel: str
     return _losses(sums)
 
 
-def _show(run: Session, network: Network, rows: Source, words: list[str] | None) -> None:
-    """Each topic's first words, how coherent they are in the training documents in memory, and how unique."""
-    if words is None:
-        return
+def _show(run: Session, network: Network, rows: Source, words: list[str], vectors: np.ndarray | None) -> None:
+    """Each topic's first words, how coherent they are, by their vectors or else in the training documents in memory, and how
+    unique.
+    """
     tops = coherence.top_words(network.relevance())
-    held = _prepare("train", rows.table)[0]
-    documents = float(run.group.total(np.array([held.shape[0]]))[0])
-    npmi = coherence.npmi(run.group.total(coherence.together(held, tops)), documents)
+    if vectors is not None:
+        name, coherent = "wetc", coherence.embedded(vectors, tops)
+    else:
+        held = _prepare("train", rows.table)[0]
+        documents = float(run.group.total(np.array([held.shape[0]]))[0])
+        name, coherent = "npmi", coherence.npmi(run.group.total(coherence.together(held, tops)), documents)
     unique = coherence.uniqueness(tops)
-    head = "Topics from epoch:final (num_topics:%d) [npmi %.2f, tu %.2f]:"
-    logging.info(head, len(tops), npmi.mean(), unique.mean())
+    head = "Topics from epoch:final (num_topics:%d) [%s %.2f, tu %.2f]:"
+    logging.info(head, len(tops), name, coherent.mean(), unique.mean())
     for topic, top in enumerate(tops):
-        logging.info("[%.2f, %.2f] %s", npmi[topic], unique[topic], " ".join(words[word] for word in top))
+        logging.info("[%.2f, %.2f] %s", coherent[topic], unique[topic], " ".join(words[word] for word in top))

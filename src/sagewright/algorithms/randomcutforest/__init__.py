@@ -1,6 +1,5 @@
 """Random cut forest as SageMaker's built-in algorithm: anomaly scores from trees of random cuts over samples of the data.
 
 Source: the contract's algorithms/randomcutforest.md; S. Guha, N. Mishra, G. Roy and O. Schrijvers, "Robust Random Cut Forest
-Based Anomaly Detection On Streams", ICML 2016; B.-H. Park et al., "Reservoir-based random sampling with replacement from data
-stream", SDM 2004, whose way of joining the samples of several hosts is here the smallest of random keys.
+Based Anomaly Detection On Streams", ICML 2016.
 """

@@ -28,7 +28,7 @@ def score(forest: Forest, rows: np.ndarray) -> np.ndarray:
     return out / len(forest.roots)
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, fastmath={"reassoc", "nsz"})  # type: ignore[untyped-decorator]
 def _add_displacements(
     rows: np.ndarray, roots: np.ndarray, links: np.ndarray, numbers: np.ndarray, boxes: np.ndarray, out: np.ndarray
 ) -> None:

@@ -11,13 +11,13 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.randomcutforest import forest, sampling, scoring
 from sagewright.algorithms.randomcutforest.declaration import DECLARATION
 from sagewright.algorithms.randomcutforest.forest import Forest
 from sagewright.algorithms.randomcutforest.model import ForestModel
-from sagewright.algorithms.randomcutforest.sampling import Reservoir
 
 DISTRIBUTIONS = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
 SIGMAS = 3.0
@@ -50,16 +50,11 @@ def _sample(run: Session, rows: Rows) -> np.ndarray:
     values, began = run.values, time.monotonic()
     size = values["num_trees"] * values["num_samples_per_tree"]
     random = np.random.default_rng([run.seed, 0, run.group.rank])
-    own = Reservoir(size, values["feature_dim"])
+    own = Reservoir(size, random)
     for batch in rows.batches(values["mini_batch_size"]):
-        own.add(batch.features, random.random(batch.rows))
+        own.add(np.asarray(batch.features))
     run.lines.throughput(own.seen, time.monotonic() - began)
-    if run.group.size == 1:
-        return own.rows
-    joined = Reservoir(size, values["feature_dim"])
-    for keys, sampled in run.group.gather((own.keys, own.rows)):
-        joined.add(sampled, keys)
-    return joined.rows
+    return np.concatenate([part for (part,) in run.group.gather(own.sample(run.group))])
 
 
 def _evaluate(run: Session, grown: Forest) -> None:
