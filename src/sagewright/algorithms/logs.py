@@ -21,3 +21,4 @@ def configure(style: LogStyle) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells which processors' code it doesn't have
