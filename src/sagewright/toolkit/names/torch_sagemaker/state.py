@@ -26,24 +26,32 @@ DEFAULTS = {
 _NOT_GIVEN = ("context_parallel_degree", "expert_parallel_degree")
 
 
+def checked(given: dict[str, Any]) -> dict[str, Any]:
+    """All options, with defaults. Raises ValueError for one that is unknown, NotGiven for what is not implemented."""
+    unknown = sorted(set(given) - set(DEFAULTS))
+    if unknown:
+        raise ValueError(f"{unknown[0]}: not an option of the model parallel library, version 2.")
+    options: dict[str, Any] = {}
+    for name, default in DEFAULTS.items():
+        value = given.get(name, default)
+        options[name] = str(value).lower() in ("true", "1") if isinstance(default, bool) else int(value)
+    for name in _NOT_GIVEN:
+        if options[name] > 1:
+            raise NotGiven(
+                f"{name}={options[name]}: not implemented; use hybrid_shard_degree and tensor_parallel_degree."
+            )
+    return options
+
+
 class State:
     """Attributes by AWS's names. Before `init` there are none."""
 
     initialized = False
 
     def fill(self, given: dict[str, Any]) -> None:
-        """Raises ValueError for what does not fit, NotGiven for what is not implemented."""
-        unknown = sorted(set(given) - set(DEFAULTS))
-        if unknown:
-            raise ValueError(f"{unknown[0]}: not an option of the model parallel library, version 2.")
-        for name, default in DEFAULTS.items():
-            value = given.get(name, default)
-            setattr(self, name, str(value).lower() in ("true", "1") if isinstance(default, bool) else int(value))
-        for name in _NOT_GIVEN:
-            if getattr(self, name) > 1:
-                raise NotGiven(
-                    f"{name}={getattr(self, name)}: not implemented; use hybrid_shard_degree and tensor_parallel_degree."
-                )
+        """Raises ValueError for what does not fit, and as `checked`."""
+        for name, value in checked(given).items():
+            setattr(self, name, value)
         self.tp_size = self.tensor_parallel_degree
         self.tp_rank = ranks.tp_rank()
         self.tp_process_group = ranks.group("TP")
@@ -85,7 +93,7 @@ def init(config: dict[str, Any] | str | None = None) -> None:
     if isinstance(config, (str, os.PathLike)):
         config = json.loads(Path(config).read_text())
     given = {**(config or {}), **json.loads(os.environ.get("SM_HP_MP_PARAMETERS") or "{}")}
-    degree = int(given.get("tensor_parallel_degree", 1))
+    degree = checked(given)["tensor_parallel_degree"]
     ranks.init({"tensor_parallel_degree": degree, "prescaled_batch": True}, local_parts=True)
     state.fill(given)
     shards = state.hybrid_shard_degree
