@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import peers
+from botocore.exceptions import WaiterError
 from rows import Row, median, spread
 from server import CACHE, Sagewright, client, free_port, job_request, running, scratch
 from start import _archive as archive
@@ -101,9 +102,12 @@ class _Jobs:
         resources = {"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 1}
         self._sagemaker.create_training_job(**{**request, "ResourceConfig": resources, "HyperParameters": parameters})
         name = request["TrainingJobName"]
-        self._sagemaker.get_waiter("training_job_completed_or_stopped").wait(
-            TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 400}
-        )
+        try:
+            self._sagemaker.get_waiter("training_job_completed_or_stopped").wait(
+                TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 400}
+            )
+        except WaiterError as error:
+            raise RuntimeError(f"{how}, {net}, {hosts} hosts: {error.last_response.get('FailureReason')}") from error
         found = self._logs.filter_log_events(
             logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/", filterPattern="STEP"
         )
