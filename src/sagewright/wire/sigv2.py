@@ -49,7 +49,10 @@ def _resources(request: HttpRequest, bucket_in_host: str) -> set[str]:
     parameters = "&".join(f"{name}={value}" if value else name for name, value in wanted)
     tail = f"?{parameters}" if parameters else ""
     prefix = f"/{bucket_in_host}" if bucket_in_host else ""
-    return {f"{prefix}{path}{tail}" for path in (request.path, quote(unquote(request.path), safe="/~"))}
+    paths = {request.path, quote(unquote(request.path), safe="/~")}
+    if request.path.count("/") == 1 and not bucket_in_host:  # botocore signs a bucket as if its name was in the host
+        paths.add(f"{request.path}/")
+    return {f"{prefix}{path}{tail}" for path in paths}
 
 
 def policy_signature(policy: str, secret: str) -> str:

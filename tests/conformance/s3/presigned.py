@@ -34,6 +34,15 @@ def get(target: Target, version: str) -> None:
     assert (answer.status, answer.body) == (200, KEY.encode())
 
 
+@each("a presigned list by {}", VERSIONS, SOURCE)
+def list_by(target: Target, version: str) -> None:
+    bucket = target.bucket()
+    put(target, bucket, KEY)
+    for parameters in ({"Bucket": bucket}, {"Bucket": bucket, "Prefix": "p/", "Delimiter": "/"}):
+        answer = target.ask("GET", presign(target, version, "list_objects_v2", **parameters))
+        assert (answer.status, b"<KeyCount>1<" in answer.body) == (200, True), answer.code
+
+
 @each("a presigned PUT by {}", VERSIONS, SOURCE)
 def put_by(target: Target, version: str) -> None:
     bucket = target.bucket()
