@@ -86,17 +86,7 @@ class _Scaled(torch.autograd.Function):
         return grad * ctx.factor, None
 
 
-class _OverGroup(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
-        raise NotImplementedError
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        raise NotImplementedError
-
-
-class _Gather(_OverGroup):
+class _Gather(torch.autograd.Function):
     """Rows of all processes; their gradients are summed where the rows came from."""
 
     @staticmethod
@@ -109,7 +99,7 @@ class _Gather(_OverGroup):
         return _exchanged(_rows(grad, ctx.group), ctx.group).sum(0), None
 
 
-class _SumOwn(_OverGroup):
+class _SumOwn(torch.autograd.Function):
     """The transpose of `_Gather`."""
 
     @staticmethod
@@ -122,7 +112,7 @@ class _SumOwn(_OverGroup):
         return torch.cat(gathered(grad, ctx.group)), None
 
 
-class _Exchange(_OverGroup):
+class _Exchange(torch.autograd.Function):
     """Rows of all and some features, to own rows and all features."""
 
     @staticmethod
@@ -135,7 +125,7 @@ class _Exchange(_OverGroup):
         return _exchanged(_columns(grad, ctx.group), ctx.group).flatten(0, 1), None
 
 
-class _Same(_OverGroup):
+class _Same(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
         ctx.group = group
@@ -146,7 +136,7 @@ class _Same(_OverGroup):
         return _reduced(grad, ctx.group), None
 
 
-class _Sum(_OverGroup):
+class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(_ctx: Any, x: Tensor, group: Any) -> Tensor:
         return _reduced(x, group)
@@ -156,7 +146,7 @@ class _Sum(_OverGroup):
         return grad, None
 
 
-class _Features(_OverGroup):
+class _Features(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
         ctx.group = group

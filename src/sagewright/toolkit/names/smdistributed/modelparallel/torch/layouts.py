@@ -90,16 +90,13 @@ class Pipelined:
             units = partition.automatic(self.module, options.pipeline, root)
         else:
             units = partition.by_marks(self.module, root)
-        self._owners = {name: unit.partition for unit in units for name in _below(unit)}
-        self._root = root
+        owners = {name: unit.partition for unit in units for name in _below(unit)}
         self._names = set(self.module.state_dict())
         own = ranks.pp_rank()
         self._parameters = [
-            (name, value) for name, value in self.module.named_parameters() if self._owners.get(name, root) == own
+            (name, value) for name, value in self.module.named_parameters() if owners.get(name, root) == own
         ]
-        self._buffers = [
-            (name, value) for name, value in self.module.named_buffers() if self._owners.get(name, root) == own
-        ]
+        self._buffers = [(name, value) for name, value in self.module.named_buffers() if owners.get(name, root) == own]
         self._modules = [
             (name, inner) for name, inner in self.module.named_modules() if _place_of(name, units, root) == own
         ]

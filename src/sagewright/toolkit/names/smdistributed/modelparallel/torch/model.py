@@ -31,6 +31,7 @@ class DistributedModel(torch.nn.Module):
         super().__init__()
         options = ranks.options()
         self._average = average_grads_across_microbatches
+        self._microbatches = 1
         device = torch.device("cuda", ranks.local_rank()) if torch.cuda.is_available() else torch.device("cpu")
         before = dict(module.named_parameters())
         for value in [*before.values(), *module.buffers()]:
@@ -47,8 +48,8 @@ class DistributedModel(torch.nn.Module):
         return self.module(*arguments, **named)
 
     def backward(self, tensors: Any, grad_tensors: Any = None) -> None:
-        """As `torch.autograd.backward`. Gradients of all microbatches are averaged."""
-        count = ranks.options().microbatches if self._average else 1
+        """As `torch.autograd.backward`. In a step, gradients of all microbatches are averaged."""
+        count = self._microbatches if self._average else 1
         several = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
         if grad_tensors is None:
             torch.autograd.backward([tensor / count for tensor in several])
@@ -58,7 +59,11 @@ class DistributedModel(torch.nn.Module):
 
     def run(self, count: int, microbatch: Callable[[int], Any]) -> list[Any]:
         """A step: what `microbatch` gives for each number below `count`. Afterwards gradients are averaged."""
-        return self._layout.run(count, microbatch)
+        self._microbatches = count
+        try:
+            return self._layout.run(count, microbatch)
+        finally:
+            self._microbatches = 1
 
     def local_named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """What this process has: of a sharded or divided parameter its part."""

@@ -126,7 +126,7 @@ class Gradients:
                 self._views.clear()
             found = [
                 self._exchange.view(peer, place + offset, parameter)
-                for offset, parameter in zip(self._offsets, self._parameters, strict=True)
+                for offset, parameter in zip(self._offsets, self._parameters)  # noqa: B905 - Python 3.8
             ]
             self._views[peer, place] = found
         return found

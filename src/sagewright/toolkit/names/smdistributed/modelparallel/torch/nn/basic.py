@@ -69,20 +69,27 @@ class DistributedModule(torch.nn.Module):
         return exchange.scaled(local)
 
 
-class DistributedLinear(DistributedModule):
+class _Counterpart(DistributedModule):
+    """Of a module of PyTorch's, whose parameters it can take over."""
+
+    @classmethod
+    def of(cls, whole: Any) -> Any:
+        """With the parameters of `whole`, which must be the same on all processes. Raises ValueError if it can't be divided."""
+        made = cls.__new__(cls)
+        torch.nn.Module.__init__(made)
+        made._take(whole)
+        return made
+
+    def _take(self, whole: Any) -> None:
+        raise NotImplementedError
+
+
+class DistributedLinear(_Counterpart):
     """As `nn.Linear`; each process has some of the outputs."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, **options: Any) -> None:
         super().__init__()
         self._take(torch.nn.Linear(in_features, out_features, bias, **options))
-
-    @classmethod
-    def of(cls, whole: torch.nn.Linear) -> DistributedLinear:
-        """With the parameters of `whole`, which must be the same on all processes."""
-        made = cls.__new__(cls)
-        torch.nn.Module.__init__(made)
-        made._take(whole)
-        return made
 
     def _take(self, whole: torch.nn.Linear) -> None:
         self.in_features, self.out_features = whole.in_features, whole.out_features
@@ -97,20 +104,12 @@ class DistributedLinear(DistributedModule):
         return exchange.leave_features(functional.linear(exchange.enter(x), self.part("weight"), bias))
 
 
-class DistributedEmbedding(DistributedModule):
+class DistributedEmbedding(_Counterpart):
     """As `nn.Embedding`; each process has some of the columns."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, **options: Any) -> None:
         super().__init__()
         self._take(torch.nn.Embedding(num_embeddings, embedding_dim, padding_idx, **options))
-
-    @classmethod
-    def of(cls, whole: torch.nn.Embedding) -> DistributedEmbedding:
-        """With the parameters of `whole`. Raises ValueError for what needs whole rows."""
-        made = cls.__new__(cls)
-        torch.nn.Module.__init__(made)
-        made._take(whole)
-        return made
 
     def _take(self, whole: torch.nn.Embedding) -> None:
         if whole.max_norm is not None or whole.sparse:
