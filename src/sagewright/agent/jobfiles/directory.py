@@ -1,0 +1,151 @@
+"""A directory of a job: what is beneath it is opened, listed, made and replaced, and nothing else is touched."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+from sagewright.agent.jobfiles.descriptors import open_beneath, open_directory, open_regular, steps
+from sagewright.agent.jobfiles.jobfile import JobFile
+from sagewright.agent.jobfiles.walking import Entry, raising, walk
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+def _never() -> None:
+    """For what is short."""
+
+
+class JobDirectory:
+    """Owns its descriptor. Paths are relative, of names divided by single slashes; every method raises OSError.
+
+    What is made belongs to who owns the directory that it is made in.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def at(cls, place: Path) -> JobDirectory:
+        """`place` itself may have been replaced by the job, what leads to it may not."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        return cls(os.open(place, flags))
+
+    def __enter__(self) -> JobDirectory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def below(self, path: str) -> JobDirectory:
+        return JobDirectory(open_directory(self.descriptor, path))
+
+    def open(self, path: str, check: Callable[[], None] = _never) -> JobFile:
+        """A regular file. `check` is called before each piece that is read."""
+        return JobFile(open_regular(self.descriptor, path), path, check)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The first bytes of a regular file, at most `limit`."""
+        with self.open(path) as file:
+            return file.read(limit)
+
+    def walk(self, check: Callable[[], None], lost: Callable[[OSError], None] = raising) -> Iterator[Entry]:
+        return walk(self.descriptor, check, lost)
+
+    def make(self, path: str) -> JobDirectory:
+        """The directory and all on the way to it, made where they are missing."""
+        at = self.descriptor
+        try:
+            for name in steps(path):
+                below = _made(at, name)
+                if at != self.descriptor:
+                    os.close(at)
+                at = below
+        except OSError:
+            if at != self.descriptor:
+                os.close(at)
+            raise
+        return JobDirectory(at)
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[int]:
+        """A new file's descriptor. It gets its name at the end, in place of whatever has it but a directory; not if an
+        error is raised inside."""
+        with self._parent(path) as (parent, name):
+            temporary = f".sagewright-{secrets.token_hex(8)}"
+            file = open_beneath(parent, temporary, _NEW, 0o666)
+            try:
+                try:
+                    _take_over(file, parent)
+                    yield file
+                finally:
+                    os.close(file)
+                os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(temporary, dir_fd=parent)
+                raise
+
+    def link(self, path: str, text: str) -> None:
+        """A symbolic link, which nobody follows here, in place of whatever has the name but a directory."""
+        with self._parent(path) as (parent, name):
+            _vacate(parent, name)
+            os.symlink(text, name, dir_fd=parent)
+
+    def hard_link(self, path: str, old: str) -> None:
+        """Another name of a regular file beneath."""
+        os.close(open_regular(self.descriptor, old))
+        with self._parent(path) as (parent, name), self._parent(old) as (old_parent, old_name):
+            if path != old:
+                _vacate(parent, name)
+            os.link(old_name, name, src_dir_fd=old_parent, dst_dir_fd=parent, follow_symlinks=False)
+
+    @contextmanager
+    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+        """The directory that the path's last name is in, made where it is missing, and that name."""
+        folder, _slash, name = path.rpartition("/")
+        steps(name)
+        if not folder:
+            yield self.descriptor, name
+            return
+        with self.make(folder) as parent:
+            yield parent.descriptor, name
+
+
+def _made(parent: int, name: str) -> int:
+    with suppress(FileNotFoundError):
+        return open_directory(parent, name)
+    made = False
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o777, dir_fd=parent)
+        made = True
+    directory = open_directory(parent, name)
+    if made:
+        _take_over(directory, parent)
+    return directory
+
+
+def _take_over(made: int, parent: int) -> None:
+    """Give to the directory's owner what root has made in it."""
+    owner = os.fstat(parent)
+    if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
+        os.fchown(made, owner.st_uid, owner.st_gid)
+
+
+def _vacate(parent: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        pass
+    except PermissionError as error:  # what unlink says of a directory
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), name) from error

@@ -1,0 +1,168 @@
+"""Deletes a tree that a job has filled: by descriptors and without recursion, following nothing, whatever its depth."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from sagewright.agent.jobfiles.descriptors import open_directory
+from sagewright.agent.jobfiles.walking import HELD, Identity, parent_of
+
+_MOST_TOLD = 10
+_MOST_SWEEPS = 100  # of one directory in which something is made again and again
+
+
+class _Frame:
+    __slots__ = ("descriptor", "folders", "identity", "kept", "name", "sweeps")
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        self.name, self.descriptor = name, descriptor
+        self.identity: Identity = (found.st_dev, found.st_ino)
+        self.folders: list[str] = []
+        self.kept: set[str] = set()
+        self.sweeps = 0
+
+
+def remove_tree(place: Path) -> list[str]:
+    """Remove a directory with all it holds, or a file, or a link. Why some of it is left, a line each (the first few); []
+    if it is all gone. Never raises OSError.
+
+    `place` itself may have been replaced by the job, what leads to it may not.
+    """
+    try:
+        parent = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        return [] if isinstance(error, FileNotFoundError) else [str(error)]
+    try:
+        removal = _Removal()
+        removal.run(parent, place.name)
+        return removal.failures
+    finally:
+        os.close(parent)
+
+
+class _Removal:
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+        self._frames: list[_Frame] = []
+
+    def run(self, parent: int, name: str) -> None:
+        try:
+            if not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
+                os.unlink(name, dir_fd=parent)
+                return
+            self._frames.append(_Frame(name, open_directory(parent, name)))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._fail(name, error)
+            return
+        try:
+            self._work(parent)
+        finally:
+            for frame in self._frames:
+                if frame.descriptor >= 0:
+                    os.close(frame.descriptor)
+
+    def _work(self, parent: int) -> None:
+        while self._frames:
+            frame = self._frames[-1]
+            if frame.sweeps == 0:
+                self._sweep(frame)
+            if frame.folders:
+                self._go_down(frame, frame.folders.pop())
+            else:
+                self._finish(frame, parent)
+
+    def _sweep(self, frame: _Frame) -> bool:
+        """Remove what is no directory and note the directories; whether there was any of both."""
+        frame.sweeps += 1
+        found = False
+        _open_up(frame.descriptor)
+        try:
+            with os.scandir(frame.descriptor) as entries:
+                for entry in entries:
+                    if entry.name in frame.kept:
+                        continue
+                    found = True
+                    if entry.is_dir(follow_symlinks=False):
+                        frame.folders.append(entry.name)
+                    else:
+                        self._unlink(frame, entry.name)
+        except OSError as error:
+            self._fail(frame.name, error)
+        return found
+
+    def _unlink(self, frame: _Frame, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=frame.descriptor)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            frame.kept.add(name)
+            self._fail(name, error)
+
+    def _go_down(self, frame: _Frame, name: str) -> None:
+        try:
+            below = open_directory(frame.descriptor, name)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno in {errno.ENOTDIR, errno.ELOOP}:  # replaced since
+                self._unlink(frame, name)
+            else:
+                frame.kept.add(name)
+                self._fail(name, error)
+            return
+        self._frames.append(_Frame(name, below))
+        if len(self._frames) > HELD:
+            os.close(frame.descriptor)
+            frame.descriptor = -1
+
+    def _finish(self, frame: _Frame, top: int) -> None:
+        """The directory is empty, or what it holds cannot be removed: remove it too, from its parent."""
+        above = self._frames[-2] if len(self._frames) > 1 else None
+        if above is not None and above.descriptor < 0:
+            parent = parent_of(frame.descriptor, above.identity)
+            if parent is None:
+                self._go_back()
+                return
+            above.descriptor = parent
+        holder = top if above is None else above.descriptor
+        try:
+            os.rmdir(frame.name, dir_fd=holder)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno in {errno.ENOTEMPTY, errno.EEXIST} and frame.sweeps < _MOST_SWEEPS and self._sweep(frame):
+                return
+            if above is not None:
+                above.kept.add(frame.name)
+            if not frame.kept:
+                self._fail(frame.name, error)
+        self._frames.pop()
+        os.close(frame.descriptor)
+
+    def _go_back(self) -> None:
+        """The directory was moved meanwhile: go on at the deepest level that is still open, and sweep that again."""
+        os.close(self._frames.pop().descriptor)
+        while self._frames[-1].descriptor < 0:
+            self._frames.pop()
+        frame = self._frames[-1]
+        if frame.sweeps < _MOST_SWEEPS:
+            self._sweep(frame)
+
+    def _fail(self, name: str, error: OSError) -> None:
+        if len(self.failures) < _MOST_TOLD:
+            self.failures.append(f"{name!r}: {error.strerror or error}")
+
+
+def _open_up(directory: int) -> None:
+    """Only who may write and search a directory can empty it; root may anyway."""
+    if os.geteuid() != 0:
+        found = os.fstat(directory)
+        if found.st_uid == os.geteuid() and found.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.fchmod(directory, stat.S_IMODE(found.st_mode) | stat.S_IRWXU)
