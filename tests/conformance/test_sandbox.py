@@ -100,7 +100,7 @@ class Run:
         )
         command = self.sandbox.command(launch)
         return subprocess.Popen(
-            [*wrapper, *command.argv],
+            [*wrapper, *command.wrapper, *command.argv],
             env=command.environ,
             cwd=command.cwd,
             text=True,
@@ -128,8 +128,8 @@ def run(sandbox: Sandbox, tmp_path: Path, environment: Path) -> Iterator[Run]:
 LACKING = {
     "bwrap": {"private_views", "stand_in_programs"},  # without overlays
     "plain": {
-        "hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home", "shared_views", "private_views",
-        "stand_in_programs",
+        "unprivileged", "any_user", "hosts_file", "no_network", "own_pids", "read_only_system", "hidden_home", "shared_views",
+        "private_views", "stand_in_programs",
     },
     "container": {"joins_network", "shared_memory", "stand_in_programs", "shared_views", "private_views"},
 }  # fmt: skip
@@ -234,7 +234,10 @@ def test_it_runs_in_the_network_that_it_is_started_in(run: Run) -> None:
     if lacks(run, "joins_network"):
         return
     script = "import os; print(os.readlink('/proc/self/ns/net'))"
-    here, own = run(script), run(script, wrapper=("unshare", "--map-root-user", "--net"))
+    here, own = (
+        run(script),
+        run(script, wrapper=("unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net")),
+    )
 
     assert here == str(Path("/proc/self/ns/net").readlink())
     assert own not in {"", here}

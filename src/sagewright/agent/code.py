@@ -1,10 +1,12 @@
-"""The user's code: sagemaker_submit_directory from S3 into /opt/ml/code."""
+"""The user's code: sagemaker_submit_directory from S3 into the job, where the toolkit unpacks it; and what it asks for.
+
+Nothing of it is opened here: an archive is as hostile as the program in it.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +15,16 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.agent.sources import choose_source
+from sagewright.agent.trees import copy_file
 
 # A requirement by name, version and marker alone: what it leads to does not depend on other files of the code.
-_BY_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*([<>=!~(;,].*)?$")
+_BY_NAME = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}\s{0,9}(\[[^\[\]]{0,500}\])?\s{0,9}([<>=!~(;,][^\r\n]{0,2000})?"
+)
 
 
 def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) -> None:
-    """Unpack the archive that the hyperparameter names, beside the embedded store without a client of S3's; nothing if it
+    """Copy the archive that the hyperparameter names, beside the embedded store without a client of S3's; nothing if it
     names none in S3. `check` raises to give up.
 
     Raises ClientError.
@@ -27,18 +32,15 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) 
     given = decode(host.hyperparameters.get("sagemaker_submit_directory", ""))
     if not given.startswith("s3://"):
         return
-    archive = host.directory / "code.tar.gz"
     try:
         (stored,) = choose_source(host, s3, check).find([parse_uri(given)])
+        ml.archive.parent.mkdir(exist_ok=True)
         if stored.file is not None:
-            archive.symlink_to(stored.file)
+            copy_file(Path(stored.file), ml.archive, check)
         else:
-            s3.download(stored.bucket, stored.key, archive)
-        unpack(archive, ml.code)
-    except (S3Failed, ValueError, OSError, tarfile.TarError) as error:
+            s3.download(stored.bucket, stored.key, ml.archive)
+    except (S3Failed, ValueError, OSError) as error:
         raise ClientError(f"Cannot get the code of the job from {given}: {error}") from error
-    finally:
-        archive.unlink(missing_ok=True)
 
 
 def decode(value: str) -> str:
@@ -50,23 +52,10 @@ def decode(value: str) -> str:
     return decoded if isinstance(decoded, str) else value
 
 
-def unpack(archive: Path, directory: Path) -> None:
-    """Members that would lead out of the directory, and devices, are refused. Raises TarError, OSError."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(directory, filter="data")
-
-
-def requirements_to_install(code: Path) -> str | None:
-    """The text of requirements.txt if an environment can be made from it alone.
-
-    None if there is none, or if it names other files: then the toolkit installs it inside the job.
-    """
-    file = code / "requirements.txt"
-    if not file.is_file():
-        return None
-    text = file.read_text(errors="replace")
+def named_requirements(text: str) -> str | None:
+    """What the text of a requirements.txt asks for, if every line names a package of an index; else None."""
     lines = [line.split(" #")[0].strip() for line in text.splitlines()]
     wanted = [line for line in lines if line and not line.startswith("#")]
-    if not wanted or not all(_BY_NAME.match(line) for line in wanted):
+    if not wanted or not all(_BY_NAME.fullmatch(line) for line in wanted):
         return None
     return "\n".join(wanted) + "\n"

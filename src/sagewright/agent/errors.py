@@ -30,3 +30,11 @@ class Gone(Exception):
 
 class Stopped(Exception):
     """The job is to stop, and its process does not run (yet or any more)."""
+
+    cause = "stop"
+
+
+class Overdue(Stopped):
+    """The job has run for as long as it may, and its process does not run (yet or any more)."""
+
+    cause = "max_runtime"

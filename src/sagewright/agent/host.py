@@ -12,12 +12,13 @@ from pathlib import Path
 import sagewright
 from sagewright.agent.artefacts import upload_artefacts
 from sagewright.agent.checkpoints import CheckpointSync
-from sagewright.agent.code import fetch_code, requirements_to_install
+from sagewright.agent.code import fetch_code
 from sagewright.agent.control import Control
 from sagewright.agent.environ import environment_variables, job_environ
-from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
+from sagewright.agent.errors import ClientError, Gone, JobError, Stopped
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
+from sagewright.agent.layers import Installing, Layers
 from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.memory import JobMemory, open_memory
@@ -37,7 +38,6 @@ from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
     Environments,
-    RequirementsFailed,
     describe_choice,
 )
 from sagewright.runtimes.images import resolve_image
@@ -50,10 +50,10 @@ from sagewright.runtimes.launch import (
     sandbox_for,
     training_command,
 )
-from sagewright.sandbox.base import CannotLaunch, Launch, Sandbox, Unavailable, missing
+from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, missing
 from sagewright.sandbox.choose import choose_sandbox
 
-_STOPPED_BEFORE_START = Exit(143, "stop")
+_STOPPED = 143
 
 
 class HostRun:
@@ -75,6 +75,9 @@ class HostRun:
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
         self._memory = JobMemory()
+        self._limits = Limits(host.stop_grace_s, self._deadline, self._share.kill)
+        installing = Installing(self._share.wrapper, self._limits, reporter.log)
+        self._layers = Layers(host, self._ml, self._environments, control, installing)
         self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
 
     def run(self) -> None:
@@ -97,8 +100,8 @@ class HostRun:
         self._reporter.send(phase="Downloading")
         try:
             ended = self._train()
-        except Stopped:
-            ended = _STOPPED_BEFORE_START
+        except Stopped as stopped:
+            ended = Exit(_STOPPED, stopped.cause)
         self._deliver(ended)
 
     def _train(self) -> Exit:
@@ -150,7 +153,7 @@ class HostRun:
             files = pool.submit(self._fetch_files, sandbox)
             files.result()
             made = environment.result()
-        return self._with_requirements(made)
+        return self._with_client(made)
 
     def _make_environment(self) -> Environment | None:
         if not has_environment(self._image):
@@ -174,46 +177,29 @@ class HostRun:
         self._reporter.send(phase="Downloading", message=message)
 
     def _fetch_files(self, sandbox: Sandbox) -> None:
-        fetch_code(self._host, self._ml, self._downloads, self._control.check)
+        if is_script_mode(self._image, self._host.request):
+            self._layers.offer(sandbox)
+            fetch_code(self._host, self._ml, self._downloads, self._control.check)
         self._inputs.prepare(sandbox)
         self._checkpoints.fetch()
 
-    def _with_requirements(self, environment: Environment | None) -> Environment | None:
-        """What script mode's code asks for, or a remote function's client; other entry points install by themselves."""
+    def _with_client(self, environment: Environment | None) -> Environment | None:
+        """What a job's entry point runs beside the user's code: SDK v3's MPI driver, a remote function's client."""
         if environment is None:
             return None
         if uses_mpi_driver(self._host):
-            return self._environments.with_requirements(environment, REQUIREMENTS, self._reporter.log)
-        script_mode = is_script_mode(self._image, self._host.request)
-        requirements = (
-            requirements_to_install(self._ml.code) if script_mode else client_requirements(self._host.request)
-        )
-        if requirements is None:
-            return environment
-        try:
-            made = self._environments.with_requirements(environment, requirements, self._reporter.log)
-        except RequirementsFailed as error:
-            for line in str(error).splitlines():
-                self._reporter.log(line)
-            raise AlgorithmError(
-                f'InstallRequirementsError:\nExitCode 1\nErrorMessage "{str(error)[-700:]}"'
-            ) from error
-        (self._ml.code / ".sagewright-requirements-installed").touch()
-        return made
+            return self._layers.add(environment, REQUIREMENTS)
+        requirements = client_requirements(self._host.request)
+        return environment if requirements is None else self._layers.add(environment, requirements)
 
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
-        wrapper = [*self._share.wrapper(), *self._network.enter, *self._inputs.wrapper]
-        try:
-            command = replace(sandbox.command(self._launch(environment, sandbox)), wrapper=wrapper)
-        except CannotLaunch as error:
-            raise ClientError(str(error)) from error
         self._checkpoints.start()
         self._reporter.send(phase="Training")
         book = LogBook(self._reporter, self._metrics(), self._host.log_limit_mb)
-        limits = Limits(self._host.stop_grace_s, self._deadline, self._share.kill)
         try:
-            with self._inputs.feeding():
-                ended = run_process(command, self._control, limits, book)
+            ended = self._run_process(sandbox, environment, book)
+            if environment is not None and (asked := self._layers.asked(ended)) is not None:
+                ended = self._run_process(sandbox, self._layers.install(environment, asked), book)
         finally:
             self._volume.close()
             book.close()
@@ -225,6 +211,20 @@ class HostRun:
             raise self._control.failure
         return ended
 
+    def _run_process(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
+        """The job's process, once."""
+        with self._inputs.mounted() as mounts:
+            command = self._command(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
+            with self._inputs.feeding():
+                return run_process(command, self._control, self._limits, book)
+
+    def _command(self, sandbox: Sandbox, launch: Launch) -> Command:
+        try:
+            command = sandbox.command(launch)
+        except CannotLaunch as error:
+            raise ClientError(str(error)) from error
+        return replace(command, wrapper=[*self._share.wrapper(), *self._network.enter, *command.wrapper])
+
     def _metrics(self) -> MetricScanner:
         own = self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []
         return MetricScanner([*own, *self._host.metrics])
@@ -235,7 +235,7 @@ class HostRun:
         return Launch(
             argv=training_command(self._image, self._host.request),
             directory=self._host.directory,
-            environ=job_environ(self._host, defaults),
+            environ=job_environ(self._host, defaults) | self._layers.variables(),
             host=self._host.host,
             addresses=self._network.addresses,
             library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
@@ -246,6 +246,7 @@ class HostRun:
             image=own_image(self._host, self._say_status),
             memory=self._memory.descriptor,
             programs=self._stand_ins(sandbox) if environment else None,
+            layers=list(environment.layers) if environment else [],
         )
 
     def _stand_ins(self, sandbox: Sandbox) -> Path | None:

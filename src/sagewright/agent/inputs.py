@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from sagewright.agent.control import Control
 from sagewright.agent.errors import ClientError
 from sagewright.agent.folders import folder_views
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.mounts import why_no_mounts, write_plan
+from sagewright.agent.mounts import mounted, why_no_mounts
 from sagewright.agent.optml import OptMl
 from sagewright.agent.outlets import Outlet
 from sagewright.agent.pipes import Pipe
@@ -23,10 +23,11 @@ from sagewright.agent.sources import S3Source, Source, Stored, choose_source
 from sagewright.agent.trees import TreeMaker, layout
 from sagewright.agent.volume import Volume
 from sagewright.sandbox.base import Sandbox, View
+from sagewright.sandbox.namespace import MountNamespace
 
 
 class Inputs:
-    """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, `wrapper` goes before its command,
+    """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, made within what `mounted` gives,
     and `feeding` is while it runs."""
 
     def __init__(self, host: HostFile, ml: OptMl, control: Control, log: Callable[[str], None], volume: Volume) -> None:
@@ -35,7 +36,6 @@ class Inputs:
         self._s3 = JobS3(host, control.check)
         self._pipes: list[Pipe] = []
         self.views: list[View] = []
-        self.wrapper: list[str] = []
         self._mounts: dict[str, dict[str, Stored]] = {}
 
     def check(self) -> None:
@@ -55,10 +55,12 @@ class Inputs:
                     self._pipes.append(self._pipe(channel, source))
                 else:
                     self._directory(channel, source, sandbox)
-            if self._mounts:
-                self.wrapper = write_plan(self._host.directory, self._mounts)
         except (S3Failed, OSError) as error:
             raise ClientError(f"Data download failed:{_cause(error)}") from error
+
+    def mounted(self) -> AbstractContextManager[MountNamespace | None]:
+        """The mounts of channels, if there are any. Raises CannotMount."""
+        return mounted(self._host.directory, self._mounts)
 
     @contextmanager
     def feeding(self) -> Iterator[None]:

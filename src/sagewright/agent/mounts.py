@@ -1,8 +1,8 @@
-"""FastFile mode without the object store's files: FUSE mounts that live in a mount namespace with the job's process.
+"""FastFile mode without the object store's files: FUSE mounts in a mount namespace that the job's sandbox is made from.
 
-`python -I -m sagewright.agent.mounts HOST_DIRECTORY PROGRAM …` makes the mounts that HOST_DIRECTORY/mounts.json names and becomes
-PROGRAM. The namespace is seen by nothing else, and is gone with its last process: no way of ending leaves a mount.
-`… mounts HOST_DIRECTORY --probe` tries with an empty mount: exit status 0 if that worked.
+`python -I -m sagewright.agent.mounts HOST_DIRECTORY` makes the mounts that HOST_DIRECTORY/mounts.json names, says so, and holds
+them until its input ends. The namespace is seen by nothing else, and is gone with its last process: no way of ending leaves a
+mount. `… mounts HOST_DIRECTORY --probe` tries with an empty mount: exit status 0 if that worked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +25,7 @@ from typing import Any, NoReturn
 from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.sources import Stored
+from sagewright.sandbox.namespace import MountNamespace
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
@@ -32,6 +34,7 @@ _MOUNT_S = 20.0
 _PROBE_S = 60
 _FAILED = 70
 _FIRST_FREE_FD = 3
+_MOUNTED = b"mounted\n"
 
 
 class CannotMount(RuntimeError):
@@ -54,14 +57,35 @@ def why_no_mounts() -> str | None:
     return f"no FUSE mount can be made: {(done.stderr.strip().splitlines() or ['it failed silently'])[-1]}"
 
 
-def write_plan(host_directory: Path, mounts: Mapping[str, Mapping[str, Stored]]) -> list[str]:
-    """Write down what is to be mounted (objects by path, by mount point); gives what goes before the job's command."""
+@contextmanager
+def mounted(host_directory: Path, mounts: Mapping[str, Mapping[str, Stored]]) -> Iterator[MountNamespace | None]:
+    """Objects by path, by mount point, in a namespace of their own while the context lasts; None where there are none.
+
+    Raises CannotMount.
+    """
+    if not mounts:
+        yield None
+        return
     plan = {
         target: [[path, stored.bucket, stored.key, stored.size] for path, stored in files.items()]
         for target, files in mounts.items()
     }
     (host_directory / "mounts.json").write_text(json.dumps(plan))
-    return [sys.executable, "-I", "-m", "sagewright.agent.mounts", str(host_directory)]
+    command = [sys.executable, "-I", "-m", "sagewright.agent.mounts", str(host_directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/") as holder:
+        assert holder.stdin and holder.stdout
+        opened: list[int] = []
+        try:
+            if holder.stdout.readline() != _MOUNTED:
+                raise CannotMount("the objects of a channel could not be mounted; agent.log says why")
+            names = ("mnt",) if os.geteuid() == 0 else ("mnt", "user")
+            opened += [os.open(f"/proc/{holder.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names]
+            yield MountNamespace(opened[0], opened[1] if len(opened) > 1 else None)
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+            with suppress(BrokenPipeError):
+                holder.stdin.close()
 
 
 def enter_namespace() -> None:
@@ -108,7 +132,16 @@ def _serve(parent: int, target: Path, files: Any, log: Path) -> NoReturn:
         os.setsid()
         from mfusepy import FUSE
 
-        FUSE(files, str(target), foreground=True, ro=True, fsname="sagewright", attr_timeout=3600, entry_timeout=3600)
+        FUSE(
+            files,
+            str(target),
+            foreground=True,
+            ro=True,
+            allow_other=os.geteuid() == 0,
+            fsname="sagewright",
+            attr_timeout=3600,
+            entry_timeout=3600,
+        )
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -117,21 +150,24 @@ def _serve(parent: int, target: Path, files: Any, log: Path) -> NoReturn:
 
 
 def main(arguments: list[str]) -> int:
-    """Returns only after a probe or a failure."""
-    directory, *command = Path(arguments[0]), *arguments[1:]
+    """Returns at the end of the input, after a probe or a failure."""
+    directory = Path(arguments[0])
     try:
         enter_namespace()
-        if command == ["--probe"]:
+        if arguments[1:] == ["--probe"]:
             mount(directory, {}, None, Path(os.devnull))
             return 0
         s3 = JobS3(read_host_file(directory), lambda: None)
         for target, files in json.loads((directory / "mounts.json").read_bytes()).items():
             stored = {path: Stored(bucket, key, size) for path, bucket, key, size in files}
             mount(Path(target), stored, s3, directory / "agent.log")
-        os.execv(command[0], command)  # noqa: S606 - the job's command, as the sandbox made it
+        sys.stdout.buffer.write(_MOUNTED)
+        sys.stdout.flush()
+        sys.stdin.read()
     except (CannotMount, OSError, ImportError) as error:
         sys.stderr.write(f"{error}\n")
-    return _FAILED
+        return _FAILED
+    return 0
 
 
 if __name__ == "__main__":

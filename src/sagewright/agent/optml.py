@@ -11,9 +11,11 @@ from typing import Any
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.jobfiles.directory import JobDirectory
 
 _DEFAULT_GROUP = "homogeneousCluster"
 _FAILURE_BYTES = 64 * 1024
+_REQUIREMENTS_BYTES = 256 * 1024
 
 
 class OptMl:
@@ -24,6 +26,7 @@ class OptMl:
         self.config = root / "input" / "config"
         self.data = root / "input" / "data"
         self.code = root / "code"
+        self.archive = root / ".sagewright" / "code.tar.gz"
         self.model = root / "model"
         self.output = root / "output"
         self.output_data = root / "output" / "data"
@@ -42,6 +45,15 @@ class OptMl:
                 return file.read(_FAILURE_BYTES).decode(errors="replace").replace("\0", "") or None
         except OSError:
             return None
+
+    def asked_requirements(self) -> str | None:
+        """What the toolkit has asked the agent to install, None if it has not, or if it is no list of packages."""
+        try:
+            with JobDirectory.at(self.root) as ml:
+                text = ml.read(".sagewright/requirements.txt", _REQUIREMENTS_BYTES + 1)
+        except OSError:
+            return None
+        return text.decode(errors="replace") if len(text) <= _REQUIREMENTS_BYTES else None
 
     def outside(self, inside: str) -> Path:
         """Where a path below /opt/ml that the job names lies outside of the sandbox. Raises ClientError."""

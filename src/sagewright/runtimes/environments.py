@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
 
 MANIFEST = "sagewright-environment.json"
+_TURN_S = 0.05
 
 # Dependencies that are of use on a GPU alone, and weigh hundreds of MB; elsewhere they are left out.
 _GPU_ONLY = ("nvidia-nccl-cu12", "nvidia-nccl-cu13")
@@ -41,11 +43,13 @@ class RequirementsFailed(EnvironmentFailed):
 
 @dataclass(frozen=True)
 class Environment:
-    """A complete environment. `packages`: version by distribution name (as PEP 503 normalises it); `python`: "3.11.7"."""
+    """A complete environment. `packages`: version by distribution name (as PEP 503 normalises it); `python`: "3.11.7";
+    `layers`: directories whose files are to be seen over its own."""
 
     path: Path
     python: str
     packages: dict[str, str]
+    layers: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class Environments:
         made = self._complete(spec.key)
         if made is not None:
             return made
-        with self._locked(spec.key):
+        with self.locked(spec.key):
             made = self._complete(spec.key)
             if made is None:
                 say(f"Preparing the environment {spec.key}; it is kept for later jobs.")
@@ -138,18 +142,26 @@ class Environments:
         """Install into the environment at `place`. `exact`: every version is given, nothing is to be resolved."""
         if not requirements:
             return None
+        attempts = self.installs(place, requirements, exact=exact)
+        for arguments in attempts[:-1]:
+            try:
+                return self._uv(*arguments)
+            except EnvironmentFailed:
+                continue
+        return self._uv(*attempts[-1])
+
+    def installs(self, place: Path, requirements: Sequence[str], *, exact: bool = False) -> list[list[str]]:
+        """The arguments of uv that install into the environment at `place`, to be tried in turn until one works.
+
+        `exact`: every version is given, nothing is to be resolved.
+        """
         options = ["--python", str(place / "bin" / "python"), "--compile-bytecode", *self.sources.uv_options()]
         if exact:
             options.append("--no-deps")
         if not has_gpu():
-            options += ["--overrides", str(self._overrides())]
+            options += ["--overrides", str(self.overrides())]
         wanted, attempts = self._without_cuda(list(requirements))
-        for more in attempts[:-1]:
-            try:
-                return self._uv("pip", "install", *options, *more, *wanted)
-            except EnvironmentFailed:
-                continue
-        return self._uv("pip", "install", *options, *attempts[-1], *wanted)
+        return [["pip", "install", *options, *more, *wanted] for more in attempts]
 
     def _without_cuda(self, wanted: list[str]) -> tuple[list[str], list[list[str]]]:
         """On a machine without a GPU: the local CPU wheels of torch, else PyTorch's CPU index, else whatever there is."""
@@ -172,7 +184,8 @@ class Environments:
         cpu = [version for version in versions if version.endswith("+cpu")]
         return f"{requirement}=={cpu[-1]}" if cpu else requirement
 
-    def _overrides(self) -> Path:
+    def overrides(self) -> Path:
+        """A file that keeps packages for GPUs out."""
         file = self.directory / ".without-gpu.txt"
         if not file.exists():
             file.write_text("".join(f"{name}; sys_platform == 'never'\n" for name in _GPU_ONLY))
@@ -206,10 +219,17 @@ class Environments:
             raise EnvironmentFailed(f"uv {arguments[0]} failed: {said[-2000:]}")
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
+    def locked(self, key: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """The turn of one builder. `wait` is called now and then until it comes, and raises to give up."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / f".{key}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    wait()
+                    time.sleep(_TURN_S)
             yield
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from sagewright.sandbox.namespace import MountNamespace
+
 CAPABILITIES = {
     "own_ml_root": "the process finds its files at /opt/ml",
     "own_tmp": "/tmp is its own and ends with it",  # noqa: S108 - words, not a path
@@ -17,8 +19,11 @@ CAPABILITIES = {
     "shared_memory": "the hosts of a job on one machine can have memory in common",
     "no_network": "it can be cut off from every network",
     "read_only_system": "it cannot write outside its own directories",
+    "unprivileged": "root inside is not root outside",
+    "any_user": "its processes can act as any user, so that tar, apt and pip set owners",
     "hidden_home": "it cannot read the user's home or the server's data",
     "writable_environment": "pip install works and changes nothing for other jobs",
+    "layers": "packages can be laid over the environment without a copy",
     "stand_in_programs": "programs of ours can stand where the system's would, in /usr/sbin",
     "shared_views": "files of the machine can be shown to it without a copy, and it cannot change them",
     "private_views": "files can be shown to it without a copy, and what it changes in them is its own alone",
@@ -96,6 +101,8 @@ class Launch:
     virtual environment it runs in, Path() where the image is all of it; readable: further paths that must be visible where
     they are, read-only; views: directories to be seen below the ML root; image: what a sandbox of containers runs it on;
     programs: a directory whose programs are seen in /usr/sbin (needs stand_in_programs);
+    layers: directories whose files are seen in the environment, over its own (needs layers);
+    mounts: the mount namespace in which the directories named here are to be looked up, None: the agent's;
     memory: the descriptor of memory that the job's hosts share; MEMORY_VARIABLE tells the process its place (needs shared_memory).
     """
 
@@ -112,15 +119,19 @@ class Launch:
     image: OwnImage | None = None
     memory: int | None = None
     programs: Path | None = None
+    layers: list[Path] = field(default_factory=list)
+    mounts: MountNamespace | None = None
 
 
 @dataclass(frozen=True)
 class Command:
-    """What the agent executes: `argv` with exactly `environ`, in `cwd`.
+    """What the agent executes: `argv` with exactly `environ`, in `cwd`. Where the sandbox is a boundary, nothing of the request's
+    is in `environ`, which is its launcher's.
 
     `status_fd_option`, if set, is an option after argv[0] that takes a file descriptor; the sandbox writes JSON documents
     to it: one with `child-pid` (the first process inside), and one with `exit-code` if the process was really started.
-    `wrapper`: a program and its arguments that becomes `argv`, whose words follow. `descriptors` of this process are handed on.
+    `wrapper`: a program and its arguments that becomes `argv`, whose words follow. `descriptors` of this process are handed on;
+    they are good until the sandbox is closed.
     """
 
     argv: list[str]

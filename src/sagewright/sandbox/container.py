@@ -55,7 +55,7 @@ class ContainerSandbox:
         given["joins_network"] = Support(False, "the engine starts it in a network of the engine's")
         given["stand_in_programs"] = Support(False, "the programs are the image's own")
         given["shared_memory"] = Support(False, "the engine hands no descriptor on to a container")
-        given |= {name: Support(False, not_seen) for name in ("shared_views", "private_views")}
+        given |= {name: Support(False, not_seen) for name in ("shared_views", "private_views", "layers")}
         return given
 
     def ml_root(self, directory: Path) -> Path:  # noqa: ARG002 - the same for every host

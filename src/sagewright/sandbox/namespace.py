@@ -36,6 +36,21 @@ class Namespace:
                 os.close(descriptor)
 
 
+@dataclass(frozen=True)
+class MountNamespace:
+    """Descriptors of this process: a mount namespace, and the user namespace that it belongs to unless we are root."""
+
+    namespace: int
+    user: int | None
+
+    @property
+    def enter(self) -> list[str]:
+        """The beginning of a command that runs its rest there, as the user who runs the agent."""
+        own = f"/proc/{os.getpid()}/fd"
+        users = [] if self.user is None else [f"--user={own}/{self.user}", "--preserve-credentials"]
+        return ["nsenter", *users, f"--mount={own}/{self.namespace}", "--"]
+
+
 def enter_command(pid: int, net: int, user: int | None) -> list[str]:
     """As Namespace.enter, by descriptors of the process `pid`."""
     owner = [] if user is None else [f"--user=/proc/{pid}/fd/{user}", "--preserve-credentials"]

@@ -16,7 +16,10 @@ _WHY_NOT = {
     "hosts_file": "/etc/hosts is the machine's",
     "no_network": "without a network namespace the machine's network is in reach",
     "read_only_system": "the process may write whatever its user may",
+    "unprivileged": "the process has the rights of the server's user",
+    "any_user": "without a user namespace there is no other user",
     "hidden_home": "the process may read whatever its user may",
+    "layers": "without a mount namespace there is no overlay",
     "stand_in_programs": "without a mount namespace /usr/sbin is the machine's",
     "shared_views": "without a mount namespace the process could change the files themselves",
     "private_views": "without a mount namespace there is no overlay",
@@ -58,7 +61,8 @@ class PlainSandbox:
         }
         if launch.memory is not None:
             environ[MEMORY_VARIABLE] = f"/proc/{os.getpid()}/fd/{launch.memory}"
-        return Command([*_die_with_parent(), *_resolved(launch.argv, environment)], environ, ml)
+        within = launch.mounts.enter if launch.mounts else []
+        return Command([*_die_with_parent(), *_resolved(launch.argv, environment)], environ, ml, wrapper=within)
 
     def close(self, directory: Path) -> None:
         """Nothing is mounted."""

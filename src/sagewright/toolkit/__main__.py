@@ -7,12 +7,15 @@ import sys
 import time
 from pathlib import Path
 
+from sagewright.toolkit.code import unpack_code
 from sagewright.toolkit.config import JobConfig, script_arguments
 from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
 from sagewright.toolkit.launchers import command_of, is_package, leads_mpi, mpi_environ, serves_mpi, variables_of
 from sagewright.toolkit.process import run
 
-_INSTALLED = ".sagewright-requirements-installed"
+_REQUIREMENTS = "SAGEWRIGHT_REQUIREMENTS"
+"""`ask`: the agent can install a requirements.txt and then start this again; `installed`: it has; else it is done here."""
+_ASK = 93
 
 
 def train(root: Path) -> int:
@@ -20,6 +23,8 @@ def train(root: Path) -> int:
     output = root / "output"
     try:
         _run_script(JobConfig(root, os.environ))
+    except _Asked:
+        return _ASK
     except ToolkitError as error:
         return _failed(output, error.failure(), error.exit_code)
     except Exception:
@@ -31,8 +36,14 @@ def train(root: Path) -> int:
     return 0
 
 
+class _Asked(Exception):
+    """The agent is asked to install requirements."""
+
+
 def _run_script(config: JobConfig) -> None:
+    unpack_code(config)
     _bring_code(config)
+    _ask(config)
     arguments = script_arguments(config.hyperparameters)
     command = command_of(config, arguments)
     environ = {**os.environ, **config.variables(arguments), **variables_of(config)}
@@ -90,10 +101,19 @@ def _bring_code(config: JobConfig) -> None:
         (config.code / config.program).chmod(0o755)
 
 
+def _ask(config: JobConfig) -> None:
+    requirements = config.code / "requirements.txt"
+    if os.environ.get(_REQUIREMENTS) == "ask" and requirements.is_file():
+        asked = config.root / ".sagewright"
+        asked.mkdir(exist_ok=True)
+        (asked / "requirements.txt").write_bytes(requirements.read_bytes())
+        raise _Asked
+
+
 def _install(config: JobConfig) -> None:
     """What the agent has not put into the environment already."""
     requirements = config.code / "requirements.txt"
-    if requirements.is_file() and not (config.code / _INSTALLED).exists():
+    if requirements.is_file() and os.environ.get(_REQUIREMENTS) != "installed":
         _pip(config, ["-r", "requirements.txt"], "InstallRequirementsError")
     if is_package(config):
         _pip(config, ["--no-build-isolation", "."], "InstallModuleError")

@@ -1,6 +1,7 @@
 """What ends a job in script mode, and the text of /opt/ml/output/failure for it.
 
 ToolkitError
+├── CodeError               the archive of the code is at fault
 ├── FrameworkError          the job asks for what cannot be given; the message names it
 └── UserError               the user's script or packages failed: class name, exit code, end of its output, command
 """
@@ -24,6 +25,13 @@ class ToolkitError(Exception):
 class FrameworkError(ToolkitError):
     def failure(self) -> str:
         return f"Framework Error: \n{self}"
+
+
+class CodeError(ToolkitError):
+    exit_code = 2  # the request's fault: a ClientError
+
+    def failure(self) -> str:
+        return str(self)
 
 
 class UserError(ToolkitError):

@@ -125,4 +125,5 @@ def test_fastfile_is_copied_and_says_so_where_fuse_is_closed(
     prepared.prepare(PlainSandbox())
     assert (tmp_path / "ml" / "input" / "data" / "fastfile" / "part-1").read_text() == "part 1;"
     assert said == ["Channel fastfile: FastFile mode by copying (/dev/fuse cannot be opened)."]
-    assert prepared.wrapper == []
+    with prepared.mounted() as mounts:
+        assert mounts is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +184,55 @@ def test_requirements_that_the_agent_did_not_install(job: Job, tmp_path: Path) -
     assert job.failure.startswith('InstallRequirementsError:\nExitCode 1\nErrorMessage "no matching distribution"')
     assert "ran" not in out
 
-    job.code("", ".sagewright-requirements-installed")
-    assert "ran" in job.run(PYTHONPATH=f"{tmp_path / 'pip'}:{SOURCE}")[1]
+    assert "ran" in job.run(PYTHONPATH=f"{tmp_path / 'pip'}:{SOURCE}", SAGEWRIGHT_REQUIREMENTS="installed")[1]
+
+
+def test_the_agent_is_asked_to_install_requirements(job: Job) -> None:
+    job.code("print('ran')")
+    job.code("six==1.16.0\n", "requirements.txt")
+    code, out = job.run(SAGEWRIGHT_REQUIREMENTS="ask")
+
+    assert (code, "ran" in out) == (93, False)
+    assert (job.root / ".sagewright" / "requirements.txt").read_text() == "six==1.16.0\n"
+
+
+def archive(job: Job, **members: str | tarfile.TarInfo) -> Path:
+    """Code as the agent brings it."""
+    place = job.root / ".sagewright"
+    place.mkdir()
+    with tarfile.open(place / "code.tar.gz", "w:gz") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name.replace("__", ".")) if isinstance(content, str) else content
+            data = content.encode() if isinstance(content, str) else b""
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return place / "code.tar.gz"
+
+
+def test_an_archive_of_code_is_unpacked_once(job: Job) -> None:
+    place = archive(job, train__py="print('from the archive')")
+
+    assert "from the archive" in job.run()[1]
+    assert not place.exists()
+    assert "from the archive" in job.run()[1]
+
+
+def test_an_archive_that_leads_out_is_the_requests_fault(job: Job) -> None:
+    link = tarfile.TarInfo("train.py")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    job.given["sagemaker_submit_directory"] = "s3://b/code.tar.gz"
+    archive(job, train__py=link)
+
+    assert job.run()[0] == 2
+    assert job.failure.startswith("Cannot get the code of the job from s3://b/code.tar.gz: ")
+
+
+def test_what_is_no_archive_is_the_requests_fault(job: Job) -> None:
+    (job.root / ".sagewright").mkdir()
+    (job.root / ".sagewright" / "code.tar.gz").write_bytes(b"PK nonsense")
+
+    assert job.run()[0] == 2
+    assert "Cannot get the code of the job" in job.failure
 
 
 def test_code_in_a_channel_is_copied(job: Job) -> None:

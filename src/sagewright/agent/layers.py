@@ -1,0 +1,157 @@
+"""What the user's code asks for in requirements.txt: a layer over the shared environment, made in a sandbox and kept.
+
+A package may run its author's code while it is built, and is unpacked from somebody's archive. So it is installed as a job
+runs: by users without rights, in a view that ends with it. What comes of it is seen by jobs that ask for the same text alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sagewright
+from sagewright.agent.code import named_requirements
+from sagewright.agent.control import Control
+from sagewright.agent.errors import AlgorithmError, Overdue
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.library import staged_library
+from sagewright.agent.optml import OptMl
+from sagewright.agent.process import Exit, Limits, run_process
+from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
+from sagewright.runtimes.uv import uv_program
+from sagewright.sandbox.base import Launch, Sandbox
+from sagewright.sandbox.choose import choose_sandbox
+from sagewright.sandbox.ownership import give_to_server
+
+ASK = 93
+"""The toolkit's exit status when it has found a requirements.txt and the agent can install it."""
+VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
+_TAIL_LINES, _LONGEST = 100, 2000
+_FILE = "requirements.txt"
+
+
+@dataclass(frozen=True)
+class Installing:
+    """What a layer's sandbox has of its job: `wrapper` begins its command and `limits` hold it."""
+
+    wrapper: Callable[[], list[str]]
+    limits: Limits
+    log: Callable[[str], None]
+
+
+class Layers:
+    """Of one host."""
+
+    def __init__(self, host: HostFile, ml: OptMl, environments: Environments, control: Control, installing: Installing):
+        self._host, self._ml, self._environments, self._control = host, ml, environments, control
+        self._installing = installing
+        self._answer = ""
+
+    def offer(self, sandbox: Sandbox) -> None:
+        """Have the toolkit ask, where the sandbox can lay packages over an environment."""
+        self._answer = "ask" if sandbox.declare()["layers"].given else ""
+
+    def variables(self) -> dict[str, str]:
+        return {VARIABLE: self._answer} if self._answer else {}
+
+    def asked(self, ended: Exit) -> str | None:
+        """The text of the requirements.txt, if the process ended to have it installed."""
+        if self._answer != "ask" or ended != Exit(ASK, "exit"):
+            return None
+        return self._ml.asked_requirements()
+
+    def install(self, environment: Environment, text: str) -> Environment:
+        """The environment with what the text asks for; as it is where the text leads to more than an index: then the toolkit
+        installs it inside. Raises AlgorithmError, Stopped, Gone."""
+        wanted = named_requirements(text)
+        self._answer = "inside" if wanted is None else "installed"
+        if wanted is None:
+            return environment
+        try:
+            return self.add(environment, wanted)
+        except RequirementsFailed as error:
+            for line in str(error).splitlines():
+                self._installing.log(line)
+            raise AlgorithmError(
+                f'InstallRequirementsError:\nExitCode 1\nErrorMessage "{str(error)[-700:]}"'
+            ) from error
+
+    def add(self, environment: Environment, requirements: str) -> Environment:
+        """Raises RequirementsFailed, Stopped, Gone."""
+        if not choose_sandbox(self._host.sandbox, self._host.directory)[0].declare()["layers"].given:
+            return self._environments.with_requirements(environment, requirements, self._installing.log)
+        digest = hashlib.sha256(requirements.encode()).hexdigest()[:32]
+        key = f"{environment.path.name}-l{digest}"
+        layer = self._environments.directory / "layers" / key
+        if not layer.is_dir():
+            with self._environments.locked(key, self._control.check):
+                if not layer.is_dir():
+                    self._installing.log(f"Preparing the environment {key}; it is kept for later jobs.")
+                    self._build(environment, requirements, layer)
+        return replace(environment, layers=(*environment.layers, layer))
+
+    def _build(self, environment: Environment, requirements: str, layer: Path) -> None:
+        layer.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=layer.parent, ignore_cleanup_errors=True) as name:
+            scratch = Path(name)
+            (scratch / "ml").mkdir()
+            (scratch / "ml" / _FILE).write_text(requirements)
+            attempts = self._environments.installs(environment.path, ("-r", f"/opt/ml/{_FILE}"))
+            for arguments in attempts[:-1]:
+                if not self._install(environment, scratch, arguments):
+                    break
+            else:
+                if said := self._install(environment, scratch, attempts[-1]):
+                    raise RequirementsFailed(f"uv pip failed: {said[-2000:]}")
+            made = scratch / "overlay" / "upper"
+            give_to_server(made)
+            made.rename(layer)
+
+    def _install(self, environment: Environment, scratch: Path, arguments: list[str]) -> str:
+        """What was said if it failed."""
+        sandbox, _ = choose_sandbox("bwrap", scratch)
+        program, sources = uv_program(), self._environments.sources
+        launch = Launch(
+            argv=[str(program), *arguments],
+            directory=scratch,
+            environ={"LANG": "C.UTF-8", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
+            | ({"SSL_CERT_FILE": sources.certificates} if sources.certificates else {}),
+            host=self._host.host,
+            addresses={},
+            library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
+            environment=environment.path,
+            readable=[*sources.local_paths(), program, self._environments.overrides()],
+            layers=list(environment.layers),
+        )
+        said = _Tail()
+        try:
+            command = sandbox.command(launch)
+            command = replace(command, wrapper=[*self._installing.wrapper(), *command.wrapper])
+            ended = run_process(command, self._control, self._installing.limits, said)
+        finally:
+            sandbox.close(scratch)
+        if ended.cause == "max_runtime":
+            raise Overdue
+        if ended.cause != "exit":
+            self._control.check()
+        return "" if ended.code == 0 else said.text() or f"exit status {ended.code}"
+
+
+class _Tail:
+    """The last lines of an output."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=_TAIL_LINES)
+
+    def ready(self) -> bool:
+        return True
+
+    def lines(self, texts: list[str]) -> None:
+        self._lines.extend(text[:_LONGEST] for text in texts)
+
+    def text(self) -> str:
+        return "\n".join(self._lines)

@@ -1,0 +1,78 @@
+"""System calls for mounts and namespaces that Python does not wrap. Linux; source: its manual pages, section 2.
+
+Everything here raises OSError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_FS = 0x0000_0200
+CLONE_NEWNS = 0x0002_0000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x4_0000
+
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # the same on every architecture since Linux 5.2
+_AT_EMPTY_PATH = 0x1000
+_OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+_MOUNT_ATTR_IDMAP = 0x0010_0000
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class _MountAttributes(ctypes.Structure):
+    """struct mount_attr"""
+
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
+
+
+def unshare(flags: int) -> None:
+    """Of the calling thread alone: CLONE_NEWNS and CLONE_FS are a thread's own."""
+    _checked(_libc.unshare(flags), "unshare")
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """Of the calling thread alone; for a mount namespace it must have left the process's CLONE_FS."""
+    _checked(_libc.setns(descriptor, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    done = _libc.mount(source.encode(), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), options.encode())
+    _checked(done, f"mount {target}")
+
+
+def idmapped_copy(directory: int, user_namespace: int) -> int:
+    """A descriptor of a detached mount of `directory` (a descriptor itself), in which an id of the disk is what the user
+    namespace makes of it: the disk's root is the root inside. Needs Linux 5.12 and a file system that can do it."""
+    made = _call(_OPEN_TREE, directory, b"", _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_EMPTY_PATH)
+    wanted = _MountAttributes(_MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
+    try:
+        _call(_MOUNT_SETATTR, made, b"", _AT_EMPTY_PATH, ctypes.byref(wanted), ctypes.sizeof(wanted))
+    except OSError:
+        os.close(made)
+        raise
+    return made
+
+
+def attach(detached: int, target: str) -> None:
+    """Put a detached mount at a place of the calling thread's mount namespace."""
+    at_cwd = -100
+    _call(_MOVE_MOUNT, detached, b"", at_cwd, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
+
+
+def _call(number: int, *arguments: object) -> int:
+    widened = (ctypes.c_long(value) if isinstance(value, int) else value for value in arguments)
+    return _checked(_libc.syscall(ctypes.c_long(number), *widened), f"system call {number}")
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+    return result

@@ -1,0 +1,118 @@
+"""The options of bubblewrap that make what one process sees: the job's own directories, views, its environment, the system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from sagewright.sandbox import view
+from sagewright.sandbox.base import Launch, View
+from sagewright.sandbox.overlay import Places, make_private_environment
+from sagewright.sandbox.stage import Stage
+
+ML_ROOT = Path("/opt/ml")
+LIBRARY = Path("/opt/sagewright")
+SHARED_ENVIRONMENT = Path("/opt/environment")  # used where no overlay can be had
+OWN = ("tmp", "home", "ml", "overlay", "views", "environment")
+"""What of a host's directory belongs to the sandbox's users."""
+
+
+class Layout:
+    """The options of bwrap that make the view of one launch. `stage`: through which root's files are seen."""
+
+    def __init__(self, launch: Launch, overlay: bool, stage: Stage | None = None) -> None:
+        self._launch, self._overlay, self._stage = launch, overlay, stage
+
+    def options(self) -> list[str]:
+        launch = self._launch
+        options = [
+            *([] if launch.network else ["--unshare-net"]),
+            "--hostname", launch.host, *([] if launch.memory is None else ["--sync-fd", str(launch.memory)]),
+            *view.system(), *self._programs(), *view.etc(launch, self._system_file), *self._own(), *self._views(),
+            *view.read_only(view.interpreter(launch.environment), self._shared),
+            *self._environment(), *view.devices(), "--chdir", str(ML_ROOT),
+        ]  # fmt: skip
+        return [*_parents(options), *options]
+
+    def _system_file(self, path: Path) -> str:
+        """What everybody may read, at its own path unless the stage hides that."""
+        hidden = self._stage is not None and not path.is_relative_to("/etc")
+        return self._stage.at(path) if hidden and self._stage else str(path)
+
+    def _shared(self, path: Path) -> str:
+        """What is the server's: root's, as far as the root inside is concerned."""
+        return str(path) if self._stage is None else self._stage.at(path, mapped=True)
+
+    def _jobs(self, path: Path) -> str:
+        """What is the job's own, in the host's directory."""
+        return str(path) if self._stage is None else self._stage.at(path)
+
+    def _programs(self) -> list[str]:
+        """Those that stand in for the system's, over its own."""
+        if self._launch.programs is None:
+            return []
+        place = str(Path("/usr/sbin").resolve())
+        return ["--overlay-src", place, "--overlay-src", self._shared(self._launch.programs), "--ro-overlay", place]
+
+    def _own(self) -> list[str]:
+        """The job's own directories; what is mounted below one of them (an environment under /tmp) comes later."""
+        options = []
+        for name, place in (("tmp", "/tmp"), ("home", "/root"), ("ml", str(ML_ROOT))):  # noqa: S108 - the sandbox's own
+            own = self._launch.directory / name
+            own.mkdir(exist_ok=True)
+            options += ["--bind", self._jobs(own), place]
+        return [
+            *options, "--dir", "/var/tmp", "--tmpfs", "/dev/shm",  # noqa: S108 - the sandbox's own
+            "--ro-bind", self._shared(self._launch.library), str(LIBRARY),
+            *view.read_only((path for path in self._launch.readable if path.exists()), self._shared),
+        ]  # fmt: skip
+
+    def _views(self) -> list[str]:
+        return [
+            option
+            for number, seen in enumerate(self._launch.views)
+            for option in self._view(seen, self._launch.directory / "views" / str(number))
+        ]
+
+    def _view(self, seen: View, changes: Path) -> list[str]:
+        """`changes` is where a private view keeps what the process changes."""
+        place = str(ML_ROOT / seen.place)
+        if seen.access != "private":
+            return ["--ro-bind" if seen.access == "read" else "--bind", self._shared(seen.source), place]
+        if not self._overlay:
+            raise ValueError("bwrap without overlays gives no private views")
+        return self._over([seen.source], changes, place)
+
+    def _environment(self) -> list[str]:
+        """The shared environment at its own path, writable for this process alone."""
+        shared, directory = self._launch.environment, self._launch.directory
+        own = shared.stat().st_uid == os.geteuid()  # else its files could not be replaced
+        if self._overlay and own:
+            return self._over([shared, *self._launch.layers], directory / "overlay", str(shared))
+        private = directory / "environment"
+        make_private_environment(Places(shared, private, SHARED_ENVIRONMENT, shared))
+        return ["--ro-bind", self._shared(shared), str(SHARED_ENVIRONMENT), "--bind", self._jobs(private), str(shared)]
+
+    def _over(self, sources: Iterable[Path], changes: Path, place: str) -> list[str]:
+        """An overlay of `sources`, the lowest first, whose changes are kept in `changes`."""
+        for name in ("upper", "work"):
+            (changes / name).mkdir(parents=True, exist_ok=True)
+        lower = [part for source in sources for part in ("--overlay-src", self._shared(source))]
+        kept = self._jobs(changes)
+        return [*lower, "--overlay", f"{kept}/upper", f"{kept}/work", place]
+
+
+def _parents(options: list[str]) -> list[str]:
+    """Directories on the way to what is mounted, which any user inside may walk through."""
+    places = [Path(words[-1]) for words in _mounts(options)]
+    parents = {parent for place in places for parent in place.parents if str(parent) != "/"}
+    ours = ("/usr", "/etc", "/proc", "/sys", "/dev")
+    wanted = [parent for parent in sorted(parents) if not any(parent.is_relative_to(top) for top in ours)]
+    return [part for parent in wanted for part in ("--perms", "0755", "--dir", str(parent))]
+
+
+def _mounts(options: list[str]) -> Iterable[list[str]]:
+    """The options that mount something, with their arguments."""
+    lengths = {"--bind": 3, "--ro-bind": 3, "--overlay": 4}
+    return (options[at : at + lengths[word]] for at, word in enumerate(options) if word in lengths)

@@ -1,0 +1,90 @@
+"""What a process in bubblewrap sees of the machine: the system read-only, a chosen part of /etc, devices, and a /proc and /sys
+with the same parts masked as OCI runtimes mask them.
+
+The functions give options of bwrap. Source of the masks: the defaults of moby (oci/defaults.go) and containerd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from sagewright.sandbox.base import Launch
+
+Place = Callable[[Path], str]
+"""From a path of the machine to where the sandbox's maker finds it."""
+
+# Of /etc: name resolution, certificates, the loader, time and fonts; neither passwords nor keys.
+_ETC = (
+    "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "host.conf", "ld.so.cache", "ld.so.conf",
+    "ld.so.conf.d", "localtime", "magic", "mime.types", "nsswitch.conf", "OpenCL", "openmpi", "pki", "protocols",
+    "python3", "resolv.conf", "rpc", "services", "ssl", "terminfo", "timezone", "vulkan", "xdg", "pip.conf",
+)  # fmt: skip
+_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_MASKED = (
+    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/kmsg", "/proc/latency_stats",
+    "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+    "/sys/fs/cgroup", "/sys/fs/selinux", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
+)  # fmt: skip
+_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_ACCOUNTS = {
+    "passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nnogroup:x:65534:\n",
+}
+
+
+def system() -> list[str]:
+    """/usr and what belongs to it, /proc, /sys and /dev."""
+    options = ["--ro-bind", "/usr", "/usr"]
+    for name in _TOP:
+        path = Path("/") / name
+        if path.is_symlink():
+            options += ["--symlink", str(path.readlink()), str(path)]
+        elif path.exists():
+            options += ["--ro-bind", str(path), str(path)]
+    options += ["--proc", "/proc", "--dev", "/dev", "--ro-bind-try", "/sys", "/sys"]
+    return [*options, *_masks(), "--dir", "/run", "--dir", "/var"]
+
+
+def _masks() -> list[str]:
+    options = [part for path in _READ_ONLY if Path(path).exists() for part in ("--ro-bind", path, path)]
+    for path in _MASKED:
+        if Path(path).is_dir():
+            options += ["--tmpfs", path, "--remount-ro", path]
+        elif Path(path).exists():
+            options += ["--ro-bind", "/dev/null", path]
+    return options
+
+
+def etc(launch: Launch, place: Place) -> list[str]:
+    """A whitelist of the machine's /etc, and files of the job's own for names."""
+    own = launch.directory / "etc"
+    own.mkdir(exist_ok=True)
+    hosts = "".join(f"{address}\t{name}\n" for name, address in launch.addresses.items())
+    files = _ACCOUNTS | {"hosts": f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{hosts}", "hostname": f"{launch.host}\n"}
+    options = []
+    for name in _ETC:
+        path = Path("/etc") / name
+        if path.exists():
+            options += ["--ro-bind", place(path.resolve()), str(path)]
+    seen = place(own)
+    for name, text in files.items():
+        (own / name).write_text(text)
+        options += ["--ro-bind", f"{seen}/{name}", f"/etc/{name}"]
+    return options
+
+
+def interpreter(environment: Path) -> list[Path]:
+    """The prefix of the Python that the environment was made from, unless it is the system's."""
+    prefix = (environment / "bin" / "python").resolve().parent.parent
+    return [] if prefix.is_relative_to("/usr") else [prefix]
+
+
+def read_only(paths: Iterable[Path], place: Place) -> list[str]:
+    return [option for path in sorted(paths) for option in ("--ro-bind", place(path), str(path))]
+
+
+def devices() -> list[str]:
+    """GPUs."""
+    found = [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dri"), *Path("/dev").glob("kfd")]
+    return [option for device in found for option in ("--dev-bind", str(device), str(device))]
