@@ -388,6 +388,8 @@ def test_the_job_cannot_change_what_a_view_shows(run: Run, tmp_path: Path, acces
 def test_a_writable_view_is_the_directory_itself(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
+    if run.sandbox.name == "container":
+        source.chmod(0o777)  # the container's users are none of this machine's
     (run.directory / "ml" / "seen").mkdir()
     run.views = [View(source, "seen", "write")]
     run("import os; open(os.environ.get('SAGEWRIGHT_ML_ROOT', '/opt/ml') + '/seen/new', 'w').write('x')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,10 @@ def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str
         if not writable and not sandbox.declare()["shared_views"].given:
             log(f"Channel {name}: the sandbox {sandbox.name} cannot keep the job from writing to {folder}.")
             writable = True
+        if writable and sandbox.name == "container" and not folder.stat().st_mode & stat.S_IWOTH:
+            log(
+                f"Channel {name}: {folder} does not let others write, and the users of a container are none of this machine's."
+            )
         ml.channel(name).mkdir(parents=True, exist_ok=True)
         views.append(View(folder, f"input/data/{name}", "write" if writable else "read"))
     return views

@@ -129,6 +129,8 @@ class HostRun:
             raise ClientError(" ".join(lacking))
         if sandbox.name == "plain" and self._host.sandbox == "auto":
             self._host.warnings.append(f"The job runs without isolation: {reason}.")
+        elif sandbox.name == "container" and not (root := sandbox.declare()["unprivileged"]).given:
+            self._host.warnings.append(f"The container's root is this machine's: {root.reason}.")
         return sandbox
 
     def _needed(self) -> dict[str, str]:

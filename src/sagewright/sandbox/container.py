@@ -21,19 +21,19 @@ from typing import Any
 from urllib.parse import quote
 
 from sagewright.sandbox.base import CAPABILITIES, Command, Launch, OwnImage, Support
+from sagewright.sandbox.cgroups import Share
+from sagewright.sandbox.container_document import LABEL_DIRECTORY, ML_ROOT, document, gpus, podman_spec
 from sagewright.sandbox.container_engine import Found, find_engine
 from sagewright.sandbox.container_images import Images, ImageUnavailable
 from sagewright.sandbox.engine import Engine, EngineFailed
-from sagewright.sandbox.overlay import Places, make_private_environment
+from sagewright.sandbox.layout import OWN
+from sagewright.sandbox.ownership import give
+from sagewright.sandbox.users import Users, claim_users
 
-ML_ROOT = Path("/opt/ml")
-LIBRARY = Path("/opt/sagewright")
-SHARED_ENVIRONMENT = Path("/opt/environment")
-LABEL_DIRECTORY = "sagewright.directory"
-LABEL_HOST = "sagewright.host"
 NOTE = "engine"
 _GIB = 1 << 30
 _DAY_S = 86_400
+_DOCKER_ROOT = "Docker runs as root here: set userns-remap in its daemon.json, or use rootless Docker, or Podman"
 
 
 class ContainerSandbox:
@@ -47,11 +47,23 @@ class ContainerSandbox:
     def __init__(self, found: Found | None = None) -> None:
         self._found = found or find_engine()
         self._engine = self._found.engine
+        self._gives_users = (
+            self._found.is_podman and os.geteuid() == 0
+        )  # else Podman is an ordinary user's, and has its ids
+        self._users: Users | None = None
 
     def declare(self) -> dict[str, Support]:
         given = {name: Support(True, f"a container of {self._found.kind}") for name in CAPABILITIES}
         given["writable_environment"] = Support(True, "each container writes to a layer of its own")
         not_seen = "the engine does not see what an agent mounts for itself, and not every engine has overlays"
+        who = (
+            "an unprivileged user of a range of the container's own"
+            if self._gives_users
+            else "what the engine makes of it"
+        )
+        not_root = self._found.is_podman or self._separates_users()
+        given["unprivileged"] = Support(not_root, who if not_root else _DOCKER_ROOT)
+        given["any_user"] = Support(True, "the container's user namespace")
         given["joins_network"] = Support(False, "the engine starts it in a network of the engine's")
         given["stand_in_programs"] = Support(False, "the programs are the image's own")
         given["shared_memory"] = Support(False, "the engine hands no descriptor on to a container")
@@ -69,10 +81,7 @@ class ContainerSandbox:
             launch.image.uri, launch.image.say
         )
         self._unpack_ml(launch, launch.image, image["Id"])
-        document = _document(launch, launch.image, image["Id"])
-        document["HostConfig"] |= self._limits(launch.image)
-        name = f"sagewright-{uuid.uuid4().hex[:16]}"
-        made = self._engine.call("POST", f"/containers/create?name={name}", document)
+        made = self._create(launch, launch.image, image["Id"])
         program = [
             sys.executable,
             "-S",
@@ -88,9 +97,28 @@ class ContainerSandbox:
             environ["SAGEWRIGHT_HOST_ID"] = host
         return Command(program, environ, launch.directory)
 
+    def _create(self, launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
+        told = document(launch, image, image_id)
+        told["HostConfig"] |= self._limits(image)
+        name = f"sagewright-{uuid.uuid4().hex[:16]}"
+        made: dict[str, Any]
+        if not self._gives_users:
+            made = self._engine.call("POST", f"/containers/create?name={name}", told)
+            return made
+        self._users = self._users or claim_users()
+        for own in OWN:
+            if (launch.directory / own).exists():
+                give(launch.directory / own, self._users.first, self._users.count)
+        spec = podman_spec(told, name, self._users.first, self._users.count)
+        made = self._engine.call("POST", "/v4.0.0/libpod/containers/create", spec)
+        return made
+
     def close(self, directory: Path) -> None:
         """Remove the container. What it left in HOST_DIRECTORY belongs to whom the engine runs as."""
         end_containers(directory)
+        if self._users is not None:
+            self._users.close()
+            self._users = None
 
     def _limits(self, image: OwnImage) -> dict[str, Any]:
         """Only those that the engine can set here (a rootless Podman without delegated control groups can't)."""
@@ -99,9 +127,16 @@ class ContainerSandbox:
         if image.memory_gb and about.get("MemoryLimit"):
             memory = int(image.memory_gb * _GIB)
             limits |= {"Memory": memory, "MemorySwap": memory, "ShmSize": max(1 << 26, memory // 2)}
+        if about.get("PidsLimit"):
+            limits["PidsLimit"] = Share(image.cpus, 0).processes
         if image.cpus and about.get("CpuCfsQuota") and image.cpus < (about.get("NCPU") or 1 << 20):
             limits["NanoCpus"] = image.cpus * 1_000_000_000
-        return limits | (_gpus(image.gpus, podman=self._found.is_podman) if image.gpus else {})
+        return limits | (gpus(image.gpus, podman=self._found.is_podman) if image.gpus else {})
+
+    def _separates_users(self) -> bool:
+        """Whether Docker runs without root, or maps root to somebody else."""
+        about = self._engine.call("GET", "/info")
+        return any(option.startswith(("name=rootless", "name=userns")) for option in about.get("SecurityOptions") or [])
 
     def _abilities(self, cache: Path) -> dict[str, Any]:
         """What the engine says of itself, asked once a day: Podman takes 150 ms for it."""
@@ -113,7 +148,7 @@ class ContainerSandbox:
         except (OSError, ValueError):
             pass
         about = self._engine.call("GET", "/info")
-        abilities = {name: about.get(name) for name in ("MemoryLimit", "CpuCfsQuota", "NCPU")}
+        abilities = {name: about.get(name) for name in ("MemoryLimit", "CpuCfsQuota", "NCPU", "PidsLimit")}
         _keep(kept, [json.dumps(abilities).encode()])
         return abilities
 
@@ -184,66 +219,3 @@ def _remove(engine: Engine, container: str) -> None:
     except EngineFailed as error:
         if error.status not in {404, 409}:  # gone, or just being removed
             raise
-
-
-def _document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
-    """The container, as the Docker API takes it, but for its limits."""
-    document: dict[str, Any] = {
-        "Image": image_id,
-        "Hostname": launch.host,
-        "Cmd": launch.argv,
-        "Env": [f"{name}={value}" for name, value in {**launch.environ, **_paths(launch)}.items()],
-        "Labels": {LABEL_DIRECTORY: str(launch.directory), LABEL_HOST: launch.environ.get("SAGEWRIGHT_HOST_ID", "")},
-        "HostConfig": {
-            "NetworkMode": "host" if launch.network else "none",
-            "ExtraHosts": [f"{name}:{address}" for name, address in launch.addresses.items()],
-            "Binds": _binds(launch),
-            "LogConfig": {"Type": "none"},  # the agent keeps them
-            "SecurityOpt": ["label=disable"],  # SELinux would keep the container from the job's directory
-        },
-    }
-    if image.entrypoint:
-        document["Entrypoint"] = image.entrypoint
-    return document
-
-
-def _paths(launch: Launch) -> dict[str, str]:
-    """Only where the job has an environment of ours; an image keeps its own."""
-    if launch.environment == Path():
-        return {}
-    return {
-        "HOME": "/tmp",  # noqa: S108 - the container's own
-        "VIRTUAL_ENV": str(launch.environment),
-        "PATH": f"{launch.environment / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "PYTHONPATH": ":".join(filter(None, [str(LIBRARY), launch.environ.get("PYTHONPATH", "")])),
-    }
-
-
-def _binds(launch: Launch) -> list[str]:
-    own = {"ml": str(ML_ROOT), "tmp": "/tmp"}  # noqa: S108 - the container's own
-    for name in own:
-        (launch.directory / name).mkdir(exist_ok=True)
-    binds = [f"{launch.directory / name}:{place}" for name, place in own.items()]
-    for view in launch.views:
-        if view.access != "write":
-            raise ValueError(f"the sandbox container gives no view with the access {view.access}")
-        binds.append(f"{view.source}:{ML_ROOT / view.place}")
-    binds += [f"{path}:{path}:ro" for path in launch.readable if path.exists()]
-    if launch.environment == Path():
-        return binds
-    private = launch.directory / "environment"
-    make_private_environment(Places(launch.environment, private, SHARED_ENVIRONMENT, launch.environment))
-    return [
-        *binds,
-        f"{launch.library}:{LIBRARY}:ro",
-        f"{launch.environment}:{SHARED_ENVIRONMENT}:ro",
-        f"{private}:{launch.environment}",
-    ]
-
-
-def _gpus(indexes: list[int], *, podman: bool) -> dict[str, Any]:
-    """Docker asks its NVIDIA runtime; Podman takes what the container toolkit has written down (CDI)."""
-    if podman:
-        return {"Devices": [{"PathOnHost": f"nvidia.com/gpu={index}"} for index in indexes]}
-    asked = {"Driver": "nvidia", "DeviceIDs": [str(index) for index in indexes], "Capabilities": [["gpu"]]}
-    return {"DeviceRequests": [asked]}

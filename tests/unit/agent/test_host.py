@@ -141,10 +141,6 @@ def test_shards_are_every_nth_key(double: Double, start: Start) -> None:
             "the built-in algorithm seq2seq is not implemented yet",
         ),
         ({"OutputDataConfig": {"S3OutputPath": "s3://full/x"}}, "Artifact upload failed:"),
-        (
-            {"HyperParameters": {"sagemaker_submit_directory": "s3://in/none.tar.gz"}},
-            "Cannot get the code of the job from",
-        ),
     ],
 )
 def test_what_is_the_clients_fault(double: Double, start: Start, members: dict[str, Any], text: str) -> None:
@@ -154,6 +150,17 @@ def test_what_is_the_clients_fault(double: Double, start: Start, members: dict[s
     (failed,) = double.of("h1", "failed")
     assert failed["class"] == "ClientError"
     assert text in failed["message"]
+
+
+def test_code_that_is_not_there_is_the_clients_fault(double: Double, start: Start) -> None:
+    request = script_request(double, {"train.py": ""})
+    del double.objects["code", "sourcedir.tar.gz"]
+    start(request=request)
+    double.wait_finished()
+
+    (failed,) = double.of("h1", "failed")
+    assert failed["class"] == "ClientError"
+    assert "Cannot get the code of the job from s3://code/sourcedir.tar.gz" in failed["message"]
 
 
 def test_keys_cannot_leave_the_channel(double: Double, start: Start) -> None:
@@ -439,4 +446,6 @@ def test_an_archive_of_code_cannot_leave_its_directory(double: Double, start: St
     start(request=request)
     double.wait_finished()
 
-    assert "Cannot get the code" in double.of("h1", "failed")[0]["message"]
+    (exited,) = double.of("h1", "exited")
+    assert exited["code"] == 2  # the client's fault
+    assert exited["failure"].startswith("Cannot get the code of the job from s3://code/sourcedir.tar.gz: ")

@@ -1,0 +1,136 @@
+"""What an engine is told of a container: as the Docker API takes it, and as Podman's own does, which can give it users.
+
+Sources: the Docker Engine API, ContainerCreate; Podman's API, libpod ContainerCreate (SpecGenerator).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sagewright.sandbox.base import Launch, OwnImage
+from sagewright.sandbox.overlay import Places, make_private_environment
+
+ML_ROOT = Path("/opt/ml")
+LIBRARY = Path("/opt/sagewright")
+SHARED_ENVIRONMENT = Path("/opt/environment")
+LABEL_DIRECTORY = "sagewright.directory"
+LABEL_HOST = "sagewright.host"
+KEPT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
+"""Capabilities of root inside."""
+_PERIOD_US = 100_000
+
+
+def document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
+    """The container, as the Docker API takes it, but for its limits."""
+    told: dict[str, Any] = {
+        "Image": image_id,
+        "Hostname": launch.host,
+        "Cmd": launch.argv,
+        "Env": [f"{name}={value}" for name, value in {**launch.environ, **_paths(launch)}.items()],
+        "Labels": {LABEL_DIRECTORY: str(launch.directory), LABEL_HOST: launch.environ.get("SAGEWRIGHT_HOST_ID", "")},
+        "HostConfig": {
+            "NetworkMode": "host" if launch.network else "none",
+            "ExtraHosts": [f"{name}:{address}" for name, address in launch.addresses.items()],
+            "Binds": _binds(launch),
+            "LogConfig": {"Type": "none"},  # the agent keeps them
+            "SecurityOpt": [
+                "label=disable",  # SELinux would keep the container from the job's directory
+                "no-new-privileges",
+            ],
+            "CapDrop": ["ALL"],
+            "CapAdd": list(KEPT),
+        },
+    }
+    if image.entrypoint:
+        told["Entrypoint"] = image.entrypoint
+    return told
+
+
+def _paths(launch: Launch) -> dict[str, str]:
+    """Only where the job has an environment of ours; an image keeps its own."""
+    if launch.environment == Path():
+        return {}
+    return {
+        "HOME": "/tmp",  # noqa: S108 - the container's own
+        "VIRTUAL_ENV": str(launch.environment),
+        "PATH": f"{launch.environment / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONPATH": ":".join(filter(None, [str(LIBRARY), launch.environ.get("PYTHONPATH", "")])),
+    }
+
+
+def _binds(launch: Launch) -> list[str]:
+    own = {"ml": str(ML_ROOT), "tmp": "/tmp"}  # noqa: S108 - the container's own
+    for name in own:
+        (launch.directory / name).mkdir(exist_ok=True)
+    binds = [f"{launch.directory / name}:{place}" for name, place in own.items()]
+    for view in launch.views:
+        if view.access != "write":
+            raise ValueError(f"the sandbox container gives no view with the access {view.access}")
+        binds.append(f"{view.source}:{ML_ROOT / view.place}")
+    binds += [f"{path}:{path}:ro" for path in launch.readable if path.exists()]
+    if launch.environment == Path():
+        return binds
+    private = launch.directory / "environment"
+    make_private_environment(Places(launch.environment, private, SHARED_ENVIRONMENT, launch.environment))
+    return [
+        *binds,
+        f"{launch.library}:{LIBRARY}:ro",
+        f"{launch.environment}:{SHARED_ENVIRONMENT}:ro",
+        f"{private}:{launch.environment}",
+    ]
+
+
+def gpus(indexes: list[int], *, podman: bool) -> dict[str, Any]:
+    """Docker asks its NVIDIA runtime; Podman takes what the container toolkit has written down (CDI)."""
+    if podman:
+        return {"Devices": [{"PathOnHost": f"nvidia.com/gpu={index}"} for index in indexes]}
+    asked = {"Driver": "nvidia", "DeviceIDs": [str(index) for index in indexes], "Capabilities": [["gpu"]]}
+    return {"DeviceRequests": [asked]}
+
+
+def podman_spec(told: dict[str, Any], name: str, first: int, count: int) -> dict[str, Any]:
+    """The same for Podman's own API, with users of the container's own: `first` of the machine is its root, of `count`."""
+    host = told["HostConfig"]
+    ids = [{"container_id": 0, "host_id": first, "size": count}]
+    spec: dict[str, Any] = {
+        "name": name,
+        "image": told["Image"],
+        "hostname": told["Hostname"],
+        "command": told["Cmd"],
+        "env": dict(line.split("=", 1) for line in told["Env"]),
+        "labels": told["Labels"],
+        "netns": {"nsmode": host["NetworkMode"]},
+        "hostadd": host["ExtraHosts"],
+        "mounts": [_mount(bind) for bind in host["Binds"]],
+        "log_configuration": {"driver": "none"},
+        "selinux_opts": ["disable"],
+        "no_new_privileges": True,
+        "cap_drop": ["ALL"],
+        "cap_add": [f"CAP_{capability}" for capability in host["CapAdd"]],
+        "userns": {"nsmode": "private"},
+        "idmappings": {"UIDMap": ids, "GIDMap": ids},
+        "resource_limits": _resource_limits(host),
+        "devices": [{"path": device["PathOnHost"]} for device in host.get("Devices", [])],
+    }
+    if "ShmSize" in host:
+        spec["shm_size"] = host["ShmSize"]
+    if "Entrypoint" in told:
+        spec["entrypoint"] = told["Entrypoint"]
+    return spec
+
+
+def _mount(bind: str) -> dict[str, Any]:
+    source, target, *options = bind.rsplit(":", 2) if bind.endswith(":ro") else bind.rsplit(":", 1)
+    return {"type": "bind", "source": source, "destination": target, "options": ["rbind", *(options or ["rw"])]}
+
+
+def _resource_limits(host: dict[str, Any]) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    if "Memory" in host:
+        limits["memory"] = {"limit": host["Memory"], "swap": host["MemorySwap"]}
+    if "NanoCpus" in host:
+        limits["cpu"] = {"quota": host["NanoCpus"] * _PERIOD_US // 1_000_000_000, "period": _PERIOD_US}
+    if "PidsLimit" in host:
+        limits["pids"] = {"limit": host["PidsLimit"]}
+    return limits
