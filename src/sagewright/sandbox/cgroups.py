@@ -84,8 +84,12 @@ class Group:
 
     @property
     def wrapper(self) -> list[str]:
-        """A program that enters the group and becomes the command whose words follow."""
-        enter = "".join(f"echo 0 > '{directory / 'cgroup.procs'}' && " for directory in self._each())
+        """A program that enters the group and becomes the command whose words follow.
+
+        It is one thread, and with version 1 moves as that: to move a process the kernel waits for all others, some 30 ms.
+        """
+        file = "cgroup.procs" if self.version == 2 else "tasks"
+        enter = "".join(f"echo 0 > '{directory / file}' && " for directory in self._each())
         return ["/bin/sh", "-c", f'{enter}exec "$@"', "sh"]
 
     def out_of_memory(self) -> int:

@@ -25,6 +25,7 @@ from sagewright.sandbox.cgroups import Share
 from sagewright.sandbox.container_document import LABEL_DIRECTORY, ML_ROOT, document, gpus, podman_spec
 from sagewright.sandbox.container_engine import Found, find_engine
 from sagewright.sandbox.container_images import Images, ImageUnavailable
+from sagewright.sandbox.container_seccomp import profile_file
 from sagewright.sandbox.engine import Engine, EngineFailed
 from sagewright.sandbox.layout import OWN
 from sagewright.sandbox.ownership import give
@@ -102,14 +103,15 @@ class ContainerSandbox:
         told["HostConfig"] |= self._limits(image)
         name = f"sagewright-{uuid.uuid4().hex[:16]}"
         made: dict[str, Any]
-        if not self._gives_users:
+        if not self._found.is_podman:
             made = self._engine.call("POST", f"/containers/create?name={name}", told)
             return made
-        self._users = self._users or claim_users()
-        for own in OWN:
-            if (launch.directory / own).exists():
-                give(launch.directory / own, self._users.first, self._users.count)
-        spec = podman_spec(told, name, self._users.first, self._users.count)
+        if self._gives_users:
+            self._users = self._users or claim_users()
+            for own in OWN:
+                if (launch.directory / own).exists():
+                    give(launch.directory / own, self._users.first, self._users.count)
+        spec = podman_spec(told, name, profile_file(image.cache / "images"), self._users)
         made = self._engine.call("POST", "/v4.0.0/libpod/containers/create", spec)
         return made
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sagewright.sandbox.base import Launch, OwnImage
 from sagewright.sandbox.overlay import Places, make_private_environment
+from sagewright.sandbox.users import Users
 
 ML_ROOT = Path("/opt/ml")
 LIBRARY = Path("/opt/sagewright")
@@ -89,10 +90,10 @@ def gpus(indexes: list[int], *, podman: bool) -> dict[str, Any]:
     return {"DeviceRequests": [asked]}
 
 
-def podman_spec(told: dict[str, Any], name: str, first: int, count: int) -> dict[str, Any]:
-    """The same for Podman's own API, with users of the container's own: `first` of the machine is its root, of `count`."""
+def podman_spec(told: dict[str, Any], name: str, profile: Path, users: Users | None) -> dict[str, Any]:
+    """The same for Podman's own API. `profile`: its filter of system calls; `users`: the container's own, None where Podman runs
+    as an ordinary user and gives it some."""
     host = told["HostConfig"]
-    ids = [{"container_id": 0, "host_id": first, "size": count}]
     spec: dict[str, Any] = {
         "name": name,
         "image": told["Image"],
@@ -108,11 +109,13 @@ def podman_spec(told: dict[str, Any], name: str, first: int, count: int) -> dict
         "no_new_privileges": True,
         "cap_drop": ["ALL"],
         "cap_add": [f"CAP_{capability}" for capability in host["CapAdd"]],
-        "userns": {"nsmode": "private"},
-        "idmappings": {"UIDMap": ids, "GIDMap": ids},
+        "seccomp_profile_path": str(profile),
         "resource_limits": _resource_limits(host),
         "devices": [{"path": device["PathOnHost"]} for device in host.get("Devices", [])],
     }
+    if users is not None:
+        ids = [{"container_id": 0, "host_id": users.first, "size": users.count}]
+        spec |= {"userns": {"nsmode": "private"}, "idmappings": {"UIDMap": ids, "GIDMap": ids}}
     if "ShmSize" in host:
         spec["shm_size"] = host["ShmSize"]
     if "Entrypoint" in told:

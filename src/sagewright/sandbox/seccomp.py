@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import cache
 
 # Numbers on x86_64 and aarch64, None where there is no such call.
-_REFUSED: dict[str, tuple[int | None, int | None]] = {
+REFUSED: dict[str, tuple[int | None, int | None]] = {
     "_sysctl": (156, None), "acct": (163, 89), "add_key": (248, 217), "bpf": (321, 280), "chroot": (161, 51),
     "clock_adjtime": (305, 266), "clock_settime": (227, 112), "create_module": (174, None), "delete_module": (176, 106),
     "fanotify_init": (300, 262), "finit_module": (313, 273), "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430),
@@ -41,8 +41,8 @@ _MODES: dict[str, tuple[tuple[int | None, int | None], int]] = {  # which argume
     "openat": ((257, 56), 3),
 }  # fmt: skip
 
-_NAMESPACES = 0x7E02_0080  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and NEWTIME
-_FAMILIES = (socket.AF_VSOCK, 38)  # to the hypervisor, and AF_ALG, the kernel's ciphers
+NAMESPACES = 0x7E02_0080  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and NEWTIME
+REFUSED_FAMILIES = (socket.AF_VSOCK, 38)  # to the hypervisor, and AF_ALG, the kernel's ciphers
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # type on somebody else's terminal
 _PERSONALITIES = (0x0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
 _SET_ID_BITS = 0o6000
@@ -67,13 +67,13 @@ def seccomp_filter(*, set_ids: bool = True) -> bytes | None:
         (_LOAD, 0, 0, _ARCHITECTURE_AT), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER_AT),
         *_unless(_GREATER, _LAST_KNOWN, errno.ENOSYS), *_unless(_EQUAL, _CLONE3[column], errno.ENOSYS),
     ]  # fmt: skip
-    for numbers in _REFUSED.values():
+    for numbers in REFUSED.values():
         if numbers[column] is not None:
             program += _unless(_EQUAL, numbers[column] or 0, errno.EPERM)
     for call in (_CLONE, _UNSHARE):
-        program += _when(call[column], 0, lambda: _unless(_ANY_BIT, _NAMESPACES, errno.EPERM))
+        program += _when(call[column], 0, lambda: _unless(_ANY_BIT, NAMESPACES, errno.EPERM))
     for call in (_SOCKET, _SOCKETPAIR):
-        program += _when(call[column], 0, lambda: _none_of(_FAMILIES, errno.EAFNOSUPPORT))
+        program += _when(call[column], 0, lambda: _none_of(REFUSED_FAMILIES, errno.EAFNOSUPPORT))
     program += _when(_IOCTL[column], 1, lambda: _none_of((_TIOCSTI, _TIOCLINUX), errno.EPERM))
     program += _when(_PERSONALITY[column], 0, lambda: _only(_PERSONALITIES, errno.EPERM))
     if not set_ids:

@@ -1,0 +1,59 @@
+"""Starts attempts.py in a sandbox. Imports no test framework: an ordinary user runs it too."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sagewright.sandbox.base import Command, Launch, OwnImage, Sandbox
+
+PROGRAM = Path(__file__).parent / "attempts.py"
+IMAGE = "localhost/sagewright-walls:1"
+LIMIT_S = 280
+
+
+def launch(sandbox: Sandbox, directory: Path, environment: Path, secret: Path) -> Command:
+    for name in ("ml", "library"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    shutil.copy(PROGRAM, directory / "ml" / "attempts.py")
+    return sandbox.command(
+        Launch(
+            argv=["python", "/opt/ml/attempts.py"],
+            directory=directory,
+            environ={"LANG": "C.UTF-8", "HIDDEN": str(secret), "OUTSIDE": str(os.getpid())},
+            host="algo-1",
+            addresses={"algo-1": "127.10.0.1"},
+            library=directory / "library",
+            environment=environment,
+            readable=sorted({Path("/usr"), Path(sys.base_prefix)}) if sandbox.name == "container" else [],
+            image=OwnImage(IMAGE, cache=directory.parent / "cache", cpus=1, memory_gb=1),
+        )
+    )
+
+
+def outcome(sandbox: Sandbox, top: Path) -> dict[str, str]:
+    """What became of each attempt."""
+    secret, environment = top / "secret", top / "environment"
+    secret.write_text("x")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=60)
+    command = launch(sandbox, top / "host", environment, secret)
+    try:
+        done = subprocess.run(
+            [*command.wrapper, *command.argv],
+            env=command.environ,
+            cwd=command.cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=command.descriptors,
+            timeout=LIMIT_S,
+        )
+    finally:
+        sandbox.close(top / "host")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
