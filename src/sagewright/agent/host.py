@@ -75,6 +75,7 @@ class HostRun:
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
         self._memory = JobMemory()
+        self._training = False
         self._limits = Limits(host.stop_grace_s, self._deadline, self._share.kill)
         installing = Installing(self._share.wrapper, self._limits, reporter.log)
         self._layers = Layers(host, self._ml, self._environments, control, installing)
@@ -195,8 +196,6 @@ class HostRun:
         return environment if requirements is None else self._layers.add(environment, requirements)
 
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
-        self._checkpoints.start()
-        self._reporter.send(phase="Training")
         book = LogBook(self._reporter, self._metrics(), self._host.log_limit_mb)
         try:
             ended = self._run_process(sandbox, environment, book)
@@ -217,6 +216,10 @@ class HostRun:
         """The job's process, once."""
         with self._inputs.mounted() as mounts:
             command = self._command(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
+            if not self._training:
+                self._training = True
+                self._checkpoints.start()
+                self._reporter.send(phase="Training")
             with self._inputs.feeding():
                 return run_process(command, self._control, self._limits, book)
 
