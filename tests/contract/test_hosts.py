@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def run_python(server: RunningServer, job: str, program: str, **changes: Any) ->
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{job.lower()}/code/"}
     channels = [{"ChannelName": "code", "DataSource": {"S3DataSource": source}}]
     show = "python3 /opt/ml/input/data/code/program.py; c=$?; sleep 1; exit $c"
-    server.run_shell(job, show, InputDataConfig=channels, ResourceConfig=TWO, **changes)
+    server.run_shell(job, show, **{"InputDataConfig": channels, "ResourceConfig": TWO, **changes})
 
 
 def namespaces() -> set[str]:
@@ -150,6 +152,52 @@ def test_shared_network_is_declared(own_server: RunningServer, job_name: str) ->
     assert lines.count("The hosts share this machine's network: the setting host_network says so.") == 2
     assert any('"network_interface_name": "lo"' in line for line in lines)
     assert any(line.startswith("127.") and line.endswith("algo-2") for line in lines)
+
+
+REACH = """
+import os, socket, urllib.error, urllib.request
+for place in {places}:
+    try:
+        with socket.create_connection(place, timeout=5) as connection:
+            connection.sendall(b"x")
+            connection.recv(1)  # accepted here, and refused by the other end
+        print("leak", place)
+    except TimeoutError:
+        print("leak", place)
+    except OSError as error:
+        print("closed", place)
+try:
+    urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"], timeout=10)
+except urllib.error.HTTPError as error:
+    print("the server answers", error.code)
+"""
+
+
+@own_network
+def test_with_a_network_of_its_own_a_job_reaches_no_service_of_the_machine(
+    own_server: RunningServer, job_name: str
+) -> None:
+    """But the server: not by loopback, not by the machine's other addresses, and nothing that is told the machine alone."""
+    own_server.environ["SAGEWRIGHT_HOST_NETWORK"] = "own"
+    own_server.start()
+    machine = [
+        one.address
+        for addresses in psutil.net_if_addrs().values()
+        for one in addresses
+        if one.family == socket.AF_INET and not one.address.startswith("127.")
+    ]
+    with socket.create_server(("0.0.0.0", 0)) as service:
+        port = service.getsockname()[1]
+        places = [(address, port) for address in ("127.0.0.1", "127.0.0.5", "0.0.0.0", *machine)]
+        places.append(("169.254.169.254", 80))
+        one = TWO | {"InstanceCount": 1}
+        run_python(own_server, job_name, REACH.format(places=places), ResourceConfig=one)
+        job = own_server.wait(job_name)
+    lines = own_server.lines(job_name)
+    assert job["TrainingJobStatus"] == "Completed", lines
+    assert not [line for line in lines if line.startswith("leak")]
+    assert sum(line.startswith("closed") for line in lines) == len(places)
+    assert any(line.startswith("the server answers 4") for line in lines)
 
 
 def test_instance_groups(server: RunningServer, job_name: str) -> None:

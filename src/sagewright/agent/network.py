@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from sagewright.agent.errors import ClientError
 from sagewright.agent.gang import await_decision, publish
 from sagewright.agent.hostfile import HostFile
 from sagewright.sandbox import network
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
-from sagewright.sandbox.relay import Relay
+from sagewright.sandbox.relay import Allowed, Relay
 
 _SHARED_INTERFACE = "lo"
 _NAME = "network"
@@ -52,9 +53,9 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> J
     """The network of a host. `possible`: the sandbox can lead the hosts' names to addresses; `check` raises if the job
     is not wanted any more.
 
-    Raises NetworkFailed, TimeoutError.
+    Raises NetworkFailed, TimeoutError, ClientError if a network of its own is demanded and cannot be had.
     """
-    if len(host.hosts) == 1:
+    if len(host.hosts) == 1 and host.network != "own":
         return JobNetwork(host.addresses)
     if host.network == "machines":
         return JobNetwork(host.addresses, _interface_with(host.addresses[host.host]))
@@ -64,6 +65,8 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> J
     else:
         decision, switch = await_decision(host, _NAME, check), None
     if decision.get("why_not"):
+        if host.network == "own":
+            raise ClientError(f"The setting host_network demands a network of the job's own: {decision['why_not']}.")
         return JobNetwork(host.addresses, warning=f"The hosts share this machine's network: {decision['why_not']}.")
     return _joined(host, switch or _found(decision))
 
@@ -108,7 +111,9 @@ def _joined(host: HostFile, switch: Namespace) -> JobNetwork:
         joined.opened.append(own)
         joined.enter = own.enter()
         if not host.isolated:
-            joined.opened.append(network.open_outside(own, urlsplit(host.endpoint).port or 80))
+            joined.opened.append(
+                network.open_outside(own, Allowed(urlsplit(host.endpoint).port or 80, machine=host.network != "own"))
+            )
     except NetworkFailed:
         joined.close()
         raise

@@ -90,7 +90,7 @@ def _limits(settings: Settings) -> Finding:
 
 def _hosts(settings: Settings) -> Finding:
     support = network_support()
-    given = support.given and settings.host_network == "auto"
+    given = support.given and settings.host_network != "shared"
     fallback = "" if given else "; the hosts of a job are at different loopback addresses of this machine"
     return Finding("a network for each host", given, f"{support.reason}{fallback} (setting: {settings.host_network})")
 

@@ -108,8 +108,9 @@ class Settings:
     host_network: str = _setting(
         "auto",
         "auto: each host of a job with several has a network of its own where this machine allows it. "
-        "shared: they are at different loopback addresses of this machine.",
-        ("auto", "shared"),
+        "own: each host of every job has one, or the job fails; of what listens on this machine it reaches the server alone. "
+        "shared: hosts are at different loopback addresses of this machine.",
+        ("auto", "own", "shared"),
     )
     framework_versions: str = _setting(
         "nearest",

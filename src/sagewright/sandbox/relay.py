@@ -7,6 +7,7 @@ them what is meant for outside; for TCP the kernel tells whom it was meant for.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import struct
 import subprocess
@@ -14,7 +15,10 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import psutil
 
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
 
@@ -59,11 +63,30 @@ class RelaySockets:
         return int(self.udp.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What of this machine a host reaches: of its loopback the server's port. `machine`: what listens at its other addresses."""
+
+    server_port: int
+    machine: bool = True
+
+    def reaches(self, address: str, port: int) -> bool:
+        """Never what only the machine is told: a cloud's metadata are at a link-local address, and its credentials with them."""
+        found = ipaddress.ip_address(address)
+        if found.is_loopback or (not self.machine and address in _own_addresses()):
+            return port == self.server_port
+        return not (found.is_link_local or found.is_multicast or found.is_unspecified)
+
+
+def _own_addresses() -> set[str]:
+    return {one.address for addresses in psutil.net_if_addrs().values() for one in addresses}
+
+
 class Relay:
     """Works in a thread of its own until it is closed."""
 
-    def __init__(self, sockets: RelaySockets) -> None:
-        self._sockets = sockets
+    def __init__(self, sockets: RelaySockets, allowed: Allowed) -> None:
+        self._sockets, self._allowed = sockets, allowed
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._work, name="relay", daemon=True)
@@ -89,14 +112,18 @@ class Relay:
         self._loop.close()
 
     async def _listen(self) -> None:
-        await asyncio.start_server(_pass_on, sock=self._sockets.tcp, limit=_CHUNK)
+        await asyncio.start_server(partial(_pass_on, allowed=self._allowed), sock=self._sockets.tcp, limit=_CHUNK)
         await self._loop.create_datagram_endpoint(_Questions, sock=self._sockets.udp)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allowed: Allowed) -> None:
     """One connection, until both sides have ended it."""
+    address, port = _meant_for(writer)
+    if not allowed.reaches(address, port):
+        _reset(writer)
+        return
     try:
-        far_reader, far_writer = await asyncio.open_connection(*_meant_for(writer), limit=_CHUNK)
+        far_reader, far_writer = await asyncio.open_connection(address, port, limit=_CHUNK)
     except OSError:
         _reset(writer)
         return
