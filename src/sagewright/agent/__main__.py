@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 import sys
 from pathlib import Path
@@ -32,4 +33,6 @@ def main(directory: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    exit_status = main(Path(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(exit_status)  # threads that a stuck server still holds must not keep the agent

@@ -2,105 +2,103 @@
 
 from __future__ import annotations
 
-import errno
-import tarfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
+from sagewright.agent.archives import Delivery, apparent_size, pack
+from sagewright.agent.causes import cause
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.jobfiles.directory import JobDirectory
+from sagewright.agent.jobfiles.jobfile import JobFile
+from sagewright.agent.leftout import LeftOut
 from sagewright.agent.optml import OptMl
-from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, parse_uri
+from sagewright.agent.parallel import attended, for_each
+from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault, parse_uri
 
-_COMPRESSION = 1  # models are mostly noise to gzip: higher levels cost seconds and save little
+MODEL, OUTPUT = "model", "output/data"
 
 
-def upload_artefacts(host: HostFile, ml: OptMl, s3: JobS3) -> None:
+def upload_artefacts(host: HostFile, ml: OptMl, s3: JobS3, delivery: Delivery) -> None:
     """`<S3OutputPath>/<job>/output/model.tar.gz`, and `output.tar.gz` if output/data holds anything.
 
-    An empty model still gives an archive. Raises ClientError.
+    An empty model still gives an archive. Raises ClientError, and what `delivery.check` raises.
     """
     config = host.request["OutputDataConfig"]
     try:
         bucket, prefix = parse_uri(config["S3OutputPath"])
         base = "/".join(part for part in (prefix.rstrip("/"), host.job_name, "output") if part)
-        if config.get("CompressionType") == "NONE":
-            _upload_tree(ml.model, f"{base}/model", _Target(bucket, s3))
-            _upload_tree(ml.output_data, f"{base}/output", _Target(bucket, s3))
-            return
-        _upload_archive(ml.model, host.directory / "model.tar.gz", f"{base}/model.tar.gz", _Target(bucket, s3))
-        if any(ml.output_data.iterdir()):
-            _upload_archive(
-                ml.output_data, host.directory / "output.tar.gz", f"{base}/output.tar.gz", _Target(bucket, s3)
-            )
+        upload = _Upload(bucket, s3, delivery)
+        for path, name in ((MODEL, "model"), (OUTPUT, "output")):
+            with _opened(ml, path, delivery) as opened:
+                if config.get("CompressionType") == "NONE":
+                    upload.tree(opened, f"{base}/{name}")
+                elif name == "model" or opened.holds_anything():
+                    upload.archive(opened, host.directory / f"{name}.tar.gz", f"{base}/{name}.tar.gz")
     except (S3Failed, ValueError, OSError) as error:
-        raise ClientError(f"Artifact upload failed:{_cause(error)}") from error
+        raise ClientError(f"Artifact upload failed:{cause(error)}") from error
 
 
-class _Target:
-    def __init__(self, bucket: str, s3: JobS3) -> None:
-        self.bucket = bucket
-        self.s3 = s3
+class _Opened:
+    """A directory of the job, or none."""
+
+    def __init__(self, directory: JobDirectory | None, left_out: LeftOut) -> None:
+        self.directory, self.left_out = directory, left_out
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.left_out.tell()
+        if self.directory is not None:
+            self.directory.close()
+
+    def holds_anything(self) -> bool:
+        return self.directory is not None and next(self.directory.walk(lambda: None), None) is not None
 
 
-def _cause(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "Insufficient disk space"
-    return str(error)
+def _opened(ml: OptMl, path: str, delivery: Delivery) -> _Opened:
+    """Raises ClientError if there is more in it than the host could have."""
+    directory = ml.directory(path)
+    opened = _Opened(directory, LeftOut(f"/opt/ml/{path}", delivery.log))
+    if directory is not None:
+        try:
+            delivery.claim(apparent_size(directory, delivery.check), f"/opt/ml/{path}")
+        except BaseException:
+            directory.close()
+            raise
+    return opened
 
 
-def _upload_archive(directory: Path, archive: Path, key: str, target: _Target) -> None:
-    try:
-        pack(directory, archive, compressed=True)
-        target.s3.upload(archive, target.bucket, key)
-    finally:
-        archive.unlink(missing_ok=True)
+class _Upload:
+    def __init__(self, bucket: str, s3: JobS3, delivery: Delivery) -> None:
+        self._bucket, self._s3, self._delivery = bucket, s3, delivery
 
+    def archive(self, opened: _Opened, archive: Path, key: str) -> None:
+        check = self._delivery.check
+        try:
+            pack(opened.directory, archive, True, self._delivery, opened.left_out)
+            with JobDirectory.at(archive.parent) as place, place.open(archive.name, check) as file:
+                attended(lambda: self._s3.upload(file, self._bucket, key), check)
+        finally:
+            archive.unlink(missing_ok=True)
 
-def _upload_tree(directory: Path, prefix: str, target: _Target) -> None:
-    files = [file for file in directory.rglob("*") if file.is_file()]
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        uploads = [
-            pool.submit(target.s3.upload, file, target.bucket, f"{prefix}/{file.relative_to(directory)}")
-            for file in files
-        ]
-        for upload in uploads:
-            upload.result()
+    def tree(self, opened: _Opened, prefix: str) -> None:
+        for_each(self._files(opened, prefix), self._send, self._delivery.check, CONNECTIONS)
 
+    def _send(self, file_and_key: tuple[JobFile, str]) -> None:
+        file, key = file_and_key
+        with file:
+            self._s3.upload(file, self._bucket, key)
 
-def pack(directory: Path, archive: Path, *, compressed: bool) -> None:
-    """A tar of what `directory` holds, members at its root. Sockets, pipes and devices are left out."""
-    with archive.open("wb") as raw:
-        if compressed:
-            with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=_COMPRESSION) as tar:
-                _add_all(tar, directory)
-        else:
-            with tarfile.open(fileobj=raw, mode="w") as tar:
-                _add_all(tar, directory)
-
-
-def _add_all(tar: tarfile.TarFile, directory: Path) -> None:
-    for entry in sorted(directory.iterdir()):
-        tar.add(entry, entry.name, filter=_regular)
-
-
-def _regular(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return member if member.isreg() or member.isdir() or member.issym() or member.islnk() else None
-
-
-def merge(archive: Path, directory: Path) -> None:
-    """Unpack another host's part over `directory`: the last writer wins. Raises TarError, OSError."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(directory, filter=_replacing(directory))  # noqa: S202 - the filter refuses what leads out
-
-
-def _replacing(directory: Path) -> Callable[[tarfile.TarInfo, str], tarfile.TarInfo | None]:
-    def choose(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-        safe = tarfile.data_filter(member, path)
-        old = directory / safe.name
-        if not safe.isdir() and (old.is_symlink() or old.is_file()):
-            old.unlink()
-        return safe
-
-    return choose
+    def _files(self, opened: _Opened, prefix: str) -> Iterator[tuple[JobFile, str]]:
+        if opened.directory is None:
+            return
+        for entry in opened.directory.walk(self._delivery.check):
+            if entry.is_directory:
+                continue
+            fault = "only files are uploaded" if not entry.is_file else key_fault(prefix, entry)
+            if fault is None:
+                yield entry.open(self._delivery.check), f"{prefix}/{entry.path}"
+            else:
+                opened.left_out.add(fault, entry)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from sagewright.agent.disk import Disk
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
@@ -36,7 +37,7 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) 
         (stored,) = choose_source(host, s3, check).find([parse_uri(given)])
         ml.archive.parent.mkdir(exist_ok=True)
         if stored.file is not None:
-            copy_file(Path(stored.file), ml.archive, check)
+            copy_file(Path(stored.file), ml.archive, check, Disk(ml.root))
         else:
             s3.download(stored.bucket, stored.key, ml.archive)
     except (S3Failed, ValueError, OSError) as error:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 
-from sagewright.agent.errors import Gone, JobError, Stopped
+from sagewright.agent.errors import Gone, JobError, Overdue, Stopped
 
 
 class Control:
     """Stop or go on. The setters may be called from any thread and from signal handlers.
 
-    `wake_fd` becomes readable when something has changed.
+    `wake_fd` becomes readable when something has changed. `deadline`: when the job's time is over, on time.monotonic()'s clock,
+    None for never; `stopped_at`: when a stop was asked for.
     """
 
     def __init__(self) -> None:
+        self.deadline: float | None = None
+        self.stopped_at: float | None = None
         self.wake_fd, self._signal_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.stop = False
         self.gone = False
@@ -39,6 +43,7 @@ class Control:
         signal.set_wakeup_fd(self._signal_fd, warn_on_full_buffer=False)
 
     def ask_stop(self) -> None:
+        self.stopped_at = self.stopped_at or time.monotonic()
         self.stop = True
         self._wake()
 
@@ -59,6 +64,14 @@ class Control:
         self.check_gone()
         if self.stop:
             raise Stopped
+        if self.over_since() is not None:
+            raise Overdue
+
+    def over_since(self) -> float | None:
+        """Since when the job should be over, by a stop or by its time; None while it may run."""
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        times = [at for at in (self.stopped_at, self.deadline if late else None) if at is not None]
+        return min(times, default=None)
 
     def drain(self) -> None:
         """Make `wake_fd` unreadable again."""

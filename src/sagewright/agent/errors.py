@@ -38,3 +38,7 @@ class Overdue(Stopped):
     """The job has run for as long as it may, and its process does not run (yet or any more)."""
 
     cause = "max_runtime"
+
+
+class TooLate(Exception):
+    """The job was stopped or its time is over, and so is what it had to bring its results to S3."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import sagewright
+from sagewright.agent.archives import Delivery
 from sagewright.agent.artefacts import upload_artefacts
 from sagewright.agent.checkpoints import CheckpointSync
 from sagewright.agent.code import fetch_code
 from sagewright.agent.control import Control
+from sagewright.agent.disk import Disk
 from sagewright.agent.environ import environment_variables, job_environ
-from sagewright.agent.errors import ClientError, Gone, JobError, Stopped
+from sagewright.agent.errors import ClientError, Gone, JobError, Stopped, TooLate
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
 from sagewright.agent.layers import Installing, Layers
@@ -27,13 +30,16 @@ from sagewright.agent.mpidriver import REQUIREMENTS, stand_ins, uses_mpi_driver
 from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
 from sagewright.agent.ownimage import own_image
+from sagewright.agent.parallel import for_each
 from sagewright.agent.parts import Parts
+from sagewright.agent.patience import Patience
 from sagewright.agent.process import Exit, Limits, run_process
 from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.share import HostShare
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
+from sagewright.agent.watchdog import Watchdog, end_descendants
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
@@ -63,15 +69,24 @@ class HostRun:
         self._host = host
         self._control = control
         self._reporter = reporter
-        self._deadline = time.monotonic() + host.max_runtime_s
+        control.deadline = self._deadline = time.monotonic() + host.max_runtime_s
+        self._patience = Patience(control, host.stop_grace_s, lambda: reporter.away)
+        self._watchdog = Watchdog(control, self._overdue_s, self._last_words)
         self._ml = OptMl(host.directory / "ml")
         self._downloads = JobS3(host, control.check)
-        self._uploads = JobS3(host, control.check_gone)
+        self._uploads = JobS3(host, self._patience.check)
         self._volume = Volume(host, control.fail)
+        self._delivery = Delivery(
+            Disk(host.directory),
+            self._patience.check,
+            self._patience.allow,
+            self._volume.most_to_bring(),
+            reporter.log,
+        )
         self._warm_cache = WarmCache(host, self._ml)
         self._share = HostShare(host, reporter.log)
         self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
-        self._checkpoints = CheckpointSync(host, self._ml, self._uploads)
+        self._checkpoints = CheckpointSync(host, self._ml, self._delivery)
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
         self._memory = JobMemory()
@@ -83,6 +98,7 @@ class HostRun:
 
     def run(self) -> None:
         """Everything, to the last report taken in by the server. Never raises."""
+        self._watchdog.start()
         try:
             self._run()
         except Gone:
@@ -93,9 +109,11 @@ class HostRun:
             traceback.print_exc(file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
             self._reporter.send(failed={"class": "InternalServerError", "message": message}, finished=True)
+        self._watchdog.close()
         self._reporter.finish()
         self._memory.close()
         self._network.close()  # the first host's last, since the others' need it
+        end_descendants()  # of work that was given up
 
     def _run(self) -> None:
         self._reporter.send(phase="Downloading")
@@ -103,7 +121,26 @@ class HostRun:
             ended = self._train()
         except Stopped as stopped:
             ended = Exit(_STOPPED, stopped.cause)
+        self._patience.begin()
         self._deliver(ended)
+
+    def _why_over(self) -> str:
+        """The cause of an exit that nothing but the job's end from outside explains."""
+        if self._reporter.desired == "interrupt":
+            return "interrupt"
+        return "stop" if self._control.stop else "max_runtime"
+
+    def _overdue_s(self) -> float:
+        """For how long this agent has done what its job's end should have ended."""
+        over, left_s = self._control.over_since(), self._patience.left_s()
+        if self._patience.begun:
+            return -left_s
+        return time.monotonic() - over - self._host.stop_grace_s if over is not None else -1.0
+
+    def _last_words(self) -> None:
+        ended = {"code": _STOPPED, "cause": self._why_over(), "failure": None}
+        self._reporter.send(exited=ended, finished=True)
+        self._reporter.finish()
 
     def _train(self) -> Exit:
         sandbox = self._sandbox()
@@ -151,12 +188,10 @@ class HostRun:
         self._ml.write_config(self._host, self._network.interface)
         self._warm_cache.bring()
         self._volume.start()
-        with ThreadPoolExecutor(2, thread_name_prefix="prepare") as pool:
-            environment = pool.submit(self._make_environment)
-            files = pool.submit(self._fetch_files, sandbox)
-            files.result()
-            made = environment.result()
-        return self._with_client(made)
+        made: list[Environment | None] = []
+        steps = [lambda: made.append(self._make_environment()), lambda: self._fetch_files(sandbox)]
+        for_each(steps, lambda step: step(), self._control.check, len(steps))
+        return self._with_client(made[0])
 
     def _make_environment(self) -> Environment | None:
         if not has_environment(self._image):
@@ -184,7 +219,7 @@ class HostRun:
             self._layers.offer(sandbox)
             fetch_code(self._host, self._ml, self._downloads, self._control.check)
         self._inputs.prepare(sandbox)
-        self._checkpoints.fetch()
+        self._checkpoints.fetch(self._control.check, lambda size: self._volume.claim(size, elsewhere=False))
 
     def _with_client(self, environment: Environment | None) -> Environment | None:
         """What a job's entry point runs beside the user's code: SDK v3's MPI driver, a remote function's client."""
@@ -208,7 +243,9 @@ class HostRun:
             self._warm_cache.keep()
             sandbox.close(self._host.directory)
         if ended.cause == "failed" and self._control.failure is not None:
-            self._checkpoints.finish()
+            self._patience.begin()
+            with suppress(TooLate):
+                self._checkpoints.finish()
             raise self._control.failure
         return ended
 
@@ -263,27 +300,38 @@ class HostRun:
             raise Gone
         if ended.cause == "stop" and self._reporter.ask() == "interrupt":
             ended = Exit(ended.code, "interrupt")  # the job goes on elsewhere, from its checkpoints
-        self._checkpoints.finish()
-        keep = ended.cause != "interrupt" and (ended.code == 0 or ended.cause != "exit")
         exited = {"code": ended.code, "cause": ended.cause, "failure": self._ml.failure()}
-        if not keep:
+        try:
+            self._checkpoints.finish()
+            self._bring(ended, exited)
+        except TooLate:
+            self._reporter.log(
+                "The job is over, and so is the time to bring what it left to S3: the rest is not uploaded."
+            )
+            if ended.cause == "exit" and ended.code == 0:
+                exited["cause"] = self._why_over()
+            self._reporter.send(exited=exited, finished=True)
+
+    def _bring(self, ended: Exit, exited: dict[str, Any]) -> None:
+        if ended.cause == "interrupt" or (ended.cause == "exit" and ended.code != 0):
             self._reporter.send(exited=exited, finished=True)
         elif len(self._host.hosts) == 1:
             self._reporter.send(phase="Uploading", exited=exited)
-            upload_artefacts(self._host, self._ml, self._uploads)
+            upload_artefacts(self._host, self._ml, self._uploads, self._delivery)
             self._reporter.send(finished=True)
         elif self._host.is_first:
             self._reporter.send(exited=exited)
             self._merge_and_upload()
         else:
-            Parts(self._host, self._ml, self._control.check_gone).hand_over()
+            Parts(self._host, self._ml, self._delivery).hand_over()
             self._reporter.send(exited=exited, finished=True)
 
     def _merge_and_upload(self) -> None:
         """The first of several hosts, once the server says that all have handed over their parts."""
         if self._reporter.await_desired("collect", "finish") != "collect":
             return
+        self._patience.begin()
         self._reporter.send(phase="Uploading")
-        Parts(self._host, self._ml, self._control.check_gone).collect()
-        upload_artefacts(self._host, self._ml, self._uploads)
+        Parts(self._host, self._ml, self._delivery).collect()
+        upload_artefacts(self._host, self._ml, self._uploads, self._delivery)
         self._reporter.send(finished=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 
+from sagewright.agent.causes import cause
 from sagewright.agent.channels import Channel, Member, channels_of, members
 from sagewright.agent.contents import AugmentedContent, Content, ObjectsContent
 from sagewright.agent.control import Control
@@ -56,7 +56,7 @@ class Inputs:
                 else:
                     self._directory(channel, source, sandbox)
         except (S3Failed, OSError) as error:
-            raise ClientError(f"Data download failed:{_cause(error)}") from error
+            raise ClientError(f"Data download failed:{cause(error)}") from error
 
     def mounted(self) -> AbstractContextManager[MountNamespace | None]:
         """The mounts of channels, if there are any. Raises CannotMount."""
@@ -131,9 +131,3 @@ class Inputs:
 
 def _at(stored: Stored, file: Path) -> Stored:
     return Stored(stored.bucket, stored.key, file.stat().st_size, str(file))
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "Insufficient disk space"
-    return str(error)

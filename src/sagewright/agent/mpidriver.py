@@ -11,18 +11,27 @@ from pathlib import Path
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.jobfiles.directory import JobDirectory
 from sagewright.sandbox.base import Sandbox, missing
 
 REQUIREMENTS = "mpi4py\nparamiko\n"
 _CHANNEL = "sm_drivers"
 _PROGRAMS = ("ssh", "sshd")
+_SCRIPT_BYTES = 1 << 20
 
 
 def uses_mpi_driver(host: HostFile) -> bool:
     """Once the channels are there."""
     places = (host.directory / "inputs" / _CHANNEL, host.directory / "ml" / "input" / "data" / _CHANNEL)
-    scripts = [place / "sm_train.sh" for place in places if (place / "sm_train.sh").is_file()]
-    return any("mpi_driver.py" in script.read_text(errors="replace") for script in scripts)
+    return any(b"mpi_driver.py" in _script(place) for place in places)
+
+
+def _script(place: Path) -> bytes:
+    try:
+        with JobDirectory.at(place) as directory:
+            return directory.read("sm_train.sh", _SCRIPT_BYTES)
+    except OSError:
+        return b""
 
 
 def stand_ins(host: HostFile, sandbox: Sandbox, own_network: bool) -> Path:

@@ -5,6 +5,7 @@ Source: AWS's developer guide, "How Amazon SageMaker provides training informati
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sagewright.agent.jobfiles.directory import JobDirectory
 _DEFAULT_GROUP = "homogeneousCluster"
 _FAILURE_BYTES = 64 * 1024
 _REQUIREMENTS_BYTES = 256 * 1024
+_LONGEST_NAME = 255
 
 
 class OptMl:
@@ -41,10 +43,11 @@ class OptMl:
     def failure(self) -> str | None:
         """The text that the process left about its failure, None if there is none."""
         try:
-            with (self.output / "failure").open("rb") as file:
-                return file.read(_FAILURE_BYTES).decode(errors="replace").replace("\0", "") or None
+            with JobDirectory.at(self.root) as ml:
+                text = ml.read("output/failure", _FAILURE_BYTES)
         except OSError:
             return None
+        return text.decode(errors="replace").replace("\0", "") or None
 
     def asked_requirements(self) -> str | None:
         """What the toolkit has asked the agent to install, None if it has not, or if it is no list of packages."""
@@ -55,12 +58,29 @@ class OptMl:
             return None
         return text.decode(errors="replace") if len(text) <= _REQUIREMENTS_BYTES else None
 
-    def outside(self, inside: str) -> Path:
-        """Where a path below /opt/ml that the job names lies outside of the sandbox. Raises ClientError."""
+    def directory(self, path: str) -> JobDirectory | None:
+        """A directory below /opt/ml as the job has left it, None if there is none.
+
+        Raises OSError if there is something else.
+        """
+        try:
+            with JobDirectory.at(self.root) as ml:
+                return ml.below(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
+                raise
+            raise NotADirectoryError(errno.ENOTDIR, f"/opt/ml/{path} is no directory any more") from error
+
+    def beneath(self, inside: str) -> str:
+        """A path below /opt/ml that the job names, relative to it. Raises ClientError."""
         path = Path(inside)
-        if ".." in path.parts or not path.is_relative_to("/opt/ml"):
-            raise ClientError(f"The path {inside} must be below /opt/ml.")
-        return self.root / path.relative_to("/opt/ml")
+        if ".." in path.parts or "\0" in inside or not path.is_relative_to("/opt/ml") or path == Path("/opt/ml"):
+            raise ClientError(f"The path {inside!r} must be below /opt/ml.")
+        if any(len(step.encode(errors="surrogateescape")) > _LONGEST_NAME for step in path.parts):
+            raise ClientError(f"A step of the path {inside[:80]!r}… is longer than {_LONGEST_NAME} bytes.")
+        return str(path.relative_to("/opt/ml"))
 
     def write_config(self, host: HostFile, interface: str) -> None:
         """What SageMaker puts into input/config; `interface`: the one by which hosts reach each other."""
@@ -72,7 +92,13 @@ class OptMl:
         if checkpoints:
             local = checkpoints.get("LocalPath", "/opt/ml/checkpoints/")
             self._write("checkpointconfig.json", {"S3Uri": checkpoints["S3Uri"], "LocalPath": local})
-            self.outside(local).mkdir(parents=True, exist_ok=True)
+            try:
+                with JobDirectory.at(self.root) as ml:
+                    ml.make(self.beneath(local)).close()
+            except OSError as error:
+                raise ClientError(
+                    f"CheckpointConfig: the LocalPath {local!r} cannot be a directory: {error.strerror}"
+                ) from error
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         (self.config / name).write_text(json.dumps(content))

@@ -7,39 +7,75 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sagewright.agent.artefacts import merge, pack
+from sagewright.agent.archives import BadArchive, Delivery, apparent_size, merge, pack
+from sagewright.agent.artefacts import MODEL, OUTPUT
+from sagewright.agent.causes import cause
+from sagewright.agent.disk import FULL, gib
+from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.jobfiles.directory import JobDirectory
+from sagewright.agent.leftout import LeftOut
 from sagewright.agent.optml import OptMl
+from sagewright.agent.parallel import attended
 from sagewright.agent.server import ServerAway, ServerConnection
 
 _WAIT_S = 1.0
+_DIRECTORIES = {"model": MODEL, "output": OUTPUT}
 
 
 class Parts:
-    """`check` is called between tries and raises to give up."""
+    """Both methods raise ClientError for what the job has left, RuntimeError if the server refuses, and what
+    `delivery.check` raises."""
 
-    def __init__(self, host: HostFile, ml: OptMl, check: Callable[[], None]) -> None:
-        self._host = host
-        self._check = check
-        self._directories = {"model": ml.model, "output": ml.output_data}
+    def __init__(self, host: HostFile, ml: OptMl, delivery: Delivery) -> None:
+        self._host, self._ml, self._delivery = host, ml, delivery
 
     def hand_over(self) -> None:
-        """Send this host's parts. Raises RuntimeError if the server refuses them."""
-        for kind, directory in self._directories.items():
+        """Send this host's parts."""
+        for kind, path in _DIRECTORIES.items():
             archive = self._host.directory / f"{kind}.part.tar"
-            pack(directory, archive, compressed=False)
-            self._patiently(partial(self._put, kind, archive))
-            archive.unlink()
+            try:
+                self._pack(path, archive)
+                self._patiently(partial(self._put, kind, archive))
+            except OSError as error:
+                raise ClientError(f"Artifact upload failed:{cause(error)}") from error
+            finally:
+                archive.unlink(missing_ok=True)
+
+    def _pack(self, path: str, archive: Path) -> None:
+        left_out = LeftOut(f"/opt/ml/{path}", self._delivery.log)
+        directory = self._ml.directory(path)
+        try:
+            if directory is not None:
+                size = apparent_size(directory, self._delivery.check)
+                self._delivery.claim(size, f"/opt/ml/{path}")
+                if size > (free := self._delivery.disk.free()):
+                    raise ClientError(
+                        f"Artifact upload failed:{FULL}: /opt/ml/{path} has {gib(size)} to hand over, {gib(free)} free here."
+                    )
+            pack(directory, archive, False, self._delivery, left_out)
+        finally:
+            left_out.tell()
+            if directory is not None:
+                directory.close()
 
     def collect(self) -> None:
         """Fetch and merge the parts of every other host, in the hosts' order."""
         for other in self._host.hosts[1:]:
-            for kind, directory in self._directories.items():
+            for kind, path in _DIRECTORIES.items():
                 archive = self._host.directory / f"{kind}.{other}.tar"
-                found = self._patiently(partial(self._get, f"parts/{kind}/{other}", archive))
-                if found:
-                    merge(archive, directory)
-                archive.unlink(missing_ok=True)
+                try:
+                    if self._patiently(partial(self._get, f"parts/{kind}/{other}", archive)):
+                        self._merge(archive, path)
+                except (BadArchive, OSError) as error:
+                    raise ClientError(f"Artifact upload failed:{other}: {cause(error)}") from error
+                finally:
+                    archive.unlink(missing_ok=True)
+
+    def _merge(self, archive: Path, path: str) -> None:
+        self._delivery.allow(archive.stat().st_size)
+        with JobDirectory.at(self._ml.root) as ml, ml.make(path) as directory:
+            merge(archive, directory, self._delivery)
 
     def _put(self, kind: str, archive: Path) -> bool:
         connection = self._connection()
@@ -60,6 +96,7 @@ class Parts:
             _accepted(status, path)
             with archive.open("wb") as file:
                 for piece in pieces:
+                    self._delivery.disk.spend(len(piece))
                     file.write(piece)
         finally:
             connection.close()
@@ -71,9 +108,9 @@ class Parts:
     def _patiently(self, act: Callable[[], bool]) -> bool:
         while True:
             try:
-                return act()
+                return attended(act, self._delivery.check)
             except ServerAway:
-                self._check()
+                self._delivery.check()
                 time.sleep(_WAIT_S)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ import botocore.exceptions
 import botocore.session
 from s3transfer.manager import TransferManager
 
+from sagewright.agent.disk import Disk, write_all
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.jobfiles.jobfile import JobFile
+from sagewright.agent.jobfiles.walking import Entry
 
 T = TypeVar("T")
 _AWAY = (
@@ -29,6 +33,9 @@ _AWAY = (
 )
 _LONGEST_WAIT_S = 2.0
 CONNECTIONS = 16
+_SMALL_BYTES = 8 << 20
+_LONGEST_KEY = 1024
+_MOST_READ = 512 << 20
 
 
 class S3Failed(Exception):
@@ -77,6 +84,17 @@ def parse_uri(uri: str) -> tuple[str, str]:
     return parts.netloc, uri[len("s3://") + len(parts.netloc) :].removeprefix("/")
 
 
+def key_fault(prefix: str, entry: Entry) -> str | None:
+    """Why a file can't be an object below `prefix`, None if it can."""
+    if len(prefix.encode()) + 1 + entry.path_bytes > _LONGEST_KEY:
+        return f"their keys would be longer than {_LONGEST_KEY} bytes"
+    try:
+        entry.path.encode()
+    except UnicodeEncodeError:
+        return "their names are not UTF-8, as keys of S3 are"
+    return None
+
+
 class JobS3:
     """Safe to use from many threads. `check` is called between tries and raises to give up.
 
@@ -85,6 +103,7 @@ class JobS3:
 
     def __init__(self, host: HostFile, check: Callable[[], None]) -> None:
         self._objects = host.objects
+        self._disk = Disk(host.directory)
         self._made: Any = None
         self._check = check
 
@@ -101,6 +120,7 @@ class JobS3:
         token: dict[str, str] = {}
         while True:
             ask = partial(self._client.list_objects_v2, Bucket=bucket, Prefix=prefix, **token)
+            self._check()
             page = self._patiently(ask, f"list s3://{bucket}/{prefix}")
             yield from (Found(item["Key"], item["Size"]) for item in page.get("Contents", []))
             if not page.get("IsTruncated"):
@@ -108,8 +128,16 @@ class JobS3:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def read(self, bucket: str, key: str) -> bytes:
+        """All of an object, which is to be held in memory: a manifest."""
+
         def get() -> bytes:
-            return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
+            answer = self._client.get_object(Bucket=bucket, Key=key)
+            if answer["ContentLength"] > _MOST_READ:
+                answer["Body"].close()
+                raise S3Failed(
+                    "", f"s3://{bucket}/{key} has more than the {_MOST_READ >> 20} MiB that are read at once"
+                )
+            return bytes(answer["Body"].read())
 
         return self._patiently(get, f"read s3://{bucket}/{key}")
 
@@ -154,23 +182,34 @@ class JobS3:
                 answer = self._get(bucket, key, Range=f"bytes={start}-", IfMatch=etag)
 
     def download(self, bucket: str, key: str, target: Path) -> None:
-        """Also raises OSError if the file cannot be written."""
+        """Also raises OSError if the file cannot be written, DiskFull among them."""
+        with target.open("wb", buffering=0) as file:
+            self.download_into(bucket, key, file.fileno())
+
+    def download_into(self, bucket: str, key: str, file: int) -> None:
+        """Into an open file, from its beginning. Raises as `download` does."""
 
         def get() -> None:
+            os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
             body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
-            with target.open("wb") as file:
-                while piece := body.read(1 << 20):
-                    self._check()
-                    file.write(piece)
+            while piece := body.read(1 << 20):
+                self._check()
+                self._disk.spend(len(piece))
+                write_all(file, piece)
 
         self._patiently(get, f"read s3://{bucket}/{key}")
 
-    def upload(self, source: Path, bucket: str, key: str) -> None:
+    def upload(self, file: JobFile, bucket: str, key: str) -> None:
         """In parts if it is large."""
 
         def put() -> None:
+            file.seek(0)
+            if file.size < _SMALL_BYTES:
+                self._client.put_object(Bucket=bucket, Key=key, Body=file)
+                return
             with TransferManager(self._client) as transfers:
-                transfers.upload(str(source), bucket, key).result()
+                transfers.upload(file, bucket, key).result()
 
         self._patiently(put, f"write s3://{bucket}/{key}")
 
@@ -187,6 +226,11 @@ class JobS3:
                 self._give_up(began, what, str(error))
                 time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT_S)
+            except (
+                botocore.exceptions.HTTPClientError
+            ) as error:  # so botocore calls whatever a body raises while it is read
+                self._check()
+                raise S3Failed("", f"cannot {what}: {error}") from error
             except botocore.exceptions.ClientError as error:
                 answer = error.response
                 if answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:

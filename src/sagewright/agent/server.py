@@ -59,7 +59,8 @@ class ServerConnection:
             raise ServerAway(str(error)) from error
 
     def download(self, path: str) -> tuple[int, Iterable[bytes]]:
-        """GET: status and the body in pieces, which must be read before the next request. Raises ServerAway."""
+        """GET: status and the body in pieces, which must be read before the next request. Raises ServerAway, also while the
+        pieces are read."""
         try:
             connection = self._open(fresh=True)
             connection.request("GET", self._base + path, headers=self._headers)
@@ -88,5 +89,8 @@ class ServerConnection:
 
 
 def _pieces(answer: http.client.HTTPResponse) -> Iterable[bytes]:
-    while piece := answer.read(1 << 20):
-        yield piece
+    try:
+        while piece := answer.read(1 << 20):
+            yield piece
+    except (OSError, http.client.HTTPException) as error:
+        raise ServerAway(str(error)) from error

@@ -92,6 +92,7 @@ class BesideSource:
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any] | None:
         connection = ServerConnection(self._host.endpoint, self._host.host_id, self._host.token)
+        self._check()
         body = json.dumps({"proof": self._proof, **question}).encode()
         wait = 0.1
         try:

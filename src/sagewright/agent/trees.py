@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.channels import Member
+from sagewright.agent.disk import Disk, write_all
 from sagewright.agent.errors import ClientError
+from sagewright.agent.parallel import for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3
 from sagewright.agent.sources import Source, Stored
 
 _ATTEMPTS = 5
-_PIECE = 256 << 20
+_LONGEST_NAME = 255
+_PIECE = 64 << 20
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -56,12 +57,11 @@ class TreeMaker:
         self._copy_all(place(members, directory))
 
     def _copy_all(self, places: Iterable[Placed]) -> None:
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            for done in [pool.submit(self._copy, placed) for placed in places]:
-                done.result()
+        for_each(places, self._copy, self._check, CONNECTIONS)
 
     def _link(self, placed: Placed) -> str | None:
         """Why there can be no link, None if there is one now."""
+        self._check()
         stored = placed.stored
         for attempt in range(_ATTEMPTS):
             assert stored.file is not None
@@ -80,28 +80,33 @@ class TreeMaker:
         return None
 
     def _copy(self, placed: Placed) -> None:
-        stored = placed.stored
+        stored, target = placed.stored, Path(placed.target)
         if stored.file is not None:
             try:
-                copy_file(Path(stored.file), Path(placed.target), self._check)
+                copy_file(Path(stored.file), target, self._check, Disk(target.parent))
                 return
             except FileNotFoundError:  # as above; S3 knows what there is now
                 pass
-        self._s3.download(stored.bucket, stored.key, Path(placed.target))
+        self._s3.download(stored.bucket, stored.key, target)
 
 
-def copy_file(source: Path, target: Path, check: Callable[[], None]) -> None:
-    """By the kernel: on file systems that can, the copy shares the bytes until one of the two is changed."""
+def copy_file(source: Path, target: Path, check: Callable[[], None], disk: Disk) -> None:
+    """By the kernel: on file systems that can, the copy shares the bytes until one of the two is changed. Raises OSError,
+    DiskFull among them."""
     with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
         left = os.fstat(read.fileno()).st_size
         try:
             while left and (copied := os.copy_file_range(read.fileno(), write.fileno(), min(left, _PIECE))):
                 left -= copied
                 check()
+                disk.spend(copied)
         except OSError as error:
             if error.errno not in {*_NO_LINK, errno.EINVAL}:
                 raise
-            shutil.copyfileobj(read, write, 1 << 20)
+            while piece := read.read(1 << 20):
+                check()
+                disk.spend(len(piece))
+                write_all(write.fileno(), piece)
 
 
 def place(members: Sequence[Member], directory: Path) -> list[Placed]:
@@ -141,6 +146,11 @@ def safe_path(member: Member) -> str:
     if ".." in parts or not parts or "\0" in member.path:
         raise ClientError(
             f"Data download failed:the key of {member.stored.uri} would lead out of the channel's directory"
+        )
+    if any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts):
+        raise ClientError(
+            f"Data download failed:a step of the key of {member.stored.uri} is longer than {_LONGEST_NAME} bytes, "
+            "which no file's name can be"
         )
     return "/".join(parts)
 

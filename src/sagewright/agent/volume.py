@@ -1,30 +1,35 @@
 """The volume that VolumeSizeInGB asks for: not a file system of its own, but a limit that is watched.
 
-What is counted: everything in the host's directory that its process may fill, and the channels in File mode, wherever
-their bytes lie. Instance types with storage of their own have no such limit, as with AWS.
+What is counted: everything in the host's directory that its process may fill, what its processes have open or mapped that no
+directory shows any more, and the channels in File mode, wherever their bytes lie. Instance types with storage of their own
+have no such limit, as with AWS.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from sagewright.agent.disk import FULL, GIB, RESERVE_BYTES, Disk, gib
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.jobfiles.directory import JobDirectory
+from sagewright.agent.openfiles import descendants, unlinked_bytes
 from sagewright.agent.optml import instance_groups
 from sagewright.model.instances import has_local_storage
 
-FULL = "Insufficient disk space"
-RESERVE_BYTES = 512 << 20  # what a job leaves of the machine's disk, for the server and for other jobs
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
 _EVERY_S = 0.5
 _SHARE_OF_TIME = 20  # a look at many files takes long: so many times as long as it took are spent without one
-_GIB = 1 << 30
+_LOOK_S = 2.0  # a look at more files than can be counted in this time goes on where it was at the next
+
+
+class _Ended(Exception):
+    """No more is to be watched."""
 
 
 class Volume:
@@ -33,6 +38,9 @@ class Volume:
     def __init__(self, host: HostFile, fail: Callable[[JobError], None]) -> None:
         self._host, self._fail = host, fail
         self._limit = _limit_bytes(host)
+        self._disk = Disk(host.directory)
+        self._count: Iterator[int] | None = None
+        self._counted = 0
         self._elsewhere = 0
         self._claimed = 0
         self._end = threading.Event()
@@ -53,35 +61,61 @@ class Volume:
         elsewhere: its bytes will not lie in the host's directory, and count nevertheless.
         """
         self._claimed += size
-        free = shutil.disk_usage(self._host.directory).free - RESERVE_BYTES
+        free = self._disk.free()
         if self._limit is not None and self._claimed > self._limit:
             raise ClientError(f"Data download failed:{FULL}: {self._asked(self._claimed)}")
         if not elsewhere and size > free:
-            raise ClientError(f"Data download failed:{FULL}: {_gib(size)} to download, {_gib(free)} free here.")
+            raise ClientError(f"Data download failed:{FULL}: {gib(size)} to download, {gib(free)} free here.")
         if elsewhere:
             self._elsewhere += size
 
     def _watch(self) -> None:
-        wait = _EVERY_S
-        while not self._end.wait(wait):
+        due = 0.0
+        while not self._end.wait(_EVERY_S):
             began = time.monotonic()
-            why = self._why_full()
+            try:
+                why = self._why_full() or (self._why_beyond() if began >= due else None)
+            except _Ended:
+                return
             if why is not None:
                 self._fail(ClientError(f"{FULL}: {why}"))
                 return
-            wait = max(_EVERY_S, _SHARE_OF_TIME * (time.monotonic() - began))
+            if began >= due:
+                due = began + _SHARE_OF_TIME * (time.monotonic() - began)
 
     def _why_full(self) -> str | None:
-        free = shutil.disk_usage(self._host.directory).free
-        if free < RESERVE_BYTES:
-            return f"the disk of the machine has {_gib(free)} left."
+        free = self._disk.free()
+        return f"the disk of the machine has {gib(free + RESERVE_BYTES)} left." if free < 0 else None
+
+    def _why_beyond(self) -> str | None:
         if self._limit is None:
             return None
-        used = self._elsewhere + sum(_used_bytes(self._host.directory / name) for name in _FILLED)
+        used = self._elsewhere + self._look() + unlinked_bytes(descendants(os.getpid()), self._check)
         return self._asked(used) if used > self._limit else None
 
+    def _look(self) -> int:
+        """The bytes in the directories: of the last count that came to its end, or of this one if that has found more."""
+        until, found = time.monotonic() + _LOOK_S, 0
+        self._count = self._count or used_bytes([self._host.directory / name for name in _FILLED], self._check)
+        for found in self._count:
+            if time.monotonic() > until:
+                return max(found, self._counted)
+        self._count, self._counted = None, found
+        return found
+
+    def _check(self) -> None:
+        if self._end.is_set():
+            raise _Ended
+
     def _asked(self, used: int) -> str:
-        return f"host {self._host.host} needs {_gib(used)} or more, and VolumeSizeInGB is {(self._limit or 0) // _GIB}."
+        return f"host {self._host.host} needs {gib(used)} or more, and VolumeSizeInGB is {(self._limit or 0) // GIB}."
+
+    def most_to_bring(self) -> tuple[int, str]:
+        """How many bytes the files that this host leaves can have at most, holes among them, and the words that say so."""
+        if self._limit is not None:
+            return self._limit, f"VolumeSizeInGB is {self._limit // GIB}"
+        total = self._disk.total()
+        return total, f"the disk of the machine has {gib(total)} in all"
 
 
 def _limit_bytes(host: HostFile) -> int | None:
@@ -89,27 +123,21 @@ def _limit_bytes(host: HostFile) -> int | None:
     if host.limits != "auto" or not size_gb:
         return None
     own = next(group for group in instance_groups(host) if host.host in group["hosts"])
-    return None if has_local_storage(own["instance_type"]) else int(size_gb) * _GIB
+    return None if has_local_storage(own["instance_type"]) else int(size_gb) * GIB
 
 
-def _used_bytes(directory: Path) -> int:
-    """What the files below take on disk; holes take nothing, links are not followed, a file with two names counts once."""
-    total, seen, left = 0, set(), [os.fspath(directory)]
-    while left:
-        with suppress(OSError), os.scandir(left.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    found = entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        left.append(entry.path)
+def used_bytes(places: list[Path], check: Callable[[], None]) -> Iterator[int]:
+    """How much was found so far, again and again: what files and directories take on disk. Holes take nothing, links are
+    not followed, a file with two names counts once, and what cannot be read does not stop it."""
+    total, seen = 0, set()
+    for place in places:
+        with suppress(OSError), JobDirectory.at(place) as directory:
+            for number, entry in enumerate(directory.walk(check, lambda _error: None)):
+                if entry.status.st_nlink > 1 and not entry.is_directory:
+                    if entry.identity in seen:
                         continue
-                    if found.st_nlink > 1:
-                        if (found.st_dev, found.st_ino) in seen:
-                            continue
-                        seen.add((found.st_dev, found.st_ino))
-                    total += found.st_blocks * 512
-    return total
-
-
-def _gib(size: int) -> str:
-    return f"{max(0, size) / _GIB:.1f} GiB"
+                    seen.add(entry.identity)
+                total += entry.status.st_blocks * 512
+                if number % 1000 == 0:
+                    yield total
+    yield total

@@ -111,9 +111,11 @@ def _desired(store: Database, job: Job, host_id: str) -> str:
         return "gone"
     if host.phase == hosts.EXITED and len(placed) > 1:
         return _desired_after_exit(host, placed)
-    if host.exited:
-        return "finish" if host.over else "run"
+    if host.exited and host.over:
+        return "finish"
     current = jobs.get(store, job.id)
+    if host.exited:  # it brings its artefacts to S3, for which a stopped job has a limited time
+        return "stop" if current is not None and current.wanted == Wanted.STOP else "run"
     if current is None or current.wanted == Wanted.STOP or outcome.first_failure(placed) is not None:
         return "stop"
     return "interrupt" if current.wanted == Wanted.INTERRUPT else "run"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagewright.agent.jobfiles.removal import remove_tree
 from sagewright.compute.backend import Backend, LaunchFailed, Unreachable
 from sagewright.compute.capacity import Reservations
 from sagewright.compute.capacity import Wanted as Share
@@ -263,14 +263,17 @@ def _note_refusal(moved: Job | None, job_id: str, event: Event) -> None:
 def _tidy(directory: Path, keep_logs: bool) -> None:
     """Remove a job's working directory; after an internal error the agents' own logs stay."""
     if not keep_logs:
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
         return
     for host_directory in directory.glob("*/*"):
         if not host_directory.is_dir():  # what a host handed over for the first one to merge
             host_directory.unlink(missing_ok=True)
             continue
         for entry in host_directory.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            elif entry.name != "agent.log":
-                entry.unlink(missing_ok=True)
+            if entry.name != "agent.log":
+                _remove(entry)
+
+
+def _remove(place: Path) -> None:
+    for failure in remove_tree(place):
+        log.warning("%s can't be removed: %s", place, failure)

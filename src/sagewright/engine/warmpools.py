@@ -7,11 +7,12 @@ Source: AWS's developer guide, "Train using SageMaker AI managed warm pools".
 from __future__ import annotations
 
 import json
-import shutil
+import logging
 import uuid
 from pathlib import Path
 from typing import Any
 
+from sagewright.agent.jobfiles.removal import remove_tree
 from sagewright.compute.capacity import Reservations
 from sagewright.engine import placement
 from sagewright.engine.outcome import Outcome
@@ -22,6 +23,7 @@ from sagewright.store.database import Database
 from sagewright.store.jobs import Job
 from sagewright.store.warmpools import Pool, PoolStatus
 
+log = logging.getLogger("sagewright.engine.warmpools")
 LONGEST_MS = 7 * 86_400_000
 """No hosts live longer, however many jobs have them one after another."""
 _RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
@@ -105,7 +107,8 @@ class WarmPools:
         return False
 
     def _forget(self, pool: Pool) -> None:
-        shutil.rmtree(cache_directory(self._settings, pool), ignore_errors=True)
+        for failure in remove_tree(cache_directory(self._settings, pool)):
+            log.warning("the cache of a warm pool can't be removed: %s", failure)
 
 
 def cache_directory(settings: Settings, pool: Pool) -> Path:

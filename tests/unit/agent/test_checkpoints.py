@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent.conftest import Start
 from agent.double import Double
@@ -89,3 +92,84 @@ def test_what_is_written_at_the_notice_of_an_interruption_is_kept_and_no_model_i
     assert double.objects["ck", "run/last"] == b"last"
     assert double.of("h1", "phase") == ["Downloading", "Training"]
     assert not [key for bucket, key in double.objects if bucket == "out"]
+
+
+def test_links_and_odd_names_stay_where_they_are(double: Double, start: Start, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"the admin's secret")
+    script = (
+        f"(here / 'link').symlink_to({str(tmp_path / 'secret')!r}); (here / 'folder').symlink_to({str(tmp_path)!r})\n"
+        "os.mkfifo(here / 'fifo'); open(os.fsencode(here) + b'/caf\\xe9', 'w').close()\n"
+        "(here / 'file').write_text('mine'); time.sleep(3)\n"
+    )
+    begin(start, script)
+    double.wait_finished()
+    assert {key for bucket, key in double.objects if bucket == "ck"} == {"run/file"}
+    assert sorted(line for line in double.lines("h1") if line.startswith("Checkpoints: ")) == [
+        r"Checkpoints: 1 entry left out of the upload, their names are not UTF-8, as keys of S3 are; the first: 'caf\udce9'.",
+        "Checkpoints: 3 entries left out of the upload, only files are uploaded; the first: 'fifo'.",
+    ]
+
+
+def test_a_sparse_checkpoint_larger_than_the_volume_ends_the_job(double: Double, start: Start) -> None:
+    begin(start, "(here / 'sparse').touch(); os.truncate(here / 'sparse', 3 << 40); time.sleep(3)")
+    double.wait_finished()
+    (failed,) = double.of("h1", "failed")
+    assert failed["message"] == (
+        "Artifact upload failed:Insufficient disk space: /opt/ml/checkpoints has 3072.0 GiB, and VolumeSizeInGB is 1."
+    )
+    assert not [key for bucket, key in double.objects if bucket == "ck"]
+
+
+@pytest.mark.parametrize(
+    "key", ["run//etc/sagewright", "run/../../x", "run/a/../../../x", "run/./x", "run/" + "n" * 300]
+)
+def test_keys_that_anyone_wrote_lead_nowhere(double: Double, start: Start, key: str) -> None:
+    double.put("s3://ck/run/fine", b"fine")
+    double.objects["ck", key] = b"evil"
+    begin(start, "print('ran')")
+    double.wait_finished()
+    (failed,) = double.of("h1", "failed")
+    assert failed["class"] == "ClientError"
+    assert failed["message"].startswith(f"Data download failed:the key {key!r} of bucket ck cannot be a file")
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"S3Uri": "s3://ck/run", "LocalPath": "/tmp/checkpoints"}, "must be below /opt/ml"),
+        ({"S3Uri": "s3://ck/run", "LocalPath": "/opt/ml/../etc"}, "must be below /opt/ml"),
+        ({"S3Uri": "s3://ck/run", "LocalPath": "/opt/ml/" + "n" * 300}, "is longer than 255 bytes"),
+        ({"S3Uri": "s3://ck/run", "LocalPath": "/opt/ml/input/config/hyperparameters.json"}, "cannot be a directory"),
+        ({"S3Uri": "https://ck/run"}, "is not an S3 URI"),
+    ],
+)
+def test_a_place_that_cannot_be_is_the_clients_fault(
+    double: Double, start: Start, config: dict[str, str], text: str
+) -> None:
+    start(request=entry("print('ran')", CheckpointConfig=config))
+    double.wait_finished()
+    (failed,) = double.of("h1", "failed")
+    assert failed["class"] == "ClientError"
+    assert text in failed["message"]
+
+
+@pytest.mark.parametrize("place", ["ck", "sub"])
+def test_checkpoints_do_not_come_through_links_of_the_job_before(
+    double: Double, start: Start, tmp_path: Path, place: str
+) -> None:
+    """A warm pool's cache may hold a link where the next job keeps its checkpoints."""
+    kept = tmp_path / "pools" / "algo-1"
+    (kept / "sub").mkdir(parents=True)
+    (tmp_path / "outside").mkdir()
+    (kept / "ck").symlink_to(tmp_path / "outside")
+    (kept / "sub" / "file").symlink_to(tmp_path / "outside" / "file")
+    double.put("s3://ck/run/file", b"mine")
+    config = {"S3Uri": "s3://ck/run", "LocalPath": f"/opt/ml/sagemaker/warmpoolcache/{place}"}
+    script = "print(open('/opt/ml/sagemaker/warmpoolcache/sub/file').read())"
+    start(request=entry(script, CheckpointConfig=config), warm_cache=str(kept))
+    double.wait_finished()
+    if place == "ck":
+        assert double.of("h1", "failed")[0]["class"] == "ClientError"
+    else:
+        assert double.lines("h1")[-1] == "mine"
+    assert list((tmp_path / "outside").iterdir()) == []

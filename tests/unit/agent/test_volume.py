@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from agent.double import Double, host_document
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import read_host_file
-from sagewright.agent.volume import Volume
+from sagewright.agent.volume import Volume, used_bytes
 
 
 def volume(double: Double, directory: Path, failures: list[JobError], **resources: Any) -> Volume:
@@ -56,3 +58,57 @@ def test_the_job_ends_when_its_files_and_its_channels_take_more(double: Double, 
         time.sleep(0.05)
     held.close()
     assert str(failures[0]) == ("Insufficient disk space: host algo-1 needs 1.0 GiB or more, and VolumeSizeInGB is 1.")
+
+
+def ends(failures: list[JobError], within_s: float = 10) -> str:
+    deadline = time.monotonic() + within_s
+    while not failures:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return str(failures[0])
+
+
+def test_files_that_a_process_keeps_open_count_without_a_name(double: Double, tmp_path: Path) -> None:
+    failures: list[JobError] = []
+    held = volume(double, tmp_path, failures)
+    held.claim((1 << 30) - (3 << 20), elsewhere=True)
+    held.start()
+    script = (
+        f"import os, sys; p = {str(tmp_path / 'ml' / 'file')!r}; f = open(p, 'wb'); f.write(b'x' * (2 << 20)); os.unlink(p)\n"
+        "f.flush(); sys.stdin.read(1); f.write(b'x' * (2 << 20)); f.flush(); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as process:
+        time.sleep(1.5)
+        assert failures == []
+        assert process.stdin is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        assert ends(failures).startswith("Insufficient disk space: host algo-1 needs 1.0 GiB")
+        process.stdin.close()
+    held.close()
+
+
+def test_files_count_however_deep_they_are(tmp_path: Path) -> None:
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _level in range(3000):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    file = os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=at)
+    os.write(file, os.urandom(1 << 20))
+    os.fsync(file)
+    os.close(file)
+    os.close(at)
+    *_before, total = used_bytes([tmp_path], lambda: None)
+    assert total >= 1 << 20
+
+
+def test_links_out_of_the_directories_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "big").write_bytes(os.urandom(1 << 20))
+    (tmp_path / "ml" / "link").symlink_to(tmp_path / "big")
+    (tmp_path / "ml" / "folder").symlink_to(tmp_path)
+    (tmp_path / "away").symlink_to(tmp_path)
+    *_before, total = used_bytes([tmp_path / "ml", tmp_path / "away", tmp_path / "none"], lambda: None)
+    assert total < 1 << 20

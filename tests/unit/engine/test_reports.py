@@ -62,13 +62,24 @@ def test_a_wrong_token_or_an_ended_job_is_gone(database: Database) -> None:
     assert report(database, 1, logs=[[1, "late"]]) == "gone"
 
 
-def test_stop_is_answered_until_the_process_has_ended(database: Database) -> None:
+def test_stop_is_answered_until_the_host_is_over(database: Database) -> None:
+    """After the process too: what it left is brought to S3 in a limited time then."""
     job = placed(database)
     report(database, 1, phase="Training")
     jobs.want(database, job.id, Wanted.STOP)
     assert report(database, 2) == "stop"
-    assert report(database, 3, exited={"code": 0, "cause": "stop", "failure": None}) == "run"
+    assert report(database, 3, exited={"code": 0, "cause": "stop", "failure": None}) == "stop"
     assert report(database, 4, finished=True) == "finish"
+
+
+def test_a_stop_that_comes_while_artefacts_are_uploaded_is_told(database: Database) -> None:
+    job = placed(database)
+    assert report(database, 1, phase="Uploading", exited={"code": 0, "cause": "exit", "failure": None}) == "run"
+    jobs.want(database, job.id, Wanted.STOP)
+    assert report(database, 2) == "stop"
+    assert report(database, 3, exited={"code": 0, "cause": "stop", "failure": None}, finished=True) == "finish"
+    (host,) = hosts.of_job(database, job.id)
+    assert host.cause == "stop"
 
 
 def test_the_first_of_several_hosts_collects_once_all_have_ended(database: Database) -> None:

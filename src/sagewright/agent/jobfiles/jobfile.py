@@ -63,6 +63,7 @@ class JobFile(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             os.close(self._descriptor)
+            self._descriptor = -1  # whoever still reads must not get what has the number next
         super().close()
 
     def copy_to(self, target: int, spend: Callable[[int], None]) -> None:

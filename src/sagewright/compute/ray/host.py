@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import threading
 import time
 from contextlib import suppress
@@ -20,6 +19,7 @@ import ray
 from ray.util import get_current_placement_group, list_named_actors, placement_group_table
 from ray.util.placement_group import remove_placement_group
 
+from sagewright.agent.jobfiles.removal import remove_tree
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
 from sagewright.compute.local import LocalBackend
 
@@ -124,7 +124,7 @@ def _addresses(names: list[str]) -> dict[str, Any]:
 def _remove(directory: Path) -> str:
     log = directory / "agent.log"
     text = log.read_bytes()[-_LOG_BYTES:].decode(errors="replace") if log.is_file() else ""
-    shutil.rmtree(directory, ignore_errors=True)
+    remove_tree(directory)
     with suppress(OSError):  # other hosts of the gang may be here
         directory.parent.rmdir()
     return text

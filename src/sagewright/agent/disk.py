@@ -1,0 +1,81 @@
+"""The machine's disk as the agent fills it: with archives, parts, copies and downloads."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+FULL = "Insufficient disk space"
+RESERVE_BYTES = 512 << 20
+"""What a job leaves of the machine's disk, for the server and for other jobs."""
+_LOOK_BYTES = 8 << 20
+GIB = 1 << 30
+
+
+class DiskFull(OSError):
+    """Writing on would take the reserve; `str()` is for a FailureReason."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(errno.ENOSPC, f"{FULL}: {why}")
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class Disk:
+    """The disk of a directory. Safe to use from many threads: the writers of one agent share one of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._unseen = _LOOK_BYTES  # bytes that were written since the last look
+
+    def free(self) -> int:
+        """Bytes that may be written, without the reserve; may be negative."""
+        return shutil.disk_usage(self._directory).free - RESERVE_BYTES
+
+    def total(self) -> int:
+        return shutil.disk_usage(self._directory).total
+
+    def spend(self, size: int) -> None:
+        """Before so many bytes are written. Looks now and then. Raises DiskFull."""
+        with self._lock:
+            self._unseen += size
+            if self._unseen < _LOOK_BYTES:
+                return
+            self._unseen = 0
+        if (free := self.free()) < size:
+            raise DiskFull(f"the disk of the machine has {gib(free + RESERVE_BYTES)} left.")
+
+
+class SpendingFile(io.RawIOBase):
+    """Writes to a file as long as the disk has room. Raises DiskFull."""
+
+    def __init__(self, file: BinaryIO, disk: Disk) -> None:
+        super().__init__()
+        self._file, self._disk = file, disk
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
+        self._disk.spend(len(data))
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def gib(size: int) -> str:
+    return f"{max(0, size) / GIB:.1f} GiB"

@@ -1,0 +1,38 @@
+"""Files that are not uploaded: counted, and told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+_SHOWN = 200
+
+
+class Named(Protocol):
+    """`path` may take long to make, so it is asked for once."""
+
+    @property
+    def path(self) -> str: ...
+
+
+class LeftOut:
+    """`what`: the directory as the user knows it; `log` takes a line for the job's log. For one thread."""
+
+    def __init__(self, what: str, log: Callable[[str], None]) -> None:
+        self._what, self._log = what, log
+        self._found: dict[str, list[int | str]] = {}
+
+    def add(self, reason: str, entry: Named) -> None:
+        found = self._found.setdefault(reason, [0, ""])
+        if found[0] == 0:
+            found[1] = entry.path[:_SHOWN]
+        found[0] = int(found[0]) + 1
+
+    def forget(self) -> None:
+        self._found.clear()
+
+    def tell(self) -> None:
+        for reason, (count, first) in self._found.items():
+            files = "1 entry" if count == 1 else f"{count} entries"
+            self._log(f"{self._what}: {files} left out of the upload, {reason}; the first: {first!r}.")
+        self._found.clear()

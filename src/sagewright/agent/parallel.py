@@ -1,0 +1,44 @@
+"""Work in other threads while this one watches whether it is still wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_LOOK_S = 0.2
+_AHEAD = 2  # so many items for each worker are taken before they are worked on
+
+
+def for_each(items: Iterable[T], act: Callable[[T], Any], check: Callable[[], None], workers: int) -> None:
+    """Act on every item, several at a time; items are taken as they are needed. `check` is called at least every 0.2 s
+    and raises to give up, and then work that is stuck is left behind. Raises the first error that `act` raises."""
+    pool = ThreadPoolExecutor(workers)
+    pending: set[Future[Any]] = set()
+    try:
+        for item in items:
+            pending.add(pool.submit(act, item))
+            while len(pending) >= _AHEAD * workers:
+                pending = _settle(pending, check)
+        while pending:
+            pending = _settle(pending, check)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def attended(act: Callable[[], T], check: Callable[[], None]) -> T:
+    """What `act` returns, by a thread of its own; `check` as above."""
+    found: list[T] = []
+    for_each([act], lambda one: found.append(one()), check, 1)
+    return found[0]
+
+
+def _settle(pending: set[Future[Any]], check: Callable[[], None]) -> set[Future[Any]]:
+    done, left = wait(pending, _LOOK_S, FIRST_COMPLETED)
+    check()
+    for one in done:
+        one.result()
+    return left
