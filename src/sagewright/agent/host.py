@@ -39,7 +39,7 @@ from sagewright.agent.s3 import JobS3
 from sagewright.agent.share import HostShare
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
-from sagewright.agent.watchdog import Watchdog, end_descendants
+from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
@@ -132,10 +132,13 @@ class HostRun:
 
     def _overdue_s(self) -> float:
         """For how long this agent has done what its job's end should have ended."""
-        over, left_s = self._control.over_since(), self._patience.left_s()
+        over = self._control.over_since()
         if self._patience.begun:
-            return -left_s
-        return time.monotonic() - over - self._host.stop_grace_s if over is not None else -1.0
+            return -self._patience.left_s()
+        if over is None:
+            return -1.0
+        late = time.monotonic() - over - self._host.stop_grace_s
+        return late if self._training else late + SPARE_S  # before the process there is nothing to wait for
 
     def _last_words(self) -> None:
         ended = {"code": _STOPPED, "cause": self._why_over(), "failure": None}

@@ -16,7 +16,7 @@ from sagewright.agent.control import Control
 from sagewright.agent.openfiles import descendants
 
 _EVERY_S = 0.5
-_SPARE_S = 15.0
+SPARE_S = 15.0
 """By so much everything may be late that ends by itself."""
 
 
@@ -37,9 +37,9 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._over.wait(_EVERY_S):
-            if self._gone_for_s() > _SPARE_S:
+            if self._gone_for_s() > SPARE_S:
                 self._end(0)
-            elif self._overdue_s() > _SPARE_S:
+            elif self._overdue_s() > SPARE_S:
                 sys.stderr.write("the agent is stuck beyond its time and gives up\n")
                 self._last_words()
                 self._end(0)

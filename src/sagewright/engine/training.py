@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.agent.jobfiles.removal import remove_tree
 from sagewright.compute.backend import Backend, LaunchFailed, Unreachable
 from sagewright.compute.capacity import Reservations
 from sagewright.compute.capacity import Wanted as Share
 from sagewright.engine import attempts, outcome, placement, spot
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.times import training_since_ms
+from sagewright.engine.trash import Trash
 from sagewright.engine.warmpools import WarmPools
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
@@ -55,8 +55,10 @@ class TrainingReconciler:
         self._m, self._owner = machinery, owner
         self._leases: dict[str, int] = {}
         self._pools = WarmPools(machinery.settings, machinery.store, machinery.reservations)
+        self._trash = Trash(machinery.settings.data / "jobs")
 
     def recover(self) -> None:
+        self._trash.sweep()
         for job_id in queue.placed_ids(self._m.store, KIND):
             job = jobs.get(self._m.store, job_id)
             if job:
@@ -228,7 +230,7 @@ class TrainingReconciler:
         if not attempts.requeue(self._m.store, job_id, event):
             return False
         self._m.reservations.release(job_id)
-        _tidy(placement.attempt_directory(self._m.settings, job_id, placed[0].attempt), keep_logs=False)
+        self._tidy(placement.attempt_directory(self._m.settings, job_id, placed[0].attempt), keep_logs=False)
         return True
 
     def _kill_all(self, placed: list[Host]) -> None:
@@ -249,7 +251,20 @@ class TrainingReconciler:
         if not self._pools.keep(job_id, bool(placed), result):
             self._m.reservations.release(job_id)
         self._leases.pop(job_id, None)
-        _tidy(self._m.settings.data / "jobs" / job_id, keep_logs=result.internal)
+        self._tidy(self._m.settings.data / "jobs" / job_id, keep_logs=result.internal)
+
+    def _tidy(self, directory: Path, keep_logs: bool) -> None:
+        """Remove a job's working directory; after an internal error the agents' own logs stay."""
+        if not keep_logs:
+            self._trash.throw(directory)
+            return
+        for host_directory in directory.glob("*/*"):
+            if not host_directory.is_dir():  # what a host handed over for the first one to merge
+                host_directory.unlink(missing_ok=True)
+                continue
+            for entry in host_directory.iterdir():
+                if entry.name != "agent.log":
+                    self._trash.throw(entry)
 
     def _move(self, job_id: str, event: Event) -> None:
         _note_refusal(jobs.move(self._m.store, job_id, event, TRAINING_MOVES), job_id, event)
@@ -258,22 +273,3 @@ class TrainingReconciler:
 def _note_refusal(moved: Job | None, job_id: str, event: Event) -> None:
     if moved is None:
         log.warning("job %s may not go to %s from where it is", job_id, event.secondary)
-
-
-def _tidy(directory: Path, keep_logs: bool) -> None:
-    """Remove a job's working directory; after an internal error the agents' own logs stay."""
-    if not keep_logs:
-        _remove(directory)
-        return
-    for host_directory in directory.glob("*/*"):
-        if not host_directory.is_dir():  # what a host handed over for the first one to merge
-            host_directory.unlink(missing_ok=True)
-            continue
-        for entry in host_directory.iterdir():
-            if entry.name != "agent.log":
-                _remove(entry)
-
-
-def _remove(place: Path) -> None:
-    for failure in remove_tree(place):
-        log.warning("%s can't be removed: %s", place, failure)

@@ -7,15 +7,14 @@ Source: AWS's developer guide, "Train using SageMaker AI managed warm pools".
 from __future__ import annotations
 
 import json
-import logging
 import uuid
 from pathlib import Path
 from typing import Any
 
-from sagewright.agent.jobfiles.removal import remove_tree
 from sagewright.compute.capacity import Reservations
 from sagewright.engine import placement
 from sagewright.engine.outcome import Outcome
+from sagewright.engine.trash import Trash
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.store import jobs, warmpools
@@ -23,7 +22,6 @@ from sagewright.store.database import Database
 from sagewright.store.jobs import Job
 from sagewright.store.warmpools import Pool, PoolStatus
 
-log = logging.getLogger("sagewright.engine.warmpools")
 LONGEST_MS = 7 * 86_400_000
 """No hosts live longer, however many jobs have them one after another."""
 _RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
@@ -52,9 +50,11 @@ class WarmPools:
 
     def __init__(self, settings: Settings, store: Database, reservations: Reservations) -> None:
         self._settings, self._store, self._reservations = settings, store, reservations
+        self._trash = Trash(settings.data / "pools")
 
     def recover(self) -> None:
         """Hold again what available pools hold."""
+        self._trash.sweep()
         for pool in warmpools.available(self._store):
             job = jobs.get(self._store, pool.job_id)
             if job is not None:
@@ -107,8 +107,7 @@ class WarmPools:
         return False
 
     def _forget(self, pool: Pool) -> None:
-        for failure in remove_tree(cache_directory(self._settings, pool)):
-            log.warning("the cache of a warm pool can't be removed: %s", failure)
+        self._trash.throw(cache_directory(self._settings, pool))
 
 
 def cache_directory(settings: Settings, pool: Pool) -> Path:
