@@ -60,6 +60,7 @@ from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unav
 from sagewright.sandbox.choose import choose_sandbox
 
 _STOPPED = 143
+_ASIDE_S = 5.0  # before the process there is little to wait for
 
 
 class HostRun:
@@ -138,7 +139,7 @@ class HostRun:
         if over is None:
             return -1.0
         late = time.monotonic() - over - self._host.stop_grace_s
-        return late if self._training else late + SPARE_S  # before the process there is nothing to wait for
+        return late if self._training else late + SPARE_S - _ASIDE_S
 
     def _last_words(self) -> None:
         ended = {"code": _STOPPED, "cause": self._why_over(), "failure": None}
