@@ -12,10 +12,10 @@ from typing import IO, cast
 
 from sagewright.agent.disk import FULL, Disk, SpendingFile, gib, write_all
 from sagewright.agent.errors import ClientError
-from sagewright.agent.jobfiles.descriptors import steps
-from sagewright.agent.jobfiles.directory import JobDirectory
-from sagewright.agent.jobfiles.walking import Entry
 from sagewright.agent.leftout import LeftOut
+from sagewright.jobfiles.descriptors import steps
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.walking import Entry
 
 LONGEST_PATH = 4000
 """Bytes of a member's path: no program that unpacks it could make a longer one."""

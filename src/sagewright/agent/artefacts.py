@@ -9,12 +9,12 @@ from sagewright.agent.archives import Delivery, apparent_size, pack
 from sagewright.agent.causes import cause
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.jobfiles.directory import JobDirectory
-from sagewright.agent.jobfiles.jobfile import JobFile
 from sagewright.agent.leftout import LeftOut
 from sagewright.agent.optml import OptMl
 from sagewright.agent.parallel import attended, for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault, parse_uri
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.jobfile import JobFile
 
 MODEL, OUTPUT = "model", "output/data"
 

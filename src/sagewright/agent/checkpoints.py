@@ -19,14 +19,14 @@ from sagewright.agent.causes import cause
 from sagewright.agent.checkpointkeys import file_paths
 from sagewright.agent.errors import ClientError, Gone, JobError, TooLate
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.jobfiles.directory import JobDirectory
-from sagewright.agent.jobfiles.removal import remove_tree
-from sagewright.agent.jobfiles.walking import Entry
 from sagewright.agent.leftout import LeftOut
 from sagewright.agent.openfiles import open_for_writing
 from sagewright.agent.optml import OptMl
 from sagewright.agent.parallel import attended, for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault, parse_uri
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.removal import remove_tree
+from sagewright.jobfiles.walking import Entry
 
 _EVERY_S = 2.0
 _SHARE_OF_TIME = 5  # a look at many files takes long: so many times as long as it took are spent without one

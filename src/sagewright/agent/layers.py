@@ -21,6 +21,7 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.library import staged_library
 from sagewright.agent.optml import OptMl
 from sagewright.agent.process import Exit, Limits, run_process
+from sagewright.jobfiles.removal import remove_tree
 from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
 from sagewright.runtimes.uv import uv_program
 from sagewright.sandbox.base import Launch, Sandbox
@@ -96,20 +97,24 @@ class Layers:
 
     def _build(self, environment: Environment, requirements: str, layer: Path) -> None:
         layer.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=layer.parent, ignore_cleanup_errors=True) as name:
-            scratch = Path(name)
-            (scratch / "ml").mkdir()
-            (scratch / "ml" / _FILE).write_text(requirements)
-            attempts = self._environments.installs(environment.path, ("-r", f"/opt/ml/{_FILE}"))
-            for arguments in attempts[:-1]:
-                if not self._install(environment, scratch, arguments):
-                    break
-            else:
-                if said := self._install(environment, scratch, attempts[-1]):
-                    raise RequirementsFailed(f"uv pip failed: {said[-2000:]}")
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=layer.parent))
+        try:
+            self._fill(environment, requirements, scratch)
             made = scratch / "overlay" / "upper"
             give_to_server(made)
             made.rename(layer)
+        finally:
+            remove_tree(scratch)
+
+    def _fill(self, environment: Environment, requirements: str, scratch: Path) -> None:
+        (scratch / "ml").mkdir()
+        (scratch / "ml" / _FILE).write_text(requirements)
+        said = ""
+        for arguments in self._environments.installs(environment.path, ("-r", f"/opt/ml/{_FILE}")):
+            said = self._install(environment, scratch, arguments)
+            if not said:
+                return
+        raise RequirementsFailed(f"uv pip failed: {said[-2000:]}")
 
     def _install(self, environment: Environment, scratch: Path, arguments: list[str]) -> str:
         """What was said if it failed."""

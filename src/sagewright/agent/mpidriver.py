@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.directory import JobDirectory
 from sagewright.sandbox.base import Sandbox, missing
 
 REQUIREMENTS = "mpi4py\nparamiko\n"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.directory import JobDirectory
 
 _DEFAULT_GROUP = "homogeneousCluster"
 _FAILURE_BYTES = 64 * 1024

@@ -13,11 +13,11 @@ from sagewright.agent.causes import cause
 from sagewright.agent.disk import FULL, gib
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.jobfiles.directory import JobDirectory
 from sagewright.agent.leftout import LeftOut
 from sagewright.agent.optml import OptMl
 from sagewright.agent.parallel import attended
 from sagewright.agent.server import ServerAway, ServerConnection
+from sagewright.jobfiles.directory import JobDirectory
 
 _WAIT_S = 1.0
 _DIRECTORIES = {"model": MODEL, "output": OUTPUT}

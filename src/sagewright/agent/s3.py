@@ -18,8 +18,8 @@ from s3transfer.manager import TransferManager
 
 from sagewright.agent.disk import Disk, write_all
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.jobfiles.jobfile import JobFile
-from sagewright.agent.jobfiles.walking import Entry
+from sagewright.jobfiles.jobfile import JobFile
+from sagewright.jobfiles.walking import Entry
 
 T = TypeVar("T")
 _AWAY = (

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.jobfiles.directory import JobDirectory
-from sagewright.agent.jobfiles.removal import remove_tree
 from sagewright.agent.optml import OptMl
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.removal import remove_tree
 
 _HOLDER, _NAME = "sagemaker", "warmpoolcache"
 

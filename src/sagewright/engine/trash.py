@@ -11,7 +11,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from sagewright.agent.jobfiles.removal import remove_tree
+from sagewright.jobfiles.removal import remove_tree
 
 log = logging.getLogger("sagewright.engine.trash")
 _PREFIX = ".removed-"

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from sagewright.jobfiles.directory import JobDirectory
 
-def give(top: Path, first: int, count: int) -> None:
+
+def give(top: Path, first: int, count: int, check: Callable[[], None] = lambda: None) -> None:
     """Everything in the tree `top` that is none of the users' (`first` and `count` - 1 more) becomes their root's.
 
-    Links are not followed. Raises OSError.
+    No link is followed. `check` is called now and then, and raises to give up. Raises OSError.
     """
-    _give(os.fspath(top), first, count)
-    for folder, folders, files in os.walk(top):
-        for name in (*folders, *files):
-            with suppress(FileNotFoundError):
-                _give(f"{folder}/{name}", first, count)
 
+    def ours(found: os.stat_result) -> bool:
+        return first <= found.st_uid < first + count and first <= found.st_gid < first + count
 
-def _give(path: str, first: int, count: int) -> None:
-    found = os.lstat(path)
-    if not (first <= found.st_uid < first + count and first <= found.st_gid < first + count):
-        os.lchown(path, first, first)
+    with JobDirectory.at(top) as directory:
+        for entry in directory.walk(check):
+            if not ours(entry.status):
+                with suppress(FileNotFoundError):
+                    os.chown(entry.name, first, first, dir_fd=entry.directory, follow_symlinks=False)
+        if not ours(os.fstat(directory.descriptor)):
+            os.fchown(directory.descriptor, first, first)
 
 
 def give_to_server(top: Path) -> None:

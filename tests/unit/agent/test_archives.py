@@ -22,8 +22,8 @@ from sagewright.agent import disk as disks
 from sagewright.agent.archives import LONGEST_PATH, BadArchive, Delivery, merge, pack
 from sagewright.agent.disk import Disk, DiskFull
 from sagewright.agent.errors import ClientError, TooLate
-from sagewright.agent.jobfiles.directory import JobDirectory
 from sagewright.agent.leftout import LeftOut
+from sagewright.jobfiles.directory import JobDirectory
 
 SECRET = b"the admin's secret"
 

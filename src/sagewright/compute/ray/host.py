@@ -19,9 +19,9 @@ import ray
 from ray.util import get_current_placement_group, list_named_actors, placement_group_table
 from ray.util.placement_group import remove_placement_group
 
-from sagewright.agent.jobfiles.removal import remove_tree
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed
 from sagewright.compute.local import LocalBackend
+from sagewright.jobfiles.removal import remove_tree
 
 _LOG_BYTES = 64 * 1024
 _STALE_S = 24 * 3600

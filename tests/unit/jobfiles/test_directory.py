@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.agent.jobfiles import descriptors
-from sagewright.agent.jobfiles.directory import JobDirectory
+from sagewright.jobfiles import descriptors
+from sagewright.jobfiles.directory import JobDirectory
 
 SECRET = b"the admin's secret"
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from sagewright.agent.jobfiles.descriptors import open_beneath, open_directory, open_regular, steps
-from sagewright.agent.jobfiles.jobfile import JobFile
-from sagewright.agent.jobfiles.walking import Entry, raising, walk
+from sagewright.jobfiles.descriptors import open_beneath, open_directory, open_regular, steps
+from sagewright.jobfiles.jobfile import JobFile
+from sagewright.jobfiles.walking import Entry, raising, walk
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 

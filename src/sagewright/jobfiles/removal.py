@@ -7,8 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from sagewright.agent.jobfiles.descriptors import open_directory
-from sagewright.agent.jobfiles.walking import HELD, Identity, parent_of
+from sagewright.jobfiles.descriptors import open_directory
+from sagewright.jobfiles.walking import HELD, Identity, parent_of
 
 _MOST_TOLD = 10
 _MOST_SWEEPS = 100  # of one directory in which something is made again and again

@@ -11,8 +11,8 @@ import stat
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from sagewright.agent.jobfiles.descriptors import open_directory, open_regular
-from sagewright.agent.jobfiles.jobfile import JobFile
+from sagewright.jobfiles.descriptors import open_directory, open_regular
+from sagewright.jobfiles.jobfile import JobFile
 
 HELD = 64
 """So many levels are kept open. From deeper ones `..` leads back, and it is proved to lead where we came from."""

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sagewright.agent.jobfiles.directory import JobDirectory
-from sagewright.agent.jobfiles.removal import remove_tree
-from sagewright.agent.jobfiles.walking import walk
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.removal import remove_tree
+from sagewright.jobfiles.walking import walk
 
 
 def never() -> None: ...
