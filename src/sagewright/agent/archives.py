@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import tarfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from sagewright.agent.disk import FULL, Disk, SpendingFile, gib, write_all
+from sagewright.agent.disk import FULL, Disk, SpendingFile, gib
 from sagewright.agent.errors import ClientError
 from sagewright.agent.leftout import LeftOut
-from sagewright.jobfiles.descriptors import steps
 from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.unpacking import unpack
 from sagewright.jobfiles.walking import Entry
 
 LONGEST_PATH = 4000
@@ -108,40 +106,15 @@ def _add(tar: tarfile.TarFile, entry: Entry, names: dict[tuple[int, int], str], 
             tar.addfile(member, cast(IO[bytes], file))
 
 
-class BadArchive(Exception):
-    """Another host's part is no archive that could be unpacked; the message says why."""
-
-
 def merge(archive: Path, directory: JobDirectory, delivery: Delivery) -> None:
-    """Unpack another host's part over a directory: the last writer wins.
+    """Unpack another host's part over a directory: the last writer wins. Raises BadArchive, OSError."""
+    unpacked = 0
 
-    Only files, directories and links are unpacked, beneath the directory and through no link. Raises BadArchive, OSError.
-    """
-    try:
-        with tarfile.open(archive, encoding="utf-8") as tar:
-            unpacked = 0
-            while (member := tar.next()) is not None:
-                delivery.check()
-                unpacked += member.size
-                delivery.hold(unpacked, "what another host left")
-                _unpack(tar, member, directory, delivery)
-                tar.members.clear()  # type: ignore[attr-defined]
-    except (tarfile.TarError, ValueError, OverflowError, EOFError, zlib.error) as error:
-        raise BadArchive(f"the part of another host cannot be unpacked: {error}") from error
+    def spend(size: int) -> None:
+        nonlocal unpacked
+        unpacked += size
+        delivery.check()
+        delivery.hold(unpacked, "what another host left")
+        delivery.disk.spend(size)
 
-
-def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, directory: JobDirectory, delivery: Delivery) -> None:
-    steps(member.name)
-    if member.isdir():
-        directory.make(member.name).close()
-    elif member.issym():
-        directory.link(member.name, member.linkname)
-    elif member.islnk():
-        directory.hard_link(member.name, member.linkname)
-    elif (source := tar.extractfile(member)) is not None:
-        with directory.writing(member.name) as file:
-            while piece := source.read(_BUFFER):
-                delivery.check()
-                delivery.disk.spend(len(piece))
-                write_all(file, piece)
-            os.fchmod(file, member.mode & 0o777)
+    unpack(archive, directory, spend)

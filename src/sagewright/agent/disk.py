@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import shutil
 import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from sagewright.jobfiles.reserve import RESERVE_BYTES, free
+
 FULL = "Insufficient disk space"
-RESERVE_BYTES = 512 << 20
-"""What a job leaves of the machine's disk, for the server and for other jobs."""
 _LOOK_BYTES = 8 << 20
 GIB = 1 << 30
 
@@ -37,7 +36,7 @@ class Disk:
 
     def free(self) -> int:
         """Bytes that may be written, without the reserve; may be negative."""
-        return shutil.disk_usage(self._directory).free - RESERVE_BYTES
+        return free(self._directory)
 
     def total(self) -> int:
         return shutil.disk_usage(self._directory).total
@@ -69,12 +68,6 @@ class SpendingFile(io.RawIOBase):
 
     def tell(self) -> int:
         return self._file.tell()
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def gib(size: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sagewright.agent.archives import BadArchive, Delivery, apparent_size, merge, pack
+from sagewright.agent.archives import Delivery, apparent_size, merge, pack
 from sagewright.agent.artefacts import MODEL, OUTPUT
 from sagewright.agent.causes import cause
 from sagewright.agent.disk import FULL, gib
@@ -18,6 +18,7 @@ from sagewright.agent.optml import OptMl
 from sagewright.agent.parallel import attended
 from sagewright.agent.server import ServerAway, ServerConnection
 from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.unpacking import BadArchive
 
 _WAIT_S = 1.0
 _DIRECTORIES = {"model": MODEL, "output": OUTPUT}

@@ -16,8 +16,9 @@ import botocore.exceptions
 import botocore.session
 from s3transfer.manager import TransferManager
 
-from sagewright.agent.disk import Disk, write_all
+from sagewright.agent.disk import Disk
 from sagewright.agent.hostfile import HostFile
+from sagewright.jobfiles.descriptors import write_all
 from sagewright.jobfiles.jobfile import JobFile
 from sagewright.jobfiles.walking import Entry
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.channels import Member
-from sagewright.agent.disk import Disk, write_all
+from sagewright.agent.disk import Disk
 from sagewright.agent.errors import ClientError
 from sagewright.agent.parallel import for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3
 from sagewright.agent.sources import Source, Stored
+from sagewright.jobfiles.descriptors import write_all
 
 _ATTEMPTS = 5
 _LONGEST_NAME = 255

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sagewright.agent.disk import FULL, GIB, RESERVE_BYTES, Disk, gib
+from sagewright.agent.disk import FULL, GIB, Disk, gib
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import descendants, unlinked_bytes
 from sagewright.agent.optml import instance_groups
 from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.reserve import RESERVE_BYTES
 from sagewright.model.instances import has_local_storage
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")

@@ -86,6 +86,12 @@ def _reopened(look: int, found: os.stat_result) -> int:
                 os.chmod(place, stat.S_IMODE(found.st_mode))
 
 
+def write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
 def _by_descriptor(descriptor: int) -> str:
     return f"/proc/self/fd/{descriptor}"
 

@@ -62,6 +62,17 @@ class JobDirectory:
     def walk(self, check: Callable[[], None], lost: Callable[[OSError], None] = raising) -> Iterator[Entry]:
         return walk(self.descriptor, check, lost)
 
+    def has(self, path: str) -> bool:
+        """Whether anything has the name."""
+        try:
+            os.close(open_beneath(self.descriptor, path, os.O_PATH))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            if error.errno not in {errno.ELOOP, errno.EXDEV}:  # a link, or a mount point: it is there
+                raise
+        return True
+
     def make(self, path: str) -> JobDirectory:
         """The directory and all on the way to it, made where they are missing."""
         at = self.descriptor

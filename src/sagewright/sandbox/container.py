@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tarfile
 import tempfile
 import time
 import uuid
@@ -20,7 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sagewright.sandbox.base import CAPABILITIES, Command, Launch, OwnImage, Support
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.reserve import free
+from sagewright.jobfiles.unpacking import BadArchive, unpack
+from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Command, Launch, OwnImage, Support
 from sagewright.sandbox.cgroups import Share
 from sagewright.sandbox.container_document import LABEL_DIRECTORY, ML_ROOT, document, gpus, podman_spec
 from sagewright.sandbox.container_engine import Found, find_engine
@@ -34,6 +36,7 @@ from sagewright.sandbox.users import Users, claim_users
 NOTE = "engine"
 _GIB = 1 << 30
 _DAY_S = 86_400
+_LOOK_BYTES = 8 << 20
 _DOCKER_ROOT = "Docker runs as root here: set userns-remap in its daemon.json, or use rootless Docker, or Podman"
 
 
@@ -155,42 +158,60 @@ class ContainerSandbox:
         return abilities
 
     def _unpack_ml(self, launch: Launch, image: OwnImage, image_id: str) -> None:
-        """What the image itself has below /opt/ml (its code, say), which the mount would hide. Looked up once an image."""
+        """What the image itself has below /opt/ml (its code, say), which the mount would hide, where the job has nothing of
+        that name. Looked up once an image. Raises CannotLaunch, EngineFailed, OSError."""
         kept = image.cache / "images" / f"{image_id.removeprefix('sha256:')}.tar"
         if not kept.exists():
-            _keep(kept, self._baked(image_id))
-        if kept.stat().st_size:
-            unpack(kept, launch.directory / "ml")
+            self._keep_baked(image_id, kept)
+        if not kept.stat().st_size:
+            return
+        try:
+            with JobDirectory.at(launch.directory / "ml") as ml:
+                unpack(kept, ml, _Room(launch.directory).spend, below=1, replace=False)
+        except BadArchive as error:
+            raise CannotLaunch(f"What the image has below {ML_ROOT} cannot be brought to the job: {error}") from error
 
-    def _baked(self, image_id: str) -> list[bytes]:
+    def _keep_baked(self, image_id: str, kept: Path) -> None:
         made = self._engine.call("POST", "/containers/create", {"Image": image_id, "Cmd": ["-"]})["Id"]
         try:
-            return list(self._engine.stream("GET", f"/containers/{made}/archive?path={ML_ROOT}"))
+            _keep(kept, self._engine.stream("GET", f"/containers/{made}/archive?path={ML_ROOT}"))
         except EngineFailed as error:
-            if error.status == 404:
-                return []
-            raise
+            if error.status != 404:
+                raise
+            _keep(kept, [])
         finally:
             _remove(self._engine, made)
+
+
+class _Room:
+    """The disk of a directory, looked at now and then while it is filled."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._left = 0
+
+    def spend(self, size: int) -> None:
+        """Before so many bytes are written. Raises CannotLaunch."""
+        self._left -= size
+        if self._left < 0:
+            if (room := free(self._directory)) < size:
+                raise CannotLaunch(f"Insufficient disk space for what the image has below {ML_ROOT}.")
+            self._left = min(room - size, _LOOK_BYTES)
 
 
 def _keep(path: Path, parts: Iterable[bytes]) -> None:
     """Write a file whole or not at all; others may write the same one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    room = _Room(path.parent)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
-        for part in parts:
-            file.write(part)
+        try:
+            for part in parts:
+                room.spend(len(part))
+                file.write(part)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
     Path(file.name).rename(path)
-
-
-def unpack(archive_path: Path, root: Path) -> None:
-    """What is not there yet, without the first part of each path. Nothing can get out of `root`: tarfile sees to it."""
-    with tarfile.open(archive_path) as archive:
-        for member in archive:
-            inner = Path(*Path(member.name).parts[1:])
-            if inner.parts and not os.path.lexists(root / inner):
-                target = str(Path(*Path(member.linkname).parts[1:])) if member.islnk() else member.linkname
-                archive.extract(member.replace(name=str(inner), linkname=target), root, filter="tar")
 
 
 def end_containers(directory: Path) -> None:

@@ -16,6 +16,7 @@ from agent.double import Double, host_document
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.volume import Volume, used_bytes
+from sagewright.jobfiles.removal import remove_tree
 
 
 def volume(double: Double, directory: Path, failures: list[JobError], **resources: Any) -> Volume:
@@ -102,6 +103,7 @@ def test_files_count_however_deep_they_are(tmp_path: Path) -> None:
     os.close(at)
     *_before, total = used_bytes([tmp_path], lambda: None)
     assert total >= 1 << 20
+    assert remove_tree(tmp_path) == []  # too deep for pytest
 
 
 def test_links_out_of_the_directories_do_not_count(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from sagewright.sandbox.container import end_containers, unpack
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.unpacking import BadArchive, unpack
+from sagewright.sandbox.container import end_containers
 
 
 def archive(path: Path, *members: tarfile.TarInfo) -> Path:
@@ -31,6 +34,12 @@ def link(name: str, target: str, kind: bytes) -> tarfile.TarInfo:
     return info
 
 
+def bring(kept: Path, root: Path) -> None:
+    """As the sandbox does."""
+    with JobDirectory.at(root) as ml:
+        unpack(kept, ml, lambda _size: None, below=1, replace=False)
+
+
 def test_code_of_the_image_is_added_and_the_jobs_files_stay(tmp_path: Path) -> None:
     root = tmp_path / "ml"
     (root / "code").mkdir(parents=True)
@@ -42,7 +51,7 @@ def test_code_of_the_image_is_added_and_the_jobs_files_stay(tmp_path: Path) -> N
         link("ml/code/again", "ml/code/train", tarfile.LNKTYPE),
         link("ml/code/short", "train", tarfile.SYMTYPE),
     )
-    unpack(kept, root)
+    bring(kept, root)
 
     assert (root / "code" / "mine").read_text() == "the job's"
     assert (root / "code" / "train").stat().st_mode & 0o777 == 0o755
@@ -60,8 +69,8 @@ def test_code_of_the_image_is_added_and_the_jobs_files_stay(tmp_path: Path) -> N
 def test_nothing_gets_out(tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
     root = tmp_path / "deep" / "ml"
     root.mkdir(parents=True)
-    with pytest.raises(tarfile.FilterError):
-        unpack(archive(tmp_path / "ml.tar", *members), root)
+    with suppress(BadArchive, OSError):
+        bring(archive(tmp_path / "ml.tar", *members), root)
 
     assert not (tmp_path / "out").exists()
 
