@@ -6,6 +6,7 @@ import io
 import math
 import os
 import random
+import shutil
 import socket
 import stat
 import tarfile
@@ -18,12 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sagewright.agent import disk as disks
-from sagewright.agent.archives import LONGEST_PATH, BadArchive, Delivery, merge, pack
+from sagewright.agent.archives import LONGEST_PATH, Delivery, merge, pack
 from sagewright.agent.disk import Disk, DiskFull
 from sagewright.agent.errors import ClientError, TooLate
 from sagewright.agent.leftout import LeftOut
+from sagewright.jobfiles import reserve
 from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.unpacking import BadArchive
 
 SECRET = b"the admin's secret"
 
@@ -155,8 +157,8 @@ def test_packing_stops_before_it_takes_the_disks_reserve(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (model / "big").open("wb") as file:
-        file.truncate(1 << 40)
-    monkeypatch.setattr(disks, "RESERVE_BYTES", disks.shutil.disk_usage(tmp_path).free - (40 << 20))
+        file.truncate(300 << 20)  # and no more, should nothing stop it
+    monkeypatch.setattr(reserve, "RESERVE_BYTES", shutil.disk_usage(tmp_path).free - (40 << 20))
     with JobDirectory.at(model) as directory, pytest.raises(DiskFull, match="the disk of the machine has"):
         pack(directory, tmp_path / "archive", False, delivery(tmp_path), LeftOut("", print))
     assert (tmp_path / "archive").stat().st_size < 80 << 20
