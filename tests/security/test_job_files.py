@@ -261,12 +261,12 @@ def test_keys_of_checkpoints_lead_nowhere(walled: RunningServer, job_name: str, 
 
 
 STOPPED = {
-    "3,000 levels": Attempt("$P; echo up; sleep 100", script=deep("/opt/ml/model", 3000)),
-    "a sparse file that fits": Attempt("truncate -s 900M /opt/ml/model/weights; echo up; sleep 100"),
-    "30,000 files": Attempt("$P; echo up; sleep 100", script=MANY),
-    "pipes": Attempt("mkfifo /opt/ml/output/failure /opt/ml/model/pipe; echo up; cat /opt/ml/model/pipe"),
+    "3,000 levels": Attempt("$P; echo at-work; sleep 100", script=deep("/opt/ml/model", 3000)),
+    "a sparse file that fits": Attempt("truncate -s 900M /opt/ml/model/weights; echo at-work; sleep 100"),
+    "30,000 files": Attempt("$P; echo at-work; sleep 100", script=MANY),
+    "pipes": Attempt("mkfifo /opt/ml/output/failure /opt/ml/model/pipe; echo at-work; cat /opt/ml/model/pipe"),
     "a link and no end": Attempt(
-        "trap '' TERM; rmdir /opt/ml/model; ln -s / /opt/ml/model; echo up; while :; do sleep 0.1; done", "Failed"
+        "trap '' TERM; rmdir /opt/ml/model; ln -s / /opt/ml/model; echo at-work; while :; do sleep 0.1; done", "Failed"
     ),
 }
 
@@ -275,7 +275,7 @@ STOPPED = {
 def test_a_stop_wins(walled: RunningServer, job_name: str, name: str) -> None:
     attempt = STOPPED[name]
     run(walled, job_name, attempt)
-    walled.when_logged(job_name, "up")
+    walled.when_logged(job_name, "at-work")
     began = time.monotonic()
     walled.boto("sagemaker").stop_training_job(TrainingJobName=job_name)
     job = walled.wait(job_name, timeout_s=LONGEST_S)
