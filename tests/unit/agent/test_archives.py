@@ -157,7 +157,7 @@ def test_packing_stops_before_it_takes_the_disks_reserve(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (model / "big").open("wb") as file:
-        file.truncate(300 << 20)  # and no more, should nothing stop it
+        file.truncate(200 << 20)  # should it fail, the disk is not filled
     monkeypatch.setattr(reserve, "RESERVE_BYTES", shutil.disk_usage(tmp_path).free - (40 << 20))
     with JobDirectory.at(model) as directory, pytest.raises(DiskFull, match="the disk of the machine has"):
         pack(directory, tmp_path / "archive", False, delivery(tmp_path), LeftOut("", print))

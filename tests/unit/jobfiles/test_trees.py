@@ -69,9 +69,7 @@ def test_depth_and_length_stop_neither(tmp_path: Path, depth: int, name: str) ->
             count, longest = count + 1, max(longest, entry.path_bytes)
     assert count == depth + 1
     assert longest == depth * (len(name) + 1) + len("bottom")
-    began = time.monotonic()
     assert remove_tree(tmp_path / "t") == []
-    assert time.monotonic() - began < 20
     assert not (tmp_path / "t").exists()
     assert len(os.listdir("/proc/self/fd")) == before
 
