@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sagewright.engine import inputs, reports
+from sagewright.engine.hostreports import UnreadableReport, read_report
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import Context, Platform, Principal
@@ -49,10 +50,9 @@ class InternalApi:
 
     async def _report(self, request: Request) -> Response:
         try:
-            report = orjson.loads(await request.body())
-            int(report["seq"]), int(report["at_ms"])
-        except (ValueError, KeyError, TypeError):
-            return JSONResponse({"error": "a report is a JSON object with seq and at_ms"}, status_code=400)
+            report = read_report(await request.body())
+        except UnreadableReport as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
         store, host_id = self._platform.store, request.path_params["host_id"]
         answer = await asyncio.to_thread(reports.apply, store, host_id, _token(request), report)
         if answer.wake:
