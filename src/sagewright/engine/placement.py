@@ -24,7 +24,7 @@ from sagewright.runtimes.launch import check_runnable
 from sagewright.store import hosts, identity, jobs, warmpools
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
-from sagewright.store.identity import NewKey, random_id
+from sagewright.store.identity import NewKey
 from sagewright.store.jobs import Job
 
 Endpoint = Callable[[], str]
@@ -183,7 +183,7 @@ def _credentials(store: Database, job: Job) -> dict[str, str]:
     role = job.request["RoleArn"].rsplit("/", 1)[-1]
     new = NewKey(
         principal_arn=assumed_role_arn(job.account, role, "SageMaker"),
-        user_id=f"{random_id('AROA')}:SageMaker",
+        user_id=f"{identity.role_id(store, job.account, role)}:SageMaker",
         temporary=True,
         job_id=job.id,
     )

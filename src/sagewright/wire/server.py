@@ -29,7 +29,7 @@ from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
-from sagewright.store.identity import AccessKey, NewKey, random_id
+from sagewright.store.identity import AccessKey, NewKey
 from sagewright.wire import credentials
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.forwarding import Forwarder
@@ -175,8 +175,9 @@ def forwarder(settings: Settings) -> Forwarder | None:
 def admin_key(store: Database, account: str) -> AccessKey:
     """The admin's access key, made at the first start. It is told as a session of the execution role: SDKs refuse a user."""
     arn = assumed_role_arn(account, ROLE_NAME, "admin")
+    user = f"{identity.role_id(store, account, ROLE_NAME)}:admin"
     existing = identity.find_long_lived_key(store, arn)
-    return existing or identity.create_key(store, NewKey(arn, f"{random_id('AROA')}:admin"))
+    return identity.rename_key(store, existing, user) if existing else identity.create_key(store, NewKey(arn, user))
 
 
 async def _collect(platform: Platform) -> None:
