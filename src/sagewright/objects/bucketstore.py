@@ -28,6 +28,7 @@ from sagewright.store.objects import Version
 
 READ_ATTEMPTS = 5
 FINISHED_UPLOAD_MS = 24 * 3600 * 1000
+FORGOTTEN_AT_ONCE = 500
 GRACE_S = 3600.0
 
 
@@ -129,8 +130,7 @@ class BucketStore:
         Safe beside writers. Needed after a crash only, and harmless at any other time. What is found is left for `rest_s`
         seconds more, for readers of other processes that looked up a row which was deleted just then.
         """
-        with self.database.write() as connection:
-            upload_rows.forget_finished(connection, now_ms() - FINISHED_UPLOAD_MS)
+        self._forget_uploads()
         found = list(self.orphans(grace_s))
         unneeded = set(self.small.unneeded())
         rows = sorted(unneeded - self.blobs.in_use(unneeded))
@@ -142,6 +142,12 @@ class BucketStore:
             self.small.remove(rows)
         self.small.tidy()
         return len(found) + len(rows)
+
+    def _forget_uploads(self) -> None:
+        before_ms, forgotten = now_ms() - FINISHED_UPLOAD_MS, FORGOTTEN_AT_ONCE
+        while forgotten == FORGOTTEN_AT_ONCE and not self.lifecycle.stop.is_set():
+            with self.database.write() as connection:
+                forgotten = upload_rows.forget_finished(connection, before_ms, FORGOTTEN_AT_ONCE)
 
     def orphans(self, grace_s: float = GRACE_S) -> Iterator[Path]:
         """Files that no row names, that this process neither writes nor has discarded, and older than `grace_s` seconds."""

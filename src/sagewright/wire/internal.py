@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from sagewright.engine import inputs, reports
 from sagewright.engine.hostreports import UnreadableReport, read_report
-from sagewright.model.errors import AwsError
+from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.interruption import interrupt_training_job
@@ -42,7 +42,8 @@ class InternalApi:
                 Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._objects, methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._put_part, methods=["PUT"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._get_part),
-            ]
+            ],
+            exception_handlers={ServiceUnavailable: _try_again},
         )
 
     async def _health(self, _request: Request) -> Response:
@@ -120,6 +121,10 @@ class InternalApi:
 
     def _part_path(self, host: Host, part: str, name: str) -> Path:
         return self._platform.settings.data / "jobs" / host.job_id / str(host.attempt) / f"{name}.{part}.tar"
+
+
+async def _try_again(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": "1"})
 
 
 def _token(request: Request) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sagewright.engine import outcome, reports
 from sagewright.engine.hostreports import UnreadableReport, read_report
-from sagewright.store import hosts, jobs, logs
+from sagewright.store import hosts, jobs, logevents, logs
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place, Wanted
 
@@ -48,7 +48,7 @@ def raw_report(database: Database, document: dict[str, Any], host: str = "h1") -
 def lines(database: Database) -> list[str]:
     stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), reports.LOG_GROUP, "job/algo-1-1")
     assert stream
-    return [event.message for event in logs.read(database, stream, logs.Window())]
+    return [event.message for event in logevents.read(database, stream, logevents.Window())]
 
 
 def test_a_repeated_report_changes_nothing(database: Database) -> None:
@@ -121,7 +121,9 @@ def test_a_fault_of_the_agents_own(database: Database) -> None:
     assert (host.phase, host.failure) == (hosts.LOST, "ClientError: Data download failed: x")
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400, None, "0.5", True, [1]])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, pytest.param(10**400, id="huge"), None, "0.5", True, [1]]
+)
 def test_a_metric_that_is_no_finite_number_costs_nothing_else(database: Database, value: Any) -> None:
     job = placed(database)
     points = [["good", 0.5, 2], ["bad", value, 2], ["also good", 1, 2]]
