@@ -53,7 +53,7 @@ test: setup clients system jobenv ray ## Every test
 
 soak: setup clients system ## What takes longer than `make test`: kills, fuzz and floods of log lines at full size
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
-	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/test_unfriendly_jobs.py
+	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/test_unfriendly_jobs.py -k gigabytes
 	SAGEWRIGHT_FUZZ_REQUESTS=1000000 $(BIN)/python -m pytest -s --timeout=86400 tests/security/port/test_port_fuzz.py
 
 unit: setup system ## Tests without a server
