@@ -81,7 +81,8 @@ class Submitter(threading.Thread):
         super().__init__(daemon=True)
         self._running, self._chance, self._about_to = running, chance, about_to
         self.accepted: dict[str, int] = {}
-        self.ending = threading.Event()
+        self.ending, self.pausing = threading.Event(), threading.Event()
+        self.idle = threading.Event()
         self.failure: BaseException | None = None
 
     def run(self) -> None:
@@ -95,6 +96,10 @@ class Submitter(threading.Thread):
                 return
             number += 1
             time.sleep(self._chance.uniform(0.05, 0.4))
+            while self.pausing.is_set():
+                self.idle.set()
+                time.sleep(0.05)
+            self.idle.clear()
 
     def _create(self, name: str, hosts: int) -> None:
         changes: dict[str, Any] = {"ResourceConfig": TWO} if hosts == 2 else {}
@@ -122,7 +127,8 @@ def test_kills_at_random(own_server: RunningServer) -> None:
     created = threading.Event()
     submitter = Submitter(own_server, random.Random(SEED + 1), created.set)
     submitter.start()
-    for _ in range(KILLS):
+    checked: dict[str, int] = {}
+    for number in range(1, KILLS + 1):
         created.clear()
         if chance.random() < 0.8:  # right after a job was accepted: while it is launched
             created.wait(timeout=20)
@@ -131,10 +137,15 @@ def test_kills_at_random(own_server: RunningServer) -> None:
             time.sleep(chance.uniform(0, 1))
         own_server.end(signal.SIGKILL)
         own_server.start()
+        if number % 10 == 0 or number == KILLS:
+            submitter.pausing.set()
+            assert submitter.idle.wait(60), submitter.failure
+            new = {name: hosts for name, hosts in submitter.accepted.items() if name not in checked}
+            checked |= {name: assert_complete(own_server, name, hosts) for name, hosts in new.items()}
+            print(f"{number} kills, {len(checked)} jobs, {sum(checked.values())} lines, none lost", flush=True)  # noqa: T201
+            submitter.pausing.clear()
     submitter.ending.set()
     submitter.join(timeout=60)
     assert submitter.failure is None
-    lines = sum(assert_complete(own_server, name, hosts) for name, hosts in submitter.accepted.items())
-    print(f"{KILLS} kills, {len(submitter.accepted)} jobs, {lines} lines, none lost")  # noqa: T201
     assert fails(own_server.log()) == []
     assert own_server.boto("sts", config=Config()).get_caller_identity()

@@ -189,7 +189,7 @@ class TrainingReconciler:
             log.info("the launch of job %s is begun anew", job.name)
             attempts.forget(self._m.store, job.id)
             self._m.reservations.release(job.id)
-            _tidy(placement.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
+            self._tidy(placement.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
         return hosts.of_job(self._m.store, job.id)
 
     def _look_after(self, job: Job, placed: list[Host]) -> None:
