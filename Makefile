@@ -8,7 +8,9 @@ DATA ?= .cache/demo-data
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help setup serve demo test unit contract jobenv ray lint format bench bench-algorithms conformance docs clients system clean
+SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py)
+
+.PHONY: help setup serve demo test soak unit contract jobenv ray lint format bench bench-algorithms conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +50,11 @@ demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains o
 
 test: setup clients system jobenv ray ## Every test
 	$(BIN)/python -m pytest tests --ignore=tests/jobenv --ignore=tests/conformance/backend
+
+soak: setup clients system ## What takes longer than `make test`: kills, fuzz and floods of log lines at full size
+	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
+	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/test_unfriendly_jobs.py -k gigabytes
+	SAGEWRIGHT_FUZZ_REQUESTS=1000000 $(BIN)/python -m pytest -s --timeout=86400 tests/security/port/test_port_fuzz.py
 
 unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest tests/unit

@@ -13,6 +13,7 @@ from sagewright.agent.host import HostRun
 from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.report import Reporter
 from sagewright.agent.server import ServerConnection
+from sagewright.model.agentmarks import await_mark, write_mark
 
 
 def main(directory: Path) -> int:
@@ -21,8 +22,10 @@ def main(directory: Path) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            await_mark(directory)
             return 3
         host = read_host_file(directory)
+        write_mark(directory, host.host_id)
         control = Control()
         control.stop_at(signal.SIGTERM)
         connection = ServerConnection(host.endpoint, host.host_id, host.token)

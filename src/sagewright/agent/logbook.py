@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 from sagewright.agent.metrics import MetricScanner
@@ -10,13 +11,16 @@ from sagewright.agent.report import Reporter
 _TAIL_LINES = 1000
 _TAIL_BYTES = 512 * 1024
 _MIB = 1 << 20
+_SLICE_S = 0.05  # so long lines are looked at before the process is looked after again
+_CLOSE_S = 5.0  # the same at the end
 
 
 class LogBook:
     """Lines go to the reporter until there are `limit_mb` MiB of them (0: without end); of what comes then the last lines
     are kept, and written at the end. While the server is away and much waits for it, lines are left out too.
 
-    What was left out is said in the log. Metrics are taken from every line. For one thread.
+    What was left out is said in the log. Metrics are taken from every line. For one thread, which is kept for a bounded
+    time by each call: lines whose metrics take longer wait, and the process with them (`ready`).
     """
 
     def __init__(self, reporter: Reporter, metrics: MetricScanner, limit_mb: int) -> None:
@@ -26,21 +30,43 @@ class LogBook:
         self._skipped = 0
         self._tail: deque[list[str]] = deque()
         self._tail_lines = self._tail_bytes = 0
+        self._pending: deque[str] = deque()
+        self._say_notes()
 
     def ready(self) -> bool:
-        """Whether lines should be taken from the process now: it waits while the server is slower than it."""
-        return not self._reporter.full or self._reporter.away
+        """Whether lines should be taken from the process now: it waits while the server, or the metrics, are slower."""
+        self._work(_SLICE_S)
+        return not self._pending and (not self._reporter.full or self._reporter.away)
 
     def lines(self, texts: list[str]) -> None:
-        if self._beyond() and not self._metrics:
+        if self._pending or self._metrics:
+            self._pending.extend(texts)
+            self._work(_SLICE_S)
+        elif self._beyond():
             self._set_aside(texts)  # gigabytes may come, and no line of them means anything
-            return
-        for text in texts:
-            self.line(text)
+        else:
+            for text in texts:
+                self._keep(text)
 
     def line(self, text: str) -> None:
         for name, value in self._metrics.scan(text):
             self._reporter.metric(name, value)
+        self._keep(text)
+        self._say_notes()
+
+    def _work(self, seconds: float) -> None:
+        """Take what waits, for at most so long (and one line more)."""
+        if not self._pending:
+            return
+        until = time.monotonic() + seconds
+        while self._pending and time.monotonic() < until:
+            self.line(self._pending.popleft())
+
+    def _say_notes(self) -> None:
+        for note in self._metrics.notes():
+            self._reporter.log(note)
+
+    def _keep(self, text: str) -> None:
         if self._beyond() or (self._reporter.full and self._reporter.away):
             self._set_aside([text])
             return
@@ -56,6 +82,12 @@ class LogBook:
 
     def close(self) -> None:
         """Write what was set aside: the last lines say most about how it ended."""
+        self._work(_CLOSE_S)
+        if self._pending:
+            self._metrics.give_up()
+            self._say_notes()
+        while self._pending:
+            self._keep(self._pending.popleft())
         self._write_tail()
 
     def _beyond(self) -> bool:

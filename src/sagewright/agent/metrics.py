@@ -1,35 +1,131 @@
-"""Metrics from log lines by the regexes of MetricDefinitions."""
+"""Metrics from log lines by the regexes of MetricDefinitions, which may be anything."""
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.model.regexes import Guarded, compile_linear
 
 # A group such as `(\S+)` may catch more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.
-_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan\b|inf(?:inity)?\b)", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan\b|inf(?:inity)?\b)", re.IGNORECASE | re.ASCII)
+LINE_CHARACTERS = 8_192
+"""Only so much of a line is searched."""
+MEMORY_BYTES = 1 << 19  # of a compiled regex: with the limit of a line, some 0.4 s for the worst search
+ALLOWED_S = 0.005  # CPU time of one search that nobody minds
+OVERRUN_S = 0.2  # of a definition beyond that, in all, before it is given up
+LINE_OVERRUN_S = 0.5  # of all definitions on one line
+
+
+@dataclass
+class _Definition:
+    """`linear` searches bytes; if it is None, `guarded` searches text."""
+
+    name: str
+    linear: Any | None
+    guarded: Guarded | None
+    overrun_s: float = 0.0
+
+    def search(self, line: str, data: bytes) -> str | None:
+        """What the first group caught. Raises TimeoutError."""
+        if self.linear is not None:
+            match = self.linear.search(data)
+            return match[1].decode(errors="replace") if match and match[1] is not None else None
+        assert self.guarded
+        match = self.guarded.search(line)
+        return match[1] if match else None
 
 
 class MetricScanner:
-    """`definitions`: {"Name", "Regex"} each. One that is no Python regex, or has no group, never matches."""
+    """`definitions`: {"Name", "Regex"} each. What can't be used is told by `notes`, once."""
 
     def __init__(self, definitions: Iterable[Mapping[str, str]]) -> None:
-        self._patterns = []
-        for name, regex in dict.fromkeys((item["Name"], item["Regex"]) for item in definitions):
-            try:
-                pattern = re.compile(regex)
-            except re.error:
-                continue
-            if pattern.groups:
-                self._patterns.append((name, pattern))
+        self._notes: list[str] = []
+        self._not_finite: set[str] = set()
+        wanted = dict.fromkeys((item["Name"], item["Regex"]) for item in definitions)
+        compiled = [self._compile(name, regex) for name, regex in wanted]
+        self._definitions = [definition for definition in compiled if definition]
 
     def __bool__(self) -> bool:
         """Whether a line can have a metric at all."""
-        return bool(self._patterns)
+        return bool(self._definitions)
+
+    def notes(self) -> list[str]:
+        """What the job's log has to say about definitions and values that were left out since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def scan(self, line: str) -> Iterator[tuple[str, float]]:
-        """(name, value) for each definition that finds a number in the line."""
-        for name, pattern in self._patterns:
-            match = pattern.search(line)
-            number = _NUMBER.match(match[1]) if match and match[1] is not None else None
+        """(name, value) for each definition that finds a finite number in the line."""
+        if len(line) > LINE_CHARACTERS:
+            line = line[:LINE_CHARACTERS]
+        data = line.encode(errors="replace")
+        left_s = LINE_OVERRUN_S
+        for definition in self._definitions:
+            caught, overrun_s = self._search(definition, line, data)
+            number = _NUMBER.match(caught) if caught else None
             if number:
-                yield name, float(number[0])
+                value = float(number[0])
+                if math.isfinite(value):
+                    yield definition.name, value
+                else:
+                    self._leave_out(definition.name, value)
+            left_s -= overrun_s
+            if left_s < 0:
+                break
+        if left_s < LINE_OVERRUN_S:
+            self._definitions = [one for one in self._definitions if one.overrun_s < OVERRUN_S]
+
+    def give_up(self) -> None:
+        """Look for no more metrics."""
+        if self._definitions:
+            self._definitions = []
+            self._notes.append("Metrics were not looked for in the last lines: their regexes take too long.")
+
+    def _search(self, definition: _Definition, line: str, data: bytes) -> tuple[str | None, float]:
+        """What was caught, and the CPU time beyond what is allowed."""
+        began = time.thread_time()
+        try:
+            caught = definition.search(line, data)
+        except TimeoutError:
+            caught = None
+        overrun_s = time.thread_time() - began - ALLOWED_S
+        if overrun_s <= 0:
+            return caught, 0.0
+        definition.overrun_s += overrun_s
+        if definition.overrun_s >= OVERRUN_S:
+            self._notes.append(f"Metric '{definition.name}' is no longer looked for: its regex takes too long.")
+        return caught, overrun_s
+
+    def _leave_out(self, name: str, value: float) -> None:
+        if name not in self._not_finite:
+            self._not_finite.add(name)
+            self._notes.append(f"Metric '{name}' was {value}: values that are not finite are left out of the metrics.")
+
+    def _compile(self, name: str, pattern: str) -> _Definition | None:
+        linear = compile_linear(pattern, MEMORY_BYTES)
+        try:
+            guarded = None if linear is not None else _guarded(pattern)
+        except (re.error, ValueError, RecursionError, OverflowError) as error:
+            self._notes.append(f"Metric '{name}' is not looked for: its regex cannot be used ({error}).")
+            return None
+        groups = linear.groups if linear is not None else guarded.groups if guarded else 0
+        if not groups:
+            self._notes.append(f"Metric '{name}' is not looked for: its regex has no group that gives the value.")
+            return None
+        return _Definition(name, linear, guarded)
+
+
+def _guarded(pattern: str) -> Guarded:
+    """Raises re.error, or whatever Python raises, for what is no regex of Python's."""
+    re.compile(pattern)  # `regex` has a syntax of its own beyond that
+    import regex
+
+    try:
+        return Guarded(pattern)
+    except regex.error as error:
+        raise ValueError(str(error)) from error

@@ -6,7 +6,6 @@ exactly once (DESIGN.md, "The agent's contract").
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -14,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from sagewright.agent.essentials import slimmer
 from sagewright.agent.server import ServerAway, ServerConnection
 from sagewright.agent.spool import Spool
 
@@ -26,7 +28,10 @@ FULL_AWAY_BYTES = 512 << 20  # the same while the server is away
 GIVE_UP_S = 24 * 3600  # an agent that has nothing left to do waits this long for its server to come back
 BACKOFF_S = (0.05, 2.0)  # first and longest wait while the server is away
 
+FAULTS = (30, 600)  # so often a report is answered with 500 before it is slimmed, and again before it is once more
+
 _GONE = {401, 403, 404, 410}
+_AWAY = {408, 429, 502, 503, 504, 507}
 
 
 def now_ms() -> int:
@@ -54,6 +59,7 @@ class Reporter:
         self._last_batch = time.monotonic()
         self._pause = BATCH_S[0]
         self._ended = False
+        self._faults, self._slimmed = 0, 0
         self._heard = time.monotonic()
         self.away = False
         self.desired = "run"
@@ -136,8 +142,7 @@ class Reporter:
         while (report := self._next()) is not None:
             try:
                 status, body = self._connection.request("POST", "report", report)
-                if status >= 500 or status in {408, 429}:
-                    raise ServerAway(f"status {status}")
+                desired = self._read(status, body)
             except ServerAway:
                 self.away = True
                 if self._is_orphaned():
@@ -147,9 +152,40 @@ class Reporter:
                 backoff = min(2 * backoff, BACKOFF_S[1])
                 continue
             backoff, self.away = BACKOFF_S[0], False
-            self._taken(status, body)
+            self._heard = time.monotonic()
+            if desired is None:
+                self._slim(status, body)
+            else:
+                self._want(desired, answered=True)
             if self.desired == "gone":
                 return
+
+    def _read(self, status: int, body: bytes) -> str | None:
+        """What the server wants; None if it refuses the report as it is. Raises ServerAway."""
+        if status in _GONE:
+            return "gone"
+        if status == 200:
+            try:
+                return str(orjson.loads(body)["desired"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise ServerAway(f"an answer that is none of Sagewright's: {body[:100]!r}") from error
+        self._faults += status >= 500 and status not in _AWAY
+        if status in _AWAY or (status >= 500 and self._faults < FAULTS[min(self._slimmed, 1)]):
+            raise ServerAway(f"status {status}")
+        return None
+
+    def _slim(self, status: int, body: bytes) -> None:
+        """A fault of ours: send what matters of the report, or nothing, but never the same again."""
+        head = self._spool.head()
+        rest = slimmer(orjson.loads(head)) if head else None
+        done = "left out" if rest is None else f"sent again with {sorted(rest)} alone"
+        sys.stderr.write(f"the server refused a report with status {status}; it is {done}: {body[:500]!r}\n")
+        if rest is None:
+            self._want(self.desired, answered=True)
+            return
+        with self._changed:
+            self._faults, self._slimmed = 0, self._slimmed + 1
+            self._spool.replace_head(rest)
 
     def _next(self) -> bytes | None:
         """Wait for the next report that is to be sent; None at the end."""
@@ -171,22 +207,12 @@ class Reporter:
         waiting = self._logs or self._metrics
         return self._last_batch + (self._pause if waiting else self._interval) - time.monotonic()
 
-    def _taken(self, status: int, body: bytes) -> None:
-        if status == 200:
-            desired = str(json.loads(body)["desired"])
-        elif status in _GONE:
-            desired = "gone"
-        else:  # a fault of ours; what follows is worth more than this one report
-            sys.stderr.write(f"the server refused a report with status {status}: {body[:500]!r}\n")
-            desired = self.desired
-        self._heard = time.monotonic()
-        self._want(desired, answered=True)
-
     def _want(self, desired: str, *, answered: bool = False) -> None:
         with self._changed:
             if answered:
                 self._spool.drop_head()
                 self._answered += 1
+                self._faults = self._slimmed = 0
             changed = desired != self.desired
             self.desired = desired
             self._changed.notify_all()

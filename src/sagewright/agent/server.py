@@ -92,5 +92,7 @@ def _pieces(answer: http.client.HTTPResponse) -> Iterable[bytes]:
     try:
         while piece := answer.read(1 << 20):
             yield piece
+        if answer.length:  # http.client says nothing of it
+            raise ServerAway(f"the answer ended {answer.length} bytes early")
     except (OSError, http.client.HTTPException) as error:
         raise ServerAway(str(error)) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import math
 import struct
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 _SHIFT_BYTES = 8 << 20  # so much that was sent is cut off, once it is more than what waits
 _LENGTH = struct.Struct("<I")
@@ -19,13 +21,14 @@ class Spool:
         self._read = 0
         self._write = 0
         self._head: bytes | None = None
+        self._head_size = 0
 
     def __len__(self) -> int:
         """Bytes that wait."""
         return self._write - self._read
 
     def append(self, report: dict[str, Any]) -> None:
-        data = json.dumps(report).encode()
+        data = encoded(report)
         self._file.seek(self._write)
         self._file.write(_LENGTH.pack(len(data)) + data)
         self._file.flush()
@@ -36,14 +39,19 @@ class Spool:
         if self._head is None and self._read < self._write:
             self._file.seek(self._read)
             (length,) = _LENGTH.unpack(self._file.read(_LENGTH.size))
-            self._head = self._file.read(length)
+            self._head, self._head_size = self._file.read(length), length
         return self._head
+
+    def replace_head(self, report: dict[str, Any]) -> None:
+        """Give this report in place of the oldest one, which the server does not take."""
+        if self._head is not None:
+            self._head = encoded(report)
 
     def drop_head(self) -> None:
         """Forget the oldest report: it was taken in."""
         if self._head is None:
             return
-        self._read += _LENGTH.size + len(self._head)
+        self._read += _LENGTH.size + self._head_size
         self._head = None
         if self._read == self._write:
             self._read = self._write = 0
@@ -63,3 +71,25 @@ class Spool:
 
     def close(self) -> None:
         self._file.close()
+
+
+def encoded(report: dict[str, Any]) -> bytes:
+    """JSON that every parser takes, whatever the report holds: half of a surrogate pair becomes `?`, say."""
+    try:
+        return orjson.dumps(report)
+    except TypeError:
+        return orjson.dumps(_plain(report))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_plain(str(name)): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or (isinstance(value, int) and abs(value) < 1 << 63):
+        return value
+    return _plain(repr(value))

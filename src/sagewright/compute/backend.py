@@ -59,7 +59,8 @@ class Backend(Protocol):
 
     def launch(self, plans: list[HostPlan]) -> list[Handle]:
         """Start all hosts as one gang, or none: handles in the order of `plans`. A backend with a queue of its own may
-        have them wait there, all of them; meanwhile they count as alive.
+        have them wait there, all of them; meanwhile they count as alive. Called again with the same plans, by a server
+        that took up what another one had begun, it finds the hosts that were started and starts the others.
 
         Raises LaunchFailed; what was started until then has been killed.
         """

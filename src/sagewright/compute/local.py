@@ -12,12 +12,14 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psutil
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse
 from sagewright.compute.forkserver import ForkServer, ForkServerFailed
+from sagewright.model.agentmarks import GONE, read_mark, start_mark
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.container import end_containers
@@ -31,6 +33,8 @@ _KILL_WAIT_S = 10.0
 class LocalBackend:
     """Agents are detached processes of this machine, known by pid and start time, so that a recycled pid is never hit.
 
+    One that a killed server had started and not yet noted is found by the mark in its directory; where there is none yet,
+    another one may be started: of two, the lock in the directory lets one work.
     They are forked from a warm fork server; where that fails they are started as `python -m sagewright.agent`. Linux.
     `environ`: the variables of agents that are started; None: this process's own.
     """
@@ -45,29 +49,37 @@ class LocalBackend:
         started: list[Handle] = []
         try:
             for plan in plans:
-                _write_document(plan)
-                pid = self._start(plan.directory)
-                mark = {"pid": pid, "started": _start_mark(pid), "host_id": plan.document["host_id"]}
-                started.append({**mark, "directory": str(plan.directory)})
+                started.append(self._found(plan) or self._started(plan))
         except OSError as error:
             for handle in started:
                 self.kill(handle)
             raise LaunchFailed(f"a host's agent could not be started: {error}") from error
         return started
 
+    def _found(self, plan: HostPlan) -> Handle | None:
+        mark = read_mark(plan.directory, str(plan.document["host_id"]))
+        return None if mark is None else {**mark, "directory": str(plan.directory)}
+
+    def _started(self, plan: HostPlan) -> Handle:
+        _write_document(plan)
+        pid = self._start(plan.directory)
+        mark = {"pid": pid, "started": start_mark(pid), "host_id": plan.document["host_id"]}
+        return {**mark, "directory": str(plan.directory)}
+
     def poll(self, handle: Handle) -> Pulse:
         self._reap()
-        return Pulse(True) if _is_alive(handle) else Pulse(False, "it was killed or crashed")
+        return Pulse(True) if _pid_of(handle) else Pulse(False, "it was killed or crashed")
 
     def stop(self, handle: Handle) -> None:
-        if self.poll(handle):
+        self._reap()
+        if pid := _pid_of(handle):
             with suppress(ProcessLookupError):
-                os.kill(int(handle["pid"]), signal.SIGTERM)
+                os.kill(pid, signal.SIGTERM)
 
     def kill(self, handle: Handle) -> None:
         deadline = time.monotonic() + _KILL_WAIT_S
-        if _is_alive(handle):
-            _kill(_family(int(handle["pid"])))
+        if pid := _pid_of(handle):
+            _kill(_family(pid))
         # What a killed agent left (no sandbox, or a daemon that left its session) is known by its environment.
         while (left := _marked(str(handle["host_id"]))) and time.monotonic() < deadline:
             _kill(left)
@@ -135,23 +147,17 @@ def _write_document(plan: HostPlan) -> None:
     path.write_bytes(orjson.dumps(plan.document))
 
 
-def _start_mark(pid: int) -> str:
-    """When the process started, in a form that no other process of this machine ever shares with its pid.
-
-    "gone" if it has ended or is a zombie.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        state, *rest = stat.rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "gone"
-    return "gone" if state in "ZX" else f"{boot}:{rest[18]}"
+def _pid_of(handle: Handle) -> int | None:
+    """The agent that is alive: the one that was started last or, if that one found another at work, the other."""
+    marks = [handle]
+    if "directory" in handle:
+        marks += [mark] if (mark := read_mark(Path(handle["directory"]), str(handle["host_id"]))) else []
+    return next((int(mark["pid"]) for mark in marks if _is_alive(mark)), None)
 
 
-def _is_alive(handle: Handle) -> bool:
-    mark = str(handle["started"])
-    return mark != "gone" and _start_mark(int(handle["pid"])) == mark
+def _is_alive(mark: Mapping[str, Any]) -> bool:
+    started = str(mark["started"])
+    return started != GONE and start_mark(int(mark["pid"])) == started
 
 
 def _family(pid: int) -> list[psutil.Process]:

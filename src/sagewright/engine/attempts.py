@@ -40,3 +40,10 @@ def requeue(store: Database, job_id: str, event: Event) -> bool:
         identity.delete_job_keys(connection, job_id)
         jobs.want_in(connection, job_id, Wanted.RUN)
     return True
+
+
+def forget(store: Database, job_id: str) -> None:
+    """Undo an attempt of which no host can have been started: the job waits as if it had never left the queue."""
+    with store.write() as connection:
+        hosts.forget(connection, job_id)
+        identity.delete_job_keys(connection, job_id)

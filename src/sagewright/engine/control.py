@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Protocol
 
+from sagewright.model.errors import ServiceUnavailable
+
 log = logging.getLogger("sagewright.engine")
 SWEEP_S = 1.0
 GATHER_S = 0.005  # so long after a step what happens is gathered for the next one
@@ -83,11 +85,15 @@ class Engine:
             try:
                 for job_id in reconciler.active() if job_ids is None else job_ids:
                     self._one(reconciler, job_id)
+            except ServiceUnavailable as error:
+                log.warning("the sweep of %s is done later: %s", type(reconciler).__name__, error.message)
             except Exception:
                 log.exception("the sweep of %s failed", type(reconciler).__name__)
 
     def _one(self, reconciler: Reconciler, job_id: str) -> None:
         try:
             reconciler.reconcile(job_id)
+        except ServiceUnavailable as error:
+            log.warning("job %s is looked at later: %s", job_id, error.message)
         except Exception:
             log.exception("reconciling %s failed", job_id)

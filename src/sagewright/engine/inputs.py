@@ -43,7 +43,7 @@ def look_up(settings: Settings, objects: BucketStore, asked: dict[str, Any]) -> 
         raise NotBeside
     if "names" in asked:
         versions = [objects.contents.find(bucket, key) for bucket, key in asked["names"]]
-        return {"found": [[version.size, str(objects.path(version))] for version in versions]}
+        return {"found": [[version.size, str(objects.there(version))] for version in versions]}
     rows = objects.listing.locate(asked["bucket"], asked["prefix"], asked["after"], PAGE)
     files = objects.files([blob for _, _, blob in rows])
     found = [[key, size, file] for (key, size, _), file in zip(rows, files, strict=True)]

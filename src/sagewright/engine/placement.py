@@ -7,14 +7,13 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sagewright.algorithms import catalogue
 from sagewright.compute.backend import HostPlan
 from sagewright.compute.capacity import Reservations, Wanted
-from sagewright.engine import inputs
+from sagewright.engine import inputs, plans
 from sagewright.engine.times import run_ms
 from sagewright.model.arns import assumed_role_arn, sagemaker_arn
 from sagewright.model.clock import now_ms
@@ -25,18 +24,12 @@ from sagewright.runtimes.launch import check_runnable
 from sagewright.store import hosts, identity, jobs, warmpools
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
-from sagewright.store.identity import NewKey, random_id
+from sagewright.store.identity import NewKey
 from sagewright.store.jobs import Job
 
 Endpoint = Callable[[], str]
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 DEFAULT_MAX_RUNTIME_S = 86_400
-
-
-@dataclass(frozen=True)
-class Gang:
-    host_ids: list[str]
-    plans: list[HostPlan]
 
 
 def instances(request: dict[str, Any]) -> tuple[str, int]:
@@ -62,13 +55,26 @@ def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:
 
 
 def gpus_of(settings: Settings, placed: list[Host]) -> list[int]:
-    """Which GPUs the hosts of a running job were given, as their host files say."""
+    """Which GPUs the hosts of a running job were given, as their plan or their host files say."""
     found: list[int] = []
+    if placed and (plan := planned(settings, placed)):
+        return [gpu for host in plan for gpu in host.document.get("gpu_indexes") or []]
     for host in placed:
         file = attempt_directory(settings, host.job_id, host.attempt) / host.name / "host.json"
         with suppress(OSError, ValueError):
             found += json.loads(file.read_bytes()).get("gpu_indexes") or []
     return found
+
+
+def planned(settings: Settings, placed: list[Host]) -> list[HostPlan] | None:
+    """The plan of an attempt that may not have been launched whole; None where there is none any more."""
+    first = placed[0]
+    return plans.kept(attempt_directory(settings, first.job_id, first.attempt), {host.id for host in placed})
+
+
+def launched(plan: list[HostPlan]) -> None:
+    """The hosts of a plan have their handles: nobody needs it any more."""
+    plans.drop(plan[0].directory.parent)
 
 
 def waited_too_long(job: Job) -> bool:
@@ -92,8 +98,10 @@ def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
     return catalogue.metric_definitions(images.resolve_image(image).repository)
 
 
-def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint: str, objects: ObjectStore) -> Gang:
-    """Rows and plans of all hosts of a job's next attempt; the job's credentials are made here.
+def plan(
+    settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint: str, objects: ObjectStore
+) -> list[HostPlan]:
+    """Rows and plans of all hosts of a job's next attempt, the plans first; the job's credentials are made here.
 
     The time that earlier attempts ran is taken off the job's time limit; their log streams are gone on with.
     """
@@ -124,9 +132,8 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
         "credentials": credentials,
         "objects": _access(objects, _own_access(job, endpoint, credentials)),
     }
-    hosts.create(store, rows)
     pool = warmpools.of_job(store, job.id)
-    plans = []
+    made = []
     for rank, name in enumerate(names):
         directory = attempt_directory(settings, job.id, attempt) / name
         directory.mkdir(parents=True, exist_ok=True)
@@ -138,8 +145,10 @@ def plan(settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint
             "gpu_indexes": wanted.gpus_of(rank),
             "warm_cache": str(settings.data / "pools" / pool.cluster_id / name) if pool else None,
         }
-        plans.append(HostPlan(directory, common | own))
-    return Gang([ids[name] for name in names], plans)
+        made.append(HostPlan(directory, common | own))
+    plans.keep(attempt_directory(settings, job.id, attempt), made)
+    hosts.create(store, rows)
+    return made
 
 
 def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> dict[str, Any]:
@@ -174,7 +183,7 @@ def _credentials(store: Database, job: Job) -> dict[str, str]:
     role = job.request["RoleArn"].rsplit("/", 1)[-1]
     new = NewKey(
         principal_arn=assumed_role_arn(job.account, role, "SageMaker"),
-        user_id=f"{random_id('AROA')}:SageMaker",
+        user_id=f"{identity.role_id(store, job.account, role)}:SageMaker",
         temporary=True,
         job_id=job.id,
     )

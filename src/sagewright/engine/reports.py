@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from sagewright.engine import outcome
+from sagewright.engine.hostreports import TOLD, Report
 from sagewright.engine.placement import LOG_GROUP
 from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
 from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
 from sagewright.store import hosts, jobs, logs, metrics
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
 from sagewright.store.jobs import Event, Job, Wanted
 
+log = logging.getLogger("sagewright.engine.reports")
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 MESSAGES = {
     "Downloading": "Downloading input data",
@@ -33,72 +38,88 @@ class Answer:
     wake: bool = False
 
 
-def apply(store: Database, host_id: str, token: str, report: dict[str, Any]) -> Answer:
-    """Take one report in. A report that was taken already is only answered."""
+def apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
+    """Take one report in. A report that was taken already is only answered.
+
+    Raises AwsError and OperationalError where the store can't take it now: the agent sends it again.
+    """
+    try:
+        return _apply(store, host_id, token, report)
+    except (AwsError, OperationalError):
+        raise
+    except Exception:
+        log.exception("report %d of host %s can't be applied; its lines and its end alone are", report.seq, host_id)
+        return _apply(store, host_id, token, report.essential())
+
+
+def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
     with store.write() as connection:
         host = hosts.lock(connection, host_id)
         if host is None or not hosts.token_matches(host, token):
             return Answer("gone")
-        job = _job(store, host)
+        job = jobs.get(store, host.job_id)
         if job is None or job.ended or host.phase in {hosts.LOST, hosts.RETIRED}:
             return Answer("gone")
-        fresh = int(report["seq"]) > host.report_seq
+        fresh = report.seq > host.report_seq
         if fresh:
             _take(connection, job, host, report)
-    wake = fresh and any(report.get(name) for name in ("exited", "failed", "finished"))
+    if fresh and report.refused:
+        _tell_refused(job, host, report)
+    wake = fresh and report.ends
     desired = _desired(store, job, host_id)
     if desired == "finish" and hosts.finish(store, host_id):  # told so, the agent ends without another report
         wake = True
     return Answer(desired, job.id, wake)
 
 
-def _job(store: Database, host: Host) -> Job | None:
-    return jobs.get(store, host.job_id)
+def _tell_refused(job: Job, host: Host, report: Report) -> None:
+    parts = "; ".join(report.refused[:TOLD])
+    more = f" and {len(report.refused) - TOLD} more" if len(report.refused) > TOLD else ""
+    log.warning("report %d of host %s of job %s: refused %s%s", report.seq, host.name, job.name, parts, more)
 
 
-def _take(connection: Connection, job: Job, host: Host, report: dict[str, Any]) -> None:
-    lines = [(int(at_ms), str(text)) for at_ms, text in report.get("logs") or ()]
-    if lines or host.report_seq == 0:  # SDKs print nothing until every host has its stream
+def _take(connection: Connection, job: Job, host: Host, report: Report) -> None:
+    if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
         stream = logs.ensure_stream(connection, logs.Place(job.account, job.region), LOG_GROUP, host.log_stream)
-        logs.append(connection, stream, lines)
-    if points := report.get("metrics"):
-        _put_metrics(connection, job, points)
-    changed: dict[str, Any] = {"report_seq": int(report["seq"]), "seen_ms": now_ms()}
-    if phase := report.get("phase"):
-        changed["phase"] = phase
-        _phase_of_job(connection, job, str(phase), report)
-    if exited := report.get("exited"):
+        logs.append(connection, stream, report.logs)
+    if report.metrics:
+        _put_metrics(connection, job, report.metrics)
+    changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}
+    if report.phase:
+        changed["phase"] = report.phase
+        _phase_of_job(connection, job, report.phase, report)
+    if report.exited:
         changed |= {
             "phase": hosts.EXITED,
-            "exit_code": int(exited["code"]),
-            "cause": exited["cause"],
-            "failure": exited.get("failure"),
+            "exit_code": report.exited.code,
+            "cause": report.exited.cause,
+            "failure": report.exited.failure,
         }
-    if failure := report.get("failed"):
-        changed |= {"phase": hosts.LOST, "failure": f"{failure['class']}: {failure['message']}"}
-    elif report.get("finished"):
+    if report.failed:
+        changed |= {"phase": hosts.LOST, "failure": report.failed}
+    elif report.finished and not report.exited and host.exit_code is None:
+        changed |= {"phase": hosts.LOST, "failure": f"InternalServerError: Host {host.name} never reported an exit."}
+    elif report.finished:
         changed["phase"] = hosts.FINISHED
     hosts.change(connection, host.id, changed)
 
 
-def _phase_of_job(connection: Connection, job: Job, phase: str, report: dict[str, Any]) -> None:
+def _phase_of_job(connection: Connection, job: Job, phase: str, report: Report) -> None:
     """The job follows its first host into a phase; what its status no longer allows is refused by the table of moves."""
-    event = Event(
-        SecondaryStatus(phase), report.get("message") or MESSAGES[phase], started=True, at_ms=int(report["at_ms"])
-    )
-    if phase == job.secondary_status and not report.get("message"):
+    event = Event(SecondaryStatus(phase), report.message or MESSAGES[phase], started=True, at_ms=report.at_ms)
+    if phase == job.secondary_status and not report.message:
         return
     jobs.move_in(connection, job.id, event, TRAINING_MOVES)
 
 
-def _put_metrics(connection: Connection, job: Job, points: list[list[Any]]) -> None:
+def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float, int]]) -> None:
     text = metrics.dimension_text({"TrainingJobName": job.name})
     last: dict[str, tuple[float, int]] = {}
     data = []
     for name, value, at_ms in points:
-        series = metrics.Series(job.account, job.region, NAMESPACE, str(name), text)
-        data.append((series, metrics.Datum.of_value(int(at_ms), float(value))))
-        last[str(name)] = (float(value), int(at_ms))
+        series = metrics.Series(job.account, job.region, NAMESPACE, name, text)
+        data.append((series, metrics.Datum.of_value(at_ms, value)))
+        last[name] = (value, at_ms)
     metrics.put(connection, data)
     for name, (value, at_ms) in last.items():
         jobs.put_metric(connection, job.id, name, value, at_ms)

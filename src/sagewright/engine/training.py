@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.compute.backend import Backend, LaunchFailed, Unreachable
+from sagewright.compute.backend import Backend, HostPlan, LaunchFailed, Unreachable
 from sagewright.compute.capacity import Reservations
 from sagewright.compute.capacity import Wanted as Share
 from sagewright.engine import attempts, outcome, placement, spot
@@ -82,7 +82,7 @@ class TrainingReconciler:
         if not placed and job.wanted != Wanted.STOP:
             self._start_queued()
         elif self._hold_lease(job_id):
-            self._look_after(job, placed)
+            self._look_after(job, self._take_up(job, placed))
             self._conclude(job_id)
 
     def _start_queued(self) -> None:
@@ -157,15 +157,40 @@ class TrainingReconciler:
         self._move(job.id, Event(SecondaryStatus.STARTING, "Preparing the instances for training"))
         self._pools.open(job)
         wanted = self._m.reservations.numbered(job.id, wanted)
-        gang = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint(), self._m.objects)
+        plans = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint(), self._m.objects)
+        with suppress(Unreachable):  # taken up again when its hosts are looked after
+            self._start_hosts(job.id, plans)
+
+    def _start_hosts(self, job_id: str, plans: list[HostPlan]) -> None:
+        """Launch the hosts, those of them that an earlier call launched excepted. Raises Unreachable."""
         try:
-            handles = self._m.backend.launch(gang.plans)
+            handles = self._m.backend.launch(plans)
         except LaunchFailed as error:
             reason = f"InternalServerError: The hosts of the job could not be started: {error}"
-            self._end(job.id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", reason))
+            self._end(job_id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", reason))
             return
-        for host_id, handle in zip(gang.host_ids, handles, strict=True):
-            hosts.set_handle(self._m.store, host_id, handle)
+        found = {str(plan.document["host_id"]): handle for plan, handle in zip(plans, handles, strict=True)}
+        hosts.set_handles(self._m.store, found)
+        placement.launched(plans)
+
+    def _take_up(self, job: Job, placed: list[Host]) -> list[Host]:
+        """The hosts, once a launch that another server began, and did not live to note, has been brought to its end.
+
+        There are none if no host can have been started: then the job is queued as before.
+        """
+        if all(host.handle or host.over for host in placed):
+            return placed
+        plans = placement.planned(self._m.settings, placed)
+        if plans:
+            log.info("the launch of job %s is taken up", job.name)
+            with suppress(Unreachable):
+                self._start_hosts(job.id, plans)
+        elif all(host.report_seq == 0 for host in placed):
+            log.info("the launch of job %s is begun anew", job.name)
+            attempts.forget(self._m.store, job.id)
+            self._m.reservations.release(job.id)
+            self._tidy(placement.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
+        return hosts.of_job(self._m.store, job.id)
 
     def _look_after(self, job: Job, placed: list[Host]) -> None:
         if job.status == TrainingStatus.IN_PROGRESS and (job.wanted == Wanted.STOP or placement.waited_too_long(job)):
@@ -194,7 +219,7 @@ class TrainingReconciler:
 
     def _why_lost(self, host: Host) -> str | None:
         """None while the host's agent is alive, or may be."""
-        if host.handle is None:  # the server ended between the row and the launch
+        if host.handle is None:  # its backend could not be asked yet
             return self._silence(host, "it was never seen")
         try:
             pulse = self._m.backend.poll(host.handle)
@@ -217,6 +242,9 @@ class TrainingReconciler:
     def _conclude(self, job_id: str) -> None:
         job, placed = jobs.get(self._m.store, job_id), hosts.of_job(self._m.store, job_id)
         if job is None or job.ended or not all(host.over for host in placed):
+            return
+        if not placed and job.wanted != Wanted.STOP:
+            self._start_queued()
             return
         overdue = placement.waited_too_long(job)
         result = outcome.of_job(job, placed, overdue)

@@ -53,8 +53,11 @@ class WarmPools:
         self._trash = Trash(settings.data / "pools")
 
     def recover(self) -> None:
-        """Hold again what available pools hold."""
+        """Hold again what available pools hold, and end those that a killed server left in use by jobs that are over."""
         self._trash.sweep()
+        for pool in warmpools.left_in_use(self._store):
+            if warmpools.terminate(self._store, pool.job_id, PoolStatus.IN_USE):
+                self._forget(pool)
         for pool in warmpools.available(self._store):
             job = jobs.get(self._store, pool.job_id)
             if job is not None:

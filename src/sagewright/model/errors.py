@@ -9,6 +9,7 @@ AwsError                        code, message, HTTP status
 ├── ConflictException           400
 ├── AccessDenied                400 (403 on S3)
 ├── NotImplementedYet           400: an operation that is not served; 5xx would be retried by clients
+├── ServiceUnavailable          503: the store is busy; the same request may be sent again
 └── InternalFailure             500
 
 Errors with other codes (S3, STS, Logs, IAM) are `AwsError("Code", "message", status)`.
@@ -85,6 +86,13 @@ class AccessDenied(_Coded):
 class InternalFailure(_Coded):
     code = "InternalFailure"
     status = 500
+
+
+class ServiceUnavailable(_Coded):
+    """Nothing was done. The wire tells S3's clients SlowDown."""
+
+    code = "ServiceUnavailable"
+    status = 503
 
 
 class NotImplementedYet(AwsError):

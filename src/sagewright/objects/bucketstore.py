@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from sagewright.store.objects import Version
 
 READ_ATTEMPTS = 5
 FINISHED_UPLOAD_MS = 24 * 3600 * 1000
+FORGOTTEN_AT_ONCE = 500
 GRACE_S = 3600.0
 
 
@@ -54,6 +56,13 @@ class BucketStore:
             raise errors.no_such_key(version.key)
         return Path(self.files([version.blob])[0])
 
+    def there(self, version: Version) -> Path:
+        """`path` of a file that is there. Raises InvalidObjectState where it is lost."""
+        path = self.path(version)
+        if not path.exists():
+            raise self.contents.missing(version)
+        return path
+
     def files(self, blobs: Sequence[str]) -> list[str]:
         """The file of each, for who links or maps them; small ones are written for that."""
         with full_disk_told():
@@ -63,13 +72,19 @@ class BucketStore:
     def body(self, version: Version, start: int, length: int) -> Slice | bytes:
         """`length` bytes of a version from `start` on, for whoever sends them; of a small one the bytes themselves.
 
-        Raises NoSuchKey for a delete marker.
+        Raises NoSuchKey for a delete marker, InvalidObjectState where the bytes are lost.
         """
         if version.blob is None:
             raise errors.no_such_key(version.key)
-        if is_small(version.blob):
-            return self.small.read(version.blob)[start : start + length]
-        return Slice(self.blobs.path(version.blob), start, length)
+        try:
+            if is_small(version.blob):
+                return self.small.read(version.blob)[start : start + length]
+            file = self.blobs.file(version.blob)
+            if os.stat(file).st_size >= start + length:  # noqa: PTH116 - a Path costs more than the call
+                return Slice(Path(file), start, length)
+        except FileNotFoundError:
+            pass
+        raise self.contents.missing(version)
 
     def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
         """(key, size in bytes) of each object under `prefix`, in the order of the keys' UTF-8 bytes."""
@@ -80,7 +95,7 @@ class BucketStore:
         return bool(self.listing.keys(bucket, Asked(prefix, limit=1)).entries)
 
     def read_bytes(self, bucket: str, key: str) -> bytes:
-        """All of an object, in memory."""
+        """All of an object, in memory. Raises InvalidObjectState where its bytes are lost."""
         for _ in range(READ_ATTEMPTS):
             try:
                 version = self.contents.find(bucket, key)
@@ -89,7 +104,7 @@ class BucketStore:
                     return file.read()
             except FileNotFoundError:  # overwritten between the look-up and the read
                 continue
-        raise errors.no_such_key(key)
+        raise self.contents.missing(version)
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = "binary/octet-stream") -> Version:
         """Put an object from memory."""
@@ -115,8 +130,7 @@ class BucketStore:
         Safe beside writers. Needed after a crash only, and harmless at any other time. What is found is left for `rest_s`
         seconds more, for readers of other processes that looked up a row which was deleted just then.
         """
-        with self.database.write() as connection:
-            upload_rows.forget_finished(connection, now_ms() - FINISHED_UPLOAD_MS)
+        self._forget_uploads()
         found = list(self.orphans(grace_s))
         unneeded = set(self.small.unneeded())
         rows = sorted(unneeded - self.blobs.in_use(unneeded))
@@ -128,6 +142,12 @@ class BucketStore:
             self.small.remove(rows)
         self.small.tidy()
         return len(found) + len(rows)
+
+    def _forget_uploads(self) -> None:
+        before_ms, forgotten = now_ms() - FINISHED_UPLOAD_MS, FORGOTTEN_AT_ONCE
+        while forgotten == FORGOTTEN_AT_ONCE and not self.lifecycle.stop.is_set():
+            with self.database.write() as connection:
+                forgotten = upload_rows.forget_finished(connection, before_ms, FORGOTTEN_AT_ONCE)
 
     def orphans(self, grace_s: float = GRACE_S) -> Iterator[Path]:
         """Files that no row names, that this process neither writes nor has discarded, and older than `grace_s` seconds."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from sagewright.model.errors import AwsError
 from sagewright.objects import errors, placing
 from sagewright.objects.blobs import Blob, BlobStore
 from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
@@ -76,7 +77,8 @@ class Contents:
     ) -> Version:
         """Make `new`, whose bytes are those of `source`, the newest version of its key; no byte is copied if it can be.
 
-        Of `new`, key and properties count. Raises NoSuchKey when the bytes of `source` are gone meanwhile.
+        Of `new`, key and properties count. Raises NoSuchKey when the bytes of `source` are gone meanwhile,
+        InvalidObjectState where they are lost.
         """
         assert source.blob
         whole = {name: value for name, value in source.checksums.items() if "-" not in value}
@@ -92,7 +94,14 @@ class Contents:
             with receipt as blob:
                 return self.put_version(with_blob(new, blob), blob, conditions)
         except FileNotFoundError:
-            raise errors.no_such_key(source.key) from None
+            raise self.missing(source) from None
+
+    def missing(self, version: Version) -> AwsError:
+        """The error for a version whose bytes were not there: it was deleted or overwritten meanwhile, or they are lost."""
+        with self.store.read() as connection:
+            now = rows.find(connection, version.bucket, version.key, version.version)
+        is_lost = now is not None and now.blob == version.blob
+        return errors.lost(version.key) if is_lost else errors.no_such_key(version.key)
 
     def delete(self, bucket: str, key: str, version: str | None = None, conditions: Conditions = ALWAYS) -> Deletion:
         return self.delete_many(bucket, [Target(key, version)], conditions)[0]

@@ -16,6 +16,15 @@ def no_such_key(key: str) -> AwsError:
     return AwsError("NoSuchKey", "The specified key does not exist.", 404, {"Key": key})
 
 
+def lost(key: str) -> AwsError:
+    """The object's row is there and its bytes are not. S3's code for an object that can't be read: nobody tries it again."""
+    message = (
+        f"The content of the object '{key}' is lost: its file is missing from the server's data directory, or cut off. "
+        "`sagewright objects scrub` lists all such objects."
+    )
+    return AwsError("InvalidObjectState", message, 403, {"Key": key})
+
+
 def deleted_key(key: str, version: str) -> AwsError:
     """The newest version is a delete marker."""
     fields = {"Key": key, "@x-amz-delete-marker": "true", "@x-amz-version-id": version}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from sagewright.model.arns import assumed_role_arn
@@ -12,7 +13,7 @@ from sagewright.services.context import Context
 from sagewright.services.iam.roles import resolve_role
 from sagewright.services.registry import operation
 from sagewright.store import identity
-from sagewright.store.identity import NewKey, random_id
+from sagewright.store.identity import KeyGone, NewKey
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/(?:.*/)?(?P<name>[\w+=,.@-]+)")
 DEFAULT_SESSION_S = 43_200
@@ -31,14 +32,15 @@ def get_caller_identity(context: Context, _request: dict[str, Any]) -> dict[str,
 @operation("sts", "AssumeRole")
 def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = ROLE_ARN.fullmatch(request["RoleArn"])
-    if found is None or found["account"] != context.account or resolve_role(context, found["name"]) is None:
+    role = resolve_role(context, found["name"]) if found and found["account"] == context.account else None
+    if found is None or role is None:
         raise AwsError(
             "AccessDenied",
             f"User: {context.principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
             f"{request['RoleArn']}",
             403,
         )
-    session, role_id = request["RoleSessionName"], random_id("AROA")
+    session, role_id = request["RoleSessionName"], role["id"]
     arn = assumed_role_arn(context.account, found["name"], session)
     key = _temporary_key(context, NewKey(arn, f"{role_id}:{session}"), request.get("DurationSeconds", 3600))
     return {
@@ -62,10 +64,12 @@ def get_access_key_info(context: Context, _request: dict[str, Any]) -> dict[str,
 
 
 def _temporary_key(context: Context, new: NewKey, duration_s: int) -> identity.AccessKey:
-    return identity.create_key(
-        context.store,
-        NewKey(new.principal_arn, new.user_id, temporary=True, expires_ms=now_ms() + duration_s * 1000),
-    )
+    """Raises InvalidClientTokenId where the key that asks has just ended with its job."""
+    lasting = replace(new, temporary=True, expires_ms=now_ms() + duration_s * 1000)
+    try:
+        return identity.derive_key(context.store, context.principal.access_key, lasting)
+    except KeyGone:
+        raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403) from None
 
 
 def _credentials(key: identity.AccessKey) -> dict[str, Any]:

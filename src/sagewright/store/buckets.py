@@ -80,5 +80,4 @@ def is_empty(connection: Connection, name: str) -> bool:
 
 def remove(connection: Connection, name: str) -> None:
     changes(connection, subject(name))
-    connection.execute(delete(uploads).where(uploads.c.bucket == name))
     connection.execute(delete(buckets).where(buckets.c.name == name))

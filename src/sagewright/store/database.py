@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,16 +13,25 @@ from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sagewright.model.errors import AwsError
+from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.store.checkpoints import MOST_PAGES, Checkpointer
 from sagewright.store.flushing import LogFlusher
 from sagewright.store.memory import Memory, attach
 from sagewright.store.migrate import upgrade
 
 T = TypeVar("T")
+WRITER_WAIT_S = 5.0
+"""So long a transaction waits for its turn to write, and as long again where another process has it."""
+
+HASTE_S = 0.002  # the same in the event loop, where all others would wait too
+CONGESTED_S = 0.05  # after it has waited in vain it doesn't wait at all for so long
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BUSY_STATES = {"55P03", "40P01", "40001"}
+"""PostgreSQL: lock_timeout ran out, two waited for each other, two changed the same. Nothing was done."""
 
 
 @dataclass
@@ -47,16 +57,17 @@ class Database:
         self._local = threading.local()
         self._kept: list[Connection] = []
         self._checkpointer = Checkpointer(self.engine.connect)
+        self._congested_until = 0.0
         self.memory = Memory()
         upgrade(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for SELECTs, whose results are to be fetched inside the block."""
+        """A connection for SELECTs, whose results are to be fetched inside the block. Raises ServiceUnavailable."""
         if self.embedded:
             yield self._of_this_thread()
         else:
-            with self.engine.connect() as connection:
+            with _trouble_told(), self.engine.connect() as connection:
                 yield connection
 
     def _of_this_thread(self) -> Connection:
@@ -69,18 +80,24 @@ class Database:
             attach(kept, self.memory)
         return kept
 
+    @property
+    def hasty(self) -> bool:
+        """Whether this thread answers for an event loop now (`promising`), and so must not wait for other writers."""
+        return getattr(self._local, "promise", None) is not None
+
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
         """A transaction: all of it is kept when the block ends, none of it when it raises.
 
-        It survives a killed process; if `durable`, a power cut too. Raises OSError where the disk fails after the commit.
+        It survives a killed process; if `durable`, a power cut too. Raises OSError where the disk fails after the commit,
+        ServiceUnavailable where others write for too long: nothing was done then, and it may be done again.
         """
         if not self.embedded:
-            with self.engine.begin() as connection:
+            with _trouble_told(), self.engine.begin() as connection:
                 yield connection
                 self.memory.discard(connection)
             return
-        with self._writer, _full_disk_told():
+        with self._turn(), _trouble_told():
             connection = self._of_this_thread()
             run = self._local.run  # SQLAlchemy takes 10 times as long for a statement without a result
             run("BEGIN IMMEDIATE")
@@ -104,11 +121,31 @@ class Database:
                 promise.due = True
 
     @contextmanager
-    def promising(self) -> Iterator[Promise]:
-        """In the block, durable transactions of this thread don't wait for the disk.
+    def _turn(self) -> Iterator[None]:
+        """The right to write, one thread at a time. Raises ServiceUnavailable."""
+        if not self._writer.acquire(blocking=False):
+            hasty = self.hasty
+            wait_s = WRITER_WAIT_S if not hasty else HASTE_S if time.monotonic() > self._congested_until else 0.0
+            if not self._writer.acquire(timeout=wait_s):
+                if hasty and wait_s:
+                    self._congested_until = time.monotonic() + CONGESTED_S
+                raise _busy()
+        try:
+            yield
+        finally:
+            self._writer.release()
 
-        If the promise is `due` afterwards, `flush` has to be called before anybody is told of them.
+    @contextmanager
+    def promising(self) -> Iterator[Promise]:
+        """In the block, for an event loop, transactions of this thread wait neither for the disk nor for other writers.
+
+        One that would have to wait for a writer raises ServiceUnavailable. If the promise is `due` afterwards, `flush` has
+        to be called before anybody is told of them.
         """
+        if not getattr(self._local, "hurried", False):
+            self._local.hurried = True
+            if self.embedded:
+                self._of_this_thread().exec_driver_sql(f"PRAGMA busy_timeout = {int(HASTE_S * 1000)}")
         promise = self._local.promise = Promise()
         try:
             yield promise
@@ -159,14 +196,24 @@ def _roll_back(connection: Connection) -> None:
 
 
 @contextmanager
-def _full_disk_told() -> Iterator[None]:
-    """Raises AwsError where SQLite found the disk full; the transaction is rolled back and the store goes on."""
+def _trouble_told() -> Iterator[None]:
+    """Raises AwsError where the disk is full, or others hold what is needed; the transaction is rolled back."""
     try:
         yield
-    except OperationalError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) not in _NO_ROOM:
-            raise
-        raise AwsError("InsufficientStorage", f"The store's disk cannot take the row ({error.orig}).", 507) from error
+    except PoolTimeout as error:
+        raise _busy() from error
+    except DBAPIError as error:
+        code = (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF
+        if getattr(error.orig, "sqlite_errorcode", None) in _NO_ROOM:
+            text = f"The store's disk cannot take the row ({error.orig})."
+            raise AwsError("InsufficientStorage", text, 507) from error
+        if code in _BUSY or getattr(error.orig, "sqlstate", None) in _BUSY_STATES or error.connection_invalidated:
+            raise _busy() from error
+        raise
+
+
+def _busy() -> ServiceUnavailable:
+    return ServiceUnavailable("The store is busy; try again in a moment.")
 
 
 def _dumps(value: Any) -> str:
@@ -180,7 +227,7 @@ def _sqlite(url: str, fsync: str) -> Engine:
         url,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
-        connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+        connect_args={"check_same_thread": False, "timeout": WRITER_WAIT_S, "isolation_level": None},
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
     )
@@ -196,6 +243,20 @@ def _sqlite(url: str, fsync: str) -> Engine:
 
 
 def _postgres(url: str) -> Engine:
-    return create_engine(
-        url, json_serializer=_dumps, json_deserializer=orjson.loads, pool_size=8, max_overflow=56, pool_pre_ping=True
+    engine = create_engine(
+        url,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        pool_size=8,
+        max_overflow=56,
+        pool_pre_ping=True,
+        pool_timeout=WRITER_WAIT_S,
     )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.autocommit = True
+        connection.execute(f"SET lock_timeout = {int(WRITER_WAIT_S * 1000)}")
+        connection.autocommit = False
+
+    return engine

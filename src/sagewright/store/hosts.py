@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
@@ -56,6 +56,7 @@ _HOSTS = select(*[hosts.c[name] for name in Host.__dataclass_fields__])
 _OF_ALL_ATTEMPTS = _HOSTS.where(hosts.c.job_id == bindparam("job")).order_by(hosts.c.attempt, hosts.c.name)
 _OF_JOB = _OF_ALL_ATTEMPTS.where(hosts.c.phase != RETIRED)
 _RETIRE = update(hosts).where(hosts.c.job_id == bindparam("job")).values(phase=RETIRED)
+_FORGET = delete(hosts).where(hosts.c.job_id == bindparam("job"), hosts.c.phase != bindparam("retired"))
 _BY_ID = _HOSTS.where(hosts.c.id == bindparam("host_id"))
 _LOCKED = _BY_ID.with_for_update()
 _INSERT = insert(hosts)
@@ -78,10 +79,17 @@ def create(store: Database, rows: list[dict[str, Any]]) -> None:
         connection.execute(_INSERT, [{"phase": PLACED, "seen_ms": now, "report_seq": 0, **row} for row in rows])
 
 
-def set_handle(store: Database, host_id: str, handle: dict[str, Any]) -> None:
+def set_handles(store: Database, handles: dict[str, dict[str, Any]]) -> None:
+    """Note, by host id, how the backend finds the hosts that were launched."""
     with store.write() as connection:
-        connection.execute(_UPDATE, {"host_id": host_id, "handle": handle})
-        connection.execute(_UPDATE_IN, {"host_id": host_id, "from": PLACED, "phase": LAUNCHED})
+        for host_id, handle in handles.items():
+            connection.execute(_UPDATE, {"host_id": host_id, "handle": handle})
+            connection.execute(_UPDATE_IN, {"host_id": host_id, "from": PLACED, "phase": LAUNCHED})
+
+
+def forget(connection: Connection, job_id: str) -> None:
+    """The attempt that is under way never was: nothing counts it."""
+    connection.execute(_FORGET, {"job": job_id, "retired": RETIRED})
 
 
 def of_job(store: Database, job_id: str) -> list[Host]:

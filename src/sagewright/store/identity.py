@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sagewright.model.arns import id_of, role_arn
 from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
 from sagewright.store.schema.identity import access_keys, roles
 
+KEYS_OF_A_JOB = 1000
+"""So many sessions that have not expired a job may have at a time: all of them are deleted with the job."""
+_SLICE = 500  # rows of one transaction that nobody waits for
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -49,6 +54,11 @@ _KEY_BY_ID = select(*[access_keys.c[name] for name in AccessKey.__dataclass_fiel
 _ROLE_BY_NAME = select(roles).where(roles.c.account == bindparam("account"), roles.c.name == bindparam("name"))
 _DELETE_OF_JOB = delete(access_keys).where(access_keys.c.job_id == bindparam("job"))
 _INSERT_KEY = insert(access_keys)
+_PARENT = _KEY_BY_ID.with_for_update()
+_DELETE_EXPIRED_OF_JOB = delete(access_keys).where(
+    access_keys.c.job_id == bindparam("job"), access_keys.c.expires_ms < bindparam("now")
+)
+_COUNT_OF_JOB = select(func.count()).where(access_keys.c.job_id == bindparam("job"))
 _KEYS = "access keys"
 
 
@@ -57,8 +67,38 @@ def random_id(prefix: str, length: int = 20) -> str:
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length - len(prefix)))
 
 
+class KeyGone(Exception):
+    """The key that another one was to be made with is not there any more."""
+
+
 def create_key(store: Database, new: NewKey) -> AccessKey:
-    key = AccessKey(
+    key = _made(new)
+    with store.write() as connection:
+        connection.execute(_INSERT_KEY, {"created_ms": now_ms(), **vars(key)})
+    return key
+
+
+def derive_key(store: Database, parent_id: str, new: NewKey) -> AccessKey:
+    """A key that was asked for with another one. If that one is a job's, so is the new one, and ends with the job.
+
+    Raises KeyGone, AwsError where the job has too many.
+    """
+    now = now_ms()
+    with store.write() as connection:
+        row = connection.execute(_PARENT, {"key_id": parent_id}).first()
+        if row is None:
+            raise KeyGone(parent_id)
+        key = _made(replace(new, job_id=AccessKey(*row).job_id))
+        if key.job_id is not None:
+            connection.execute(_DELETE_EXPIRED_OF_JOB, {"job": key.job_id, "now": now})
+            if connection.execute(_COUNT_OF_JOB, {"job": key.job_id}).scalar_one() > KEYS_OF_A_JOB:
+                raise AwsError("LimitExceeded", f"A job can't have more than {KEYS_OF_A_JOB} sessions at a time.", 409)
+        connection.execute(_INSERT_KEY, {"created_ms": now, **vars(key)})
+    return key
+
+
+def _made(new: NewKey) -> AccessKey:
+    return AccessKey(
         id=random_id("ASIA" if new.temporary else "AKIA"),
         secret=secrets.token_urlsafe(30),
         session_token=secrets.token_urlsafe(120) if new.temporary else None,
@@ -67,9 +107,6 @@ def create_key(store: Database, new: NewKey) -> AccessKey:
         expires_ms=new.expires_ms,
         job_id=new.job_id,
     )
-    with store.write() as connection:
-        connection.execute(_INSERT_KEY, {"created_ms": now_ms(), **vars(key)})
-    return key
 
 
 def find_key(store: Database, key_id: str) -> AccessKey | None:
@@ -93,15 +130,38 @@ def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None
 
 
 def delete_job_keys(connection: Connection, job_id: str) -> None:
-    """End the credentials that a job ran with."""
-    if connection.execute(_DELETE_OF_JOB, {"job": job_id}).rowcount:
+    """End the credentials that a job ran with, and those that were made with them."""
+    while connection.execute(_DELETE_OF_JOB, {"job": job_id}).rowcount:  # PostgreSQL: one may be made just now
         changes(connection, _KEYS)
 
 
 def delete_expired_keys(store: Database) -> None:
+    """Those that expired more than a day ago, some at a time."""
+    old = select(access_keys.c.id).where(access_keys.c.expires_ms < now_ms() - 86_400_000).limit(_SLICE)
+    while True:
+        with store.write() as connection:
+            ids = list(connection.execute(old).scalars())
+            if ids:
+                connection.execute(delete(access_keys).where(access_keys.c.id.in_(ids)))
+                changes(connection, _KEYS)
+        if len(ids) < _SLICE:
+            return
+
+
+def rename_key(store: Database, key: AccessKey, user_id: str) -> AccessKey:
+    """The key, told from now on as that user's."""
+    if key.user_id == user_id:
+        return key
     with store.write() as connection:
-        connection.execute(delete(access_keys).where(access_keys.c.expires_ms < now_ms() - 86_400_000))
+        connection.execute(update(access_keys).where(access_keys.c.id == key.id).values(user_id=user_id))
         changes(connection, _KEYS)
+    return replace(key, user_id=user_id)
+
+
+def role_id(store: Database, account: str, name: str) -> str:
+    """The RoleId of a role; of one that nobody made, what it would be."""
+    role = find_role(store, account, name)
+    return str(role["id"]) if role else id_of("AROA", role_arn(account, name))
 
 
 def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -> bool:

@@ -135,8 +135,15 @@ class NameTaken(Exception):
         self.job = job
 
 
-def create(store: Database, place: Place, name: str, request: dict[str, Any], message: str) -> Job:
-    """A new job in Starting, with its first event. Raises NameTaken."""
+def create(
+    store: Database,
+    place: Place,
+    name: str,
+    request: dict[str, Any],
+    message: str,
+    also: Callable[[Connection], None] | None = None,
+) -> Job:
+    """A new job in Starting, with its first event and what `also` writes. Raises NameTaken."""
     now = now_ms()
     values = {
         "id": uuid.uuid4().hex,
@@ -158,6 +165,8 @@ def create(store: Database, place: Place, name: str, request: dict[str, Any], me
             job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None)
             changes(connection, job.id, job=job)
             changes(connection, _named(place, name), id=job.id)
+            if also is not None:
+                also(connection)
     except IntegrityError:
         existing = find(store, place, name)
         if existing is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, String, cast, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
@@ -36,28 +36,22 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class LogEvent:
-    stream_id: int
-    seq: int
-    at_ms: int
-    ingested_ms: int
-    message: str
+class StreamQuery:
+    """A page of a list of streams. `after`: what it begins behind, the last stream's name or (last_ms, name)."""
+
+    prefix: str = ""
+    by_time: bool = False
+    descending: bool = False
+    limit: int = 50
+    after: tuple[Any, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Window:
-    """A slice of a stream: times (inclusive, exclusive), the sequence numbers it lies between, direction, size."""
-
-    start_ms: int | None = None
-    end_ms: int | None = None
-    from_seq: int | None = None
-    before_seq: int | None = None
-    forward: bool = True
-    limit: int = 10_000
-
+DELETED = Place("", "")
+"""Where streams are that were deleted, until their events are removed (store.logsweep)."""
+SLICE = 500
+"""So many streams are marked in one transaction."""
 
 _STREAM = [log_streams.c[name] for name in Stream.__dataclass_fields__]
-_EVENT = [log_events.c[name] for name in LogEvent.__dataclass_fields__]
 
 
 def create_group(store: Database, place: Place, name: str) -> bool:
@@ -77,7 +71,17 @@ def _create_group(connection: Connection, place: Place, name: str) -> bool:
     return True
 
 
-def groups(store: Database, place: Place, prefix: str = "", pattern: str = "") -> list[Any]:
+@dataclass(frozen=True)
+class GroupQuery:
+    """A page of a list of groups. `after`: the name that it begins behind."""
+
+    prefix: str = ""
+    pattern: str = ""
+    limit: int = 50
+    after: str = ""
+
+
+def groups(store: Database, place: Place, query: GroupQuery) -> list[Any]:
     """(name, created_ms, retention_days, stored_bytes) by name."""
     stored = func.coalesce(
         select(func.sum(log_streams.c.stored_bytes))
@@ -94,10 +98,12 @@ def groups(store: Database, place: Place, prefix: str = "", pattern: str = "") -
         .where(
             log_groups.c.account == place.account,
             log_groups.c.region == place.region,
-            log_groups.c.name.startswith(prefix, autoescape=True),
-            log_groups.c.name.contains(pattern, autoescape=True),
+            log_groups.c.name > query.after,
+            log_groups.c.name.startswith(query.prefix, autoescape=True),
+            log_groups.c.name.contains(query.pattern, autoescape=True),
         )
         .order_by(log_groups.c.name)
+        .limit(query.limit)
     )
     with store.read() as connection:
         return list(connection.execute(statement))
@@ -114,10 +120,23 @@ def set_retention(store: Database, place: Place, name: str, days: int | None) ->
 
 
 def delete_group(store: Database, place: Place, name: str) -> None:
-    for stream in streams(store, place, name):
-        delete_stream(store, stream)
-    with store.write() as connection:
-        connection.execute(delete(log_groups).where(*_group_where(place, name)))
+    """Its streams are marked some at a time; until the last one is, the group is there."""
+    some = select(log_streams.c.id).where(*_stream_where(place, name)).limit(SLICE)
+    while True:
+        with store.write() as connection:
+            marked = list(connection.execute(some).scalars())
+            _mark(connection, marked)
+            if len(marked) < SLICE:
+                connection.execute(delete(log_groups).where(*_group_where(place, name)))
+                return
+
+
+def _mark(connection: Connection, stream_ids: list[int]) -> None:
+    connection.execute(
+        update(log_streams)
+        .where(log_streams.c.id.in_(stream_ids))
+        .values(group_name="", name=cast(log_streams.c.id, String), **vars(DELETED))
+    )
 
 
 def _group_where(place: Place, name: str) -> tuple[Any, ...]:
@@ -147,13 +166,30 @@ def streams(store: Database, place: Place, group: str, prefix: str = "") -> list
         return [Stream(**row._mapping) for row in connection.execute(statement)]
 
 
+def page(store: Database, place: Place, group: str, query: StreamQuery) -> list[Stream]:
+    """At most `query.limit` streams in the asked order: by name, or by the time of the last event."""
+    keys: list[Any] = [log_streams.c.name]
+    if query.by_time:
+        keys.insert(0, func.coalesce(log_streams.c.last_ms, 0))
+    statement = select(*_STREAM).where(*_stream_where(place, group))
+    if query.prefix:
+        statement = statement.where(log_streams.c.name.startswith(query.prefix, autoescape=True))
+    if query.after is not None:
+        behind, here = tuple_(*keys), tuple_(*map(literal, query.after))
+        statement = statement.where(behind < here if query.descending else behind > here)
+    order = [key.desc() if query.descending else key.asc() for key in keys]
+    with store.read() as connection:
+        return [Stream(*row) for row in connection.execute(statement.order_by(*order).limit(query.limit))]
+
+
 def find_stream(store: Database, place: Place, group: str, name: str) -> Stream | None:
     with store.read() as connection:
         return _find_stream(connection, place, group, name)
 
 
-def _find_stream(connection: Connection, place: Place, group: str, name: str) -> Stream | None:
-    row = connection.execute(select(*_STREAM).where(*_stream_where(place, group), log_streams.c.name == name)).first()
+def _find_stream(connection: Connection, place: Place, group: str, name: str, *, lock: bool = False) -> Stream | None:
+    statement = select(*_STREAM).where(*_stream_where(place, group), log_streams.c.name == name)
+    row = connection.execute(statement.with_for_update() if lock else statement).first()
     return Stream(**row._mapping) if row else None
 
 
@@ -170,8 +206,8 @@ def create_stream(store: Database, place: Place, group: str, name: str) -> bool:
 
 
 def ensure_stream(connection: Connection, place: Place, group: str, name: str) -> Stream:
-    """The stream, made together with its group where they do not exist."""
-    found = _find_stream(connection, place, group, name)
+    """The stream, made together with its group where they do not exist; nobody else appends to it meanwhile."""
+    found = _find_stream(connection, place, group, name, lock=True)
     if found:
         return found
     _create_group(connection, place, group)
@@ -187,8 +223,7 @@ def ensure_stream(connection: Connection, place: Place, group: str, name: str) -
 
 def delete_stream(store: Database, stream: Stream) -> None:
     with store.write() as connection:
-        connection.execute(delete(log_events).where(log_events.c.stream_id == stream.id))
-        connection.execute(delete(log_streams).where(log_streams.c.id == stream.id))
+        _mark(connection, [stream.id])
 
 
 def append(connection: Connection, stream: Stream, lines: Sequence[tuple[int, str]]) -> None:
@@ -228,45 +263,3 @@ def put(store: Database, place: Place, stream: tuple[str, str], lines: Sequence[
     """Append to the stream (group, name) in a transaction of its own."""
     with store.write() as connection:
         append(connection, ensure_stream(connection, place, *stream), lines)
-
-
-def read(store: Database, stream: Stream, window: Window) -> list[LogEvent]:
-    """The events of a window in the stream's order, whichever end it was cut from."""
-    statement = select(*_EVENT).where(log_events.c.stream_id == stream.id, *_bounds(window))
-    order = log_events.c.seq.asc() if window.forward else log_events.c.seq.desc()
-    with store.read() as connection:
-        rows = [LogEvent(**row._mapping) for row in connection.execute(statement.order_by(order).limit(window.limit))]
-    return rows if window.forward else rows[::-1]
-
-
-def _bounds(window: Window) -> list[Any]:
-    bounds: list[tuple[int | None, Callable[[int], Any]]] = [
-        (window.start_ms, lambda v: log_events.c.at_ms >= v),
-        (window.end_ms, lambda v: log_events.c.at_ms < v),
-        (window.from_seq, lambda v: log_events.c.seq >= v),
-        (window.before_seq, lambda v: log_events.c.seq < v),
-    ]
-    return [condition(value) for value, condition in bounds if value is not None]
-
-
-def merged(
-    store: Database, stream_ids: list[int], window: Window, after: tuple[int, int, int] | None
-) -> list[LogEvent]:
-    """Events of several streams by time; `after` is the (at_ms, stream_id, seq) of the last event already given."""
-    statement = select(*_EVENT).where(log_events.c.stream_id.in_(stream_ids), *_bounds(window))
-    if after is not None:
-        at_ms, stream_id, seq = after
-        statement = statement.where(
-            or_(
-                log_events.c.at_ms > at_ms,
-                and_(log_events.c.at_ms == at_ms, log_events.c.stream_id > stream_id),
-                and_(
-                    log_events.c.at_ms == at_ms,
-                    log_events.c.stream_id == stream_id,
-                    log_events.c.seq > seq,
-                ),
-            )
-        )
-    order = (log_events.c.at_ms, log_events.c.stream_id, log_events.c.seq)
-    with store.read() as connection:
-        return [LogEvent(**row._mapping) for row in connection.execute(statement.order_by(*order).limit(window.limit))]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from sagewright.store.database import Database
 from sagewright.store.schema.metrics import metric_data
@@ -66,13 +66,33 @@ def _where(series: Series) -> list[Any]:
     return [metric_data.c[name] == value for name, value in vars(series).items()]
 
 
-def list_series(store: Database, account: str, region: str, namespace: str | None, name: str | None) -> list[Series]:
-    columns = [metric_data.c[field] for field in Series.__dataclass_fields__]
-    statement = select(*columns).distinct().where(metric_data.c.account == account, metric_data.c.region == region)
-    if namespace is not None:
-        statement = statement.where(metric_data.c.namespace == namespace)
-    if name is not None:
-        statement = statement.where(metric_data.c.name == name)
-    order = (metric_data.c.namespace, metric_data.c.name, metric_data.c.dimensions)
-    with store.read() as connection:
-        return [Series(**row._mapping) for row in connection.execute(statement.order_by(*order))]
+@dataclass(frozen=True)
+class SeriesQuery:
+    """`after`: the namespace, name and dimensions behind which it begins."""
+
+    account: str
+    region: str
+    namespace: str | None = None
+    name: str | None = None
+    after: tuple[str, str, str] | None = None
+
+
+def list_series(store: Database, query: SeriesQuery) -> Iterator[Series]:
+    """Each series that has data, in the order of namespace, name and dimensions.
+
+    One look-up in the index finds the next one, however many data lie between them.
+    """
+    key = (metric_data.c.namespace, metric_data.c.name, metric_data.c.dimensions)
+    own = {"account": query.account, "region": query.region, "namespace": query.namespace, "name": query.name}
+    named = [metric_data.c[column] == value for column, value in own.items() if value is not None]
+    first = select(*key).where(*named).order_by(*key).limit(1)
+    following = first.where(tuple_(*key) > tuple_(*(bindparam(column.name) for column in key)))
+    after = query.after
+    while True:
+        with store.read() as connection:
+            values = dict(zip((column.name for column in key), after, strict=True)) if after else {}
+            row = connection.execute(following if after else first, values).first()
+        if row is None:
+            return
+        after = (row.namespace, row.name, row.dimensions)
+        yield Series(query.account, query.region, *after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from sagewright.store.database import Database
 from sagewright.store.schema.tags import tags
@@ -11,10 +11,15 @@ from sagewright.store.schema.tags import tags
 def add(store: Database, arn: str, pairs: dict[str, str]) -> None:
     """Set tags; one of the same key is replaced."""
     with store.write() as connection:
-        connection.execute(delete(tags).where(tags.c.arn == arn, tags.c.key.in_(list(pairs))))
-        if pairs:
-            rows = [{"arn": arn, "key": k, "value": v, "position": i} for i, (k, v) in enumerate(pairs.items())]
-            connection.execute(insert(tags), rows)
+        add_in(connection, arn, pairs)
+
+
+def add_in(connection: Connection, arn: str, pairs: dict[str, str]) -> None:
+    """`add` inside a transaction of the caller's."""
+    connection.execute(delete(tags).where(tags.c.arn == arn, tags.c.key.in_(list(pairs))))
+    if pairs:
+        rows = [{"arn": arn, "key": k, "value": v, "position": i} for i, (k, v) in enumerate(pairs.items())]
+        connection.execute(insert(tags), rows)
 
 
 def of(store: Database, arn: str) -> dict[str, str]:

@@ -79,8 +79,11 @@ def _remove_parts(connection: Connection, upload_id: str) -> list[str]:
     return blobs
 
 
-def forget_finished(connection: Connection, before_ms: int) -> None:
-    connection.execute(delete(uploads).where(uploads.c.finished_ms < before_ms))
+def forget_finished(connection: Connection, before_ms: int, most: int) -> int:
+    """Those that were finished before then, at most so many; how many."""
+    old = list(connection.execute(select(uploads.c.id).where(uploads.c.finished_ms < before_ms).limit(most)).scalars())
+    connection.execute(delete(uploads).where(uploads.c.id.in_(old)))
+    return len(old)
 
 
 def put_part(connection: Connection, part: Part) -> str | None:

@@ -11,8 +11,10 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
+from sagewright.model.states import ENDED
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
+from sagewright.store.schema.jobs import jobs
 from sagewright.store.schema.warmpools import warm_pools
 
 
@@ -43,6 +45,8 @@ class Pool:
 _POOLS = select(*[warm_pools.c[name] for name in Pool.__dataclass_fields__])
 _BY_JOB = _POOLS.where(warm_pools.c.job_id == bindparam("job"))
 _AVAILABLE = _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
+_ENDED_JOBS = select(jobs.c.id).where(jobs.c.status.in_([status.value for status in ENDED]))
+_LEFT_IN_USE = _POOLS.where(warm_pools.c.status == PoolStatus.IN_USE.value, warm_pools.c.job_id.in_(_ENDED_JOBS))
 _MOVE = update(warm_pools).where(warm_pools.c.job_id == bindparam("job"), warm_pools.c.status == bindparam("from"))
 
 
@@ -67,6 +71,12 @@ def available(store: Database) -> list[Pool]:
     """Pools that wait for a job, oldest first."""
     with store.read() as connection:
         return [Pool(*row) for row in connection.execute(_AVAILABLE)]
+
+
+def left_in_use(store: Database) -> list[Pool]:
+    """Pools whose job is over, of which it was not said any more whether they stay: the server was killed then."""
+    with store.read() as connection:
+        return [Pool(*row) for row in connection.execute(_LEFT_IN_USE)]
 
 
 def open_new(store: Database, pool: Pool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.model import OperationModel
 
-from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet
+from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
@@ -21,7 +21,7 @@ from sagewright.wire import asgi, responses, routing
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.body import BytesBody
 from sagewright.wire.cross_origin import CrossOrigin
-from sagewright.wire.errors import refusal
+from sagewright.wire.errors import refusal, unavailable
 from sagewright.wire.form_policy import check_policy
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.http import HttpRequest, HttpResponse
@@ -119,14 +119,22 @@ class Gateway:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = await asgi.read_request(scope, receive)
-        if self._is_quick(request):
-            with self._platform.store.promising() as promise:
-                response = self.handle(request)
-            if promise.due:
-                response = await self._kept(request, response)
-        else:
+        response = await self._at_once(request) if self._is_quick(request) else None
+        if response is None:
             response = await asgi.answered(scope, request, self._pool, self.handle)
         await asgi.send_response(response, scope, send)
+
+    async def _at_once(self, request: HttpRequest) -> HttpResponse | None:
+        """The response, made here; None where it would have to wait for other writers: a thread can do that."""
+        whole = request.body.read()
+        request.body = BytesBody(whole)
+        try:
+            with self._platform.store.promising() as promise:
+                response = self.handle(request)
+        except ServiceUnavailable:
+            request.body = BytesBody(whole)
+            return None
+        return await self._kept(request, response) if promise.due else response
 
     async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """`response` once what it says is on the disk."""
@@ -148,7 +156,7 @@ class Gateway:
         return (self._quick_reads and _reads_object(request)) or (self._quick_puts and _puts_object(request))
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request; never raises."""
+        """Answer one request; never raises, but in haste (see Database.promising) ServiceUnavailable."""
         if self._patience.is_needed(request):
             return self._patience.answer(lambda: self._respond(request))
         return self._respond(request)
@@ -157,6 +165,11 @@ class Gateway:
         exchange = Exchange(request)
         try:
             response = self._answer(exchange)
+        except ServiceUnavailable as error:
+            if self._platform.store.hasty:
+                raise
+            response = self._error(exchange, unavailable(exchange.route.service if exchange.route else "", error))
+            response.headers.append(("Retry-After", "1"))
         except AwsError as error:
             response = self._error(exchange, error)
         except Exception:

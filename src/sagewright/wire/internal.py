@@ -13,7 +13,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sagewright.engine import inputs, reports
-from sagewright.model.errors import AwsError
+from sagewright.engine.hostreports import UnreadableReport, read_report
+from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.interruption import interrupt_training_job
@@ -41,7 +42,8 @@ class InternalApi:
                 Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._objects, methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._put_part, methods=["PUT"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._get_part),
-            ]
+            ],
+            exception_handlers={ServiceUnavailable: _try_again},
         )
 
     async def _health(self, _request: Request) -> Response:
@@ -49,10 +51,9 @@ class InternalApi:
 
     async def _report(self, request: Request) -> Response:
         try:
-            report = orjson.loads(await request.body())
-            int(report["seq"]), int(report["at_ms"])
-        except (ValueError, KeyError, TypeError):
-            return JSONResponse({"error": "a report is a JSON object with seq and at_ms"}, status_code=400)
+            report = read_report(await request.body())
+        except UnreadableReport as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
         store, host_id = self._platform.store, request.path_params["host_id"]
         answer = await asyncio.to_thread(reports.apply, store, host_id, _token(request), report)
         if answer.wake:
@@ -120,6 +121,10 @@ class InternalApi:
 
     def _part_path(self, host: Host, part: str, name: str) -> Path:
         return self._platform.settings.data / "jobs" / host.job_id / str(host.attempt) / f"{name}.{part}.tar"
+
+
+async def _try_again(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": "1"})
 
 
 def _token(request: Request) -> str:

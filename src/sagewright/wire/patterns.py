@@ -1,7 +1,7 @@
 """The service models' string patterns, matched in bounded time.
 
-The models' patterns are Java's. RE2 matches in linear time and takes most; those with look-around or long
-repetitions go to `regex`, under a deadline. A value that runs into it counts as not matching.
+The models' patterns are Java's. Those that RE2 can't take have a deadline (model.regexes); a value that runs into it
+counts as not matching.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, lru_cache
 
-import re2
-import regex
+from sagewright.model.regexes import Guarded, compile_linear
 
-DEADLINE_S = 0.05
 REMEMBERED, SHORT = 256, 512  # names, ARNs and images come again and again
 REWRITES = (
     # A stray `$` before a repetition: Java takes it as an empty match, no other engine compiles it.
@@ -26,9 +24,6 @@ REWRITES = (
 
 Matcher = Callable[[str], bool]
 
-_options = re2.Options()
-_options.log_errors = False
-
 
 @cache
 def matcher(pattern: str) -> Matcher:
@@ -36,10 +31,9 @@ def matcher(pattern: str) -> Matcher:
     rewritten = pattern
     for written, meant in REWRITES:
         rewritten = rewritten.replace(written, meant)
-    try:
-        linear = re2.compile(rewritten, _options)
-    except re2.error:
-        return _bounded(regex.compile(rewritten))
+    linear = compile_linear(rewritten)
+    if linear is None:
+        return _bounded(Guarded(rewritten))
 
     @lru_cache(maxsize=REMEMBERED)
     def matches(value: str) -> bool:
@@ -52,10 +46,10 @@ def _encodable(value: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in value) if not value.isascii() else True
 
 
-def _bounded(compiled: regex.Pattern[str]) -> Matcher:
+def _bounded(guarded: Guarded) -> Matcher:
     def matches(value: str) -> bool:
         try:
-            return compiled.fullmatch(value, timeout=DEADLINE_S, concurrent=True) is not None
+            return guarded.fullmatch(value) is not None
         except TimeoutError:
             return False
 

@@ -84,7 +84,7 @@ class RegistryApi:
         except Refused as refused:
             return refused.response
         except AwsError as error:
-            code, status = _MISSING.get(error.code, ("UNKNOWN", 400))
+            code, status = _MISSING.get(error.code, ("UNKNOWN", error.status))
             return Refused(code, error.message, status).response
         except NoSuchUpload as error:
             return Refused("BLOB_UPLOAD_UNKNOWN", f"There is no upload {error}.", 404).response

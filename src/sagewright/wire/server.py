@@ -8,9 +8,11 @@ import fcntl
 import os
 import signal
 import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -25,11 +27,13 @@ from sagewright.model.settings import Settings
 from sagewright.objects.access import ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.external import ExternalStore
+from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
-from sagewright.store.identity import AccessKey, NewKey, random_id
+from sagewright.store.identity import AccessKey, NewKey
+from sagewright.store.logsweep import sweep
 from sagewright.wire import credentials
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.forwarding import Forwarder
@@ -42,6 +46,7 @@ from sagewright.wire.takeover import TakeoverProtocol
 BACKLOG = 1024
 DRAIN_S = 5
 COLLECT_S = 3600
+SWEEP_S = 1.0
 LAYER_GRACE_S = 24 * 3600.0
 
 
@@ -109,6 +114,11 @@ class Server:
         collecting = asyncio.create_task(_collect(platform))
         keeper = platform.objects.housekeeper(self.settings)
         keeper.start()
+        sweeping = threading.Event()
+        sweeper = Housekeeper(
+            [Chore("removing deleted logs", SWEEP_S, partial(sweep, store, sweeping.is_set))], sweeping
+        )
+        sweeper.start()
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.002)
@@ -120,6 +130,7 @@ class Server:
         finally:
             collecting.cancel()
             await asyncio.to_thread(keeper.end)
+            await asyncio.to_thread(sweeper.end)
             endpoint.unlink(missing_ok=True)
 
 
@@ -175,8 +186,9 @@ def forwarder(settings: Settings) -> Forwarder | None:
 def admin_key(store: Database, account: str) -> AccessKey:
     """The admin's access key, made at the first start. It is told as a session of the execution role: SDKs refuse a user."""
     arn = assumed_role_arn(account, ROLE_NAME, "admin")
+    user = f"{identity.role_id(store, account, ROLE_NAME)}:admin"
     existing = identity.find_long_lived_key(store, arn)
-    return existing or identity.create_key(store, NewKey(arn, f"{random_id('AROA')}:admin"))
+    return identity.rename_key(store, existing, user) if existing else identity.create_key(store, NewKey(arn, user))
 
 
 async def _collect(platform: Platform) -> None:

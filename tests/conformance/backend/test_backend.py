@@ -54,6 +54,23 @@ def test_another_server_finds_the_hosts_again(place: Place, backend: Backend, la
     until(lambda: not any(backend.poll(handle) for handle in handles))
 
 
+def test_a_launch_that_is_repeated_starts_nothing_twice(
+    place: Place, backend: Backend, launch: Launch, tmp_path: Path
+) -> None:
+    """As by a server that found no handles of what another one had launched before it was killed."""
+    plans = gang(tmp_path, *PAIR)
+    handles = launch(plans)
+    until(lambda: len(agents_of(*handles)) == 2)
+    agents = set(agents_of(*handles))
+    again = place.open(tmp_path / "data").launch(plans)
+    assert [bool(backend.poll(handle)) for handle in again] == [True, True]
+    assert set(agents_of(*again)) == agents
+    for handle in again:
+        backend.kill(handle)
+    assert agents_of(*handles) == []
+    until(lambda: not any(backend.poll(handle) for handle in handles))
+
+
 def test_a_killed_agent_is_seen_and_said(backend: Backend, launch: Launch, tmp_path: Path) -> None:
     (handle,) = launch(gang(tmp_path, "algo-1"))
     until(lambda: agents_of(handle))

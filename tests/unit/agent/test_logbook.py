@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+
+import pytest
 
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.metrics import MetricScanner
@@ -92,3 +95,47 @@ def test_lines_that_come_together_count_as_lines_do(tmp_path: Path) -> None:
     assert len(tail) + 1 >= 1000 or sum(map(len, tail)) > 500_000
     assert len(many.lines) - 2 + int(said.split()[0]) == len(texts)
     assert one.lines == many.lines
+
+
+def hostile(recorder: Recorder) -> LogBook:
+    definitions = [{"Name": f"m{n}", "Regex": rf"(\w{{1000}}[a-z]{{900}}{n})"} for n in range(12)]
+    return LogBook(recorder, MetricScanner([*definitions, {"Name": "n", "Regex": "n=([0-9]+)"}]), 0)
+
+
+def test_a_flood_of_lines_for_slow_regexes_holds_nobody_up_for_long(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    log, longest = hostile(recorder), 0.0
+    texts = [f"n={number} " + "a" * 16_000 for number in range(100)]
+    began = time.process_time()
+    log.lines(texts)
+    while not log.ready():
+        longest = max(longest, time.process_time() - began)
+        began = time.process_time()
+    log.close()
+    assert longest < 2
+    assert [line for line in recorder.lines if line.startswith("n=")] == texts
+    assert len([line for line in recorder.lines if "is no longer looked for" in line]) == 12
+    assert recorder.points[-1] == ("n", 99.0)
+
+
+def test_what_waits_at_the_end_is_kept_without_its_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.agent.logbook._CLOSE_S", 0.0)
+    monkeypatch.setattr("sagewright.agent.logbook._SLICE_S", 0.0)
+    recorder = Recorder(tmp_path)
+    log = book(recorder, 0)
+    texts = [f"n={number}" for number in range(50)]
+    log.lines(texts)
+    log.close()
+    assert [line for line in recorder.lines if line.startswith("n=")] == texts
+    assert any(line.startswith("Metrics were not looked for") for line in recorder.lines)
+
+
+def test_what_metrics_are_left_out_is_said_in_the_log(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    log = LogBook(recorder, MetricScanner([{"Name": "n", "Regex": r"n=(\S+)"}, {"Name": "bad", "Regex": "("}]), 0)
+    log.lines(["n=nan", "n=1e999", "n=2"])
+    assert recorder.points == [("n", 2.0)]
+    assert recorder.lines[0].startswith("Metric 'bad' is not looked for")
+    assert recorder.lines[1] == "n=nan"
+    assert recorder.lines[2].startswith("Metric 'n' was nan")
+    assert recorder.lines[3:] == ["n=1e999", "n=2"]

@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.double import Double
+from sagewright.agent.essentials import slimmer
 from sagewright.agent.report import BATCH_BYTES, Reporter
 from sagewright.agent.server import ServerConnection
+from sagewright.agent.spool import encoded
 
 
 def reporter(double: Double, tmp_path: Path, seen: list[str]) -> Reporter:
@@ -78,3 +87,121 @@ def test_an_agent_whose_directory_was_deleted_does_not_wait_for_its_server(doubl
     own.finish()
 
     assert seen == ["gone"]
+
+
+class Choosy(ServerConnection):
+    """A server that refuses some reports. `answers`: what it said, and to which."""
+
+    def __init__(self, refuses: Callable[[dict[str, Any]], int]) -> None:
+        super().__init__("http://127.0.0.1:1", "h", "t")
+        self._refuses = refuses
+        self.answers: list[tuple[int, dict[str, Any]]] = []
+
+    def request(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> tuple[int, bytes]:
+        del method, path, kind
+        report = orjson.loads(body or b"")
+        status = self._refuses(report) or 200
+        self.answers.append((status, report))
+        return status, b'{"desired": "run"}'
+
+    def taken(self, member: str) -> list[Any]:
+        return [report[member] for status, report in self.answers if status == 200 and member in report]
+
+
+EXIT = {"code": 3, "cause": "exit", "failure": "x"}
+
+
+def told(connection: Choosy, tmp_path: Path) -> None:
+    own = Reporter(connection, tmp_path / "spool", lambda _word: None)
+    own.log("before")
+    own.metric("m", 0.5)
+    own.start()
+    own.send(phase="Uploading", message="m", exited=EXIT)
+    own.log("after")
+    own.send(finished=True)
+    own.finish()
+
+
+@pytest.mark.parametrize("member", ["metrics", "phase", "message"])
+def test_a_refused_report_loses_neither_its_lines_nor_its_end(tmp_path: Path, member: str) -> None:
+    connection = Choosy(lambda report: 400 if member in report else 0)
+    told(connection, tmp_path)
+    assert connection.taken("exited") == [EXIT]
+    assert connection.taken("finished") == [True]
+    assert [line for batch in connection.taken("logs") for _at, line in batch] == ["before", "after"]
+
+
+def test_lines_that_are_refused_cost_no_end(tmp_path: Path) -> None:
+    connection = Choosy(lambda report: 413 if "logs" in report else 0)
+    told(connection, tmp_path)
+    assert connection.taken("exited") == [EXIT]
+    assert connection.taken("finished") == [True]
+
+
+def test_an_end_that_is_refused_is_a_failure(tmp_path: Path) -> None:
+    connection = Choosy(lambda report: 422 if "exited" in report else 0)
+    told(connection, tmp_path)
+    assert [failed["class"] for failed in connection.taken("failed")] == ["InternalServerError"]
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 422, 431])
+def test_a_server_that_refuses_everything_is_not_asked_for_ever(tmp_path: Path, status: int) -> None:
+    connection = Choosy(lambda _report: status)
+    told(connection, tmp_path)
+    assert len(connection.answers) <= 12
+
+
+def test_a_report_that_makes_the_server_fail_is_slimmed_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagewright.agent.report.FAULTS", (4, 6))
+    monkeypatch.setattr("sagewright.agent.report.BACKOFF_S", (0.001, 0.002))
+    connection = Choosy(lambda report: 500 if "metrics" in report else 0)
+    told(connection, tmp_path)
+    assert [status for status, _report in connection.answers].count(500) == 4
+    assert [line for batch in connection.taken("logs") for _at, line in batch] == ["before", "after"]
+    assert connection.taken("exited") == [EXIT]
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504, 507])
+def test_a_busy_server_is_asked_again_with_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("sagewright.agent.report.FAULTS", (4, 6))
+    monkeypatch.setattr("sagewright.agent.report.BACKOFF_S", (0.001, 0.002))
+    refusals = iter([status] * 30)
+    connection = Choosy(lambda _report: next(refusals, 0))
+    told(connection, tmp_path)
+    assert len(connection.taken("metrics")) == 1
+    assert connection.taken("exited") == [EXIT]
+
+
+def test_an_answer_of_another_server_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.agent.report.BACKOFF_S", (0.001, 0.002))
+
+    class Stranger(Choosy):
+        def request(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> tuple[int, bytes]:
+            status, answer = super().request(method, path, body, kind)
+            return status, answer if len(self.answers) > 5 else b"<html>"
+
+    connection = Stranger(lambda _report: 0)
+    told(connection, tmp_path)
+    assert connection.taken("exited")[-1] == EXIT
+
+
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters()), st.binary(max_size=3)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(members=st.dictionaries(st.sampled_from(["logs", "metrics", "phase", "exited", "failed", "finished"]), ANYTHING))
+def test_whatever_a_report_holds_it_is_json_and_slimming_it_ends(members: dict[str, Any]) -> None:
+    report: dict[str, Any] | None = {"seq": 1, "at_ms": 1, **members}
+    steps = 0
+    while report is not None:
+        assert orjson.loads(encoded(report))["seq"] == 1
+        report = slimmer(report)
+        steps += 1
+        assert steps < 6

@@ -143,3 +143,53 @@ def test_the_fork_server_ends_with_its_owner(tmp_path: Path) -> None:
         owner.wait()
         psutil.wait_procs([zygote], timeout=5)
         assert not zygote.is_running()
+
+
+def when_marked(directory: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not (directory / "agent.mark").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_launch_that_is_repeated_finds_what_runs_and_starts_the_rest(backend: LocalBackend, tmp_path: Path) -> None:
+    (first,) = backend.launch([plan(tmp_path / "h1")])
+    when_marked(tmp_path / "h1")
+    restarted = LocalBackend(fork_server=False)
+    again, second = restarted.launch([plan(tmp_path / "h1"), plan(tmp_path / "h2")])
+    assert again == first
+    assert restarted.poll(second)
+    for handle in (again, second):
+        restarted.kill(handle)
+    wait_until_gone(backend, first)
+
+
+def test_of_two_agents_in_one_directory_one_works_and_either_handle_finds_it(
+    backend: LocalBackend, tmp_path: Path
+) -> None:
+    (first,) = backend.launch([plan(tmp_path / "h")])
+    restarted = LocalBackend(fork_server=False)
+    (second,) = restarted.launch([plan(tmp_path / "h")])  # most often before the first one has left its mark
+    when_marked(tmp_path / "h")
+    deadline = time.monotonic() + 20
+    while len(alive := [one["pid"] for one in (first, second) if psutil.pid_exists(one["pid"])]) > 1 and (
+        first["pid"] != second["pid"]
+    ):
+        assert time.monotonic() < deadline
+        restarted._reap()
+        time.sleep(0.01)
+        assert restarted.poll(first)
+        assert restarted.poll(second)
+    assert alive
+    assert restarted.poll(first)
+    assert restarted.poll(second)
+    restarted.kill(second)
+    wait_until_gone(restarted, first)
+    wait_until_gone(backend, second)
+
+
+def test_the_mark_of_another_host_is_none(backend: LocalBackend, tmp_path: Path) -> None:
+    (handle,) = backend.launch([plan(tmp_path / "h")])
+    when_marked(tmp_path / "h")
+    assert not backend.poll({**handle, "host_id": "another", "started": "another boot:1"})
+    backend.kill(handle)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
-from sagewright.engine import reports
-from sagewright.store import hosts, jobs, logs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sagewright.engine import outcome, reports
+from sagewright.engine.hostreports import UnreadableReport, read_report
+from sagewright.store import hosts, jobs, logevents, logs
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place, Wanted
 
@@ -30,13 +37,18 @@ def placed(database: Database, count: int = 1) -> jobs.Job:
 
 
 def report(database: Database, seq: int, host: str = "h1", **content: Any) -> str:
-    return reports.apply(database, host, "token", {"seq": seq, "at_ms": 1000 + seq, **content}).desired
+    return raw_report(database, {"seq": seq, "at_ms": 1000 + seq, **content}, host)
+
+
+def raw_report(database: Database, document: dict[str, Any], host: str = "h1") -> str:
+    """A report as the agent's JSON, or as another one's: with NaN, and halves of surrogate pairs."""
+    return reports.apply(database, host, "token", read_report(json.dumps(document).encode())).desired
 
 
 def lines(database: Database) -> list[str]:
     stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), reports.LOG_GROUP, "job/algo-1-1")
     assert stream
-    return [event.message for event in logs.read(database, stream, logs.Window())]
+    return [event.message for event in logevents.read(database, stream, logevents.Window())]
 
 
 def test_a_repeated_report_changes_nothing(database: Database) -> None:
@@ -55,8 +67,9 @@ def test_a_repeated_report_changes_nothing(database: Database) -> None:
 
 def test_a_wrong_token_or_an_ended_job_is_gone(database: Database) -> None:
     job = placed(database)
-    assert reports.apply(database, "h1", "other", {"seq": 1, "at_ms": 1}).desired == "gone"
-    assert reports.apply(database, "nobody", "token", {"seq": 1, "at_ms": 1}).desired == "gone"
+    empty = read_report(b'{"seq": 1, "at_ms": 1}')
+    assert reports.apply(database, "h1", "other", empty).desired == "gone"
+    assert reports.apply(database, "nobody", "token", empty).desired == "gone"
     event = jobs.Event(reports.SecondaryStatus.FAILED, ended=True)
     jobs.move(database, job.id, event, reports.TRAINING_MOVES)
     assert report(database, 1, logs=[[1, "late"]]) == "gone"
@@ -106,3 +119,98 @@ def test_a_fault_of_the_agents_own(database: Database) -> None:
     host = hosts.find(database, "h1")
     assert host
     assert (host.phase, host.failure) == (hosts.LOST, "ClientError: Data download failed: x")
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, pytest.param(10**400, id="huge"), None, "0.5", True, [1]]
+)
+def test_a_metric_that_is_no_finite_number_costs_nothing_else(database: Database, value: Any) -> None:
+    job = placed(database)
+    points = [["good", 0.5, 2], ["bad", value, 2], ["also good", 1, 2]]
+    report(database, 1, metrics=points, logs=[[1, "a"]], exited={"code": 0, "cause": "exit"}, finished=True)
+    assert lines(database) == ["a"]
+    assert [tuple(row) for row in jobs.final_metrics(database, job.id)] == [("also good", 1.0, 2), ("good", 0.5, 2)]
+    host = hosts.find(database, "h1")
+    assert host
+    assert (host.phase, host.exit_code) == (hosts.FINISHED, 0)
+
+
+def test_an_end_without_an_exit_is_no_success(database: Database) -> None:
+    job = placed(database)
+    report(database, 1, finished=True)
+    assert outcome.of_job(job, hosts.of_job(database, job.id)).internal
+
+
+def test_an_exit_that_cannot_be_read_ends_the_job(database: Database) -> None:
+    job = placed(database)
+    report(database, 1, exited={"code": "x"}, finished=True)
+    assert outcome.of_job(job, hosts.of_job(database, job.id)).internal
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b"1", b'{"at_ms": 1}', b'{"seq": "a"}', b'{"seq": -1}', b"[" * 100_000]
+)
+def test_a_report_without_a_number_is_none(body: bytes) -> None:
+    with pytest.raises(UnreadableReport):
+        read_report(body)
+
+
+ODD = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.integers(min_value=10**18, max_value=10**30),
+        st.floats(),
+        st.text(st.characters(), max_size=20),
+        st.sampled_from(["\ud800", "\x00", "x" * 5000, "Training", "a" * 300]),
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+BROKEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "at_ms": ODD,
+        "phase": ODD,
+        "message": ODD,
+        "metrics": ODD | st.lists(st.tuples(ODD, ODD, ODD) | ODD, max_size=4),
+        "unknown": ODD,
+    },
+)
+LINES = st.lists(
+    st.tuples(ODD, st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))), max_size=4
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(first=BROKEN, second=BROKEN, logs_=LINES, code=st.integers(0, 255))
+def test_whatever_else_is_in_a_report_its_lines_and_its_exit_land_once(
+    database: Database, first: dict[str, Any], second: dict[str, Any], logs_: list[tuple[Any, str]], code: int
+) -> None:
+    job = placed(database)
+    try:
+        for _ in range(2):
+            raw_report(database, {**first, "seq": 1, "logs": logs_})
+            raw_report(database, {**second, "seq": 2, "exited": {"code": code, "cause": "exit"}, "finished": True})
+        assert lines(database) == [text for _at, text in logs_]
+        (host,) = hosts.of_job(database, job.id)
+        assert (host.exit_code, host.over) == (code, True)
+        assert all(abs(at_ms) < 1 << 53 for at_ms in [event.at_ms for event in jobs.transitions(database, job.id)])
+    finally:
+        jobs.remove(database, job.id)
+        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), reports.LOG_GROUP)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(end=st.fixed_dictionaries({}, optional={"exited": ODD, "failed": ODD, "finished": ODD, "logs": ODD}))
+def test_whatever_form_an_end_has_the_job_ends(database: Database, end: dict[str, Any]) -> None:
+    job = placed(database)
+    try:
+        raw_report(database, {**end, "seq": 1})
+        raw_report(database, {"seq": 2, "finished": True})
+        (host,) = hosts.of_job(database, job.id)
+        assert host.over
+    finally:
+        jobs.remove(database, job.id)
+        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), reports.LOG_GROUP)

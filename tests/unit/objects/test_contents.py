@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,6 +15,8 @@ from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
+from sagewright.objects.scrub import Scrub
+from sagewright.store.objects import Version
 
 
 def test_a_copy_shares_bytes_and_stands_alone(objects: BucketStore) -> None:
@@ -66,3 +70,44 @@ def test_readers_beside_a_writer_see_whole_values(objects: BucketStore, monkeypa
         assert len(data) == 1000
         assert len(set(data)) == 1
     writer.join()
+
+
+@pytest.mark.parametrize("size", [3, small.MOST + 1])
+def test_lost_bytes_are_told_as_such_by_everything_that_needs_them(objects: BucketStore, size: int) -> None:
+    version = objects.write_bytes("b", "the/key", b"d" * size)
+    lose(objects, version)
+    readers: list[Callable[[], object]] = [
+        lambda: objects.body(version, 0, size),
+        lambda: objects.read_bytes("b", "the/key"),
+        lambda: objects.there(version),
+        lambda: objects.contents.copy(version, draft("b", "copy", Properties()), []),
+    ]
+    for read in readers:
+        with pytest.raises(AwsError, match="'the/key' is lost") as caught:
+            read()
+        assert (caught.value.code, caught.value.status) == ("InvalidObjectState", 403)
+    assert [fault.kind for fault in Scrub(objects).run(0).faults] == ["missing"]
+
+
+def test_a_file_that_was_cut_off_is_lost_too(objects: BucketStore) -> None:
+    version = objects.write_bytes("b", "k", b"d" * (small.MOST + 10))
+    os.truncate(objects.path(version), small.MOST)
+    assert objects.body(version, 0, small.MOST)
+    with pytest.raises(AwsError, match="'k' is lost"):
+        objects.body(version, 0, small.MOST + 10)
+
+
+def test_what_was_deleted_meanwhile_is_not_lost(objects: BucketStore) -> None:
+    version = objects.write_bytes("b", "k", b"data")
+    objects.contents.delete("b", "k")
+    objects.blobs.empty_trash(float("inf"))
+    with pytest.raises(AwsError, match="NoSuchKey"):
+        objects.body(version, 0, 4)
+
+
+def lose(objects: BucketStore, version: Version) -> None:
+    assert version.blob
+    if small.is_small(version.blob):
+        objects.small.remove([version.blob])
+    else:
+        objects.path(version).unlink()

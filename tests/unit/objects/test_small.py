@@ -59,7 +59,7 @@ def test_overwritten_and_deleted_rows_go_in_time(objects: BucketStore) -> None:
     objects.blobs.empty_trash(float("inf"))
     assert rows(objects, one, two) == 1
     assert not shown.exists()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(AwsError, match="NoSuchKey"):
         objects.body(one, 0, 3)
     objects.contents.delete("b", "k")
     objects.blobs.empty_trash(float("inf"))
@@ -139,5 +139,5 @@ def test_memory_is_bounded(objects: BucketStore, monkeypatch: pytest.MonkeyPatch
     with objects.database.write() as connection:
         smallblobs.remove(connection, [version.blob for version in versions if version.blob])
     assert objects.body(versions[3], 0, 10) == bytes([3]) * 10
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(AwsError, match="InvalidObjectState"):
         objects.body(versions[0], 0, 10)

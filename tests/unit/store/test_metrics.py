@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagewright.store import metrics
 from sagewright.store.database import Database
-from sagewright.store.metrics import Datum, Series
+from sagewright.store.metrics import Datum, Series, SeriesQuery
 
 
 def test_series_are_told_apart_and_read_by_time(database: Database) -> None:
@@ -19,5 +19,18 @@ def test_series_are_told_apart_and_read_by_time(database: Database) -> None:
     assert metrics.dimension_map(text) == {"a": "1", "b": "2"}
     assert [d.total for d in metrics.read(database, one, 10, 21)] == [0.25, 0.5]
     assert [d.total for d in metrics.read(database, one, 11, 20)] == []
-    assert metrics.list_series(database, "0", "r", "ns", None) == [other, one]
-    assert metrics.list_series(database, "0", "r", None, "nothing") == []
+    assert list(metrics.list_series(database, SeriesQuery("0", "r", "ns"))) == [other, one]
+    assert list(metrics.list_series(database, SeriesQuery("0", "r", name="nothing"))) == []
+
+
+def test_series_are_listed_without_reading_their_data(database: Database) -> None:
+    series = [Series("0", "r", f"ns{n % 3}", f"m{n}", "") for n in range(9)]
+    with database.write() as connection:
+        for one in series:
+            metrics.put(connection, [(one, Datum.of_value(at, 1.0)) for at in range(50)])
+    ordered = sorted(series, key=lambda one: (one.namespace, one.name))
+    assert list(metrics.list_series(database, SeriesQuery("0", "r"))) == ordered
+    after = (ordered[3].namespace, ordered[3].name, "")
+    assert list(metrics.list_series(database, SeriesQuery("0", "r", after=after))) == ordered[4:]
+    assert list(metrics.list_series(database, SeriesQuery("0", "r", namespace="ns1"))) == ordered[3:6]
+    assert list(metrics.list_series(database, SeriesQuery("0", "r", name="m4"))) == [series[4]]

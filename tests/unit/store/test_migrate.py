@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
 
 from sagewright.store.database import Database
 from sagewright.store.migrate import HEAD, MIGRATIONS, current
@@ -19,3 +26,47 @@ def test_a_new_store_has_the_declared_schema(database: Database) -> None:
     assert current(database.engine) == HEAD
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("revision", [f"{number:04}" for number in range(1, int(HEAD))])
+def test_what_an_earlier_version_has_written_is_kept(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, revision: str
+) -> None:
+    url = f"sqlite:///{tmp_path / 's'}" if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
+    upgrade_to(url, revision)
+    rows = {name: populated(url, name) for name in TABLES}
+    store = Database(url)
+    assert current(store.engine) == HEAD
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        for name, values in rows.items():
+            (found,) = connection.execute(text(f"SELECT * FROM {name}")).mappings()
+            assert {column: found[column] for column in values} == values
+    store.close()
+
+
+TABLES = ("access_keys", "hosts", "job_events", "log_groups", "log_streams", "log_events", "metric_data")
+
+
+def upgrade_to(url: str, revision: str) -> None:
+    engine = create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine
+    command.upgrade(config, revision)
+    engine.dispose()
+
+
+def populated(url: str, name: str) -> dict[str, Any]:
+    """A row of the table, as wide as the schema of that version is."""
+    engine = create_engine(url)
+    values: dict[str, Any] = {}
+    for column in inspect(engine).get_columns(name):
+        kind = column["type"].python_type
+        values[column["name"]] = {int: 7, float: 0.5, str: "text"}.get(kind)  # JSON: null
+    columns = ", ".join(values)
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO {name} ({columns}) VALUES (:{', :'.join(values)})"), values)
+    engine.dispose()
+    return values

@@ -55,9 +55,9 @@ def test_blobs_that_are_needed(database: Database) -> None:
         asked = ["of an object", "of a part", "of a newer part", *map(str, range(1200))]
         assert objects.referenced(connection, asked) == {"of an object", "of a newer part"}
         assert uploads.finish(connection, "u", "null", 7) == ["of a newer part"]
-        uploads.forget_finished(connection, 7)
+        assert uploads.forget_finished(connection, 7, 10) == 0
         assert uploads.find(connection, "u") is not None
-        uploads.forget_finished(connection, 8)
+        assert uploads.forget_finished(connection, 8, 10) == 1
         assert uploads.find(connection, "u") is None
 
 

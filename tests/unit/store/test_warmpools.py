@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
 from sagewright.store import jobs, warmpools
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place, Query
+from sagewright.store.jobs import Event, Place, Query
 from sagewright.store.warmpools import Pool, PoolStatus
 
 PLACE = Place("training", "000000000000", "us-east-1")
@@ -48,3 +51,12 @@ def test_lists_by_status_and_the_end(database: Database) -> None:
     jobs.remove(database, two)
     assert warmpools.of_job(database, two) is None
     assert jobs.page(database, PLACE, Query(warm_pool="Terminated")) == []
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_pools_that_a_killed_server_left_in_use(database: Database, ended: bool) -> None:
+    job = make(database, "job")
+    warmpools.open_new(database, Pool(job, "cluster", 1, "shape", PoolStatus.IN_USE.value))
+    if ended:
+        jobs.move(database, job, Event(SecondaryStatus.FAILED, ended=True), TRAINING_MOVES)
+    assert [pool.job_id for pool in warmpools.left_in_use(database)] == ([job] if ended else [])

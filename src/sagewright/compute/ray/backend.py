@@ -6,7 +6,6 @@ import ipaddress
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -47,8 +46,8 @@ class RayBackend:
             raise
 
     def launch(self, plans: list[HostPlan]) -> list[Handle]:
-        gang = uuid.uuid4().hex
         peers = [str(plan.document["host_id"]) for plan in plans]
+        gang = peers[0]
         orders = [self._order(plan, gang) | {"peers": peers} for plan in plans]
         try:
             self._broker.ask("launch", gang=gang, orders=orders)

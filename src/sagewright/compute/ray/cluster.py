@@ -43,12 +43,17 @@ class Cluster:
         return [_has(node) for node in _nodes() if _has(node)[0]]
 
     def launch(self, gang: str, orders: list[dict[str, Any]]) -> None:
-        """Returns once the cluster knows of all: it starts them by itself, when it has room for all."""
+        """Returns once the cluster knows of all: it starts them by itself, when it has room for all. What it knows stays."""
         documents = [order["document"] for order in orders]
         bundle, strategy = _placement(documents[0], len(orders))
-        group = placement_group([bundle] * len(orders), strategy, name=gang, lifetime="detached")
+        try:
+            group = get_placement_group(gang)
+        except ValueError:
+            group = placement_group([bundle] * len(orders), strategy, name=gang, lifetime="detached")
         for rank, order in enumerate(orders):
             own = str(order["document"]["host_id"])
+            if self._find(own) is not None:
+                continue
             self._actors[own] = (
                 ray.remote(HostActor)
                 .options(

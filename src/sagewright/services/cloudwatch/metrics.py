@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sagewright.model.clock import now_ms, to_datetime, to_ms
@@ -13,7 +14,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import metrics
-from sagewright.store.metrics import Datum, Series
+from sagewright.store.metrics import Datum, Series, SeriesQuery
 
 MAX_POINTS = 1440
 LIST_PAGE = 500
@@ -138,18 +139,31 @@ def _query(context: Context, query: dict[str, Any], window: tuple[int, int], ord
 
 @operation("cloudwatch", "ListMetrics")
 def list_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    found = []
-    rows = metrics.list_series(
-        context.store, context.account, context.region, request.get("Namespace"), request.get("MetricName")
+    position = paging.decode(request.get("NextToken"), _invalid("NextToken is invalid."))
+    if position is not None and len(position) != 3:
+        raise _invalid("NextToken is invalid.")
+    query = SeriesQuery(
+        context.account,
+        context.region,
+        request.get("Namespace"),
+        request.get("MetricName"),
+        (position[0], position[1], position[2]) if position else None,
     )
-    for series in rows:
-        dimensions = metrics.dimension_map(series.dimensions)
-        if all(
-            d["Name"] in dimensions and d.get("Value") in {None, dimensions[d["Name"]]}
-            for d in request.get("Dimensions", [])
-        ):
-            pairs = [{"Name": k, "Value": v} for k, v in dimensions.items()]
-            found.append({"Namespace": series.namespace, "MetricName": series.name, "Dimensions": pairs})
-    start = (paging.decode(request.get("NextToken"), _invalid("NextToken is invalid.")) or [0])[0]
-    end = start + LIST_PAGE
-    return {"Metrics": found[start:end], **({"NextToken": paging.encode([end])} if end < len(found) else {})}
+    matching = (one for one in metrics.list_series(context.store, query) if _has(one, request.get("Dimensions", [])))
+    found = list(islice(matching, LIST_PAGE + 1))
+    answer: dict[str, Any] = {"Metrics": [_metric(series) for series in found[:LIST_PAGE]]}
+    if len(found) > LIST_PAGE:
+        last = found[LIST_PAGE - 1]
+        answer["NextToken"] = paging.encode([last.namespace, last.name, last.dimensions])
+    return answer
+
+
+def _has(series: Series, wanted: list[dict[str, str]]) -> bool:
+    """Whether it has the dimensions that are asked for, with any value where none is."""
+    own = metrics.dimension_map(series.dimensions)
+    return all(one["Name"] in own and one.get("Value") in {None, own[one["Name"]]} for one in wanted)
+
+
+def _metric(series: Series) -> dict[str, Any]:
+    pairs = [{"Name": name, "Value": value} for name, value in metrics.dimension_map(series.dimensions).items()]
+    return {"Namespace": series.namespace, "MetricName": series.name, "Dimensions": pairs}

@@ -6,7 +6,8 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from sagewright.model.arns import ROLE_NAME
+from sagewright.model import arns
+from sagewright.model.arns import ROLE_NAME, id_of
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
@@ -43,7 +44,7 @@ def _stand_in(account: str, name: str) -> dict[str, Any]:
     return {
         "account": account,
         "name": name,
-        "id": "AROA" + format(abs(hash((account, name))) % 16**16, "016X"),
+        "id": id_of("AROA", arns.role_arn(account, name)),
         "path": "/",
         "trust_policy": TRUST_POLICY,
         "description": "",

@@ -11,8 +11,9 @@ from sagewright.services.context import Context
 from sagewright.services.logs.filters import matches
 from sagewright.services.logs.groups import group_name, place_of, require_group, require_stream
 from sagewright.services.registry import operation
-from sagewright.store import logs
-from sagewright.store.logs import LogEvent, Stream, Window
+from sagewright.store import logevents, logs
+from sagewright.store.logevents import LogEvent, Position, Window
+from sagewright.store.logs import Stream
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 1_000_000  # an answer of CloudWatch is at most 1 MB
@@ -38,7 +39,7 @@ def get_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Tokens are `f/<seq>` and `b/<seq>`: the events from, or before, that number. At an end the token stays the same."""
     stream = require_stream(context, group_name(request), request["logStreamName"])
     window = _window(request)
-    events = _within(logs.read(context.store, stream, window), window.forward)
+    events = logevents.read(context.store, stream, window)
     first, after = _ends(events, window, stream)
     return {
         "events": [{"timestamp": e.at_ms, "message": e.message, "ingestionTime": e.ingested_ms} for e in events],
@@ -59,7 +60,12 @@ def _ends(events: list[LogEvent], window: Window, stream: Stream) -> tuple[int, 
 
 def _window(request: dict[str, Any]) -> Window:
     limit = request.get("limit", MAX_EVENTS)
-    bounds = {"start_ms": request.get("startTime"), "end_ms": request.get("endTime"), "limit": limit}
+    bounds = {
+        "start_ms": request.get("startTime"),
+        "end_ms": request.get("endTime"),
+        "limit": limit,
+        "most_bytes": MAX_BYTES,
+    }
     token = request.get("nextToken")
     if token is None:
         return Window(forward=request.get("startFromHead", False), **bounds)
@@ -71,17 +77,6 @@ def _window(request: dict[str, Any]) -> Window:
     return Window(before_seq=int(number), forward=False, **bounds)
 
 
-def _within(events: list[LogEvent], forward: bool) -> list[LogEvent]:
-    """As many events as fit one answer, counted from the end that the window was cut from."""
-    size = 0
-    ordered = events if forward else events[::-1]
-    for count, event in enumerate(ordered):
-        size += len(event.message.encode()) + logs.OVERHEAD_BYTES
-        if size > MAX_BYTES and count:
-            return ordered[:count] if forward else ordered[:count][::-1]
-    return events
-
-
 @operation("logs", "FilterLogEvents")
 def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     group = group_name(request)
@@ -91,20 +86,28 @@ def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, An
     position = paging.decode(
         request.get("nextToken"), AwsError("InvalidParameterException", "The specified nextToken is invalid.")
     )
-    window = Window(request.get("startTime"), request.get("endTime"), limit=SCAN)
-    scanned = logs.merged(context.store, list(names), window, tuple(position) if position else None)
+    window = Window(request.get("startTime"), request.get("endTime"))
+    events = logevents.merged(context.store, streams, window, _position(position))
     pattern, limit = request.get("filterPattern", ""), request.get("limit", MAX_EVENTS)
+    matches(pattern, "")  # one that is not served is refused, also where nothing is searched
     found: list[dict[str, Any]] = []
-    last: LogEvent | None = None
-    for event in scanned:
-        last = event
+    size = 0
+    for scanned, event in enumerate(events, 1):
         if matches(pattern, event.message):
             found.append(_filtered(event, names))
-            if len(found) >= limit:
-                break
-    exhausted = len(scanned) < SCAN and (last is None or last == scanned[-1])
-    more = {} if exhausted or last is None else {"nextToken": paging.encode([last.at_ms, last.stream_id, last.seq])}
-    return {"events": found, "searchedLogStreams": [], **more}
+            size += event.size
+        if len(found) >= limit or size >= MAX_BYTES or scanned >= SCAN:
+            last = paging.encode([event.at_ms, event.stream_id, event.seq])
+            more = {"nextToken": last} if next(events, None) else {}
+            return {"events": found, "searchedLogStreams": [], **more}
+    return {"events": found, "searchedLogStreams": []}
+
+
+def _position(token: list[Any] | None) -> Position | None:
+    if token is None:
+        return None
+    at_ms, stream_id, seq = token
+    return at_ms, stream_id, seq
 
 
 def _streams(context: Context, group: str, request: dict[str, Any]) -> list[Stream]:

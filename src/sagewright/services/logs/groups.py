@@ -10,7 +10,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import logs, tags
-from sagewright.store.logs import Place, Stream
+from sagewright.store.logs import GroupQuery, Place, Stream, StreamQuery
 
 MAX_STREAMS = 50
 
@@ -61,12 +61,16 @@ def delete_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @operation("logs", "DescribeLogGroups")
 def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    prefix, pattern = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")
-    rows = logs.groups(context.store, place_of(context), prefix, pattern)
-    start = (paging.decode(request.get("nextToken"), _bad_token()) or [0])[0]
-    end = start + request.get("limit", 50)
+    size = request.get("limit", 50)
+    query = GroupQuery(
+        prefix=request.get("logGroupNamePrefix", ""),
+        pattern=request.get("logGroupNamePattern", ""),
+        limit=size + 1,
+        after=(paging.decode(request.get("nextToken"), _bad_token()) or [""])[0],
+    )
+    rows = logs.groups(context.store, place_of(context), query)
     found = []
-    for name, created_ms, retention_days, stored_bytes in rows[start:end]:
+    for name, created_ms, retention_days, stored_bytes in rows[:size]:
         arn = log_group_arn(context.region, context.account, name)
         group = {
             "logGroupName": name,
@@ -78,7 +82,7 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
             "logGroupClass": "STANDARD",
         }
         found.append(group | ({"retentionInDays": retention_days} if retention_days else {}))
-    return {"logGroups": found, **({"nextToken": paging.encode([end])} if end < len(rows) else {})}
+    return {"logGroups": found, **({"nextToken": paging.encode([rows[size - 1].name])} if len(rows) > size else {})}
 
 
 @operation("logs", "PutRetentionPolicy")
@@ -115,17 +119,25 @@ def describe_log_streams(context: Context, request: dict[str, Any]) -> dict[str,
     """nextToken only when streams are left: SDK v2 loops on it without passing it on."""
     group = group_name(request)
     require_group(context, group)
-    found = logs.streams(context.store, place_of(context), group, request.get("logStreamNamePrefix", ""))
-    if request.get("orderBy") == "LastEventTime":
-        if request.get("logStreamNamePrefix"):
-            raise AwsError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
-        found.sort(key=lambda s: s.last_ms or 0)
-    if request.get("descending"):
-        found.reverse()
-    start = (paging.decode(request.get("nextToken"), _bad_token()) or [0])[0]
-    end = start + request.get("limit", MAX_STREAMS)
-    shapes = [_shape(context, stream) for stream in found[start:end]]
-    return {"logStreams": shapes, **({"nextToken": paging.encode([end])} if end < len(found) else {})}
+    by_time, size = request.get("orderBy") == "LastEventTime", request.get("limit", MAX_STREAMS)
+    if by_time and request.get("logStreamNamePrefix"):
+        raise AwsError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
+    position = paging.decode(request.get("nextToken"), _bad_token())
+    if position is not None and len(position) != 1 + by_time:
+        raise _bad_token()
+    query = StreamQuery(
+        prefix=request.get("logStreamNamePrefix", ""),
+        by_time=by_time,
+        descending=request.get("descending", False),
+        limit=size + 1,
+        after=tuple(position) if position else None,
+    )
+    found = logs.page(context.store, place_of(context), group, query)
+    answer: dict[str, Any] = {"logStreams": [_shape(context, stream) for stream in found[:size]]}
+    if len(found) > size:
+        last = found[size - 1]
+        answer["nextToken"] = paging.encode([last.last_ms or 0, last.name] if by_time else [last.name])
+    return answer
 
 
 def _shape(context: Context, stream: Stream) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
         with context.objects.uploads.slice(upload, number, piece, wanted) as blob:
             stored = context.objects.uploads.put_part(upload, number, blob)
     except FileNotFoundError:  # overwritten or deleted meanwhile
-        raise errors.no_such_key(source.key) from None
+        raise context.objects.contents.missing(source) from None
     result = {"ETag": shapes.quoted(stored.etag), "LastModified": to_datetime(stored.modified_ms)}
     return {
         "CopyPartResult": result | shapes.checksum_members(stored.checksums, kind=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sagewright.model.arns import sagemaker_arn
@@ -45,15 +46,15 @@ def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
     arn = job_arn(context, name)
     check_request(context, request)
     kept = {key: value for key, value in request.items() if key != "Tags"}
+    pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+    also = partial(tags.add_in, arn=arn, pairs=pairs) if pairs else None
     try:
-        job = jobs.create(context.store, place_of(context), name, kept, "Starting the training job")
+        job = jobs.create(context.store, place_of(context), name, kept, "Starting the training job", also)
     except NameTaken:
         raise ResourceInUse(
             "Training job names must be unique within an AWS account and region, and a training job with this name "
             f"already exists ({arn})"
         ) from None
-    if pairs := request.get("Tags"):
-        tags.add(context.store, arn, {pair["Key"]: pair["Value"] for pair in pairs})
     context.engine.wake(job.id)
     return {"TrainingJobArn": arn}
 

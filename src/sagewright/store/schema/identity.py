@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Integer, String, Table, Text
+from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
 
 from sagewright.store.schema.base import Milliseconds, metadata
 
@@ -18,6 +18,8 @@ access_keys = Table(
     Column("expires_ms", Milliseconds),  # null: until it is deleted
     Column("job_id", String),  # the job whose end ends these credentials
 )
+Index("ix_access_keys_job_id", access_keys.c.job_id)
+Index("ix_access_keys_expires_ms", access_keys.c.expires_ms)
 
 roles = Table(
     "roles",

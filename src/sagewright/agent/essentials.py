@@ -1,0 +1,25 @@
+"""What is left of a report that the server refuses: its lines and its end, then its end alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NUMBER = ("seq", "at_ms")
+_END = ("exited", "failed", "finished")
+_STAGES = (("logs", *_END), _END)
+_LAST_WORD = {"class": "InternalServerError", "message": "The server refused the report of this host's end."}
+
+
+def slimmer(report: dict[str, Any]) -> dict[str, Any] | None:
+    """The report with less in it; None when nothing that matters is left. Called again and again it always ends."""
+    for stage in _STAGES:
+        members = {name: report[name] for name in stage if name in report}
+        if members and members.keys() != report.keys() - _NUMBER:
+            return _numbered(report) | members
+    if any(name in report for name in _END) and report.get("failed") != _LAST_WORD:
+        return _numbered(report) | {"failed": _LAST_WORD, "finished": True}
+    return None
+
+
+def _numbered(report: dict[str, Any]) -> dict[str, Any]:
+    return {name: report[name] for name in _NUMBER}

@@ -1,0 +1,205 @@
+"""A host's report, read member by member: what is good is taken, what is broken is refused and said so.
+
+An agent that reports nonsense has a fault of ours, or runs beside a job that does as it likes. Either way the lines, the exit
+and the end in its reports are the job's, and nothing else in a report may cost them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from sagewright.model.clock import now_ms
+
+LAST_SEQ = (1 << 31) - 1
+LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients cannot show it
+NAME_CHARACTERS = 255
+MESSAGE_CHARACTERS = 1024
+FAILURE_CHARACTERS = 65_536
+TOLD = 5
+"""So many of the refused parts are named in the server's log."""
+
+PHASES = frozenset({"Downloading", "Training", "Uploading"})
+CAUSES = frozenset({"exit", "stop", "interrupt", "max_runtime"})
+CLASSES = frozenset({"ClientError", "AlgorithmError", "InternalServerError"})
+
+
+class UnreadableReport(ValueError):
+    """Not even its number can be read: it can't be applied once and only once."""
+
+
+@dataclass(frozen=True)
+class Exited:
+    code: int
+    cause: str
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """`refused`: what was wrong with the rest."""
+
+    seq: int
+    at_ms: int
+    logs: list[tuple[int, str]] = field(default_factory=list)
+    metrics: list[tuple[str, float, int]] = field(default_factory=list)
+    phase: str | None = None
+    message: str | None = None
+    exited: Exited | None = None
+    failed: str | None = None
+    finished: bool = False
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def ends(self) -> bool:
+        return bool(self.exited or self.failed or self.finished)
+
+    def essential(self) -> Report:
+        """Its lines and its end."""
+        return replace(self, metrics=[], phase=None, message=None)
+
+
+def read_report(body: bytes) -> Report:
+    """Raises UnreadableReport."""
+    try:
+        document = _parsed(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableReport(f"a report is a JSON object: {error}") from error
+    if not isinstance(document, dict):
+        raise UnreadableReport("a report is a JSON object")
+    seq = _whole(document.get("seq"), LAST_SEQ)
+    if not seq:
+        raise UnreadableReport(f"the number of a report, seq, is from 1 to {LAST_SEQ}")
+    return _Reading(document).report(seq)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return json.loads(body.decode(errors="replace"))  # takes NaN, halves of surrogate pairs, long integers
+
+
+class _Reading:
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._refused: list[str] = []
+        self._now = now_ms()
+
+    def report(self, seq: int) -> Report:
+        phase = self._document.get("phase")
+        if phase is not None and not (isinstance(phase, str) and phase in PHASES):
+            self._refuse("phase", phase)
+            phase = None
+        exited, failed = self._exited(), self._failed()
+        if failed is None and exited is None and self._document.get("exited"):
+            failed = "InternalServerError: The agent's report of the exit could not be read."
+        message = self._document.get("message")
+        return Report(
+            seq=seq,
+            at_ms=self._moment(self._document.get("at_ms"), "at_ms"),
+            logs=self._logs(),
+            metrics=self._metrics(),
+            phase=phase,
+            message=None if message is None else _text(message)[:MESSAGE_CHARACTERS] or None,
+            exited=exited,
+            failed=failed,
+            finished=bool(self._document.get("finished")),
+            refused=self._refused,
+        )
+
+    def _refuse(self, what: str, value: Any) -> None:
+        self._refused.append(f"{what} {repr(value)[:80]}")
+
+    def _moment(self, value: Any, what: str) -> int:
+        """Milliseconds since the epoch; now, where it is none."""
+        found = _whole(value, LATEST_MS)
+        if found is None:
+            self._refuse(what, value)
+            return self._now
+        return found
+
+    def _list(self, name: str) -> list[Any]:
+        found = self._document.get(name)
+        if found is None or isinstance(found, list):
+            return found or []
+        self._refuse(name, found)
+        return []
+
+    def _logs(self) -> list[tuple[int, str]]:
+        lines = []
+        for entry in self._list("logs"):
+            if isinstance(entry, list) and len(entry) == 2:
+                lines.append((self._moment(entry[0], "the time of a line"), _text(entry[1])))
+            else:  # the text that a line was to be is worth more than its form
+                self._refuse("the form of a line", entry)
+                lines.append((self._now, _text(entry)))
+        return lines
+
+    def _metrics(self) -> list[tuple[str, float, int]]:
+        points = []
+        for entry in self._list("metrics"):
+            name, value, at_ms = entry if isinstance(entry, list) and len(entry) == 3 else (None, None, None)
+            number = _finite(value)
+            if number is None or not _is_name(name):
+                self._refuse("metric", entry)
+            else:
+                points.append((str(name), number, self._moment(at_ms, "the time of a metric")))
+        return points
+
+    def _exited(self) -> Exited | None:
+        found = self._document.get("exited")
+        if not found:
+            return None
+        code = _whole(found.get("code"), LAST_SEQ, least=-LAST_SEQ) if isinstance(found, dict) else None
+        if code is None:
+            self._refuse("exited", found)
+            return None
+        cause, failure = found.get("cause"), found.get("failure")
+        if not (isinstance(cause, str) and cause in CAUSES):
+            self._refuse("cause", cause)
+            cause = "exit"
+        return Exited(code, cause, None if failure is None else _text(failure)[:FAILURE_CHARACTERS])
+
+    def _failed(self) -> str | None:
+        found = self._document.get("failed")
+        if not found:
+            return None
+        if not isinstance(found, dict):
+            self._refuse("failed", found)
+            found = {"message": found}
+        kind = found.get("class")
+        if not (isinstance(kind, str) and kind in CLASSES):
+            self._refuse("class", kind)
+            kind = "InternalServerError"
+        return f"{kind}: {_text(found.get('message', 'unknown'))[:FAILURE_CHARACTERS]}"
+
+
+def _whole(value: Any, most: int, least: int = 0) -> int | None:
+    if isinstance(value, float) and math.isfinite(value):
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most else None
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= NAME_CHARACTERS and "\0" not in value and _text(value) == value
+
+
+def _text(value: Any) -> str:
+    """Text that every store takes."""
+    text = value if isinstance(value, str) else repr(value)
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

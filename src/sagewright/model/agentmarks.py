@@ -1,0 +1,55 @@
+"""The mark that an agent leaves in its host's directory while it holds the lock there, so that any server finds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+Mark = dict[str, str | int]
+"""`pid` and `started` name the process, `host_id` the host that it works for."""
+
+GONE = "gone"
+_FILE = "agent.mark"
+_WAIT_S = 5.0
+
+
+def start_mark(pid: int) -> str:
+    """When the process started, in a form that no other process of this machine ever shares with its pid.
+
+    GONE if it has ended or is a zombie.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        state, *rest = stat.rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return GONE
+    return GONE if state in "ZX" else f"{boot}:{rest[18]}"
+
+
+def write_mark(directory: Path, host_id: str) -> None:
+    """For the agent that has just got the lock. Without the mark (a full disk) it works all the same."""
+    pid = os.getpid()
+    with suppress(OSError):
+        new = directory / f"{_FILE}.new"
+        new.write_text(json.dumps({"pid": pid, "started": start_mark(pid), "host_id": host_id}))
+        new.rename(directory / _FILE)
+
+
+def read_mark(directory: Path, host_id: str) -> Mark | None:
+    """The mark of the agent that works, or worked, for this host in the directory."""
+    try:
+        mark: Mark = json.loads((directory / _FILE).read_bytes())
+        return mark if mark["host_id"] == host_id and int(mark["pid"]) and mark["started"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def await_mark(directory: Path) -> None:
+    """For an agent that did not get the lock: only once the other one can be found may this one be seen to end."""
+    deadline = time.monotonic() + _WAIT_S
+    while not (directory / _FILE).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)

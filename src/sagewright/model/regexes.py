@@ -1,0 +1,50 @@
+"""Regexes written by others, matched in bounded time.
+
+RE2 matches in linear time and takes most of them. The rest (look-around, back references) go to `regex` under a deadline.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+DEADLINE_S = 0.05
+MEMORY_BYTES = 8 << 20
+
+
+def compile_linear(pattern: str, memory_bytes: int = MEMORY_BYTES) -> Any | None:
+    """RE2's object for `pattern`; None where RE2 can't take it, or not within `memory_bytes`.
+
+    It searches text in `str` or, quicker, in UTF-8 bytes. The memory bounds the time too: at most some 20 us a byte
+    of text for each MiB.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory_bytes
+    try:
+        return re2.compile(pattern, options)
+    except (re2.error, UnicodeEncodeError):
+        return None
+
+
+class Guarded:
+    """A regex that may backtrack, under a deadline. Raises `regex.error` where it can't be compiled."""
+
+    def __init__(self, pattern: str) -> None:
+        import regex  # few processes ever need it
+
+        self._compiled: Any = regex.compile(pattern)
+
+    @property
+    def groups(self) -> int:
+        count: int = self._compiled.groups
+        return count
+
+    def search(self, text: str) -> Any | None:
+        """The first match. Raises TimeoutError after DEADLINE_S."""
+        return self._compiled.search(text, timeout=DEADLINE_S, concurrent=True)
+
+    def fullmatch(self, text: str) -> Any | None:
+        """The match of the whole text. Raises TimeoutError after DEADLINE_S."""
+        return self._compiled.fullmatch(text, timeout=DEADLINE_S, concurrent=True)
