@@ -23,6 +23,7 @@ from sagewright.agent.s3 import preload
 from sagewright.runtimes.pipconfig import pip_sources
 from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
+from sagewright.sandbox.users import SPARE
 
 _PR_SET_NAME = 15
 
@@ -33,13 +34,17 @@ def serve(connection: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: _reap(agents))
     preload()
     pip_sources()
+    SPARE.prepare()
     gc.collect()
     gc.freeze()
     for line in connection.makefile("rb"):
         answer = _answer(json.loads(line), connection)
         agents.add(answer.get("pid", 0))
         connection.sendall(json.dumps(answer).encode() + b"\n")
+        if answer.get("pid"):
+            SPARE.leave()  # the agent has them
         _reap(agents)
+        SPARE.prepare()
 
 
 def _answer(request: dict[str, str], connection: socket.socket) -> dict[str, Any]:

@@ -44,8 +44,40 @@ class Users:
         self.claim.close()
 
 
+class Spare:
+    """Users that are claimed before they are needed, by a process whose children take them: one fork each."""
+
+    def __init__(self) -> None:
+        self._users: Users | None = None
+
+    def prepare(self) -> None:
+        """Have some ready, where this machine can. Starts a process, no thread."""
+        if self._users is None and os.geteuid() == 0:
+            with suppress(Unavailable, OSError):
+                self._users = _claim()
+
+    def take(self) -> Users | None:
+        """They are the caller's now."""
+        users, self._users = self._users, None
+        return users
+
+    def leave(self) -> None:
+        """They are a child's now, which has descriptors of its own."""
+        if self._users is not None:
+            self._users.close()
+            self._users = None
+
+
+SPARE = Spare()
+"""This process's."""
+
+
 def claim_users() -> Users:
-    """For root. Raises Unavailable."""
+    """For root: those that are ready, else new ones. Raises Unavailable."""
+    return SPARE.take() or _claim()
+
+
+def _claim() -> Users:
     for first, count in _choices():
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from sagewright.toolkit.code import unpack_code
 from sagewright.toolkit.config import JobConfig, script_arguments
 from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
 from sagewright.toolkit.launchers import command_of, is_package, leads_mpi, mpi_environ, serves_mpi, variables_of
@@ -41,7 +40,10 @@ class _Asked(Exception):
 
 
 def _run_script(config: JobConfig) -> None:
-    unpack_code(config)
+    if config.archive.is_file():
+        from sagewright.toolkit.code import unpack_code
+
+        unpack_code(config)
     _bring_code(config)
     _ask(config)
     arguments = script_arguments(config.hyperparameters)

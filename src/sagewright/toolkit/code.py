@@ -8,19 +8,11 @@ import zlib
 from sagewright.toolkit.config import JobConfig
 from sagewright.toolkit.errors import CodeError
 
-ARCHIVE = "code.tar.gz"
-
 
 def unpack_code(config: JobConfig) -> None:
-    """Members that would lead out of the directory, and devices, are refused. Nothing if there is no archive, or no more.
-
-    Raises CodeError.
-    """
-    archive = config.root / ".sagewright" / ARCHIVE
-    if not archive.is_file():
-        return
+    """Members that would lead out of the directory, and devices, are refused. Raises CodeError."""
     try:
-        with tarfile.open(str(archive)) as tar:
+        with tarfile.open(str(config.archive)) as tar:
             if hasattr(tarfile, "data_filter"):
                 tar.extractall(str(config.code), filter="data")
             else:  # an old Python: this is inside the sandbox
@@ -28,4 +20,4 @@ def unpack_code(config: JobConfig) -> None:
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         given = config.reserved.get("sagemaker_submit_directory", "")
         raise CodeError(f"Cannot get the code of the job from {given}: {error}") from error
-    archive.unlink()
+    config.archive.unlink()

@@ -34,6 +34,11 @@ class JobConfig:
         return self.root / "code"
 
     @property
+    def archive(self) -> Path:
+        """Where the agent puts the code, packed."""
+        return self.root / ".sagewright" / "code.tar.gz"
+
+    @property
     def output(self) -> Path:
         return self.root / "output"
 
