@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 import pytest
 
-from sagewright.sandbox.base import CAPABILITIES, Launch, OwnImage, Sandbox, View, missing
+from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Launch, OwnImage, Sandbox, View, missing
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.container import ContainerSandbox
 from sagewright.sandbox.plain import PlainSandbox
@@ -165,6 +165,13 @@ def test_the_process_runs_in_the_environment_with_exactly_its_variables(run: Run
     prefix, rest = seen.splitlines()
     assert prefix in {str(run.environment), str(run.directory / "environment")}
     assert rest == "x False"
+
+
+@pytest.mark.parametrize("word", ["a\0--bind\0/\0/host", "\ud800"])
+def test_words_that_no_process_can_have(run: Run, word: str) -> None:
+    for argv, environ in ((["echo", word], {}), (["true"], {"MINE": word})):
+        with pytest.raises(CannotLaunch):
+            run.start(argv, **environ)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 77])

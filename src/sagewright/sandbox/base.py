@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,6 +164,19 @@ class Sandbox(Protocol):
     def close(self, directory: Path) -> None:
         """Tidy up in HOST_DIRECTORY after the process has ended, so that its owner can delete it."""
         ...
+
+
+def check_words(launch: Launch) -> None:
+    """Raises CannotLaunch for what no process can have among its arguments or in its environment."""
+    for word in (*launch.argv, *launch.environ, *launch.environ.values()):
+        if "\0" in word:
+            raise CannotLaunch("A NUL character cannot be part of a process's arguments or of its environment.")
+        try:
+            os.fsencode(word)
+        except UnicodeEncodeError as error:
+            raise CannotLaunch(
+                f"{word[:80]!r} cannot be an argument or a variable of a process: {error.reason}."
+            ) from error
 
 
 def missing(sandbox: Sandbox, needed: Mapping[str, str]) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sagewright.sandbox.abilities import AS_USER, NAMESPACES, abilities, capabilities, enter, find_bwrap, stage_bwrap
-from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, CannotLaunch, Command, Launch, Support
+from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, check_words
 from sagewright.sandbox.layout import LIBRARY, ML_ROOT, OWN, Layout
 from sagewright.sandbox.ownership import give
 from sagewright.sandbox.seccomp import seccomp_filter
@@ -66,6 +66,7 @@ class BwrapSandbox:
 
     def command(self, launch: Launch) -> Command:
         """Raises CannotLaunch, OSError, Unavailable."""
+        check_words(launch)  # options are divided by NUL
         environ = {
             **launch.environ,
             "HOME": "/root",
@@ -124,8 +125,6 @@ class BwrapSandbox:
         environment is clean, and neither of them is in anybody's list of processes."""
         variables = [part for name, value in environ.items() for part in ("--setenv", name, value)]
         shown = [*NAMESPACES, *options, "--clearenv", *variables]
-        if any("\0" in word for word in (*shown, *launch.argv)):
-            raise CannotLaunch("A NUL character cannot be part of a process's arguments or of its environment.")
         own_ids = any(seen.access == "write" for seen in launch.views) and os.geteuid() == 0
         program = seccomp_filter(set_ids=not own_ids)
         handed = [] if launch.memory is None else [launch.memory]

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.reserve import free
 from sagewright.jobfiles.unpacking import BadArchive, unpack
-from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Command, Launch, OwnImage, Support
+from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Command, Launch, OwnImage, Support, check_words
 from sagewright.sandbox.cgroups import Share
 from sagewright.sandbox.container_document import LABEL_DIRECTORY, ML_ROOT, document, gpus, podman_spec
 from sagewright.sandbox.container_engine import Found, find_engine
@@ -80,6 +80,7 @@ class ContainerSandbox:
     def command(self, launch: Launch) -> Command:
         if launch.image is None:
             raise ImageUnavailable("A sandbox of containers needs an image to run.")
+        check_words(launch)
         (launch.directory / NOTE).write_text(str(self._engine.path))
         image = Images(self._engine, self._found.is_podman, launch.image.registry).ensure(
             launch.image.uri, launch.image.say

