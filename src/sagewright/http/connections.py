@@ -7,12 +7,14 @@ one: the oldest unproven connection is closed, and a client with a key, whose fi
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from sagewright.http.limits import Limits
 from sagewright.http.refusals import Render, plain
 
 SWEEP_S = 1.0
+log = logging.getLogger("sagewright.http")
 
 
 class Member(Protocol):
@@ -107,7 +109,11 @@ class Connections:
     def sweep(self, now: float) -> None:
         """Have every connection look at its watch; `now` is the event loop's time."""
         for member in list(self._all):
-            member.check(now)
+            try:
+                member.check(now)
+            except Exception:  # one that can't be checked must not keep the others from it
+                log.exception("a connection could not be checked, and is dropped")
+                self._drop(member)
 
     async def watch(self) -> None:
         """Sweep until cancelled."""

@@ -25,7 +25,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, connections: Connections | None = None, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._all = connections or Connections()
+        self._all = Connections() if connections is None else connections
         self._limits = self._all.limits
         self.address, self.proven, self.held, self.crowded = "", False, 0, False
         self._since = 0.0  # the loop's time at which the wait for a request, its head or the end of it began

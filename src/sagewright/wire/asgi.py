@@ -184,6 +184,11 @@ async def _send(response: HttpResponse, scope: Any, send: Any, file: BinaryIO | 
     length = _length(response.body)
     if length is not None and b"content-length" not in names and response.status not in {204, 304}:
         headers.append((b"content-length", str(length).encode()))
+    protocol = scope.get(EXTENSION)
+    if protocol is not None and protocol.waits_to_be_told:
+        headers.append(
+            (b"connection", b"close")
+        )  # some clients then never send it: what they send next would be taken for it
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = response.body
     if scope["method"] == "HEAD" or response.status in {204, 304}:

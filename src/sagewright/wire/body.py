@@ -39,12 +39,9 @@ class BytesBody:
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
+        self.length = len(data)
 
     def __len__(self) -> int:
-        return len(self._data)
-
-    @property
-    def length(self) -> int:
         return len(self._data)
 
     def read(self, size: int = -1, /) -> bytes:

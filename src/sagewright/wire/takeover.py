@@ -52,12 +52,19 @@ class TakeoverProtocol(GuardedProtocol):
         if connection is None:
             return None
         self.flow.pause_reading()
-        if cycle.waiting_for_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            cycle.waiting_for_100_continue = False
         begun, cycle.body = read + bytes(cycle.body), bytearray()
         own = socket.socket(fileno=os.dup(connection.fileno()))
         return SocketBody(self, own, begun, length)
+
+    @property
+    def waits_to_be_told(self) -> bool:
+        """Whether the client sends the body of its request only once it is told to, and was not."""
+        return self.cycle.waiting_for_100_continue and self.cycle.more_body
+
+    def tell_to_go_on(self) -> None:
+        """From any thread."""
+        self.cycle.waiting_for_100_continue = False
+        self.loop.call_soon_threadsafe(self.transport.write, b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def lend(self, scope: Any) -> Loan | None:
         """The connection, for an answer with this scope whose head was written just now; None where it cannot be had so."""
@@ -130,6 +137,8 @@ class SocketBody:
         if self._begun:
             piece, self._begun = self._begun[:size], self._begun[size:]
             return piece
+        if self._protocol.waits_to_be_told:
+            self._protocol.tell_to_go_on()
         while True:
             try:
                 piece = self._connection.recv(size)
