@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from sagewright.http import refusals
 from sagewright.http.connections import Connections
@@ -151,14 +151,17 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         if not self._mute:
             self._count(len(url))
-            super().on_url(url)
+            self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._mute or not self._in_head:  # a trailer is no header: nobody checked it when the head was
             return
         self._fields += 1
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def _count(self, size: int) -> None:
         self._head += size
@@ -208,6 +211,30 @@ class GuardedProtocol(HttpToolsProtocol):
             self._since = self.loop.time()
             if self._body_open and not self.proven:
                 self._left = self._limits.linger
+
+    def answer(self, scope: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """All of the answer to the request with this scope in one write; False: it has to be sent in another way.
+
+        The length is among the headers; they are checked for what would end one, as uvicorn does for each by itself.
+        """
+        cycle = self._serving
+        if cycle.scope is not scope or cycle.disconnected or cycle.response_started or self.flow.write_paused:
+            return False
+        lines = [*cycle.default_headers, *headers]
+        if not cycle.keep_alive:
+            lines.append((b"connection", b"close"))
+        head = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % line for line in lines])
+        ends = len(lines) + 1
+        if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        self.transport.write(head + b"\r\n" + body)
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        return True
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer in place of the application, after what is being answered, and end the connection."""

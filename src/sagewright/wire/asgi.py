@@ -118,7 +118,7 @@ def read_head(scope: Any, receive: Any, limits: Limits) -> Incoming:
     headers: dict[str, str] = {}
     fault = None
     for raw_name, raw_value in scope["headers"]:
-        name, value = str(raw_name, "latin-1").lower(), str(raw_value, "latin-1")
+        name, value = str(raw_name, "latin-1"), str(raw_value, "latin-1")
         if name in headers:
             if name in SINGLE:
                 fault = AwsError("BadRequest", f"The header {name} was sent twice.")
@@ -184,13 +184,17 @@ async def _send(response: HttpResponse, scope: Any, send: Any, file: BinaryIO | 
     length = _length(response.body)
     if length is not None and b"content-length" not in names and response.status not in {204, 304}:
         headers.append((b"content-length", str(length).encode()))
-    protocol = scope.get(EXTENSION)
-    if protocol is not None and protocol.waits_to_be_told:
-        headers.append(
-            (b"connection", b"close")
-        )  # some clients then never send it: what they send next would be taken for it
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = response.body
+    protocol = scope.get(EXTENSION)
+    if protocol is not None:
+        if protocol.waits_to_be_told:
+            protocol.close_after()  # some clients then never send their body: what they send next would be taken for it
+        bare = scope["method"] == "HEAD" or response.status in {204, 304}
+        if (bare or isinstance(body, bytes)) and protocol.answer(
+            scope, response.status, headers, b"" if bare else body
+        ):
+            return
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if scope["method"] == "HEAD" or response.status in {204, 304}:
         await send({"type": "http.response.body", "body": b""})
     elif isinstance(body, bytes):

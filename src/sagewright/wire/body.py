@@ -106,24 +106,24 @@ async def _as_coroutine(receive: Receive) -> Any:
 
 
 class PrefacedBody:
-    """A body of which `preface` is here: no more can be read before it is `opened`, so reading it waits for nobody.
+    """A body of which `here` bytes have come: no more can be read before it is `opened`, so reading it waits for nobody.
 
     `beyond` is raised where more is asked for.
     """
 
-    def __init__(self, preface: bytes, rest: BodyReader, beyond: AwsError) -> None:
-        self.length = rest.length
-        self._preface, self.rest, self._beyond = memoryview(preface), rest, beyond
+    def __init__(self, inner: BodyReader, here: int, beyond: AwsError) -> None:
+        self.length = inner.length
+        self._inner, self._here, self._beyond = inner, here, beyond
         self.opened = False
 
     def read(self, size: int = -1, /) -> bytes:
-        if self._preface:
-            piece = self._preface if size < 0 else self._preface[:size]
-            self._preface = self._preface[len(piece) :]
-            return bytes(piece) + (self.rest.read() if size < 0 and self.opened else b"")
-        if not self.opened:
+        if self.opened:
+            return self._inner.read(size)
+        if not self._here:
             raise self._beyond
-        return self.rest.read(size)
+        piece = self._inner.read(self._here if size < 0 else min(size, self._here))
+        self._here -= len(piece)
+        return piece
 
 
 def too_slow() -> AwsError:

@@ -40,7 +40,7 @@ from sagewright.wire.protocols.rest_json import RestJsonProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, RestXmlProtocol, is_streamed
 from sagewright.wire.s3_form import PostedForm, read_form
 from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router
-from sagewright.wire.sealing import TOKENS, Asker, Sealer
+from sagewright.wire.sealing import Asker, Sealer, lists
 from sagewright.wire.validation import validate
 
 log = logging.getLogger("sagewright.wire")
@@ -233,7 +233,7 @@ class Gateway:
             exchange.request.body = BytesBody(begun)
             return
         exchange.pulled = incoming.rest(begun)
-        exchange.request.body = PrefacedBody(begun, exchange.pulled, fields_too_long())
+        exchange.request.body = PrefacedBody(exchange.pulled, len(begun), fields_too_long())
 
     def _vet(self, exchange: Exchange) -> Asked:
         """Whether the head of a request entitles to a large body, and to what. Raises AwsError."""
@@ -389,7 +389,7 @@ class Gateway:
 
     def _open_token(self, exchange: Exchange) -> None:
         assert exchange.operation and exchange.route
-        if self._sealer is None or not exchange.parameters.keys() & TOKENS:
+        if self._sealer is None or not lists(exchange.route.service, exchange.operation.name):
             return
         exchange.token = self._sealer.open(self._asker(exchange), exchange.parameters)
 
@@ -410,7 +410,7 @@ class Gateway:
             base_url=_base_url(exchange.request),
         )
         exchange.result = exchange.entry.call(context, exchange.parameters)
-        if self._sealer is not None and exchange.result.keys() & TOKENS:
+        if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
             self._sealer.seal(self._asker(exchange), exchange.parameters, exchange.result, exchange.token)
 
     def _check(self, exchange: Exchange) -> None:

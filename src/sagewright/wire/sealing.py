@@ -8,12 +8,15 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
+from botocore.model import StructureShape
 
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.objects.errors import invalid_argument
+from sagewright.wire.models import operation_model
 
 VERSION = b"\x01"
 MAC = 16
@@ -42,6 +45,15 @@ class Asker:
     operation: str
     account: str
     principal: str
+
+
+@cache
+def lists(service: str, operation: str) -> bool:
+    """Whether tokens go in or out of an operation."""
+    model = operation_model(service, operation)
+    shapes = [model.input_shape, model.output_shape] if model else []
+    members = {name for shape in shapes if isinstance(shape, StructureShape) for name in shape.members}
+    return bool(members & TOKENS)
 
 
 class Sealer:

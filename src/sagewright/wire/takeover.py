@@ -38,6 +38,11 @@ class TakeoverProtocol(GuardedProtocol):
         scope[EXTENSION] = self
         self.cycle.transport = JoinedTransport(self.transport, self.loop)  # type: ignore[assignment]
 
+    def _leave(self, last: bytes) -> None:
+        if self.cycle is not None and isinstance(self.cycle.transport, JoinedTransport):
+            self.cycle.transport.flush()
+        super()._leave(last)
+
     def is_whole(self, scope: Any) -> bool:
         """Whether all of the body of the request with this scope has come."""
         return self.cycle.scope is scope and not self.cycle.more_body
@@ -60,6 +65,10 @@ class TakeoverProtocol(GuardedProtocol):
     def waits_to_be_told(self) -> bool:
         """Whether the client sends the body of its request only once it is told to, and was not."""
         return self.cycle.waiting_for_100_continue and self.cycle.more_body
+
+    def close_after(self) -> None:
+        """The answer that comes next is the last on this connection."""
+        self.cycle.keep_alive = False
 
     def tell_to_go_on(self) -> None:
         """From any thread."""

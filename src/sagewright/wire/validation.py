@@ -95,7 +95,6 @@ class _Compiler:
     def _structure(self, shape: StructureShape) -> Check:
         members = {name: self.compile(member) for name, member in shape.members.items()}
         required = list(shape.required_members)
-        known = members.keys()
 
         def check(value: Any, path: str, failures: Failures) -> None:
             if not isinstance(value, dict):
@@ -103,12 +102,15 @@ class _Compiler:
             for name in required:
                 if value.get(name) is None:
                     failures.append(_failure(None, _join(path, name), "Member must not be null"))
-            unknown = value.keys() - known
+            unknown = []
+            for name, item in value.items():
+                member = members.get(name)
+                if member is None:
+                    unknown.append(name)
+                elif item is not None:
+                    member(item, _join(path, name), failures)
             for name in unknown:
                 del value[name]
-            for name, item in value.items():
-                if item is not None:
-                    members[name](item, _join(path, name), failures)
 
         return check
 
