@@ -8,7 +8,7 @@ DATA ?= .cache/demo-data
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help setup serve demo test unit contract jobenv ray lint format bench bench-algorithms conformance docs clients system clean
+.PHONY: help setup serve demo test soak unit contract jobenv ray lint format bench bench-algorithms conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains o
 
 test: setup clients system jobenv ray ## Every test
 	$(BIN)/python -m pytest tests --ignore=tests/jobenv --ignore=tests/conformance/backend
+
+soak: setup ## A million requests made of the service models and spoiled, or SAGEWRIGHT_FUZZ_REQUESTS=n
+	SAGEWRIGHT_FUZZ_REQUESTS=$${SAGEWRIGHT_FUZZ_REQUESTS:-1000000} $(BIN)/python -m pytest tests/security/port/test_port_fuzz.py
 
 unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest tests/unit

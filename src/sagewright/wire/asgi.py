@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -18,6 +19,9 @@ from sagewright.wire.takeover import EXTENSION, Loan, SocketBody, TakeoverProtoc
 
 SINGLE = frozenset({"host", "authorization", "content-type", "x-amz-date", "x-amz-content-sha256", "x-amz-target"})
 PIECE = 1024 * 1024
+_MAKERS = ThreadPoolExecutor(64, "pieces")
+"""Of answers that come piece by piece, and may take their time for each."""
+
 Handle = Callable[[HttpRequest], HttpResponse]
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
@@ -230,7 +234,8 @@ def _length(body: bytes | FileBody | Iterator[bytes]) -> int | None:
 
 
 async def _pieces(body: Any) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, body, None)) is not None:
+    loop = asyncio.get_running_loop()
+    while (piece := await loop.run_in_executor(_MAKERS, next, body, None)) is not None:
         yield piece
 
 
