@@ -54,6 +54,11 @@ class Incoming:
         if self._protocol is not None and not self._protocol.proven:
             self._protocol.prove()
 
+    def close_after(self) -> None:
+        """The answer is the last on its connection."""
+        if self._protocol is not None:
+            self._protocol.close_after()
+
     @property
     def _protocol(self) -> TakeoverProtocol | None:
         protocol: TakeoverProtocol | None = self.scope.get(EXTENSION)

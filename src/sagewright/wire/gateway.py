@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 from botocore.model import OperationModel
 
 from sagewright.http.limits import Limits
-from sagewright.http.pools import Full
+from sagewright.http.pools import Full, Pool
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet
 from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
@@ -20,7 +21,7 @@ from sagewright.services.registry import Entry
 from sagewright.store.identity import AccessKey
 from sagewright.wire import asgi, responses, routing
 from sagewright.wire.asgi import Gone, Incoming
-from sagewright.wire.authentication import Authenticator
+from sagewright.wire.authentication import DIGEST, Authenticator
 from sagewright.wire.body import BytesBody, PrefacedBody
 from sagewright.wire.cross_origin import CrossOrigin
 from sagewright.wire.errors import refusal
@@ -76,6 +77,7 @@ class Exchange:
     s3: S3Route | None = None
     form: PostedForm | None = None
     pulled: asgi.Pulled | None = None
+    pool: Pool | None = None
     token: str | None = None
     operation: OperationModel | None = None
     entry: Entry | None = None
@@ -100,8 +102,12 @@ class Edge:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request with a large body is for: a `form`, a body that is `streamed`, or a document of at most `most` bytes."""
+    """What a request with a large body is for: a `form`, a body that is `streamed`, or a document of at most `most` bytes.
 
+    `known`: its signature holds, whatever its body is.
+    """
+
+    known: bool = False
     form: bool = False
     streamed: bool = False
     most: int = 0
@@ -181,6 +187,7 @@ class Gateway:
                 return await self._served(exchange, incoming)
             return await self._large(exchange, incoming)
         except Full:
+            incoming.close_after()
             return busy(self._protocol(exchange), exchange.id)
         except AwsError as error:
             return self._error(exchange, error)
@@ -202,6 +209,7 @@ class Gateway:
         if exchange.key is not None:
             incoming.prove()
         pool = self._pools.of(exchange.route.service if exchange.route else "", known=exchange.key is not None)
+        exchange.pool = pool
         response = await asgi.answered(exchange.request, exchange.pulled, pool, lambda _: self._finish(exchange))
         if response.status < 400:
             incoming.prove()  # a stranger whom a bucket's policy lets in is no stranger there
@@ -216,6 +224,8 @@ class Gateway:
     async def _large(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         """A body of which no more is read than a stranger may send until it is known who sends it."""
         asked = await self._in_entry(self._vet, exchange)
+        if asked.known:
+            incoming.prove()
         if asked.form:
             await self._begin_form(exchange, incoming)
         elif asked.streamed and (incoming.length is None or incoming.length > asgi.PIECE):
@@ -242,14 +252,15 @@ class Gateway:
         service = exchange.route.service
         if service != "s3":
             exchange.key = self._authenticator.vet(request, service)
-            return Asked(most=LARGEST.get(service, LARGEST_OF_OTHERS))
+            return Asked(known=DIGEST in request.headers, most=LARGEST.get(service, LARGEST_OF_OTHERS))
         exchange.s3 = self._s3_router.match(request)
         if exchange.s3.operation == POST_OBJECT:
             return Asked(form=True)
         in_host = exchange.s3.bucket if exchange.s3.virtual_host else None
         head = replace(request, body=BytesBody(b""))
         key = self._authenticator.authenticate_s3(head, in_host or "")
-        return Asked(most=MAX_DOCUMENT if key else UNASKED, streamed=is_streamed(exchange.s3.operation))
+        streamed = is_streamed(exchange.s3.operation)
+        return Asked(known=key is not None, most=MAX_DOCUMENT if key else UNASKED, streamed=streamed)
 
     def _enter(self, exchange: Exchange) -> HttpResponse | None:
         """The refusal of a request by somebody unknown, None for others."""
@@ -257,7 +268,8 @@ class Gateway:
 
     def _finish(self, exchange: Exchange) -> HttpResponse:
         if self._patience.is_needed(exchange.request):
-            return self._patience.answer(lambda: self._run(exchange, self._steps))
+            with exchange.pool.away() if exchange.pool else contextlib.nullcontext():
+                return self._patience.answer(lambda: self._run(exchange, self._steps))
         return self._run(exchange, self._steps)
 
     async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

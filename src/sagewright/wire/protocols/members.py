@@ -73,16 +73,19 @@ def without_nulls(value: Any) -> Any:
 
 
 def to_timestamp(value: Any) -> datetime:
-    """A datetime from epoch seconds or any text form that AWS clients send. Raises SerializationException."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    """A datetime in UTC from epoch seconds or any text form that AWS clients send. Raises SerializationException."""
     try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, datetime):
+            moment = value
+        elif isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
+            raise ValueError
+        elif isinstance(value, (int, float)):
             return datetime.fromtimestamp(value, tz=UTC)
-        moment: datetime = parse_timestamp(value)
+        else:
+            moment = parse_timestamp(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, OSError, RuntimeError):
         raise SerializationException(f"Invalid timestamp '{value}'") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
