@@ -64,13 +64,19 @@ class Incoming:
         protocol: TakeoverProtocol | None = self.scope.get(EXTENSION)
         return protocol
 
-    async def whole(self, most: int, too_long: AwsError) -> bytes:
-        """All of the body. Raises `too_long` beyond `most` bytes, RequestTimeout, and Gone."""
+    async def whole(self, most: int, too_long: Callable[[int], AwsError]) -> bytes:
+        """All of the body. Raises what `too_long` makes of `most` bytes beyond those, RequestTimeout, and Gone."""
         if self.length is not None and self.length > most:
-            raise too_long
-        data, complete = await self._read(most + 1)
+            raise too_long(most)
+        protocol = self._protocol
+        if protocol is not None and protocol.is_whole(self.scope):  # no clock is needed
+            message = await self.receive()
+            data: bytes = message.get("body", b"")
+            complete = message["type"] == "http.request"
+        else:
+            data, complete = await self._read(most + 1)
         if len(data) > most:
-            raise too_long
+            raise too_long(most)
         if not complete or (self.length is not None and len(data) != self.length):
             raise Gone
         return data
@@ -92,9 +98,6 @@ class Incoming:
 
     async def _read(self, size: int) -> tuple[bytes, bool]:
         protocol = self._protocol
-        if protocol is not None and protocol.is_whole(self.scope):  # no clock is needed
-            message = await self.receive()
-            return message.get("body", b""), message["type"] == "http.request"
         proven = protocol is not None and protocol.proven
         return await _read_in_time(self.receive, size, self.limits.pace if proven else self.limits.stranger_pace)
 

@@ -91,6 +91,13 @@ class Exchange:
     def __post_init__(self) -> None:
         self.first = self.request
 
+    def too_long(self, most: int) -> AwsError:
+        """What is told of a body with more bytes."""
+        message = f"Your request was too big: more than {most} bytes."
+        if self.s3:
+            return AwsError("MaxMessageLengthExceeded", message)
+        return AwsError("RequestEntityTooLargeException", message, 413)
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -183,7 +190,7 @@ class Gateway:
             if incoming.length == 0:
                 return await self._served(exchange, incoming)
             if incoming.length is not None and incoming.length <= UNASKED:
-                exchange.request.body = BytesBody(await incoming.whole(UNASKED, _too_long(exchange, UNASKED)))
+                exchange.request.body = BytesBody(await incoming.whole(UNASKED, exchange.too_long))
                 return await self._served(exchange, incoming)
             return await self._large(exchange, incoming)
         except Full:
@@ -231,9 +238,9 @@ class Gateway:
         elif asked.streamed and (incoming.length is None or incoming.length > asgi.PIECE):
             exchange.request.body = exchange.pulled = incoming.rest()
         elif asked.streamed:
-            exchange.request.body = BytesBody(await incoming.whole(asgi.PIECE, _too_long(exchange, asgi.PIECE)))
+            exchange.request.body = BytesBody(await incoming.whole(asgi.PIECE, exchange.too_long))
         else:
-            exchange.request.body = BytesBody(await incoming.whole(asked.most, _too_long(exchange, asked.most)))
+            exchange.request.body = BytesBody(await incoming.whole(asked.most, exchange.too_long))
         return await self._served(exchange, incoming)
 
     async def _begin_form(self, exchange: Exchange, incoming: Incoming) -> None:
@@ -442,13 +449,6 @@ class Gateway:
 
     def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
         return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)
-
-
-def _too_long(exchange: Exchange, most: int) -> AwsError:
-    message = f"Your request was too big: more than {most} bytes."
-    if exchange.s3:
-        return AwsError("MaxMessageLengthExceeded", message)
-    return AwsError("RequestEntityTooLargeException", message, 413)
 
 
 def _is_long(body: BodyReader) -> bool:

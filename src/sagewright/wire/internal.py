@@ -91,7 +91,7 @@ class InternalApi:
         if await self._authorised(request, incoming) is None:
             return Response(GONE, media_type="application/json")
         try:
-            report = orjson.loads(await incoming.whole(MOST_REPORT, _too_long(MOST_REPORT)))
+            report = orjson.loads(await incoming.whole(MOST_REPORT, _too_long))
             int(report["seq"]), int(report["at_ms"])
         except (ValueError, KeyError, TypeError, OverflowError):
             return _error("BadRequest", "a report is a JSON object with seq and at_ms", 400)
@@ -107,7 +107,7 @@ class InternalApi:
 
     async def _interrupt(self, request: Request, incoming: Incoming) -> Response:
         """For the command; signed with the admin's key as AWS requests are, for a service named `sagewright`."""
-        incoming.request.body = BytesBody(await incoming.whole(SMALL, _too_long(SMALL)))
+        incoming.request.body = BytesBody(await incoming.whole(SMALL, _too_long))
         await self._pool.run(self._interrupt_as, incoming.request, request.path_params["name"])
         incoming.prove()
         return Response(status_code=204)
@@ -125,7 +125,7 @@ class InternalApi:
             return Response(status_code=403)
         settings, objects = self._platform.settings, self._platform.objects
         try:
-            asked = orjson.loads(await incoming.whole(MOST_QUESTION, _too_long(MOST_QUESTION)))
+            asked = orjson.loads(await incoming.whole(MOST_QUESTION, _too_long))
             if not isinstance(objects, BucketStore):
                 raise inputs.NotBeside
             found = await self._pool.run(inputs.look_up, settings, objects, asked)

@@ -99,7 +99,7 @@ class RegistryApi:
             if incoming.length is None or incoming.length > asgi.PIECE:
                 request.body = pulled = incoming.rest()
             elif incoming.length:
-                request.body = BytesBody(await incoming.whole(asgi.PIECE, AwsError("SizeInvalid", "too long", 413)))
+                request.body = BytesBody(await incoming.whole(asgi.PIECE, _too_long))
             return await asgi.answered(request, pulled, self._pool, self._handle)
         except Full:
             return Refused("TOOMANYREQUESTS", "Try again later.", 503, [("Retry-After", "1")]).response
@@ -289,6 +289,10 @@ def collect(platform: Platform, grace_s: float) -> int:
 
 def _route(rest: str) -> re.Pattern[str]:
     return re.compile(rf"{PREFIX}/{_NAME}/{rest}")
+
+
+def _too_long(most: int) -> AwsError:
+    return AwsError("SIZE_INVALID", f"the body has more than {most} bytes", 413)
 
 
 def _range(size: int) -> str:

@@ -40,7 +40,7 @@ POOL = Pool("test", 1, 10, 10)
 async def app(scope: object, receive: object, send: object) -> None:
     incoming = asgi.read_head(scope, receive, LIMITS)
     pulled = incoming.rest() if incoming.length and incoming.length > 65536 else None
-    incoming.request.body = pulled or BytesBody(await incoming.whole(65536, AwsError("TooLong", "")))
+    incoming.request.body = pulled or BytesBody(await incoming.whole(65536, lambda _: AwsError("TooLong", "")))
     await asgi.send_response(await asgi.answered(incoming.request, pulled, POOL, handle), scope, send)
 
 
