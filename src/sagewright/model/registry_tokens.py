@@ -11,6 +11,8 @@ import hmac
 import json
 from dataclasses import dataclass
 
+from sagewright.model.secrecy import equal
+
 USER = "AWS"
 LIFETIME_S = 12 * 3600
 
@@ -28,7 +30,7 @@ class Password:
     proof: str
 
     def matches(self, secret: str) -> bool:
-        return hmac.compare_digest(self.proof, _proof(self.access_key, self.expires_ms, secret))
+        return equal(_proof(self.access_key, self.expires_ms, secret), self.proof)
 
 
 def make_password(access_key: str, secret: str, expires_ms: int) -> str:
@@ -41,7 +43,7 @@ def read_password(text: str) -> Password:
     try:
         access_key, expires_ms, proof = json.loads(base64.urlsafe_b64decode(text.encode()))
         return Password(str(access_key), int(expires_ms), str(proof))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadPassword("not a password of this registry") from error
 
 

@@ -158,6 +158,23 @@ class Settings:
         1024,
         "MiB of log lines that are kept of each host of a job; of what comes after that only the end is. 0: everything.",
     )
+    max_connections: int = _setting(
+        4096,
+        "Connections at once. Of more, idle ones are closed, those first on which nobody has shown a key; where all are at "
+        "work, the answer is 503. No more than half of the files that the process may open.",
+    )
+    max_connections_per_address: int = _setting(
+        2048, "The same for the connections from one address; behind a proxy all have one."
+    )
+    max_header_kb: int = _setting(64, "KiB that the request line and the headers of a request may have together.")
+    header_timeout_s: int = _setting(
+        15, "Seconds that a request's headers may take, and that a connection may be without a key's request."
+    )
+    keep_alive_s: int = _setting(75, "Seconds that a connection may be idle between two requests.")
+    body_idle_s: int = _setting(
+        60, "Seconds that the sender of a body may be silent; after so many, `body_rate` holds as well."
+    )
+    body_rate: int = _setting(512, "Bytes a second that a body must bring on average, as long as it is waited for.")
     spot_interruptions: str = _setting(
         "",
         "When spot jobs are interrupted to test that they resume: after=20,40 (seconds of training of the first, second, … "

@@ -40,7 +40,7 @@ class Conditions:
         if self.if_none_match is not None:
             if self.if_none_match.strip() != "*":
                 message = "A header you provided implies functionality that is not implemented"
-                raise AwsError("NotImplemented", message, 501, {"Header": "If-None-Match"})
+                raise AwsError("NotImplemented", message, 400, {"Header": "If-None-Match"})
             if there:
                 raise errors.precondition_failed("If-None-Match")
         if self.if_match is not None:

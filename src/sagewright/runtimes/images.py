@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class ImageKind(StrEnum):
@@ -78,6 +79,7 @@ _VERSION = re.compile(r"^v?(\d+(?:\.\d+)*(?:-\d+(?=-|$))?)")
 _TRANSFORMERS = re.compile(r"transformers(\d+(?:\.\d+)*)")
 
 
+@lru_cache(maxsize=1024)
 def resolve_image(uri: str) -> Image:
     """What `uri` (`[host/]path[:tag][@digest]`) stands for; every string that is not known is of kind OWN."""
     match = _URI.match(uri.strip())

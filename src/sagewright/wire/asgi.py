@@ -5,66 +5,171 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from sagewright.wire.body import BytesBody, StreamBody
-from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
+from sagewright.http.limits import Limits, Pace
+from sagewright.http.pools import Full, Pool
+from sagewright.model.errors import AwsError
+from sagewright.wire.body import BytesBody, StreamBody, digits, too_slow
+from sagewright.wire.http import FileBody, HttpRequest, HttpResponse
 from sagewright.wire.sending import FileSender
 from sagewright.wire.takeover import EXTENSION, Loan, SocketBody, TakeoverProtocol
 
-SMALL_BODY = 1024 * 1024
+SINGLE = frozenset({"host", "authorization", "content-type", "x-amz-date", "x-amz-content-sha256", "x-amz-target"})
 PIECE = 1024 * 1024
+_MAKERS = ThreadPoolExecutor(64, "pieces")
+"""Of answers that come piece by piece, and may take their time for each."""
+
 Handle = Callable[[HttpRequest], HttpResponse]
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
-async def read_request(scope: Any, receive: Any) -> HttpRequest:
-    """A small body is read here, a large one left to be pulled by the worker."""
+class Gone(Exception):
+    """The client has gone before its request was whole: there is nobody to be answered."""
+
+
+@dataclass
+class Incoming:
+    """A request of which the head is here. `length` of its body in bytes; None: it says so only at its end.
+
+    Of the body no more is read than is asked for, so that who sends it can be known first.
+    """
+
+    scope: Any
+    receive: Any
+    request: HttpRequest
+    length: int | None
+    limits: Limits = field(default_factory=Limits)
+    fault: AwsError | None = None
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many connections that this one should be told to come again later."""
+        return bool(getattr(self._protocol, "crowded", False))
+
+    def prove(self) -> None:
+        """Who asks is known."""
+        if self._protocol is not None and not self._protocol.proven:
+            self._protocol.prove()
+
+    def close_after(self) -> None:
+        """The answer is the last on its connection."""
+        if self._protocol is not None:
+            self._protocol.close_after()
+
+    @property
+    def _protocol(self) -> TakeoverProtocol | None:
+        protocol: TakeoverProtocol | None = self.scope.get(EXTENSION)
+        return protocol
+
+    async def whole(self, most: int, too_long: Callable[[int], AwsError]) -> bytes:
+        """All of the body. Raises what `too_long` makes of `most` bytes beyond those, RequestTimeout, and Gone."""
+        if self.length is not None and self.length > most:
+            raise too_long(most)
+        protocol = self._protocol
+        if protocol is not None and protocol.is_whole(self.scope):  # no clock is needed
+            message = await self.receive()
+            data: bytes = message.get("body", b"")
+            complete = message["type"] == "http.request"
+        else:
+            data, complete = await self._read(most + 1)
+        if len(data) > most:
+            raise too_long(most)
+        if not complete or (self.length is not None and len(data) != self.length):
+            raise Gone
+        return data
+
+    async def beginning(self, size: int) -> tuple[bytes, bool]:
+        """At least `size` bytes of the body, or all of it, and which. Raises RequestTimeout, Gone."""
+        return await self._read(size)
+
+    def rest(self, begun: bytes = b"") -> Pulled:
+        """The body to be pulled by a thread, `begun` being what was read of it. To be given to `answered`."""
+        protocol, pace = self._protocol, self.limits.pace
+        body: Pulled | None = None
+        if self.length is not None and protocol is not None:
+            body = protocol.take(self.scope, self.length, begun)
+        if body is None:
+            body = StreamBody(self.receive, asyncio.get_running_loop(), self.length, begun)
+        body.pace = pace
+        return body
+
+    async def _read(self, size: int) -> tuple[bytes, bool]:
+        protocol = self._protocol
+        proven = protocol is not None and protocol.proven
+        return await _read_in_time(self.receive, size, self.limits.pace if proven else self.limits.stranger_pace)
+
+
+async def _read_in_time(receive: Any, size: int, pace: Pace) -> tuple[bytes, bool]:
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    pieces: list[bytes] = []
+    got = 0
+    try:
+        async with asyncio.timeout(pace.due(0.0, 0)) as clock:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Gone
+                piece = message.get("body", b"")
+                pieces.append(piece)
+                got += len(piece)
+                complete = not message.get("more_body", False)
+                if complete or got >= size:
+                    return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), complete
+                now = loop.time()
+                clock.reschedule(now + pace.due(now - begin, got))
+    except TimeoutError:
+        raise too_slow() from None
+
+
+def read_head(scope: Any, receive: Any, limits: Limits) -> Incoming:
+    """Its `fault` says where it says twice what can be meant but once."""
     headers: dict[str, str] = {}
+    fault = None
     for raw_name, raw_value in scope["headers"]:
-        name, value = str(raw_name, "latin-1").lower(), str(raw_value, "latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    length_text = headers.get("content-length", "")
-    length = int(length_text) if length_text.isdigit() else None
-    body: BodyReader
-    if length == 0 or (length is None and "transfer-encoding" not in headers):
-        body = BytesBody(b"")
-    elif length is not None and length <= SMALL_BODY:
-        body = BytesBody(await _read_all(receive))
-    else:
-        body = StreamBody(receive, asyncio.get_running_loop(), length)
-    return HttpRequest(
+        name, value = str(raw_name, "latin-1"), str(raw_value, "latin-1")
+        if name in headers:
+            if name in SINGLE:
+                fault = AwsError("BadRequest", f"The header {name} was sent twice.")
+            value = f"{headers[name]},{value}"
+        headers[name] = value
+    length = digits(headers.get("content-length", "")) if "transfer-encoding" not in headers else None
+    if length is None and "transfer-encoding" not in headers:
+        length = 0
+    request = HttpRequest(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1").split("?")[0] if scope.get("raw_path") else scope["path"],
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
-        body=body,
+        body=BytesBody(b""),
         scheme=_scheme(scope, headers),
     )
+    return Incoming(scope, receive, request, length, limits, fault)
 
 
-async def answered(scope: Any, request: HttpRequest, pool: Executor | None, handle: Handle) -> HttpResponse:
-    """What `handle` answers in a thread, which reads a large body from the socket itself."""
-    taken = _taken(scope, request)
-    done = False
+Pulled = StreamBody | SocketBody
+
+
+async def answered(request: HttpRequest, pulled: Pulled | None, pool: Pool, handle: Handle) -> HttpResponse:
+    """What `handle` answers in a thread of `pool`, which reads a large body, `pulled`, itself. Raises Full."""
+    done = pulled is None
     try:
-        response = await asyncio.get_running_loop().run_in_executor(pool, handle, request)
+        if pulled is not None:
+            pulled.pool = pool
+            if pool.strained:
+                raise Full
+        response = await pool.run(handle, request)
         done = True
+    except Full:
+        done = True
+        raise
     finally:
-        if taken is not None:
-            taken.end(answered=done)
+        if isinstance(pulled, SocketBody):
+            pulled.end(answered=done)
     return response
-
-
-def _taken(scope: Any, request: HttpRequest) -> SocketBody | None:
-    length, protocol = request.body.length, scope.get(EXTENSION)
-    if not isinstance(request.body, StreamBody) or length is None or protocol is None:
-        return None
-    taken: SocketBody | None = protocol.take(scope, length)
-    if taken is not None:
-        request.body = taken
-    return taken
 
 
 def _scheme(scope: Any, headers: dict[str, str]) -> str:
@@ -74,18 +179,6 @@ def _scheme(scope: Any, headers: dict[str, str]) -> str:
         return forwarded
     scheme: str = scope.get("scheme", "http")
     return scheme
-
-
-async def _read_all(receive: Any) -> bytes:
-    pieces = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            break
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def send_response(response: HttpResponse, scope: Any, send: Any) -> None:
@@ -103,8 +196,17 @@ async def _send(response: HttpResponse, scope: Any, send: Any, file: BinaryIO | 
     length = _length(response.body)
     if length is not None and b"content-length" not in names and response.status not in {204, 304}:
         headers.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = response.body
+    protocol = scope.get(EXTENSION)
+    if protocol is not None:
+        if protocol.waits_to_be_told:
+            protocol.close_after()  # some clients then never send their body: what they send next would be taken for it
+        bare = scope["method"] == "HEAD" or response.status in {204, 304}
+        if (bare or isinstance(body, bytes)) and protocol.answer(
+            scope, response.status, headers, b"" if bare else body
+        ):
+            return
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if scope["method"] == "HEAD" or response.status in {204, 304}:
         await send({"type": "http.response.body", "body": b""})
     elif isinstance(body, bytes):
@@ -140,7 +242,8 @@ def _length(body: bytes | FileBody | Iterator[bytes]) -> int | None:
 
 
 async def _pieces(body: Any) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, body, None)) is not None:
+    loop = asyncio.get_running_loop()
+    while (piece := await loop.run_in_executor(_MAKERS, next, body, None)) is not None:
         yield piece
 
 

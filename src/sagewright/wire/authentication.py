@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.secrecy import equal
 from sagewright.store.identity import AccessKey
 from sagewright.wire import sigv2, sigv4
-from sagewright.wire.body import BytesBody, ChunkedBody, DigestBody
+from sagewright.wire.body import TRAILER_SIGNATURE, BytesBody, ChunkedBody, DigestBody, digits
 from sagewright.wire.errors import refusal
 from sagewright.wire.http import HttpRequest
 
@@ -45,6 +45,13 @@ class Authenticator:
             return self._presigned_v2(request, service, query, bucket_in_host)
         raise refusal(service, "unsupported" if authorization else "missing")
 
+    def vet(self, request: HttpRequest, service: str) -> AccessKey:
+        """`authenticate` as far as the head goes, for a request whose body was not read. Raises AwsError."""
+        head = replace(request, body=BytesBody(b""))
+        if service == "s3" or DIGEST in request.headers:
+            return self.authenticate(head, service)
+        return self._claimed(head, service)
+
     def authenticate_s3(self, request: HttpRequest, bucket_in_host: str = "") -> AccessKey | None:
         """`authenticate`; None for a request that nobody signed, which S3 alone lets through."""
         if _is_signed(request):
@@ -67,24 +74,37 @@ class Authenticator:
             credential = _form_credential(fields)
             key = self._key(credential.access_key, fields.get("x-amz-security-token"), "s3")
             expected, sent = sigv4.policy_signature(policy, credential, key.secret), fields["x-amz-signature"]
-        if not hmac.compare_digest(expected.encode(), sent.encode()):
+        if not equal(expected, sent):
             raise refusal("s3", "mismatch")
         return key
 
-    def _header(self, request: HttpRequest, service: str) -> AccessKey:
+    def _claimed(self, request: HttpRequest, service: str) -> AccessKey:
+        """The key that somebody says to have signed with, whether or not it was so."""
+        if request.headers.get("authorization", "").startswith(sigv4.ALGORITHM):
+            return self._header_claim(request, service)[1]
+        query = dict(request.query_pairs())
+        if "X-Amz-Credential" in query:
+            return self._query_claim(service, query)[1]
+        raise refusal(service, "unsupported" if request.headers.get("authorization") else "missing")
+
+    def _header_claim(self, request: HttpRequest, service: str) -> tuple[sigv4.Claim, AccessKey]:
         try:
             claim = sigv4.read_header_claim(request)
         except sigv4.MalformedClaim as error:
             raise refusal(service, "malformed", str(error)) from None
         if abs(_moment(claim.moment, service) - time.time()) > SKEW_S:
             raise refusal(service, "skew")
-        key = self._key(claim.credential.access_key, request.headers.get("x-amz-security-token"), service)
+        token = request.headers.get("x-amz-security-token")
+        return claim, self._key(claim.credential.access_key, token, service)
+
+    def _header(self, request: HttpRequest, service: str) -> AccessKey:
+        claim, key = self._header_claim(request, service)
         payload_hash = _payload_hash(request, service)
         self._compare(request, service, claim, key, payload_hash)
         _guard_body(request, claim, key, payload_hash)
         return key
 
-    def _presigned(self, request: HttpRequest, service: str, query: dict[str, str]) -> AccessKey:
+    def _query_claim(self, service: str, query: dict[str, str]) -> tuple[sigv4.Claim, AccessKey]:
         try:
             claim = sigv4.read_query_claim(query)
         except sigv4.MalformedClaim as error:
@@ -97,7 +117,10 @@ class Authenticator:
             raise refusal(service, "skew")
         if time.time() > signed_at + claim.expires_s:
             raise refusal(service, "expired_url")
-        key = self._key(claim.credential.access_key, query.get("X-Amz-Security-Token"), service)
+        return claim, self._key(claim.credential.access_key, query.get("X-Amz-Security-Token"), service)
+
+    def _presigned(self, request: HttpRequest, service: str, query: dict[str, str]) -> AccessKey:
+        claim, key = self._query_claim(service, query)
         payload_hash = (
             request.headers.get("x-amz-content-sha256", sigv4.UNSIGNED) if service == "s3" else _hash_body(request)
         )
@@ -109,13 +132,13 @@ class Authenticator:
         self, request: HttpRequest, service: str, query: dict[str, str], bucket_in_host: str
     ) -> AccessKey:
         expires = query.get("Expires", "")
-        if not expires.isdigit():
+        if digits(expires) is None:
             raise refusal(service, "malformed", "Query-string authentication requires the Expires parameter.")
         if time.time() > int(expires):
             raise refusal(service, "expired_url")
         key = self._key(query["AWSAccessKeyId"], query.get("x-amz-security-token"), service)
         expected = sigv2.signatures(request, key.secret, expires, bucket_in_host)
-        if not any(hmac.compare_digest(one, query["Signature"]) for one in expected):
+        if not any(equal(one, query["Signature"]) for one in expected):
             raise refusal(service, "mismatch")
         _guard_unsigned_body(request)
         return key
@@ -124,7 +147,7 @@ class Authenticator:
         key = self.find_key(access_key)
         if key is None:
             raise refusal(service, "unknown_key")
-        if key.session_token is not None and not hmac.compare_digest(key.session_token, token or ""):
+        if key.session_token is not None and not equal(key.session_token, token or ""):
             raise refusal(service, "bad_token")
         if key.expires_ms is not None and key.expires_ms < now_ms():
             raise refusal(service, "expired_token")
@@ -138,7 +161,7 @@ class Authenticator:
         if service == "s3":
             _check_all_signed(request, claim)
         expected = sigv4.expected_signatures(request, claim, key.secret, payload_hash)
-        if not any(hmac.compare_digest(one, claim.signature) for one in expected):
+        if not any(equal(one, claim.signature) for one in expected):
             raise refusal(service, "mismatch")
 
 
@@ -200,13 +223,11 @@ def _hash_body(request: HttpRequest) -> str:
 
 def _guard_body(request: HttpRequest, claim: sigv4.Claim, key: AccessKey, payload_hash: str) -> None:
     if payload_hash.startswith("STREAMING-"):
-        length = request.headers.get("x-amz-decoded-content-length", "")
         signed = payload_hash.startswith("STREAMING-AWS4-HMAC-SHA256")
         credential = claim.credential
         signing = sigv4.signing_key(key.secret, credential.day, credential.region, credential.service)
-        request.body = ChunkedBody(
-            request.body, int(length) if length.isdigit() else None, claim if signed else None, signing
-        )
+        promised = [TRAILER_SIGNATURE] if signed and payload_hash.endswith("-TRAILER") else []
+        request.body = _chunked(request, claim if signed else None, signing, promised)
     elif payload_hash != sigv4.UNSIGNED:
         request.body = DigestBody(request.body, payload_hash)
 
@@ -215,9 +236,17 @@ def _guard_unsigned_body(request: HttpRequest) -> None:
     """For a request whose header is not signed, or nothing is: the body's form and digest are as it says of itself."""
     said = request.headers.get(DIGEST, sigv4.UNSIGNED)
     if said.startswith("STREAMING-UNSIGNED"):
-        length = request.headers.get("x-amz-decoded-content-length", "")
-        request.body = ChunkedBody(request.body, int(length) if length.isdigit() else None)
+        request.body = _chunked(request, None, b"", [])
     elif said.startswith("STREAMING-"):
         raise refusal("s3", "unsupported", "Signed chunks need a signature in the Authorization header.")
     elif said != sigv4.UNSIGNED:
         request.body = DigestBody(request.body, said)
+
+
+def _chunked(request: HttpRequest, claim: sigv4.Claim | None, key: bytes, promised: list[str]) -> ChunkedBody:
+    """Raises MissingContentLength: how long it is in the end has to be said, or a body that breaks off can't be told."""
+    length = digits(request.headers.get("x-amz-decoded-content-length"))
+    if length is None:
+        raise AwsError("MissingContentLength", "You must provide the x-amz-decoded-content-length HTTP header.", 411)
+    named = [name.strip().lower() for name in request.headers.get("x-amz-trailer", "").split(",")]
+    return ChunkedBody(request.body, length, claim, key, [name for name in named if name] + promised)

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-import hmac
-from collections.abc import Awaitable, Callable
+import re
+import time
+from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import Future, wait
 from typing import Any
 
+from sagewright.http.limits import Pace
+from sagewright.http.pools import Pool
 from sagewright.model.errors import AwsError
+from sagewright.model.secrecy import equal
+from sagewright.objects.errors import incomplete_body
 from sagewright.wire import sigv4
 from sagewright.wire.http import BodyReader
 
 Receive = Callable[[], Awaitable[Any]]
+PATIENCE_S = 0.05
+"""How long a thread waits for a sender before it gives its slot to another: that takes the event loop's time."""
+
+MOST_DIGITS = 18
 MAX_CHUNK_HEADER = 1024
 LINE = 512
 """Read at a time while a line is looked for: what follows it is copied once more."""
 
 MAX_CHUNK = 16 * 1024 * 1024
 MAX_TRAILER = 8 * 1024
+TRAILER_SIGNATURE = "x-amz-trailer-signature"
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class BytesBody:
@@ -26,12 +39,9 @@ class BytesBody:
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
+        self.length = len(data)
 
     def __len__(self) -> int:
-        return len(self._data)
-
-    @property
-    def length(self) -> int:
         return len(self._data)
 
     def read(self, size: int = -1, /) -> bytes:
@@ -41,15 +51,24 @@ class BytesBody:
 
 
 class StreamBody:
-    """A body that is pulled from the connection piece by piece, by a thread that is not the event loop's."""
+    """A body that is pulled from the connection piece by piece, by a thread that is not the event loop's.
 
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, length: int | None) -> None:
+    `pool`: whose slot that thread has, and gives to another while it waits.
+    """
+
+    def __init__(
+        self, receive: Receive, loop: asyncio.AbstractEventLoop, length: int | None, begun: bytes = b""
+    ) -> None:
         self._receive, self._loop, self.length = receive, loop, length
-        self._buffer = bytearray()
-        self._got = 0
+        self.pool: Pool | None = None
+        self.pace = Pace()
+        self._buffer = bytearray(begun)
+        self._got = len(begun)
+        self._waited_s = 0.0
         self._ended = False
 
     def read(self, size: int = -1, /) -> bytes:
+        """Raises IncompleteBody, RequestTimeout."""
         while not self._ended and (size < 0 or len(self._buffer) < size):
             self._pull()
         take = len(self._buffer) if size < 0 else min(size, len(self._buffer))
@@ -58,26 +77,63 @@ class StreamBody:
         return piece
 
     def _pull(self) -> None:
-        message = asyncio.run_coroutine_threadsafe(_as_coroutine(self._receive), self._loop).result()
+        coming = asyncio.run_coroutine_threadsafe(_as_coroutine(self._receive), self._loop)
+        message = self._when_there(coming)
         if message["type"] == "http.disconnect":
-            raise incomplete()
+            raise incomplete_body()
         data = message.get("body", b"")
         self._got += len(data)
         self._buffer += data
         if not message.get("more_body", False):
             self._ended = True
             if self.length is not None and self._got != self.length:
-                raise incomplete()
+                raise incomplete_body()
+
+    def _when_there(self, coming: Future[Any]) -> Any:
+        if not wait([coming], PATIENCE_S).done:
+            begin = time.monotonic()
+            with self.pool.away() if self.pool else contextlib.nullcontext():
+                wait([coming], max(0.0, self.pace.due(self._waited_s, self._got)))
+            self._waited_s += time.monotonic() - begin
+        if not coming.done():
+            coming.cancel()
+            raise too_slow()
+        return coming.result()
 
 
 async def _as_coroutine(receive: Receive) -> Any:
     return await receive()
 
 
-def incomplete() -> AwsError:
-    return AwsError(
-        "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header."
-    )
+class PrefacedBody:
+    """A body of which `here` bytes have come: no more can be read before it is `opened`, so reading it waits for nobody.
+
+    `beyond` is raised where more is asked for.
+    """
+
+    def __init__(self, inner: BodyReader, here: int, beyond: AwsError) -> None:
+        self.length = inner.length
+        self._inner, self._here, self._beyond = inner, here, beyond
+        self.opened = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.opened:
+            return self._inner.read(size)
+        if not self._here:
+            raise self._beyond
+        piece = self._inner.read(self._here if size < 0 else min(size, self._here))
+        self._here -= len(piece)
+        return piece
+
+
+def too_slow() -> AwsError:
+    message = "Your socket connection to the server was not read from or written to within the timeout period."
+    return AwsError("RequestTimeout", message)
+
+
+def digits(text: str | None) -> int | None:
+    """The number that a header gives in decimal digits; None for anything else, and for more than 64 bits."""
+    return int(text) if text and len(text) <= MOST_DIGITS and text.isascii() and text.isdigit() else None
 
 
 class DigestBody:
@@ -94,7 +150,7 @@ class DigestBody:
         self._digest.update(piece)
         if (not piece or size < 0) and not self._checked:
             self._checked = True
-            if not hmac.compare_digest(self._digest.hexdigest(), self._expected.lower()):
+            if not equal(self._digest.hexdigest(), self._expected.lower()):
                 raise AwsError(
                     "XAmzContentSHA256Mismatch",
                     "The provided 'x-amz-content-sha256' header does not match what was computed.",
@@ -105,13 +161,19 @@ class DigestBody:
 class ChunkedBody:
     """A body in aws-chunked form, each chunk and the trailer checked where `claim` and `key` are given.
 
-    `trailers` holds the trailing headers (lower-case names) once the end was read.
+    `trailers` holds the trailing headers (lower-case names) once the end was read, all that were `promised` among them.
     """
 
     def __init__(
-        self, inner: BodyReader, length: int | None, claim: sigv4.Claim | None = None, key: bytes = b""
+        self,
+        inner: BodyReader,
+        length: int | None,
+        claim: sigv4.Claim | None = None,
+        key: bytes = b"",
+        promised: Collection[str] = (),
     ) -> None:
         self.trailers: dict[str, str] = {}
+        self._promised = promised
         self._inner, self.length, self._claim, self._key = inner, length, claim, key
         self._previous = claim.signature if claim else ""
         self._raw = bytearray()
@@ -145,18 +207,17 @@ class ChunkedBody:
         self._left -= len(piece)
         self._got += len(piece)
         if not self._left and self._exactly(2) != b"\r\n":
-            raise incomplete()
+            raise incomplete_body()
         return piece
 
     def _begin(self) -> bytes:
         """Of the next chunk: sets how many bytes are left of it, and gives what stands behind that number."""
         line = self._line()
         size_text, _, extension = line.partition(b";")
-        try:
-            self._left = int(size_text, 16)
-        except ValueError:
-            raise incomplete() from None
-        if not 0 <= self._left <= MAX_CHUNK:
+        if not _HEX.fullmatch(size_text):
+            raise incomplete_body()
+        self._left = int(size_text, 16)
+        if self._left > MAX_CHUNK:
             raise AwsError("InvalidChunkSizeError", f"A chunk must have at most {MAX_CHUNK} bytes, got {self._left}")
         if self._left == 0:
             if self._claim:
@@ -168,33 +229,49 @@ class ChunkedBody:
         assert self._claim is not None
         sent = extension.partition(b"chunk-signature=")[2].decode("latin-1").strip()
         expected = sigv4.chunk_signature(self._key, self._claim, self._previous, hashlib.sha256(data).hexdigest())
-        if not hmac.compare_digest(sent, expected):
+        if not equal(expected, sent):
             raise _bad_chunk()
         self._previous = expected
 
     def _end(self) -> None:
         self._ended = True
-        lines = []
+        signed = b""
+        for line in self._trailer_lines():
+            name, _, value = line.partition(b":")
+            key, text = name.strip().decode("latin-1").lower(), value.strip().decode("latin-1")
+            if key == TRAILER_SIGNATURE:
+                self._check_trailer(signed, text)
+                self._promised = [name for name in self._promised if name != key]
+            else:
+                signed += line.strip() + b"\n"
+                self.trailers[key] = text
+        self._check_end()
+
+    def _trailer_lines(self) -> list[bytes]:
+        lines: list[bytes] = []
         while line := self._line(at_end_ok=True):
             lines.append(line)
             if sum(map(len, lines)) > MAX_TRAILER:
                 raise AwsError("MalformedTrailerError", f"The trailer is longer than {MAX_TRAILER} bytes")
-        signed = b""
-        for line in lines:
-            name, _, value = line.partition(b":")
-            key = name.strip().decode("latin-1").lower()
-            if key == "x-amz-trailer-signature":
-                self._check_trailer(signed, value.strip().decode("latin-1"))
-            else:
-                self.trailers[key] = value.strip().decode("latin-1")
-                signed += line.strip() + b"\n"
+        return lines
+
+    def _check_end(self) -> None:
+        """What was said of the body holds, and nothing follows it."""
         if self.length is not None and self._got != self.length:
-            raise incomplete()
+            raise incomplete_body()
+        missing = [name for name in self._promised if name not in self.trailers]
+        if missing:
+            raise AwsError("MalformedTrailerError", f"The request contained no trailer {missing[0]}")
+        behind = bytes(self._raw)
+        while piece := self._inner.read(LINE):
+            behind += piece
+            if len(behind) > LINE:
+                break
+        if behind.strip():
+            raise incomplete_body()
 
     def _check_trailer(self, signed: bytes, sent: str) -> None:
-        if self._claim and not hmac.compare_digest(
-            sent, sigv4.trailer_signature(self._key, self._claim, self._previous, signed)
-        ):
+        if self._claim and not equal(sigv4.trailer_signature(self._key, self._claim, self._previous, signed), sent):
             raise _bad_chunk()
 
     def _line(self, at_end_ok: bool = False) -> bytes:
@@ -204,7 +281,7 @@ class ChunkedBody:
             if len(self._raw) > MAX_CHUNK_HEADER * 8 or not piece:
                 if at_end_ok and not self._raw:
                     return b""
-                raise incomplete()
+                raise incomplete_body()
         at = self._raw.index(b"\r\n")
         line = bytes(self._raw[:at])
         del self._raw[: at + 2]
@@ -218,7 +295,7 @@ class ChunkedBody:
         while missing:
             piece = self._inner.read(missing)
             if not piece:
-                raise incomplete()
+                raise incomplete_body()
             missing -= len(piece)
             pieces.append(piece)
         return _joined(pieces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.model.errors import AwsError, ServiceUnavailable
+from sagewright.model.errors import AwsError
 
 XML_FAMILY = frozenset({"sts", "iam"})
 JSON_FAMILY_CODES = {
@@ -75,9 +75,3 @@ def refusal(service: str, kind: str, detail: str = "") -> AwsError:
     else:
         code, status = JSON_FAMILY_CODES[kind]
     return AwsError(code, message, status)
-
-
-def unavailable(service: str, error: ServiceUnavailable) -> AwsError:
-    """The error as `service` words it; clients of all of them try again."""
-    code = "SlowDown" if service == "s3" else error.code
-    return AwsError(code, error.message, error.status)

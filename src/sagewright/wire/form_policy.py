@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.wire.http import BodyReader
 
@@ -75,7 +76,7 @@ def check_policy(encoded: str, fields: Mapping[str, str]) -> Sizes | None:
 
 def _read(encoded: str) -> dict[str, Any]:
     try:
-        document = json.loads(base64.b64decode(encoded, validate=False))
+        document = read_json(base64.b64decode(encoded, validate=False))
     except (binascii.Error, ValueError):
         raise _invalid("Invalid JSON.") from None
     if not isinstance(document, dict) or not isinstance(document.get("conditions"), list):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from botocore.model import OperationModel
 
+from sagewright.http.limits import Limits
+from sagewright.http.pools import Full, Pool
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
@@ -18,29 +20,43 @@ from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.store.identity import AccessKey
 from sagewright.wire import asgi, responses, routing
-from sagewright.wire.authentication import Authenticator
-from sagewright.wire.body import BytesBody
+from sagewright.wire.asgi import Gone, Incoming
+from sagewright.wire.authentication import DIGEST, Authenticator
+from sagewright.wire.body import BytesBody, PrefacedBody
 from sagewright.wire.cross_origin import CrossOrigin
-from sagewright.wire.errors import refusal, unavailable
+from sagewright.wire.errors import refusal
 from sagewright.wire.form_policy import check_policy
 from sagewright.wire.forwarding import Forwarder
-from sagewright.wire.http import HttpRequest, HttpResponse
+from sagewright.wire.http import BodyReader, HttpRequest, HttpResponse
 from sagewright.wire.models import SERVICES, operation_model
+from sagewright.wire.multipart_form import fields_too_long
 from sagewright.wire.patience import Patience
+from sagewright.wire.pools import Pools, busy
 from sagewright.wire.promises import SharedSync
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.cbor import CborProtocol
 from sagewright.wire.protocols.json import JsonProtocol
 from sagewright.wire.protocols.query import QueryProtocol
 from sagewright.wire.protocols.rest_json import RestJsonProtocol
-from sagewright.wire.protocols.rest_xml import RestXmlProtocol
+from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, RestXmlProtocol, is_streamed
 from sagewright.wire.s3_form import PostedForm, read_form
 from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router
+from sagewright.wire.sealing import Asker, Sealer, lists
 from sagewright.wire.validation import validate
 
 log = logging.getLogger("sagewright.wire")
-WORKERS = 32
+T = TypeVar("T")
 QUICK_BODY = small.MOST
+UNASKED = 64 * 1024
+"""How much of a body is read before it is known who sends it."""
+
+LONG = 256 * 1024
+"""A body that takes the event loop too long to hash."""
+
+LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime": 26 * 1024 * 1024}
+"""In bytes, the largest requests of services that take larger ones than others do: a layer's part, InvokeEndpoint's body."""
+
+LARGEST_OF_OTHERS = 4 * 1024 * 1024
 
 
 def _new_id() -> str:
@@ -60,12 +76,48 @@ class Exchange:
     route: routing.Route | None = None
     s3: S3Route | None = None
     form: PostedForm | None = None
+    pulled: asgi.Pulled | None = None
+    pool: Pool | None = None
+    token: str | None = None
     operation: OperationModel | None = None
     entry: Entry | None = None
     key: AccessKey | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
     response: HttpResponse | None = None
+    first: HttpRequest = field(init=False)
+    """The request as it came: a form's becomes another."""
+
+    def __post_init__(self) -> None:
+        self.first = self.request
+
+    def too_long(self, most: int) -> AwsError:
+        """What is told of a body with more bytes."""
+        message = f"Your request was too big: more than {most} bytes."
+        if self.s3:
+            return AwsError("MaxMessageLengthExceeded", message)
+        return AwsError("RequestEntityTooLargeException", message, 413)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What clients are held to, and what the tokens that they are given are sealed with."""
+
+    limits: Limits = field(default_factory=Limits)
+    sealer: Sealer | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request with a large body is for: a `form`, a body that is `streamed`, or a document of at most `most` bytes.
+
+    `known`: its signature holds, whatever its body is.
+    """
+
+    known: bool = False
+    form: bool = False
+    streamed: bool = False
+    most: int = 0
 
 
 Step = Callable[[Exchange], None]
@@ -84,8 +136,11 @@ class Gateway:
         entries: dict[tuple[str, str], Entry],
         authenticator: Authenticator,
         forwarder: Forwarder | None = None,
+        edge: Edge | None = None,
     ) -> None:
         self._platform, self._entries, self._authenticator = platform, entries, authenticator
+        edge = edge or Edge()
+        self._limits, self._sealer = edge.limits, edge.sealer
         self._s3_router = S3Router()
         self._patience = Patience()
         self._forwarder = forwarder
@@ -98,19 +153,19 @@ class Gateway:
             "rest-json": RestJsonProtocol(),
             "rest-xml": RestXmlProtocol(),
         }
+        self._entry_steps: list[Step] = [self._route, self._find_operation, self._authenticate]
         self._steps: list[Step] = [
-            self._route,
-            self._find_operation,
-            self._authenticate,
             self._forward,
             self._find_entry,
             self._decode,
             self._validate,
+            self._open_token,
             self._call,
             self._check,
             self._encode,
         ]
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="operation")
+        self._all_steps = [*self._entry_steps, *self._steps]
+        self._pools = Pools()
         self._quick_reads = platform.store.embedded and forwarder is None  # nothing waits for a network
         writes_wait = platform.settings.fsync == "full"
         quick = self._quick_puts = self._quick_reads and not writes_wait
@@ -118,22 +173,121 @@ class Gateway:
         self._quick = _quick_targets(entries.values()) if quick else frozenset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        request = await asgi.read_request(scope, receive)
-        response = await self._at_once(request) if self._is_quick(request) else None
-        if response is None:
-            response = await asgi.answered(scope, request, self._pool, self.handle)
+        incoming = asgi.read_head(scope, receive, self._limits)
+        try:
+            response = await self._answered(incoming)
+        except Gone:
+            return
         await asgi.send_response(response, scope, send)
 
-    async def _at_once(self, request: HttpRequest) -> HttpResponse | None:
+    async def _answered(self, incoming: Incoming) -> HttpResponse:
+        exchange = Exchange(incoming.request)
+        try:
+            if incoming.crowded:
+                raise Full
+            if incoming.fault is not None:
+                raise incoming.fault
+            if incoming.length == 0:
+                return await self._served(exchange, incoming)
+            if incoming.length is not None and incoming.length <= UNASKED:
+                exchange.request.body = BytesBody(await incoming.whole(UNASKED, exchange.too_long))
+                return await self._served(exchange, incoming)
+            return await self._large(exchange, incoming)
+        except Full:
+            incoming.close_after()
+            return busy(self._protocol(exchange), exchange.id)
+        except AwsError as error:
+            return self._error(exchange, error)
+
+    async def _served(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
+        """The answer to a request whose body is here, or is pulled by the thread that answers."""
+        request = exchange.request
+        if self._is_quick(request) and (response := await self._at_once(exchange, incoming)) is not None:
+            return response
+        if request.method == "OPTIONS":
+            return await self._pools.strangers.run(self.handle, request)
+        known = await self._in_entry(self._enter, exchange)
+        if known is not None:
+            return known
+        if exchange.key is not None:
+            incoming.prove()
+        pool = self._pools.of(exchange.route.service if exchange.route else "", known=exchange.key is not None)
+        exchange.pool = pool
+        response = await asgi.answered(exchange.request, exchange.pulled, pool, lambda _: self._finish(exchange))
+        if response.status < 400:
+            incoming.prove()  # a stranger whom a bucket's policy lets in is no stranger there
+        return response
+
+    async def _in_entry(self, step: Callable[[Exchange], T], exchange: Exchange) -> T:
+        """What asks the store for a key: by the event loop where that is a look into memory. No stranger takes a worker."""
+        if self._platform.store.embedded and not _is_long(exchange.request.body):
+            return step(exchange)
+        return await self._pools.entry.run(step, exchange)
+
+    async def _large(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
+        """A body of which no more is read than a stranger may send until it is known who sends it."""
+        asked = await self._in_entry(self._vet, exchange)
+        if asked.known:
+            incoming.prove()
+        if asked.form:
+            await self._begin_form(exchange, incoming)
+        elif asked.streamed and (incoming.length is None or incoming.length > asgi.PIECE):
+            exchange.request.body = exchange.pulled = incoming.rest()
+        elif asked.streamed:
+            exchange.request.body = BytesBody(await incoming.whole(asgi.PIECE, exchange.too_long))
+        else:
+            exchange.request.body = BytesBody(await incoming.whole(asked.most, exchange.too_long))
+        return await self._served(exchange, incoming)
+
+    async def _begin_form(self, exchange: Exchange, incoming: Incoming) -> None:
+        """The fields of a form are read before it is known who sends it; its file is not."""
+        begun, complete = await incoming.beginning(UNASKED)
+        if complete:
+            exchange.request.body = BytesBody(begun)
+            return
+        exchange.pulled = incoming.rest(begun)
+        exchange.request.body = PrefacedBody(exchange.pulled, len(begun), fields_too_long())
+
+    def _vet(self, exchange: Exchange) -> Asked:
+        """Whether the head of a request entitles to a large body, and to what. Raises AwsError."""
+        request = exchange.request
+        exchange.route = routing.route_of_head(request)
+        service = exchange.route.service
+        if service != "s3":
+            exchange.key = self._authenticator.vet(request, service)
+            return Asked(known=DIGEST in request.headers, most=LARGEST.get(service, LARGEST_OF_OTHERS))
+        exchange.s3 = self._s3_router.match(request)
+        if exchange.s3.operation == POST_OBJECT:
+            return Asked(form=True)
+        in_host = exchange.s3.bucket if exchange.s3.virtual_host else None
+        head = replace(request, body=BytesBody(b""))
+        key = self._authenticator.authenticate_s3(head, in_host or "")
+        streamed = is_streamed(exchange.s3.operation)
+        return Asked(known=key is not None, most=MAX_DOCUMENT if key else UNASKED, streamed=streamed)
+
+    def _enter(self, exchange: Exchange) -> HttpResponse | None:
+        """The refusal of a request by somebody unknown, None for others."""
+        return self._attempt(exchange, self._entry_steps)
+
+    def _finish(self, exchange: Exchange) -> HttpResponse:
+        if self._patience.is_needed(exchange.request):
+            with exchange.pool.away() if exchange.pool else contextlib.nullcontext():
+                return self._patience.answer(lambda: self._run(exchange, self._steps))
+        return self._run(exchange, self._steps)
+
+    async def _at_once(self, exchange: Exchange, incoming: Incoming) -> HttpResponse | None:
         """The response, made here; None where it would have to wait for other writers: a thread can do that."""
+        request = exchange.request
         whole = request.body.read()
         request.body = BytesBody(whole)
         try:
             with self._platform.store.promising() as promise:
-                response = self.handle(request)
+                response = self._run(exchange, self._all_steps)
         except ServiceUnavailable:
             request.body = BytesBody(whole)
             return None
+        if exchange.key is not None:
+            incoming.prove()
         return await self._kept(request, response) if promise.due else response
 
     async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -156,20 +310,23 @@ class Gateway:
         return (self._quick_reads and _reads_object(request)) or (self._quick_puts and _puts_object(request))
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request; never raises, but in haste (see Database.promising) ServiceUnavailable."""
-        if self._patience.is_needed(request):
-            return self._patience.answer(lambda: self._respond(request))
-        return self._respond(request)
-
-    def _respond(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request whose body is at hand; never raises."""
         exchange = Exchange(request)
+        return self._enter(exchange) or self._finish(exchange)
+
+    def _run(self, exchange: Exchange, steps: list[Step]) -> HttpResponse:
+        response = self._attempt(exchange, steps)
+        assert response is not None, "no step made a response"
+        return response
+
+    def _attempt(self, exchange: Exchange, steps: list[Step]) -> HttpResponse | None:
+        """The response that one of the steps makes, or the error that one raises; None: they have gone well so far."""
         try:
-            response = self._answer(exchange)
-        except ServiceUnavailable as error:
+            response = self._go(exchange, steps)
+        except ServiceUnavailable:
             if self._platform.store.hasty:
                 raise
-            response = self._error(exchange, unavailable(exchange.route.service if exchange.route else "", error))
-            response.headers.append(("Retry-After", "1"))
+            response = busy(self._protocol(exchange), exchange.id)
         except AwsError as error:
             response = self._error(exchange, error)
         except Exception:
@@ -177,19 +334,21 @@ class Gateway:
             response = self._error(
                 exchange, InternalFailure("The request processing has failed; see the server's log.")
             )
+        if response is None:
+            return None
         if exchange.s3 and self._cross_origin:
-            response.headers += self._cross_origin.headers(request, exchange.s3.bucket)
+            response.headers += self._cross_origin.headers(exchange.first, exchange.s3.bucket)
         _log(exchange, response)
         return response
 
-    def _answer(self, exchange: Exchange) -> HttpResponse:
+    def _go(self, exchange: Exchange, steps: list[Step]) -> HttpResponse | None:
         if exchange.request.method == "OPTIONS":
             return self._preflight(exchange.request)
-        for step in self._steps:
+        for step in steps:
             step(exchange)
             if exchange.response is not None:
                 return exchange.response
-        raise AssertionError("no step made a response")
+        return None
 
     def _preflight(self, request: HttpRequest) -> HttpResponse:
         """What a browser asks before it sends a request; nobody signs it."""
@@ -220,6 +379,8 @@ class Gateway:
         form = exchange.form = read_form(exchange.request, exchange.s3.bucket)
         exchange.key = self._authenticator.authenticate_form(form.fields)
         sizes = check_policy(form.fields["policy"], form.fields) if exchange.key else None
+        if isinstance(exchange.request.body, PrefacedBody):
+            exchange.request.body.opened = True
         exchange.request = form.as_put(exchange.request, sizes)
         exchange.s3 = S3Route("PutObject", form.bucket, form.key)
 
@@ -260,6 +421,17 @@ class Gateway:
         if exchange.s3 is None:
             validate(exchange.operation, exchange.parameters)
 
+    def _open_token(self, exchange: Exchange) -> None:
+        assert exchange.operation and exchange.route
+        if self._sealer is None or not lists(exchange.route.service, exchange.operation.name):
+            return
+        exchange.token = self._sealer.open(self._asker(exchange), exchange.parameters)
+
+    def _asker(self, exchange: Exchange) -> Asker:
+        assert exchange.operation and exchange.route
+        principal = exchange.key.principal_arn if exchange.key else ""
+        return Asker(exchange.route.service, exchange.operation.name, self._platform.settings.account, principal)
+
     def _call(self, exchange: Exchange) -> None:
         assert exchange.entry
         key, settings = exchange.key, self._platform.settings
@@ -272,6 +444,8 @@ class Gateway:
             base_url=_base_url(exchange.request),
         )
         exchange.result = exchange.entry.call(context, exchange.parameters)
+        if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
+            self._sealer.seal(self._asker(exchange), exchange.parameters, exchange.result, exchange.token)
 
     def _check(self, exchange: Exchange) -> None:
         assert exchange.operation
@@ -290,6 +464,10 @@ class Gateway:
 
     def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
         return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)
+
+
+def _is_long(body: BodyReader) -> bool:
+    return isinstance(body, BytesBody) and len(body) > LONG
 
 
 def _quick_targets(entries: Iterable[Entry]) -> frozenset[str]:

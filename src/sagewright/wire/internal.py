@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy.exc import DataError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -14,59 +18,94 @@ from starlette.routing import Route
 
 from sagewright.engine import inputs, reports
 from sagewright.engine.hostreports import UnreadableReport, read_report
-from sagewright.model.errors import AwsError, ServiceUnavailable
+from sagewright.http.limits import Limits
+from sagewright.http.pools import Full, Pool
+from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.interruption import interrupt_training_job
 from sagewright.store import hosts
 from sagewright.store.hosts import Host
 from sagewright.wire import asgi
+from sagewright.wire.asgi import Gone, Incoming
 from sagewright.wire.authentication import Authenticator
-from sagewright.wire.http import HttpRequest
+from sagewright.wire.body import BytesBody
+from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.registry import RegistryApi, is_for_registry
 
 PREFIX = "/_sagewright"
 PARTS = ("model", "output")
+SMALL = 64 * 1024
+MOST_QUESTION = 8 * 1024 * 1024
+MOST_REPORT = 64 * 1024 * 1024
+WAITING, AWAY = 4096, 256
+GONE = orjson.dumps({"desired": "gone"})
+MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, DataError)
+"""What reading a document raises whose members are of other kinds than they must be."""
+
+_HOST = re.compile(r"algo-[0-9]{1,6}")
+log = logging.getLogger("sagewright.wire")
+Answer = Callable[[Request, Incoming], Awaitable[Response]]
 
 
 class InternalApi:
-    """The ASGI application under `/_sagewright`. An agent shows the token of its host, good for that host's job alone."""
+    """The ASGI application under `/_sagewright`. An agent shows the token of its host, good for that host's job alone.
 
-    def __init__(self, platform: Platform, authenticator: Authenticator) -> None:
+    Nothing of a body is read before the token is known to be good, and agents' calls have threads of their own.
+    """
+
+    def __init__(self, platform: Platform, authenticator: Authenticator, limits: Limits | None = None) -> None:
         self._platform, self._authenticator = platform, authenticator
+        self._limits = limits or Limits()
+        self._pool = Pool("internal", 16, WAITING, AWAY)
+        self._entry = Pool("internal-entry", 4, WAITING)
         self.app = Starlette(
             routes=[
                 Route(f"{PREFIX}/health", self._health),
-                Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._interrupt, methods=["POST"]),
-                Route(f"{PREFIX}/hosts/{{host_id}}/report", self._report, methods=["POST"]),
-                Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._objects, methods=["POST"]),
-                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._put_part, methods=["PUT"]),
-                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._get_part),
-            ],
-            exception_handlers={ServiceUnavailable: _try_again},
+                Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._told(self._interrupt), methods=["POST"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/report", self._told(self._report), methods=["POST"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._told(self._objects), methods=["POST"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._told(self._put_part), methods=["PUT"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._told(self._get_part)),
+            ]
         )
+
+    def _told(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+        """`answer`, with what it raises told to the client."""
+
+        async def told(request: Request) -> Response:
+            try:
+                return await answer(request, asgi.read_head(request.scope, request.receive, self._limits))
+            except AwsError as error:
+                return _error(error.code, error.message, error.status)
+            except Full:
+                return _error("ServiceUnavailable", "Try again later.", 503)
+            except Gone:
+                return Response(status_code=400)  # nobody reads it
+
+        return told
 
     async def _health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def _report(self, request: Request) -> Response:
+    async def _report(self, request: Request, incoming: Incoming) -> Response:
+        if await self._authorised(request, incoming) is None:
+            return Response(GONE, media_type="application/json")
         try:
-            report = read_report(await request.body())
+            report = read_report(await incoming.whole(MOST_REPORT, _too_long))
         except UnreadableReport as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+            return _error("BadRequest", str(error), 400)
         store, host_id = self._platform.store, request.path_params["host_id"]
-        answer = await asyncio.to_thread(reports.apply, store, host_id, _token(request), report)
+        answer = await self._pool.run(reports.apply, store, host_id, _token(request), report)
         if answer.wake:
             self._platform.engine.wake(answer.job_id)
         return Response(orjson.dumps({"desired": answer.desired}), media_type="application/json")
 
-    async def _interrupt(self, request: Request) -> Response:
+    async def _interrupt(self, request: Request, incoming: Incoming) -> Response:
         """For the command; signed with the admin's key as AWS requests are, for a service named `sagewright`."""
-        received = await asgi.read_request(request.scope, request.receive)
-        try:
-            await asyncio.to_thread(self._interrupt_as, received, request.path_params["name"])
-        except AwsError as error:
-            return JSONResponse({"code": error.code, "message": error.message}, status_code=error.status)
+        incoming.request.body = BytesBody(await incoming.whole(SMALL, _too_long))
+        await self._pool.run(self._interrupt_as, incoming.request, request.path_params["name"])
+        incoming.prove()
         return Response(status_code=204)
 
     def _interrupt_as(self, received: HttpRequest, name: str) -> None:
@@ -77,58 +116,84 @@ class InternalApi:
         principal = Principal(key.principal_arn, key.user_id, key.id)
         interrupt_training_job(Context("", settings.account, settings.region, principal, self._platform), name)
 
-    async def _objects(self, request: Request) -> Response:
-        if await self._authorised(request) is None:
+    async def _objects(self, request: Request, incoming: Incoming) -> Response:
+        if await self._authorised(request, incoming) is None:
             return Response(status_code=403)
-        settings, objects, body = self._platform.settings, self._platform.objects, await request.body()
+        settings, objects = self._platform.settings, self._platform.objects
         try:
+            asked = orjson.loads(await incoming.whole(MOST_QUESTION, _too_long))
             if not isinstance(objects, BucketStore):
                 raise inputs.NotBeside
-            found = await asyncio.to_thread(inputs.look_up, settings, objects, orjson.loads(body))
+            found = await self._pool.run(inputs.look_up, settings, objects, asked)
         except inputs.NotBeside:
-            return JSONResponse({"code": "NotBeside", "message": "the proof is wrong"}, status_code=409)
+            return _error("NotBeside", "the proof is wrong", 409)
         except AwsError as error:
             what = error.fields.get("Key") or error.fields.get("BucketName", "")
-            return JSONResponse({"code": error.code, "message": f"{error.message} ({what})"}, status_code=404)
-        except (ValueError, KeyError, TypeError):
-            return JSONResponse({"code": "BadRequest", "message": "a question is a JSON object"}, status_code=400)
+            return _error(error.code, f"{error.message} ({what})", 404)
+        except MALFORMED:
+            return _error("BadRequest", "a question is a JSON object", 400)
         return Response(orjson.dumps(found), media_type="application/json")
 
-    async def _put_part(self, request: Request) -> Response:
-        host = await self._authorised(request)
+    async def _put_part(self, request: Request, incoming: Incoming) -> Response:
+        host = await self._authorised(request, incoming)
         if host is None or request.path_params["part"] not in PARTS:
             return Response(status_code=403)
-        path = self._part_path(host, request.path_params["part"], host.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            async for chunk in request.stream():
-                await asyncio.to_thread(file.write, chunk)
-        partial.rename(path)
+        path, pulled = self._part_path(host, request.path_params["part"], host.name), incoming.rest()
+        incoming.request.body = pulled
+        try:
+            await asgi.answered(incoming.request, pulled, self._pool, lambda received: _keep_part(received, path))
+        except OSError as error:
+            log.warning("a part for %s could not be kept: %s", host.job_id, error)
+            return _error("InsufficientStorage", "the part could not be kept", 507)
         return Response(status_code=204)
 
-    async def _get_part(self, request: Request) -> Response:
-        host = await self._authorised(request)
+    async def _get_part(self, request: Request, incoming: Incoming) -> Response:
+        host = await self._authorised(request, incoming)
         other = request.path_params["other"]
-        if host is None or request.path_params["part"] not in PARTS or not other.startswith("algo-"):
+        if host is None or request.path_params["part"] not in PARTS or not _HOST.fullmatch(other):
             return Response(status_code=403)
         path = self._part_path(host, request.path_params["part"], other)
         return FileResponse(path) if path.is_file() else Response(status_code=404)
 
-    async def _authorised(self, request: Request) -> Host | None:
-        host = await asyncio.to_thread(hosts.find, self._platform.store, request.path_params["host_id"])
-        return host if host is not None and hosts.token_matches(host, _token(request)) else None
+    async def _authorised(self, request: Request, incoming: Incoming) -> Host | None:
+        if incoming.crowded:
+            raise Full
+        store, host_id = self._platform.store, request.path_params["host_id"]
+        host = hosts.find(store, host_id) if store.embedded else await self._entry.run(hosts.find, store, host_id)
+        if host is None or not hosts.token_matches(host, _token(request)):
+            return None
+        incoming.prove()
+        return host
 
     def _part_path(self, host: Host, part: str, name: str) -> Path:
         return self._platform.settings.data / "jobs" / host.job_id / str(host.attempt) / f"{name}.{part}.tar"
 
 
-async def _try_again(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": "1"})
+def _keep_part(received: HttpRequest, path: Path) -> HttpResponse:
+    """Bring the whole of a body to a file of this name. Raises AwsError for one that breaks off, OSError for a full disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{uuid.uuid4().hex}")
+    try:
+        with partial.open("wb") as file:
+            while piece := received.body.read(asgi.PIECE):
+                file.write(piece)
+        partial.rename(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return HttpResponse(204)
 
 
 def _token(request: Request) -> str:
     return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def _error(code: str, message: str, status: int) -> Response:
+    return JSONResponse({"code": code, "message": message}, status_code=status)
+
+
+def _too_long(most: int) -> AwsError:
+    return AwsError("RequestEntityTooLarge", f"the body has more than {most} bytes", 413)
 
 
 def split(gateway: Any, internal: InternalApi, registry: RegistryApi) -> Any:

@@ -20,7 +20,7 @@ class JoinedTransport:
     def write(self, data: bytes) -> None:
         if not self._begun:
             self._begun, self._head = True, data
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
             return
         head = self.take_head()
         if head is not None and len(data) <= SMALL:
@@ -35,10 +35,11 @@ class JoinedTransport:
         return head
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send the head, if it still waits."""
         head = self.take_head()
         if head is not None:
             self._transport.write(head)

@@ -28,6 +28,11 @@ def malformed() -> AwsError:
     return AwsError("MalformedPOSTRequest", message, 400)
 
 
+def fields_too_long() -> AwsError:
+    message = f"Your POST request fields preceding the upload file were too large: more than {MAX_FIELDS} bytes."
+    return AwsError("MaxPostPreDataLengthExceededError", message, 400)
+
+
 class FormBody:
     """The parts of a form: `fields` up to the one called `file`, whose bytes `read` gives.
 
@@ -113,10 +118,7 @@ class FormBody:
                 break
             self._fill()
         if not 0 <= at <= limit:
-            message = (
-                f"Your POST request fields preceding the upload file were too large: more than {MAX_FIELDS} bytes."
-            )
-            raise AwsError("MaxPostPreDataLengthExceededError", message, 400)
+            raise fields_too_long()
         return at
 
 

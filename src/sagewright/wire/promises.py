@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 
 class SharedSync:
@@ -11,6 +12,7 @@ class SharedSync:
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
+        self._thread = ThreadPoolExecutor(1, "sync")
         self._next: asyncio.Future[None] | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -27,7 +29,7 @@ class SharedSync:
         while (waiting := self._next) is not None:
             self._next = None
             try:
-                await asyncio.to_thread(self._sync)
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._sync)
             except OSError as error:
                 waiting.set_exception(error)
                 waiting.exception()  # whoever waits sees it; nobody may, if all have gone

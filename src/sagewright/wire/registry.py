@@ -7,7 +7,6 @@ can be called `v2`.
 from __future__ import annotations
 
 import base64
-import binascii
 import logging
 import re
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from urllib.parse import unquote
 
 import orjson
 
+from sagewright.http.limits import Limits
+from sagewright.http.pools import Full, Pool
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.registry_tokens import USER, BadPassword, read_password
@@ -26,6 +27,8 @@ from sagewright.store import ecr
 from sagewright.store.ecr import Manifest, Repository
 from sagewright.store.identity import AccessKey
 from sagewright.wire import asgi
+from sagewright.wire.asgi import Gone, Incoming
+from sagewright.wire.body import BytesBody, digits
 from sagewright.wire.http import FileBody, HttpRequest, HttpResponse
 
 log = logging.getLogger("sagewright.wire")
@@ -54,8 +57,12 @@ class Refused(Exception):
 class RegistryApi:
     """The ASGI application under `/v2/`. `find_key` looks an access key up by its id."""
 
-    def __init__(self, platform: Platform, find_key: Callable[[str], AccessKey | None]) -> None:
+    def __init__(
+        self, platform: Platform, find_key: Callable[[str], AccessKey | None], limits: Limits | None = None
+    ) -> None:
         self._store, self._settings, self._find_key = platform.store, platform.settings, find_key
+        self._limits = limits or Limits()
+        self._pool = Pool("registry", 16, 1024, 256)
         self._layers = layer_store(platform.settings)
         self._routes: list[tuple[re.Pattern[str], dict[str, Handler]]] = [
             (_route(r"manifests/(?P<reference>[^/]+)"), {
@@ -71,15 +78,48 @@ class RegistryApi:
         ]  # fmt: skip
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        request = await asgi.read_request(scope, receive)
-        response = await asgi.answered(scope, request, None, self.handle)
+        incoming = asgi.read_head(scope, receive, self._limits)
+        try:
+            response = await self._answered(incoming)
+        except Gone:
+            return
         response.headers.append(("Docker-Distribution-Api-Version", "registry/2.0"))
         await asgi.send_response(response, scope, send)
 
+    async def _answered(self, incoming: Incoming) -> HttpResponse:
+        """Nothing of a body is read before it is known who sends it."""
+        request, pulled = incoming.request, None
+        try:
+            if incoming.crowded:
+                raise Full
+            refused = self._refusal(request) if self._store.embedded else await self._pool.run(self._refusal, request)
+            if refused is not None:
+                return refused
+            incoming.prove()
+            if incoming.length is None or incoming.length > asgi.PIECE:
+                request.body = pulled = incoming.rest()
+            elif incoming.length:
+                request.body = BytesBody(await incoming.whole(asgi.PIECE, _too_long))
+            return await asgi.answered(request, pulled, self._pool, self._handle)
+        except Full:
+            return Refused("TOOMANYREQUESTS", "Try again later.", 503, [("Retry-After", "1")]).response
+        except AwsError as error:
+            return Refused("BLOB_UPLOAD_INVALID", error.message, error.status).response
+
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request; never raises."""
+        """Answer one request whose body is at hand; never raises."""
+        return self._refusal(request) or self._handle(request)
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """The answer to somebody unknown."""
         try:
             self._authenticate(request)
+        except Refused as refused:
+            return refused.response
+        return None
+
+    def _handle(self, request: HttpRequest) -> HttpResponse:
+        try:
             return self._answer(request)
         except Refused as refused:
             return refused.response
@@ -105,7 +145,7 @@ class RegistryApi:
         try:
             user, _, text = base64.b64decode(value, validate=True).decode().partition(":")
             password = read_password(text)
-        except (BadPassword, binascii.Error, UnicodeDecodeError):
+        except (BadPassword, ValueError):
             raise Refused("UNAUTHORIZED", "authentication required", 401, challenge) from None
         key = self._find_key(password.access_key)
         good = scheme.lower() == "basic" and user == USER and key is not None and password.matches(key.secret)
@@ -192,7 +232,7 @@ class RegistryApi:
         return self._state(repository, reference, 204)
 
     def _append(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
-        first = re.match(r"(?:bytes[ =])?(\d+)-", request.headers.get("content-range", ""))
+        first = re.match(r"(?:bytes[ =])?([0-9]{1,18})-", request.headers.get("content-range", ""))
         self._layers.append(reference, request.body, int(first[1]) if first else None)
         return self._state(repository, reference, 202)
 
@@ -210,7 +250,8 @@ class RegistryApi:
     def _list_tags(self, request: HttpRequest, repository: Repository, _reference: str) -> HttpResponse:
         query = dict(request.query_pairs())
         found = [tag for tag in ecr.tags(self._store, repository.name) if tag > query.get("last", "")]
-        limit = int(query["n"]) if query.get("n", "").isdigit() else len(found)
+        asked = digits(query.get("n"))
+        limit = len(found) if asked is None else asked
         page = found[:limit]
         more = f'<{PREFIX}/{repository.name}/tags/list?n={limit}&last={page[-1]}>; rel="next"' if page else ""
         headers = [("Link", more)] if more and len(found) > limit else []
@@ -250,6 +291,10 @@ def _route(rest: str) -> re.Pattern[str]:
     return re.compile(rf"{PREFIX}/{_NAME}/{rest}")
 
 
+def _too_long(most: int) -> AwsError:
+    return AwsError("SIZE_INVALID", f"the body has more than {most} bytes", 413)
+
+
 def _range(size: int) -> str:
     """As the specification wants it: the last byte that is there."""
     return f"0-{max(0, size - 1)}"
@@ -257,8 +302,8 @@ def _range(size: int) -> str:
 
 def _asked_range(header: str, size: int) -> tuple[int, int, int]:
     """Start, end and status for a Range header; one that makes no sense is as none."""
-    found = re.fullmatch(r"bytes=(\d+)-(\d*)", header)
-    if not found or int(found[1]) >= size:
+    found = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{0,18})", header)
+    if not found or int(found[1]) >= size or (found[2] and int(found[2]) < int(found[1])):
         return 0, size, 200
     last = int(found[2]) if found[2] else size - 1
     return int(found[1]), min(last, size - 1) + 1, 206

@@ -52,6 +52,25 @@ def route(request: HttpRequest) -> Route:
     return _by_path(request) or _by_action(request, scope) or _otherwise(request, scope)
 
 
+def route_of_head(request: HttpRequest) -> Route:
+    """The route of a request as far as its head tells: which operation of the service it is, the body may say.
+
+    Raises AwsError for a request to a service that is not served.
+    """
+    target = request.headers.get("x-amz-target", "")
+    scope = scope_service(request)
+    if target:
+        return _by_target(target)
+    if scope == "s3":
+        return Route("s3", None, "rest-xml")
+    by_path = _by_path(request)
+    if by_path is not None:
+        return by_path
+    if _may_be_form(request, scope):
+        return Route(SCOPES.get(scope, "sts"), None, "query")
+    return _otherwise(request, scope)
+
+
 def _by_target(target: str) -> Route:
     prefix, _, operation = target.rpartition(".")
     service = _PREFIXES.get(prefix)
@@ -86,9 +105,7 @@ def _rest_patterns(service: str) -> list[tuple[str, re.Pattern[str], str]]:
 
 
 def _by_action(request: HttpRequest, scope: str) -> Route | None:
-    if unquote(request.path) != "/" or request.method not in {"POST", "GET"}:
-        return None
-    if request.method == "POST" and scope not in SCOPES and "x-www-form" not in request.headers.get("content-type", ""):
+    if not _may_be_form(request, scope):
         return None
     data = request.body.read() if request.method == "POST" else b""
     request.body = BytesBody(data)
@@ -101,6 +118,12 @@ def _by_action(request: HttpRequest, scope: str) -> Route | None:
     if service is None:
         raise NotImplementedYet(scope or "an unnamed service", action)
     return Route(service, action, "query")
+
+
+def _may_be_form(request: HttpRequest, scope: str) -> bool:
+    if unquote(request.path) != "/" or request.method not in {"POST", "GET"}:
+        return False
+    return request.method == "GET" or scope in SCOPES or "x-www-form" in request.headers.get("content-type", "")
 
 
 def likely_protocol(request: HttpRequest) -> str:

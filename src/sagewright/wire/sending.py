@@ -15,6 +15,9 @@ BURST = 16 * 1024 * 1024
 PATIENCE_MS = 50
 """How long a thread waits for a receiver; a slower one is waited for by the event loop, which has room for any number."""
 
+STALL_S = 120.0
+"""How long a receiver may take nothing; it is taken for gone then."""
+
 THREADS = 32
 _POOL = ThreadPoolExecutor(THREADS, thread_name_prefix="sending")
 
@@ -76,7 +79,8 @@ async def _writable(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_writer(descriptor, _settle, ready)
     try:
-        await ready
+        async with asyncio.timeout(STALL_S):
+            await ready
     finally:
         loop.remove_writer(descriptor)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 
@@ -22,6 +24,9 @@ from sagewright.compute.sites import Site, open_site
 from sagewright.engine.control import Engine
 from sagewright.engine.training import Machinery, TrainingReconciler
 from sagewright.engine.warmpools import WarmPools
+from sagewright.http.connections import Connections
+from sagewright.http.limits import Limits, Pace
+from sagewright.http.refusals import Refusal
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ObjectStore, external_access
@@ -37,16 +42,23 @@ from sagewright.store.logsweep import sweep
 from sagewright.wire import credentials
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.forwarding import Forwarder
-from sagewright.wire.gateway import Gateway
+from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.internal import InternalApi, split
 from sagewright.wire.models import service_model
+from sagewright.wire.protocols.rest_xml import PROLOGUE
+from sagewright.wire.protocols.xmltree import escape
 from sagewright.wire.registry import RegistryApi, collect
+from sagewright.wire.sealing import Sealer
 from sagewright.wire.takeover import TakeoverProtocol
 
 BACKLOG = 1024
 DRAIN_S = 5
 COLLECT_S = 3600
 SWEEP_S = 1.0
+STRANGERS_RATE = 4096
+FILES = 65536
+"""Open files that are enough for any number of connections that the settings may allow."""
+
 LAYER_GRACE_S = 24 * 3600.0
 
 
@@ -91,10 +103,15 @@ class Server:
     async def _serve(self, platform: Platform, site: Site, bound: socket.socket, ready: Callable[[str], None]) -> None:
         store = platform.store
         authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id))
-        gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings))
+        limits = connection_limits(self.settings)
+        edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
+        gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
+        images = RegistryApi(platform, authenticator.find_key, limits)
+        connections = Connections(limits, refusal_document)
         config = uvicorn.Config(
-            split(gateway, InternalApi(platform, authenticator), RegistryApi(platform, authenticator.find_key)),
-            http=TakeoverProtocol,
+            split(gateway, InternalApi(platform, authenticator, limits), images),
+            http=cast("type[asyncio.Protocol]", partial(TakeoverProtocol, connections=connections)),
+            ws="none",
             lifespan="off",
             log_level="warning",
             access_log=False,
@@ -102,7 +119,6 @@ class Server:
             proxy_headers=False,  # wire.asgi reads the one that counts; the middleware takes a quarter of HTTP's time
             backlog=BACKLOG,
             timeout_graceful_shutdown=DRAIN_S,
-            timeout_keep_alive=75,
         )
         server = _QuietSignals(config)
         loop = asyncio.get_running_loop()
@@ -111,7 +127,7 @@ class Server:
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
         warming = loop.run_in_executor(None, _warm, site)
-        collecting = asyncio.create_task(_collect(platform))
+        chores = [asyncio.create_task(_collect(platform)), asyncio.create_task(connections.watch())]
         keeper = platform.objects.housekeeper(self.settings)
         keeper.start()
         sweeping = threading.Event()
@@ -128,7 +144,8 @@ class Server:
             await serving
             await warming
         finally:
-            collecting.cancel()
+            for chore in chores:
+                chore.cancel()
             await asyncio.to_thread(keeper.end)
             await asyncio.to_thread(sweeper.end)
             endpoint.unlink(missing_ok=True)
@@ -167,6 +184,32 @@ def build(settings: Settings, address: Address, site: Site) -> Platform:
     training = TrainingReconciler(machinery, owner=_own_id(settings.data / "server-id"))
     engine = Engine([training, pools])  # what runs says first which GPUs it has
     return Platform(settings, store, objects, engine)
+
+
+def connection_limits(settings: Settings) -> Limits:
+    """Also lets this process have as many files open as that takes. No more connections than it may have then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    room = max(64, most // 2 - 64)  # a connection whose body or file is under way has several
+    connections = min(settings.max_connections, room)
+    return Limits(
+        head=settings.max_header_kb * 1024,
+        head_s=settings.header_timeout_s,
+        idle_s=settings.keep_alive_s,
+        connections=connections,
+        per_address=min(settings.max_connections_per_address, connections),
+        unproven=min(1024, connections),
+        pace=Pace(settings.body_idle_s, settings.body_idle_s, settings.body_rate),
+        stranger_pace=Pace(settings.header_timeout_s, settings.header_timeout_s, STRANGERS_RATE),
+    )
+
+
+def refusal_document(refusal: Refusal) -> tuple[str, bytes]:
+    """In S3's form: what it was to be can't be known."""
+    inner = f"<Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message>"
+    return "application/xml", f"{PROLOGUE}<Error>{inner}</Error>".encode()
 
 
 def object_store(settings: Settings, store: Database) -> ObjectStore:

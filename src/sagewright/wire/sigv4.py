@@ -77,14 +77,15 @@ def read_query_claim(query: dict[str, str]) -> Claim:
     missing = [name for name in names if name not in query]
     if missing:
         raise MalformedClaim(f"Query-string authentication requires the {missing[0]} parameter.")
-    if not query["X-Amz-Expires"].isdigit():
+    expires = query["X-Amz-Expires"]
+    if not (expires.isascii() and expires.isdigit() and len(expires) <= 18):
         raise MalformedClaim("X-Amz-Expires should be a number")
     return Claim(
         read_credential(query["X-Amz-Credential"]),
         tuple(query["X-Amz-SignedHeaders"].lower().split(";")),
         query["X-Amz-Signature"],
         query["X-Amz-Date"],
-        int(query["X-Amz-Expires"]),
+        int(expires),
     )
 
 

@@ -7,27 +7,28 @@ to its protocol stands here alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
+import time
 from dataclasses import dataclass
 from typing import Any
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from sagewright.model.errors import AwsError
-from sagewright.wire.body import incomplete
+from sagewright.http.limits import Pace
+from sagewright.http.pools import Pool
+from sagewright.http.protocol import GuardedProtocol
+from sagewright.objects.errors import incomplete_body
+from sagewright.wire.body import too_slow
 from sagewright.wire.joined import JoinedTransport
 
 EXTENSION = "sagewright.takeover"
-IDLE_S = 60.0
-"""How long a sender may be silent in the middle of a body; Amazon waits 20 s."""
+PATIENCE_MS = 50
+"""How long a thread waits for a sender before it gives its slot to another: that takes the event loop's time."""
 
 
-class TakeoverProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it; each request's scope says by which connection it came."""
-
-    _mute = False
+class TakeoverProtocol(GuardedProtocol):
+    """Each request's scope says by which connection it came."""
 
     def on_headers_complete(self) -> None:
         if self._mute:
@@ -37,35 +38,42 @@ class TakeoverProtocol(HttpToolsProtocol):
         scope[EXTENSION] = self
         self.cycle.transport = JoinedTransport(self.transport, self.loop)  # type: ignore[assignment]
 
-    def on_message_begin(self) -> None:
-        if not self._mute:
-            super().on_message_begin()
+    def _leave(self, last: bytes) -> None:
+        if self.cycle is not None and isinstance(self.cycle.transport, JoinedTransport):
+            self.cycle.transport.flush()
+        super()._leave(last)
 
-    def on_url(self, url: bytes) -> None:
-        if not self._mute:
-            super().on_url(url)
+    def is_whole(self, scope: Any) -> bool:
+        """Whether all of the body of the request with this scope has come."""
+        return self.cycle.scope is scope and not self.cycle.more_body
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._mute:
-            super().on_header(name, value)
-
-    def take(self, scope: Any, length: int) -> SocketBody | None:
-        """The body of the request with this scope, of which nobody has read; None where it cannot be had so."""
+    def take(self, scope: Any, length: int, read: bytes = b"") -> SocketBody | None:
+        """The body of the request with this scope, `read` being what was read of it; None where it cannot be had so."""
         cycle = self.cycle
         ours = cycle.scope is scope and not cycle.disconnected and cycle.more_body
-        if not ours or self.pipeline or self.scheme != "http" or len(cycle.body) >= length:
+        if not ours or self.pipeline or self.scheme != "http" or len(read) + len(cycle.body) >= length:
             return None
         connection: Any = self.transport.get_extra_info("socket")
         if connection is None:
             return None
         self.flow.pause_reading()
-        if cycle.waiting_for_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            cycle.waiting_for_100_continue = False
-        begun, cycle.body = bytes(cycle.body), bytearray()
+        begun, cycle.body = read + bytes(cycle.body), bytearray()
         own = socket.socket(fileno=os.dup(connection.fileno()))
-        own.settimeout(IDLE_S)
         return SocketBody(self, own, begun, length)
+
+    @property
+    def waits_to_be_told(self) -> bool:
+        """Whether the client sends the body of its request only once it is told to, and was not."""
+        return self.cycle.waiting_for_100_continue and self.cycle.more_body
+
+    def close_after(self) -> None:
+        """The answer that comes next is the last on this connection."""
+        self.cycle.keep_alive = False
+
+    def tell_to_go_on(self) -> None:
+        """From any thread."""
+        self.cycle.waiting_for_100_continue = False
+        self.loop.call_soon_threadsafe(self.transport.write, b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def lend(self, scope: Any) -> Loan | None:
         """The connection, for an answer with this scope whose head was written just now; None where it cannot be had so."""
@@ -85,11 +93,7 @@ class TakeoverProtocol(HttpToolsProtocol):
 
         The parser that was here waits for the whole body; a new one is told of a request with what is left of it.
         """
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._mute = True
-        self.parser.feed_data(b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % left)
-        self._mute = False
+        self.restart(b"content-length: %d" % left)
 
 
 @dataclass(frozen=True)
@@ -111,12 +115,21 @@ class Loan:
 
 
 class SocketBody:
-    """A body of `length` bytes, `begun` with what had been read of it. Read by one thread that is not the event loop's."""
+    """A body of `length` bytes, `begun` with what had been read of it. Read by one thread that is not the event loop's.
+
+    `pool`: whose slot that thread has, and gives to another while it waits.
+    """
 
     def __init__(self, protocol: TakeoverProtocol, connection: socket.socket, begun: bytes, length: int) -> None:
         self.length = length
+        self.pool: Pool | None = None
+        self.pace = Pace()
         self._protocol, self._connection = protocol, connection
         self._begun, self._left = begun, length
+        self._waited_s = 0.0
+        self._ready = select.poll()
+        self._ready.register(connection.fileno(), select.POLLIN)
+        connection.setblocking(False)
 
     def read(self, size: int = -1, /) -> bytes:
         """Exactly `size` bytes but at the end. Raises IncompleteBody, RequestTimeout."""
@@ -133,16 +146,31 @@ class SocketBody:
         if self._begun:
             piece, self._begun = self._begun[:size], self._begun[size:]
             return piece
-        try:
-            piece = self._connection.recv(size)
-        except TimeoutError:
-            message = "Your socket connection to the server was not read from or written to within the timeout period."
-            raise AwsError("RequestTimeout", message) from None
-        except OSError:
-            raise incomplete() from None
-        if not piece:
-            raise incomplete()
-        return piece
+        if self._protocol.waits_to_be_told:
+            self._protocol.tell_to_go_on()
+        while True:
+            try:
+                piece = self._connection.recv(size)
+            except BlockingIOError:
+                self._wait()
+                continue
+            except OSError:
+                raise incomplete_body() from None
+            if not piece:
+                raise incomplete_body()
+            return piece
+
+    def _wait(self) -> None:
+        """Return when there is something to be read. Raises RequestTimeout."""
+        if self._ready.poll(PATIENCE_MS):
+            return
+        begin = time.monotonic()
+        due_s = self.pace.due(self._waited_s, self.length - self._left)
+        with self.pool.away() if self.pool else contextlib.nullcontext():
+            came = due_s > 0 and self._ready.poll(1000 * due_s)
+        self._waited_s += time.monotonic() - begin
+        if not came:
+            raise too_slow()
 
     def end(self, *, answered: bool) -> None:
         """To be called from the event loop, before the answer is sent; not `answered`: whoever reads stops at once."""

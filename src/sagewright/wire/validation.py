@@ -15,6 +15,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from sagewright.model.errors import SerializationException, ValidationException
 from sagewright.wire.patterns import matcher
+from sagewright.wire.protocols.members import in_range
 
 Failures = list[str]
 Check = Callable[[Any, str, Failures], None]
@@ -38,7 +39,10 @@ _JAVA_TYPES = {
 
 
 def validate(operation: OperationModel, request: dict[str, Any]) -> None:
-    """Raises SerializationException for a member of the wrong type, ValidationException for broken constraints."""
+    """Takes out of `request` what the model doesn't know, as AWS passes it over.
+
+    Raises SerializationException for a member of the wrong type, ValidationException for broken constraints.
+    """
     if operation.input_shape is None:
         return
     failures: Failures = []
@@ -98,10 +102,15 @@ class _Compiler:
             for name in required:
                 if value.get(name) is None:
                     failures.append(_failure(None, _join(path, name), "Member must not be null"))
+            unknown = []
             for name, item in value.items():
                 member = members.get(name)
-                if member is not None and item is not None:
+                if member is None:
+                    unknown.append(name)
+                elif item is not None:
                     member(item, _join(path, name), failures)
+            for name in unknown:
+                del value[name]
 
         return check
 
@@ -114,7 +123,9 @@ class _Compiler:
                 raise _wrong_type(value, path, "list")
             length(len(value), value, path, failures)
             for position, item in enumerate(value, 1):
-                if item is not None:
+                if item is None:
+                    failures.append(_failure(None, f"{path}.{position}.member", "Member must not be null"))
+                else:
                     item_check(item, f"{path}.{position}.member", failures)
 
         return check
@@ -189,7 +200,7 @@ def _number(shape: Shape) -> Check:
     def check(value: Any, path: str, failures: Failures) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise _wrong_type(value, path, shape.type_name)
-        if whole and value != int(value):
+        if not in_range(shape.type_name, value) or (whole and value != int(value)):
             raise _wrong_type(value, path, shape.type_name)
         if low is not None and value < low:
             failures.append(_failure(value, path, f"Member must have value greater than or equal to {low}"))

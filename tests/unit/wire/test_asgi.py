@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
+from sagewright.http.limits import Limits
 from sagewright.wire import asgi
 
 
@@ -30,4 +30,4 @@ def test_a_proxy_on_this_machine_tells_the_scheme(client: str, forwarded: bytes,
         "scheme": "http",
         "client": (client, 5),
     }
-    assert asyncio.run(asgi.read_request(scope, _nothing)).scheme == scheme
+    assert asgi.read_head(scope, _nothing, Limits()).request.scheme == scheme

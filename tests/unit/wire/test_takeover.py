@@ -12,8 +12,11 @@ from collections.abc import Iterator
 import pytest
 from tests.unit.wire.conftest import serving
 
+from sagewright.http.limits import Limits, Pace
+from sagewright.http.pools import Pool
 from sagewright.model.errors import AwsError
-from sagewright.wire import asgi, takeover
+from sagewright.wire import asgi
+from sagewright.wire.body import BytesBody
 from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.takeover import SocketBody
 
@@ -30,9 +33,15 @@ def handle(request: HttpRequest) -> HttpResponse:
     return HttpResponse(200, [], f"{type(request.body).__name__} {hashlib.md5(data).hexdigest()}".encode())
 
 
+LIMITS = Limits()
+POOL = Pool("test", 1, 10, 10)
+
+
 async def app(scope: object, receive: object, send: object) -> None:
-    request = await asgi.read_request(scope, receive)
-    await asgi.send_response(await asgi.answered(scope, request, None, handle), scope, send)
+    incoming = asgi.read_head(scope, receive, LIMITS)
+    pulled = incoming.rest() if incoming.length and incoming.length > 65536 else None
+    incoming.request.body = pulled or BytesBody(await incoming.whole(65536, lambda _: AwsError("TooLong", "")))
+    await asgi.send_response(await asgi.answered(incoming.request, pulled, POOL, handle), scope, send)
 
 
 @pytest.fixture
@@ -129,7 +138,7 @@ def test_a_sender_that_goes_away(port: int, client: Client) -> None:
 
 
 def test_a_silent_sender_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(takeover, "IDLE_S", 0.1)
+    monkeypatch.setitem(globals(), "LIMITS", Limits(pace=Pace(0.1, 0.1)))
     client.socket.sendall(client.head(SIZE) + b"x" * 100)
     assert client.answer() == "400 RequestTimeout"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.model import Shape
 
 from sagewright.model.errors import SerializationException, ValidationException
 from sagewright.wire.models import operation_model
+from sagewright.wire.protocols.members import read_scalar, to_timestamp
 from sagewright.wire.validation import validate
 
 
@@ -94,3 +96,32 @@ def test_wrong_types_are_serialization_errors(changes: dict[str, Any]) -> None:
     assert operation
     with pytest.raises(SerializationException, match="can not be converted"):
         validate(operation, request(**changes))
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", 2**63, 1e300, True, [], "٣", ""]
+)
+def test_a_moment_that_is_none(text: Any) -> None:
+    with pytest.raises(SerializationException):
+        to_timestamp(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["²", "٣", "1_000", " 5 ", "0x10", "", "9" * 5000, str(2**31), str(-(2**31) - 1), "1.5", "NaN"]
+)
+def test_digits_that_are_none(text: str) -> None:
+    with pytest.raises(SerializationException):
+        read_scalar(Shape("n", {"type": "integer"}), text)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e999", "1_0", "٣", "", ".", "0x1p3"])
+def test_numbers_that_are_none(text: str) -> None:
+    with pytest.raises(SerializationException):
+        read_scalar(Shape("n", {"type": "double"}), text)
+
+
+def test_numbers() -> None:
+    shapes = [Shape("n", {"type": kind}) for kind in ("integer", "long", "double")]
+    assert [read_scalar(shape, "-42") for shape in shapes] == [-42, -42, -42.0]
+    assert read_scalar(shapes[1], str(2**63 - 1)) == 2**63 - 1
+    assert read_scalar(shapes[2], "-1.5e-3") == -0.0015

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -18,6 +19,8 @@ from sagewright.store.metrics import Datum, Series, SeriesQuery
 
 MAX_POINTS = 1440
 LIST_PAGE = 500
+MOST_VALUE = 2.0**360
+_PERCENTILE = re.compile(r"p([0-9]{1,3}(?:\.[0-9]{1,10})?)")
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
 
@@ -47,15 +50,24 @@ def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
     unit = entry.get("Unit", "None")
     if "StatisticValues" in entry:
         s = entry["StatisticValues"]
-        return [Datum(at_ms, s["SampleCount"], s["Sum"], s["Minimum"], s["Maximum"], unit)]
+        samples, total, low, high = (_number(s[name]) for name in ("SampleCount", "Sum", "Minimum", "Maximum"))
+        return [Datum(at_ms, samples, total, low, high, unit)]
     if "Values" in entry:
         counts = entry.get("Counts") or [1.0] * len(entry["Values"])
         if len(counts) != len(entry["Values"]):
             raise _invalid("The parameters Values and Counts must have the same number of elements.")
-        return [Datum(at_ms, n, v * n, v, v, unit) for v, n in zip(entry["Values"], counts, strict=True)]
+        pairs = [(_number(v), _number(n)) for v, n in zip(entry["Values"], counts, strict=True)]
+        return [Datum(at_ms, n, v * n, v, v, unit) for v, n in pairs]
     if "Value" not in entry:
         raise _invalid(f"The metric {entry['MetricName']} has neither Value, Values nor StatisticValues.")
-    return [Datum.of_value(at_ms, float(entry["Value"]), unit)]
+    return [Datum.of_value(at_ms, _number(entry["Value"]), unit)]
+
+
+def _number(value: float) -> float:
+    """Raises InvalidParameterValue for what is not a number, and beyond what CloudWatch takes."""
+    if not abs(value) <= MOST_VALUE:
+        raise _invalid(f"The value {value} is not between -2^360 and 2^360.")
+    return float(value)
 
 
 @operation("cloudwatch", "GetMetricStatistics")
@@ -96,9 +108,9 @@ def _periods(context: Context, series: Series, window: tuple[int, int], period_s
 
 def _statistic(name: str, data: list[Datum]) -> float:
     samples, total = sum(d.samples for d in data), sum(d.total for d in data)
-    if name.startswith("p") and name[1:].replace(".", "", 1).isdigit():
+    if percentile := _PERCENTILE.fullmatch(name):
         values = sorted(d.total / d.samples for d in data if d.samples)
-        return values[min(len(values) - 1, int(float(name[1:]) / 100 * len(values)))]
+        return values[min(len(values) - 1, int(float(percentile[1]) / 100 * len(values)))] if values else 0.0
     values_of: dict[str, Callable[[], float]] = {
         "SampleCount": lambda: samples,
         "Sum": lambda: total,
@@ -126,6 +138,9 @@ def get_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]
 def _query(context: Context, query: dict[str, Any], window: tuple[int, int], order: str) -> dict[str, Any]:
     stat = query["MetricStat"]
     metric = stat["Metric"]
+    for member in ("Namespace", "MetricName"):
+        if not metric.get(member):
+            raise AwsError("MissingParameter", f"The metric of query {query['Id']} must have a {member}.")
     series = series_of(context, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []))
     points = sorted(_periods(context, series, window, stat["Period"]).items(), reverse=order != "TimestampAscending")
     return {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.clock import now_ms
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.layers import LayerStore, WrongDigest
@@ -68,13 +69,24 @@ def keep_manifest(store: Database, layers: LayerStore, repository: Repository, p
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body)
+        document = read_json(body)
     except ValueError:
         document = None
-    if not isinstance(document, dict) or document.get("schemaVersion") != 2:
+    if not isinstance(document, dict) or document.get("schemaVersion") != 2 or not _is_well_formed(document):
         message = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'"
         raise AwsError("InvalidParameterException", message)
     return document
+
+
+def _is_well_formed(document: dict[str, Any]) -> bool:
+    """Whether what is read of it later has the kinds that it must have."""
+    lists = [document.get("layers") or [], document.get("manifests") or []]
+    config = document.get("config") or {}
+    if not isinstance(config, dict) or not all(isinstance(one, list) for one in lists):
+        return False
+    blobs = [config, *lists[0], *lists[1]]
+    named = all(isinstance(blob, dict) and isinstance(blob.get("digest", ""), str) for blob in blobs)
+    return named and all("digest" in entry for entry in lists[1]) and isinstance(document.get("mediaType", ""), str)
 
 
 def _check_layers(layers: LayerStore, repository: Repository, document: dict[str, Any]) -> tuple[int, list[str]]:

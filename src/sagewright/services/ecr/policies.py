@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sagewright.model.clock import to_datetime
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.ecr.repositories import names, require_repository
@@ -63,7 +63,7 @@ def delete_lifecycle_policy(context: Context, request: dict[str, Any]) -> dict[s
 
 def _check(text: str, member: str) -> None:
     try:
-        valid = isinstance(json.loads(text), dict)
+        valid = isinstance(read_json(text), dict)
     except ValueError:
         valid = False
     if not valid:

@@ -9,7 +9,9 @@ from urllib.parse import quote
 from sagewright.model import arns
 from sagewright.model.arns import ROLE_NAME, id_of
 from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
+from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import identity, tags
@@ -122,7 +124,7 @@ def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 def _check_document(text: str) -> None:
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except ValueError:
         document = None
     if not isinstance(document, dict) or "Statement" not in document:
@@ -135,9 +137,9 @@ def list_roles(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     roles = {role["name"]: role for role in identity.list_roles(context.store, context.account)}
     roles.setdefault(ROLE_NAME, _stand_in(context.account, ROLE_NAME))
     shapes = [_shape(context, roles[n]) for n in sorted(roles) if roles[n]["path"].startswith(prefix)]
-    start, size = int(request.get("Marker") or 0), request.get("MaxItems", 100)
-    end = start + size
-    more = {"Marker": str(end)} if end < len(shapes) else {}
+    start = (paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker.")) or [0])[0]
+    end = start + request.get("MaxItems", 100)
+    more = {"Marker": paging.encode([end])} if end < len(shapes) else {}
     return {"Roles": shapes[start:end], "IsTruncated": bool(more), **more}
 
 

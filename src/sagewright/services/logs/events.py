@@ -70,7 +70,7 @@ def _window(request: dict[str, Any]) -> Window:
     if token is None:
         return Window(forward=request.get("startFromHead", False), **bounds)
     kind, _, number = token.partition("/")
-    if kind not in {"f", "b"} or not number.isdigit():
+    if kind not in {"f", "b"} or not (number.isascii() and number.isdigit()):
         raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
     if kind == "f":
         return Window(from_seq=int(number), forward=True, **bounds)

@@ -58,7 +58,10 @@ def head_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @s3_operation("ListBuckets")
 def list_buckets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    most, prefix = request.get("MaxBuckets") or MOST_BUCKETS, request.get("Prefix") or ""
+    most, prefix = request.get("MaxBuckets", MOST_BUCKETS), request.get("Prefix") or ""
+    if not 1 <= most <= MOST_BUCKETS:
+        message = f"Argument max-buckets must be an integer between 1 and {MOST_BUCKETS}"
+        raise errors.invalid_argument(message, "max-buckets", most)
     refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token")
     after = (paging.decode(request.get("ContinuationToken"), refusal) or [""])[0]
     found = context.objects.buckets.page(prefix, after, most + 1)

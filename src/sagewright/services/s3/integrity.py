@@ -28,7 +28,9 @@ class Digests:
     md5: str | None
 
     def check(self, blob: Blob, body: Any) -> None:
-        """Hold a received blob against what was sent, trailers of `body` included. Raises BadDigest."""
+        """Hold a received blob against what was sent, trailers of `body` included. Raises BadDigest, IncompleteBody."""
+        if announced(body) not in {None, blob.size}:
+            raise errors.incomplete_body()
         trailers: Mapping[str, str] = getattr(body, "trailers", {})
         late = {name[len(_PREFIX) :].upper(): v for name, v in trailers.items() if name.startswith(_PREFIX)}
         for name, value in {**self.sent, **late}.items():

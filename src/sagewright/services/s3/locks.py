@@ -22,7 +22,7 @@ def check_no_lock(request: Mapping[str, Any]) -> None:
 def check_no_locks(request: Mapping[str, Any]) -> None:
     """Raises NotImplemented for a bucket that is to have locks."""
     if request.get("ObjectLockEnabledForBucket"):
-        raise AwsError("NotImplemented", "Object lock is not served.", 501)
+        raise AwsError("NotImplemented", "Object lock is not served.")
 
 
 def _without_lock() -> AwsError:

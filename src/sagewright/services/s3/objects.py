@@ -34,7 +34,7 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_size(request)
     properties, wanted = shapes.properties(request), digests(request)
     if request.get("WriteOffsetBytes") is not None:
-        raise AwsError("NotImplemented", "Appending to an object is not served.", 501)
+        raise AwsError("NotImplemented", "Appending to an object is not served.")
     context.objects.buckets.get(bucket)  # before the body is read for nothing
     with context.objects.blobs.take(body, wanted.algorithms) as blob:
         wanted.check(blob, body)

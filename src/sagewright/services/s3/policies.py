@@ -5,7 +5,6 @@ Source: the IAM user guide, "Policy elements" and "Policy evaluation logic"; the
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.s3 import policy_conditions
 
@@ -93,7 +93,7 @@ def parse(text: str, bucket: str) -> Policy:
     if len(text.encode()) > MAX_POLICY_BYTES:
         raise AwsError("PolicyTooLarge", f"A policy may have {MAX_POLICY_BYTES} bytes, got {len(text.encode())}")
     try:
-        document = json.loads(text)
+        document = read_json(text)
     except ValueError:
         document = None
     if not isinstance(document, dict):

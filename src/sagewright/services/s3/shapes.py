@@ -91,7 +91,7 @@ def check_settings(request: Mapping[str, Any]) -> None:
         raise errors.invalid_argument(message, "x-amz-server-side-encryption", request["ServerSideEncryption"])
     if request.get("SSECustomerAlgorithm") or request.get("SSECustomerKey"):
         message = "Objects encrypted with customer-provided keys are not served."
-        raise AwsError("NotImplemented", message, 501)
+        raise AwsError("NotImplemented", message)
     check_acl(request)
     check_no_lock(request)
 

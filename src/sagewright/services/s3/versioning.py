@@ -16,7 +16,7 @@ def put_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str
     if wanted.get("Status") not in {"Enabled", "Suspended"}:
         raise malformed_xml()
     if wanted.get("MFADelete") == "Enabled":
-        raise AwsError("NotImplemented", "MFA delete is not served.", 501)
+        raise AwsError("NotImplemented", "MFA delete is not served.")
     context.objects.buckets.set_versioning(request["Bucket"], wanted["Status"])
     return {}
 

@@ -8,9 +8,12 @@ from typing import Any
 import cbor2
 from botocore.model import OperationModel
 
+from sagewright.model.documents import MOST_DEPTH
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.protocols.members import from_json
+from sagewright.wire.protocols.members import from_json, without_nulls
+
+PLAIN = (str, bytes, bool, int, float, datetime, type(None))
 
 
 class CborProtocol:
@@ -20,8 +23,10 @@ class CborProtocol:
             return {}
         try:
             document = cbor2.loads(body)
-        except (cbor2.CBORDecodeError, ValueError, UnicodeDecodeError) as error:
+        except Exception as error:  # its decoders of tags raise whatever they run into
             raise SerializationException(f"The request body is not valid CBOR: {error}") from None
+        _check(document, MOST_DEPTH)
+        document = without_nulls(document)
         if not isinstance(document, dict):
             raise SerializationException("Expected a CBOR map as the request body")
         if operation.input_shape is None:
@@ -39,6 +44,24 @@ class CborProtocol:
             fault = "Sender" if error.status < 500 else "Receiver"
             response.headers.append(("x-amzn-query-error", f"{error.code};{fault}"))
         return response
+
+
+def _check(value: Any, depth: int) -> None:
+    """Raises SerializationException for what the protocol doesn't know: other tags than timestamps, keys that are no text."""
+    if isinstance(value, (dict, list)) and not depth:
+        raise SerializationException(f"The request body is nested more than {MOST_DEPTH} deep")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise SerializationException("The request body has a map with keys that are not text")
+            _check(item, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth - 1)
+    elif not isinstance(value, PLAIN):
+        raise SerializationException(
+            f"The request body holds a value of CBOR that is not served: {type(value).__name__}"
+        )
 
 
 def _response(status: int, document: dict[str, Any], request_id: str) -> HttpResponse:

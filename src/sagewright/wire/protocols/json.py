@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 from botocore.model import OperationModel
 
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.protocols.members import from_json
+from sagewright.wire.protocols.members import from_json, without_nulls
 
 
 def dumps(value: Any) -> bytes:
@@ -32,12 +33,12 @@ def read_document(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        document = read_json(body)
+    except ValueError as error:
         raise SerializationException(f"The request body is not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise SerializationException("Expected a JSON object as the request body")
-    return document
+    return without_nulls(document) if b"null" in body else document
 
 
 class JsonProtocol:

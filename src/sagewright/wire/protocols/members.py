@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -58,32 +60,70 @@ def _convert(shape: Shape, value: Any) -> Any:
     if shape.type_name == "blob" and isinstance(value, str):
         try:
             return base64.b64decode(value, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise SerializationException("A blob member is not valid base64") from None
     return value
 
 
+def without_nulls(value: Any) -> Any:
+    """`value` without the members that are null, which mean what members mean that aren't there."""
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def to_timestamp(value: Any) -> datetime:
-    """A datetime from epoch seconds or any text form that AWS clients send. Raises SerializationException."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    """A datetime in UTC from epoch seconds or any text form that AWS clients send. Raises SerializationException."""
     try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, datetime):
+            moment = value
+        elif isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
+            raise ValueError
+        elif isinstance(value, (int, float)):
             return datetime.fromtimestamp(value, tz=UTC)
-        moment: datetime = parse_timestamp(value)
-    except (ValueError, TypeError, OverflowError, RuntimeError):
+        else:
+            moment = parse_timestamp(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, OSError, RuntimeError):
         raise SerializationException(f"Invalid timestamp '{value}'") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
+_NUMBER = re.compile(r"[+-]?[0-9]{0,400}(?:\.[0-9]{0,400})?(?:[eE][+-]?[0-9]{1,4})?")
+
+
+def whole_number(text: str) -> int:
+    """Decimal digits alone: Python's `int` takes those of any script, and underlines. Raises ValueError."""
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Raises ValueError, for NaN and infinities too."""
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+BITS = {"integer": 31, "long": 63}
+
+
+def in_range(type_name: str, value: float) -> bool:
+    """Whether a number fits the type: a model's integers have 32 bits, its longs 64, and none is infinite."""
+    bits = BITS.get(type_name)
+    return math.isfinite(value) if bits is None else -(2**bits) <= value < 2**bits
 
 
 @cache
 def scalar_from_text(type_name: str) -> Any:
     """The function that reads a scalar of a model type from text (query strings, headers, form values)."""
     return {
-        "integer": int,
-        "long": int,
-        "float": float,
-        "double": float,
+        "integer": whole_number,
+        "long": whole_number,
+        "float": number,
+        "double": number,
         "boolean": _boolean,
         "timestamp": to_timestamp,
         "blob": base64.b64decode,
@@ -99,6 +139,9 @@ def _boolean(text: str) -> bool:
 def read_scalar(shape: Shape, text: str) -> Any:
     """Raises SerializationException when `text` is not of the shape's type."""
     try:
-        return scalar_from_text(shape.type_name)(text)
+        value = scalar_from_text(shape.type_name)(text)
+        if shape.type_name in BITS and not in_range(shape.type_name, value):
+            raise ValueError(text)
+        return value
     except (ValueError, binascii.Error):
         raise SerializationException(f"'{text}' can not be converted to {shape.type_name}") from None

@@ -14,6 +14,7 @@ from sagewright.model.errors import AwsError, SerializationException
 from sagewright.objects import checksums
 from sagewright.objects.blobs import Slice
 from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
+from sagewright.wire.models import operation_model
 from sagewright.wire.protocols import rest
 from sagewright.wire.protocols.members import read_scalar
 from sagewright.wire.protocols.xmltree import Element, escape, malformed, parse
@@ -85,6 +86,15 @@ class RestXmlProtocol:
         inner = "".join(f"<{n}>{escape(v)}</{n}>" for n, v in fields.items() if not n.startswith("@"))
         headers.append(("Content-Type", "application/xml"))
         return HttpResponse(error.status, headers, f"{PROLOGUE}<Error>{inner}</Error>".encode())
+
+
+@cache
+def is_streamed(operation: str) -> bool:
+    """Whether the body of the S3 operation is bytes to be kept, rather than a document to be read."""
+    model = operation_model("s3", operation)
+    shape = model.input_shape if model else None
+    payload = rest.bindings(shape).payload if isinstance(shape, StructureShape) else None
+    return payload is not None and bool(payload.shape.serialization.get("streaming"))
 
 
 def _host_id(request_id: str) -> str:

@@ -1,0 +1,1 @@
+"""HTTP below AWS's protocols: connections and their limits, the parser, pools of threads. Nothing here knows a service."""

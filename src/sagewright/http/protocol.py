@@ -1,0 +1,272 @@
+"""HTTP/1.1 as uvicorn speaks it, within limits: of heads, of requests sent ahead, of time, of what strangers hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from sagewright.http import refusals
+from sagewright.http.connections import Connections
+from sagewright.http.refusals import Refusal
+
+
+class Refused(Exception):
+    """Raised through the parser; `refusal` is what is answered."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. Its times are kept by the sweeps of `connections` rather than by a timer for each request."""
+
+    def __init__(self, *arguments: Any, connections: Connections | None = None, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._all = Connections() if connections is None else connections
+        self._limits = self._all.limits
+        self.address, self.proven, self.held, self.crowded = "", False, 0, False
+        self._since = 0.0  # the loop's time at which the wait for a request, its head or the end of it began
+        self._in_head = self._body_open = False
+        self._unparsed = self._head = self._fields = 0  # bytes since the last head; bytes and fields of this one
+        self._left: int | None = None  # bytes that are passed over before the connection is closed
+        self._farewell: bytes | None = None  # what is to be said once the answers before it are sent
+        self._leaving = self._mute = False
+        self._stuck = (0, 0.0)
+        self._serving: Any = None
+
+    # The connection.
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+        self._since = self.loop.time()
+        self._all.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._all.remove(self)
+        super().connection_lost(exc)
+
+    def prove(self) -> None:
+        """A request on this connection was authenticated."""
+        if not self.proven:
+            self._all.prove(self)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a request."""
+        return not self._busy and not self._in_head
+
+    @property
+    def _busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def check(self, now: float) -> None:
+        """End the connection where it has been waited for too long."""
+        limits, waited = self._limits, now - self._since
+        if self._is_stuck(now):
+            self.transport.abort()
+        elif self._left is not None:
+            if waited > limits.linger_s:
+                self.transport.abort()
+        elif self._busy:
+            return
+        elif self._in_head and waited > limits.head_s:
+            self._refuse(refusals.HEAD_TOO_SLOW)
+        elif not self._in_head and waited > (limits.idle_s if self.proven else limits.head_s):
+            self.transport.close()
+
+    def _is_stuck(self, now: float) -> bool:
+        """Whether the receiver has taken nothing for long of what waits for it."""
+        size, (before, since) = self.transport.get_write_buffer_size(), self._stuck
+        if not size or size != before:
+            self._stuck = (size, now)
+            return False
+        return now - since > self._limits.stall_s
+
+    # What comes in.
+
+    def data_received(self, data: bytes) -> None:
+        size = len(data)
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0:
+                self.transport.abort()
+                return
+        if self._leaving or self._farewell is not None:
+            return
+        if not self.proven:
+            self._all.hold(self, size)
+            if self.transport.is_closing():
+                return
+        if not self._body_open:
+            self._unparsed += size
+        self._parse(data)
+        if self._unparsed > self._limits.head and not self._leaving:
+            self._refuse(refusals.HEAD_TOO_LARGE)
+
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] :]
+                self._go_on_as_before()
+            except httptools.HttpParserError as error:
+                cause = error.__context__
+                self._refuse(cause.refusal if isinstance(cause, Refused) else refusals.BAD_REQUEST)
+                return
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def _go_on_as_before(self) -> None:
+        """No other protocol is spoken here, so an offer of one is passed over. The parser would take what follows for it."""
+        framing = [
+            name + b": " + value for name, value in self.headers if name in {b"content-length", b"transfer-encoding"}
+        ]
+        self.restart(b"\r\n".join(framing or [b"content-length: 0"]))
+
+    def restart(self, framing: bytes) -> None:
+        """A new parser, which has just read the head of the present request with these lines on its body."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._mute = True
+        self.parser.feed_data(b"PUT / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+        self._mute = False
+
+    def on_message_begin(self) -> None:
+        if self._mute:
+            return
+        super().on_message_begin()
+        self._in_head, self._head, self._fields = True, 0, 0
+        self._since = self.loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._mute:
+            self._count(len(url))
+            self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._mute or not self._in_head:  # a trailer is no header: nobody checked it when the head was
+            return
+        self._fields += 1
+        self._count(len(name) + len(value))
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > self._limits.head or self._fields > self._limits.fields:
+            raise Refused(refusals.HEAD_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        if self._mute:
+            return
+        self._in_head = False
+        self._unparsed = 0
+        if self.parser.get_method() == b"CONNECT":
+            raise Refused(refusals.NO_TUNNELS)
+        if len(self.pipeline) >= self._limits.pipelined:
+            raise Refused(refusals.TOO_MANY_AHEAD)
+        super().on_headers_complete()
+        self._body_open = True
+
+    def on_message_complete(self) -> None:
+        if self._mute or not self.parser.should_upgrade():
+            self._body_open = False
+            if not self._leaving:
+                self._left = None
+            super().on_message_complete()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client may end its side behind a whole request, and is answered all the same."""
+        answerable = self._busy and not self._body_open and not self._leaving
+        if answerable:
+            self.cycle.keep_alive = False
+        return answerable
+
+    # What goes out.
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.held:
+            self._all.release(self)
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._farewell is not None:
+            self._leave(self._farewell)
+        else:
+            self._since = self.loop.time()
+            if self._body_open and not self.proven:
+                self._left = self._limits.linger
+
+    def answer(self, scope: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """All of the answer to the request with this scope in one write; False: it has to be sent in another way.
+
+        The length is among the headers; they are checked for what would end one, as uvicorn does for each by itself.
+        """
+        cycle = self._serving
+        if cycle.scope is not scope or cycle.disconnected or cycle.response_started or self.flow.write_paused:
+            return False
+        lines = [*cycle.default_headers, *headers]
+        if not cycle.keep_alive:
+            lines.append((b"connection", b"close"))
+        head = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % line for line in lines])
+        ends = len(lines) + 1
+        if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        self.transport.write(head + b"\r\n" + body)
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer in place of the application, after what is being answered, and end the connection."""
+        data = refusals.answer(refusal, self._all.render)
+        if self._busy and self._body_open and self._forget_last():
+            self._leave(data)
+        elif self._busy:
+            self._farewell = data
+            self.flow.pause_reading()
+        else:
+            self._leave(data)
+
+    def _forget_last(self) -> bool:
+        """The request whose body can't be read is answered by the refusal; whether none is being answered before it."""
+        if self.pipeline:
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else self._serving
+            return not self._busy
+        if self.cycle.response_started:
+            return False
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        return True
+
+    def _leave(self, last: bytes) -> None:
+        """Say this and close, once the client has ended or a moment has passed: closed at once, it might not be read."""
+        self._leaving, self._since = True, self.loop.time()
+        self._left = self._limits.linger
+        self.transport.write(last)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._serving = cycle
+        super()._start_asgi_task(cycle, app)

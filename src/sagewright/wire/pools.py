@@ -1,0 +1,44 @@
+"""Which threads answer what: one kind of request can't keep another from its answer."""
+
+from __future__ import annotations
+
+from sagewright.http.pools import Pool
+from sagewright.model.errors import AwsError
+from sagewright.wire.http import HttpResponse
+from sagewright.wire.protocols.base import WireProtocol
+from sagewright.wire.protocols.rest_xml import RestXmlProtocol
+
+WAITING = 4096
+AWAY = 1024
+STRANGERS_WAITING = 256
+DATA_PLANE = frozenset({"sagemaker-runtime"})
+
+
+class Pools:
+    """The pools of the gateway. `entry` looks keys up where the store is across a network."""
+
+    def __init__(self) -> None:
+        self.control = Pool("control", 32, WAITING)
+        self.data = Pool("data", 32, WAITING, AWAY)
+        self.objects = Pool("objects", 32, WAITING, AWAY)
+        self.strangers = Pool("strangers", 4, STRANGERS_WAITING, AWAY // 8)
+        self.entry = Pool("entry", 8, WAITING)
+
+    def of(self, service: str, *, known: bool) -> Pool:
+        """`known`: whether the request was signed. In S3 alone others are let through, and the bucket's policy is asked."""
+        if not known:
+            return self.strangers
+        if service == "s3":
+            return self.objects
+        return self.data if service in DATA_PLANE else self.control
+
+
+def busy(protocol: WireProtocol, request_id: str) -> HttpResponse:
+    """What is told to a request that has to be sent again later."""
+    if isinstance(protocol, RestXmlProtocol):
+        error = AwsError("SlowDown", "Please reduce your request rate.", 503)
+    else:
+        error = AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.", 503)
+    response = protocol.encode_error(error, request_id, None)
+    response.headers.append(("Retry-After", "1"))
+    return response

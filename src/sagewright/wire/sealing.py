@@ -1,0 +1,123 @@
+"""Tokens of lists, sealed on their way out and opened on their way in: a token is good for the list, the account and the
+caller it was made for, and for nothing else. So an operation sees no token but its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+from botocore.model import StructureShape
+
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.objects.errors import invalid_argument
+from sagewright.wire.models import operation_model
+
+VERSION = b"\x01"
+MAC = 16
+ASKED = {"s3": ("ContinuationToken",), "iam": ("Marker",)}
+TOLD = {
+    "s3": ("NextContinuationToken",),
+    "iam": ("Marker",),
+    "logs": ("nextToken", "nextForwardToken", "nextBackwardToken"),
+}
+OF_OTHERS = ("NextToken", "nextToken")
+TOKENS = frozenset({name for names in (*ASKED.values(), *TOLD.values(), OF_OTHERS) for name in names})
+"""Members that may be tokens."""
+
+BOUND = (
+    "Bucket", "Prefix", "Delimiter", "ResourceArn", "Resource", "SearchExpression", "SortBy", "SortOrder", "orderBy", "descending",
+    "repositoryName", "RoleName", "logGroupName", "logGroupIdentifier", "logStreamName", "Namespace", "MetricName",
+)  # fmt: skip
+"""Members of a request that say which list it is, or in which order: with others a token means another place."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for which list."""
+
+    service: str
+    operation: str
+    account: str
+    principal: str
+
+
+@cache
+def lists(service: str, operation: str) -> bool:
+    """Whether tokens go in or out of an operation."""
+    model = operation_model(service, operation)
+    shapes = [model.input_shape, model.output_shape] if model else []
+    members = {name for shape in shapes if isinstance(shape, StructureShape) for name in shape.members}
+    return bool(members & TOKENS)
+
+
+class Sealer:
+    """`secret`: of this store, so that servers on the same store take each other's tokens."""
+
+    def __init__(self, secret: str) -> None:
+        self._key = hmac.digest(secret.encode(), b"tokens of lists", "sha256")
+
+    def open(self, asker: Asker, request: dict[str, Any]) -> str | None:
+        """Put the token that the operation gave into `request` in place of the sealed one, and give that.
+
+        Raises the error of the service for a token that was not made for this.
+        """
+        sent = None
+        for name in ASKED.get(asker.service, OF_OTHERS):
+            if (token := request.get(name)) and isinstance(token, str):
+                request[name] = self._opened(asker, request, token)
+                sent = token
+        return sent
+
+    def seal(self, asker: Asker, request: dict[str, Any], result: dict[str, Any], sent: str | None) -> None:
+        """Seal the tokens of an answer; `sent`: the one of the request, which S3 repeats."""
+        for name in TOLD.get(asker.service, OF_OTHERS):
+            if token := result.get(name):
+                result[name] = self._sealed(asker, request, token)
+        if asker.service == "s3" and result.get("ContinuationToken"):
+            lists_buckets = asker.operation == "ListBuckets"
+            token = result["ContinuationToken"]
+            result["ContinuationToken"] = self._sealed(asker, request, token) if lists_buckets else sent
+
+    def _sealed(self, asker: Asker, request: dict[str, Any], token: str) -> str:
+        return base64.urlsafe_b64encode(VERSION + self._mac(asker, request, token) + token.encode()).decode()
+
+    def _opened(self, asker: Asker, request: dict[str, Any], sealed: str) -> str:
+        try:
+            data = base64.b64decode(sealed.encode(), altchars=b"-_", validate=True)
+            token = data[1 + MAC :].decode()
+        except (binascii.Error, ValueError):
+            raise invalid_token(asker) from None
+        good = data[:1] == VERSION and hmac.compare_digest(self._mac(asker, request, token), data[1 : 1 + MAC])
+        if not good:
+            raise invalid_token(asker)
+        return token
+
+    def _mac(self, asker: Asker, request: dict[str, Any], token: str) -> bytes:
+        bound = [request.get(name) for name in BOUND]
+        text = [asker.service, asker.operation, asker.account, asker.principal, bound, token]
+        return hmac.digest(self._key, orjson.dumps(text, default=str), "sha256")[:MAC]
+
+
+def invalid_token(asker: Asker) -> AwsError:
+    """In the words of each service."""
+    match asker.service:
+        case "s3":
+            return invalid_argument("The continuation token provided is incorrect", "continuation-token")
+        case "logs":
+            return AwsError("InvalidParameterException", "The specified nextToken is invalid.")
+        case "ecr":
+            message = "Invalid parameter at 'nextToken' failed to satisfy constraint."
+            return AwsError("InvalidParameterException", message)
+        case "cloudwatch" if asker.operation == "ListMetrics":
+            return AwsError("InvalidParameterValue", "NextToken is invalid.")
+        case "cloudwatch":
+            return AwsError("InvalidNextToken", "NextToken is invalid.")
+        case "iam":
+            return AwsError("ValidationError", "Invalid Marker.")
+    return ValidationException("Invalid NextToken.")
