@@ -27,6 +27,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._all = Connections() if connections is None else connections
         self._limits = self._all.limits
+        self._most_head, self._most_fields = self._limits.head, self._limits.fields
         self.address, self.proven, self.held, self.crowded = "", False, 0, False
         self._since = 0.0  # the loop's time at which the wait for a request, its head or the end of it began
         self._in_head = self._body_open = False
@@ -107,7 +108,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._body_open:
             self._unparsed += size
         self._parse(data)
-        if self._unparsed > self._limits.head and not self._leaving:
+        if self._unparsed > self._most_head and not self._leaving:
             self._refuse(refusals.HEAD_TOO_LARGE)
 
     def _parse(self, data: bytes) -> None:
@@ -150,23 +151,22 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         if not self._mute:
-            self._count(len(url))
+            self._head += len(url)
+            if self._head > self._most_head:
+                raise Refused(refusals.HEAD_TOO_LARGE)
             self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._mute or not self._in_head:  # a trailer is no header: nobody checked it when the head was
             return
         self._fields += 1
-        self._count(len(name) + len(value))
+        self._head += len(name) + len(value)
+        if self._head > self._most_head or self._fields > self._most_fields:
+            raise Refused(refusals.HEAD_TOO_LARGE)
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
-
-    def _count(self, size: int) -> None:
-        self._head += size
-        if self._head > self._limits.head or self._fields > self._limits.fields:
-            raise Refused(refusals.HEAD_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         if self._mute:

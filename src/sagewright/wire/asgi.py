@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from sagewright.http.limits import Limits, Pace
@@ -41,34 +41,30 @@ class Incoming:
     receive: Any
     request: HttpRequest
     length: int | None
-    limits: Limits = field(default_factory=Limits)
+    protocol: TakeoverProtocol | None
+    limits: Limits
     fault: AwsError | None = None
 
     @property
     def crowded(self) -> bool:
         """Whether there are so many connections that this one should be told to come again later."""
-        return bool(getattr(self._protocol, "crowded", False))
+        return self.protocol is not None and self.protocol.crowded
 
     def prove(self) -> None:
         """Who asks is known."""
-        if self._protocol is not None and not self._protocol.proven:
-            self._protocol.prove()
+        if self.protocol is not None and not self.protocol.proven:
+            self.protocol.prove()
 
     def close_after(self) -> None:
         """The answer is the last on its connection."""
-        if self._protocol is not None:
-            self._protocol.close_after()
-
-    @property
-    def _protocol(self) -> TakeoverProtocol | None:
-        protocol: TakeoverProtocol | None = self.scope.get(EXTENSION)
-        return protocol
+        if self.protocol is not None:
+            self.protocol.close_after()
 
     async def whole(self, most: int, too_long: Callable[[int], AwsError]) -> bytes:
         """All of the body. Raises what `too_long` makes of `most` bytes beyond those, RequestTimeout, and Gone."""
         if self.length is not None and self.length > most:
             raise too_long(most)
-        protocol = self._protocol
+        protocol = self.protocol
         if protocol is not None and protocol.is_whole(self.scope):  # no clock is needed
             message = await self.receive()
             data: bytes = message.get("body", b"")
@@ -87,7 +83,7 @@ class Incoming:
 
     def rest(self, begun: bytes = b"") -> Pulled:
         """The body to be pulled by a thread, `begun` being what was read of it. To be given to `answered`."""
-        protocol, pace = self._protocol, self.limits.pace
+        protocol, pace = self.protocol, self.limits.pace
         body: Pulled | None = None
         if self.length is not None and protocol is not None:
             body = protocol.take(self.scope, self.length, begun)
@@ -97,7 +93,7 @@ class Incoming:
         return body
 
     async def _read(self, size: int) -> tuple[bytes, bool]:
-        protocol = self._protocol
+        protocol = self.protocol
         proven = protocol is not None and protocol.proven
         return await _read_in_time(self.receive, size, self.limits.pace if proven else self.limits.stranger_pace)
 
@@ -147,7 +143,7 @@ def read_head(scope: Any, receive: Any, limits: Limits) -> Incoming:
         body=BytesBody(b""),
         scheme=_scheme(scope, headers),
     )
-    return Incoming(scope, receive, request, length, limits, fault)
+    return Incoming(scope, receive, request, length, scope.get(EXTENSION), limits, fault)
 
 
 Pulled = StreamBody | SocketBody
