@@ -36,8 +36,8 @@ def descriptors_of_its_first_process() -> str:
 @attempt
 def paths_of_the_machine_by_the_first_process() -> str:
     words = Path("/proc/1/cmdline").read_bytes().split(b"\0")
-    secret = os.environ["HIDDEN"].encode()
-    return must(not any(secret in word or word.startswith(b"/work") for word in words), words[:6])
+    place = os.path.dirname(os.environ["HIDDEN"]).encode()
+    return must(not any(place in word for word in words), words[:6])
 
 
 @attempt
