@@ -237,9 +237,10 @@ class HostRun:
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
         book = LogBook(self._reporter, self._metrics(), self._host.log_limit_mb)
         try:
-            ended = self._run_process(sandbox, environment, book)
-            if environment is not None and (asked := self._layers.asked(ended)) is not None:
-                ended = self._run_process(sandbox, self._layers.install(environment, asked), book)
+            with self._inputs.feeding():
+                ended = self._run_process(sandbox, environment, book)
+                if environment is not None and (asked := self._layers.asked(ended)) is not None:
+                    ended = self._run_process(sandbox, self._layers.install(environment, asked), book)
         finally:
             self._volume.close()
             book.close()
@@ -261,8 +262,7 @@ class HostRun:
                 self._training = True
                 self._checkpoints.start()
                 self._reporter.send(phase="Training")
-            with self._inputs.feeding():
-                return run_process(command, self._control, self._limits, book)
+            return run_process(command, self._control, self._limits, book)
 
     def _command(self, sandbox: Sandbox, launch: Launch) -> Command:
         try:

@@ -7,6 +7,7 @@ runs: by users without rights, in a view that ends with it. What comes of it is 
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -85,7 +86,8 @@ class Layers:
         """Raises RequirementsFailed, Stopped, Gone."""
         if not choose_sandbox(self._host.sandbox, self._host.directory)[0].declare()["layers"].given:
             return self._environments.with_requirements(environment, requirements, self._installing.log)
-        digest = hashlib.sha256(requirements.encode()).hexdigest()[:32]
+        lies_on = json.dumps(environment.packages, sort_keys=True)  # an environment that is made again may have others
+        digest = hashlib.sha256(f"{lies_on}\n{requirements}".encode()).hexdigest()[:32]
         key = f"{environment.path.name}-l{digest}"
         layer = self._environments.directory / "layers" / key
         if not layer.is_dir():

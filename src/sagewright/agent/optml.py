@@ -50,13 +50,13 @@ class OptMl:
         return text.decode(errors="replace").replace("\0", "") or None
 
     def asked_requirements(self) -> str | None:
-        """What the toolkit has asked the agent to install, None if it has not, or if it is no list of packages."""
+        """What the toolkit has asked the agent to install, None if it has not, "" if it is too long for a list of packages."""
         try:
             with JobDirectory.at(self.root) as ml:
                 text = ml.read(".sagewright/requirements.txt", _REQUIREMENTS_BYTES + 1)
         except OSError:
             return None
-        return text.decode(errors="replace") if len(text) <= _REQUIREMENTS_BYTES else None
+        return text.decode(errors="replace") if len(text) <= _REQUIREMENTS_BYTES else ""
 
     def directory(self, path: str) -> JobDirectory | None:
         """A directory below /opt/ml as the job has left it, None if there is none.

@@ -20,7 +20,7 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import descendants, unlinked_bytes
 from sagewright.agent.optml import instance_groups
 from sagewright.jobfiles.directory import JobDirectory
-from sagewright.jobfiles.reserve import RESERVE_BYTES
+from sagewright.jobfiles.reserve import RESERVE_BYTES, free
 from sagewright.model.instances import has_local_storage
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
@@ -62,11 +62,11 @@ class Volume:
         elsewhere: its bytes will not lie in the host's directory, and count nevertheless.
         """
         self._claimed += size
-        free = self._disk.free()
+        room = self._disk.free()
         if self._limit is not None and self._claimed > self._limit:
             raise ClientError(f"Data download failed:{FULL}: {self._asked(self._claimed)}")
-        if not elsewhere and size > free:
-            raise ClientError(f"Data download failed:{FULL}: {gib(size)} to download, {gib(free)} free here.")
+        if not elsewhere and size > room:
+            raise ClientError(f"Data download failed:{FULL}: {gib(size)} to download, {gib(room)} free here.")
         if elsewhere:
             self._elsewhere += size
 
@@ -85,8 +85,10 @@ class Volume:
                 due = began + _SHARE_OF_TIME * (time.monotonic() - began)
 
     def _why_full(self) -> str | None:
-        free = self._disk.free()
-        return f"the disk of the machine has {gib(free + RESERVE_BYTES)} left." if free < 0 else None
+        """The disk of the host's directory, or that of the environments, on which layers are made."""
+        places = [place for place in (self._host.directory, self._host.environments) if place.exists()]
+        least = min(map(free, places))
+        return f"the disk of the machine has {gib(least + RESERVE_BYTES)} left." if least < 0 else None
 
     def _why_beyond(self) -> str | None:
         if self._limit is None:

@@ -213,6 +213,32 @@ def test_a_package_is_built_in_a_sandbox_and_kept(
     assert "Preparing the environment" not in told(server, again)
 
 
+def test_a_pipe_is_read_after_requirements_were_installed(
+    server: RunningServer, outside: Path, links: Path, job_name: str
+) -> None:
+    """The process starts twice, the pipe is filled once."""
+    source_distribution(links, outside)
+    server.boto("s3").put_object(Bucket=CODE, Key=f"{job_name}/data", Body=b"through the pipe")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{CODE}/{job_name}/"}}
+    channel = {"ChannelName": "p", "InputMode": "Pipe", "DataSource": source}
+    script = b"import sagewright_hostile; print('read', open('/opt/ml/input/data/p_0').read())"
+    wanted = f"sagewright-hostile==1.0\n# {uuid.uuid4()}\n".encode()
+    job = run_code(
+        server, job_name, archive(("train.py", script), ("requirements.txt", wanted)), InputDataConfig=[channel]
+    )
+
+    assert job["TrainingJobStatus"] == "Completed", told(server, job)
+    assert "read through the pipe" in told(server, job)
+
+
+def test_requirements_that_are_too_many_are_installed_inside(server: RunningServer, job_name: str) -> None:
+    code = archive(("train.py", b"print('ran')"), ("requirements.txt", b"# a comment\n" * 30_000))
+    job = run_code(server, job_name, code)
+
+    assert job["TrainingJobStatus"] == "Completed", told(server, job)
+    assert "ran" in told(server, job)
+
+
 @pytest.mark.parametrize(
     "line",
     [
