@@ -28,3 +28,15 @@ def choose_sandbox(setting: str, scratch: Path) -> tuple[Sandbox, str]:
         if setting == "bwrap":
             raise
         return PlainSandbox(), str(error)
+
+
+def settled(setting: str, scratch: Path) -> str:
+    """The setting to give to jobs: `auto` is bwrap from now on where that works now, so that no job can bring this machine to
+    where another would run without it."""
+    if setting != "auto":
+        return setting
+    try:
+        BwrapSandbox(scratch)
+    except Unavailable:
+        return setting
+    return "bwrap"

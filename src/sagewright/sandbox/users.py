@@ -1,14 +1,17 @@
 """The users inside a sandbox that root starts: 0 to 65,535 with a root among them, outside a range of unprivileged ids.
 
 A range belongs to one sandbox at a time, so no job can touch another's files or processes even where both are seen. It is
-claimed by an abstract socket, which the kernel frees with the process. Where this machine's root has no 65,536 ids to
-spare (inside some containers), a sandbox gets one unprivileged id, and its processes can be nobody but their root.
+claimed by the lock of a file in a directory of root's, which the kernel frees with the last process that has it open. (An
+abstract socket would need no file; but jobs that share the machine's network could claim all of them.) Where this machine's
+root has no 65,536 ids to spare (inside some containers), a sandbox gets one unprivileged id, and its processes can be nobody
+but their root.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import socket
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,17 +25,19 @@ RANGE = 65_536
 FIRST, END = 0x7000_0000, 0x7FFE_0000
 """Ids that no system hands out. Source: systemd's "Users, Groups, UIDs and GIDs on systemd Systems"."""
 NOBODY = 65_534
+_PLACES = (Path("/run/sagewright-users"), Path("/tmp/sagewright-users"))  # noqa: S108 - checked to be root's alone
 _SINGLES = 1024  # of the highest ids, where no range can be had
 
 
 @dataclass(frozen=True)
 class Users:
-    """`first` is the root inside, of `count` ids. `namespace` is a descriptor of the user namespace."""
+    """`first` is the root inside, of `count` ids. `namespace` is a descriptor of the user namespace, `claim` one
+    of the lock."""
 
     first: int
     count: int
     namespace: int
-    claim: socket.socket
+    claim: int
 
     @property
     def whole(self) -> bool:
@@ -41,7 +46,7 @@ class Users:
 
     def close(self) -> None:
         os.close(self.namespace)
-        self.claim.close()
+        os.close(self.claim)
 
 
 class Spare:
@@ -78,19 +83,37 @@ def claim_users() -> Users:
 
 
 def _claim() -> Users:
-    for first, count in _choices():
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            claim.bind(f"\0sagewright/users/{first}")
-        except OSError:  # it is taken
-            claim.close()
-            continue
-        try:
-            return Users(first, count, _new_namespace(first, count), claim)
-        except BaseException:
-            claim.close()
-            raise
+    locks = _locks()
+    try:
+        for first, count in _choices():
+            claim = os.open(str(first), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=locks)
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return Users(first, count, _new_namespace(first, count), claim)
+            except BlockingIOError:  # it is taken
+                os.close(claim)
+            except BaseException:
+                os.close(claim)
+                raise
+    finally:
+        os.close(locks)
     raise Unavailable("this machine has no unprivileged ids left for a sandbox")
+
+
+def _locks() -> int:
+    """A descriptor of the directory of the locks, one for all servers of this machine. Raises Unavailable."""
+    place = next((place for place in _PLACES if os.access(place.parent, os.W_OK)), _PLACES[-1])
+    try:
+        with suppress(FileExistsError):
+            place.mkdir(mode=0o700)
+        opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unavailable(f"no directory for the locks of users: {error}") from error
+    found = os.fstat(opened)
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        os.close(opened)
+        raise Unavailable(f"{place} is not a private directory of root's: delete it")
+    return opened
 
 
 def _choices() -> Iterator[tuple[int, int]]:

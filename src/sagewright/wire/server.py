@@ -12,7 +12,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -33,6 +33,7 @@ from sagewright.objects.access import ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.external import ExternalStore
 from sagewright.objects.housekeeping import Chore, Housekeeper
+from sagewright.sandbox.choose import settled
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
@@ -90,6 +91,8 @@ class Server:
         data.chmod(0o700)
         with _lock(data / "lock"), _bind_like_before(self.settings) as bound:
             self.address.url = _url(self.settings.host, bound.getsockname()[1])
+            if self.settings.backend == "local":  # nodes of a cluster look for themselves
+                self.settings = replace(self.settings, sandbox=settled(self.settings.sandbox, data))
             site = open_site(self.settings)
             platform = build(self.settings, self.address, site)
             key = admin_key(platform.store, self.settings.account)
