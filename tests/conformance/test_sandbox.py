@@ -398,9 +398,30 @@ def test_a_writable_view_is_the_directory_itself(run: Run, tmp_path: Path) -> No
     if run.sandbox.name == "container":
         source.chmod(0o777)  # the container's users are none of this machine's
     (run.directory / "ml" / "seen").mkdir()
-    run.views = [View(source, "seen", "write")]
-    run("import os; open(os.environ.get('SAGEWRIGHT_ML_ROOT', '/opt/ml') + '/seen/new', 'w').write('x')")
-    assert (source / "new").read_text() == "x"
+    for name, view in (("one", View(source, "seen", "write")), ("two", View(tmp_path, "seen", "write", "source"))):
+        run.views = [view]
+        if run.sandbox.name == "container" and name == "two":
+            with pytest.raises(CannotLaunch, match="a container can be given the whole folder"):
+                run("")
+            continue
+        if run.sandbox.name == "plain" and name == "two":
+            (run.directory / "ml" / "seen").unlink()
+            (run.directory / "ml" / "seen").mkdir()
+        run(f"import os; open(os.environ.get('SAGEWRIGHT_ML_ROOT', '/opt/ml') + '/seen/{name}', 'w').write('x')")
+        assert (source / name).read_text() == "x"
+
+
+def test_what_is_beneath_is_found_through_no_link(run: Run, tmp_path: Path) -> None:
+    """A job that may write there could have put a link in the way, to anything."""
+    if lacks(run, "unprivileged"):
+        return
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "way").symlink_to(tmp_path)
+    (run.directory / "ml" / "seen").mkdir()
+    for beneath in ("way", "way/shared", "../shared"):
+        run.views = [View(tmp_path / "shared", "seen", "write", beneath)]
+        with pytest.raises((OSError, CannotLaunch)):
+            run("")
 
 
 def test_a_server_in_a_container_answers(podman: Podman, tmp_path: Path) -> None:

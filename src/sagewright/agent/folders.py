@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
+from sagewright.jobfiles.directory import JobDirectory
 from sagewright.sandbox.base import Sandbox, View
 
 
@@ -20,34 +22,46 @@ def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str
         if source is None:
             continue
         name = channel["ChannelName"]
-        folder = _folder(source, host, name)
+        root, beneath = _root(source, host, name), source["DirectoryPath"].strip("/")
+        folder, mode = root / beneath, _mode(root, beneath, source, name)
         writable = source["FileSystemAccessMode"] == "rw"
         if not writable and not sandbox.declare()["shared_views"].given:
             log(f"Channel {name}: the sandbox {sandbox.name} cannot keep the job from writing to {folder}.")
             writable = True
-        if writable and sandbox.name == "container" and not folder.stat().st_mode & stat.S_IWOTH:
+        if writable and sandbox.name == "container" and not mode & stat.S_IWOTH:
             log(
                 f"Channel {name}: {folder} does not let others write, and the users of a container are none of this machine's."
             )
         ml.channel(name).mkdir(parents=True, exist_ok=True)
-        views.append(View(folder, f"input/data/{name}", "write" if writable else "read"))
+        views.append(View(root, f"input/data/{name}", "write" if writable else "read", beneath))
     return views
 
 
-def _folder(source: dict[str, str], host: HostFile, channel: str) -> Path:
+def _root(source: dict[str, str], host: HostFile, channel: str) -> Path:
     root = host.file_systems.get(source["FileSystemId"])
     if root is None:
         raise ClientError(
             f"Channel {channel}: no folder stands for the file system {source['FileSystemId']}; name one in the server's "
             "setting file_systems (SAGEWRIGHT_FILE_SYSTEMS)."
         )
-    folder = (Path(root) / source["DirectoryPath"].lstrip("/")).resolve()
-    if not folder.is_relative_to(Path(root).resolve()):
+    return Path(root).resolve()
+
+
+def _mode(root: Path, beneath: str, source: dict[str, str], channel: str) -> int:
+    """Of the directory, which a job may have put there: so no link is followed, now or when it is mounted."""
+    path = source["DirectoryPath"]
+    try:
+        with JobDirectory.at(root) as top:
+            if not beneath:
+                return os.fstat(top.descriptor).st_mode
+            with top.below(beneath) as directory:
+                return os.fstat(directory.descriptor).st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ClientError(
-            f"Channel {channel}: the DirectoryPath {source['DirectoryPath']} leads out of the file system."
-        )
-    if not folder.is_dir():
+            f"Channel {channel}: the file system {source['FileSystemId']} has no directory {path}."
+        ) from error
+    except OSError as error:
         raise ClientError(
-            f"Channel {channel}: the file system {source['FileSystemId']} has no directory {source['DirectoryPath']}."
-        )
-    return folder
+            f"Channel {channel}: the DirectoryPath {path} cannot be used: {error.strerror}. It must lead through no link and to "
+            "no other file system."
+        ) from error

@@ -86,11 +86,13 @@ class View:
 
     access: *read* cannot be changed (needs shared_views); *private* can be changed, and `source` stays as it is (needs
     private_views); *write* is the directory itself. `place` exists in HOST_DIRECTORY/ml, as an empty directory.
+    beneath: where in `source` the directory is, if others may write there: it is looked up through no link, when it is mounted.
     """
 
     source: Path
     place: str
     access: Literal["read", "private", "write"]
+    beneath: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.sandbox.abilities import AS_USER, NAMESPACES, abilities, capabilities, enter, find_bwrap, stage_bwrap
@@ -24,6 +25,16 @@ from sagewright.sandbox.users import Users, claim_users
 
 _NO_OVERLAY = "the kernel mounts no overlay for bwrap on this file system"
 _LAUNCHER_ENVIRON = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+@dataclass(frozen=True)
+class _Start:
+    """bwrap by a path that its starter can use, its options, what goes before it, and the descriptors that they name."""
+
+    program: str
+    options: list[str]
+    wrapper: list[str]
+    descriptors: list[int]
 
 
 class BwrapSandbox:
@@ -100,11 +111,11 @@ class BwrapSandbox:
     def _as_user(self, launch: Launch, environ: Mapping[str, str]) -> Command:
         layout = Layout(launch, self._overlay)
         options = [*AS_USER, *layout.options()]
+        self._open += layout.descriptors
         within = launch.mounts.enter if launch.mounts else []
-        argv0 = (
-            ["bash", "-c", 'exec -a init "$0" "$@"'] if shutil.which("bash") else []
-        )  # no path of ours at /proc/1/cmdline
-        return self._command(launch, [str(self._bwrap)], options, environ, wrapper=[*within, *argv0])
+        if shutil.which("bash"):  # no path of ours at /proc/1/cmdline
+            within = [*within, "bash", "-c", 'exec -a init "$0" "$@"']
+        return self._command(launch, environ, _Start(str(self._bwrap), options, within, layout.descriptors))
 
     def _as_root(self, launch: Launch, environ: Mapping[str, str], users: Users) -> Command:
         stage = Stage(maps=self._can.maps)
@@ -116,29 +127,27 @@ class BwrapSandbox:
                 give(launch.directory / name, users.first, users.count)
         mounts = stage.build(users.namespace, launch.mounts.namespace if launch.mounts else None)
         self._open.append(mounts)
-        return self._command(launch, [init], options, environ, wrapper=enter(users, mounts))
+        return self._command(launch, environ, _Start(init, options, enter(users, mounts), []))
 
-    def _command(
-        self, launch: Launch, init: list[str], options: list[str], environ: Mapping[str, str], wrapper: list[str]
-    ) -> Command:
+    def _command(self, launch: Launch, environ: Mapping[str, str], start: _Start) -> Command:
         """bwrap reads its options, and with them the process's environment, from a file without a name: the launcher's own
         environment is clean, and neither of them is in anybody's list of processes."""
         variables = [part for name, value in environ.items() for part in ("--setenv", name, value)]
-        shown = [*NAMESPACES, *options, "--clearenv", *variables]
+        shown = [*NAMESPACES, *start.options, "--clearenv", *variables]
         own_ids = any(seen.access == "write" for seen in launch.views) and os.geteuid() == 0
         program = seccomp_filter(set_ids=not own_ids)
-        handed = [] if launch.memory is None else [launch.memory]
+        handed = [*start.descriptors, *([] if launch.memory is None else [launch.memory])]
         if program is not None:
             handed.append(self._file("seccomp", program))
             shown += ["--seccomp", str(handed[-1])]
         handed.append(self._file("options", "\0".join(shown).encode(errors="surrogateescape") + b"\0"))
         marker = {name: value for name, value in environ.items() if name == "SAGEWRIGHT_HOST_ID"}
         return Command(
-            [*init, "--args", str(handed[-1]), "--", *launch.argv],
+            [start.program, "--args", str(handed[-1]), "--", *launch.argv],
             _LAUNCHER_ENVIRON | marker,
             Path("/"),
             "--json-status-fd",
-            wrapper,
+            start.wrapper,
             tuple(handed),
         )
 

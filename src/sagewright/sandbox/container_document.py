@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sagewright.sandbox.base import Launch, OwnImage
+from sagewright.sandbox.base import CannotLaunch, Launch, OwnImage
 from sagewright.sandbox.overlay import Places, make_private_environment
 from sagewright.sandbox.users import Users
 
@@ -68,6 +68,11 @@ def _binds(launch: Launch) -> list[str]:
     for view in launch.views:
         if view.access != "write":
             raise ValueError(f"the sandbox container gives no view with the access {view.access}")
+        if view.beneath:  # an engine takes a path alone, and follows what links are there when it mounts
+            raise CannotLaunch(
+                f"/opt/ml/{view.place}: a container can be given the whole folder of a file system (DirectoryPath /), no "
+                "directory in it. Name the directory as a file system of its own in the server's setting file_systems."
+            )
         binds.append(f"{view.source}:{ML_ROOT / view.place}")
     binds += [f"{path}:{path}:ro" for path in launch.readable if path.exists()]
     if launch.environment == Path():

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from sagewright.jobfiles.directory import JobDirectory
 from sagewright.sandbox import view
 from sagewright.sandbox.base import Launch, View
 from sagewright.sandbox.overlay import Places, make_private_environment
@@ -23,6 +24,8 @@ class Layout:
 
     def __init__(self, launch: Launch, overlay: bool, stage: Stage | None = None) -> None:
         self._launch, self._overlay, self._stage = launch, overlay, stage
+        self.descriptors: list[int] = []
+        """Of directories that bwrap is to bind; whoever asked for the options closes them."""
 
     def options(self) -> list[str]:
         launch = self._launch
@@ -79,10 +82,21 @@ class Layout:
         """`changes` is where a private view keeps what the process changes."""
         place = str(ML_ROOT / seen.place)
         if seen.access != "private":
-            return ["--ro-bind" if seen.access == "read" else "--bind", self._shared(seen.source), place]
+            return [*self._bound(seen), place]
         if not self._overlay:
             raise ValueError("bwrap without overlays gives no private views")
         return self._over([seen.source], changes, place)
+
+    def _bound(self, seen: View) -> list[str]:
+        """The beginning of the option that binds it."""
+        option = "--ro-bind" if seen.access == "read" else "--bind"
+        if self._stage is not None:
+            return [option, self._stage.at(seen.source, mapped=True, beneath=seen.beneath)]
+        if not seen.beneath:
+            return [option, str(seen.source)]
+        with JobDirectory.at(seen.source) as top:
+            self.descriptors.append(top.below(seen.beneath).descriptor)
+        return [f"{option}-fd", str(self.descriptors[-1])]
 
     def _environment(self) -> list[str]:
         """The shared environment at its own path, writable for this process alone."""
@@ -114,5 +128,5 @@ def _parents(options: list[str]) -> list[str]:
 
 def _mounts(options: list[str]) -> Iterable[list[str]]:
     """The options that mount something, with their arguments."""
-    lengths = {"--bind": 3, "--ro-bind": 3, "--overlay": 4}
+    lengths = {"--bind": 3, "--ro-bind": 3, "--bind-fd": 3, "--ro-bind-fd": 3, "--overlay": 4}
     return (options[at : at + lengths[word]] for at, word in enumerate(options) if word in lengths)

@@ -75,7 +75,7 @@ def _show(view: View, ml: Path) -> None:
         raise ValueError(f"the sandbox plain gives no view with the access {view.access}")
     place = ml / view.place
     place.rmdir()
-    place.symlink_to(view.source, target_is_directory=True)
+    place.symlink_to(view.source / view.beneath, target_is_directory=True)
 
 
 def _joined(library: Path, rest: str) -> str:

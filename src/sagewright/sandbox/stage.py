@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagewright.jobfiles.descriptors import open_beneath
 from sagewright.sandbox import kernel
 
 PLACE = "/run"
@@ -25,6 +26,17 @@ class _Source:
     path: str
     place: str
     mapped: bool
+    beneath: str
+
+    def open(self) -> int:
+        """A descriptor of it. Raises OSError."""
+        opened = os.open(self.path, os.O_PATH | os.O_CLOEXEC)
+        if not self.beneath:
+            return opened
+        try:
+            return open_beneath(opened, self.beneath, os.O_PATH | os.O_DIRECTORY)
+        finally:
+            os.close(opened)
 
 
 class Stage:
@@ -34,10 +46,11 @@ class Stage:
         self._maps = maps
         self._sources: list[_Source] = []
 
-    def at(self, path: Path | str, *, mapped: bool = False, place: str = "") -> str:
-        """Where the source will be. `place`: a path below PLACE; empty: any."""
+    def at(self, path: Path | str, *, mapped: bool = False, place: str = "", beneath: str = "") -> str:
+        """Where the source will be. `place`: a path below PLACE; empty: any; `beneath`: a path below `path` that leads through
+        no link."""
         where = f"{PLACE}/{place or f'source/{len(self._sources)}'}"
-        self._sources.append(_Source(os.fspath(path), where, mapped and self._maps))
+        self._sources.append(_Source(os.fspath(path), where, mapped and self._maps, beneath))
         return where
 
     def build(self, user_namespace: int, within: int | None = None) -> int:
@@ -51,7 +64,7 @@ class Stage:
         kernel.unshare(kernel.CLONE_NEWNS)
         os.umask(0o022)  # a thread with a mount namespace of its own has an umask of its own
         kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
-        opened = [os.open(source.path, os.O_PATH | os.O_CLOEXEC) for source in self._sources]
+        opened = [source.open() for source in self._sources]
         try:
             kernel.mount("tmpfs", PLACE, "tmpfs", 0, "mode=0755,size=1m")
             for source, descriptor in zip(self._sources, opened, strict=True):

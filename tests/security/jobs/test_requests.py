@@ -309,6 +309,22 @@ def test_no_set_user_id_programs_on_a_file_system(server: RunningServer, outside
     assert [file.name for file in files if file.stat().st_mode & 0o6000] == []
 
 
+@pytest.mark.parametrize("path", ["/way", "/way/x", "/../outside0", "/a/../../"])
+def test_no_way_out_of_a_file_system(server: RunningServer, outside: Path, job_name: str, path: str) -> None:
+    """A job that may write to a file system puts a link there, for another one to follow."""
+    (outside / "shared" / "way").unlink(missing_ok=True)
+    (outside / "shared" / "way").symlink_to(outside)
+    source = {"FileSystemId": "fs-0123456789abcdef0", "FileSystemType": "EFS", "DirectoryPath": path}
+    channel = {"ChannelName": "shared", "DataSource": {"FileSystemDataSource": source | {"FileSystemAccessMode": "ro"}}}
+    vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    server.run_shell(job_name, "cat /opt/ml/input/data/shared/secret", InputDataConfig=[channel], VpcConfig=vpc)
+    job = server.wait(job_name)
+
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Channel shared: the ")
+    assert SECRET not in told(server, job)
+
+
 def test_its_first_process_tells_no_path_of_the_server(server: RunningServer, job_name: str) -> None:
     server.run_shell(
         job_name, "tr '\\0' ' ' < /proc/1/cmdline; echo; ls -l /proc/1/exe; tr '\\0' '\\n' < /proc/1/environ"
