@@ -93,7 +93,8 @@ class HostRun:
         self._memory = JobMemory()
         self._training = False
         self._limits = Limits(host.stop_grace_s, self._deadline, self._share.kill)
-        installing = Installing(self._share.wrapper, self._limits, reporter.log)
+        closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
+        installing = Installing(self._install_wrapper, self._limits, not closed, reporter.log)
         self._layers = Layers(host, self._ml, self._environments, control, installing)
         self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
 
@@ -270,6 +271,10 @@ class HostRun:
         except CannotLaunch as error:
             raise ClientError(str(error)) from error
         return replace(command, wrapper=[*self._share.wrapper(), *self._network.enter, *command.wrapper])
+
+    def _install_wrapper(self) -> list[str]:
+        """Packages are installed in the job's share, and in its network if that leads outside."""
+        return [*self._share.wrapper(), *([] if self._host.isolated else self._network.enter)]
 
     def _metrics(self) -> MetricScanner:
         own = self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []

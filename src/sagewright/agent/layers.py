@@ -38,10 +38,11 @@ _FILE = "requirements.txt"
 
 @dataclass(frozen=True)
 class Installing:
-    """What a layer's sandbox has of its job: `wrapper` begins its command and `limits` hold it."""
+    """What a layer's sandbox has of its job: `wrapper` begins its command and `limits` hold it; `network`: whether it has any."""
 
     wrapper: Callable[[], list[str]]
     limits: Limits
+    network: bool
     log: Callable[[str], None]
 
 
@@ -131,6 +132,7 @@ class Layers:
             addresses={},
             library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
             environment=environment.path,
+            network=self._installing.network,
             readable=[*sources.local_paths(), program, self._environments.overrides()],
             layers=list(environment.layers),
         )

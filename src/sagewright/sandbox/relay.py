@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import psutil
 
@@ -163,7 +164,7 @@ class _Questions(asyncio.DatagramProtocol):
     """DNS questions of the host, each asked of the machine's name server."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # not a subclass of it before Python 3.12
         self._asked: set[asyncio.Task[None]] = set()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -181,7 +182,6 @@ class _Questions(asyncio.DatagramProtocol):
                 found = await asyncio.wait_for(answer, _DNS_TIMEOUT_S)
             finally:
                 transport.close()
-            assert isinstance(self._transport, asyncio.DatagramTransport)
             self._transport.sendto(found, asker)
 
 
@@ -191,8 +191,7 @@ class _Answer(asyncio.DatagramProtocol):
         self._question = question
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        transport.sendto(self._question)
+        cast(asyncio.DatagramTransport, transport).sendto(self._question)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - the interface's
         if not self._answer.done():

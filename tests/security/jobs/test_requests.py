@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
+import socket
 import tarfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -160,7 +162,17 @@ def test_archives_of_code_reach_nothing_outside(server: RunningServer, outside: 
 
 
 BACKEND = """
-import base64, hashlib, os, zipfile
+import os, socket, zipfile
+def reaches(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=3) as connection:
+            connection.sendall(b"x")
+            connection.recv(1)
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
 def build_wheel(directory, settings=None, metadata=None):
     for path in ({marker!r}, "/etc/sagewright-built", "/root/.built"):
         try: open(path, "w").write("x")
@@ -170,7 +182,7 @@ def build_wheel(directory, settings=None, metadata=None):
     except OSError: pass
     name = "sagewright_hostile-1.0-py3-none-any.whl"
     with zipfile.ZipFile(os.path.join(directory, name), "w") as wheel:
-        wheel.writestr("sagewright_hostile.py", f"said = {{said!r}}")
+        wheel.writestr("sagewright_hostile.py", f"said = {{said!r}}; reached = {{reaches({port})}}")
         info = "sagewright_hostile-1.0.dist-info"
         wheel.writestr(f"{{info}}/METADATA", "Metadata-Version: 2.1\\nName: sagewright-hostile\\nVersion: 1.0\\n")
         wheel.writestr(f"{{info}}/WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
@@ -179,11 +191,11 @@ def build_wheel(directory, settings=None, metadata=None):
 """
 
 
-def source_distribution(links: Path, outside: Path) -> None:
+def source_distribution(links: Path, outside: Path, port: int = 1) -> None:
     """A package that runs code of its author's while it is built."""
     project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     project += '[project]\nname = "sagewright-hostile"\nversion = "1.0"\n'
-    backend = BACKEND.format(marker=str(outside / "built"), secret=str(outside / "secret"))
+    backend = BACKEND.format(marker=str(outside / "built"), secret=str(outside / "secret"), port=port)
     top = "sagewright_hostile-1.0"
     info = "Metadata-Version: 2.1\nName: sagewright-hostile\nVersion: 1.0\n"
     files = {"pyproject.toml": project, "backend.py": backend, "PKG-INFO": info}
@@ -211,6 +223,25 @@ def test_a_package_is_built_in_a_sandbox_and_kept(
         assert os.geteuid() != 0 or int(said) != 0
         assert "spoilt" in told(server, job)
     assert "Preparing the environment" not in told(server, again)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, ("ip", "nft"))), reason="no network of its own here")
+def test_a_package_is_built_in_the_jobs_network(
+    own_server: RunningServer, outside: Path, tmp_path: Path, job_name: str
+) -> None:
+    """With a network of its own it reaches no service of the machine, as the job doesn't."""
+    links = tmp_path / "links"
+    links.mkdir()
+    own_server.environ |= {"SAGEWRIGHT_HOST_NETWORK": "own", "PIP_FIND_LINKS": str(links)}
+    own_server.start()
+    own_server.boto("s3").create_bucket(Bucket=CODE)
+    wanted = f"sagewright-hostile==1.0 ; python_version > '3.{uuid.uuid4().int % 9}'\n".encode()
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        source_distribution(links, outside, service.getsockname()[1])
+        script = b"import sagewright_hostile as h; print('reached', h.reached)"
+        job = run_code(own_server, job_name, archive(("train.py", script), ("requirements.txt", wanted)))
+    assert job["TrainingJobStatus"] == "Completed", told(own_server, job)
+    assert "reached False" in told(own_server, job)
 
 
 def test_a_pipe_is_read_after_requirements_were_installed(
