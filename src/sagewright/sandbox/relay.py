@@ -105,6 +105,8 @@ class Relay:
         finally:
             self._listening.set()
         self._loop.run_forever()
+        self._server.close()
+        self._questions.close()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0))
@@ -113,8 +115,10 @@ class Relay:
         self._loop.close()
 
     async def _listen(self) -> None:
-        await asyncio.start_server(partial(_pass_on, allowed=self._allowed), sock=self._sockets.tcp, limit=_CHUNK)
-        await self._loop.create_datagram_endpoint(_Questions, sock=self._sockets.udp)
+        self._server = await asyncio.start_server(
+            partial(_pass_on, allowed=self._allowed), sock=self._sockets.tcp, limit=_CHUNK
+        )
+        self._questions, _ = await self._loop.create_datagram_endpoint(_Questions, sock=self._sockets.udp)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allowed: Allowed) -> None:
