@@ -25,13 +25,13 @@ def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str
         root, beneath = _root(source, host, name), source["DirectoryPath"].strip("/")
         folder, mode = root / beneath, _mode(root, beneath, source, name)
         writable = source["FileSystemAccessMode"] == "rw"
-        if not writable and not sandbox.declare()["shared_views"].given:
+        given = sandbox.declare()
+        if not writable and not given["shared_views"].given:
             log(f"Channel {name}: the sandbox {sandbox.name} cannot keep the job from writing to {folder}.")
             writable = True
-        if writable and sandbox.name == "container" and not mode & stat.S_IWOTH:
-            log(
-                f"Channel {name}: {folder} does not let others write, and the users of a container are none of this machine's."
-            )
+        strangers = given["unprivileged"].given and not given["shared_views"].given
+        if writable and strangers and not mode & stat.S_IWOTH:
+            log(f"Channel {name}: {folder} does not let others write, and the job's users are none of this machine's.")
         ml.channel(name).mkdir(parents=True, exist_ok=True)
         views.append(View(root, f"input/data/{name}", "write" if writable else "read", beneath))
     return views

@@ -90,6 +90,8 @@ class Layout:
     def _bound(self, seen: View) -> list[str]:
         """The beginning of the option that binds it."""
         option = "--ro-bind" if seen.access == "read" else "--bind"
+        if self._stage is not None and seen.access == "read" and not self._stage.maps:
+            raise ValueError("bwrap without mapped mounts gives no shared views")
         if self._stage is not None:
             return [option, self._stage.at(seen.source, mapped=True, beneath=seen.beneath)]
         if not seen.beneath:

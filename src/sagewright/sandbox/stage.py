@@ -43,14 +43,14 @@ class Stage:
     """Name the sources, then `build`. `maps`: whether sources can be mapped here, else none is."""
 
     def __init__(self, *, maps: bool = True) -> None:
-        self._maps = maps
+        self.maps = maps
         self._sources: list[_Source] = []
 
     def at(self, path: Path | str, *, mapped: bool = False, place: str = "", beneath: str = "") -> str:
         """Where the source will be. `place`: a path below PLACE; empty: any; `beneath`: a path below `path` that leads through
         no link."""
         where = f"{PLACE}/{place or f'source/{len(self._sources)}'}"
-        self._sources.append(_Source(os.fspath(path), where, mapped and self._maps, beneath))
+        self._sources.append(_Source(os.fspath(path), where, mapped and self.maps, beneath))
         return where
 
     def build(self, user_namespace: int, within: int | None = None) -> int:
