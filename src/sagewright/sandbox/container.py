@@ -24,12 +24,12 @@ from sagewright.jobfiles.reserve import free
 from sagewright.jobfiles.unpacking import BadArchive, unpack
 from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Command, Launch, OwnImage, Support, check_words
 from sagewright.sandbox.cgroups import Share
-from sagewright.sandbox.container_document import LABEL_DIRECTORY, ML_ROOT, document, gpus, podman_spec
+from sagewright.sandbox.container_document import LABEL_DIRECTORY, document, gpus, podman_spec
 from sagewright.sandbox.container_engine import Found, find_engine
 from sagewright.sandbox.container_images import Images, ImageUnavailable
 from sagewright.sandbox.container_seccomp import profile_file
 from sagewright.sandbox.engine import Engine, EngineFailed
-from sagewright.sandbox.layout import OWN
+from sagewright.sandbox.layout import ML_ROOT, OWN
 from sagewright.sandbox.ownership import give
 from sagewright.sandbox.users import Users, claim_users
 

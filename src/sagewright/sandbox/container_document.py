@@ -8,17 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sagewright.sandbox.abilities import KEPT
 from sagewright.sandbox.base import CannotLaunch, Launch, OwnImage
+from sagewright.sandbox.layout import LIBRARY, ML_ROOT, SHARED_ENVIRONMENT
 from sagewright.sandbox.overlay import Places, make_private_environment
 from sagewright.sandbox.users import Users
 
-ML_ROOT = Path("/opt/ml")
-LIBRARY = Path("/opt/sagewright")
-SHARED_ENVIRONMENT = Path("/opt/environment")
 LABEL_DIRECTORY = "sagewright.directory"
 LABEL_HOST = "sagewright.host"
-KEPT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
-"""Capabilities of root inside."""
 _PERIOD_US = 100_000
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.sandbox import view
-from sagewright.sandbox.base import Launch, View
+from sagewright.sandbox.base import CannotLaunch, Launch, View
 from sagewright.sandbox.overlay import Places, make_private_environment
 from sagewright.sandbox.stage import Stage
 
@@ -103,9 +103,13 @@ class Layout:
     def _environment(self) -> list[str]:
         """The shared environment at its own path, writable for this process alone."""
         shared, directory = self._launch.environment, self._launch.directory
-        own = shared.stat().st_uid == os.geteuid()  # else its files could not be replaced
-        if self._overlay and own:
+        # An ordinary user can replace only files of its own; the root inside can replace all that are mapped to its users.
+        if self._overlay and (self._stage is not None or shared.stat().st_uid == os.geteuid()):
             return self._over([shared, *self._launch.layers], directory / "overlay", str(shared))
+        if self._launch.layers:
+            raise CannotLaunch(
+                f"Nothing can be laid over the environment {shared.name}, which belongs to another user."
+            )
         private = directory / "environment"
         make_private_environment(Places(shared, private, SHARED_ENVIRONMENT, shared))
         return ["--ro-bind", self._shared(shared), str(SHARED_ENVIRONMENT), "--bind", self._jobs(private), str(shared)]

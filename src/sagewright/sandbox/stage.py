@@ -81,9 +81,8 @@ def _put(descriptor: int, source: _Source, user_namespace: int) -> None:
         try:
             copy = kernel.idmapped_copy(descriptor, user_namespace)
         except OSError as error:
-            if (
-                error.errno != errno.EINVAL
-            ):  # a file system that maps no users, FUSE's say: its files are to be seen as they are
+            # A file system that maps no users, FUSE's say: its files are to be seen as they are.
+            if error.errno != errno.EINVAL:
                 raise
         else:
             try:
