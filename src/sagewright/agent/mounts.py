@@ -25,10 +25,9 @@ from typing import Any, NoReturn
 from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.sources import Stored
+from sagewright.sandbox import kernel
 from sagewright.sandbox.namespace import MountNamespace
 
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
-_MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _PR_SET_PDEATHSIG = 1
 _MOUNT_S = 20.0
 _PROBE_S = 60
@@ -90,16 +89,18 @@ def mounted(host_directory: Path, mounts: Mapping[str, Mapping[str, Stored]]) ->
 
 def enter_namespace() -> None:
     """A mount namespace of this process's own, whose mounts nobody else sees. Raises CannotMount."""
-    libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(_CLONE_NEWNS):
-        if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS):
-            raise CannotMount(f"no mount namespace: {os.strerror(ctypes.get_errno())}")
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    if libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
-        raise CannotMount(f"the mount namespace is not private: {os.strerror(ctypes.get_errno())}")
+    try:
+        try:
+            kernel.unshare(kernel.CLONE_NEWNS)
+        except PermissionError:
+            kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+            Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
+    except OSError as error:
+        raise CannotMount(f"no mount namespace of its own: {error}") from error
 
 
 def mount(target: Path, files: Mapping[str, Stored], s3: JobS3 | None, log: Path) -> None:

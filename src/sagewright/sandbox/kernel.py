@@ -10,6 +10,7 @@ import os
 
 CLONE_FS = 0x0000_0200
 CLONE_NEWNS = 0x0002_0000
+CLONE_NEWUSER = 0x1000_0000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x4_0000
 
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # the same on every architecture since Linux 5.2
@@ -33,7 +34,7 @@ class _MountAttributes(ctypes.Structure):
 
 
 def unshare(flags: int) -> None:
-    """Of the calling thread alone: CLONE_NEWNS and CLONE_FS are a thread's own."""
+    """Of the calling thread alone: CLONE_NEWNS and CLONE_FS are a thread's own. CLONE_NEWUSER needs a process of one thread."""
     _checked(_libc.unshare(flags), "unshare")
 
 
