@@ -31,7 +31,8 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs go on without it."""
     from sagewright.compute.backend import NoBackend
-    from sagewright.wire.server import AlreadyRunning, Server
+    from sagewright.server.notes import AlreadyRunning
+    from sagewright.server.server import Server
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"

@@ -12,12 +12,6 @@ def no_such_bucket(name: str) -> AwsError:
     return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, {"BucketName": name})
 
 
-def incomplete_body() -> AwsError:
-    """The sender went before it had sent as much as it said."""
-    message = "You did not provide the number of bytes specified by the Content-Length HTTP header."
-    return AwsError("IncompleteBody", message)
-
-
 def no_such_key(key: str) -> AwsError:
     return AwsError("NoSuchKey", "The specified key does not exist.", 404, {"Key": key})
 

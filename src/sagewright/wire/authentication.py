@@ -9,18 +9,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
+from sagewright.http import asgi
+from sagewright.http.body import BytesBody, digits
+from sagewright.http.messages import HttpRequest
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.secrecy import equal
 from sagewright.store.identity import AccessKey
 from sagewright.wire import sigv2, sigv4
-from sagewright.wire.body import TRAILER_SIGNATURE, BytesBody, ChunkedBody, DigestBody, digits
 from sagewright.wire.errors import refusal
-from sagewright.wire.http import HttpRequest
+from sagewright.wire.signed_body import TRAILER_SIGNATURE, ChunkedBody, DigestBody
 
 SKEW_S = 15 * 60
 MAX_EXPIRES_S = 7 * 24 * 3600
 DIGEST = "x-amz-content-sha256"
+ONCE = asgi.ONCE | {"x-amz-date", DIGEST, "x-amz-target"}
+"""Headers that no request may have twice: what was signed must be what is read."""
+
 FindKey = Callable[[str], AccessKey | None]
 
 

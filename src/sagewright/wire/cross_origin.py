@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.s3.cors import Crossing
-from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.s3_routes import S3Router
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sagewright.http.messages import BodyReader
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.wire.http import BodyReader
 
 FREE = frozenset({"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"})
 """Fields that no condition has to name, besides x-ignore-*."""

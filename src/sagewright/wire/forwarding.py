@@ -15,11 +15,11 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from sagewright.http.messages import BodyReader, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.objects.access import Access
 from sagewright.objects.external import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, unavailable
 from sagewright.wire import sigv4
-from sagewright.wire.http import BodyReader, HttpRequest, HttpResponse
 from sagewright.wire.s3_routes import S3Route
 
 CONNECTIONS = 64

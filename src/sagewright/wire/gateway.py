@@ -11,36 +11,37 @@ from typing import Any, TypeVar
 
 from botocore.model import OperationModel
 
+from sagewright.http import asgi
+from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.body import BytesBody, PrefacedBody
 from sagewright.http.limits import Limits
+from sagewright.http.messages import BodyReader, HttpRequest, HttpResponse
+from sagewright.http.patience import Patience
 from sagewright.http.pools import Full, Pool
+from sagewright.http.promises import SharedSync
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.store.identity import AccessKey
-from sagewright.wire import asgi, responses, routing
-from sagewright.wire.asgi import Gone, Incoming
-from sagewright.wire.authentication import DIGEST, Authenticator
-from sagewright.wire.body import BytesBody, PrefacedBody
+from sagewright.wire import responses, routing
+from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.cross_origin import CrossOrigin
 from sagewright.wire.errors import refusal
 from sagewright.wire.form_policy import check_policy
 from sagewright.wire.forwarding import Forwarder
-from sagewright.wire.http import BodyReader, HttpRequest, HttpResponse
 from sagewright.wire.models import SERVICES, operation_model
 from sagewright.wire.multipart_form import fields_too_long
-from sagewright.wire.patience import Patience
 from sagewright.wire.pools import Pools, busy
-from sagewright.wire.promises import SharedSync
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.cbor import CborProtocol
 from sagewright.wire.protocols.json import JsonProtocol
 from sagewright.wire.protocols.query import QueryProtocol
 from sagewright.wire.protocols.rest_json import RestJsonProtocol
-from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, RestXmlProtocol, is_streamed
+from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, RestXmlProtocol, is_streamed
 from sagewright.wire.s3_form import PostedForm, read_form
-from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router
+from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router, is_completion
 from sagewright.wire.sealing import Asker, Sealer, lists
 from sagewright.wire.validation import validate
 
@@ -142,7 +143,7 @@ class Gateway:
         edge = edge or Edge()
         self._limits, self._sealer = edge.limits, edge.sealer
         self._s3_router = S3Router()
-        self._patience = Patience()
+        self._patience = Patience(PROLOGUE.encode(), "application/xml")
         self._forwarder = forwarder
         embedded = platform.objects if isinstance(platform.objects, BucketStore) else None
         self._cross_origin = CrossOrigin(embedded, self._s3_router) if embedded else None
@@ -173,7 +174,7 @@ class Gateway:
         self._quick = _quick_targets(entries.values()) if quick else frozenset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        incoming = asgi.read_head(scope, receive, self._limits)
+        incoming = asgi.read_head(scope, receive, self._limits, ONCE)
         try:
             response = await self._answered(incoming)
         except Gone:
@@ -270,7 +271,7 @@ class Gateway:
         return self._attempt(exchange, self._entry_steps)
 
     def _finish(self, exchange: Exchange) -> HttpResponse:
-        if self._patience.is_needed(exchange.request):
+        if is_completion(exchange.request):
             with exchange.pool.away() if exchange.pool else contextlib.nullcontext():
                 return self._patience.answer(lambda: self._run(exchange, self._steps))
         return self._run(exchange, self._steps)

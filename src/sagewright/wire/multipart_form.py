@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from email.message import Message
 
+from sagewright.http.messages import BodyReader
 from sagewright.model.errors import AwsError
-from sagewright.wire.http import BodyReader
 
 MAX_FIELDS = 20_000
 MAX_HEADERS = 8 * 1024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from sagewright.http.messages import HttpResponse
 from sagewright.http.pools import Pool
 from sagewright.model.errors import AwsError
-from sagewright.wire.http import HttpResponse
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.rest_xml import RestXmlProtocol
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote
 
+from sagewright.http.body import BytesBody
+from sagewright.http.messages import HttpRequest
 from sagewright.model.errors import AwsError, NotImplementedYet
-from sagewright.wire.body import BytesBody
-from sagewright.wire.http import HttpRequest
 from sagewright.wire.models import SERVICES, service_model
 from sagewright.wire.protocols.query import form_values
 

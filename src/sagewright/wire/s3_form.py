@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.wire import multipart_form
 from sagewright.wire.form_policy import SizedBody, Sizes
-from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.multipart_form import FormBody
 from sagewright.wire.protocols.rest_xml import PROLOGUE
 from sagewright.wire.protocols.xmltree import escape, parse

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from botocore.model import OperationModel, StructureShape
 
+from sagewright.http.messages import HttpRequest
 from sagewright.model.errors import AwsError, SerializationException
-from sagewright.wire.http import HttpRequest
 from sagewright.wire.models import service_model
 from sagewright.wire.protocols.rest import bindings, decode_uri
 
@@ -23,6 +23,11 @@ POST_OBJECT = "PostObject"
 
 BASE_HOSTS = ("localhost", "s3.localhost")
 _AWS_HOST = re.compile(r"(?P<bucket>.+)\.s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
+
+
+def is_completion(request: HttpRequest) -> bool:
+    """Whether it completes an upload, the one request whose work grows with what was sent before."""
+    return request.method == "POST" and "uploadId=" in request.query
 
 
 @dataclass(frozen=True)

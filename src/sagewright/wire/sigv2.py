@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from urllib.parse import quote, unquote
 
-from sagewright.wire.http import HttpRequest
+from sagewright.http.messages import HttpRequest
 
 _SUBRESOURCE_NAMES = """
 acl accelerate analytics cors defaultObjectAcl lifecycle location logging notification partNumber

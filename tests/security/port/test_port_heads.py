@@ -177,11 +177,20 @@ def two_hosts(siege: Siege) -> None:
     assert siege.status(head) == 400
 
 
+def what_is_signed_sent_twice(siege: Siege) -> None:
+    """One could be checked and the other read."""
+    for name in (b"authorization", b"content-type", b"x-amz-date", b"x-amz-content-sha256", b"x-amz-target"):
+        made = siege.send(POST + b"content-length: 0\r\n" + (name + b": a\r\n") * 2 + b"\r\n")
+        answer = made.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 400"), name
+        assert b"The header " + name + b" was sent twice." in answer, name
+
+
 ATTEMPTS = [
     a_header_without_end, a_header_without_end_in_small_pieces, a_header_name_without_end, headers_without_end,
     a_target_without_end, a_method_without_end, empty_lines_without_end, a_large_head, many_headers, slow_heads, silence,
     an_empty_line_now_and_then, a_head_that_stops, tunnels, another_protocol, headers_behind_the_body,
-    headers_behind_the_body_without_end, odd_targets, two_hosts,
+    headers_behind_the_body_without_end, odd_targets, two_hosts, what_is_signed_sent_twice,
 ]  # fmt: skip
 FRAMINGS = {
     "two_lengths": two_lengths, "a_length_and_chunks": a_length_and_chunks, "odd_codings": odd_codings,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from sagewright.http.body import BytesBody
+from sagewright.http.messages import HttpRequest
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.store.database import Database
-from sagewright.wire.body import BytesBody
 from sagewright.wire.cross_origin import CrossOrigin
-from sagewright.wire.http import HttpRequest
 from sagewright.wire.s3_routes import S3Router
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from sagewright.http.body import BytesBody
 from sagewright.model.errors import AwsError
-from sagewright.wire.body import BytesBody
 from sagewright.wire.form_policy import SizedBody, Sizes, check_policy
 
 LATER = "2099-01-01T00:00:00Z"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sagewright.http.body import BytesBody
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
-from sagewright.wire.body import BytesBody
 from sagewright.wire.form_policy import Sizes
-from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.s3_form import PostedForm, read_form
 
 TYPE = "multipart/form-data; boundary=B"

@@ -8,11 +8,11 @@ import pytest
 from botocore.model import Shape, StructureShape
 from botocore.serialize import create_serializer
 
+from sagewright.http.body import BytesBody
+from sagewright.http.messages import HttpRequest
 from sagewright.model.errors import AwsError
-from sagewright.wire.body import BytesBody
-from sagewright.wire.http import HttpRequest
 from sagewright.wire.models import service_model
-from sagewright.wire.s3_routes import NOT_OURS, S3Route, S3Router
+from sagewright.wire.s3_routes import NOT_OURS, S3Route, S3Router, is_completion
 
 MODEL = service_model("s3")
 ROUTER = S3Router(["localhost", "store.example"])
@@ -92,3 +92,12 @@ def test_what_is_no_operation() -> None:
     with pytest.raises(AwsError) as caught:
         ROUTER.match(request("GET", "/b/%FF"))
     assert caught.value.code == "InvalidURI"
+
+
+def test_completions_of_uploads_alone_may_take_long() -> None:
+    def asked(method: str, query: str) -> HttpRequest:
+        return HttpRequest(method, "/b/k", query, {}, BytesBody(b""))
+
+    assert is_completion(asked("POST", "uploadId=x"))
+    assert not is_completion(asked("POST", "uploads="))
+    assert not is_completion(asked("PUT", "partNumber=1&uploadId=x"))

@@ -11,12 +11,12 @@ from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4A
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from sagewright.http.body import BytesBody
+from sagewright.http.messages import HttpRequest
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.identity import AccessKey
 from sagewright.wire.authentication import Authenticator
-from sagewright.wire.body import BytesBody
-from sagewright.wire.http import HttpRequest
 
 KEY = AccessKey("AKIATEST", "secret", None, "arn:x", "id", None, None)
 SESSION = AccessKey("ASIATEST", "secret", "token", "arn:x", "id", now_ms() + 86_400_000, None)

@@ -1,1 +1,1 @@
-"""Elastic Container Registry: repositories and images. What pushes and pulls is `wire.registry`."""
+"""Elastic Container Registry: repositories and images. What pushes and pulls is `server.images`."""

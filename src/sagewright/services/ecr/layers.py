@@ -1,4 +1,4 @@
-"""Layers by ECR's own operations. `docker push` does not use them; it speaks to `wire.registry`."""
+"""Layers by ECR's own operations. `docker push` does not use them; it speaks to `server.images`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sagewright.http.body import incomplete_body
 from sagewright.model.errors import AwsError
 from sagewright.objects import checksums, errors
 from sagewright.objects.blobs import Blob
@@ -30,7 +31,7 @@ class Digests:
     def check(self, blob: Blob, body: Any) -> None:
         """Hold a received blob against what was sent, trailers of `body` included. Raises BadDigest, IncompleteBody."""
         if announced(body) not in {None, blob.size}:
-            raise errors.incomplete_body()
+            raise incomplete_body()
         trailers: Mapping[str, str] = getattr(body, "trailers", {})
         late = {name[len(_PREFIX) :].upper(): v for name, v in trailers.items() if name.startswith(_PREFIX)}
         for name, value in {**self.sent, **late}.items():

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from botocore.model import OperationModel
 
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
-from sagewright.wire.http import HttpRequest, HttpResponse
 
 
 class WireProtocol(Protocol):

@@ -8,9 +8,9 @@ from typing import Any
 import cbor2
 from botocore.model import OperationModel
 
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.documents import MOST_DEPTH
 from sagewright.model.errors import AwsError, SerializationException
-from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.protocols.members import from_json, without_nulls
 
 PLAIN = (str, bytes, bool, int, float, datetime, type(None))

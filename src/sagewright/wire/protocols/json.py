@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from botocore.model import OperationModel
 
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, SerializationException
-from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.protocols.members import from_json, without_nulls
 
 

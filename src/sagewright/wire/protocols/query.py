@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError, SerializationException
-from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.protocols.members import read_scalar
 
 MAX_ITEMS = 10_000

@@ -19,8 +19,8 @@ from urllib.request import parse_http_list
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
+from sagewright.http.messages import HttpRequest, header_text
 from sagewright.model.errors import SerializationException
-from sagewright.wire.http import HttpRequest, header_text
 from sagewright.wire.protocols.members import read_scalar, to_timestamp
 
 STATUS = "__status__"

@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.model import OperationModel, StructureShape
 
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
-from sagewright.wire.http import HttpRequest, HttpResponse
 from sagewright.wire.protocols import rest
 from sagewright.wire.protocols.json import dumps, read_document
 from sagewright.wire.protocols.members import from_json

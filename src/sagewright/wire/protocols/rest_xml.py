@@ -10,10 +10,10 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
+from sagewright.http.messages import BodyReader, FileBody, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.objects import checksums
 from sagewright.objects.blobs import Slice
-from sagewright.wire.http import BodyReader, FileBody, HttpRequest, HttpResponse
 from sagewright.wire.models import operation_model
 from sagewright.wire.protocols import rest
 from sagewright.wire.protocols.members import read_scalar

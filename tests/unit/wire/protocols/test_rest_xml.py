@@ -15,10 +15,10 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
+from sagewright.http.body import BytesBody
+from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.objects.blobs import Slice
-from sagewright.wire.body import BytesBody
-from sagewright.wire.http import FileBody, HttpRequest, HttpResponse
 from sagewright.wire.models import service_model
 from sagewright.wire.protocols.rest_xml import RestXmlProtocol
 from sagewright.wire.s3_routes import NOT_OURS

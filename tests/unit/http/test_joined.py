@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sagewright.wire.joined import SMALL, JoinedTransport
+from sagewright.http.joined import SMALL, JoinedTransport
 
 
 class Recorder:

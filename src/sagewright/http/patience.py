@@ -9,35 +9,35 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.protocols.rest_xml import PROLOGUE
+from sagewright.http.messages import HttpResponse
 
 WORKERS = 32
 
 
 @dataclass(frozen=True)
 class Patience:
-    """After `after_s` seconds a space is sent each `every_s`; botocore gives up on a silent server after 60."""
+    """After `after_s` seconds `prologue` is sent, then a space each `every_s`; botocore gives up on a silent server after 60.
 
+    Documents begin with `prologue`, and white space behind it means nothing.
+    """
+
+    prologue: bytes
+    media_type: str
     after_s: float = 10.0
     every_s: float = 5.0
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "completion"))
-
-    def is_needed(self, request: HttpRequest) -> bool:
-        """Whether it is a completion of an upload, the one request whose work grows with what was sent before."""
-        return request.method == "POST" and "uploadId=" in request.query
 
     def answer(self, work: Callable[[], HttpResponse]) -> HttpResponse:
         """What `work` answers, if it does so in time; else 200, and the document of its answer when it is done."""
         future = self._pool.submit(work)
         if wait([future], self.after_s).done:
             return future.result()
-        return HttpResponse(200, [("Content-Type", "application/xml")], self._pieces(future))
+        return HttpResponse(200, [("Content-Type", self.media_type)], self._pieces(future))
 
     def _pieces(self, future: Future[HttpResponse]) -> Iterator[bytes]:
-        yield PROLOGUE.encode()
+        yield self.prologue
         while not wait([future], self.every_s).done:
             yield b" "
         body = future.result().body
         assert isinstance(body, bytes)
-        yield body.removeprefix(PROLOGUE.encode())
+        yield body.removeprefix(self.prologue)

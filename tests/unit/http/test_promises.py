@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from sagewright.wire.promises import SharedSync
+from sagewright.http.promises import SharedSync
 
 
 class Disk:

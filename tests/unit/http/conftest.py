@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from sagewright.wire.takeover import TakeoverProtocol
+from sagewright.http.takeover import TakeoverProtocol
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

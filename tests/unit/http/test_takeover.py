@@ -10,15 +10,15 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.wire.conftest import serving
+from tests.unit.http.conftest import serving
 
+from sagewright.http import asgi
+from sagewright.http.body import BytesBody
 from sagewright.http.limits import Limits, Pace
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.http.pools import Pool
+from sagewright.http.takeover import SocketBody
 from sagewright.model.errors import AwsError
-from sagewright.wire import asgi
-from sagewright.wire.body import BytesBody
-from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.takeover import SocketBody
 
 SIZE = 3 * 1024 * 1024 + 17
 

@@ -15,7 +15,11 @@ from urllib.parse import unquote
 
 import orjson
 
+from sagewright.http import asgi
+from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.body import BytesBody, digits
 from sagewright.http.limits import Limits
+from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.http.pools import Full, Pool
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -26,12 +30,8 @@ from sagewright.services.ecr.manifests import Pushed, keep_manifest, layer_store
 from sagewright.store import ecr
 from sagewright.store.ecr import Manifest, Repository
 from sagewright.store.identity import AccessKey
-from sagewright.wire import asgi
-from sagewright.wire.asgi import Gone, Incoming
-from sagewright.wire.body import BytesBody, digits
-from sagewright.wire.http import FileBody, HttpRequest, HttpResponse
 
-log = logging.getLogger("sagewright.wire")
+log = logging.getLogger("sagewright.server")
 PREFIX = "/v2"
 MOST_MANIFEST = 4 * 1024 * 1024
 _NAME = r"(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
@@ -54,7 +54,7 @@ class Refused(Exception):
         self.response = _json({"errors": [{"code": code, "message": message}]}, status, headers or [])
 
 
-class RegistryApi:
+class ImagesApi:
     """The ASGI application under `/v2/`. `find_key` looks an access key up by its id."""
 
     def __init__(
@@ -271,7 +271,7 @@ class RegistryApi:
         return HttpResponse(201, [("Location", place), ("Docker-Content-Digest", digest)])
 
 
-def is_for_registry(scope: Any) -> bool:
+def is_for_images(scope: Any) -> bool:
     """Whether a request is one of a container engine: under `/v2/`, and not of S3 (signed, or of a bucket named by the
     host, whose keys may begin with `v2/`)."""
     if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{PREFIX}/"):

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagewright.http.body import BytesBody
 from sagewright.model.errors import AwsError
 from sagewright.wire import sigv4
-from sagewright.wire.body import BytesBody, ChunkedBody, DigestBody
+from sagewright.wire.signed_body import ChunkedBody, DigestBody
 
 CLAIM = sigv4.Claim(sigv4.Credential("AKIA", "20260101", "us-east-1", "s3"), ("host",), "seed", "20260101T000000Z")
 KEY = sigv4.signing_key("secret", "20260101", "us-east-1", "s3")

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.unit.wire.conftest import serving
+from tests.unit.http.conftest import serving
 
 from sagewright.model.settings import Settings
+from sagewright.server.internal import InternalApi
 from sagewright.services.context import Platform
 from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
 from sagewright.wire.authentication import Authenticator
-from sagewright.wire.internal import InternalApi
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""HTTP requests and responses as the wire's steps see them."""
+"""HTTP requests and responses, as whoever answers them sees them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class FileBody:
-    """A response body that is a slice of a file; the wire streams it without loading it."""
+    """A response body that is a slice of a file; it is streamed without being loaded."""
 
     path: Path
     offset: int

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 
-from sagewright.wire.body import BytesBody
-from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.patience import Patience
-from sagewright.wire.protocols.rest_xml import PROLOGUE
+from sagewright.http.messages import HttpResponse
+from sagewright.http.patience import Patience
+
+PROLOGUE = '<?xml version="1.0"?>\n'
+
+
+def patient(**seconds: float) -> Patience:
+    return Patience(PROLOGUE.encode(), "application/xml", **seconds)
 
 
 def test_an_answer_in_time_is_that_answer() -> None:
     answer = HttpResponse(404, [("a", "b")], b"x")
-    assert Patience().answer(lambda: answer) is answer
+    assert patient().answer(lambda: answer) is answer
 
 
 def test_a_late_answer_comes_behind_white_space() -> None:
@@ -22,8 +26,9 @@ def test_a_late_answer_comes_behind_white_space() -> None:
         done.wait(10)
         return HttpResponse(400, [], f"{PROLOGUE}<Error><Code>InvalidPart</Code></Error>".encode())
 
-    answer = Patience(after_s=0.01, every_s=0.01).answer(work)
+    answer = patient(after_s=0.01, every_s=0.01).answer(work)
     assert answer.status == 200
+    assert answer.headers == [("Content-Type", "application/xml")]
     assert not isinstance(answer.body, bytes)
     pieces = iter(answer.body)  # type: ignore[arg-type]
     assert next(pieces) == PROLOGUE.encode()
@@ -31,12 +36,3 @@ def test_a_late_answer_comes_behind_white_space() -> None:
     done.set()
     rest = b"".join(pieces)
     assert rest.strip() == b"<Error><Code>InvalidPart</Code></Error>"
-
-
-def test_completions_alone_need_it() -> None:
-    def asked(method: str, query: str) -> HttpRequest:
-        return HttpRequest(method, "/b/k", query, {}, BytesBody(b""))
-
-    assert Patience().is_needed(asked("POST", "uploadId=x"))
-    assert not Patience().is_needed(asked("POST", "uploads="))
-    assert not Patience().is_needed(asked("PUT", "partNumber=1&uploadId=x"))

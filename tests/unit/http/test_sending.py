@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.wire.conftest import serving
+from tests.unit.http.conftest import serving
 
+from sagewright.http import asgi, sending
 from sagewright.http.limits import Limits
-from sagewright.wire import asgi, sending
-from sagewright.wire.http import FileBody, HttpRequest, HttpResponse
-from sagewright.wire.sending import FileSender
+from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
+from sagewright.http.sending import FileSender
 
 SIZE = 24 * 1024 * 1024 + 17
 SMALL = 700

@@ -1,23 +1,25 @@
-"""Between ASGI and the wire's own requests and responses."""
+"""Between ASGI and `http.messages`: heads read, bodies asked for, answers sent."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from sagewright.http.body import BytesBody, StreamBody, digits, too_slow
 from sagewright.http.limits import Limits, Pace
+from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.http.pools import Full, Pool
+from sagewright.http.sending import FileSender
+from sagewright.http.takeover import EXTENSION, Loan, SocketBody, TakeoverProtocol
 from sagewright.model.errors import AwsError
-from sagewright.wire.body import BytesBody, StreamBody, digits, too_slow
-from sagewright.wire.http import FileBody, HttpRequest, HttpResponse
-from sagewright.wire.sending import FileSender
-from sagewright.wire.takeover import EXTENSION, Loan, SocketBody, TakeoverProtocol
 
-SINGLE = frozenset({"host", "authorization", "content-type", "x-amz-date", "x-amz-content-sha256", "x-amz-target"})
+ONCE = frozenset({"host", "authorization", "content-type"})
+"""Headers that can be meant but once."""
+
 PIECE = 1024 * 1024
 _MAKERS = ThreadPoolExecutor(64, "pieces")
 """Of answers that come piece by piece, and may take their time for each."""
@@ -121,14 +123,14 @@ async def _read_in_time(receive: Any, size: int, pace: Pace) -> tuple[bytes, boo
         raise too_slow() from None
 
 
-def read_head(scope: Any, receive: Any, limits: Limits) -> Incoming:
-    """Its `fault` says where it says twice what can be meant but once."""
+def read_head(scope: Any, receive: Any, limits: Limits, once: Container[str] = ONCE) -> Incoming:
+    """Its `fault` names a header of `once` that was sent twice."""
     headers: dict[str, str] = {}
     fault = None
     for raw_name, raw_value in scope["headers"]:
         name, value = str(raw_name, "latin-1"), str(raw_value, "latin-1")
         if name in headers:
-            if name in SINGLE:
+            if name in once:
                 fault = AwsError("BadRequest", f"The header {name} was sent twice.")
             value = f"{headers[name]},{value}"
         headers[name] = value

@@ -15,12 +15,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from sagewright.http.body import incomplete_body, too_slow
+from sagewright.http.joined import JoinedTransport
 from sagewright.http.limits import Pace
 from sagewright.http.pools import Pool
 from sagewright.http.protocol import GuardedProtocol
-from sagewright.objects.errors import incomplete_body
-from sagewright.wire.body import too_slow
-from sagewright.wire.joined import JoinedTransport
 
 EXTENSION = "sagewright.takeover"
 PATIENCE_MS = 50

@@ -7,7 +7,6 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import orjson
 from sqlalchemy.exc import DataError
@@ -18,7 +17,11 @@ from starlette.routing import Route
 
 from sagewright.engine import inputs, reports
 from sagewright.engine.hostreports import UnreadableReport, read_report
+from sagewright.http import asgi
+from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.body import BytesBody
 from sagewright.http.limits import Limits
+from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.http.pools import Full, Pool
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
@@ -26,12 +29,7 @@ from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.interruption import interrupt_training_job
 from sagewright.store import hosts
 from sagewright.store.hosts import Host
-from sagewright.wire import asgi
-from sagewright.wire.asgi import Gone, Incoming
-from sagewright.wire.authentication import Authenticator
-from sagewright.wire.body import BytesBody
-from sagewright.wire.http import HttpRequest, HttpResponse
-from sagewright.wire.registry import RegistryApi, is_for_registry
+from sagewright.wire.authentication import ONCE, Authenticator
 
 PREFIX = "/_sagewright"
 PARTS = ("model", "output")
@@ -44,7 +42,7 @@ MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, Overfl
 """What reading a document raises whose members are of other kinds than they must be."""
 
 _HOST = re.compile(r"algo-[0-9]{1,6}")
-log = logging.getLogger("sagewright.wire")
+log = logging.getLogger("sagewright.server")
 Answer = Callable[[Request, Incoming], Awaitable[Response]]
 
 
@@ -75,7 +73,7 @@ class InternalApi:
 
         async def told(request: Request) -> Response:
             try:
-                return await answer(request, asgi.read_head(request.scope, request.receive, self._limits))
+                return await answer(request, asgi.read_head(request.scope, request.receive, self._limits, ONCE))
             except AwsError as error:
                 return _error(error.code, error.message, error.status)
             except Full:
@@ -194,17 +192,3 @@ def _error(code: str, message: str, status: int) -> Response:
 
 def _too_long(most: int) -> AwsError:
     return AwsError("RequestEntityTooLarge", f"the body has more than {most} bytes", 413)
-
-
-def split(gateway: Any, internal: InternalApi, registry: RegistryApi) -> Any:
-    """One ASGI application of all: paths under `/_sagewright` here, `/v2/` to the registry, all others to the gateway."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(PREFIX):
-            await internal.app(scope, receive, send)
-        elif is_for_registry(scope):
-            await registry(scope, receive, send)
-        else:
-            await gateway(scope, receive, send)
-
-    return app

@@ -1,0 +1,130 @@
+"""Request bodies: in memory, or read from the event loop by a worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, wait
+from typing import Any
+
+from sagewright.http.limits import Pace
+from sagewright.http.messages import BodyReader
+from sagewright.http.pools import Pool
+from sagewright.model.errors import AwsError
+
+Receive = Callable[[], Awaitable[Any]]
+PATIENCE_S = 0.05
+"""How long a thread waits for a sender before it gives its slot to another: that takes the event loop's time."""
+
+MOST_DIGITS = 18
+
+
+class BytesBody:
+    """A body that is in memory already."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self.length = len(data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def read(self, size: int = -1, /) -> bytes:
+        end = len(self._data) if size < 0 else size
+        piece, self._data = self._data[:end], self._data[end:]
+        return bytes(piece)
+
+
+class StreamBody:
+    """A body that is pulled from the connection piece by piece, by a thread that is not the event loop's.
+
+    `pool`: whose slot that thread has, and gives to another while it waits.
+    """
+
+    def __init__(
+        self, receive: Receive, loop: asyncio.AbstractEventLoop, length: int | None, begun: bytes = b""
+    ) -> None:
+        self._receive, self._loop, self.length = receive, loop, length
+        self.pool: Pool | None = None
+        self.pace = Pace()
+        self._buffer = bytearray(begun)
+        self._got = len(begun)
+        self._waited_s = 0.0
+        self._ended = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Raises IncompleteBody, RequestTimeout."""
+        while not self._ended and (size < 0 or len(self._buffer) < size):
+            self._pull()
+        take = len(self._buffer) if size < 0 else min(size, len(self._buffer))
+        piece = bytes(self._buffer[:take])
+        del self._buffer[:take]
+        return piece
+
+    def _pull(self) -> None:
+        coming = asyncio.run_coroutine_threadsafe(_as_coroutine(self._receive), self._loop)
+        message = self._when_there(coming)
+        if message["type"] == "http.disconnect":
+            raise incomplete_body()
+        data = message.get("body", b"")
+        self._got += len(data)
+        self._buffer += data
+        if not message.get("more_body", False):
+            self._ended = True
+            if self.length is not None and self._got != self.length:
+                raise incomplete_body()
+
+    def _when_there(self, coming: Future[Any]) -> Any:
+        if not wait([coming], PATIENCE_S).done:
+            begin = time.monotonic()
+            with self.pool.away() if self.pool else contextlib.nullcontext():
+                wait([coming], max(0.0, self.pace.due(self._waited_s, self._got)))
+            self._waited_s += time.monotonic() - begin
+        if not coming.done():
+            coming.cancel()
+            raise too_slow()
+        return coming.result()
+
+
+async def _as_coroutine(receive: Receive) -> Any:
+    return await receive()
+
+
+class PrefacedBody:
+    """A body of which `here` bytes have come: no more can be read before it is `opened`, so reading it waits for nobody.
+
+    `beyond` is raised where more is asked for.
+    """
+
+    def __init__(self, inner: BodyReader, here: int, beyond: AwsError) -> None:
+        self.length = inner.length
+        self._inner, self._here, self._beyond = inner, here, beyond
+        self.opened = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.opened:
+            return self._inner.read(size)
+        if not self._here:
+            raise self._beyond
+        piece = self._inner.read(self._here if size < 0 else min(size, self._here))
+        self._here -= len(piece)
+        return piece
+
+
+def incomplete_body() -> AwsError:
+    """The sender went before it had sent as much as it said."""
+    message = "You did not provide the number of bytes specified by the Content-Length HTTP header."
+    return AwsError("IncompleteBody", message)
+
+
+def too_slow() -> AwsError:
+    """The sender sends less than the pace that bodies are held to."""
+    message = "Your socket connection to the server was not read from or written to within the timeout period."
+    return AwsError("RequestTimeout", message)
+
+
+def digits(text: str | None) -> int | None:
+    """The number that a header gives in decimal digits; None for anything else, and for more than 64 bits."""
+    return int(text) if text and len(text) <= MOST_DIGITS and text.isascii() and text.isdigit() else None

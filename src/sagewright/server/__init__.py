@@ -1,0 +1,1 @@
+"""The process put together: its port, its life, its own paths, the registry of images."""

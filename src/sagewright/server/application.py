@@ -1,0 +1,22 @@
+"""One ASGI application of all that answers on the port."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.server.images import ImagesApi, is_for_images
+from sagewright.server.internal import PREFIX, InternalApi
+
+
+def split(gateway: Any, internal: InternalApi, images: ImagesApi) -> Any:
+    """Paths under `/_sagewright` go to `internal`, under `/v2/` to `images`, all others to the gateway."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(PREFIX):
+            await internal.app(scope, receive, send)
+        elif is_for_images(scope):
+            await images(scope, receive, send)
+        else:
+            await gateway(scope, receive, send)
+
+    return app

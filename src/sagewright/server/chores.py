@@ -1,0 +1,54 @@
+"""What a server does now and then beside answering: clearing what has expired, warming what the first request needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from functools import partial
+
+from sagewright.compute.sites import Site
+from sagewright.model.settings import Settings
+from sagewright.objects.housekeeping import Chore, Housekeeper
+from sagewright.server.images import collect
+from sagewright.services.context import Platform
+from sagewright.store import identity
+from sagewright.store.logsweep import sweep
+from sagewright.wire.models import service_model
+
+COLLECT_S = 3600
+SWEEP_S = 1.0
+LAYER_GRACE_S = 24 * 3600.0
+
+
+@contextlib.asynccontextmanager
+async def chores(platform: Platform, settings: Settings) -> AsyncIterator[None]:
+    """They begin, and have ended when the block has."""
+    collecting = asyncio.create_task(_collect(platform))
+    sweeping = threading.Event()
+    removing = Chore("removing deleted logs", SWEEP_S, partial(sweep, platform.store, sweeping.is_set))
+    keepers = [platform.objects.housekeeper(settings), Housekeeper([removing], sweeping)]
+    for keeper in keepers:
+        keeper.start()
+    try:
+        yield
+    finally:
+        collecting.cancel()
+        for keeper in keepers:
+            await asyncio.to_thread(keeper.end)
+
+
+async def _collect(platform: Platform) -> None:
+    """Clear now and then credentials that have long expired, and layers of images that are no more."""
+    while True:
+        await asyncio.to_thread(collect, platform, LAYER_GRACE_S)
+        await asyncio.to_thread(identity.delete_expired_keys, platform.store)
+        await asyncio.sleep(COLLECT_S)
+
+
+def warm(site: Site) -> None:
+    """Load the large service models, and what starts agents, before the first request needs them."""
+    site.warm()
+    for service in ("sagemaker", "s3", "logs", "sts"):
+        service_model(service)

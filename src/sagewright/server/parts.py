@@ -1,0 +1,98 @@
+"""A server's parts, made from its settings."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+
+from sagewright.compute.capacity import Reservations
+from sagewright.compute.sites import Site
+from sagewright.engine.control import Engine
+from sagewright.engine.training import Machinery, TrainingReconciler
+from sagewright.engine.warmpools import WarmPools
+from sagewright.http.limits import Limits, Pace
+from sagewright.http.refusals import Refusal
+from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.settings import Settings
+from sagewright.objects.access import ObjectStore, external_access
+from sagewright.objects.bucketstore import BucketStore
+from sagewright.objects.external import ExternalStore
+from sagewright.server.notes import server_id
+from sagewright.services.context import Platform
+from sagewright.store import identity
+from sagewright.store.database import Database
+from sagewright.store.identity import AccessKey, NewKey
+from sagewright.wire.forwarding import Forwarder
+from sagewright.wire.protocols.rest_xml import PROLOGUE
+from sagewright.wire.protocols.xmltree import escape
+
+STRANGERS_RATE = 4096
+FILES = 65536
+"""Open files that are enough for any number of connections that the settings may allow."""
+
+
+@dataclass
+class Address:
+    """Where the server answers; known once its socket is bound."""
+
+    url: str = ""
+
+
+def build(settings: Settings, address: Address, site: Site) -> Platform:
+    """The parts of a server, engine not yet started."""
+    store = Database(settings.database_url, settings.fsync)
+    objects = object_store(settings, store)
+    reservations = Reservations(site.machines)
+    machinery = Machinery(settings, store, objects, site.backend, reservations, lambda: site.endpoint(address.url))
+    pools = WarmPools(settings, store, machinery.reservations)
+    training = TrainingReconciler(machinery, owner=server_id(settings.data / "server-id"))
+    engine = Engine([training, pools])  # what runs says first which GPUs it has
+    return Platform(settings, store, objects, engine)
+
+
+def connection_limits(settings: Settings) -> Limits:
+    """Also lets this process have as many files open as that takes. No more connections than it may have then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    room = max(64, most // 2 - 64)  # a connection whose body or file is under way has several
+    connections = min(settings.max_connections, room)
+    return Limits(
+        head=settings.max_header_kb * 1024,
+        head_s=settings.header_timeout_s,
+        idle_s=settings.keep_alive_s,
+        connections=connections,
+        per_address=min(settings.max_connections_per_address, connections),
+        unproven=min(1024, connections),
+        pace=Pace(settings.body_idle_s, settings.body_idle_s, settings.body_rate),
+        stranger_pace=Pace(settings.header_timeout_s, settings.header_timeout_s, STRANGERS_RATE),
+    )
+
+
+def refusal_document(refusal: Refusal) -> tuple[str, bytes]:
+    """In S3's form: what it was to be can't be known."""
+    inner = f"<Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message>"
+    return "application/xml", f"{PROLOGUE}<Error>{inner}</Error>".encode()
+
+
+def object_store(settings: Settings, store: Database) -> ObjectStore:
+    """The embedded store, or the S3 that the settings name. Raises BadSetting."""
+    access = external_access(settings)
+    if access is not None:
+        return ExternalStore(access)
+    return BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region)
+
+
+def forwarder(settings: Settings) -> Forwarder | None:
+    """Who answers S3's requests in place of the embedded store's operations, if anybody. Raises BadSetting."""
+    access = external_access(settings)
+    return None if access is None else Forwarder(access, settings.account)
+
+
+def admin_key(store: Database, account: str) -> AccessKey:
+    """The admin's access key, made at the first start. It is told as a session of the execution role: SDKs refuse a user."""
+    arn = assumed_role_arn(account, ROLE_NAME, "admin")
+    user = f"{identity.role_id(store, account, ROLE_NAME)}:admin"
+    existing = identity.find_long_lived_key(store, arn)
+    return identity.rename_key(store, existing, user) if existing else identity.create_key(store, NewKey(arn, user))

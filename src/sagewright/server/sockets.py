@@ -1,0 +1,38 @@
+"""The port: bound like the last time, and named as clients on this machine reach it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from sagewright.model.settings import Settings
+from sagewright.server.notes import write_note
+
+
+def bind_like_before(settings: Settings) -> socket.socket:
+    """Port 0 takes the port it had the last time, if that is free: jobs that outlived the server know that one."""
+    note = settings.data / "port"
+    if settings.port == 0 and note.exists():
+        with contextlib.suppress(OSError, ValueError):
+            return _bind(settings.host, int(note.read_text()))
+    bound = _bind(settings.host, settings.port)
+    write_note(note, f"{bound.getsockname()[1]}\n")
+    return bound
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so named, asyncio turns Nagle's delay off
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def url_of(host: str, port: int) -> str:
+    """What clients on this machine use: a server that listens everywhere is reached by loopback."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}"
