@@ -9,13 +9,13 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.optml import input_mode, instance_groups
 from sagewright.agent.s3 import JobS3, parse_uri
 from sagewright.agent.sources import Source, Stored
+from sagewright.model.brief import DataSet, Input, Listing
 from sagewright.model.input_modes import MODES_BY_DATA_TYPE
 
 T = TypeVar("T")
@@ -23,36 +23,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel of S3 as one host sees it. `request` is the channel of the request; `rank` of `hosts` share it."""
+    """An input of S3 as one host sees it: `rank` of `hosts` share it."""
 
-    name: str
-    mode: str
-    request: dict[str, Any]
+    input: Input
+    data: DataSet
     rank: int
     hosts: int
 
     @property
-    def source(self) -> dict[str, Any]:
-        source: dict[str, Any] = self.request["DataSource"]["S3DataSource"]
-        return source
+    def title(self) -> str:
+        return self.input.title
 
     @property
-    def kind(self) -> str:
-        return str(self.source["S3DataType"])
+    def place(self) -> str:
+        """Below /opt/ml."""
+        return self.input.place
 
     @property
-    def uri(self) -> str:
-        return str(self.source["S3Uri"])
+    def mode(self) -> str:
+        return self.input.mode
 
     def share(self, all_of_it: Sequence[T], epoch: int = 0) -> list[T]:
         """What this host gets in an epoch: shuffled for all hosts alike, then every n-th where it is sharded."""
-        shuffle = self.request.get("ShuffleConfig")
         order = list(all_of_it)
-        if shuffle:
-            random.Random(f"{shuffle['Seed']}:{epoch}").shuffle(order)  # noqa: S311 - nothing to keep secret
-        if self.source.get("S3DataDistributionType") == "ShardedByS3Key":
-            return order[self.rank :: self.hosts]
-        return order
+        if self.input.seed is not None:
+            random.Random(f"{self.input.seed}:{epoch}").shuffle(order)  # noqa: S311 - nothing to keep secret
+        return order[self.rank :: self.hosts] if self.data.sharded else order
 
 
 @dataclass(frozen=True)
@@ -64,35 +60,23 @@ class Member:
 
 
 def channels_of(host: HostFile) -> list[Channel]:
-    """The S3 channels that this host gets. Raises ClientError if one is of a kind that cannot be given."""
+    """The inputs of S3 that this host gets. Raises ClientError if one is of a kind that cannot be given."""
     found = []
-    for request in host.request.get("InputDataConfig") or []:
-        source = request["DataSource"].get("S3DataSource")
-        if source is None:
+    for one in host.brief.inputs:
+        if one.data is None:
             continue
-        takers = _takers(source, host)
+        takers = _takers(one.data, host)
         if host.host in takers:
-            mode = input_mode(request, host.request)
-            channel = Channel(request["ChannelName"], mode, request, takers.index(host.host), len(takers))
-            _check(channel)
-            found.append(channel)
+            if one.mode not in MODES_BY_DATA_TYPE.get(one.data.listing, set()):
+                raise ClientError(f"{one.title}: the S3DataType {one.data.listing} cannot be given in {one.mode} mode.")
+            found.append(Channel(one, one.data, takers.index(host.host), len(takers)))
     return found
 
 
-def _check(channel: Channel) -> None:
-    if channel.mode not in MODES_BY_DATA_TYPE.get(channel.kind, set()):
-        raise ClientError(
-            f"Channel {channel.name}: the S3DataType {channel.kind} cannot be given in {channel.mode} mode."
-        )
-
-
-def _takers(source: dict[str, Any], host: HostFile) -> list[str]:
-    names = source.get("InstanceGroupNames")
-    if not names:
+def _takers(data: DataSet, host: HostFile) -> list[str]:
+    if not data.groups:
         return host.hosts
-    return [
-        taker for group in instance_groups(host) if group["instance_group_name"] in names for taker in group["hosts"]
-    ]
+    return [taker for group in host.brief.groups if group.name in data.groups for taker in group.hosts]
 
 
 def members(channel: Channel, source: Source, s3: JobS3) -> list[Member]:
@@ -100,10 +84,10 @@ def members(channel: Channel, source: Source, s3: JobS3) -> list[Member]:
 
     Raises ClientError if there is none, S3Failed.
     """
-    found = list(_named(channel, source, s3) if channel.kind == "ManifestFile" else _listed(channel, source))
+    found = list(_named(channel, source, s3) if channel.data.listing == Listing.MANIFEST else _listed(channel, source))
     if not found:
         raise ClientError(
-            f'No S3 objects found under S3 URL "{channel.uri}" given in input data source. '
+            f'No S3 objects found under S3 URL "{channel.data.uri}" given in input data source. '
             "Please ensure that the bucket exists in the selected region, that objects exist under that S3 prefix, "
             "and that the role has s3:ListBucket permission on the bucket."
         )
@@ -124,7 +108,7 @@ def _listed(channel: Channel, source: Source) -> Iterator[Member]:
         yield Member(stored, relative_key(stored.key, prefix))
     if skipped and not given:
         raise ClientError(
-            f'Channel {channel.name}: FastFile mode needs an S3Uri that names a folder or an object, and "{channel.uri}" '
+            f'{channel.title}: FastFile mode needs an S3Uri that names a folder or an object, and "{channel.data.uri}" '
             "is only the beginning of names."
         )
 
@@ -144,7 +128,7 @@ def _named(channel: Channel, source: Source, s3: JobS3) -> Iterator[Member]:
         keys = [prefix + name for name in names]
     except (ValueError, KeyError, TypeError) as error:
         raise ClientError(
-            f"Data download failed:the manifest {channel.uri} is not a JSON list that starts with an S3 prefix: {error}"
+            f"Data download failed:the manifest {channel.data.uri} is not a JSON list that starts with an S3 prefix: {error}"
         ) from error
     for start in range(0, len(keys), 1000):
         found = source.find([(bucket, key) for key in keys[start : start + 1000]])
@@ -153,6 +137,6 @@ def _named(channel: Channel, source: Source, s3: JobS3) -> Iterator[Member]:
 
 def _parsed(channel: Channel) -> tuple[str, str]:
     try:
-        return parse_uri(channel.uri)
+        return parse_uri(channel.data.uri)
     except ValueError as error:
-        raise ClientError(f"Channel {channel.name}: {error}.") from error
+        raise ClientError(f"{channel.title}: {error}.") from error

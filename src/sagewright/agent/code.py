@@ -30,7 +30,7 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) 
 
     Raises ClientError.
     """
-    given = decode(host.hyperparameters.get("sagemaker_submit_directory", ""))
+    given = decode(host.brief.hyperparameters.get("sagemaker_submit_directory", ""))
     if not given.startswith("s3://"):
         return
     try:

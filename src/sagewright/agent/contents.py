@@ -40,13 +40,9 @@ class ObjectsContent:
         self._channel, self._found = channel, found
 
     def pieces(self, epoch: int) -> Iterator[Piece]:
-        framed, gzip = _framed(self._channel), self._channel.request.get("CompressionType") == "Gzip"
+        framed, gzip = self._channel.input.framed, self._channel.input.gzip
         for member in self._channel.share(self._found, epoch):
             yield Piece(member.stored, framed, gzip)
-
-
-def _framed(channel: Channel) -> bool:
-    return bool(channel.request.get("RecordWrapperType") == "RecordIO")
 
 
 class AugmentedContent:
@@ -57,13 +53,13 @@ class AugmentedContent:
 
     def __init__(self, channel: Channel, s3: JobS3, source: Source) -> None:
         self._channel, self._source = channel, source
-        self._names: list[str] = channel.source["AttributeNames"]
-        self._lines = [line for line in s3.read(*parse_uri(channel.uri)).splitlines() if line.strip()]
+        self._names: list[str] = channel.data.attributes
+        self._lines = [line for line in s3.read(*parse_uri(channel.data.uri)).splitlines() if line.strip()]
         if not self._lines:
-            raise ClientError(f"Data download failed:the augmented manifest {channel.uri} has no line")
+            raise ClientError(f"Data download failed:the augmented manifest {channel.data.uri} has no line")
 
     def pieces(self, epoch: int) -> Iterator[Piece]:
-        framed = _framed(self._channel)
+        framed = self._channel.input.framed
         numbers = self._channel.share(range(len(self._lines)), epoch)
         for start in range(0, len(numbers), _LINES):
             values = [value for number in numbers[start : start + _LINES] for value in self._attributes(number)]
@@ -73,7 +69,7 @@ class AugmentedContent:
 
     def _attributes(self, number: int) -> Iterator[bytes | tuple[str, str]]:
         """Bytes, or the bucket and key of an object."""
-        where = f"line {number + 1} of the augmented manifest {self._channel.uri}"
+        where = f"line {number + 1} of the augmented manifest {self._channel.data.uri}"
         try:
             line: dict[str, Any] = json.loads(self._lines[number])
             for name in self._names:

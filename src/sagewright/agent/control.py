@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 from sagewright.agent.errors import Gone, JobError, Overdue, Stopped
+from sagewright.model.brief import Desired
 
 
 class Control:
@@ -26,10 +27,10 @@ class Control:
         self.failure: JobError | None = None
 
     def take(self, desired: str) -> None:
-        """The server's wish: run, stop, interrupt, collect, finish or gone."""
-        if desired in {"stop", "interrupt"}:
+        """The server's wish, a Desired; words that are not known here change nothing."""
+        if desired in {Desired.STOP, Desired.INTERRUPT}:
             self.ask_stop()
-        elif desired in {"gone", "finish"}:
+        elif desired in {Desired.GONE, Desired.FINISH}:
             self.gone = True
             self._wake()
 

@@ -39,9 +39,8 @@ def job_environ(host: HostFile, defaults: Mapping[str, str]) -> dict[str, str]:
         }
     return {
         **environ,
-        **(host.request.get("Environment") or {}),
-        "TRAINING_JOB_NAME": host.job_name,
-        "TRAINING_JOB_ARN": host.job_arn,
+        **host.brief.environment,
+        **host.brief.variables,
         "SAGEWRIGHT_HOST_ID": host.host_id,
         "SAGEWRIGHT_CPUS": str(host.cpus),
         "SAGEWRIGHT_GPUS": str(host.gpus),

@@ -9,19 +9,21 @@ Anything else that is raised in an agent is an InternalServerError.
 
 from __future__ import annotations
 
+from sagewright.model.brief import Cause, FaultClass
+
 
 class JobError(Exception):
     """`str()` is the text after the class in FailureReason."""
 
-    reason_class = "InternalServerError"
+    reason_class = FaultClass.INTERNAL
 
 
 class ClientError(JobError):
-    reason_class = "ClientError"
+    reason_class = FaultClass.CLIENT
 
 
 class AlgorithmError(JobError):
-    reason_class = "AlgorithmError"
+    reason_class = FaultClass.ALGORITHM
 
 
 class Gone(Exception):
@@ -31,13 +33,13 @@ class Gone(Exception):
 class Stopped(Exception):
     """The job is to stop, and its process does not run (yet or any more)."""
 
-    cause = "stop"
+    cause = Cause.STOP
 
 
 class Overdue(Stopped):
     """The job has run for as long as it may, and its process does not run (yet or any more)."""
 
-    cause = "max_runtime"
+    cause = Cause.MAX_RUNTIME
 
 
 class TooLate(Exception):

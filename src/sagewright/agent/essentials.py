@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.model.brief import FaultClass
+
 _NUMBER = ("seq", "at_ms")
 _END = ("exited", "failed", "finished")
 _STAGES = (("logs", *_END), _END)
-_LAST_WORD = {"class": "InternalServerError", "message": "The server refused the report of this host's end."}
+_LAST_WORD = {"class": FaultClass.INTERNAL, "message": "The server refused the report of this host's end."}
 
 
 def slimmer(report: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,45 +11,44 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
 from sagewright.jobfiles.directory import JobDirectory
+from sagewright.model.brief import Folder
 from sagewright.sandbox.base import Sandbox, View
 
 
 def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str], None]) -> list[View]:
     """What the sandbox has to show. Makes the places; says in the log where `ro` cannot be held. Raises ClientError."""
     views = []
-    for channel in host.request.get("InputDataConfig") or []:
-        source = channel["DataSource"].get("FileSystemDataSource")
-        if source is None:
+    for one in host.brief.inputs:
+        if one.folder is None:
             continue
-        name = channel["ChannelName"]
-        root, beneath = _root(source, host, name), source["DirectoryPath"].strip("/")
-        folder, mode = root / beneath, _mode(root, beneath, source, name)
-        writable = source["FileSystemAccessMode"] == "rw"
+        source, title = one.folder, one.title
+        root, beneath = _root(source, host, title), source.path.strip("/")
+        folder, mode = root / beneath, _mode(root, beneath, source, title)
+        writable = source.writable
         given = sandbox.declare()
         if not writable and not given["shared_views"].given:
-            log(f"Channel {name}: the sandbox {sandbox.name} cannot keep the job from writing to {folder}.")
+            log(f"{title}: the sandbox {sandbox.name} cannot keep the job from writing to {folder}.")
             writable = True
         strangers = given["unprivileged"].given and not given["shared_views"].given
         if writable and strangers and not mode & stat.S_IWOTH:
-            log(f"Channel {name}: {folder} does not let others write, and the job's users are none of this machine's.")
-        ml.channel(name).mkdir(parents=True, exist_ok=True)
-        views.append(View(root, f"input/data/{name}", "write" if writable else "read", beneath))
+            log(f"{title}: {folder} does not let others write, and the job's users are none of this machine's.")
+        (ml.root / one.place).mkdir(parents=True, exist_ok=True)
+        views.append(View(root, one.place, "write" if writable else "read", beneath))
     return views
 
 
-def _root(source: dict[str, str], host: HostFile, channel: str) -> Path:
-    root = host.file_systems.get(source["FileSystemId"])
+def _root(source: Folder, host: HostFile, title: str) -> Path:
+    root = host.file_systems.get(source.file_system)
     if root is None:
         raise ClientError(
-            f"Channel {channel}: no folder stands for the file system {source['FileSystemId']}; name one in the server's "
+            f"{title}: no folder stands for the file system {source.file_system}; name one in the server's "
             "setting file_systems (SAGEWRIGHT_FILE_SYSTEMS)."
         )
     return Path(root).resolve()
 
 
-def _mode(root: Path, beneath: str, source: dict[str, str], channel: str) -> int:
+def _mode(root: Path, beneath: str, source: Folder, title: str) -> int:
     """Of the directory, which a job may have put there: so no link is followed, now or when it is mounted."""
-    path = source["DirectoryPath"]
     try:
         with JobDirectory.at(root) as top:
             if not beneath:
@@ -57,11 +56,9 @@ def _mode(root: Path, beneath: str, source: dict[str, str], channel: str) -> int
             with top.below(beneath) as directory:
                 return os.fstat(directory.descriptor).st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ClientError(
-            f"Channel {channel}: the file system {source['FileSystemId']} has no directory {path}."
-        ) from error
+        raise ClientError(f"{title}: the file system {source.file_system} has no directory {source.path}.") from error
     except OSError as error:
         raise ClientError(
-            f"Channel {channel}: the DirectoryPath {path} cannot be used: {error.strerror}. It must lead through no link and to "
+            f"{title}: the DirectoryPath {source.path} cannot be used: {error.strerror}. It must lead through no link and to "
             "no other file system."
         ) from error

@@ -12,10 +12,10 @@ from typing import Any
 
 import sagewright
 from sagewright.agent.archives import Delivery
-from sagewright.agent.artefacts import upload_artefacts
-from sagewright.agent.checkpoints import CheckpointSync
+from sagewright.agent.checkpoints import Checkpoints
 from sagewright.agent.code import fetch_code
 from sagewright.agent.control import Control
+from sagewright.agent.delivering import Delivering
 from sagewright.agent.disk import Disk
 from sagewright.agent.environ import environment_variables, job_environ
 from sagewright.agent.errors import ClientError, Gone, JobError, Stopped, TooLate
@@ -31,15 +31,15 @@ from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
 from sagewright.agent.ownimage import own_image
 from sagewright.agent.parallel import for_each
-from sagewright.agent.parts import Parts
 from sagewright.agent.patience import Patience
-from sagewright.agent.process import Exit, Limits, run_process
+from sagewright.agent.process import FAILED, GONE, Exit, Limits, run_process
 from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.share import HostShare
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
+from sagewright.model.brief import Cause, Desired, FaultClass, Phase
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
@@ -51,10 +51,10 @@ from sagewright.runtimes.launch import (
     CannotRun,
     check_runnable,
     client_requirements,
+    command,
     has_environment,
     is_script_mode,
     sandbox_for,
-    training_command,
 )
 from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, missing
 from sagewright.sandbox.choose import choose_sandbox
@@ -75,7 +75,6 @@ class HostRun:
         self._watchdog = Watchdog(control, self._overdue_s, self._last_words)
         self._ml = OptMl(host.directory / "ml")
         self._downloads = JobS3(host, control.check)
-        self._uploads = JobS3(host, self._patience.check)
         self._volume = Volume(host, control.fail)
         self._delivery = Delivery(
             Disk(host.directory),
@@ -87,16 +86,17 @@ class HostRun:
         self._warm_cache = WarmCache(host, self._ml)
         self._share = HostShare(host, reporter.log)
         self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
-        self._checkpoints = CheckpointSync(host, self._ml, self._delivery)
+        self._checkpoints = Checkpoints(host, self._ml, self._delivery)
+        self._delivering = Delivering(host, self._ml, reporter, self._patience, self._delivery)
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
         self._memory = JobMemory()
-        self._training = False
+        self._running = False
         self._limits = Limits(host.stop_grace_s, self._deadline, self._share.kill)
         closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
         installing = Installing(self._install_wrapper, self._limits, not closed, reporter.log)
         self._layers = Layers(host, self._ml, self._environments, control, installing)
-        self._image = resolve_image(host.request["AlgorithmSpecification"].get("TrainingImage", ""))
+        self._image = resolve_image(host.brief.program.image)
 
     def run(self) -> None:
         """Everything, to the last report taken in by the server. Never raises."""
@@ -110,7 +110,7 @@ class HostRun:
         except BaseException as error:
             traceback.print_exc(file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
-            self._reporter.send(failed={"class": "InternalServerError", "message": message}, finished=True)
+            self._reporter.send(failed={"class": FaultClass.INTERNAL, "message": message}, finished=True)
         self._watchdog.close()
         self._reporter.finish()
         self._memory.close()
@@ -118,19 +118,19 @@ class HostRun:
         end_descendants()  # of work that was given up
 
     def _run(self) -> None:
-        self._reporter.send(phase="Downloading")
+        self._reporter.send(phase=Phase.DOWNLOADING)
         try:
-            ended = self._train()
+            ended = self._work()
         except Stopped as stopped:
             ended = Exit(_STOPPED, stopped.cause)
         self._patience.begin()
         self._deliver(ended)
 
-    def _why_over(self) -> str:
+    def _why_over(self) -> Cause:
         """The cause of an exit that nothing but the job's end from outside explains."""
-        if self._reporter.desired == "interrupt":
-            return "interrupt"
-        return "stop" if self._control.stop else "max_runtime"
+        if self._reporter.desired == Desired.INTERRUPT:
+            return Cause.INTERRUPT
+        return Cause.STOP if self._control.stop else Cause.MAX_RUNTIME
 
     def _overdue_s(self) -> float:
         """For how long this agent has done what its job's end should have ended."""
@@ -140,14 +140,14 @@ class HostRun:
         if over is None:
             return -1.0
         late = time.monotonic() - over - self._host.stop_grace_s
-        return late if self._training else late + SPARE_S - _ASIDE_S
+        return late if self._running else late + SPARE_S - _ASIDE_S
 
     def _last_words(self) -> None:
         ended = {"code": _STOPPED, "cause": self._why_over(), "failure": None}
         self._reporter.send(exited=ended, finished=True)
         self._reporter.finish()
 
-    def _train(self) -> Exit:
+    def _work(self) -> Exit:
         sandbox = self._sandbox()
         given = sandbox.declare()
         possible = given["hosts_file"].given and given["joins_network"].given
@@ -162,7 +162,8 @@ class HostRun:
     def _sandbox(self) -> Sandbox:
         """Checks, before anything is downloaded, that the job can run here at all. Raises ClientError."""
         try:
-            check_runnable(self._image)
+            check_runnable(self._image, self._host.brief.program.purpose)
+            command(self._image, self._host.brief)
             self._inputs.check()
             sandbox, reason = choose_sandbox(sandbox_for(self._image, self._host.sandbox), self._host.directory)
         except (CannotRun, Unavailable) as error:
@@ -180,16 +181,15 @@ class HostRun:
         """Capabilities that this job cannot do without."""
         needed = {}
         if self._host.isolated:
-            needed["no_network"] = "EnableNetworkIsolation"
-        specification = self._host.request["AlgorithmSpecification"]
-        words = [*(specification.get("ContainerEntrypoint") or ()), *(specification.get("ContainerArguments") or ())]
-        if any("/opt/ml" in word for word in words):
+            needed["no_network"] = "Network isolation (EnableNetworkIsolation)"
+        program = self._host.brief.program
+        if any("/opt/ml" in word for word in [*program.entrypoint, *program.arguments]):
             needed["own_ml_root"] = "A ContainerEntrypoint with paths below /opt/ml"
         return needed
 
     def _prepare(self, sandbox: Sandbox) -> Environment | None:
         """The environment (None: the image brings its own), and all of /opt/ml, at the same time."""
-        self._ml.make()
+        self._ml.make(self._host.brief.directories)
         self._ml.write_config(self._host, self._network.interface)
         self._warm_cache.bring()
         self._volume.start()
@@ -217,10 +217,10 @@ class HostRun:
 
     def _say_status(self, message: str) -> None:
         """In the job's status: the first line of its log is kept for what it runs on."""
-        self._reporter.send(phase="Downloading", message=message)
+        self._reporter.send(phase=Phase.DOWNLOADING, message=message)
 
     def _fetch_files(self, sandbox: Sandbox) -> None:
-        if is_script_mode(self._image, self._host.request):
+        if is_script_mode(self._image, self._host.brief):
             self._layers.offer(sandbox)
             fetch_code(self._host, self._ml, self._downloads, self._control.check)
         self._inputs.prepare(sandbox)
@@ -232,11 +232,11 @@ class HostRun:
             return None
         if uses_mpi_driver(self._host):
             return self._layers.add(environment, REQUIREMENTS)
-        requirements = client_requirements(self._host.request)
+        requirements = client_requirements(self._host.brief.program)
         return environment if requirements is None else self._layers.add(environment, requirements)
 
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
-        book = LogBook(self._reporter, self._metrics(), self._host.log_limit_mb)
+        book = LogBook(self._reporter, MetricScanner(self._host.brief.metrics), self._host.log_limit_mb)
         try:
             with self._inputs.feeding():
                 ended = self._run_process(sandbox, environment, book)
@@ -248,7 +248,7 @@ class HostRun:
             self._share.close()
             self._warm_cache.keep()
             sandbox.close(self._host.directory)
-        if ended.cause == "failed" and self._control.failure is not None:
+        if ended.cause == FAILED and self._control.failure is not None:
             self._patience.begin()
             with suppress(TooLate):
                 self._checkpoints.finish()
@@ -258,33 +258,30 @@ class HostRun:
     def _run_process(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
         """The job's process, once."""
         with self._inputs.mounted() as mounts:
-            command = self._command(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
-            if not self._training:
-                self._training = True
+            started = self._command(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
+            if not self._running:
+                self._running = True
                 self._checkpoints.start()
-                self._reporter.send(phase="Training")
-            return run_process(command, self._control, self._limits, book)
+                self._delivering.start()
+                self._reporter.send(phase=Phase.RUNNING)
+            return run_process(started, self._control, self._limits, book)
 
     def _command(self, sandbox: Sandbox, launch: Launch) -> Command:
         try:
-            command = sandbox.command(launch)
+            made = sandbox.command(launch)
         except CannotLaunch as error:
             raise ClientError(str(error)) from error
-        return replace(command, wrapper=[*self._share.wrapper(), *self._network.enter, *command.wrapper])
+        return replace(made, wrapper=[*self._share.wrapper(), *self._network.enter, *made.wrapper])
 
     def _install_wrapper(self) -> list[str]:
         """Packages are installed in the job's share, and in its network if that leads outside."""
         return [*self._share.wrapper(), *([] if self._host.isolated else self._network.enter)]
 
-    def _metrics(self) -> MetricScanner:
-        own = self._host.request["AlgorithmSpecification"].get("MetricDefinitions") or []
-        return MetricScanner([*own, *self._host.metrics])
-
     def _launch(self, environment: Environment | None, sandbox: Sandbox) -> Launch:
         sources = self._environments.sources
         defaults = environment_variables(self._host, sources) if environment else {}
         return Launch(
-            argv=training_command(self._image, self._host.request),
+            argv=command(self._image, self._host.brief),
             directory=self._host.directory,
             environ=job_environ(self._host, defaults) | self._layers.variables(),
             host=self._host.host,
@@ -304,43 +301,32 @@ class HostRun:
         return stand_ins(self._host, sandbox, self._network.own) if uses_mpi_driver(self._host) else None
 
     def _deliver(self, ended: Exit) -> None:
-        """Report the exit and bring the artefacts to S3: of a job that completed or was stopped, no other."""
-        if ended.cause == "gone":
+        """Report the exit and bring what the job leaves to S3."""
+        if ended.cause == GONE:
             raise Gone
-        if ended.cause == "stop" and self._reporter.ask() == "interrupt":
-            ended = Exit(ended.code, "interrupt")  # the job goes on elsewhere, from its checkpoints
-        exited = {"code": ended.code, "cause": ended.cause, "failure": self._ml.failure()}
+        if ended.cause == Cause.STOP and self._reporter.ask() == Desired.INTERRUPT:
+            ended = Exit(ended.code, Cause.INTERRUPT)  # the job goes on elsewhere, from its checkpoints
+        exited: dict[str, Any] = {
+            "code": ended.code,
+            "cause": ended.cause,
+            "failure": self._ml.failure(),
+        } | self._note()
         try:
             self._checkpoints.finish()
-            self._bring(ended, exited)
+            self._delivering.bring(ended, exited)
         except TooLate:
             self._reporter.log(
                 "The job is over, and so is the time to bring what it left to S3: the rest is not uploaded."
             )
-            if ended.cause == "exit" and ended.code == 0:
+            if ended.cause == Cause.EXIT and ended.code == 0:
                 exited["cause"] = self._why_over()
             self._reporter.send(exited=exited, finished=True)
 
-    def _bring(self, ended: Exit, exited: dict[str, Any]) -> None:
-        if ended.cause == "interrupt" or (ended.cause == "exit" and ended.code != 0):
-            self._reporter.send(exited=exited, finished=True)
-        elif len(self._host.hosts) == 1:
-            self._reporter.send(phase="Uploading", exited=exited)
-            upload_artefacts(self._host, self._ml, self._uploads, self._delivery)
-            self._reporter.send(finished=True)
-        elif self._host.is_first:
-            self._reporter.send(exited=exited)
-            self._merge_and_upload()
-        else:
-            Parts(self._host, self._ml, self._delivery).hand_over()
-            self._reporter.send(exited=exited, finished=True)
-
-    def _merge_and_upload(self) -> None:
-        """The first of several hosts, once the server says that all have handed over their parts."""
-        if self._reporter.await_desired("collect", "finish") != "collect":
-            return
-        self._patience.begin()
-        self._reporter.send(phase="Uploading")
-        Parts(self._host, self._ml, self._delivery).collect()
-        upload_artefacts(self._host, self._ml, self._uploads, self._delivery)
-        self._reporter.send(finished=True)
+    def _note(self) -> dict[str, str]:
+        """What the process has left to be told, if anything. Raises ClientError if it is no text."""
+        place = self._host.brief.note
+        try:
+            text = self._ml.note(place) if place else None
+        except UnicodeDecodeError as error:
+            raise ClientError(f"The exit message in /opt/ml/{place} is not UTF-8: {error}") from error
+        return {"message": text} if text else {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from sagewright.model.brief import Brief, Group
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,7 @@ class Objects:
 
 @dataclass(frozen=True)
 class HostFile:
-    """`credentials` are those of the job's role, for the user's code; `request` is the CreateTrainingJob request as validated;
-    `directory` is HOST_DIRECTORY.
+    """`credentials` are those of the job's role, for the user's code; `directory` is HOST_DIRECTORY.
 
     `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
     `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none; `warm_cache`: the
@@ -39,10 +39,7 @@ class HostFile:
 
     directory: Path
     host_id: str
-    kind: str
-    job_name: str
-    job_arn: str
-    request: dict[str, Any]
+    brief: Brief
     host: str
     hosts: list[str]
     addresses: dict[str, str]
@@ -54,7 +51,6 @@ class HostFile:
     credentials: Credentials
     objects: Objects
     log_stream: str
-    metrics: list[dict[str, str]]
     environments: Path
     framework_versions: str
     sandbox: str
@@ -83,25 +79,23 @@ class HostFile:
 
     @property
     def isolated(self) -> bool:
-        return bool(self.request.get("EnableNetworkIsolation"))
+        return self.brief.isolated
 
     @property
-    def hyperparameters(self) -> dict[str, str]:
-        return self.request.get("HyperParameters") or {}
+    def group(self) -> Group:
+        """Of this host."""
+        return self.brief.group_of(self.host)
 
 
 def read_host_file(directory: Path) -> HostFile:
     """Raises KeyError, ValueError or OSError if `host.json` is not what DESIGN.md says."""
     document = json.loads((directory / "host.json").read_bytes())
-    job = document["job"]
     plain = {name: document[name] for name in HostFile.__dataclass_fields__ if name in document}
     return HostFile(
         **{
             **plain,
             "directory": directory,
-            "job_name": job["name"],
-            "job_arn": job["arn"],
-            "request": job["request"],
+            "brief": Brief.read(document["brief"]),
             "credentials": Credentials(**document["credentials"]),
             "objects": Objects(
                 **document["objects"] | {"credentials": Credentials(**document["objects"]["credentials"])}

@@ -22,6 +22,7 @@ from sagewright.agent.s3 import JobS3, S3Failed
 from sagewright.agent.sources import S3Source, Source, Stored, choose_source
 from sagewright.agent.trees import TreeMaker, layout
 from sagewright.agent.volume import Volume
+from sagewright.model.brief import Listing
 from sagewright.sandbox.base import Sandbox, View
 from sagewright.sandbox.namespace import MountNamespace
 
@@ -76,14 +77,14 @@ class Inputs:
     def _directory(self, channel: Channel, source: Source, sandbox: Sandbox) -> None:
         chosen = channel.share(members(channel, source, self._s3))
         maker = TreeMaker(source, self._s3, self._control.check)
-        directory = self._ml.channel(channel.name)
+        directory = self._ml.root / channel.place
         access: Literal["read", "private"] = "private" if channel.mode == "File" else "read"
         shown = sandbox.declare()["private_views" if access == "private" else "shared_views"]
         tree = directory
         if shown.given and (source.beside or access == "read"):
-            tree = self._host.directory / "inputs" / channel.name
+            tree = self._host.directory / "inputs" / channel.place
             directory.mkdir(parents=True, exist_ok=True)
-            self.views.append(View(tree, f"input/data/{channel.name}", access))
+            self.views.append(View(tree, channel.place, access))
         if channel.mode == "File":
             self._volume.claim(sum(member.stored.size or 0 for member in chosen), elsewhere=tree is not directory)
         if not source.beside and channel.mode == "FastFile":
@@ -107,22 +108,23 @@ class Inputs:
             self._say_copied(channel, reason)
 
     def _say_copied(self, channel: Channel, reason: str) -> None:
-        self._log(f"Channel {channel.name}: {channel.mode} mode by copying ({reason}).")
+        self._log(f"{channel.title}: {channel.mode} mode by copying ({reason}).")
 
     def _pipe(self, channel: Channel, source: Source) -> Pipe:
         content: Content
-        if channel.kind == "AugmentedManifestFile":
+        if channel.data.listing == Listing.AUGMENTED:
             content = AugmentedContent(channel, self._s3, source)
         else:
             found = members(channel, source, self._s3)
             content = ObjectsContent(channel, self._pinned(channel, found, source) if source.beside else found)
         patient = JobS3(self._host, self._control.check_gone)  # a job that stops may read on until it ends
         outlet = Outlet(patient, source, self._host.directory)
-        return Pipe(self._ml.data, channel.name, content, outlet, self._control)
+        place = self._ml.root / channel.place
+        return Pipe(place.parent, place.name, content, outlet, self._control)
 
     def _pinned(self, channel: Channel, found: list[Member], source: Source) -> list[Member]:
         """The objects under names of our own, so that they stay while the job runs; where that cannot be, as they are."""
-        tree = self._host.directory / "inputs" / channel.name
+        tree = self._host.directory / "inputs" / channel.place
         numbered = [Member(member.stored, str(number)) for number, member in enumerate(found)]
         if TreeMaker(source, self._s3, self._control.check).pin(numbered, tree) is not None:
             return found

@@ -23,6 +23,7 @@ from sagewright.agent.library import staged_library
 from sagewright.agent.optml import OptMl
 from sagewright.agent.process import Exit, Limits, run_process
 from sagewright.jobfiles.removal import remove_tree
+from sagewright.model.brief import Cause
 from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
 from sagewright.runtimes.uv import uv_program
 from sagewright.sandbox.base import Launch, Sandbox
@@ -63,7 +64,7 @@ class Layers:
 
     def asked(self, ended: Exit) -> str | None:
         """The text of the requirements.txt, if the process ended to have it installed."""
-        if self._answer != "ask" or ended != Exit(ASK, "exit"):
+        if self._answer != "ask" or ended != Exit(ASK, Cause.EXIT):
             return None
         return self._ml.asked_requirements()
 
@@ -150,9 +151,9 @@ class Layers:
             ended = run_process(command, self._control, self._installing.limits, said)
         finally:
             sandbox.close(scratch)
-        if ended.cause == "max_runtime":
+        if ended.cause == Cause.MAX_RUNTIME:
             raise Overdue
-        if ended.cause != "exit":
+        if ended.cause != Cause.EXIT:
             self._control.check()
         return "" if ended.code == 0 else said.text() or f"exit status {ended.code}"
 

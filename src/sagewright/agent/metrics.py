@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sagewright.model.brief import Metric
 from sagewright.model.regexes import Guarded, compile_linear
 
 # A group such as `(\S+)` may catch more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.
@@ -41,12 +42,12 @@ class _Definition:
 
 
 class MetricScanner:
-    """`definitions`: {"Name", "Regex"} each. What can't be used is told by `notes`, once."""
+    """What can't be used is told by `notes`, once."""
 
-    def __init__(self, definitions: Iterable[Mapping[str, str]]) -> None:
+    def __init__(self, definitions: Iterable[Metric]) -> None:
         self._notes: list[str] = []
         self._not_finite: set[str] = set()
-        wanted = dict.fromkeys((item["Name"], item["Regex"]) for item in definitions)
+        wanted = dict.fromkeys((metric.name, metric.regex) for metric in definitions)
         compiled = [self._compile(name, regex) for name, regex in wanted]
         self._definitions = [definition for definition in compiled if definition]
 

@@ -15,14 +15,14 @@ from sagewright.jobfiles.directory import JobDirectory
 from sagewright.sandbox.base import Sandbox, missing
 
 REQUIREMENTS = "mpi4py\nparamiko\n"
-_CHANNEL = "sm_drivers"
+_CHANNEL = "input/data/sm_drivers"
 _PROGRAMS = ("ssh", "sshd")
 _SCRIPT_BYTES = 1 << 20
 
 
 def uses_mpi_driver(host: HostFile) -> bool:
     """Once the channels are there."""
-    places = (host.directory / "inputs" / _CHANNEL, host.directory / "ml" / "input" / "data" / _CHANNEL)
+    places = (host.directory / "inputs" / _CHANNEL, host.directory / "ml" / _CHANNEL)
     return any(b"mpi_driver.py" in _script(place) for place in places)
 
 

@@ -5,8 +5,10 @@ Source: AWS's developer guide, "How Amazon SageMaker provides training informati
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.jobfiles.directory import JobDirectory
 
-_DEFAULT_GROUP = "homogeneousCluster"
 _FAILURE_BYTES = 64 * 1024
 _REQUIREMENTS_BYTES = 256 * 1024
+_NOTE_BYTES = 1024
 _LONGEST_NAME = 255
 
 
@@ -25,20 +27,11 @@ class OptMl:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.config = root / "input" / "config"
-        self.data = root / "input" / "data"
-        self.code = root / "code"
         self.archive = root / ".sagewright" / "code.tar.gz"
-        self.model = root / "model"
-        self.output = root / "output"
-        self.output_data = root / "output" / "data"
 
-    def make(self) -> None:
-        for directory in (self.config, self.data, self.code, self.model, self.output_data):
-            directory.mkdir(parents=True, exist_ok=True)
-
-    def channel(self, name: str) -> Path:
-        return self.data / name
+    def make(self, places: Iterable[str]) -> None:
+        for place in places:
+            (self.root / place).mkdir(parents=True, exist_ok=True)
 
     def failure(self) -> str | None:
         """The text that the process left about its failure, None if there is none."""
@@ -48,6 +41,16 @@ class OptMl:
         except OSError:
             return None
         return text.decode(errors="replace").replace("\0", "") or None
+
+    def note(self, place: str) -> str | None:
+        """The beginning of what the process has left to be told at its end, if anything. Raises UnicodeDecodeError."""
+        try:
+            with JobDirectory.at(self.root) as ml:
+                found = ml.read(place, _NOTE_BYTES)
+        except OSError:
+            return None
+        whole = len(found) < _NOTE_BYTES  # else its last character may have been cut
+        return codecs.getincrementaldecoder("utf-8")().decode(found, final=whole).replace("\0", "") or None
 
     def asked_requirements(self) -> str | None:
         """What the toolkit has asked the agent to install, None if it has not, "" if it is too long for a list of packages."""
@@ -83,76 +86,39 @@ class OptMl:
         return str(path.relative_to("/opt/ml"))
 
     def write_config(self, host: HostFile, interface: str) -> None:
-        """What SageMaker puts into input/config; `interface`: the one by which hosts reach each other."""
-        request = host.request
-        self._write("hyperparameters.json", host.hyperparameters)
-        self._write("inputdataconfig.json", _input_data(request))
-        self._write("resourceconfig.json", _resources(host, interface))
-        checkpoints = request.get("CheckpointConfig")
-        if checkpoints:
-            local = checkpoints.get("LocalPath", "/opt/ml/checkpoints/")
-            self._write("checkpointconfig.json", {"S3Uri": checkpoints["S3Uri"], "LocalPath": local})
-            try:
-                with JobDirectory.at(self.root) as ml:
-                    ml.make(self.beneath(local)).close()
-            except OSError as error:
-                raise ClientError(
-                    f"CheckpointConfig: the LocalPath {local!r} cannot be a directory: {error.strerror}"
-                ) from error
+        """The documents that the job finds, and the one that each host has of its own; `interface`: the one by which hosts reach
+        each other.
 
-    def _write(self, name: str, content: dict[str, Any]) -> None:
-        (self.config / name).write_text(json.dumps(content))
+        Raises ClientError for a path of the job's that can't be a directory.
+        """
+        brief = host.brief
+        for place, content in {**brief.documents, brief.resources: _resources(host, interface)}.items():
+            (self.root / place).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / place).write_text(json.dumps(content))
+        if brief.checkpoints:
+            self._make_checkpoints(brief.checkpoints.path)
 
-
-def input_mode(channel: dict[str, Any], request: dict[str, Any]) -> str:
-    """File, FastFile or Pipe: the channel's own, else the job's."""
-    own = channel.get("InputMode") or request["AlgorithmSpecification"].get("TrainingInputMode")
-    return str(own or "File")
-
-
-def _input_data(request: dict[str, Any]) -> dict[str, Any]:
-    channels: dict[str, Any] = {}
-    for channel in request.get("InputDataConfig") or []:
-        source = channel["DataSource"].get("S3DataSource") or {}
-        content = {"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}
-        channels[channel["ChannelName"]] = {
-            **content,
-            "TrainingInputMode": input_mode(channel, request),
-            "S3DistributionType": source.get("S3DataDistributionType") or "FullyReplicated",
-            "RecordWrapperType": channel.get("RecordWrapperType") or "None",
-        }
-    return channels
+    def _make_checkpoints(self, local: str) -> None:
+        try:
+            with JobDirectory.at(self.root) as ml:
+                ml.make(self.beneath(local)).close()
+        except OSError as error:
+            raise ClientError(
+                f"CheckpointConfig: the LocalPath {local!r} cannot be a directory: {error.strerror}"
+            ) from error
 
 
 def _resources(host: HostFile, interface: str) -> dict[str, Any]:
-    groups = instance_groups(host)
-    own = next(group for group in groups if host.host in group["hosts"])
+    """Source: AWS's developer guide, "Distributed training configuration"; processing jobs have the same."""
+    own = host.group
     return {
         "current_host": host.host,
-        "current_instance_type": own["instance_type"],
-        "current_group_name": own["instance_group_name"],
+        "current_instance_type": own.instance_type,
+        "current_group_name": own.name,
         "hosts": host.hosts,
-        "instance_groups": groups,
+        "instance_groups": [
+            {"instance_group_name": group.name, "instance_type": group.instance_type, "hosts": group.hosts}
+            for group in host.brief.groups
+        ],
         "network_interface_name": interface,
     }
-
-
-def instance_groups(host: HostFile) -> list[dict[str, Any]]:
-    """The groups of the job with their hosts; a job without groups is one group."""
-    config = host.request["ResourceConfig"]
-    given = config.get("InstanceGroups")
-    if not given:
-        return [
-            {
-                "instance_group_name": _DEFAULT_GROUP,
-                "instance_type": config.get("InstanceType", "ml.m5.large"),
-                "hosts": host.hosts,
-            }
-        ]
-    groups, start = [], 0
-    for group in given:
-        hosts = host.hosts[start : start + group["InstanceCount"]]
-        start += group["InstanceCount"]
-        names = {"instance_group_name": group["InstanceGroupName"], "instance_type": group["InstanceType"]}
-        groups.append({**names, "hosts": hosts})
-    return groups

@@ -16,11 +16,11 @@ def own_image(host: HostFile, say: Callable[[str], None]) -> OwnImage:
     own = host.credentials
     password = make_password(own.access_key_id, own.secret_access_key, now_ms() + LIFETIME_S * 1000)
     held = host.limits == "auto"
-    specification = host.request["AlgorithmSpecification"]
+    program = host.brief.program
     return OwnImage(
-        uri=specification.get("TrainingImage", ""),
+        uri=program.image,
         cache=host.environments,
-        entrypoint=list(specification.get("ContainerEntrypoint") or ()),
+        entrypoint=program.entrypoint,
         registry=Registry(urlsplit(host.endpoint).netloc, USER, password),
         cpus=host.cpus if held else 0,
         memory_gb=host.memory_gb if held else 0,

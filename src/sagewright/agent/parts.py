@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from sagewright.agent.archives import Delivery, apparent_size, merge, pack
-from sagewright.agent.artefacts import MODEL, OUTPUT
 from sagewright.agent.causes import cause
 from sagewright.agent.disk import FULL, gib
 from sagewright.agent.errors import ClientError
@@ -21,7 +20,6 @@ from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import BadArchive
 
 _WAIT_S = 1.0
-_DIRECTORIES = {"model": MODEL, "output": OUTPUT}
 
 
 class Parts:
@@ -30,10 +28,11 @@ class Parts:
 
     def __init__(self, host: HostFile, ml: OptMl, delivery: Delivery) -> None:
         self._host, self._ml, self._delivery = host, ml, delivery
+        self._places = {output.place.partition("/")[0]: output.place for output in host.brief.outputs if output.merged}
 
     def hand_over(self) -> None:
         """Send this host's parts."""
-        for kind, path in _DIRECTORIES.items():
+        for kind, path in self._places.items():
             archive = self._host.directory / f"{kind}.part.tar"
             try:
                 self._pack(path, archive)
@@ -63,7 +62,7 @@ class Parts:
     def collect(self) -> None:
         """Fetch and merge the parts of every other host, in the hosts' order."""
         for other in self._host.hosts[1:]:
-            for kind, path in _DIRECTORIES.items():
+            for kind, path in self._places.items():
                 archive = self._host.directory / f"{kind}.{other}.tar"
                 try:
                     if self._patiently(partial(self._get, f"parts/{kind}/{other}", archive)):

@@ -19,11 +19,14 @@ import psutil
 
 from sagewright.agent.control import Control
 from sagewright.agent.lines import LineSplitter
+from sagewright.model.brief import Cause
 from sagewright.sandbox.base import Command
 
 _PR_SET_CHILD_SUBREAPER = 36
 _DRAIN_S = 5.0  # for output that is still in the pipe when the process has ended
 _CHUNK = 1 << 16
+GONE, FAILED = "gone", "failed"
+"""Why this agent killed the process: the job is not its any more, or can't go on."""
 _FULL_S = 0.02  # between two looks whether the log takes lines again
 
 
@@ -33,7 +36,7 @@ class SandboxFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Exit:
-    """`code` is 128 + n after signal n; `cause` is exit, stop, interrupt, max_runtime, gone or failed."""
+    """`code` is 128 + n after signal n; `cause` is a Cause, or GONE or FAILED."""
 
     code: int
     cause: str
@@ -83,7 +86,7 @@ class _Running:
         self._log = log
         self._splitter = LineSplitter()
         self._last_line = ""
-        self._cause = "exit"
+        self._cause: str = Cause.EXIT
         self._status = b""
         self._kill_at: float | None = None
         self._status_fd, status_end = os.pipe() if command.status_fd_option else (-1, -1)
@@ -141,16 +144,16 @@ class _Running:
         """Do what is due: the first SIGTERM, then SIGKILL when the grace is over."""
         now = time.monotonic()
         if self._control.gone:
-            self._cause = "gone"
+            self._cause = GONE
             self._process.kill()
         elif self._control.failure is not None:
-            self._cause = "failed"
+            self._cause = FAILED
             self._process.kill()
         elif self._kill_at is not None:
             if now >= self._kill_at:
                 self._process.kill()
         elif self._control.stop or now >= self._limits.deadline:
-            self._cause = "stop" if self._control.stop else "max_runtime"
+            self._cause = Cause.STOP if self._control.stop else Cause.MAX_RUNTIME
             self._kill_at = now + self._limits.stop_grace_s
             self._terminate()
 
@@ -211,7 +214,7 @@ class _Running:
 
     def _check_sandbox(self, code: int) -> None:
         """bwrap notes an exit code only if the process ran; without one it failed itself, or was killed."""
-        if self._status_fd < 0 or code < 0 or self._cause in {"gone", "failed"}:
+        if self._status_fd < 0 or code < 0 or self._cause in {GONE, FAILED}:
             return
         if not any("exit-code" in note for note in self._sandbox_notes()):
             raise SandboxFailed(self._last_line or f"the sandbox ended with {code}")

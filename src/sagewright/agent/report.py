@@ -18,6 +18,7 @@ import orjson
 from sagewright.agent.essentials import slimmer
 from sagewright.agent.server import ServerAway, ServerConnection
 from sagewright.agent.spool import Spool
+from sagewright.model.brief import Desired
 
 BATCH_S = (0.005, 0.1)  # while lines flow, one report in this time: the first soon, then fewer
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
@@ -62,7 +63,7 @@ class Reporter:
         self._faults, self._slimmed = 0, 0
         self._heard = time.monotonic()
         self.away = False
-        self.desired = "run"
+        self.desired: str = Desired.RUN
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     @property
@@ -98,7 +99,7 @@ class Reporter:
         with self._changed:
             self._interval = POLL_S
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self.desired in {*words, "gone"})
+            self._changed.wait_for(lambda: self.desired in {*words, Desired.GONE})
             self._interval = HEARTBEAT_S
             return self.desired
 
@@ -108,7 +109,7 @@ class Reporter:
             self._spool_batch({})
             number = self._seq
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._answered >= number or self.desired == "gone")
+            self._changed.wait_for(lambda: self._answered >= number or self.desired == Desired.GONE)
             return self.desired
 
     def finish(self) -> None:
@@ -146,7 +147,7 @@ class Reporter:
             except ServerAway:
                 self.away = True
                 if self._is_orphaned():
-                    self._want("gone")
+                    self._want(Desired.GONE)
                     return
                 time.sleep(backoff)
                 backoff = min(2 * backoff, BACKOFF_S[1])
@@ -157,13 +158,13 @@ class Reporter:
                 self._slim(status, body)
             else:
                 self._want(desired, answered=True)
-            if self.desired == "gone":
+            if self.desired == Desired.GONE:
                 return
 
     def _read(self, status: int, body: bytes) -> str | None:
         """What the server wants; None if it refuses the report as it is. Raises ServerAway."""
         if status in _GONE:
-            return "gone"
+            return Desired.GONE
         if status == 200:
             try:
                 return str(orjson.loads(body)["desired"])

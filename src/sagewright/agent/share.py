@@ -19,7 +19,7 @@ class HostShare:
 
     def __init__(self, host: HostFile, log: Callable[[str], None]) -> None:
         self._share, self._log = Share(host.cpus, host.memory_gb), log
-        self._kind = str((host.request.get("ResourceConfig") or {}).get("InstanceType", "")) or "its instance type"
+        self._kind = host.group.instance_type
         self._cgroups = find_cgroups() if host.limits == "auto" else Cgroups(0, {}, "the server's setting says so")
         self._group: Group | None = self._cgroups.group(host.host_id) if self._cgroups.places else None
 

@@ -18,7 +18,6 @@ from sagewright.agent.disk import FULL, GIB, Disk, gib
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import descendants, unlinked_bytes
-from sagewright.agent.optml import instance_groups
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.reserve import RESERVE_BYTES, free
 from sagewright.model.instances import has_local_storage
@@ -122,11 +121,10 @@ class Volume:
 
 
 def _limit_bytes(host: HostFile) -> int | None:
-    size_gb = (host.request.get("ResourceConfig") or {}).get("VolumeSizeInGB")
-    if host.limits != "auto" or not size_gb:
+    size_gb = host.brief.volume_gb
+    if host.limits != "auto" or not size_gb or has_local_storage(host.group.instance_type):
         return None
-    own = next(group for group in instance_groups(host) if host.host in group["hosts"])
-    return None if has_local_storage(own["instance_type"]) else int(size_gb) * GIB
+    return size_gb * GIB
 
 
 def used_bytes(places: list[Path], check: Callable[[], None]) -> Iterator[int]:

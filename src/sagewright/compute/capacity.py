@@ -18,7 +18,7 @@ _GIB = 1 << 30
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Share:
     """What a job asks for: each of its hosts' share, all of it, and what its log must say about the difference.
 
     `gpus`: once it is reserved, which they are, by their numbers; None where the machine has none.
@@ -72,7 +72,7 @@ class Reservations:
         self._held: dict[str, Resources] = {}
         self._gpus: dict[str, list[int]] = {}
 
-    def wanted(self, instance_type: str, count: int) -> Wanted:
+    def share_of(self, instance_type: str, count: int) -> Share:
         """What `count` hosts of `instance_type` take here: never more than the machines have.
 
         Each host is on a machine of its own where there are as many; else all share the largest. Each has at least one CPU
@@ -91,38 +91,38 @@ class Reservations:
             name = self._machines.name
             each = f"{name} gives" if count == 1 else f"{name} gives each of {count} hosts"
             warnings.append(f"{instance_type} has {asked}; {each} {per_host}.")
-        return Wanted(per_host, total, warnings)
+        return Share(per_host, total, warnings)
 
-    def try_reserve(self, job_id: str, wanted: Wanted) -> bool:
-        """Take `wanted` for the job, or nothing. True if the job has it, also from before."""
+    def try_reserve(self, job_id: str, share: Share) -> bool:
+        """Take `share` for the job, or nothing. True if the job has it, also from before."""
         with self._lock:
             if job_id in self._held:
                 return True
-            if not self._fits(wanted, frozenset()):
+            if not self._fits(share, frozenset()):
                 return False
-            self._hold(job_id, wanted, [])
+            self._hold(job_id, share, [])
             return True
 
-    def fits_without(self, wanted: Wanted, job_ids: Set[str]) -> bool:
-        """Whether there would be room for `wanted` if these jobs gave back what they hold."""
+    def fits_without(self, share: Share, job_ids: Set[str]) -> bool:
+        """Whether there would be room for `share` if these jobs gave back what they hold."""
         with self._lock:
-            return self._fits(wanted, job_ids)
+            return self._fits(share, job_ids)
 
-    def force(self, job_id: str, wanted: Wanted, gpus: list[int]) -> None:
+    def force(self, job_id: str, share: Share, gpus: list[int]) -> None:
         """Note what a job that already runs takes (after a restart), free or not; `gpus`: which, as far as that is known."""
         with self._lock:
-            self._hold(job_id, wanted, gpus)
+            self._hold(job_id, share, gpus)
 
-    def numbered(self, job_id: str, wanted: Wanted) -> Wanted:
-        """`wanted` with the numbers of the GPUs that the job holds; no other job holds them."""
+    def numbered(self, job_id: str, share: Share) -> Share:
+        """`share` with the numbers of the GPUs that the job holds; no other job holds them."""
         with self._lock:
-            return replace(wanted, gpus=list(self._gpus.get(job_id, []))) if self._machines.together().gpus else wanted
+            return replace(share, gpus=list(self._gpus.get(job_id, []))) if self._machines.together().gpus else share
 
-    def _hold(self, job_id: str, wanted: Wanted, gpus: list[int]) -> None:
-        self._held[job_id] = wanted.total
+    def _hold(self, job_id: str, share: Share, gpus: list[int]) -> None:
+        self._held[job_id] = share.total
         taken = {gpu for held in self._gpus.values() for gpu in held}
         free = [gpu for gpu in range(self._machines.together().gpus) if gpu not in taken]
-        self._gpus[job_id] = gpus or free[: wanted.total.gpus]
+        self._gpus[job_id] = gpus or free[: share.total.gpus]
 
     def hand_over(self, old: str, new: str) -> None:
         """What one job holds is another's from now on."""
@@ -136,9 +136,9 @@ class Reservations:
             self._held.pop(job_id, None)
             self._gpus.pop(job_id, None)
 
-    def _fits(self, wanted: Wanted, without: Set[str]) -> bool:
+    def _fits(self, share: Share, without: Set[str]) -> bool:
         held = [share for job_id, share in self._held.items() if job_id not in without]
-        machine, total = self._machines.together(), wanted.total
+        machine, total = self._machines.together(), share.total
         return (
             total.cpus + sum(share.cpus for share in held) <= machine.cpus
             and total.memory_gb + sum(share.memory_gb for share in held) <= machine.memory_gb

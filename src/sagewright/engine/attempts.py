@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sagewright.engine import outcome
 from sagewright.engine.outcome import Outcome
-from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
+from sagewright.kinds.base import Demand
+from sagewright.model.lives import Step
 from sagewright.store import hosts, identity, jobs
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
@@ -14,27 +15,28 @@ MAX_LOSSES = 5
 """A spot job whose agents vanish is interrupted; one that loses them so often has another fault."""
 
 
-def again(job: Job, placed: list[Host], result: Outcome, overdue: bool) -> Event | None:
+def again(job: Job, demand: Demand, placed: list[Host], result: Outcome) -> Event | None:
     """The event with which a job that would end with `result` goes back into the queue; None when it ends."""
-    if job.wanted == Wanted.STOP or overdue or not placed:
+    if job.wanted == Wanted.STOP or not placed:
         return None
     if job.wanted == Wanted.INTERRUPT and outcome.interrupted(placed):
-        return Event(SecondaryStatus.INTERRUPTED, "Training job was interrupted")
+        return Event(Step.INTERRUPTED)
     if not result.internal:
         return None
     attempts = placed[0].attempt
-    if job.request.get("EnableManagedSpotTraining") and attempts <= MAX_LOSSES:
-        return Event(SecondaryStatus.INTERRUPTED, f"Training job was interrupted: {result.failure_reason}"[:1024])
-    retries: int = (job.request.get("RetryStrategy") or {}).get("MaximumRetryAttempts", 0)
-    if attempts <= retries:
-        return Event(SecondaryStatus.RESTARTING, f"Restarting the training job: {result.failure_reason}"[:1024])
-    return None
+    if demand.spot and attempts <= MAX_LOSSES:
+        return Event(Step.INTERRUPTED, _because(job, Step.INTERRUPTED, result))
+    return Event(Step.RESTARTING, _because(job, Step.RESTARTING, result)) if attempts <= demand.retries else None
+
+
+def _because(job: Job, step: Step, result: Outcome) -> str:
+    return f"{job.life.message(step)}: {result.failure_reason}"[:1024]
 
 
 def requeue(store: Database, job_id: str, event: Event) -> bool:
     """End the attempt: the job has no hosts and no credentials, and waits. False when it may not go there."""
     with store.write() as connection:
-        if jobs.move_in(connection, job_id, event, TRAINING_MOVES) is None:
+        if jobs.move_in(connection, job_id, event) is None:
             return False
         hosts.retire(connection, job_id)
         identity.delete_job_keys(connection, job_id)

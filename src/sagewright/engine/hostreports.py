@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from sagewright.model.brief import Cause, FaultClass, Phase
 from sagewright.model.clock import now_ms
 
 LAST_SEQ = (1 << 31) - 1
@@ -23,9 +24,9 @@ FAILURE_CHARACTERS = 65_536
 TOLD = 5
 """So many of the refused parts are named in the server's log."""
 
-PHASES = frozenset({"Downloading", "Training", "Uploading"})
-CAUSES = frozenset({"exit", "stop", "interrupt", "max_runtime"})
-CLASSES = frozenset({"ClientError", "AlgorithmError", "InternalServerError"})
+PHASES = {str(phase): phase for phase in Phase} | {"Training": Phase.RUNNING}  # as agents before briefs called it
+CAUSES = {str(cause): cause for cause in Cause}
+CLASSES = {str(fault): fault for fault in FaultClass}
 
 
 class UnreadableReport(ValueError):
@@ -34,9 +35,12 @@ class UnreadableReport(ValueError):
 
 @dataclass(frozen=True)
 class Exited:
+    """`failure` and `message`: what the process left about its failure, and to be told in any case."""
+
     code: int
-    cause: str
+    cause: Cause
     failure: str | None
+    message: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Report:
     at_ms: int
     logs: list[tuple[int, str]] = field(default_factory=list)
     metrics: list[tuple[str, float, int]] = field(default_factory=list)
-    phase: str | None = None
+    phase: Phase | None = None
     message: str | None = None
     exited: Exited | None = None
     failed: str | None = None
@@ -91,13 +95,13 @@ class _Reading:
         self._now = now_ms()
 
     def report(self, seq: int) -> Report:
-        phase = self._document.get("phase")
-        if phase is not None and not (isinstance(phase, str) and phase in PHASES):
-            self._refuse("phase", phase)
-            phase = None
+        said = self._document.get("phase")
+        phase = PHASES.get(said) if isinstance(said, str) else None
+        if said is not None and phase is None:
+            self._refuse("phase", said)
         exited, failed = self._exited(), self._failed()
         if failed is None and exited is None and self._document.get("exited"):
-            failed = "InternalServerError: The agent's report of the exit could not be read."
+            failed = f"{FaultClass.INTERNAL}: The agent's report of the exit could not be read."
         message = self._document.get("message")
         return Report(
             seq=seq,
@@ -159,11 +163,13 @@ class _Reading:
         if code is None:
             self._refuse("exited", found)
             return None
-        cause, failure = found.get("cause"), found.get("failure")
-        if not (isinstance(cause, str) and cause in CAUSES):
-            self._refuse("cause", cause)
-            cause = "exit"
-        return Exited(code, cause, None if failure is None else _text(failure)[:FAILURE_CHARACTERS])
+        said = found.get("cause")
+        cause = CAUSES.get(said) if isinstance(said, str) else None
+        if cause is None:
+            self._refuse("cause", said)
+        texts = [found.get("failure"), found.get("message")]
+        failure, message = (None if text is None else _text(text)[:FAILURE_CHARACTERS] for text in texts)
+        return Exited(code, cause or Cause.EXIT, failure, message)
 
     def _failed(self) -> str | None:
         found = self._document.get("failed")
@@ -175,7 +181,7 @@ class _Reading:
         kind = found.get("class")
         if not (isinstance(kind, str) and kind in CLASSES):
             self._refuse("class", kind)
-            kind = "InternalServerError"
+            kind = FaultClass.INTERNAL
         return f"{kind}: {_text(found.get('message', 'unknown'))[:FAILURE_CHARACTERS]}"
 
 

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sagewright.model.states import SecondaryStatus
+from sagewright.kinds.base import MAX_FAILURE, Failure, Kind
+from sagewright.model.brief import Cause, FaultClass
+from sagewright.model.lives import Step
 from sagewright.store.hosts import LOST, Host
 from sagewright.store.jobs import Job, Wanted
 
-MAX_FAILURE = 1024
-EXIT_FAULT_OF_USER = 2  # how built-in algorithms report a fault of the request or the data
+MAX_NOTE_BYTES = 1024
+_OUTSIDE = frozenset({Cause.STOP, Cause.INTERRUPT})
 
 
 @dataclass(frozen=True)
 class Outcome:
-    secondary: SecondaryStatus
-    message: str
+    step: Step
     failure_reason: str | None = None
 
     @property
     def internal(self) -> bool:
-        return (self.failure_reason or "").startswith("InternalServerError")
+        return (self.failure_reason or "").startswith(FaultClass.INTERNAL)
 
 
 def failed(host: Host) -> bool:
     """Whether this host makes its job fail: it was lost, or its process ended by itself with an error."""
     if host.phase == LOST:
         return True
-    return host.exit_code not in {None, 0} and host.cause == "exit"
+    return host.exit_code not in {None, 0} and host.cause == Cause.EXIT
 
 
 def _vanished(host: Host) -> bool:
     """Whether the host was lost with its agent, and not by a fault that its agent reported (an upload, say)."""
-    return host.phase == LOST and (host.failure or "").startswith("InternalServerError")
+    return host.phase == LOST and (host.failure or "").startswith(FaultClass.INTERNAL)
 
 
 def first_failure(placed: list[Host]) -> Host | None:
@@ -41,47 +42,45 @@ def first_failure(placed: list[Host]) -> Host | None:
     return min(broken, key=lambda host: host.seen_ms) if broken else None
 
 
-def failure_reason(host: Host, alone: bool) -> str:
+def failure_reason(kind: Kind, host: Host, alone: bool) -> str:
     """FailureReason in AWS's forms, with the host's name where the job has several."""
-    where = "" if alone else f"{host.name}: "
+    named = Failure(host.exit_code or 0, host.failure or "", "" if alone else host.name)
     if host.phase == LOST:
-        cls, _, text = (host.failure or "InternalServerError: unknown").partition(": ")
-        return _cut(f"{cls}: {where}{text}", "")
-    user_fault = host.exit_code == EXIT_FAULT_OF_USER and bool(host.failure)
-    cls = "ClientError" if user_fault else "AlgorithmError"
-    return _cut(f"{cls}: {where}{(host.failure or '')[:MAX_FAILURE]}", f", exit code: {host.exit_code}")
-
-
-def _cut(text: str, tail: str) -> str:
-    return text[: MAX_FAILURE - len(tail)] + tail
+        fault, _, text = (host.failure or f"{FaultClass.INTERNAL}: unknown").partition(": ")
+        return f"{fault}: {named.where}{text}"[:MAX_FAILURE]
+    return kind.failure_reason(named)
 
 
 def interrupted(placed: list[Host]) -> bool:
     """Whether hosts were taken away before the job was done with them."""
-    return any(host.cause == "interrupt" for host in placed)
+    return any(host.cause == Cause.INTERRUPT for host in placed)
 
 
-def of_job(job: Job, placed: list[Host], overdue: bool = False) -> Outcome:
+def exit_message(placed: list[Host]) -> str | None:
+    """What the processes left to be told, in the order of the hosts; None if they left nothing."""
+    text = "".join(host.message for host in placed if host.message)
+    return text.encode()[:MAX_NOTE_BYTES].decode(errors="ignore") or None
+
+
+def of_job(kind: Kind, job: Job, placed: list[Host], overdue: bool = False) -> Outcome:
     """The outcome once every host is over; a job without hosts was stopped in the queue.
 
-    `overdue`: a spot job that has waited and run for longer than its MaxWaitTimeInSeconds.
+    `overdue`: a spot job that has waited and run for longer than it may.
     """
     if not placed:
-        return Outcome(SecondaryStatus.STOPPED, "Training job stopped")
+        return Outcome(Step.STOPPED)
     broken = first_failure(placed)
     if broken is not None and not (job.wanted == Wanted.STOP and _vanished(broken)):
-        reason = failure_reason(broken, alone=len(placed) == 1)
-        return Outcome(SecondaryStatus.FAILED, "Training job failed", reason)
-    if any(host.cause == "max_runtime" for host in placed):
-        return Outcome(SecondaryStatus.MAX_RUNTIME_EXCEEDED, "Training job exceeded its maximum runtime")
-    if job.wanted == Wanted.STOP and (broken or any(host.cause in {"stop", "interrupt"} for host in placed)):
-        return Outcome(SecondaryStatus.STOPPED, "Training job stopped")
-    if overdue and any(host.cause in {"stop", "interrupt"} for host in placed):
-        return Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED, "Maximum wait time exceeded")
-    ended_from_outside = next((host for host in placed if host.cause == "stop"), None)
-    if ended_from_outside is not None:
-        reason = (
-            f"InternalServerError: Host {ended_from_outside.name} was told to stop from outside (SIGTERM to its agent)."
-        )
-        return Outcome(SecondaryStatus.FAILED, "Training job failed", reason)
-    return Outcome(SecondaryStatus.COMPLETED, "Training job completed")
+        return Outcome(Step.FAILED, failure_reason(kind, broken, alone=len(placed) == 1))
+    if any(host.cause == Cause.MAX_RUNTIME for host in placed):
+        return Outcome(Step.MAX_RUNTIME_EXCEEDED)
+    ended_from_outside = any(host.cause in _OUTSIDE for host in placed)
+    if job.wanted == Wanted.STOP and (broken or ended_from_outside):
+        return Outcome(Step.STOPPED)
+    if overdue and ended_from_outside:
+        return Outcome(Step.MAX_WAIT_TIME_EXCEEDED)
+    told = next((host for host in placed if host.cause == Cause.STOP), None)
+    if told is not None:
+        text = f"Host {told.name} was told to stop from outside (SIGTERM to its agent)."
+        return Outcome(Step.FAILED, f"{FaultClass.INTERNAL}: {text}")
+    return Outcome(Step.COMPLETED)

@@ -10,30 +10,31 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from sagewright.engine import outcome
+from sagewright.engine.gangs import kind_of
 from sagewright.engine.hostreports import TOLD, Report
-from sagewright.engine.placement import LOG_GROUP
+from sagewright.model.brief import Desired, FaultClass, Phase
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
+from sagewright.model.lives import Step
 from sagewright.store import hosts, jobs, logs, metrics
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
 from sagewright.store.jobs import Event, Job, Wanted
 
 log = logging.getLogger("sagewright.engine.reports")
-NAMESPACE = "/aws/sagemaker/TrainingJobs"
-MESSAGES = {
-    "Downloading": "Downloading input data",
-    "Training": "Training image download completed. Training in progress.",
-    "Uploading": "Uploading generated training model",
+STEPS = {
+    Phase.DOWNLOADING: Step.DOWNLOADING,
+    Phase.RUNNING: Step.RUNNING,
+    Phase.UPLOADING: Step.UPLOADING,
 }
+"""The job follows its hosts."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`desired`: run, stop, collect, finish or gone. `wake`: the engine should look at the job."""
+    """`wake`: the engine should look at the job."""
 
-    desired: str
+    desired: Desired
     job_id: str = ""
     wake: bool = False
 
@@ -56,10 +57,10 @@ def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
     with store.write() as connection:
         host = hosts.lock(connection, host_id)
         if host is None or not hosts.token_matches(host, token):
-            return Answer("gone")
+            return Answer(Desired.GONE)
         job = jobs.get(store, host.job_id)
         if job is None or job.ended or host.phase in {hosts.LOST, hosts.RETIRED}:
-            return Answer("gone")
+            return Answer(Desired.GONE)
         fresh = report.seq > host.report_seq
         if fresh:
             _take(connection, job, host, report)
@@ -67,7 +68,7 @@ def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
         _tell_refused(job, host, report)
     wake = fresh and report.ends
     desired = _desired(store, job, host_id)
-    if desired == "finish" and hosts.finish(store, host_id):  # told so, the agent ends without another report
+    if desired == Desired.FINISH and hosts.finish(store, host_id):  # told so, the agent ends without another report
         wake = True
     return Answer(desired, job.id, wake)
 
@@ -80,7 +81,7 @@ def _tell_refused(job: Job, host: Host, report: Report) -> None:
 
 def _take(connection: Connection, job: Job, host: Host, report: Report) -> None:
     if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
-        stream = logs.ensure_stream(connection, logs.Place(job.account, job.region), LOG_GROUP, host.log_stream)
+        stream = logs.ensure_stream(connection, _place(job), kind_of(job).log_group, host.log_stream)
         logs.append(connection, stream, report.logs)
     if report.metrics:
         _put_metrics(connection, job, report.metrics)
@@ -90,34 +91,40 @@ def _take(connection: Connection, job: Job, host: Host, report: Report) -> None:
         _phase_of_job(connection, job, report.phase, report)
     if report.exited:
         changed |= {
-            "phase": hosts.EXITED,
+            "phase": hosts.UPLOADING if report.phase is Phase.UPLOADING else hosts.EXITED,
             "exit_code": report.exited.code,
             "cause": report.exited.cause,
             "failure": report.exited.failure,
+            "message": report.exited.message,
         }
     if report.failed:
         changed |= {"phase": hosts.LOST, "failure": report.failed}
     elif report.finished and not report.exited and host.exit_code is None:
-        changed |= {"phase": hosts.LOST, "failure": f"InternalServerError: Host {host.name} never reported an exit."}
+        changed |= {"phase": hosts.LOST, "failure": f"{FaultClass.INTERNAL}: Host {host.name} never reported an exit."}
     elif report.finished:
         changed["phase"] = hosts.FINISHED
     hosts.change(connection, host.id, changed)
 
 
-def _phase_of_job(connection: Connection, job: Job, phase: str, report: Report) -> None:
+def _place(job: Job) -> logs.Place:
+    return logs.Place(job.account, job.region)
+
+
+def _phase_of_job(connection: Connection, job: Job, phase: Phase, report: Report) -> None:
     """The job follows its first host into a phase; what its status no longer allows is refused by the table of moves."""
-    event = Event(SecondaryStatus(phase), report.message or MESSAGES[phase], started=True, at_ms=report.at_ms)
-    if phase == job.secondary_status and not report.message:
+    step = STEPS[phase]
+    if step == job.secondary_status and not report.message:
         return
-    jobs.move_in(connection, job.id, event, TRAINING_MOVES)
+    jobs.move_in(connection, job.id, Event(step, report.message or "", started=True, at_ms=report.at_ms))
 
 
 def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float, int]]) -> None:
-    text = metrics.dimension_text({"TrainingJobName": job.name})
+    kind = kind_of(job)
+    text = metrics.dimension_text({kind.dimension: job.name})
     last: dict[str, tuple[float, int]] = {}
     data = []
     for name, value, at_ms in points:
-        series = metrics.Series(job.account, job.region, NAMESPACE, name, text)
+        series = metrics.Series(job.account, job.region, kind.namespace, name, text)
         data.append((series, metrics.Datum.of_value(at_ms, value)))
         last[name] = (value, at_ms)
     metrics.put(connection, data)
@@ -125,26 +132,26 @@ def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float
         jobs.put_metric(connection, job.id, name, value, at_ms)
 
 
-def _desired(store: Database, job: Job, host_id: str) -> str:
+def _desired(store: Database, job: Job, host_id: str) -> Desired:
     placed = hosts.of_job(store, job.id)
     host = next((h for h in placed if h.id == host_id), None)
     if host is None:
-        return "gone"
+        return Desired.GONE
     if host.phase == hosts.EXITED and len(placed) > 1:
         return _desired_after_exit(host, placed)
     if host.exited and host.over:
-        return "finish"
+        return Desired.FINISH
     current = jobs.get(store, job.id)
     if host.exited:  # it brings its artefacts to S3, for which a stopped job has a limited time
-        return "stop" if current is not None and current.wanted == Wanted.STOP else "run"
+        return Desired.STOP if current is not None and current.wanted == Wanted.STOP else Desired.RUN
     if current is None or current.wanted == Wanted.STOP or outcome.first_failure(placed) is not None:
-        return "stop"
-    return "interrupt" if current.wanted == Wanted.INTERRUPT else "run"
+        return Desired.STOP
+    return Desired.INTERRUPT if current.wanted == Wanted.INTERRUPT else Desired.RUN
 
 
-def _desired_after_exit(host: Host, placed: list[Host]) -> str:
+def _desired_after_exit(host: Host, placed: list[Host]) -> Desired:
     if not all(h.exited for h in placed):
-        return "run"
+        return Desired.RUN
     if outcome.first_failure(placed) is not None or outcome.interrupted(placed):
-        return "finish"
-    return "collect" if host is placed[0] else "finish"
+        return Desired.FINISH
+    return Desired.COLLECT if host is placed[0] else Desired.FINISH

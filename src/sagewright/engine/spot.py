@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sagewright.compute.capacity import Reservations, Wanted
-from sagewright.model.interruptions import VARIABLE, Schedule, parse
+from sagewright.compute.capacity import Reservations, Share
+from sagewright.kinds.base import Demand
+from sagewright.model.interruptions import Schedule, parse
+from sagewright.model.lives import Step
 from sagewright.model.settings import Settings
-from sagewright.model.states import SecondaryStatus
-from sagewright.store.jobs import Job
-from sagewright.store.jobs import Wanted as Wish
+from sagewright.store.jobs import Job, Wanted
 
-_RUNNING = frozenset({SecondaryStatus.STARTING, SecondaryStatus.DOWNLOADING, SecondaryStatus.TRAINING})
+_RUNNING = frozenset({Step.STARTING, Step.DOWNLOADING, Step.RUNNING})
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Room:
     jobs: list[Job] = field(default_factory=list)
 
 
-def schedule_of(settings: Settings, job: Job) -> Schedule:
-    """The job's own (an environment variable in its request), else the setting's. Raises BadSchedule."""
-    own = (job.request.get("Environment") or {}).get(VARIABLE)
+def schedule_of(settings: Settings, demand: Demand) -> Schedule:
+    """The job's own, else the setting's. Raises BadSchedule."""
+    own = demand.interruptions
     return parse(settings.spot_interruptions if own is None else own)
 
 
-def make_room(reservations: Reservations, wanted: Wanted, running: list[Job]) -> Room:
-    """Which of the `running` spot jobs to interrupt for `wanted`: the newest, and no more than needed.
+def make_room(reservations: Reservations, share: Share, running: list[Job]) -> Room:
+    """Which of the `running` spot jobs to interrupt for `share`: the newest, and no more than needed.
 
     Those that are being interrupted already count first; one that uploads its model is let finish.
     """
-    going = [job for job in running if job.wanted == Wish.INTERRUPT]
-    others = [job for job in running if job.wanted == Wish.RUN and job.secondary_status in _RUNNING]
+    going = [job for job in running if job.wanted == Wanted.INTERRUPT]
+    others = [job for job in running if job.wanted == Wanted.RUN and job.secondary_status in _RUNNING]
     freed = {job.id for job in going}
     chosen: list[Job] = []
-    while not reservations.fits_without(wanted, freed):
+    while not reservations.fits_without(share, freed):
         if not others:
             return Room(found=False)
         chosen.append(others.pop(0))

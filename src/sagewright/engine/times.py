@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sagewright.model.states import SecondaryStatus
-from sagewright.store.jobs import Transition
+from sagewright.model.lives import Step
+from sagewright.store.events import Entry
 
-_BEGINS = frozenset({SecondaryStatus.DOWNLOADING, SecondaryStatus.TRAINING})
-_ENDS = frozenset({SecondaryStatus.INTERRUPTED, SecondaryStatus.RESTARTING})
+_BEGINS = frozenset({Step.DOWNLOADING, Step.RUNNING})
+_ENDS = frozenset({Step.INTERRUPTED, Step.RESTARTING})
 
 
-def run_ms(log: Sequence[Transition], until_ms: int) -> int:
+def run_ms(log: Sequence[Entry], until_ms: int) -> int:
     """Milliseconds in which the job had hosts at work, up to `until_ms` (now, or the job's end)."""
     total, since = 0, None
     for event in log:
-        status = SecondaryStatus(event.secondary_status)
-        if since is None and status in _BEGINS:
+        if since is None and event.step in _BEGINS:
             since = event.at_ms
-        elif since is not None and status in _ENDS:
+        elif since is not None and event.step in _ENDS:
             total, since = total + max(0, event.at_ms - since), None
     return total if since is None else total + max(0, until_ms - since)
 
 
-def training_since_ms(log: Sequence[Transition]) -> int | None:
+def running_since_ms(log: Sequence[Entry]) -> int | None:
     """When the process of the attempt that is under way was started; None when it was not yet."""
     since = None
     for event in log:
-        if event.secondary_status == SecondaryStatus.TRAINING:
+        if event.step == Step.RUNNING:
             since = event.at_ms if since is None else since
-        elif event.secondary_status in _ENDS:
+        elif event.step in _ENDS:
             since = None
     return since

@@ -6,13 +6,12 @@ Source: AWS's developer guide, "Train using SageMaker AI managed warm pools".
 
 from __future__ import annotations
 
-import json
 import uuid
 from pathlib import Path
-from typing import Any
 
 from sagewright.compute.capacity import Reservations
-from sagewright.engine import placement
+from sagewright.engine import gangs
+from sagewright.engine.gangs import demand_of
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.trash import Trash
 from sagewright.model.clock import now_ms
@@ -24,29 +23,10 @@ from sagewright.store.warmpools import Pool, PoolStatus
 
 LONGEST_MS = 7 * 86_400_000
 """No hosts live longer, however many jobs have them one after another."""
-_RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
-_FLAGS = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption")
-
-
-def shape(request: dict[str, Any]) -> str:
-    """What two jobs must have in common for the one to get the other's hosts."""
-    resources, vpc = request["ResourceConfig"], request.get("VpcConfig") or {}
-    parts = [
-        request["RoleArn"],
-        *(resources.get(name) for name in _RESOURCES),
-        *(bool(request.get(name)) for name in _FLAGS),
-        *(sorted(vpc.get(name) or ()) for name in ("SecurityGroupIds", "Subnets")),
-    ]
-    return json.dumps(parts)
-
-
-def keep_alive_s(request: dict[str, Any]) -> int:
-    seconds: int = request["ResourceConfig"].get("KeepAlivePeriodInSeconds") or 0
-    return seconds
 
 
 class WarmPools:
-    """Takes part in what the reconciler of training jobs does, and ends pools that no job took (engine.control.Reconciler)."""
+    """Takes part in what the reconciler of jobs does, and ends pools that no job took (engine.control.Reconciler)."""
 
     def __init__(self, settings: Settings, store: Database, reservations: Reservations) -> None:
         self._settings, self._store, self._reservations = settings, store, reservations
@@ -61,7 +41,7 @@ class WarmPools:
         for pool in warmpools.available(self._store):
             job = jobs.get(self._store, pool.job_id)
             if job is not None:
-                self._reservations.force(job.id, placement.wanted(self._reservations, job.request), [])
+                self._reservations.force(job.id, gangs.share_of(self._reservations, demand_of(job)), [])
 
     def active(self) -> list[str]:
         return [pool.job_id for pool in warmpools.available(self._store) if _over(pool)]
@@ -76,9 +56,9 @@ class WarmPools:
 
     def fitting(self, job: Job) -> Pool | None:
         """The pool that a queued job could have."""
-        if job.request.get("EnableManagedSpotTraining") or job.request["ResourceConfig"].get("InstanceGroups"):
+        wanted = demand_of(job).shape
+        if wanted is None:
             return None
-        wanted = shape(job.request)
         found = (pool for pool in warmpools.available(self._store) if pool.shape == wanted and not _over(pool))
         return next(found, None)
 
@@ -92,8 +72,9 @@ class WarmPools:
 
     def open(self, job: Job) -> None:
         """Note, when a job is launched, that its hosts will be kept."""
-        if keep_alive_s(job.request) and warmpools.of_job(self._store, job.id) is None:
-            new = Pool(job.id, uuid.uuid4().hex, now_ms(), shape(job.request), PoolStatus.IN_USE.value)
+        demand = demand_of(job)
+        if demand.keep_alive_s and demand.shape and warmpools.of_job(self._store, job.id) is None:
+            new = Pool(job.id, uuid.uuid4().hex, now_ms(), demand.shape, PoolStatus.IN_USE.value)
             warmpools.open_new(self._store, new)
 
     def keep(self, job_id: str, launched: bool, result: Outcome) -> bool:
@@ -102,7 +83,7 @@ class WarmPools:
         if job is None or pool is None or pool.status != PoolStatus.IN_USE:
             return False
         now = now_ms()
-        until = min(now + keep_alive_s(job.request) * 1000, pool.cluster_since_ms + LONGEST_MS)
+        until = min(now + demand_of(job).keep_alive_s * 1000, pool.cluster_since_ms + LONGEST_MS)
         if launched and not result.internal and until > now and warmpools.keep(self._store, job_id, now, until):
             return True
         warmpools.terminate(self._store, job_id, PoolStatus.IN_USE)

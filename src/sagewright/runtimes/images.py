@@ -65,7 +65,7 @@ _FRAMEWORKS = (
 )
 _OTHERS = (
     (
-        r"sagemaker-(spark|clarify)-processing|sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
+        r"sagemaker-clarify-processing|sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
         ImageKind.PROCESSING,
     ),
     (r"sagemaker-model-monitor-analyzer", ImageKind.PROCESSING),
@@ -108,6 +108,8 @@ def _classify(repository: str) -> tuple[ImageKind, str]:
     for pattern, framework in _FRAMEWORKS:
         if re.fullmatch(pattern, repository):
             return ImageKind.FRAMEWORK, framework
+    if repository == "sagemaker-spark-processing":
+        return ImageKind.PROCESSING, "spark"
     for pattern, kind in _OTHERS:
         if re.fullmatch(pattern, repository):
             return kind, ""

@@ -1,13 +1,13 @@
-"""What is started for a training job: the argv, and whether this machine can run the image at all."""
+"""What is started for a job: the argv, and whether this machine can run the image at all."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import sagewright
+from sagewright.model.brief import Brief, Program, Purpose
 from sagewright.runtimes.images import Image, ImageKind
 from sagewright.runtimes.recipes import NoRecipe, recipe_for
 
@@ -15,6 +15,13 @@ _WHAT = {
     ImageKind.PROCESSING: "an image for processing jobs",
     ImageKind.INFERENCE: "an image that serves models",
     ImageKind.TOOL: "one of AWS's own tools",
+}
+
+
+_DOING = {Purpose.TRAIN: "training", Purpose.PROCESS: "processing"}
+_RUNNABLE = {
+    Purpose.TRAIN: {ImageKind.FRAMEWORK, ImageKind.ALGORITHM},
+    Purpose.PROCESS: {ImageKind.FRAMEWORK, ImageKind.ALGORITHM, ImageKind.PROCESSING},
 }
 
 
@@ -32,13 +39,13 @@ def has_environment(image: Image) -> bool:
     return image.kind is not ImageKind.OWN
 
 
-def check_runnable(image: Image) -> None:
-    """Raises CannotRun if no training job can run on `image`."""
+def check_runnable(image: Image, purpose: str) -> None:
+    """Raises CannotRun if no job of that purpose can run on `image`."""
     if image.kind is ImageKind.OWN:
         return
-    if image.kind not in {ImageKind.FRAMEWORK, ImageKind.ALGORITHM}:
-        raise CannotRun(f"Cannot run the image {image.uri} for training: it is {_WHAT[image.kind]}.")
-    if image.kind is ImageKind.ALGORITHM and not _is_built(image.framework):
+    if image.kind not in _RUNNABLE[Purpose(purpose)]:
+        raise CannotRun(f"Cannot run the image {image.uri} for {_DOING[Purpose(purpose)]}: it is {_WHAT[image.kind]}.")
+    if purpose == Purpose.TRAIN and image.kind is ImageKind.ALGORITHM and not _is_built(image.framework):
         raise CannotRun(
             f"Cannot run the image {image.uri}: the built-in algorithm {image.framework} is not implemented yet."
         )
@@ -48,41 +55,50 @@ def check_runnable(image: Image) -> None:
         raise CannotRun(f"Cannot run the image {image.uri}: {error}.") from error
 
 
-def training_command(image: Image, request: dict[str, Any]) -> list[str]:
-    """The argv of a CreateTrainingJob request, for the environment's bin first on PATH. Of an image of one's own: what
-    follows its entry point (or the request's).
+def command(image: Image, brief: Brief) -> list[str]:
+    """The argv of a job, for the environment's bin first on PATH. Of a custom image: what follows its entry point (or the
+    request's).
 
-    ContainerEntrypoint and ContainerArguments count as given; an entrypoint alone gets no argument.
+    The request's entry point and arguments count as given; an entry point alone gets no argument. Raises CannotRun.
     """
-    specification = request["AlgorithmSpecification"]
-    entrypoint = list(specification.get("ContainerEntrypoint") or ())
-    arguments = list(specification.get("ContainerArguments") or ())
+    program = brief.program
     if image.kind is ImageKind.OWN:
-        return arguments if entrypoint else arguments or ["train"]
-    if entrypoint:
-        return [*entrypoint, *arguments]
-    return [*_entrypoint(image, request), *(arguments or ["train"])]
+        default = ["train"] if program.purpose == Purpose.TRAIN else []
+        return program.arguments if program.entrypoint else program.arguments or default
+    if program.entrypoint:
+        return [*program.entrypoint, *program.arguments]
+    if program.purpose == Purpose.PROCESS:
+        return [*_processing_entrypoint(image), *program.arguments]
+    return [*_entrypoint(image, brief), *(program.arguments or ["train"])]
 
 
-def is_script_mode(image: Image, request: dict[str, Any]) -> bool:
+def is_script_mode(image: Image, brief: Brief) -> bool:
     """Whether the toolkit runs the user's script."""
-    if image.kind is ImageKind.OWN or request["AlgorithmSpecification"].get("ContainerEntrypoint"):
+    program = brief.program
+    if image.kind is ImageKind.OWN or program.entrypoint or program.purpose != Purpose.TRAIN:
         return False
-    return image.kind is ImageKind.FRAMEWORK or "sagemaker_program" in (request.get("HyperParameters") or {})
+    return image.kind is ImageKind.FRAMEWORK or "sagemaker_program" in brief.hyperparameters
 
 
-def client_requirements(request: dict[str, Any]) -> str | None:
+def client_requirements(program: Program) -> str | None:
     """Text of a requirements.txt with what a remote function's entry point runs: the SDK, in the version of the client that
     sent the function. None for any other job."""
-    arguments = list(request["AlgorithmSpecification"].get("ContainerArguments") or ())
-    named = dict(pairwise(arguments)).get("--client_sagemaker_pysdk_version", "")
+    named = dict(pairwise(program.arguments)).get("--client_sagemaker_pysdk_version", "")
     return f"sagemaker=={named}\n" if re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", named) else None
 
 
-def _entrypoint(image: Image, request: dict[str, Any]) -> list[str]:
-    if is_script_mode(image, request):
+def _entrypoint(image: Image, brief: Brief) -> list[str]:
+    if is_script_mode(image, brief):
         return ["python", "-m", "sagewright.toolkit"]
     return ["python", "-m", "sagewright.algorithms", image.repository]
+
+
+def _processing_entrypoint(image: Image) -> list[str]:
+    if image.framework == "spark":
+        return ["smspark-submit"]
+    raise CannotRun(
+        f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has none of its own here."
+    )
 
 
 def _is_built(algorithm: str) -> bool:

@@ -60,6 +60,7 @@ RECIPES = {
             ("transformers", "torch", "torchvision", "datasets", "accelerate", "evaluate", *_SCIENCE),
             ("transformers", "torch"),
         ),
+        Recipe("spark", "pyspark", ("pyspark", *_SCIENCE), ("pyspark",)),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3"), ("mxnet",)),
     )
 }

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sagewright.compute.capacity import Reservations
 from sagewright.compute.sites import Site
 from sagewright.engine.control import Engine
-from sagewright.engine.training import Machinery, TrainingReconciler
+from sagewright.engine.gangs import Place
+from sagewright.engine.runs import Machinery, Runs
 from sagewright.engine.warmpools import WarmPools
 from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
@@ -43,10 +44,11 @@ def build(settings: Settings, address: Address, site: Site) -> Platform:
     store = Database(settings.database_url, settings.fsync)
     objects = object_store(settings, store)
     reservations = Reservations(site.machines)
-    machinery = Machinery(settings, store, objects, site.backend, reservations, lambda: site.endpoint(address.url))
+    place = Place(settings, store, objects, lambda: site.endpoint(address.url))
+    machinery = Machinery(place, site.backend, reservations)
     pools = WarmPools(settings, store, machinery.reservations)
-    training = TrainingReconciler(machinery, owner=server_id(settings.data / "server-id"))
-    engine = Engine([training, pools])  # what runs says first which GPUs it has
+    runs = Runs(machinery, owner=server_id(settings.data / "server-id"))
+    engine = Engine([runs, pools])  # what runs says first which GPUs it has
     return Platform(settings, store, objects, engine)
 
 

@@ -14,11 +14,11 @@ from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
 
-PLACED, LAUNCHED, DOWNLOADING, TRAINING, EXITED, UPLOADING, FINISHED, LOST, RETIRED = (
+PLACED, LAUNCHED, DOWNLOADING, RUNNING, EXITED, UPLOADING, FINISHED, LOST, RETIRED = (
     "Placed",  # has a row; its agent may not have been started
     "Launched",  # its agent was started
     "Downloading",
-    "Training",
+    "Running",
     "Exited",  # the user's process ended
     "Uploading",
     "Finished",  # the agent is done
@@ -42,6 +42,7 @@ class Host:
     exit_code: int | None
     cause: str | None
     failure: str | None
+    message: str | None
 
     @property
     def over(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, i
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.states import ENDED, SecondaryStatus, TrainingStatus, primary_after
+from sagewright.model.lives import LIVES, Life
+from sagewright.store import events
 from sagewright.store.database import Database
+from sagewright.store.events import Entry, Subject
 from sagewright.store.memory import changes
-from sagewright.store.schema.jobs import hosts, job_events, job_metrics, jobs
+from sagewright.store.schema.jobs import hosts, job_metrics, jobs
 from sagewright.store.schema.warmpools import warm_pools
-
-Moves = Mapping[SecondaryStatus, frozenset[SecondaryStatus]]
 
 
 class Wanted(StrEnum):
@@ -56,32 +56,40 @@ class Job:
     started_ms: int | None
     ended_ms: int | None
     failure_reason: str | None
+    exit_message: str | None
+
+    @property
+    def life(self) -> Life:
+        return LIVES[self.kind]
 
     @property
     def ended(self) -> bool:
-        return self.status in ENDED
+        return self.status in self.life.ended
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What becomes a job. `message`: of its first event; `principal`: the ARN of who asked for it; `spot`: it gives way to jobs
+    that are not."""
+
+    name: str
+    request: dict[str, Any]
+    message: str = ""
+    spot: bool = False
+    principal: str = ""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A status change: where to, the message clients see, and what else became true with it."""
+    """A step: where to, the message clients see, and what else became true with it."""
 
-    secondary: SecondaryStatus
+    step: str
     message: str = ""
     failure_reason: str | None = None
+    exit_message: str | None = None
     started: bool = False
     ended: bool = False
     at_ms: int | None = None
-
-
-@dataclass(frozen=True)
-class Transition:
-    """One row of the event log."""
-
-    at_ms: int
-    status: str
-    secondary_status: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -112,13 +120,7 @@ _ID_BY_NAME = select(jobs.c.id).where(
 )
 _BY_ID = _JOBS.where(jobs.c.id == bindparam("job_id"))
 _LOCKED = _BY_ID.with_for_update()
-_TRANSITIONS = (
-    select(*[job_events.c[name] for name in ("at_ms", "status", "secondary_status", "message")])
-    .where(job_events.c.job_id == bindparam("job_id"))
-    .order_by(job_events.c.seq)
-)
 _INSERT = insert(jobs)
-_INSERT_EVENT = insert(job_events)
 _UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # of the columns it is executed with
 _METRICS = (
     select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
@@ -135,40 +137,32 @@ class NameTaken(Exception):
         self.job = job
 
 
-def create(
-    store: Database,
-    place: Place,
-    name: str,
-    request: dict[str, Any],
-    message: str,
-    also: Callable[[Connection], None] | None = None,
-) -> Job:
-    """A new job in Starting, with its first event and what `also` writes. Raises NameTaken."""
-    now = now_ms()
+def create(store: Database, place: Place, draft: Draft, also: Callable[[Connection], None] | None = None) -> Job:
+    """A new job at the first step of its life, with its first event and what `also` writes. Raises NameTaken."""
+    now, life = now_ms(), LIVES[place.kind]
     values = {
         "id": uuid.uuid4().hex,
-        "name": name,
+        "name": draft.name,
         "created_ms": now,
-        "request": request,
+        "request": draft.request,
         "wanted": Wanted.RUN.value,
-        "status": TrainingStatus.IN_PROGRESS.value,
-        "secondary_status": SecondaryStatus.STARTING.value,
+        "status": str(life.status_of[life.first]),
+        "secondary_status": str(life.first),
         "modified_ms": now,
         **vars(place),
     }
-    spot = 1 if request.get("EnableManagedSpotTraining") else 0
     try:
         with store.write() as connection:
-            connection.execute(_INSERT, {**values, "spot": spot})
-            first = Event(SecondaryStatus.STARTING, message)
-            _append(connection, values["id"], now, TrainingStatus.IN_PROGRESS, first)
-            job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None)
+            connection.execute(_INSERT, {**values, "spot": int(draft.spot)})
+            first = Entry(now, values["status"], values["secondary_status"], draft.message, principal=draft.principal)
+            events.append(connection, Subject(place.kind, values["id"]), first)
+            job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None, exit_message=None)
             changes(connection, job.id, job=job)
-            changes(connection, _named(place, name), id=job.id)
+            changes(connection, _named(place, draft.name), id=job.id)
             if also is not None:
                 also(connection)
     except IntegrityError:
-        existing = find(store, place, name)
+        existing = find(store, place, draft.name)
         if existing is None:
             raise
         raise NameTaken(existing) from None
@@ -201,66 +195,44 @@ def _named(place: Place, name: str) -> str:
     return f"{place.kind}/{place.account}/{place.region}/{name}"
 
 
-def move(store: Database, job_id: str, event: Event, moves: Moves) -> Job | None:
+def move(store: Database, job_id: str, event: Event) -> Job | None:
     """Append `event` and project it, if the job may go there from where it is; None when it may not.
 
-    The same secondary status with a new message only changes the message of the running entry.
+    The same step with a new message only changes the message of the running entry.
     """
     with store.write() as connection:
-        return move_in(connection, job_id, event, moves)
+        return move_in(connection, job_id, event)
 
 
-def move_in(connection: Connection, job_id: str, event: Event, moves: Moves) -> Job | None:
+def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
     """`move` inside a transaction of the caller's."""
     row = connection.execute(_LOCKED, {"job_id": job_id}).first()
     if row is None:
         return None
     job = Job(*row)
-    current = SecondaryStatus(job.secondary_status)
-    if event.secondary is not current and event.secondary not in moves[current]:
+    life = LIVES[job.kind]
+    if not life.may(job.secondary_status, event.step):
         return None
     now = event.at_ms or now_ms()
-    status = primary_after(TrainingStatus(job.status), event.secondary)
-    changed: dict[str, Any] = {
-        "status": status.value,
-        "secondary_status": event.secondary.value,
-        "modified_ms": now,
-    }
+    status = life.status_after(job.status, event.step)
+    changed: dict[str, Any] = {"status": status, "secondary_status": str(event.step), "modified_ms": now}
     if event.started and job.started_ms is None:
         changed["started_ms"] = now
     if event.ended:
         changed["ended_ms"] = now
-    if event.failure_reason is not None:
-        changed["failure_reason"] = event.failure_reason
-    _append(connection, job_id, now, status, event)
-    connection.execute(_UPDATE, {"job_id": job_id, **changed})
-    moved = replace(job, **changed)
+    said = {name: getattr(event, name) for name in ("failure_reason", "exit_message")}
+    detail = {name: text for name, text in said.items() if text is not None}
+    message = event.message or life.message(event.step)
+    events.append(connection, Subject(job.kind, job_id), Entry(now, status, str(event.step), message, detail or None))
+    connection.execute(_UPDATE, {"job_id": job_id, **changed, **detail})
+    moved = replace(job, **changed, **detail)
     changes(connection, job_id, job=moved)
     return moved
 
 
-def _append(connection: Connection, job_id: str, at_ms: int, status: TrainingStatus, event: Event) -> None:
-    connection.execute(
-        _INSERT_EVENT,
-        {
-            "job_id": job_id,
-            "at_ms": at_ms,
-            "status": status.value,
-            "secondary_status": event.secondary.value,
-            "message": event.message,
-            "detail": {"failure_reason": event.failure_reason} if event.failure_reason else None,
-        },
-    )
-
-
-def transitions(store: Database, job_id: str) -> list[Transition]:
+def transitions(store: Database, job_id: str) -> list[Entry]:
     """The event log of one job, oldest first."""
-    return store.recall(job_id, "transitions", lambda: _read_transitions(store, job_id)) or []
-
-
-def _read_transitions(store: Database, job_id: str) -> list[Transition]:
-    with store.read() as connection:
-        return [Transition(*row) for row in connection.execute(_TRANSITIONS, {"job_id": job_id})]
+    return store.recall(job_id, "transitions", lambda: events.of(store, job_id)) or []
 
 
 def want(store: Database, job_id: str, wanted: Wanted) -> None:
@@ -285,7 +257,8 @@ def remove(store: Database, job_id: str) -> None:
     """Forget a job, its events, hosts and metrics; its name may be used again."""
     with store.write() as connection:
         row = connection.execute(_BY_ID, {"job_id": job_id}).first()
-        for table in (job_events, hosts, job_metrics, warm_pools):
+        events.remove(connection, job_id)
+        for table in (hosts, job_metrics, warm_pools):
             connection.execute(delete(table).where(table.c.job_id == job_id))
         connection.execute(delete(jobs).where(jobs.c.id == job_id))
         changes(connection, job_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, or_, select, update
 
 from sagewright.model.clock import now_ms
-from sagewright.model.states import ACTIVE, TrainingStatus
+from sagewright.model.lives import ACTIVE, Status
 from sagewright.store.database import Database
 from sagewright.store.hosts import RETIRED
 from sagewright.store.jobs import Job, Wanted
@@ -13,15 +13,13 @@ from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import hosts, jobs
 
 _JOBS = select(*[jobs.c[name] for name in Job.__dataclass_fields__])
-_ACTIVE = jobs.c.status.in_([status.value for status in ACTIVE])
+_ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
 _HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
 _OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
-_PLACED_IDS = select(jobs.c.id).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_HOSTS).order_by(*_OLDEST_FIRST)
-_WITHOUT_HOSTS = (
-    _JOBS.where(jobs.c.kind == bindparam("kind"), ~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
-)
+_PLACED_IDS = select(jobs.c.id).where(_ACTIVE, _HAS_HOSTS).order_by(*_OLDEST_FIRST)
+_WITHOUT_HOSTS = _JOBS.where(~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
 _WAITING = _WITHOUT_HOSTS.where(
-    jobs.c.status == TrainingStatus.IN_PROGRESS.value,  # one status: the index gives the oldest
+    jobs.c.status == Status.IN_PROGRESS.value,  # one status: the index gives the oldest
     jobs.c.wanted != Wanted.STOP.value,
 )
 _QUEUED = {
@@ -29,9 +27,7 @@ _QUEUED = {
     True: _WAITING.where(jobs.c.spot == 1),
 }
 _STOPPED = _WITHOUT_HOSTS.where(_ACTIVE, jobs.c.wanted == Wanted.STOP.value)
-_RUNNING_SPOT = _JOBS.where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_HOSTS, jobs.c.spot == 1).order_by(
-    jobs.c.created_ms.desc(), jobs.c.id
-)
+_RUNNING_SPOT = _JOBS.where(_ACTIVE, _HAS_HOSTS, jobs.c.spot == 1).order_by(jobs.c.created_ms.desc(), jobs.c.id)
 _INTERRUPT = (
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"), jobs.c.wanted == Wanted.RUN.value, _ACTIVE, _HAS_HOSTS)
@@ -43,28 +39,28 @@ _CLAIM = update(jobs).where(
 )
 
 
-def placed_ids(store: Database, kind: str) -> list[str]:
+def placed_ids(store: Database) -> list[str]:
     """Jobs that are not over and have hosts, oldest first."""
     with store.read() as connection:
-        return list(connection.execute(_PLACED_IDS, {"kind": kind}).scalars())
+        return list(connection.execute(_PLACED_IDS, {}).scalars())
 
 
-def queued(store: Database, kind: str, limit: int, *, spot: bool) -> list[Job]:
+def queued(store: Database, limit: int, *, spot: bool) -> list[Job]:
     """At most `limit` jobs that wait for hosts, oldest first; of the spot jobs or of the others."""
     with store.read() as connection:
-        return [Job(*row) for row in connection.execute(_QUEUED[spot], {"kind": kind, "how_many": limit})]
+        return [Job(*row) for row in connection.execute(_QUEUED[spot], {"how_many": limit})]
 
 
-def stopped_in_queue(store: Database, kind: str, limit: int) -> list[Job]:
+def stopped_in_queue(store: Database, limit: int) -> list[Job]:
     """At most `limit` jobs that have no hosts and are to be stopped."""
     with store.read() as connection:
-        return [Job(*row) for row in connection.execute(_STOPPED, {"kind": kind, "how_many": limit})]
+        return [Job(*row) for row in connection.execute(_STOPPED, {"how_many": limit})]
 
 
-def running_spot(store: Database, kind: str) -> list[Job]:
+def running_spot(store: Database) -> list[Job]:
     """Spot jobs that have hosts, newest first."""
     with store.read() as connection:
-        return [Job(*row) for row in connection.execute(_RUNNING_SPOT, {"kind": kind})]
+        return [Job(*row) for row in connection.execute(_RUNNING_SPOT, {})]
 
 
 def ask_interrupt(store: Database, job_id: str) -> bool:

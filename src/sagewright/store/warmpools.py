@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.states import ENDED
+from sagewright.model.lives import ENDED
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import jobs
@@ -45,7 +45,7 @@ class Pool:
 _POOLS = select(*[warm_pools.c[name] for name in Pool.__dataclass_fields__])
 _BY_JOB = _POOLS.where(warm_pools.c.job_id == bindparam("job"))
 _AVAILABLE = _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
-_ENDED_JOBS = select(jobs.c.id).where(jobs.c.status.in_([status.value for status in ENDED]))
+_ENDED_JOBS = select(jobs.c.id).where(jobs.c.status.in_(sorted(ENDED)))
 _LEFT_IN_USE = _POOLS.where(warm_pools.c.status == PoolStatus.IN_USE.value, warm_pools.c.job_id.in_(_ENDED_JOBS))
 _MOVE = update(warm_pools).where(warm_pools.c.job_id == bindparam("job"), warm_pools.c.status == bindparam("from"))
 

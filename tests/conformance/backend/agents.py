@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from sagewright.compute.backend import Handle, HostPlan
+from sagewright.model.brief import Brief, Group, Program
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
 
@@ -17,10 +18,10 @@ CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": 
 def gang(directory: Path, *names: str, **changes: Any) -> list[HostPlan]:
     """Hosts whose agents wait for a server that is not there: they live until they are killed."""
     document = {
-        "kind": "training", "hosts": list(names), "attempt": 1,
-        "job": {"name": "job", "arn": "arn", "request": {"AlgorithmSpecification": {"TrainingImage": "none"}}},
+        "brief": Brief("training", "job", "arn", Program("none"), [Group("g", "ml.m5.large", list(names))], "r").document(),
+        "hosts": list(names), "attempt": 1,
         "addresses": {}, "endpoint": "http://127.0.0.1:1", "token": "t", "region": "us-east-1",
-        "account": "000000000000", "log_stream": "s", "metrics": [], "environments": str(directory / "environments"),
+        "account": "000000000000", "log_stream": "s", "environments": str(directory / "environments"),
         "credentials": CREDENTIALS, "object_proof": None,
         "objects": {"endpoint": "http://127.0.0.1:1", "region": "us-east-1", "credentials": CREDENTIALS, "patience_s": None},
         "framework_versions": "nearest", "sandbox": "auto", "cpus": 1, "memory_gb": 1, "gpus": 0, "stop_grace_s": 1,

@@ -16,6 +16,9 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from sagewright.kinds.base import Named
+from sagewright.kinds.training import Training
+
 ENVIRONMENTS = Path(__file__).parents[3] / ".cache" / "environments"
 PYTHON_IMAGE = "python:3.11"  # an environment without packages: made in a second
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -230,6 +233,9 @@ def code_archive(files: dict[str, str]) -> bytes:
 CREDENTIALS = {"access_key_id": "AKIA", "secret_access_key": "secret", "session_token": "token"}
 
 
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:training-job/job"
+
+
 def host_document(double: Double, host: str = "algo-1", hosts: int = 1, **changes: Any) -> dict[str, Any]:
     """A host.json; `changes` replace members, `request` members of the request."""
     names = [f"algo-{number}" for number in range(1, hosts + 1)]
@@ -242,8 +248,7 @@ def host_document(double: Double, host: str = "algo-1", hosts: int = 1, **change
     }
     document = {
         "host_id": "h1" if host == "algo-1" else host,
-        "kind": "training",
-        "job": {"name": "job", "arn": "arn:aws:sagemaker:us-east-1:000000000000:training-job/job", "request": request},
+        "brief": Training().brief(Named("job", ARN), request).document(),
         "host": host,
         "hosts": names,
         "addresses": {name: f"127.10.0.{number}" for number, name in enumerate(names, 1)},
@@ -260,7 +265,6 @@ def host_document(double: Double, host: str = "algo-1", hosts: int = 1, **change
             "patience_s": None,
         },
         "log_stream": f"job/{host}-0",
-        "metrics": [],
         "environments": str(ENVIRONMENTS),
         "framework_versions": "nearest",
         "sandbox": "auto",

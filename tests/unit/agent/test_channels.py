@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sagewright.agent.channels import Channel, Member, relative_key
 from sagewright.agent.errors import ClientError
 from sagewright.agent.sources import Stored
 from sagewright.agent.trees import layout
+from sagewright.model.brief import DataSet, Input
 
 
 @pytest.mark.parametrize(
@@ -30,11 +29,8 @@ def test_the_path_of_a_key_in_its_channel(key: str, prefix: str, path: str) -> N
 
 
 def channel(rank: int = 0, hosts: int = 1, seed: int | None = None) -> Channel:
-    source = {
-        "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/", "S3DataDistributionType": "ShardedByS3Key"}
-    }
-    request: dict[str, Any] = {"ChannelName": "c", "DataSource": source}
-    return Channel("c", "Pipe", request | ({} if seed is None else {"ShuffleConfig": {"Seed": seed}}), rank, hosts)
+    data = DataSet("s3://b/", sharded=True)
+    return Channel(Input("Channel c", "input/data/c", "Pipe", data, seed=seed), data, rank, hosts)
 
 
 def test_shards_are_every_nth_object() -> None:

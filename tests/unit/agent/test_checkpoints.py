@@ -90,7 +90,7 @@ def test_what_is_written_at_the_notice_of_an_interruption_is_kept_and_no_model_i
     double.wait_finished()
     assert [exited["cause"] for exited in double.of("h1", "exited")] == ["interrupt"]
     assert double.objects["ck", "run/last"] == b"last"
-    assert double.of("h1", "phase") == ["Downloading", "Training"]
+    assert double.of("h1", "phase") == ["Downloading", "Running"]
     assert not [key for bucket, key in double.objects if bucket == "out"]
 
 

@@ -51,8 +51,9 @@ def test_a_script_runs_and_its_model_is_uploaded(double: Double, start: Start, s
     )
     request = script_request(double, {"train.py": script}, epochs=3, name="x y")
     definitions = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
+    request["AlgorithmSpecification"] = request["AlgorithmSpecification"] | {"MetricDefinitions": definitions}
 
-    start(sandbox=sandbox, request=request, metrics=definitions, warnings=["a warning"])
+    start(sandbox=sandbox, request=request, warnings=["a warning"])
     double.wait_finished()
 
     assert double.of("h1", "failed") == []
@@ -61,7 +62,7 @@ def test_a_script_runs_and_its_model_is_uploaded(double: Double, start: Start, s
     assert lines[1] == "a warning"
     assert "hello ['--epochs', '3', '--name', 'x y']" in lines
     assert double.metrics("h1") == [("loss", 0.25)]
-    assert double.of("h1", "phase") == ["Downloading", "Training", "Uploading"]
+    assert double.of("h1", "phase") == ["Downloading", "Running", "Uploading"]
     assert double.of("h1", "exited") == [{"code": 0, "cause": "exit", "failure": None}]
     assert double.archive("s3://out/base/job/output/model.tar.gz") == {"model.txt": b"weights"}
     assert double.archive("s3://out/base/job/output/output.tar.gz") == {"plot.txt": b"plot"}
@@ -318,7 +319,9 @@ def test_isolation_that_cannot_be_given_is_said_before_the_start(double: Double,
     double.wait_finished()
 
     (failed,) = double.of("h1", "failed")
-    assert failed["message"].startswith("EnableNetworkIsolation needs a sandbox where it can be cut off")
+    assert failed["message"].startswith(
+        "Network isolation (EnableNetworkIsolation) needs a sandbox where it can be cut off"
+    )
     assert double.lines("h1") == []
 
 

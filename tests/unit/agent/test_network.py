@@ -11,6 +11,7 @@ import pytest
 
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.network import open_network
+from sagewright.model.brief import Brief, Program
 from sagewright.sandbox.namespace import NetworkFailed
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
@@ -18,10 +19,11 @@ CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": 
 
 def host_at(directory: Path, address: str) -> HostFile:
     document = {
-        "host_id": "id", "kind": "training", "host": "algo-2", "hosts": ["algo-1", "algo-2"], "attempt": 1,
-        "job": {"name": "job", "arn": "arn", "request": {}}, "network": "machines",
+        "host_id": "id", "host": "algo-2", "hosts": ["algo-1", "algo-2"], "attempt": 1,
+        "brief": Brief("training", "job", "arn", Program("none"), [], "r").document(),
+        "network": "machines",
         "addresses": {"algo-1": "192.0.2.1", "algo-2": address}, "endpoint": "http://127.0.0.1:1", "token": "t",
-        "region": "r", "account": "0", "log_stream": "s", "metrics": [], "environments": str(directory),
+        "region": "r", "account": "0", "log_stream": "s", "environments": str(directory),
         "credentials": CREDENTIALS,
         "objects": {"endpoint": "http://127.0.0.1:1", "region": "r", "credentials": CREDENTIALS, "patience_s": None},
         "framework_versions": "nearest", "sandbox": "auto", "cpus": 1, "memory_gb": 1, "gpus": 0, "stop_grace_s": 1,

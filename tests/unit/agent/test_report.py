@@ -51,7 +51,7 @@ def test_the_servers_wish_is_told_once(double: Double, tmp_path: Path) -> None:
     seen: list[str] = []
     double.desired = lambda _host: "stop"
     own = reporter(double, tmp_path, seen)
-    own.send(phase="Training")
+    own.send(phase="Running")
     own.send(phase="Uploading")
     own.finish()
 
@@ -72,7 +72,7 @@ def test_a_token_that_is_no_longer_good_means_gone(double: Double, tmp_path: Pat
     seen: list[str] = []
     made = Reporter(ServerConnection(double.endpoint + "/elsewhere", "h1", "t"), tmp_path / "spool", seen.append)
     made.start()
-    made.send(phase="Training")
+    made.send(phase="Running")
     made.finish()
 
     assert seen == ["gone"]
@@ -82,7 +82,7 @@ def test_an_agent_whose_directory_was_deleted_does_not_wait_for_its_server(doubl
     seen: list[str] = []
     double.stop()
     own = reporter(double, tmp_path, seen)
-    own.send(phase="Training")
+    own.send(phase="Running")
     (tmp_path / "spool").unlink()
     own.finish()
 

@@ -59,7 +59,7 @@ def test_more_hosts_than_cpus_share_them() -> None:
 
 def test_reservations_never_exceed_the_machine() -> None:
     held = Reservations(only(Resources(4, 16, 1)))
-    small, gpu = held.wanted("ml.m5.large", 1), held.wanted("ml.g4dn.xlarge", 1)
+    small, gpu = held.share_of("ml.m5.large", 1), held.share_of("ml.g4dn.xlarge", 1)
 
     assert held.try_reserve("a", small)
     assert held.try_reserve("a", small)  # asking again takes nothing more
@@ -79,7 +79,7 @@ def test_settings_override_what_the_machine_has() -> None:
 
 def test_every_job_has_gpus_of_its_own() -> None:
     held = Reservations(only(Resources(64, 256, 4)))
-    one, two = held.wanted("ml.g4dn.xlarge", 1), held.wanted("ml.g4dn.xlarge", 2)
+    one, two = held.share_of("ml.g4dn.xlarge", 1), held.share_of("ml.g4dn.xlarge", 2)
     held.force("ran", one, [1])
     assert held.try_reserve("two", two)
     assert held.try_reserve("last", one)
@@ -95,7 +95,7 @@ def test_every_job_has_gpus_of_its_own() -> None:
 
 def test_a_machine_without_gpus_says_nothing_of_them() -> None:
     held = Reservations(only(Resources(4, 16, 0)))
-    wanted = held.wanted("ml.g4dn.xlarge", 1)
+    wanted = held.share_of("ml.g4dn.xlarge", 1)
     assert held.try_reserve("a", wanted)
     assert held.numbered("a", wanted).gpus_of(0) is None
 
@@ -103,7 +103,7 @@ def test_a_machine_without_gpus_says_nothing_of_them() -> None:
 def test_hosts_have_the_largest_machines_of_a_cluster() -> None:
     nodes = [Resources(4, 8, 0), Resources(16, 64, 2), Resources(8, 32, 0)]
     cluster = Reservations(Machines(lambda: nodes, "the cluster"))
-    two, gpu = cluster.wanted("ml.m5.4xlarge", 2), cluster.wanted("ml.g4dn.xlarge", 1)
+    two, gpu = cluster.share_of("ml.m5.4xlarge", 2), cluster.share_of("ml.g4dn.xlarge", 1)
     assert (two.per_host, two.total) == (Resources(8, 32, 0), Resources(16, 64, 0))
     assert two.warnings == [
         "ml.m5.4xlarge has 16 vCPU, 64 GiB, no GPU; the cluster gives each of 2 hosts 8 vCPU, 32 GiB, no GPU."
@@ -116,12 +116,12 @@ def test_hosts_have_the_largest_machines_of_a_cluster() -> None:
 
 def test_more_hosts_than_machines_share_the_largest() -> None:
     cluster = Reservations(Machines(lambda: [Resources(4, 8, 0), Resources(8, 32, 0)], "the cluster"))
-    assert cluster.wanted("ml.m5.xlarge", 4).per_host == Resources(2, 8, 0)
+    assert cluster.share_of("ml.m5.xlarge", 4).per_host == Resources(2, 8, 0)
 
 
 def test_nothing_fits_where_no_machine_is() -> None:
     nodes: list[Resources] = []
     cluster = Reservations(Machines(lambda: nodes, "the cluster"))
-    assert not cluster.try_reserve("a", cluster.wanted("ml.m5.large", 2))
+    assert not cluster.try_reserve("a", cluster.share_of("ml.m5.large", 2))
     nodes.append(Resources(4, 16, 0))
-    assert cluster.try_reserve("a", cluster.wanted("ml.m5.large", 2))
+    assert cluster.try_reserve("a", cluster.share_of("ml.m5.large", 2))

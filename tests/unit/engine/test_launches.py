@@ -11,14 +11,14 @@ import pytest
 
 from sagewright.compute.backend import Handle, HostPlan, Pulse, Unreachable
 from sagewright.compute.capacity import Machines, Reservations
-from sagewright.engine import placement, plans
-from sagewright.engine.training import Machinery, TrainingReconciler
+from sagewright.engine import gangs, plans
+from sagewright.engine.runs import Machinery, Runs
 from sagewright.model.instances import Resources
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place, Wanted
+from sagewright.store.jobs import Draft, Place, Wanted
 
 HOSTS = 3
 REQUEST: dict[str, Any] = {
@@ -26,6 +26,7 @@ REQUEST: dict[str, Any] = {
     "RoleArn": "arn:aws:iam::000000000000:role/r",
     "AlgorithmSpecification": {"TrainingImage": "python:3.11"},
     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": HOSTS, "VolumeSizeInGB": 1},
+    "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
     "RetryStrategy": {"MaximumRetryAttempts": 1},
 }
 
@@ -70,18 +71,17 @@ class Site:
         self.settings = Settings(data=directory)
         self.store, self.agents = database, Agents()
         self.objects = BucketStore(database, directory / "objects", "off", "000000000000", "us-east-1")
-        self.job = jobs.create(database, Place("training", "000000000000", "us-east-1"), "job", REQUEST, "Starting")
+        self.job = jobs.create(database, Place("training", "000000000000", "us-east-1"), Draft("job", REQUEST))
 
-    def server(self) -> TrainingReconciler:
+    def server(self) -> Runs:
         reservations = Reservations(Machines(lambda: [Resources(8, 16, 0)]))
-        machinery = Machinery(
-            self.settings, self.store, self.objects, self.agents, reservations, lambda: "http://127.0.0.1:1"
-        )
-        made = TrainingReconciler(machinery, owner="server")
+        place = gangs.Place(self.settings, self.store, self.objects, lambda: "http://127.0.0.1:1")
+        machinery = Machinery(place, self.agents, reservations)
+        made = Runs(machinery, owner="server")
         made.recover()
         return made
 
-    def sweep(self, server: TrainingReconciler, times: int = 3) -> None:
+    def sweep(self, server: Runs, times: int = 3) -> None:
         for _ in range(times):
             for job_id in server.active():
                 server.reconcile(job_id)
@@ -108,7 +108,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, *, before: bo
     monkeypatch.setattr(module, name, die)
 
 
-POINTS = [(plans, "keep"), (hosts, "create"), (hosts, "set_handles"), (plans, "drop"), (placement, "_credentials")]
+POINTS = [(plans, "keep"), (hosts, "create"), (hosts, "set_handles"), (plans, "drop"), (gangs, "_credentials")]
 
 
 def assert_as_if_nothing_had_happened(place: Site) -> None:
@@ -116,8 +116,8 @@ def assert_as_if_nothing_had_happened(place: Site) -> None:
     assert [(host.attempt, host.handle) for host in placed] == [(1, {"host_id": host.id}) for host in placed]
     assert len(placed) == HOSTS
     assert place.agents.started == Counter(host.id for host in placed)
-    assert {event.secondary_status for event in jobs.transitions(place.store, place.job.id)} == {"Starting"}
-    assert not list(placement.attempt_directory(place.settings, place.job.id, 1).glob("plan.json*"))
+    assert {event.step for event in jobs.transitions(place.store, place.job.id)} == {"Starting"}
+    assert not list(gangs.attempt_directory(place.settings, place.job.id, 1).glob("plan.json*"))
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -130,7 +130,7 @@ def test_a_server_killed_at_a_step_of_a_launch(
         place.sweep(place.server())
     place.sweep(place.server())
     if (name, before) in {("drop", True), ("set_handles", False)}:  # a plan that outlives its launch does no harm
-        plans.drop(placement.attempt_directory(place.settings, place.job.id, 1))
+        plans.drop(gangs.attempt_directory(place.settings, place.job.id, 1))
     assert_as_if_nothing_had_happened(place)
 
 
@@ -161,7 +161,7 @@ def test_rows_without_a_plan_are_placed_again_and_no_attempt_is_counted(
     dying(monkeypatch, hosts, "create", before=False)
     with pytest.raises(Killed):
         place.sweep(place.server())
-    shutil.rmtree(placement.attempt_directory(place.settings, place.job.id, 1))
+    shutil.rmtree(gangs.attempt_directory(place.settings, place.job.id, 1))
     first = {host.id for host in place.placed()}
     assert len(first) == HOSTS
     place.sweep(place.server())
@@ -183,7 +183,7 @@ def test_a_job_that_is_stopped_meanwhile_is_stopped(place: Site, monkeypatch: py
     dying(monkeypatch, hosts, "create", before=False)
     with pytest.raises(Killed):
         place.sweep(place.server())
-    shutil.rmtree(placement.attempt_directory(place.settings, place.job.id, 1))
+    shutil.rmtree(gangs.attempt_directory(place.settings, place.job.id, 1))
     jobs.want(place.store, place.job.id, Wanted.STOP)
     place.sweep(place.server())
     found = jobs.get(place.store, place.job.id)

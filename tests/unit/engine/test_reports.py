@@ -11,16 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sagewright.engine import outcome, reports
+from sagewright.engine.gangs import kind_of
 from sagewright.engine.hostreports import UnreadableReport, read_report
+from sagewright.model.lives import Step
 from sagewright.store import hosts, jobs, logevents, logs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place, Wanted
+from sagewright.store.jobs import Draft, Place, Wanted
 
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PLACE = Place("training", "000000000000", "us-east-1")
 
 
 def placed(database: Database, count: int = 1) -> jobs.Job:
-    job = jobs.create(database, PLACE, "job", {"TrainingJobName": "job"}, "Starting the training job")
+    job = jobs.create(database, PLACE, Draft("job", {"TrainingJobName": "job"}, "Starting the training job"))
     rows = [
         {
             "id": f"h{i}",
@@ -46,7 +49,7 @@ def raw_report(database: Database, document: dict[str, Any], host: str = "h1") -
 
 
 def lines(database: Database) -> list[str]:
-    stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), reports.LOG_GROUP, "job/algo-1-1")
+    stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP, "job/algo-1-1")
     assert stream
     return [event.message for event in logevents.read(database, stream, logevents.Window())]
 
@@ -58,7 +61,7 @@ def test_a_repeated_report_changes_nothing(database: Database) -> None:
     for _ in range(2):
         report(database, 2, phase="Training", logs=[[2, "b"], [2, "c"]], metrics=[["acc", 0.5, 2]])
     assert lines(database) == ["a", "b", "c"]
-    assert [e.secondary_status for e in jobs.transitions(database, job.id)] == ["Starting", "Downloading", "Training"]
+    assert [e.step for e in jobs.transitions(database, job.id)] == ["Starting", "Downloading", "Training"]
     assert [tuple(row) for row in jobs.final_metrics(database, job.id)] == [("acc", 0.5, 2)]
     found = jobs.get(database, job.id)
     assert found
@@ -70,8 +73,7 @@ def test_a_wrong_token_or_an_ended_job_is_gone(database: Database) -> None:
     empty = read_report(b'{"seq": 1, "at_ms": 1}')
     assert reports.apply(database, "h1", "other", empty).desired == "gone"
     assert reports.apply(database, "nobody", "token", empty).desired == "gone"
-    event = jobs.Event(reports.SecondaryStatus.FAILED, ended=True)
-    jobs.move(database, job.id, event, reports.TRAINING_MOVES)
+    jobs.move(database, job.id, jobs.Event(Step.FAILED, ended=True))
     assert report(database, 1, logs=[[1, "late"]]) == "gone"
 
 
@@ -138,13 +140,13 @@ def test_a_metric_that_is_no_finite_number_costs_nothing_else(database: Database
 def test_an_end_without_an_exit_is_no_success(database: Database) -> None:
     job = placed(database)
     report(database, 1, finished=True)
-    assert outcome.of_job(job, hosts.of_job(database, job.id)).internal
+    assert outcome.of_job(kind_of(job), job, hosts.of_job(database, job.id)).internal
 
 
 def test_an_exit_that_cannot_be_read_ends_the_job(database: Database) -> None:
     job = placed(database)
     report(database, 1, exited={"code": "x"}, finished=True)
-    assert outcome.of_job(job, hosts.of_job(database, job.id)).internal
+    assert outcome.of_job(kind_of(job), job, hosts.of_job(database, job.id)).internal
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_whatever_else_is_in_a_report_its_lines_and_its_exit_land_once(
         assert all(abs(at_ms) < 1 << 53 for at_ms in [event.at_ms for event in jobs.transitions(database, job.id)])
     finally:
         jobs.remove(database, job.id)
-        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), reports.LOG_GROUP)
+        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -213,4 +215,4 @@ def test_whatever_form_an_end_has_the_job_ends(database: Database, end: dict[str
         assert host.over
     finally:
         jobs.remove(database, job.id)
-        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), reports.LOG_GROUP)
+        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP)

@@ -14,34 +14,34 @@ def only(machine: Resources) -> Machines:
 
 def job(name: str, wanted: str = "run", secondary: str = "Training") -> Job:
     request = {"EnableManagedSpotTraining": True}
-    return Job(name, "training", "0", "r", name, 0, request, wanted, "InProgress", secondary, 0, 0, None, None)
+    return Job(name, "training", "0", "r", name, 0, request, wanted, "InProgress", secondary, 0, 0, None, None, None)
 
 
 def held(*names: str) -> Reservations:
     """A machine of 6 CPUs on which each of the jobs holds 2."""
     reservations = Reservations(only(Resources(6, 100, 0)))
     for name in names:
-        assert reservations.try_reserve(name, reservations.wanted(SMALL, 1))
+        assert reservations.try_reserve(name, reservations.share_of(SMALL, 1))
     return reservations
 
 
 def test_no_more_jobs_go_than_have_to_and_the_first_of_the_list_first() -> None:
     reservations, running = held("a", "b", "c"), [job("c"), job("b"), job("a")]
-    one = spot.make_room(reservations, reservations.wanted(SMALL, 1), running)
+    one = spot.make_room(reservations, reservations.share_of(SMALL, 1), running)
     assert (one.found, [victim.id for victim in one.jobs]) == (True, ["c"])
-    two = spot.make_room(reservations, reservations.wanted(LARGE, 1), running)
+    two = spot.make_room(reservations, reservations.share_of(LARGE, 1), running)
     assert (two.found, [victim.id for victim in two.jobs]) == (True, ["c", "b"])
 
 
 def test_nobody_goes_in_vain() -> None:
     reservations = held("a", "b", "on-demand")
-    room = spot.make_room(reservations, reservations.wanted("ml.m5.2xlarge", 1), [job("a"), job("b")])
+    room = spot.make_room(reservations, reservations.share_of("ml.m5.2xlarge", 1), [job("a"), job("b")])
     assert (room.found, room.jobs) == (False, [])
 
 
 def test_who_goes_already_counts_and_who_uploads_stays() -> None:
     reservations = held("a", "b", "c")
-    wanted = reservations.wanted(SMALL, 1)
+    wanted = reservations.share_of(SMALL, 1)
     going = spot.make_room(reservations, wanted, [job("c"), job("a", wanted="interrupt")])
     assert (going.found, going.jobs) == (True, [])
     uploading = spot.make_room(reservations, wanted, [job("c", secondary="Uploading"), job("b")])

@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
-from sagewright.engine.warmpools import shape
+from sagewright.kinds.training import Training
 
 REQUEST: dict[str, Any] = {
+    "AlgorithmSpecification": {"TrainingImage": "one"},
     "RoleArn": "arn:aws:iam::000000000000:role/r",
     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
     "VpcConfig": {"SecurityGroupIds": ["sg-1", "sg-2"], "Subnets": ["subnet-1"]},
 }
+
+
+def shape(request: dict[str, Any]) -> str | None:
+    return Training().demand(request).shape
 
 
 @pytest.mark.parametrize(

@@ -6,56 +6,66 @@ from typing import Any
 
 import pytest
 
+from sagewright.model.brief import Brief, Program, Purpose
 from sagewright.runtimes.images import resolve_image
 from sagewright.runtimes.launch import (
     CannotRun,
     check_runnable,
     client_requirements,
+    command,
     has_environment,
     is_script_mode,
     sandbox_for,
-    training_command,
 )
 
 TORCH = "x/pytorch-training:2.0.0-cpu-py310"
 XGBOOST = "x/sagemaker-xgboost:1.7-1"
+SPARK = "x/sagemaker-spark-processing:3.5-cpu-py39-v1.0"
 OWN = "000000000000.dkr.ecr.us-east-1.amazonaws.com/churn:3"
 
 
-def request(hyperparameters: dict[str, str] | None = None, **specification: Any) -> dict[str, Any]:
-    return {"AlgorithmSpecification": specification, "HyperParameters": hyperparameters}
+def brief(hyperparameters: dict[str, str] | None = None, **program: Any) -> Brief:
+    asked = Program("image", **program)
+    return Brief("training", "job", "arn", asked, [], "r", hyperparameters=hyperparameters or {})
+
+
+def processing(**program: Any) -> Brief:
+    return brief(purpose=Purpose.PROCESS, **program)
 
 
 @pytest.mark.parametrize(
     ("uri", "given", "argv"),
     [
-        (TORCH, request(), ["python", "-m", "sagewright.toolkit", "train"]),
-        (XGBOOST, request(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost", "train"]),
-        (XGBOOST, request({"sagemaker_program": "a.py"}), ["python", "-m", "sagewright.toolkit", "train"]),
-        (TORCH, request(ContainerEntrypoint=["/bin/bash"]), ["/bin/bash"]),
+        (TORCH, brief(), ["python", "-m", "sagewright.toolkit", "train"]),
+        (XGBOOST, brief(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost", "train"]),
+        (XGBOOST, brief({"sagemaker_program": "a.py"}), ["python", "-m", "sagewright.toolkit", "train"]),
+        (TORCH, brief(entrypoint=["/bin/bash"]), ["/bin/bash"]),
         (
             TORCH,
-            request(ContainerEntrypoint=["/bin/bash"], ContainerArguments=["-c", "a b"]),
+            brief(entrypoint=["/bin/bash"], arguments=["-c", "a b"]),
             ["/bin/bash", "-c", "a b"],
         ),
-        (TORCH, request(ContainerArguments=["x"]), ["python", "-m", "sagewright.toolkit", "x"]),
-        (OWN, request(), ["train"]),
-        (OWN, request({"sagemaker_program": "a.py"}), ["train"]),
-        (OWN, request(ContainerArguments=["x", "y"]), ["x", "y"]),
-        (OWN, request(ContainerEntrypoint=["/bin/sh"]), []),
-        (OWN, request(ContainerEntrypoint=["/bin/sh"], ContainerArguments=["x"]), ["x"]),
+        (TORCH, brief(arguments=["x"]), ["python", "-m", "sagewright.toolkit", "x"]),
+        (OWN, brief(), ["train"]),
+        (OWN, brief({"sagemaker_program": "a.py"}), ["train"]),
+        (OWN, brief(arguments=["x", "y"]), ["x", "y"]),
+        (OWN, brief(entrypoint=["/bin/sh"]), []),
+        (OWN, brief(entrypoint=["/bin/sh"], arguments=["x"]), ["x"]),
+        (TORCH, processing(entrypoint=["python3", "/opt/ml/a.py"], arguments=["x"]), ["python3", "/opt/ml/a.py", "x"]),
+        (OWN, processing(), []),
+        (OWN, processing(arguments=["x"]), ["x"]),
     ],
 )
-def test_the_command_of_a_request(uri: str, given: dict[str, Any], argv: list[str]) -> None:
-    assert training_command(resolve_image(uri), given) == argv
+def test_the_command_of_a_brief(uri: str, given: Brief, argv: list[str]) -> None:
+    assert command(resolve_image(uri), given) == argv
 
 
 def test_an_entry_point_of_ones_own_is_no_script_mode() -> None:
     image = resolve_image(TORCH)
 
-    assert is_script_mode(image, request())
-    assert not is_script_mode(image, request(ContainerEntrypoint=["x"]))
-    assert not is_script_mode(resolve_image(XGBOOST), request())
+    assert is_script_mode(image, brief())
+    assert not is_script_mode(image, brief(entrypoint=["x"]))
+    assert not is_script_mode(resolve_image(XGBOOST), brief())
 
 
 @pytest.mark.parametrize(
@@ -69,22 +79,22 @@ def test_an_entry_point_of_ones_own_is_no_script_mode() -> None:
 )
 def test_what_cannot_be_run_names_the_image_and_what_is_missing(uri: str, why: str) -> None:
     with pytest.raises(CannotRun, match=why) as caught:
-        check_runnable(resolve_image(uri))
+        check_runnable(resolve_image(uri), Purpose.TRAIN)
     assert uri in str(caught.value)
 
 
 @pytest.mark.parametrize("uri", [TORCH, "x/sagemaker-scikit-learn:1.2-1-cpu-py3", "python:3.11"])
 def test_what_can_be_run(uri: str) -> None:
-    check_runnable(resolve_image(uri))
+    check_runnable(resolve_image(uri), Purpose.TRAIN)
 
 
 def test_an_image_of_ones_own_is_a_container_whatever_the_setting() -> None:
     own, torch = resolve_image(OWN), resolve_image(TORCH)
 
-    check_runnable(own)
+    check_runnable(own, Purpose.TRAIN)
     assert (sandbox_for(own, "bwrap"), sandbox_for(torch, "bwrap")) == ("container", "bwrap")
     assert (has_environment(own), has_environment(torch)) == (False, True)
-    assert not is_script_mode(own, request({"sagemaker_program": "a.py"}))
+    assert not is_script_mode(own, brief({"sagemaker_program": "a.py"}))
 
 
 @pytest.mark.parametrize(
@@ -93,5 +103,23 @@ def test_an_image_of_ones_own_is_a_container_whatever_the_setting() -> None:
 def test_a_remote_function_needs_the_sdk_of_its_client(version: str, wanted: str | None) -> None:
     arguments = ["--region", "us-east-1", "--client_sagemaker_pysdk_version", version]
 
-    assert client_requirements({"AlgorithmSpecification": {"ContainerArguments": arguments}}) == wanted
-    assert client_requirements({"AlgorithmSpecification": {}}) is None
+    assert client_requirements(Program("image", arguments=arguments)) == wanted
+    assert client_requirements(Program("image")) is None
+
+
+def test_what_runs_for_processing_alone_and_for_training_alone() -> None:
+    check_runnable(resolve_image(SPARK), Purpose.PROCESS)
+    check_runnable(
+        resolve_image("x/seq2seq:1"), Purpose.PROCESS
+    )  # its environment, with an entry point of the request's
+    with pytest.raises(CannotRun, match="for training: it is an image for processing jobs"):
+        check_runnable(resolve_image(SPARK), Purpose.TRAIN)
+    with pytest.raises(CannotRun, match="its content is not known here"):
+        check_runnable(resolve_image("x/sagemaker-data-wrangler-container:1.x"), Purpose.PROCESS)
+
+
+def test_a_framework_has_no_entry_point_of_its_own_for_processing() -> None:
+    assert not is_script_mode(resolve_image(TORCH), processing())
+    with pytest.raises(CannotRun, match="without a ContainerEntrypoint"):
+        command(resolve_image(TORCH), processing())
+    assert command(resolve_image(SPARK), processing(arguments=["/a.py"])) == ["smspark-submit", "/a.py"]

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
+from sagewright.model.lives import Step
 from sagewright.store import jobs, tags
 from sagewright.store.database import Database
-from sagewright.store.jobs import Event, NameTaken, Place, Query
+from sagewright.store.jobs import Draft, Event, NameTaken, Place, Query
 
 PLACE = Place("training", "000000000000", "us-east-1")
-S = SecondaryStatus
+S = Step
 
 
 def make(database: Database, name: str = "job", **request: Any) -> jobs.Job:
-    return jobs.create(database, PLACE, name, {"TrainingJobName": name, **request}, "Starting the training job")
+    return jobs.create(database, PLACE, Draft(name, {"TrainingJobName": name, **request}, "Starting the training job"))
 
 
 def test_create_find_get(database: Database) -> None:
@@ -54,16 +54,14 @@ def test_concurrent_creates_of_one_name_make_one_job(database: Database) -> None
 
 def test_moves_append_events_and_project_status(database: Database) -> None:
     job = make(database)
-    jobs.move(
-        database, job.id, Event(S.DOWNLOADING, "Downloading input data", started=True, at_ms=1000), TRAINING_MOVES
-    )
-    jobs.move(database, job.id, Event(S.TRAINING, "Training", started=True, at_ms=2000), TRAINING_MOVES)
-    jobs.move(database, job.id, Event(S.FAILED, "failed", "AlgorithmError: x", ended=True, at_ms=3000), TRAINING_MOVES)
+    jobs.move(database, job.id, Event(S.DOWNLOADING, "Downloading input data", started=True, at_ms=1000))
+    jobs.move(database, job.id, Event(S.RUNNING, "Training", started=True, at_ms=2000))
+    jobs.move(database, job.id, Event(S.FAILED, "failed", "AlgorithmError: x", ended=True, at_ms=3000))
     moved = jobs.get(database, job.id)
     assert moved
     assert (moved.status, moved.started_ms, moved.ended_ms) == ("Failed", 1000, 3000)
     assert moved.failure_reason == "AlgorithmError: x"
-    assert [e.secondary_status for e in jobs.transitions(database, job.id)] == [
+    assert [e.step for e in jobs.transitions(database, job.id)] == [
         "Starting",
         "Downloading",
         "Training",
@@ -74,9 +72,9 @@ def test_moves_append_events_and_project_status(database: Database) -> None:
 def test_a_late_report_cannot_complete_a_stopped_job(database: Database) -> None:
     job = make(database)
     for secondary in (S.STOPPING, S.STOPPED):
-        assert jobs.move(database, job.id, Event(secondary), TRAINING_MOVES)
-    assert jobs.move(database, job.id, Event(S.COMPLETED, ended=True), TRAINING_MOVES) is None
-    assert jobs.move(database, "nobody", Event(S.COMPLETED), TRAINING_MOVES) is None
+        assert jobs.move(database, job.id, Event(secondary))
+    assert jobs.move(database, job.id, Event(S.COMPLETED, ended=True)) is None
+    assert jobs.move(database, "nobody", Event(S.COMPLETED)) is None
     found = jobs.get(database, job.id)
     assert found
     assert found.status == "Stopped"
@@ -85,8 +83,8 @@ def test_a_late_report_cannot_complete_a_stopped_job(database: Database) -> None
 
 def test_stopping_stays_stopping_while_it_uploads(database: Database) -> None:
     job = make(database)
-    for secondary in (S.TRAINING, S.STOPPING, S.UPLOADING):
-        moved = jobs.move(database, job.id, Event(secondary), TRAINING_MOVES)
+    for secondary in (S.RUNNING, S.STOPPING, S.UPLOADING):
+        moved = jobs.move(database, job.id, Event(secondary))
     assert moved
     assert (moved.status, moved.secondary_status) == ("Stopping", "Uploading")
 
@@ -113,7 +111,7 @@ def test_pages_hold_every_job_once(database: Database, sort_by: str, descending:
 def test_filters(database: Database) -> None:
     first = make(database, "alpha_1%")
     make(database, "beta")
-    jobs.move(database, first.id, Event(S.FAILED, ended=True), TRAINING_MOVES)
+    jobs.move(database, first.id, Event(S.FAILED, ended=True))
     names = lambda **filters: [j.name for j in jobs.page(database, PLACE, Query(**filters))]  # noqa: E731
     assert names(name_contains="LPHA") == ["alpha_1%"]
     assert names(name_contains="_1%") == ["alpha_1%"]

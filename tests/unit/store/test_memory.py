@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.model.states import TRAINING_MOVES
-from sagewright.model.states import SecondaryStatus as S
+from sagewright.model.lives import Step
 from sagewright.store import jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Event, Place, Wanted
+from sagewright.store.jobs import Draft, Event, Place, Wanted
 from sagewright.store.memory import SUBJECTS, Memory, changes, known
 
 PLACE = Place("training", "0", "r")
@@ -62,9 +61,9 @@ def test_a_value_that_was_overtaken_is_not_kept(store: Database) -> None:
 
 
 def test_who_writes_reads_for_himself(store: Database) -> None:
-    job = jobs.create(store, PLACE, "one", {"a": 1}, "m")
+    job = jobs.create(store, PLACE, Draft("one", {"a": 1}, "m"))
     with pytest.raises(RuntimeError), store.write() as connection:
-        jobs.move_in(connection, job.id, Event(S.FAILED, ended=True), TRAINING_MOVES)
+        jobs.move_in(connection, job.id, Event(Step.FAILED, ended=True))
         inside = jobs.get(store, job.id)
         assert inside
         assert inside.secondary_status == "Failed"
@@ -95,11 +94,11 @@ def test_the_oldest_subjects_make_room() -> None:
 
 
 def test_a_name_that_is_used_again_is_another_job(store: Database) -> None:
-    one = jobs.create(store, PLACE, "one", {"a": 1}, "m")
+    one = jobs.create(store, PLACE, Draft("one", {"a": 1}, "m"))
     assert jobs.find(store, PLACE, "one") == one
     jobs.remove(store, one.id)
     assert jobs.find(store, PLACE, "one") is None
-    two = jobs.create(store, PLACE, "one", {"a": 2}, "m")
+    two = jobs.create(store, PLACE, Draft("one", {"a": 2}, "m"))
     found = jobs.find(store, PLACE, "one")
     assert found == two
     jobs.want(store, two.id, Wanted.STOP)
@@ -111,7 +110,7 @@ def test_a_name_that_is_used_again_is_another_job(store: Database) -> None:
 
 def test_readers_never_see_what_is_no_longer_so(store: Database) -> None:
     """One thread changes a job and looks; others read all the while. What the writer sees is never older than its write."""
-    job = jobs.create(store, PLACE, "one", {"n": 0}, "m")
+    job = jobs.create(store, PLACE, Draft("one", {"n": 0}, "m"))
     stop = threading.Event()
 
     def look() -> None:

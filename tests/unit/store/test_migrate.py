@@ -13,6 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
+from sagewright.model.lives import Step
+from sagewright.store import events, jobs
 from sagewright.store.database import Database
 from sagewright.store.migrate import HEAD, MIGRATIONS, current
 from sagewright.store.schema import metadata
@@ -46,7 +48,43 @@ def test_what_an_earlier_version_has_written_is_kept(
     store.close()
 
 
-TABLES = ("access_keys", "hosts", "job_events", "log_groups", "log_streams", "log_events", "metric_data")
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("revision", [f"{number:04}" for number in range(1, 8)])
+def test_events_of_training_jobs_go_on_in_the_log_of_all(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, revision: str
+) -> None:
+    url = f"sqlite:///{tmp_path / 's'}" if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
+    upgrade_to(url, revision)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO jobs (id, kind, account, region, name, created_ms, request, wanted, status, secondary_status, "
+                "modified_ms) VALUES ('j', 'training', '0', 'r', 'one', 1, '{}', 'run', 'InProgress', 'Training', 2)"
+            )
+        )
+        for at_ms, step in ((1, "Starting"), (2, "Training")):
+            connection.execute(
+                text(
+                    "INSERT INTO job_events (job_id, at_ms, status, secondary_status, message) "
+                    "VALUES ('j', :at_ms, 'InProgress', :step, 'said')"
+                ),
+                {"at_ms": at_ms, "step": step},
+            )
+    engine.dispose()
+    store = Database(url)
+    assert [(entry.at_ms, entry.step, entry.message) for entry in jobs.transitions(store, "j")] == [
+        (1, "Starting", "said"),
+        (2, "Training", "said"),
+    ]
+    moved = jobs.move(store, "j", jobs.Event(Step.FAILED, failure_reason="AlgorithmError: x", ended=True))
+    assert moved
+    assert moved.ended
+    assert [one.entry.step for one in events.after(store, events.Cursor(), 9)] == ["Starting", "Training", "Failed"]
+    store.close()
+
+
+TABLES = ("access_keys", "hosts", "log_groups", "log_streams", "log_events", "metric_data")
 
 
 def upgrade_to(url: str, revision: str) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
+from sagewright.model.lives import Step
 from sagewright.store import hosts, jobs, queue
 from sagewright.store.database import Database
-from sagewright.store.jobs import Event, Place, Wanted
+from sagewright.store.jobs import Draft, Event, Place, Wanted
 
 PLACE = Place("training", "000000000000", "us-east-1")
 KIND = "training"
-S = SecondaryStatus
+S = Step
 
 
 def make(database: Database, name: str, **request: Any) -> jobs.Job:
-    return jobs.create(database, PLACE, name, {"TrainingJobName": name, **request}, "Starting the training job")
+    spot = bool(request.get("EnableManagedSpotTraining"))
+    return jobs.create(database, PLACE, Draft(name, {"TrainingJobName": name, **request}, spot=spot))
 
 
 def place(database: Database, job: jobs.Job, attempt: int = 1) -> None:
@@ -33,14 +34,14 @@ def test_queues(database: Database) -> None:
     make(database, "spot", EnableManagedSpotTraining=True)
     make(database, "no-spot", EnableManagedSpotTraining=False)
     jobs.want(database, stopped.id, Wanted.STOP)
-    jobs.move(database, ended.id, Event(S.FAILED, ended=True), TRAINING_MOVES)
+    jobs.move(database, ended.id, Event(S.FAILED, ended=True))
     place(database, placed)
-    assert queue.placed_ids(database, KIND) == [placed.id]
-    assert names(queue.stopped_in_queue(database, KIND, 9)) == ["stopped"]
-    assert sorted(names(queue.queued(database, KIND, 9, spot=False))) == ["no-spot", "waiting"]
-    assert len(queue.queued(database, KIND, 1, spot=False)) == 1
-    assert names(queue.queued(database, KIND, 9, spot=True)) == ["spot"]
-    assert queue.running_spot(database, KIND) == []
+    assert queue.placed_ids(database) == [placed.id]
+    assert names(queue.stopped_in_queue(database, 9)) == ["stopped"]
+    assert sorted(names(queue.queued(database, 9, spot=False))) == ["no-spot", "waiting"]
+    assert len(queue.queued(database, 1, spot=False)) == 1
+    assert names(queue.queued(database, 9, spot=True)) == ["spot"]
+    assert queue.running_spot(database) == []
 
 
 def test_leases(database: Database) -> None:
@@ -55,7 +56,7 @@ def test_only_a_job_with_hosts_is_interrupted_and_a_stop_goes_first(database: Da
     job = make(database, "spot", EnableManagedSpotTraining=True)
     assert not queue.ask_interrupt(database, job.id)
     place(database, job)
-    assert names(queue.running_spot(database, KIND)) == ["spot"]
+    assert names(queue.running_spot(database)) == ["spot"]
     assert queue.ask_interrupt(database, job.id)
     assert not queue.ask_interrupt(database, job.id)
     found = jobs.get(database, job.id)
@@ -74,8 +75,8 @@ def test_retired_hosts_leave_the_job_in_the_queue(database: Database) -> None:
     with database.write() as connection:
         hosts.retire(connection, job.id)
     assert hosts.of_job(database, job.id) == []
-    assert names(queue.queued(database, KIND, 9, spot=True)) == ["spot"]
+    assert names(queue.queued(database, 9, spot=True)) == ["spot"]
     place(database, job, attempt=2)
     assert [host.attempt for host in hosts.of_job(database, job.id)] == [2]
     assert [host.attempt for host in hosts.of_all_attempts(database, job.id)] == [1, 2]
-    assert queue.queued(database, KIND, 9, spot=True) == []
+    assert queue.queued(database, 9, spot=True) == []

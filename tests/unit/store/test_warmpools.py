@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from sagewright.model.states import TRAINING_MOVES, SecondaryStatus
+from sagewright.model.lives import Step
 from sagewright.store import jobs, warmpools
 from sagewright.store.database import Database
-from sagewright.store.jobs import Event, Place, Query
+from sagewright.store.jobs import Draft, Event, Place, Query
 from sagewright.store.warmpools import Pool, PoolStatus
 
 PLACE = Place("training", "000000000000", "us-east-1")
 
 
 def make(database: Database, name: str, **request: Any) -> str:
-    return jobs.create(database, PLACE, name, {"TrainingJobName": name, **request}, "Starting").id
+    return jobs.create(database, PLACE, Draft(name, {"TrainingJobName": name, **request}, "Starting")).id
 
 
 def test_a_pool_goes_to_one_job_only(database: Database) -> None:
@@ -58,5 +58,5 @@ def test_pools_that_a_killed_server_left_in_use(database: Database, ended: bool)
     job = make(database, "job")
     warmpools.open_new(database, Pool(job, "cluster", 1, "shape", PoolStatus.IN_USE.value))
     if ended:
-        jobs.move(database, job, Event(SecondaryStatus.FAILED, ended=True), TRAINING_MOVES)
+        jobs.move(database, job, Event(Step.FAILED, ended=True))
     assert [pool.job_id for pool in warmpools.left_in_use(database)] == ([job] if ended else [])

@@ -9,7 +9,7 @@ from typing import Any
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import ResourceInUse, ValidationException
-from sagewright.model.states import ACTIVE
+from sagewright.model.lives import ACTIVE, TRAINING
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -17,10 +17,11 @@ from sagewright.services.sagemaker.training_checks import check_request
 from sagewright.services.sagemaker.training_shapes import description
 from sagewright.services.sagemaker.warmpools import update_keep_alive, warm_pool_status
 from sagewright.store import jobs, tags, warmpools
-from sagewright.store.jobs import Job, NameTaken, Place, Query, Wanted
+from sagewright.store.jobs import Draft, Job, NameTaken, Place, Query, Wanted
 from sagewright.store.warmpools import PoolStatus
 
-KIND = "training"
+KIND = TRAINING.kind
+FIRST_MESSAGE = "Starting the training job"
 SORT_COLUMNS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
 
 
@@ -47,9 +48,11 @@ def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
     check_request(context, request)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+    spot = bool(request.get("EnableManagedSpotTraining"))
     also = partial(tags.add_in, arn=arn, pairs=pairs) if pairs else None
     try:
-        job = jobs.create(context.store, place_of(context), name, kept, "Starting the training job", also)
+        draft = Draft(name, kept, FIRST_MESSAGE, spot, context.principal.arn)
+        job = jobs.create(context.store, place_of(context), draft, also)
     except NameTaken:
         raise ResourceInUse(
             "Training job names must be unique within an AWS account and region, and a training job with this name "

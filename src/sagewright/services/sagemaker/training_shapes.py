@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.placement import DEFAULT_MAX_RUNTIME_S, metric_definitions
 from sagewright.engine.times import run_ms
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
+from sagewright.kinds.training import CHECKPOINT_PATH, metric_definitions, model_uri
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.lives import ENDED
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.warmpools import warm_pool_status
 from sagewright.store import jobs, warmpools
-from sagewright.store.jobs import Job, Transition
+from sagewright.store.events import Entry
+from sagewright.store.jobs import Job
 
 ECHOED = (
     "HyperParameters",
@@ -30,7 +33,6 @@ ECHOED = (
 )
 """Members of the request that Describe repeats as they were."""
 CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
-CHECKPOINT_PATH = "/opt/ml/checkpoints/"
 
 
 def description(context: Context, job: Job) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def description(context: Context, job: Job) -> dict[str, Any]:
     return described
 
 
-def _billable_s(context: Context, job: Job, log: list[Transition]) -> int:
+def _billable_s(context: Context, job: Job, log: list[Entry]) -> int:
     """Seconds in which the job's hosts ran; of a spot job so many as its price beside an on-demand host's makes of them."""
     ran_ms = run_ms(log, job.ended_ms if job.ended_ms is not None else now_ms())
     price = context.settings.spot_price if job.request.get("EnableManagedSpotTraining") else 1.0
@@ -56,7 +58,7 @@ def outline(job: Job) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "TrainingJobName": job.name,
         "TrainingJobArn": sagemaker_arn(job.region, job.account, "training-job", job.name),
-        "ModelArtifacts": {"S3ModelArtifacts": model_uri(job)},
+        "ModelArtifacts": {"S3ModelArtifacts": model_uri(job.name, request["OutputDataConfig"])},
         "TrainingJobStatus": job.status,
         "SecondaryStatus": job.secondary_status,
         "AlgorithmSpecification": _algorithm(request),
@@ -77,12 +79,6 @@ def outline(job: Job) -> dict[str, Any]:
     if job.failure_reason is not None:
         answer["FailureReason"] = job.failure_reason
     return answer | _times(job)
-
-
-def model_uri(job: Job) -> str:
-    output = job.request["OutputDataConfig"]
-    folder = f"{output['S3OutputPath'].rstrip('/')}/{job.name}/output"
-    return f"{folder}/model/" if output.get("CompressionType") == "NONE" else f"{folder}/model.tar.gz"
 
 
 def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
@@ -116,17 +112,17 @@ def _metrics(context: Context, job: Job) -> dict[str, Any]:
     return {"FinalMetricDataList": found[:40]} if found else {}
 
 
-def transitions(log: list[Transition]) -> list[dict[str, Any]]:
+def transitions(log: list[Entry]) -> list[dict[str, Any]]:
     """The event log as clients see it: one entry for each stay in a secondary status, with its newest message."""
     entries: list[dict[str, Any]] = []
     for event in log:
         at = to_datetime(event.at_ms)
-        if entries and entries[-1]["Status"] == event.secondary_status:
+        if entries and entries[-1]["Status"] == event.step:
             entries[-1]["StatusMessage"] = event.message
             continue
         if entries:
             entries[-1]["EndTime"] = at
-        entries.append({"Status": event.secondary_status, "StartTime": at, "StatusMessage": event.message})
-    if log and entries and log[-1].status in {"Completed", "Failed", "Stopped"}:
+        entries.append({"Status": event.step, "StartTime": at, "StatusMessage": event.message})
+    if log and entries and log[-1].status in ENDED:
         entries[-1]["EndTime"] = to_datetime(log[-1].at_ms)
     return entries

@@ -1,10 +1,10 @@
-"""Jobs of every kind, their append-only events and the hosts that run them."""
+"""Jobs of every kind, and the hosts that run them."""
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
 
-from sagewright.store.schema.base import Bytewise, Milliseconds, Serial, metadata
+from sagewright.store.schema.base import Bytewise, Milliseconds, metadata
 
 jobs = Table(
     "jobs",
@@ -20,31 +20,20 @@ jobs = Table(
     Column("spot", Integer, nullable=False, server_default="0"),  # 1: gives way to jobs that are not
     Column("lease_owner", String),
     Column("lease_until_ms", Milliseconds, nullable=False, server_default="0"),
-    # What follows is projected from job_events by store.jobs.move alone.
+    # What follows is projected from the event log by store.jobs.move alone.
     Column("status", String, nullable=False),
     Column("secondary_status", String, nullable=False),
     Column("modified_ms", Milliseconds, nullable=False),
     Column("started_ms", Milliseconds),
     Column("ended_ms", Milliseconds),
     Column("failure_reason", Text),
+    Column("exit_message", Text),
     UniqueConstraint("kind", "account", "region", "name"),
 )
 Index("ix_jobs_kind_created", jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.created_ms, jobs.c.name)
 Index("ix_jobs_kind_modified", jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.modified_ms, jobs.c.name)
 Index("ix_jobs_status", jobs.c.kind, jobs.c.status, jobs.c.created_ms)
-
-job_events = Table(
-    "job_events",
-    metadata,
-    Column("seq", Serial, primary_key=True, autoincrement=True),
-    Column("job_id", String, nullable=False),
-    Column("at_ms", Milliseconds, nullable=False),
-    Column("status", String, nullable=False),
-    Column("secondary_status", String, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("detail", JSON),
-)
-Index("ix_job_events_job", job_events.c.job_id, job_events.c.seq)
+Index("ix_jobs_queue", jobs.c.status, jobs.c.created_ms, jobs.c.id)
 
 hosts = Table(
     "hosts",
@@ -62,6 +51,7 @@ hosts = Table(
     Column("exit_code", Integer),
     Column("cause", String),
     Column("failure", Text),
+    Column("message", Text),  # what the process has left to be told at its end
     UniqueConstraint("job_id", "attempt", "name"),
 )
 

@@ -15,11 +15,11 @@ import pytest
 
 from agent.double import Double, host_document
 from sagewright.agent.archives import Delivery
-from sagewright.agent.artefacts import upload_artefacts
 from sagewright.agent.disk import Disk
 from sagewright.agent.errors import ClientError, TooLate
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.optml import OptMl
+from sagewright.agent.outputs import upload_outputs
 from sagewright.agent.parts import Parts
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.volume import Volume
@@ -38,7 +38,7 @@ class Left:
         (base / "host.json").write_text(json.dumps(host_document(double, request=request)))
         self.host: HostFile = read_host_file(base)
         self.ml = OptMl(base / "ml")
-        self.ml.make()
+        self.ml.make(self.host.brief.directories)
         self.log: list[str] = []
         self.allowed = 0
 
@@ -50,7 +50,7 @@ class Left:
         self.allowed += size
 
     def upload(self, check: Callable[[], None] = never) -> None:
-        upload_artefacts(self.host, self.ml, JobS3(self.host, check), self.delivery(check))
+        upload_outputs(self.host.brief.outputs, self.ml, JobS3(self.host, check), self.delivery(check), self.base)
 
     @property
     def keys(self) -> set[str]:

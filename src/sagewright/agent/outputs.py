@@ -1,40 +1,33 @@
-"""What a job leaves: model/ and output/data, as archives or as they are, to OutputDataConfig.S3OutputPath."""
+"""What a job leaves: its directories, as archives or as they are, to S3."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sagewright.agent.archives import Delivery, apparent_size, pack
 from sagewright.agent.causes import cause
 from sagewright.agent.errors import ClientError
-from sagewright.agent.hostfile import HostFile
 from sagewright.agent.leftout import LeftOut
 from sagewright.agent.optml import OptMl
 from sagewright.agent.parallel import attended, for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.jobfile import JobFile
+from sagewright.model.brief import Output
 
-MODEL, OUTPUT = "model", "output/data"
 
-
-def upload_artefacts(host: HostFile, ml: OptMl, s3: JobS3, delivery: Delivery) -> None:
-    """`<S3OutputPath>/<job>/output/model.tar.gz`, and `output.tar.gz` if output/data holds anything.
-
-    An empty model still gives an archive. Raises ClientError, and what `delivery.check` raises.
-    """
-    config = host.request["OutputDataConfig"]
+def upload_outputs(outputs: Iterable[Output], ml: OptMl, s3: JobS3, delivery: Delivery, scratch: Path) -> None:
+    """`scratch`: where archives are made. Raises ClientError, and what `delivery.check` raises."""
     try:
-        bucket, prefix = parse_uri(config["S3OutputPath"])
-        base = "/".join(part for part in (prefix.rstrip("/"), host.job_name, "output") if part)
-        upload = _Upload(bucket, s3, delivery)
-        for path, name in ((MODEL, "model"), (OUTPUT, "output")):
-            with _opened(ml, path, delivery) as opened:
-                if config.get("CompressionType") == "NONE":
-                    upload.tree(opened, f"{base}/{name}")
-                elif name == "model" or opened.holds_anything():
-                    upload.archive(opened, host.directory / f"{name}.tar.gz", f"{base}/{name}.tar.gz")
+        for output in outputs:
+            bucket, key = parse_uri(output.uri)
+            upload = _Upload(bucket, s3, delivery)
+            with _opened(ml, output.place, delivery) as opened:
+                if not output.archive:
+                    upload.tree(opened, key.rstrip("/"))
+                elif output.always or opened.holds_anything():
+                    upload.archive(opened, scratch / key.rpartition("/")[2], key)
     except (S3Failed, ValueError, OSError) as error:
         raise ClientError(f"Artifact upload failed:{cause(error)}") from error
 
@@ -99,6 +92,6 @@ class _Upload:
                 continue
             fault = "only files are uploaded" if not entry.is_file else key_fault(prefix, entry)
             if fault is None:
-                yield entry.open(self._delivery.check), f"{prefix}/{entry.path}"
+                yield entry.open(self._delivery.check), f"{prefix}/{entry.path}" if prefix else entry.path
             else:
                 opened.left_out.add(fault, entry)

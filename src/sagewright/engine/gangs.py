@@ -1,4 +1,4 @@
-"""From a job's request to its hosts: names, addresses, credentials, and what each agent is told."""
+"""A gang: the hosts of one attempt of a job, from what the job demands to what each agent is told."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagewright.algorithms import catalogue
 from sagewright.compute.backend import HostPlan
-from sagewright.compute.capacity import Reservations, Wanted
+from sagewright.compute.capacity import Reservations, Share
 from sagewright.engine import inputs, plans
 from sagewright.engine.times import run_ms
-from sagewright.model.arns import assumed_role_arn, sagemaker_arn
+from sagewright.kinds.base import Demand, Kind, Named, host_names
+from sagewright.kinds.table import KINDS
+from sagewright.model.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore
@@ -28,26 +30,28 @@ from sagewright.store.identity import NewKey
 from sagewright.store.jobs import Job
 
 Endpoint = Callable[[], str]
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-DEFAULT_MAX_RUNTIME_S = 86_400
 
 
-def instances(request: dict[str, Any]) -> tuple[str, int]:
-    """The instance type (the largest group's) and the number of hosts that a request asks for."""
-    resources = request["ResourceConfig"]
-    groups = resources.get("InstanceGroups") or []
-    if groups:
-        return groups[0]["InstanceType"], sum(group["InstanceCount"] for group in groups)
-    return resources.get("InstanceType", "ml.m5.large"), resources.get("InstanceCount", 1)
+@dataclass(frozen=True)
+class Place:
+    """Where gangs are planned. `endpoint()` is where agents reach this server."""
+
+    settings: Settings
+    store: Database
+    objects: ObjectStore
+    endpoint: Endpoint
 
 
-def wanted(reservations: Reservations, request: dict[str, Any]) -> Wanted:
-    return reservations.wanted(*instances(request))
+def kind_of(job: Job) -> Kind:
+    return KINDS[job.kind]
 
 
-def max_runtime_s(job: Job) -> int:
-    limit: int = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
-    return limit
+def demand_of(job: Job) -> Demand:
+    return kind_of(job).demand(job.request)
+
+
+def share_of(reservations: Reservations, demand: Demand) -> Share:
+    return reservations.share_of(demand.instance_type, demand.hosts)
 
 
 def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:
@@ -69,7 +73,17 @@ def gpus_of(settings: Settings, placed: list[Host]) -> list[int]:
 def planned(settings: Settings, placed: list[Host]) -> list[HostPlan] | None:
     """The plan of an attempt that may not have been launched whole; None where there is none any more."""
     first = placed[0]
-    return plans.kept(attempt_directory(settings, first.job_id, first.attempt), {host.id for host in placed})
+    kept = plans.kept(attempt_directory(settings, first.job_id, first.attempt), {host.id for host in placed})
+    return None if kept is None else [HostPlan(plan.directory, _renewed(plan.document)) for plan in kept]
+
+
+def _renewed(document: dict[str, Any]) -> dict[str, Any]:
+    """A host file that a server of the version before has planned, which had the request in it and no brief."""
+    if "brief" in document:
+        return document
+    job, kind = document["job"], KINDS[document["kind"]]
+    kept = {name: value for name, value in document.items() if name not in {"kind", "job", "metrics"}}
+    return {**kept, "brief": brief_document(kind, Named(job["name"], job["arn"]), job["request"])}
 
 
 def launched(plan: list[HostPlan]) -> None:
@@ -77,38 +91,25 @@ def launched(plan: list[HostPlan]) -> None:
     plans.drop(plan[0].directory.parent)
 
 
-def waited_too_long(job: Job) -> bool:
-    """Whether a spot job has waited and run for longer than its MaxWaitTimeInSeconds."""
-    limit_s = job.request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
-    return limit_s is not None and now_ms() - job.created_ms > limit_s * 1000
+def waited_too_long(job: Job, demand: Demand) -> bool:
+    """Whether a spot job has waited and run for longer than it may."""
+    return demand.max_wait_s is not None and now_ms() - job.created_ms > demand.max_wait_s * 1000
 
 
-def check_image(request: dict[str, Any]) -> None:
-    """Raises CannotRun for an image that no training job can run on here."""
-    check_runnable(images.resolve_image(request["AlgorithmSpecification"]["TrainingImage"]))
+def check_image(demand: Demand) -> None:
+    """Raises CannotRun for an image that no such job can run on here."""
+    check_runnable(images.resolve_image(demand.image), demand.purpose)
 
 
-def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
-    """The request's own metric definitions, or those of the built-in algorithm that its image names."""
-    specification = request["AlgorithmSpecification"]
-    own: list[dict[str, str]] = specification.get("MetricDefinitions") or []
-    image = specification.get("TrainingImage")
-    if own or not image:
-        return own
-    return catalogue.metric_definitions(images.resolve_image(image).repository)
-
-
-def plan(
-    settings: Settings, store: Database, job: Job, wanted: Wanted, endpoint: str, objects: ObjectStore
-) -> list[HostPlan]:
+def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
     """Rows and plans of all hosts of a job's next attempt, the plans first; the job's credentials are made here.
 
     The time that earlier attempts ran is taken off the job's time limit; their log streams are gone on with.
     """
-    _, count = instances(job.request)
+    settings, store, demand = place.settings, place.store, demand_of(job)
     before = hosts.of_all_attempts(store, job.id)
     attempt = max((host.attempt for host in before), default=0) + 1
-    names = [f"algo-{i}" for i in range(1, count + 1)]
+    names = host_names(demand.hosts)
     tokens = {name: secrets.token_urlsafe(32) for name in names}
     ids = {name: uuid.uuid4().hex for name in names}
     streams = {name: f"{job.name}/{name}-{now_ms()}" for name in names} | {h.name: h.log_stream for h in before}
@@ -123,14 +124,14 @@ def plan(
         }
         for n in names
     ]
-    credentials = _credentials(store, job)
-    common = _document(settings, job, wanted, endpoint) | {
+    credentials, endpoint = _credentials(store, job, demand), place.endpoint()
+    common = _document(settings, job, share, endpoint) | {
         "attempt": attempt,
-        "max_runtime_s": max(1.0, max_runtime_s(job) - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
+        "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "hosts": names,
         "addresses": _addresses(job.id, names),
         "credentials": credentials,
-        "objects": _access(objects, _own_access(job, endpoint, credentials)),
+        "objects": _access(place.objects, _own_access(job, endpoint, credentials)),
     }
     pool = warmpools.of_job(store, job.id)
     made = []
@@ -142,7 +143,7 @@ def plan(
             "host": name,
             "token": tokens[name],
             "log_stream": streams[name],
-            "gpu_indexes": wanted.gpus_of(rank),
+            "gpu_indexes": share.gpus_of(rank),
             "warm_cache": str(settings.data / "pools" / pool.cluster_id / name) if pool else None,
         }
         made.append(HostPlan(directory, common | own))
@@ -151,36 +152,36 @@ def plan(
     return made
 
 
-def _document(settings: Settings, job: Job, wanted: Wanted, endpoint: str) -> dict[str, Any]:
+def brief_document(kind: Kind, job: Named, request: dict[str, Any]) -> dict[str, Any]:
+    return kind.brief(job, request).document()
+
+
+def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict[str, Any]:
+    kind = kind_of(job)
+    named = Named(job.name, kind.arn(job.region, job.account, job.name))
     return {
-        "kind": job.kind,
-        "job": {
-            "name": job.name,
-            "arn": sagemaker_arn(job.region, job.account, "training-job", job.name),
-            "request": job.request,
-        },
+        "brief": brief_document(kind, named, job.request),
         "endpoint": endpoint,
         "region": job.region,
         "account": job.account,
-        "metrics": metric_definitions(job.request),
         "environments": str(settings.environments_dir),
         "framework_versions": settings.framework_versions,
         "sandbox": settings.sandbox,
         "network": settings.host_network,
-        "cpus": wanted.per_host.cpus,
-        "memory_gb": wanted.per_host.memory_gb,
-        "gpus": wanted.per_host.gpus,
+        "cpus": share.per_host.cpus,
+        "memory_gb": share.per_host.memory_gb,
+        "gpus": share.per_host.gpus,
         "limits": settings.limits,
         "log_limit_mb": settings.log_limit_mb,
         "stop_grace_s": settings.stop_grace_s,
-        "warnings": wanted.warnings,
+        "warnings": share.warnings,
         "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,
         "file_systems": {id_: str(folder) for id_, folder in settings.mounted_file_systems.items()},
     }
 
 
-def _credentials(store: Database, job: Job) -> dict[str, str]:
-    role = job.request["RoleArn"].rsplit("/", 1)[-1]
+def _credentials(store: Database, job: Job, demand: Demand) -> dict[str, str]:
+    role = demand.role_arn.rsplit("/", 1)[-1]
     new = NewKey(
         principal_arn=assumed_role_arn(job.account, role, "SageMaker"),
         user_id=f"{identity.role_id(store, job.account, role)}:SageMaker",

@@ -1,4 +1,4 @@
-"""The reconciler of training jobs: queue → hosts → outcome."""
+"""The reconciler of jobs of every kind: queue → hosts → outcome."""
 
 from __future__ import annotations
 
@@ -8,47 +8,50 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.compute.backend import Backend, HostPlan, LaunchFailed, Unreachable
-from sagewright.compute.capacity import Reservations
-from sagewright.compute.capacity import Wanted as Share
-from sagewright.engine import attempts, outcome, placement, spot
+from sagewright.compute.capacity import Reservations, Share
+from sagewright.engine import attempts, gangs, outcome, spot
+from sagewright.engine.gangs import Place, demand_of, kind_of
 from sagewright.engine.outcome import Outcome
-from sagewright.engine.times import training_since_ms
+from sagewright.engine.times import running_since_ms
 from sagewright.engine.trash import Trash
 from sagewright.engine.warmpools import WarmPools
+from sagewright.kinds.base import Demand
+from sagewright.model.brief import FaultClass
 from sagewright.model.clock import now_ms
+from sagewright.model.lives import Status, Step
 from sagewright.model.settings import Settings
-from sagewright.model.states import TRAINING_MOVES, SecondaryStatus, TrainingStatus
-from sagewright.objects.access import ObjectStore
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store import hosts, identity, jobs, queue, warmpools
 from sagewright.store.database import Database
 from sagewright.store.hosts import Host
 from sagewright.store.jobs import Event, Job, Wanted
 
-log = logging.getLogger("sagewright.engine.training")
-KIND = "training"
+log = logging.getLogger("sagewright.engine.runs")
 LEASE_MS = 30_000
 STOPPED_AT_ONCE = 1000  # how many of the queued jobs that were stopped one sweep looks at
 IN_POOLS = 100  # how many queued jobs are looked at when a warm pool is available
 BATCH = 8  # how many queued jobs are read at a time
 QUEUES = (False, True)  # the jobs that are not spot jobs come first
 
-STOPPING = Event(SecondaryStatus.STOPPING, "Stopping the training job")
-
 
 @dataclass(frozen=True)
 class Machinery:
-    """What the reconciler works with. `endpoint()` is where agents reach this server."""
+    """What the reconciler works with."""
 
-    settings: Settings
-    store: Database
-    objects: ObjectStore
+    place: Place
     backend: Backend
     reservations: Reservations
-    endpoint: placement.Endpoint
+
+    @property
+    def settings(self) -> Settings:
+        return self.place.settings
+
+    @property
+    def store(self) -> Database:
+        return self.place.store
 
 
-class TrainingReconciler:
+class Runs:
     """See engine.control.Reconciler for the guarantees."""
 
     def __init__(self, machinery: Machinery, owner: str) -> None:
@@ -59,24 +62,24 @@ class TrainingReconciler:
 
     def recover(self) -> None:
         self._trash.sweep()
-        for job_id in queue.placed_ids(self._m.store, KIND):
+        for job_id in queue.placed_ids(self._m.store):
             job = jobs.get(self._m.store, job_id)
             if job:
-                gpus = placement.gpus_of(self._m.settings, hosts.of_job(self._m.store, job_id))
-                self._m.reservations.force(job_id, placement.wanted(self._m.reservations, job.request), gpus)
+                gpus = gangs.gpus_of(self._m.settings, hosts.of_job(self._m.store, job_id))
+                self._m.reservations.force(job_id, gangs.share_of(self._m.reservations, demand_of(job)), gpus)
 
     def active(self) -> list[str]:
         """Jobs with hosts, queued jobs that were stopped, and the heads of the queues, which stand for all of them."""
         store = self._m.store
         waiting = [
-            *queue.stopped_in_queue(store, KIND, STOPPED_AT_ONCE),
-            *(job for last in QUEUES for job in queue.queued(store, KIND, 1, spot=last)),
+            *queue.stopped_in_queue(store, STOPPED_AT_ONCE),
+            *(job for last in QUEUES for job in queue.queued(store, 1, spot=last)),
         ]
-        return [*queue.placed_ids(store, KIND), *(job.id for job in waiting)]
+        return [*queue.placed_ids(store), *(job.id for job in waiting)]
 
     def reconcile(self, job_id: str) -> None:
         job = jobs.get(self._m.store, job_id)
-        if job is None or job.kind != KIND or job.ended:
+        if job is None or job.ended:
             return
         placed = hosts.of_job(self._m.store, job_id)
         if not placed and job.wanted != Wanted.STOP:
@@ -89,7 +92,7 @@ class TrainingReconciler:
         """First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet,
         unless a warm pool is kept for it."""
         if warmpools.available(self._m.store):
-            for job in queue.queued(self._m.store, KIND, IN_POOLS, spot=False):
+            for job in queue.queued(self._m.store, IN_POOLS, spot=False):
                 if self._pools.fitting(job):
                     self._start_or_give_up(job)
         for last in QUEUES:
@@ -101,7 +104,7 @@ class TrainingReconciler:
         seen: set[str] = set()
         more = True
         while more:
-            batch = [job for job in queue.queued(self._m.store, KIND, BATCH, spot=spot_jobs) if job.id not in seen]
+            batch = [job for job in queue.queued(self._m.store, BATCH, spot=spot_jobs) if job.id not in seen]
             more = len(batch) == BATCH
             for job in batch:
                 seen.add(job.id)
@@ -120,31 +123,31 @@ class TrainingReconciler:
 
     def _start_or_give_up(self, job: Job) -> bool:
         """Whether the job has left the queue."""
-        if placement.waited_too_long(job):
-            self._move(job.id, STOPPING)
-            self._end(job.id, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED, "Maximum wait time exceeded"))
+        demand = demand_of(job)
+        if gangs.waited_too_long(job, demand):
+            self._move(job.id, Event(Step.STOPPING))
+            self._end(job.id, [], Outcome(Step.MAX_WAIT_TIME_EXCEEDED))
             return True
         try:
-            placement.check_image(job.request)
+            gangs.check_image(demand)
         except CannotRun as error:
-            self._end(job.id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", f"ClientError: {error}"))
+            self._end(job.id, [], Outcome(Step.FAILED, f"{FaultClass.CLIENT}: {error}"))
             return True
-        wanted = placement.wanted(self._m.reservations, job.request)
+        share = gangs.share_of(self._m.reservations, demand)
         self._pools.take(job)
-        if not self._m.reservations.try_reserve(job.id, wanted):
-            self._make_room(job, wanted)
+        if not self._m.reservations.try_reserve(job.id, share):
+            if not demand.spot:
+                self._make_room(job, share)
             return False
         if self._hold_lease(job.id):
-            self._launch(job, wanted)
+            self._launch(job, share)
         else:
             self._m.reservations.release(job.id)
         return True
 
-    def _make_room(self, job: Job, wanted: Share) -> None:
+    def _make_room(self, job: Job, share: Share) -> None:
         """A job that is not a spot job takes the machine from those that are."""
-        if job.request.get("EnableManagedSpotTraining"):
-            return
-        room = spot.make_room(self._m.reservations, wanted, queue.running_spot(self._m.store, KIND))
+        room = spot.make_room(self._m.reservations, share, queue.running_spot(self._m.store))
         for victim in room.jobs:
             log.info("spot job %s is interrupted: %s needs the machine", victim.name, job.name)
             self._interrupt(victim)
@@ -153,11 +156,10 @@ class TrainingReconciler:
         if queue.ask_interrupt(self._m.store, job.id):
             self.reconcile(job.id)
 
-    def _launch(self, job: Job, wanted: Share) -> None:
-        self._move(job.id, Event(SecondaryStatus.STARTING, "Preparing the instances for training"))
+    def _launch(self, job: Job, share: Share) -> None:
+        self._move(job.id, Event(Step.STARTING))
         self._pools.open(job)
-        wanted = self._m.reservations.numbered(job.id, wanted)
-        plans = placement.plan(self._m.settings, self._m.store, job, wanted, self._m.endpoint(), self._m.objects)
+        plans = gangs.plan(self._m.place, job, self._m.reservations.numbered(job.id, share))
         with suppress(Unreachable):  # taken up again when its hosts are looked after
             self._start_hosts(job.id, plans)
 
@@ -166,12 +168,12 @@ class TrainingReconciler:
         try:
             handles = self._m.backend.launch(plans)
         except LaunchFailed as error:
-            reason = f"InternalServerError: The hosts of the job could not be started: {error}"
-            self._end(job_id, [], Outcome(SecondaryStatus.FAILED, "Training job failed", reason))
+            reason = f"{FaultClass.INTERNAL}: The hosts of the job could not be started: {error}"
+            self._end(job_id, [], Outcome(Step.FAILED, reason))
             return
         found = {str(plan.document["host_id"]): handle for plan, handle in zip(plans, handles, strict=True)}
         hosts.set_handles(self._m.store, found)
-        placement.launched(plans)
+        gangs.launched(plans)
 
     def _take_up(self, job: Job, placed: list[Host]) -> list[Host]:
         """The hosts, once a launch that another server began, and did not live to note, has been brought to its end.
@@ -180,7 +182,7 @@ class TrainingReconciler:
         """
         if all(host.handle or host.over for host in placed):
             return placed
-        plans = placement.planned(self._m.settings, placed)
+        plans = gangs.planned(self._m.settings, placed)
         if plans:
             log.info("the launch of job %s is taken up", job.name)
             with suppress(Unreachable):
@@ -189,13 +191,15 @@ class TrainingReconciler:
             log.info("the launch of job %s is begun anew", job.name)
             attempts.forget(self._m.store, job.id)
             self._m.reservations.release(job.id)
-            self._tidy(placement.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
+            self._tidy(gangs.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
         return hosts.of_job(self._m.store, job.id)
 
     def _look_after(self, job: Job, placed: list[Host]) -> None:
-        if job.status == TrainingStatus.IN_PROGRESS and (job.wanted == Wanted.STOP or placement.waited_too_long(job)):
-            self._move(job.id, STOPPING)
-        ending = job.wanted != Wanted.RUN or placement.waited_too_long(job)
+        demand = demand_of(job)
+        overdue = gangs.waited_too_long(job, demand)
+        if job.status == Status.IN_PROGRESS and (job.wanted == Wanted.STOP or overdue):
+            self._move(job.id, Event(Step.STOPPING))
+        ending = job.wanted != Wanted.RUN or overdue
         stopping = ending or outcome.first_failure(placed) is not None
         for host in placed:
             if host.over:
@@ -206,15 +210,13 @@ class TrainingReconciler:
             elif stopping and not host.exited and host.handle:
                 with suppress(Unreachable):  # its agent is told so with the answer to its next report
                     self._m.backend.stop(host.handle)
-        if placed and not stopping and self._is_due(job, placed[0].attempt):
+        if placed and demand.spot and not stopping and self._is_due(job, demand, placed[0].attempt):
             self._interrupt(job)
 
-    def _is_due(self, job: Job, attempt: int) -> bool:
+    def _is_due(self, job: Job, demand: Demand, attempt: int) -> bool:
         """Whether the schedule of a spot job's interruptions ends this attempt now."""
-        if not job.request.get("EnableManagedSpotTraining"):
-            return False
-        limit_ms = spot.schedule_of(self._m.settings, job).limit_ms(attempt, job.id)
-        since_ms = None if limit_ms is None else training_since_ms(jobs.transitions(self._m.store, job.id))
+        limit_ms = spot.schedule_of(self._m.settings, demand).limit_ms(attempt, job.id)
+        since_ms = None if limit_ms is None else running_since_ms(jobs.transitions(self._m.store, job.id))
         return limit_ms is not None and since_ms is not None and now_ms() - since_ms >= limit_ms
 
     def _why_lost(self, host: Host) -> str | None:
@@ -236,7 +238,7 @@ class TrainingReconciler:
         if fresh is None or fresh.over:
             return
         log.warning("host %s of job %s vanished: %s", host.name, host.job_id, why)
-        text = f"InternalServerError: The agent of host {host.name} ended without a report ({why})."
+        text = f"{FaultClass.INTERNAL}: The agent of host {host.name} ended without a report ({why})."
         hosts.mark(self._m.store, host.id, {"phase": hosts.LOST, "failure": text})
 
     def _conclude(self, job_id: str) -> None:
@@ -246,9 +248,10 @@ class TrainingReconciler:
         if not placed and job.wanted != Wanted.STOP:
             self._start_queued()
             return
-        overdue = placement.waited_too_long(job)
-        result = outcome.of_job(job, placed, overdue)
-        event = attempts.again(job, placed, result, overdue)
+        demand = demand_of(job)
+        overdue = gangs.waited_too_long(job, demand)
+        result = outcome.of_job(kind_of(job), job, placed, overdue)
+        event = None if overdue else attempts.again(job, demand, placed, result)
         if event is None or not self._requeue(job_id, placed, event):
             self._end(job_id, placed, result)
         self._start_queued()
@@ -258,7 +261,7 @@ class TrainingReconciler:
         if not attempts.requeue(self._m.store, job_id, event):
             return False
         self._m.reservations.release(job_id)
-        self._tidy(placement.attempt_directory(self._m.settings, job_id, placed[0].attempt), keep_logs=False)
+        self._tidy(gangs.attempt_directory(self._m.settings, job_id, placed[0].attempt), keep_logs=False)
         return True
 
     def _kill_all(self, placed: list[Host]) -> None:
@@ -271,9 +274,10 @@ class TrainingReconciler:
 
     def _end(self, job_id: str, placed: list[Host], result: Outcome) -> None:
         self._kill_all(placed)
-        event = Event(result.secondary, result.message, failure_reason=result.failure_reason, ended=True)
+        note = outcome.exit_message(placed)
+        event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
         with self._m.store.write() as connection:
-            moved = jobs.move_in(connection, job_id, event, TRAINING_MOVES)
+            moved = jobs.move_in(connection, job_id, event)
             identity.delete_job_keys(connection, job_id)
         _note_refusal(moved, job_id, event)
         if not self._pools.keep(job_id, bool(placed), result):
@@ -295,9 +299,9 @@ class TrainingReconciler:
                     self._trash.throw(entry)
 
     def _move(self, job_id: str, event: Event) -> None:
-        _note_refusal(jobs.move(self._m.store, job_id, event, TRAINING_MOVES), job_id, event)
+        _note_refusal(jobs.move(self._m.store, job_id, event), job_id, event)
 
 
 def _note_refusal(moved: Job | None, job_id: str, event: Event) -> None:
     if moved is None:
-        log.warning("job %s may not go to %s from where it is", job_id, event.secondary)
+        log.warning("job %s may not go to %s from where it is", job_id, event.step)

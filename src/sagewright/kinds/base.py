@@ -1,0 +1,94 @@
+"""What a kind of work has to say; everything else about a job is the same for all of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.brief import Brief, Purpose
+from sagewright.model.lives import Life
+
+DEFAULT_MAX_RUNTIME_S = 86_400
+MAX_FAILURE = 1024
+"""Characters of a FailureReason."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a request asks of the machines and of the queue.
+
+    `max_wait_s`: the longest that a spot job waits and runs, in all; `interruptions`: a spot job's own schedule of them;
+    `retries`: after internal errors; `keep_alive_s`: how long its hosts are kept for the next job whose `shape` is the same.
+    """
+
+    role_arn: str
+    image: str
+    purpose: Purpose
+    instance_type: str
+    hosts: int
+    max_runtime_s: int = DEFAULT_MAX_RUNTIME_S
+    max_wait_s: int | None = None
+    spot: bool = False
+    interruptions: str | None = None
+    retries: int = 0
+    keep_alive_s: int = 0
+    shape: str | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """The job that a brief is for."""
+
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A process that ended by itself with an error. `text`: what it left about that; `host`: its name, "" of the only one."""
+
+    code: int
+    text: str
+    host: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.host}: " if self.host else ""
+
+
+class Kind(ABC):
+    """One kind of work.
+
+    `resource`: its name in ARNs; `log_group` and `namespace`: of its lines and metrics; `dimension`: which names a job there.
+    """
+
+    life: Life
+    resource: str
+    log_group: str
+    namespace: str
+    dimension: str
+
+    @abstractmethod
+    def demand(self, request: dict[str, Any]) -> Demand:
+        """What a validated request asks for."""
+
+    @abstractmethod
+    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+        """What its hosts are told."""
+
+    @abstractmethod
+    def failure_reason(self, failure: Failure) -> str:
+        """FailureReason in AWS's form, of at most MAX_FAILURE characters."""
+
+    @property
+    def name(self) -> str:
+        return self.life.kind
+
+    def arn(self, region: str, account: str, name: str) -> str:
+        return sagemaker_arn(region, account, self.resource, name)
+
+
+def host_names(count: int) -> list[str]:
+    return [f"algo-{number}" for number in range(1, count + 1)]

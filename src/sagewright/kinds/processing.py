@@ -1,0 +1,169 @@
+"""Processing jobs.
+
+Source: AWS's API reference, CreateProcessingJob, and its developer guide, "Build your own processing container".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, Demand, Failure, Kind, Named, host_names
+from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Input, Output, Program, Purpose
+from sagewright.model.lives import PROCESSING
+
+CONFIG, ROOT, NOTE = "config", "processing", "output/message"
+DIRECTORIES = (CONFIG, ROOT, "output")
+ONLY_GROUP = "homogeneousCluster"
+
+
+class Processing(Kind):
+    life = PROCESSING
+    resource = "processing-job"
+    log_group = namespace = "/aws/sagemaker/ProcessingJobs"
+    dimension = "ProcessingJobName"
+
+    def demand(self, request: dict[str, Any]) -> Demand:
+        instance_type, hosts = instances(request)
+        return Demand(
+            role_arn=request["RoleArn"],
+            image=request["AppSpecification"]["ImageUri"],
+            purpose=Purpose.PROCESS,
+            instance_type=instance_type,
+            hosts=hosts,
+            max_runtime_s=max_runtime_s(request),
+        )
+
+    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+        app, cluster = request["AppSpecification"], request["ProcessingResources"]["ClusterConfig"]
+        instance_type, hosts = instances(request)
+        outputs = [_output(one) for one in managed(request.get("ProcessingOutputConfig", {}).get("Outputs"))]
+        return Brief(
+            kind=self.name,
+            name=job.name,
+            arn=job.arn,
+            program=Program(
+                image=app["ImageUri"],
+                purpose=Purpose.PROCESS,
+                entrypoint=list(app.get("ContainerEntrypoint") or ()),
+                arguments=list(app.get("ContainerArguments") or ()),
+            ),
+            groups=[Group(ONLY_GROUP, instance_type, host_names(hosts))],
+            resources=f"{CONFIG}/resourceconfig.json",
+            environment=request.get("Environment") or {},
+            documents={f"{CONFIG}/processingjobconfig.json": _config(job, request)},
+            directories=[*DIRECTORIES, *(output.place for output in outputs)],
+            inputs=[_input(one) for one in managed(request.get("ProcessingInputs"))],
+            outputs=outputs,
+            isolated=bool((request.get("NetworkConfig") or {}).get("EnableNetworkIsolation")),
+            volume_gb=cluster["VolumeSizeInGB"],
+            note=NOTE,
+        )
+
+    def failure_reason(self, failure: Failure) -> str:
+        return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information"[:MAX_FAILURE]
+
+
+def instances(request: dict[str, Any]) -> tuple[str, int]:
+    """The instance type and the number of hosts; of several preferences the first, since every type can be had here."""
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    first = (cluster.get("InstancePreferences") or [{}])[0]
+    instance_type: str = cluster.get("InstanceType") or first["InstanceType"]
+    return instance_type, first.get("InstanceCount") or cluster.get("InstanceCount") or 1
+
+
+def max_runtime_s(request: dict[str, Any]) -> int:
+    seconds: int = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S)
+    return seconds
+
+
+def managed(entries: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Those inputs or outputs that the service moves: the rest is the program's own affair."""
+    return [entry for entry in entries or () if not entry.get("AppManaged")]
+
+
+def place_of(local_path: str) -> str:
+    """`/opt/ml/processing/input/` is processing/input."""
+    return local_path.removeprefix("/opt/ml/").strip("/")
+
+
+def _input(entry: dict[str, Any]) -> Input:
+    source = entry["S3Input"]
+    return Input(
+        title=f"Input {entry['InputName']}",
+        place=place_of(source["LocalPath"]),
+        mode=source.get("S3InputMode") or "File",
+        data=DataSet(
+            uri=source["S3Uri"],
+            listing=source["S3DataType"],
+            sharded=source.get("S3DataDistributionType") == "ShardedByS3Key",
+        ),
+        gzip=source.get("S3CompressionType") == "Gzip",
+    )
+
+
+def _output(entry: dict[str, Any]) -> Output:
+    target = entry["S3Output"]
+    return Output(
+        place=place_of(target["LocalPath"]),
+        uri=target["S3Uri"],
+        continuous=target["S3UploadMode"] == "Continuous",
+        on_failure=True,
+    )
+
+
+def _config(job: Named, request: dict[str, Any]) -> dict[str, Any]:
+    """processingjobconfig.json: the request with its defaults, and null where nothing was given."""
+    app, output = request["AppSpecification"], request.get("ProcessingOutputConfig") or {}
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    instance_type, hosts = instances(request)
+    return {
+        "ProcessingJobArn": job.arn,
+        "ProcessingJobName": job.name,
+        "AppSpecification": {name: app.get(name) for name in ("ImageUri", "ContainerEntrypoint", "ContainerArguments")},
+        "Environment": request.get("Environment"),
+        "ProcessingInputs": [_input_config(one) for one in request.get("ProcessingInputs") or ()],
+        "ProcessingOutputConfig": {
+            "Outputs": [_output_config(one) for one in output.get("Outputs") or ()],
+            "KmsKeyId": output.get("KmsKeyId"),
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": hosts,
+                "InstanceType": instance_type,
+                "VolumeSizeInGB": cluster["VolumeSizeInGB"],
+                "VolumeKmsKeyId": cluster.get("VolumeKmsKeyId"),
+            }
+        },
+        "NetworkConfig": request.get("NetworkConfig"),
+        "RoleArn": request["RoleArn"],
+        "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime_s(request)},
+        "ExperimentConfig": request.get("ExperimentConfig"),
+    }
+
+
+def _input_config(entry: dict[str, Any]) -> dict[str, Any]:
+    source = entry.get("S3Input")
+    described = source and {
+        "LocalPath": source.get("LocalPath"),
+        "S3Uri": source["S3Uri"],
+        "S3DataDistributionType": source.get("S3DataDistributionType") or "FullyReplicated",
+        "S3DataType": source["S3DataType"],
+        "S3InputMode": source.get("S3InputMode") or "File",
+        "S3CompressionType": source.get("S3CompressionType") or "None",
+        "S3DownloadMode": "StartOfJob",
+    }
+    return {
+        "InputName": entry["InputName"],
+        "AppManaged": entry.get("AppManaged", False),
+        "S3Input": described,
+        "DatasetDefinition": entry.get("DatasetDefinition"),
+    }
+
+
+def _output_config(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "OutputName": entry["OutputName"],
+        "AppManaged": entry.get("AppManaged", False),
+        "S3Output": entry.get("S3Output"),
+        "FeatureStoreOutput": entry.get("FeatureStoreOutput"),
+    }

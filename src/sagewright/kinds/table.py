@@ -1,0 +1,9 @@
+"""All kinds of work, by name."""
+
+from __future__ import annotations
+
+from sagewright.kinds.base import Kind
+from sagewright.kinds.processing import Processing
+from sagewright.kinds.training import Training
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Training(), Processing())}

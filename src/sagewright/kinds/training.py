@@ -1,0 +1,224 @@
+"""Training jobs.
+
+Source: AWS's API reference, CreateTrainingJob, and its developer guide, "How Amazon SageMaker provides training information".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sagewright.algorithms import catalogue
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, Demand, Failure, Kind, Named, host_names
+from sagewright.model.brief import (
+    Brief,
+    Checkpoints,
+    DataSet,
+    FaultClass,
+    Folder,
+    Group,
+    Input,
+    Metric,
+    Output,
+    Program,
+    Purpose,
+)
+from sagewright.model.interruptions import VARIABLE
+from sagewright.model.lives import TRAINING
+from sagewright.runtimes import images
+
+DEFAULT_GROUP = "homogeneousCluster"
+DEFAULT_INSTANCE_TYPE = "ml.m5.large"
+CHECKPOINT_PATH = "/opt/ml/checkpoints/"
+CONFIG, DATA, MODEL, OUTPUT = "input/config", "input/data", "model", "output/data"
+DIRECTORIES = (CONFIG, DATA, "code", MODEL, OUTPUT)
+EXIT_FAULT_OF_USER = 2
+"""How built-in algorithms report a fault of the request or the data."""
+_SHAPE = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
+_FLAGS = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption")
+
+
+class Training(Kind):
+    life = TRAINING
+    resource = "training-job"
+    log_group = namespace = "/aws/sagemaker/TrainingJobs"
+    dimension = "TrainingJobName"
+
+    def demand(self, request: dict[str, Any]) -> Demand:
+        instance_type, count = instances(request)
+        stopping = request.get("StoppingCondition", {})
+        spot = bool(request.get("EnableManagedSpotTraining"))
+        alone = not spot and not request["ResourceConfig"].get("InstanceGroups")
+        return Demand(
+            role_arn=request["RoleArn"],
+            image=request["AlgorithmSpecification"].get("TrainingImage", ""),
+            purpose=Purpose.TRAIN,
+            instance_type=instance_type,
+            hosts=count,
+            max_runtime_s=stopping.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S),
+            max_wait_s=stopping.get("MaxWaitTimeInSeconds"),
+            spot=spot,
+            interruptions=(request.get("Environment") or {}).get(VARIABLE),
+            retries=(request.get("RetryStrategy") or {}).get("MaximumRetryAttempts", 0),
+            keep_alive_s=request["ResourceConfig"].get("KeepAlivePeriodInSeconds") or 0,
+            shape=_shape(request) if alone else None,
+        )
+
+    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+        specification, checkpoints = request["AlgorithmSpecification"], request.get("CheckpointConfig")
+        return Brief(
+            kind=self.name,
+            name=job.name,
+            arn=job.arn,
+            program=Program(
+                image=specification.get("TrainingImage", ""),
+                purpose=Purpose.TRAIN,
+                entrypoint=list(specification.get("ContainerEntrypoint") or ()),
+                arguments=list(specification.get("ContainerArguments") or ()),
+            ),
+            groups=_groups(request),
+            resources=f"{CONFIG}/resourceconfig.json",
+            hyperparameters=request.get("HyperParameters") or {},
+            environment=request.get("Environment") or {},
+            variables={"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn},
+            documents=_documents(request),
+            directories=list(DIRECTORIES),
+            inputs=[_input(channel, request) for channel in request.get("InputDataConfig") or ()],
+            outputs=_outputs(job.name, request["OutputDataConfig"]),
+            checkpoints=Checkpoints(checkpoints["S3Uri"], _checkpoint_path(checkpoints)) if checkpoints else None,
+            metrics=[Metric(one["Name"], one["Regex"]) for one in metric_definitions(request)],
+            isolated=bool(request.get("EnableNetworkIsolation")),
+            volume_gb=request["ResourceConfig"].get("VolumeSizeInGB") or 0,
+        )
+
+    def failure_reason(self, failure: Failure) -> str:
+        fault = FaultClass.CLIENT if failure.code == EXIT_FAULT_OF_USER and failure.text else FaultClass.ALGORITHM
+        tail = f", exit code: {failure.code}"
+        return f"{fault}: {failure.where}{failure.text[:MAX_FAILURE]}"[: MAX_FAILURE - len(tail)] + tail
+
+
+def instances(request: dict[str, Any]) -> tuple[str, int]:
+    """The instance type (the largest group's) and the number of hosts that a request asks for."""
+    resources = request["ResourceConfig"]
+    groups = resources.get("InstanceGroups") or []
+    if groups:
+        return groups[0]["InstanceType"], sum(group["InstanceCount"] for group in groups)
+    return resources.get("InstanceType", DEFAULT_INSTANCE_TYPE), resources.get("InstanceCount", 1)
+
+
+def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
+    """The request's own metric definitions, or those of the built-in algorithm that its image names."""
+    specification = request["AlgorithmSpecification"]
+    own: list[dict[str, str]] = specification.get("MetricDefinitions") or []
+    image = specification.get("TrainingImage")
+    if own or not image:
+        return own
+    return catalogue.metric_definitions(images.resolve_image(image).repository)
+
+
+def model_uri(name: str, output: dict[str, Any]) -> str:
+    """Where the model of the job of that name is once it is Completed."""
+    folder = _folder(name, output)
+    return f"{folder}/model/" if output.get("CompressionType") == "NONE" else f"{folder}/model.tar.gz"
+
+
+def _shape(request: dict[str, Any]) -> str:
+    resources, vpc = request["ResourceConfig"], request.get("VpcConfig") or {}
+    return json.dumps(
+        [
+            request["RoleArn"],
+            *(resources.get(name) for name in _SHAPE),
+            *(bool(request.get(name)) for name in _FLAGS),
+            *(sorted(vpc.get(name) or ()) for name in ("SecurityGroupIds", "Subnets")),
+        ]
+    )
+
+
+def _groups(request: dict[str, Any]) -> list[Group]:
+    """The groups of the job with their hosts; a job without groups is one group."""
+    instance_type, count = instances(request)
+    names, given = host_names(count), request["ResourceConfig"].get("InstanceGroups")
+    if not given:
+        return [Group(DEFAULT_GROUP, instance_type, names)]
+    groups, start = [], 0
+    for group in given:
+        end = start + group["InstanceCount"]
+        groups.append(Group(group["InstanceGroupName"], group["InstanceType"], names[start:end]))
+        start = end
+    return groups
+
+
+def _mode(channel: dict[str, Any], request: dict[str, Any]) -> str:
+    """File, FastFile or Pipe: the channel's own, else the job's."""
+    own = channel.get("InputMode") or request["AlgorithmSpecification"].get("TrainingInputMode")
+    return str(own or "File")
+
+
+def _documents(request: dict[str, Any]) -> dict[str, Any]:
+    documents: dict[str, Any] = {
+        f"{CONFIG}/hyperparameters.json": request.get("HyperParameters") or {},
+        f"{CONFIG}/inputdataconfig.json": {
+            channel["ChannelName"]: _described(channel, request) for channel in request.get("InputDataConfig") or ()
+        },
+    }
+    if checkpoints := request.get("CheckpointConfig"):
+        local = _checkpoint_path(checkpoints)
+        documents[f"{CONFIG}/checkpointconfig.json"] = {"S3Uri": checkpoints["S3Uri"], "LocalPath": local}
+    return documents
+
+
+def _checkpoint_path(config: dict[str, str]) -> str:
+    return config.get("LocalPath", CHECKPOINT_PATH)
+
+
+def _described(channel: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    source = channel["DataSource"].get("S3DataSource") or {}
+    content = {"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}
+    return {
+        **content,
+        "TrainingInputMode": _mode(channel, request),
+        "S3DistributionType": source.get("S3DataDistributionType") or "FullyReplicated",
+        "RecordWrapperType": channel.get("RecordWrapperType") or "None",
+    }
+
+
+def _input(channel: dict[str, Any], request: dict[str, Any]) -> Input:
+    source, shuffle = channel["DataSource"], channel.get("ShuffleConfig")
+    objects, files = source.get("S3DataSource"), source.get("FileSystemDataSource")
+    return Input(
+        title=f"Channel {channel['ChannelName']}",
+        place=f"{DATA}/{channel['ChannelName']}",
+        mode=_mode(channel, request),
+        data=_data_set(objects) if objects else None,
+        folder=_system_folder(files) if files else None,
+        gzip=channel.get("CompressionType") == "Gzip",
+        framed=channel.get("RecordWrapperType") == "RecordIO",
+        seed=shuffle["Seed"] if shuffle else None,
+    )
+
+
+def _data_set(source: dict[str, Any]) -> DataSet:
+    return DataSet(
+        uri=source["S3Uri"],
+        listing=source["S3DataType"],
+        sharded=source.get("S3DataDistributionType") == "ShardedByS3Key",
+        groups=list(source.get("InstanceGroupNames") or ()),
+        attributes=list(source.get("AttributeNames") or ()),
+    )
+
+
+def _system_folder(source: dict[str, Any]) -> Folder:
+    return Folder(source["FileSystemId"], source["DirectoryPath"], source["FileSystemAccessMode"] == "rw")
+
+
+def _folder(name: str, output: dict[str, Any]) -> str:
+    return f"{output['S3OutputPath'].rstrip('/')}/{name}/output"
+
+
+def _outputs(name: str, output: dict[str, Any]) -> list[Output]:
+    folder, archive = _folder(name, output), output.get("CompressionType") != "NONE"
+    tail = ".tar.gz" if archive else ""
+    return [
+        Output(MODEL, f"{folder}/model{tail}", archive, always=True, merged=True),
+        Output(OUTPUT, f"{folder}/output{tail}", archive, merged=True),
+    ]

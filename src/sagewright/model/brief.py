@@ -1,0 +1,209 @@
+"""What an agent is told of its job: typed, the same for every kind of work, and in words of our own.
+
+An agent outlives the server that wrote its brief, so the form has a version. `kinds` writes briefs; nothing below it reads an
+AWS request. Paths (`place`) are relative to /opt/ml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+VERSION = 2
+"""1 was the request itself, as CreateTrainingJob took it."""
+
+
+class Phase(StrEnum):
+    """What an agent reports that its host is at."""
+
+    DOWNLOADING = "Downloading"
+    RUNNING = "Running"
+    UPLOADING = "Uploading"
+
+
+class Cause(StrEnum):
+    """Why a host's process ended."""
+
+    EXIT = "exit"  # by itself
+    STOP = "stop"  # the job was to stop
+    INTERRUPT = "interrupt"  # its host was taken away; the job goes on elsewhere
+    MAX_RUNTIME = "max_runtime"  # its time was over
+
+
+class Desired(StrEnum):
+    """What a report's answer wants of the host."""
+
+    RUN = "run"  # go on
+    STOP = "stop"  # SIGTERM, and SIGKILL after the grace
+    INTERRUPT = "interrupt"  # the same, but the job goes on elsewhere
+    COLLECT = "collect"  # to the first of several hosts: merge the others' parts and upload
+    FINISH = "finish"  # nothing more to do
+    GONE = "gone"  # the job is not this agent's any more
+
+
+class FaultClass(StrEnum):
+    """Whose fault a failure is: the first word of FailureReason."""
+
+    CLIENT = "ClientError"
+    ALGORITHM = "AlgorithmError"
+    INTERNAL = "InternalServerError"
+
+
+class Purpose(StrEnum):
+    """What an image is run for."""
+
+    TRAIN = "train"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True)
+class Program:
+    """`entrypoint` and `arguments` as they were asked for; empty where they were not."""
+
+    image: str
+    purpose: str = Purpose.TRAIN
+    entrypoint: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Hosts of one instance type."""
+
+    name: str
+    instance_type: str
+    hosts: list[str]
+
+
+class Listing(StrEnum):
+    """How a data set's objects are named."""
+
+    PREFIX = "S3Prefix"
+    MANIFEST = "ManifestFile"
+    AUGMENTED = "AugmentedManifestFile"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Objects in S3. `groups`: of hosts that get them, all if empty; `attributes`: of an augmented manifest's lines."""
+
+    uri: str
+    listing: str = Listing.PREFIX
+    sharded: bool = False
+    groups: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A directory of a file system."""
+
+    file_system: str
+    path: str
+    writable: bool
+
+
+@dataclass(frozen=True)
+class Input:
+    """`title`: how messages call it; `place`: where it stands; `mode`: File, FastFile or Pipe."""
+
+    title: str
+    place: str
+    mode: str = "File"
+    data: DataSet | None = None
+    folder: Folder | None = None
+    gzip: bool = False
+    framed: bool = False
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A directory that goes to S3, as it is or as one archive.
+
+    `uri`: the prefix of its files, or the archive's object; `always`: an empty directory gives an archive too; `merged`: of
+    several hosts the first sends what all have; `continuous`: files go while the process runs; `on_failure`: also of a process
+    that failed.
+    """
+
+    place: str
+    uri: str
+    archive: bool = False
+    always: bool = False
+    merged: bool = False
+    continuous: bool = False
+    on_failure: bool = False
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """`path` as it was asked for, below /opt/ml."""
+
+    uri: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True)
+class Brief:
+    """`documents`: by their place, written before the process starts; `resources`: the place of the one that each host has of its
+    own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end; `volume_gb`: 0 for no
+    limit.
+    """
+
+    kind: str
+    name: str
+    arn: str
+    program: Program
+    groups: list[Group]
+    resources: str
+    hyperparameters: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, Any] = field(default_factory=dict)
+    directories: list[str] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    checkpoints: Checkpoints | None = None
+    metrics: list[Metric] = field(default_factory=list)
+    isolated: bool = False
+    volume_gb: int = 0
+    note: str | None = None
+    version: int = VERSION
+
+    def document(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """Raises ValueError for a brief of another version, KeyError and TypeError for what is none."""
+        if document["version"] != VERSION:
+            raise ValueError(f"a brief of version {document['version']} is not known here, only of version {VERSION}")
+        checkpoints = document["checkpoints"]
+        return cls(
+            **{
+                **document,
+                "program": Program(**document["program"]),
+                "groups": [Group(**group) for group in document["groups"]],
+                "inputs": [_input(one) for one in document["inputs"]],
+                "outputs": [Output(**one) for one in document["outputs"]],
+                "checkpoints": Checkpoints(**checkpoints) if checkpoints else None,
+                "metrics": [Metric(**one) for one in document["metrics"]],
+            }
+        )
+
+    def group_of(self, host: str) -> Group:
+        return next(group for group in self.groups if host in group.hosts)
+
+
+def _input(document: Mapping[str, Any]) -> Input:
+    data, folder = document["data"], document["folder"]
+    return Input(**{**document, "data": data and DataSet(**data), "folder": folder and Folder(**folder)})

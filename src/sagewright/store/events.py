@@ -1,0 +1,93 @@
+"""The event log: one append-only sequence for subjects of every kind, and a cursor that misses nothing.
+
+Statuses are projected from it (`store.jobs.move`); SecondaryStatusTransitions, the index and whatever follows what happens read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, tuple_
+
+from sagewright.store.database import Database
+from sagewright.store.schema.events import events
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an event is about."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What happened. `principal`: the ARN of who asked for it, "" where it was nobody's request."""
+
+    at_ms: int
+    status: str
+    step: str
+    message: str
+    detail: dict[str, Any] | None = None
+    principal: str = ""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the log; the first one is before all entries."""
+
+    writer: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True)
+class Logged:
+    """An entry with its place in the log."""
+
+    cursor: Cursor
+    subject: Subject
+    entry: Entry
+
+
+_ENTRY = [events.c[name] for name in Entry.__dataclass_fields__]
+_OF = select(*_ENTRY).where(events.c.subject_id == bindparam("subject_id")).order_by(events.c.seq)
+_INSERT = insert(events)
+_AFTER = (
+    select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY)
+    .where(tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")))
+    .order_by(events.c.writer, events.c.seq)
+    .limit(bindparam("how_many"))
+)
+_SETTLED = _AFTER.where(events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+_REMOVE = delete(events).where(events.c.subject_id == bindparam("subject_id"))
+
+
+def append(connection: Connection, subject: Subject, entry: Entry) -> None:
+    """In the transaction that makes it true."""
+    connection.execute(_INSERT, {"kind": subject.kind, "subject_id": subject.id, **vars(entry)})
+
+
+def of(store: Database, subject_id: str) -> list[Entry]:
+    """All that happened to one subject, oldest first."""
+    with store.read() as connection:
+        return [Entry(*row) for row in connection.execute(_OF, {"subject_id": subject_id})]
+
+
+def after(store: Database, cursor: Cursor, limit: int) -> list[Logged]:
+    """At most `limit` entries after the cursor. Who goes on from the last one's cursor misses none and sees none twice.
+
+    PostgreSQL numbers an entry before its transaction is committed, so a number is no order there: entries are ordered by the
+    transactions that wrote them, and read only as far as no open transaction can still add to them.
+    """
+    statement = _AFTER if store.embedded else _SETTLED
+    values = {"writer": cursor.writer, "seq": cursor.seq, "how_many": limit}
+    with store.read() as connection:
+        rows = connection.execute(statement, values)
+        return [Logged(Cursor(*row[:2]), Subject(*row[2:4]), Entry(*row[4:])) for row in rows]
+
+
+def remove(connection: Connection, subject_id: str) -> None:
+    """The subject never was."""
+    connection.execute(_REMOVE, {"subject_id": subject_id})

@@ -1,0 +1,58 @@
+"""The event log: nothing that is committed is missed, whoever reads it while it is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from sagewright.store import events
+from sagewright.store.database import Database
+from sagewright.store.events import Cursor, Entry, Subject
+
+START = Cursor()
+
+
+def entry(message: str) -> Entry:
+    return Entry(1, "InProgress", "Starting", message, {"a": 1}, "arn:aws:iam::000000000000:user/a")
+
+
+def append(database: Database, *messages: str) -> None:
+    for message in messages:
+        with database.write() as connection:
+            events.append(connection, Subject("training", message), entry(message))
+
+
+def messages(database: Database, cursor: Cursor = START, limit: int = 100) -> list[str]:
+    return [one.entry.message for one in events.after(database, cursor, limit)]
+
+
+def test_entries_are_read_in_pages_and_whole(database: Database) -> None:
+    append(database, "a", "b", "c")
+    first = events.after(database, START, 2)
+    assert [(one.subject, one.entry) for one in first] == [(Subject("training", m), entry(m)) for m in ("a", "b")]
+    assert messages(database, first[-1].cursor) == ["c"]
+    assert events.of(database, "b") == [entry("b")]
+
+
+def test_a_removed_subject_leaves_no_entry(database: Database) -> None:
+    append(database, "a", "b")
+    with database.write() as connection:
+        events.remove(connection, "a")
+    assert messages(database) == ["b"]
+
+
+@pytest.mark.parametrize("begun_first", [True, False])
+def test_an_entry_of_an_open_transaction_is_not_passed_by(request: pytest.FixtureRequest, begun_first: bool) -> None:
+    """On PostgreSQL, where transactions end in any order: SQLite has one writer at a time."""
+    database = Database(request.getfixturevalue("postgres").new_database())
+    with database.engine.connect() as slow, database.engine.connect() as quick:
+        for connection in (slow, quick) if begun_first else (quick, slow):
+            connection.exec_driver_sql("SELECT pg_current_xact_id()")
+        events.append(slow, Subject("training", "slow"), entry("slow"))
+        events.append(quick, Subject("training", "quick"), entry("quick"))
+        quick.commit()
+        before = events.after(database, START, 10)
+        slow.commit()
+    cursor = before[-1].cursor if before else START
+    seen = [one.entry.message for one in before] + messages(database, cursor)
+    assert sorted(seen) == ["quick", "slow"]
+    database.close()
