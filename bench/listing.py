@@ -20,7 +20,8 @@ from server import REGION, Sagewright, job_request, running, scratch
 from sqlalchemy import insert
 
 from sagewright.store.database import Database
-from sagewright.store.schema.jobs import job_events, jobs
+from sagewright.store.schema.events import events
+from sagewright.store.schema.jobs import jobs
 
 SECTION = "e"
 JOBS = 100_000
@@ -169,7 +170,7 @@ def _fill(data: Path) -> None:
         made = [_job(number, rng) for number in range(first, first + BATCH)]
         with store.write() as connection:
             connection.execute(insert(jobs), made)
-            connection.execute(insert(job_events), [event for job in made for event in _events(job)])
+            connection.execute(insert(events), [event for job in made for event in _events(job)])
     store.close()
 
 
@@ -201,10 +202,11 @@ def _events(job: dict[str, Any]) -> list[dict[str, Any]]:
     path = [(0, "InProgress", "Starting"), (1_000, "InProgress", "Training"), (5_000, job["status"], job["status"])]
     return [
         {
-            "job_id": job["id"],
+            "kind": job["kind"],
+            "subject_id": job["id"],
             "at_ms": job["created_ms"] + after_ms,
             "status": status,
-            "secondary_status": secondary,
+            "step": secondary,
             "message": secondary,
         }
         for after_ms, status, secondary in path

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from agent.conftest import Start
-from agent.double import Double, script_request
+from agent.double import PYTHON_IMAGE, Double, script_request
 from sagewright.compute.local import LocalBackend
 
 SANDBOXES = pytest.mark.parametrize("sandbox", ["bwrap", "plain"])
@@ -51,7 +51,7 @@ def test_a_script_runs_and_its_model_is_uploaded(double: Double, start: Start, s
     )
     request = script_request(double, {"train.py": script}, epochs=3, name="x y")
     definitions = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
-    request["AlgorithmSpecification"] = request["AlgorithmSpecification"] | {"MetricDefinitions": definitions}
+    request["AlgorithmSpecification"] = {"TrainingImage": PYTHON_IMAGE, "MetricDefinitions": definitions}
 
     start(sandbox=sandbox, request=request, warnings=["a warning"])
     double.wait_finished()

@@ -15,7 +15,7 @@ from sagewright.sandbox.plain import PlainSandbox
 
 
 @pytest.mark.parametrize(("driver", "uses"), [("mpi_driver.py", True), ("torchrun_driver.py", False)])
-@pytest.mark.parametrize("place", ["inputs/sm_drivers", "ml/input/data/sm_drivers"])
+@pytest.mark.parametrize("place", ["inputs/input/data/sm_drivers", "ml/input/data/sm_drivers"])
 def test_the_script_says_which_driver_runs(tmp_path: Path, driver: str, uses: bool, place: str) -> None:
     host = gang(tmp_path, 1)[0]
     assert not uses_mpi_driver(host)

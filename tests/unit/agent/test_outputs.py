@@ -39,6 +39,7 @@ class Left:
         self.host: HostFile = read_host_file(base)
         self.ml = OptMl(base / "ml")
         self.ml.make(self.host.brief.directories)
+        self.model, self.output = self.ml.root / "model", self.ml.root / "output"
         self.log: list[str] = []
         self.allowed = 0
 
@@ -86,15 +87,15 @@ def plain(double: Double, tmp_path: Path) -> Left:
 
 
 def test_links_lead_to_nothing(left: Left, secret: Path) -> None:
-    (left.ml.model / "file").write_bytes(b"mine")
-    (left.ml.model / "absolute").symlink_to(secret)
-    (left.ml.model / "relative").symlink_to("../../../secret")
-    (left.ml.model / "folder").symlink_to(secret.parent / "others")
-    (left.ml.model / "magic").symlink_to(f"/proc/{os.getpid()}/root")
-    (left.ml.output_data / "absolute").symlink_to(secret)
+    (left.model / "file").write_bytes(b"mine")
+    (left.model / "absolute").symlink_to(secret)
+    (left.model / "relative").symlink_to("../../../secret")
+    (left.model / "folder").symlink_to(secret.parent / "others")
+    (left.model / "magic").symlink_to(f"/proc/{os.getpid()}/root")
+    (left.output / "data" / "absolute").symlink_to(secret)
     left.upload()
     assert left.nowhere(SECRET)
-    if left.host.request["OutputDataConfig"]["CompressionType"] == "NONE":
+    if not left.host.brief.outputs[0].archive:
         assert left.keys == {"base/job/output/model/file"}
         assert left.log == [
             "/opt/ml/model: 4 entries left out of the upload, only files are uploaded; the first: 'absolute'.",
@@ -128,8 +129,8 @@ def test_a_directory_that_the_job_has_replaced(
 
 
 def test_directories_that_are_gone_are_empty(left: Left) -> None:
-    left.ml.model.rmdir()
-    left.ml.output_data.rmdir()
+    left.model.rmdir()
+    (left.output / "data").rmdir()
     left.upload()
     assert left.keys in ({"base/job/output/model.tar.gz"}, set())
 
@@ -150,16 +151,16 @@ def test_a_sparse_file_larger_than_the_volume_is_refused_before_it_is_read(left:
 
 def test_without_a_volume_the_disk_is_the_limit(double: Double, tmp_path: Path) -> None:
     left = Left(double, tmp_path, ResourceConfig={"InstanceType": "ml.g5.xlarge", "InstanceCount": 1})
-    with (left.ml.model / "weights").open("wb") as file:
+    with (left.model / "weights").open("wb") as file:
         file.truncate(1 << 43)
     with pytest.raises(ClientError, match=r"has 8192\.0 GiB, and the disk of the machine has .* GiB in all"):
         left.upload()
 
 
 def test_keys_that_cannot_be_are_told(plain: Left) -> None:
-    Path(os.fsdecode(os.fsencode(plain.ml.model) + b"/caf\xe9")).write_bytes(b"x")
-    (plain.ml.model / "fine").write_bytes(b"fine")
-    deep = plain.ml.model.joinpath(*["n" * 200] * 6)
+    Path(os.fsdecode(os.fsencode(plain.model) + b"/caf\xe9")).write_bytes(b"x")
+    (plain.model / "fine").write_bytes(b"fine")
+    deep = plain.model.joinpath(*["n" * 200] * 6)
     deep.mkdir(parents=True)
     (deep / "file").write_bytes(b"x")
     plain.upload()
@@ -171,7 +172,7 @@ def test_keys_that_cannot_be_are_told(plain: Left) -> None:
 
 
 def test_a_file_of_the_failure_is_read_only_if_it_is_one(left: Left, secret: Path) -> None:
-    failure = left.ml.output / "failure"
+    failure = left.output / "failure"
     failure.symlink_to(secret)
     assert left.ml.failure() is None
     failure.unlink()
@@ -186,22 +187,22 @@ def test_a_file_of_the_failure_is_read_only_if_it_is_one(left: Left, secret: Pat
         file.truncate(3 << 40)
     assert (left.ml.failure() or "").startswith("it broke: \ufffd!")
     failure.unlink()
-    left.ml.output_data.rmdir()
-    left.ml.output.rmdir()
-    left.ml.output.symlink_to(secret.parent)
+    (left.output / "data").rmdir()
+    left.output.rmdir()
+    left.output.symlink_to(secret.parent)
     (secret.parent / "failure").write_bytes(SECRET)
     assert left.ml.failure() is None
 
 
 def test_large_files_go_up_in_parts(plain: Left) -> None:
     content = os.urandom(20 << 20)
-    (plain.ml.model / "large").write_bytes(content)
+    (plain.model / "large").write_bytes(content)
     plain.upload()
     assert plain.double.objects["out", "base/job/output/model/large"] == content
 
 
 def test_parts_are_refused_as_artefacts_are(plain: Left) -> None:
-    with (plain.ml.output_data / "sparse").open("wb") as file:
+    with (plain.output / "data" / "sparse").open("wb") as file:
         file.truncate(3 << 40)
     with pytest.raises(ClientError, match="Insufficient disk space: /opt/ml/output/data has 3072"):
         Parts(plain.host, plain.ml, plain.delivery()).hand_over()
@@ -232,7 +233,7 @@ def stalled() -> Iterator[int]:
 
 @pytest.mark.parametrize("size", [10, 30 << 20])
 def test_an_s3_that_stands_still_keeps_nobody(left: Left, stalled: int, size: int) -> None:
-    (left.ml.model / "file").write_bytes(os.urandom(size))
+    (left.model / "file").write_bytes(os.urandom(size))
     endpoint = f"http://127.0.0.1:{stalled}"
     document = json.loads((left.base / "host.json").read_text())
     document["objects"]["endpoint"] = endpoint

@@ -24,7 +24,7 @@ class Hosts:
         directory.mkdir()
         (directory / "host.json").write_text(json.dumps(host_document(self.double, warm_cache=str(self.kept))))
         ml = OptMl(directory / "ml")
-        ml.make()
+        ml.make(["model"])
         return WarmCache(read_host_file(directory), ml), ml.root / "sagemaker" / "warmpoolcache"
 
 
