@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 DATA ?= .cache/demo-data
+PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py)
 
-.PHONY: help setup serve demo test soak unit contract jobenv ray lint format bench bench-algorithms conformance docs clients system clean
+.PHONY: help setup serve demo test soak unit contract jobenv packages ray lint format bench bench-algorithms conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,7 +49,7 @@ serve: setup ## The server in the foreground, on port 4700
 demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains on real data here
 	$(BIN)/python tools/demo.py --data $(DATA)
 
-test: setup clients system jobenv ray ## Every test
+test: setup clients system jobenv packages ray ## Every test
 	$(BIN)/python -m pytest tests --ignore=tests/jobenv --ignore=tests/conformance/backend
 
 soak: setup clients system ## What takes longer than `make test`: kills, fuzz and floods of log lines at full size
@@ -61,6 +62,11 @@ unit: setup system ## Tests without a server
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
 	PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
+
+packages: setup ## Tests and types of the distributions in packages/, in the environment of a PyTorch job
+	place=packages/sagewright-distributed && python=$$($(BIN)/python tools/environment.py $(PYTORCH_IMAGE) $$place/tests/requirements.txt) && \
+	$(BIN)/mypy --cache-dir .mypy_cache/packages --python-executable $$python -p smdistributed -p torch_sagemaker && \
+	$$python -m pytest -c $$place/tests/pytest.ini --rootdir $$place $$place/tests
 
 ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
 	.cache/ray/bin/python -m pytest tests/conformance/backend

@@ -35,7 +35,7 @@ def faults(path: Path) -> Iterator[str]:
 def main() -> int:
     found = [
         fault
-        for folder in ("src", "tests", "tools", "bench", "examples")
+        for folder in ("src", "packages", "tests", "tools", "bench", "examples")
         for path in sorted((ROOT / folder).rglob("*.py"))
         for fault in faults(path)
     ]

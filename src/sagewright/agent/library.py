@@ -1,4 +1,5 @@
-"""What jobs may import of ours: a compiled copy of `sagewright.toolkit` and `sagewright.algorithms`, and the door's hook.
+"""What jobs may import of ours: a compiled copy of `sagewright.toolkit` and `sagewright.algorithms`, the packages made for
+jobs alone, and the door's hook.
 
 It is made once for each state of the sources and shared read-only, so that no job compiles or copies anything.
 """
@@ -10,50 +11,84 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 PARTS = ("toolkit", "algorithms")
-NAMES = Path("toolkit") / "names"
-"""Packages that users' scripts import by names of AWS's own."""
 HOOK = Path("door") / "hook" / "sitecustomize.py"
 """Imported by every Python of the job: AWS SDKs inside reach this server as they do through `sagewright exec`."""
 
 
+@dataclass(frozen=True)
+class Root:
+    """`files` keep their place below `directory`, in the library below `place`."""
+
+    directory: Path
+    place: Path
+    files: list[Path]
+
+
+_known: dict[Path, str] = {}
+
+
+def preload(package: Path) -> None:
+    """Look at the sources of `package` now, for this process and its forks: what they stage are those, as their code is."""
+    _known[package] = _state(_roots(package))
+
+
 def staged_library(package: Path, cache: Path) -> Path:
     """The directory to put on PYTHONPATH. `package`: the installed `sagewright`; `cache`: where copies are kept."""
-    sources = [
-        package / HOOK,
-        package / "__init__.py",
-        *(file for part in PARTS for file in sorted((package / part).rglob("*.py"))),
-    ]
-    library = cache / f"library-{_state(sources)}"
-    if library.is_dir():
-        return library
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".library-", dir=cache) as name:
+    known = _known.get(package)
+    if known is not None and _library(cache, known).is_dir():
+        return _library(cache, known)
+    roots = _roots(package)
+    library = _library(cache, _state(roots))
+    if not library.is_dir():
+        _stage(roots, library)
+    return library
+
+
+def _library(cache: Path, state: str) -> Path:
+    return cache / f"library-{state}"
+
+
+def _stage(roots: list[Root], library: Path) -> None:
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".library-", dir=library.parent) as name:
         partial = Path(name) / "library"
-        for source in sources:
-            target = partial / _place(source.relative_to(package))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+        for root in roots:
+            for source in root.files:
+                target = partial / root.place / source.relative_to(root.directory)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
         compileall.compile_dir(str(partial), quiet=2)
         try:
             partial.rename(library)
         except OSError:
             if not library.is_dir():  # else another agent was quicker
                 raise
-    return library
 
 
-def _place(source: Path) -> Path:
-    if source == HOOK:
-        return Path(HOOK.name)
-    return source.relative_to(NAMES) if source.is_relative_to(NAMES) else Path("sagewright") / source
+def _roots(package: Path) -> list[Root]:
+    hook = package / HOOK
+    own = [package / "__init__.py", *(file for part in PARTS for file in sorted((package / part).rglob("*.py")))]
+    others = [Root(directory, Path(), sorted(directory.rglob("*.py"))) for directory in _for_jobs(package)]
+    return [Root(hook.parent, Path(), [hook]), Root(package, Path("sagewright"), own), *others]
 
 
-def _state(sources: list[Path]) -> str:
+def _for_jobs(package: Path) -> Iterator[Path]:
+    """Where the distributions made for jobs have their packages: inside an installed `sagewright`, beside `src` in a checkout."""
+    installed = package / "packages"
+    if installed.is_dir():
+        yield from sorted(installed.iterdir())
+    else:
+        yield from sorted((package.parents[1] / "packages").glob("*/src"))
+
+
+def _state(roots: list[Root]) -> str:
     digest = hashlib.sha256()
-    for source in sources:
+    for source in (file for root in roots for file in root.files):
         status = os.stat(source)  # noqa: PTH116 - many files, and this is on the way to a job's first line
         digest.update(f"{source}:{status.st_mtime_ns}:{status.st_size}\n".encode())
     return digest.hexdigest()[:16]

@@ -18,6 +18,8 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+import sagewright
+from sagewright.agent import library
 from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.s3 import preload
 from sagewright.runtimes.pipconfig import pip_sources
@@ -34,6 +36,7 @@ def serve(connection: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: _reap(agents))
     preload()
     pip_sources()
+    library.preload(Path(sagewright.__file__).parent)
     SPARE.prepare()
     gc.collect()
     gc.freeze()

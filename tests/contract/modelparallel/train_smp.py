@@ -6,11 +6,12 @@ Runs inside a job. Prints what each process holds, and a line when all was as it
 import copy
 import os
 
-import smdistributed.modelparallel.torch as smp
 import torch
 import torch.distributed as dist
-from smdistributed.modelparallel.torch.ranks import options
 from torch.distributed.tensor import DTensor
+
+import smdistributed.modelparallel.torch as smp
+from smdistributed.modelparallel.torch.ranks import options
 
 PLACE = "/opt/ml/checkpoints"
 smp.init()

@@ -2,8 +2,9 @@
 
 import os
 
-import smdistributed.modelparallel.torch as smp
 import torch
+
+import smdistributed.modelparallel.torch as smp
 
 smp.init()
 torch.set_num_threads(1)
