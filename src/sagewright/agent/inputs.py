@@ -51,7 +51,9 @@ class Inputs:
             return
         try:
             source = choose_source(self._host, self._s3, self._control.check)
-            for channel in channels:
+            for channel in sorted(
+                channels, key=lambda channel: channel.place.count("/")
+            ):  # what holds others comes first
                 if channel.mode == "Pipe":
                     self._pipes.append(self._pipe(channel, source))
                 else:
@@ -81,21 +83,29 @@ class Inputs:
         access: Literal["read", "private"] = "private" if channel.mode == "File" else "read"
         shown = sandbox.declare()["private_views" if access == "private" else "shared_views"]
         tree = directory
-        if shown.given and (source.beside or access == "read"):
+        if shown.given and (source.beside or access == "read") and not self._meets_output(channel):
             tree = self._host.directory / "inputs" / channel.place
             directory.mkdir(parents=True, exist_ok=True)
-            self.views.append(View(tree, channel.place, access))
+            if not any(_within(channel.place, view.place) for view in self.views):
+                self.views.append(View(tree, channel.place, access))
         if channel.mode == "File":
             self._volume.claim(sum(member.stored.size or 0 for member in chosen), elsewhere=tree is not directory)
         if not source.beside and channel.mode == "FastFile":
             self._mount_or_copy(channel, chosen, tree)
         elif not source.beside:
             maker.copy(chosen, tree)
+        elif shown.given and tree is directory:  # what is there goes with the output
+            maker.copy(chosen, tree)
         elif not shown.given:
             maker.copy(chosen, tree)
             self._say_copied(channel, f"sandbox {sandbox.name}: {shown.reason}")
         elif (no_link := maker.link(chosen, tree)) is not None:
             self._say_copied(channel, f"no hard links from the object store to the job's directory: {no_link}")
+
+    def _meets_output(self, channel: Channel) -> bool:
+        """Whether one directory is to hold both what comes and what goes."""
+        places = [output.place for output in self._host.brief.outputs]
+        return any(_within(channel.place, place) or _within(place, channel.place) for place in places)
 
     def _mount_or_copy(self, channel: Channel, chosen: list[Member], directory: Path) -> None:
         reason = why_no_mounts()
@@ -129,6 +139,10 @@ class Inputs:
         if TreeMaker(source, self._s3, self._control.check).pin(numbered, tree) is not None:
             return found
         return [Member(_at(member.stored, tree / member.path), member.path) for member in numbered]
+
+
+def _within(place: str, other: str) -> bool:
+    return f"{place}/".startswith(f"{other}/")
 
 
 def _at(stored: Stored, file: Path) -> Stored:

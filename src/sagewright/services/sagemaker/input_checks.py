@@ -28,7 +28,7 @@ def check_inputs(context: Context, request: dict[str, Any]) -> None:
         mode, source = channel.get("InputMode", default_mode), channel["DataSource"]
         if set(source) == {"S3DataSource"}:
             _check_s3(channel, mode, groups)
-            _check_data(context, channel)
+            check_data(context, f"Channel '{channel['ChannelName']}'", channel["DataSource"]["S3DataSource"]["S3Uri"])
         elif set(source) == {"FileSystemDataSource"}:
             _check_file_system(context, channel, mode, request)
         else:
@@ -104,11 +104,11 @@ def _check_file_system(context: Context, channel: dict[str, Any], mode: str, req
         )
 
 
-def _check_data(context: Context, channel: dict[str, Any]) -> None:
-    uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+def check_data(context: Context, name: str, uri: str) -> None:
+    """Raises ValidationException where there is no object; `name`: of the input, in the message."""
     found = S3_URI.fullmatch(uri)
     if found is None:
-        raise ValidationException(f"Channel '{channel['ChannelName']}': '{uri}' is not an S3 URI.")
+        raise ValidationException(f"{name}: '{uri}' is not an S3 URI.")
     try:
         exists = context.platform.objects.exists_any(found["bucket"], found["key"])
     except AwsError as error:

@@ -12,7 +12,7 @@ from sagewright.store import jobs, tags
 from sagewright.store.jobs import Place
 
 MAX_TAGS = 50
-KINDS = {"training-job": "training"}
+KINDS = {"training-job": "training", "processing-job": "processing"}
 
 
 def _check_resource(context: Context, arn: str) -> None:

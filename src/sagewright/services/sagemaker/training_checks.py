@@ -6,11 +6,10 @@ import re
 from typing import Any
 
 from sagewright.model import interruptions
-from sagewright.model.arns import account_of
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.services.iam.roles import resolve_role
 from sagewright.services.sagemaker.input_checks import check_inputs
+from sagewright.services.sagemaker.jobs import check_role
 from sagewright.services.sagemaker.warmpools import check_warm_pool
 
 MAX_RUNTIME_S = 28 * 86_400
@@ -18,23 +17,13 @@ MAX_RUNTIME_S = 28 * 86_400
 
 def check_request(context: Context, request: dict[str, Any]) -> None:
     """Raises ValidationException for the first thing that no training job can be made of."""
-    _check_role(context, request["RoleArn"])
+    check_role(context, request["RoleArn"])
     _check_algorithm(request)
     _check_resources(request)
     _check_stopping(request)
     _check_spot(request)
     check_warm_pool(request)
     check_inputs(context, request)
-
-
-def _check_role(context: Context, arn: str) -> None:
-    if account_of(arn) != context.account:
-        raise ValidationException("RoleArn: Cross-account pass role is not allowed.")
-    if resolve_role(context, arn.rsplit("/", 1)[-1]) is None:
-        raise ValidationException(
-            f"Could not assume role {arn}. Please ensure that the role exists and allows principal "
-            "'sagemaker.amazonaws.com' to assume the role."
-        )
 
 
 def _check_algorithm(request: dict[str, Any]) -> None:

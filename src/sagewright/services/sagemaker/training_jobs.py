@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from sagewright.model.arns import sagemaker_arn
+from sagewright.kinds.table import KINDS
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.model.lives import ACTIVE, TRAINING
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.services.sagemaker import jobs as every
 from sagewright.services.sagemaker.training_checks import check_request
 from sagewright.services.sagemaker.training_shapes import description
 from sagewright.services.sagemaker.warmpools import update_keep_alive, warm_pool_status
 from sagewright.store import jobs, tags, warmpools
-from sagewright.store.jobs import Draft, Job, NameTaken, Place, Query, Wanted
+from sagewright.store.jobs import Job, Place, Query
 from sagewright.store.warmpools import PoolStatus
 
-KIND = TRAINING.kind
+KIND = KINDS[TRAINING.kind]
 FIRST_MESSAGE = "Starting the training job"
 SORT_COLUMNS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
 
 
 def place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+    return every.place_of(context, KIND)
 
 
 def job_arn(context: Context, name: str) -> str:
-    return sagemaker_arn(context.region, context.account, "training-job", name)
+    return KIND.arn(context.region, context.account, name)
 
 
 def require_job(context: Context, name: str) -> Job:
@@ -43,23 +43,8 @@ def require_job(context: Context, name: str) -> Job:
 
 @operation("sagemaker", "CreateTrainingJob", quick=True)
 def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    name = request["TrainingJobName"]
-    arn = job_arn(context, name)
     check_request(context, request)
-    kept = {key: value for key, value in request.items() if key != "Tags"}
-    pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
-    spot = bool(request.get("EnableManagedSpotTraining"))
-    also = partial(tags.add_in, arn=arn, pairs=pairs) if pairs else None
-    try:
-        draft = Draft(name, kept, FIRST_MESSAGE, spot, context.principal.arn)
-        job = jobs.create(context.store, place_of(context), draft, also)
-    except NameTaken:
-        raise ResourceInUse(
-            "Training job names must be unique within an AWS account and region, and a training job with this name "
-            f"already exists ({arn})"
-        ) from None
-    context.engine.wake(job.id)
-    return {"TrainingJobArn": arn}
+    return {"TrainingJobArn": every.create_job(context, KIND, request["TrainingJobName"], request, FIRST_MESSAGE)}
 
 
 @operation("sagemaker", "DescribeTrainingJob", quick=True)
@@ -73,11 +58,7 @@ def describe_training_job(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("sagemaker", "StopTrainingJob")
 def stop_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    job = require_job(context, request["TrainingJobName"])
-    if job.ended:
-        raise ValidationException(f"The request was rejected because the training job is in status {job.status}.")
-    jobs.want(context.store, job.id, Wanted.STOP)
-    context.engine.wake(job.id)
+    every.stop_job(context, KIND, require_job(context, request["TrainingJobName"]))
     return {}
 
 

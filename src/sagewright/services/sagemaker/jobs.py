@@ -1,0 +1,61 @@
+"""What the operations of every kind of job have in common."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from sagewright.kinds.base import Kind
+from sagewright.model.arns import account_of
+from sagewright.model.errors import ResourceInUse, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.iam.roles import resolve_role
+from sagewright.store import jobs, tags
+from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
+
+
+def place_of(context: Context, kind: Kind) -> Place:
+    return Place(kind.name, context.account, context.region)
+
+
+def arn_of(kind: Kind, job: Job) -> str:
+    return kind.arn(job.region, job.account, job.name)
+
+
+def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any], message: str = "") -> str:
+    """Its ARN. `message`: of its first event. Raises ResourceInUse if there is a job of that name."""
+    arn = kind.arn(context.region, context.account, name)
+    kept = {key: value for key, value in request.items() if key != "Tags"}
+    pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+    also = partial(tags.add_in, arn=arn, pairs=pairs) if pairs else None
+    draft = Draft(name, kept, message, kind.demand(kept).spot, context.principal.arn)
+    try:
+        job = jobs.create(context.store, place_of(context, kind), draft, also)
+    except NameTaken:
+        noun = kind.resource.replace("-", " ")
+        raise ResourceInUse(
+            f"{noun.capitalize()} names must be unique within an AWS account and region, and a {noun} with this name "
+            f"already exists ({arn})"
+        ) from None
+    context.engine.wake(job.id)
+    return arn
+
+
+def stop_job(context: Context, kind: Kind, job: Job) -> None:
+    """Raises ValidationException for a job that is over: SDKs take that for a job that was stopped already."""
+    if job.ended:
+        noun = kind.resource.replace("-", " ")
+        raise ValidationException(f"The request was rejected because the {noun} is in status {job.status}.")
+    jobs.want(context.store, job.id, Wanted.STOP)
+    context.engine.wake(job.id)
+
+
+def check_role(context: Context, arn: str) -> None:
+    """Raises ValidationException for a role that no job can have."""
+    if account_of(arn) != context.account:
+        raise ValidationException("RoleArn: Cross-account pass role is not allowed.")
+    if resolve_role(context, arn.rsplit("/", 1)[-1]) is None:
+        raise ValidationException(
+            f"Could not assume role {arn}. Please ensure that the role exists and allows principal "
+            "'sagemaker.amazonaws.com' to assume the role."
+        )

@@ -1,0 +1,172 @@
+"""Processing jobs: Create, Describe, List, Stop, Delete.
+
+Source: AWS's API reference, CreateProcessingJob, ProcessingInput, ProcessingS3Input and ProcessingOutput.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sagewright.kinds.processing import managed
+from sagewright.kinds.table import KINDS
+from sagewright.model.clock import to_ms
+from sagewright.model.errors import ResourceInUse, ValidationException
+from sagewright.model.lives import PROCESSING
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.services.sagemaker import jobs as every
+from sagewright.services.sagemaker.input_checks import check_data
+from sagewright.services.sagemaker.processing_shapes import description, summary
+from sagewright.store import jobs, tags
+from sagewright.store.jobs import Job, Query
+
+KIND = KINDS[PROCESSING.kind]
+SORT_COLUMNS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
+ROOT = "/opt/ml/processing/"
+LONGEST_NAME = 255
+
+
+@operation("sagemaker", "CreateProcessingJob", quick=True)
+def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    every.check_role(context, request["RoleArn"])
+    _check_cluster(request["ProcessingResources"]["ClusterConfig"])
+    _check_inputs(context, request)
+    _check_outputs(request)
+    _check_places(request)
+    return {"ProcessingJobArn": every.create_job(context, KIND, request["ProcessingJobName"], request)}
+
+
+@operation("sagemaker", "DescribeProcessingJob", quick=True)
+def describe_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    job = _require(context, request)
+    return description(job, every.arn_of(KIND, job))
+
+
+@operation("sagemaker", "StopProcessingJob")
+def stop_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    every.stop_job(context, KIND, _require(context, request))
+    return {}
+
+
+@operation("sagemaker", "DeleteProcessingJob")
+def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    job = _require(context, request)
+    if not job.ended:
+        raise ResourceInUse(
+            f"The processing job {job.name} is in status {job.status}; only a job that is Completed, Failed or Stopped can be "
+            "deleted."
+        )
+    jobs.remove(context.store, job.id)
+    tags.remove(context.store, every.arn_of(KIND, job))
+    return {}
+
+
+@operation("sagemaker", "ListProcessingJobs")
+def list_processing_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    size, column = request.get("MaxResults", 10), SORT_COLUMNS[request.get("SortBy", "CreationTime")]
+    position = paging.decode(request.get("NextToken"))
+    query = Query(
+        name_contains=request.get("NameContains"),
+        status=request.get("StatusEquals"),
+        created_after_ms=_ms(request.get("CreationTimeAfter")),
+        created_before_ms=_ms(request.get("CreationTimeBefore")),
+        modified_after_ms=_ms(request.get("LastModifiedTimeAfter")),
+        modified_before_ms=_ms(request.get("LastModifiedTimeBefore")),
+        sort_by=column,
+        descending=request.get("SortOrder", "Ascending") == "Descending",
+        limit=size + 1,
+        after=(position[0], position[1]) if position else None,
+    )
+    found = jobs.page(context.store, every.place_of(context, KIND), query)
+    page = found[:size]
+    answer: dict[str, Any] = {"ProcessingJobSummaries": [summary(job, every.arn_of(KIND, job)) for job in page]}
+    if len(found) > size:
+        answer["NextToken"] = paging.encode([getattr(page[-1], column), page[-1].name])
+    return answer
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _require(context: Context, request: dict[str, Any]) -> Job:
+    """Raises ValidationException, as AWS does for a processing job that is not there."""
+    name = request["ProcessingJobName"]
+    job = jobs.find(context.store, every.place_of(context, KIND), name)
+    if job is None:
+        raise ValidationException(
+            f"Could not find requested job with name: {name} and arn: {KIND.arn(context.region, context.account, name)}"
+        )
+    return job
+
+
+def _check_cluster(cluster: dict[str, Any]) -> None:
+    preferred = cluster.get("InstancePreferences")
+    if ("InstanceType" in cluster) == bool(preferred):
+        raise ValidationException("Exactly one of InstanceType and InstancePreferences must be given in ClusterConfig.")
+    counts = [cluster, *(preferred or ())]
+    if not any("InstanceCount" in one for one in counts):
+        raise ValidationException("InstanceCount must be given in ClusterConfig.")
+
+
+def _check_inputs(context: Context, request: dict[str, Any]) -> None:
+    entries = request.get("ProcessingInputs") or ()
+    _check_names("InputName", [entry["InputName"] for entry in entries])
+    for entry in entries:
+        name = f"ProcessingInput '{entry['InputName']}'"
+        if ("S3Input" in entry) == ("DatasetDefinition" in entry):
+            raise ValidationException(f"{name}: exactly one of S3Input and DatasetDefinition must be given.")
+        if "DatasetDefinition" in entry:
+            which = ", ".join(sorted(key for key in entry["DatasetDefinition"] if key.endswith("DatasetDefinition")))
+            raise ValidationException(
+                f"{name}: Sagewright does not serve dataset definitions ({which or 'DatasetDefinition'}); put the query's result "
+                "into S3 and name it in S3Input."
+            )
+        if not entry.get("AppManaged"):
+            _check_source(context, name, entry["S3Input"])
+
+
+def _check_source(context: Context, name: str, source: dict[str, Any]) -> None:
+    if not source.get("LocalPath"):
+        raise ValidationException(f"{name}: S3Input needs a LocalPath, unless AppManaged is true.")
+    if source.get("S3CompressionType", "None") != "None" and source.get("S3InputMode", "File") != "Pipe":
+        raise ValidationException(f"{name}: the S3CompressionType Gzip is supported only with the S3InputMode Pipe.")
+    check_data(context, name, source["S3Uri"])
+
+
+def _check_outputs(request: dict[str, Any]) -> None:
+    entries = request.get("ProcessingOutputConfig", {}).get("Outputs") or ()
+    _check_names("OutputName", [entry["OutputName"] for entry in entries])
+    for entry in entries:
+        name = f"ProcessingOutput '{entry['OutputName']}'"
+        if ("S3Output" in entry) == ("FeatureStoreOutput" in entry):
+            raise ValidationException(f"{name}: exactly one of S3Output and FeatureStoreOutput must be given.")
+        if "FeatureStoreOutput" in entry:
+            raise ValidationException(f"{name}: Sagewright does not serve the feature store (FeatureStoreOutput).")
+        if not entry.get("AppManaged") and not entry["S3Output"].get("LocalPath"):
+            raise ValidationException(f"{name}: S3Output needs a LocalPath, unless AppManaged is true.")
+
+
+def _check_names(member: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValidationException(f"{member} must be unique within a processing job; '{twice[0]}' is given twice.")
+
+
+def _local_paths(request: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for entry in managed(request.get("ProcessingInputs")):
+        yield f"ProcessingInput '{entry['InputName']}'", entry["S3Input"]["LocalPath"]
+    for entry in managed(request.get("ProcessingOutputConfig", {}).get("Outputs")):
+        yield f"ProcessingOutput '{entry['OutputName']}'", entry["S3Output"]["LocalPath"]
+
+
+def _check_places(request: dict[str, Any]) -> None:
+    for name, path in _local_paths(request):
+        steps = path.strip("/").split("/")
+        if not f"{path}/".startswith(ROOT) or {"..", "."} & set(steps) or "\0" in path or "//" in path:
+            raise ValidationException(f"{name}: LocalPath must be a path below {ROOT}, got '{path}'.")
+        if any(len(step.encode()) > LONGEST_NAME for step in steps):
+            raise ValidationException(f"{name}: a step of LocalPath is longer than {LONGEST_NAME} bytes.")
