@@ -92,9 +92,7 @@ class Inputs:
             self._volume.claim(sum(member.stored.size or 0 for member in chosen), elsewhere=tree is not directory)
         if not source.beside and channel.mode == "FastFile":
             self._mount_or_copy(channel, chosen, tree)
-        elif not source.beside:
-            maker.copy(chosen, tree)
-        elif shown.given and tree is directory:  # what is there goes with the output
+        elif not source.beside or (shown.given and tree is directory):
             maker.copy(chosen, tree)
         elif not shown.given:
             maker.copy(chosen, tree)

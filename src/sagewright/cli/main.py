@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sagewright.cli import doctor, door, jobs, objects, up
+from sagewright.cli import doctor, door, jobs, objects, processing, up
 
 app = typer.Typer(
     name="sagewright",
@@ -17,6 +17,7 @@ app.command("up")(up.up)
 app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(door.exec_)
 app.command("env")(door.env)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(processing.app, name="processing")
 app.add_typer(objects.app, name="objects")
 app.command("doctor")(doctor.doctor)
 

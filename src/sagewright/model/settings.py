@@ -193,7 +193,8 @@ class Settings:
 
     @property
     def environments_dir(self) -> Path:
-        return self.data / "environments" if self.environments == Path() else self.environments
+        """Through no link: programs in an environment name its path as it was when they were installed."""
+        return (self.data / "environments" if self.environments == Path() else self.environments).resolve()
 
     @property
     def mounted_file_systems(self) -> dict[str, Path]:

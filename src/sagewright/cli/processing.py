@@ -1,0 +1,43 @@
+"""`sagewright processing`: processing jobs."""
+
+from __future__ import annotations
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sagewright.cli.client import client
+from sagewright.cli.jobkinds import JobKind, Name, add_commands, coloured
+from sagewright.cli.options import DataOption, console, settings_of
+
+PROCESSING = JobKind("ProcessingJob", "processing_job", "ProcessingEndTime")
+
+app = typer.Typer(help="Processing jobs: list, show, logs, stop.", no_args_is_help=True)
+add_commands(app, PROCESSING)
+
+
+@app.command()
+def show(name: Name, data: DataOption = None) -> None:
+    """One job: status, program, inputs, outputs, and what it left to be told."""
+    job = PROCESSING.describe(client(settings_of(data=data), "sagemaker"), name)
+    console.print(f"[bold]{name}[/bold]  {coloured(job['ProcessingJobStatus'])}")
+    if reason := job.get("FailureReason"):
+        console.print(reason, style="red", markup=False, soft_wrap=True)
+    if message := job.get("ExitMessage"):
+        console.print(message, markup=False, soft_wrap=True)
+    table = Table(box=None, show_header=False)
+    app_, cluster = job["AppSpecification"], job["ProcessingResources"]["ClusterConfig"]
+    table.add_row("image", app_["ImageUri"])
+    program = [*app_.get("ContainerEntrypoint", []), *app_.get("ContainerArguments", [])]
+    table.add_row("program", escape(" ".join(program)))
+    count = cluster.get("SelectedInstanceCount") or cluster["InstanceCount"]
+    table.add_row("instances", f"{count} x {cluster.get('SelectedInstanceType') or cluster['InstanceType']}")
+    for entry in job.get("ProcessingInputs", []):
+        table.add_row(escape(f"input {entry['InputName']}"), _route(entry.get("S3Input", {}), "S3Uri", "LocalPath"))
+    for entry in job.get("ProcessingOutputConfig", {}).get("Outputs", []):
+        table.add_row(escape(f"output {entry['OutputName']}"), _route(entry.get("S3Output", {}), "LocalPath", "S3Uri"))
+    console.print(table)
+
+
+def _route(moved: dict[str, str], source: str, target: str) -> str:
+    return escape(f"{moved.get(source, '')} -> {moved.get(target, '')}")

@@ -1,0 +1,48 @@
+"""Processors of both SDKs, as a user's programs use them, through `sagewright exec`."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+ROOT = Path(__file__).parents[2]
+V2, V3 = (str(ROOT / ".cache" / "clients" / name / "bin" / "python") for name in ("sdk-v2", "sdk-v3"))
+PROGRAMS = Path(__file__).parent / "programs"
+QUIET = ("-W", "ignore")
+
+
+def run(server: RunningServer, *command: str, cwd: Path) -> str:
+    done: subprocess.CompletedProcess[str] = server.door(*command, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("python", "program"), [(V2, "processing_sklearn.py"), (V3, "processing_v3.py")])
+def test_the_examples(server: RunningServer, python: str, program: str) -> None:
+    out = run(server, python, *QUIET, program, cwd=ROOT / "examples")
+    assert "train: 1437 rows of 65 columns" in out
+    assert "test: 360 rows of 65 columns" in out
+    s3 = server.boto("s3")
+    prefixes = [line.rpartition("s3://")[2] for line in out.splitlines() if " is in s3://" in line]
+    for name in prefixes or ["bucket/prepared/train", "bucket/prepared/test"]:
+        bucket, _, prefix = name.partition("/")
+        (found,) = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+        assert found["Size"] > 1000
+
+
+@pytest.mark.parametrize(("python", "program"), [(V2, "processors_v2.py"), (V3, "processors_v3.py")])
+def test_processors(server: RunningServer, tmp_path: Path, python: str, program: str) -> None:
+    out = run(server, python, *QUIET, str(PROGRAMS / program), str(tmp_path), cwd=tmp_path)
+    said = [line for line in out.splitlines() if line.startswith(("framework:", "processor:", "failed:", "stopped:"))]
+    assert said[0].startswith("framework: 1,234,567 ['run.py', '--x', 'a b'] 5")
+    assert said[1:] == [
+        "processor: Completed all is well",
+        "failed: Failed AlgorithmError: See job logs for more information, boom",
+        "stopped: Stopped",
+    ]
