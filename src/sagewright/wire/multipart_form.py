@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from email.message import Message
+from dataclasses import dataclass, field
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from sagewright.http.messages import BodyReader
 from sagewright.model.errors import AwsError
@@ -13,14 +15,10 @@ MAX_HEADERS = 8 * 1024
 _PIECE = 256 * 1024
 
 
-def boundary(content_type: str) -> str | None:
+def boundary(content_type: str) -> bytes | None:
     """The boundary of `multipart/form-data; boundary=...`, None for another type."""
-    message = Message()
-    message["Content-Type"] = content_type
-    if message.get_content_type() != "multipart/form-data":
-        return None
-    found = message.get_boundary()
-    return found or None
+    kind, options = parse_options_header(content_type)
+    return (options.get(b"boundary") or None) if kind == b"multipart/form-data" else None
 
 
 def malformed() -> AwsError:
@@ -33,6 +31,24 @@ def fields_too_long() -> AwsError:
     return AwsError("MaxPostPreDataLengthExceededError", message, 400)
 
 
+@dataclass
+class _Part:
+    """One that is being read. `heads`: bytes of its headers so far."""
+
+    name: str = ""
+    disposition: bytes = b""
+    value: bytearray = field(default_factory=bytearray)
+    header_name: bytearray = field(default_factory=bytearray)
+    header_value: bytearray = field(default_factory=bytearray)
+    heads: int = 0
+
+    def count(self, size: int) -> None:
+        """Raises MaxPostPreDataLengthExceededError."""
+        self.heads += size
+        if self.heads > MAX_HEADERS:
+            raise fields_too_long()
+
+
 class FormBody:
     """The parts of a form: `fields` up to the one called `file`, whose bytes `read` gives.
 
@@ -41,35 +57,43 @@ class FormBody:
 
     length = None
 
-    def __init__(self, inner: BodyReader, boundary: str) -> None:
+    def __init__(self, inner: BodyReader, boundary: bytes) -> None:
         """Reads the fields. Raises MalformedPOSTRequest, MaxPostPreDataLengthExceededError."""
         self._inner = inner
-        self._delimiter = b"\r\n--" + boundary.encode("latin-1")
-        self._raw = bytearray(b"\r\n")
-        self._ended = False
+        self._part = _Part()
+        self._raw = bytearray()
+        self._in_file = self._behind_file = self._ended = False
+        self._left = MAX_FIELDS
         self.fields: list[tuple[str, str]] = []
         self.filename: str | None = None
-        self._until_delimiter(MAX_HEADERS)
-        while (names := self._next()) is not None:
-            if names[0] == "file":
-                self.filename = names[1]
-                return
-            left = MAX_FIELDS - sum(len(name) + len(value) for name, value in self.fields)
-            self.fields.append((names[0], _text(self._until_delimiter(left))))
-        self._ended = True
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_header_field": self._header_name,
+                    "on_header_value": self._header_value,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._end_headers,
+                    "on_part_data": self._data,
+                    "on_part_end": self._end_part,
+                    "on_end": self._end,
+                },
+                max_header_count=MAX_HEADERS,
+                max_header_size=_PIECE,  # what they may have is counted here, all of a part's together
+            )
+        except FormParserError:
+            raise malformed() from None
+        while not (self._in_file or self._ended):
+            self._feed()
 
     def read(self, size: int = -1, /) -> bytes:
         """The file's bytes, b"" at its end."""
         if self._ended:
             return b""
-        available, at = 0, -1
-        while True:
-            at = self._raw.find(self._delimiter)
-            available = at if at >= 0 else max(0, len(self._raw) - len(self._delimiter) + 1)
-            if at >= 0 or (0 <= size <= available):
-                break
-            self._fill()
-        take = available if size < 0 else min(size, available)
+        while not self._behind_file and not 0 <= size <= len(self._raw):
+            self._feed()
+        take = len(self._raw) if size < 0 else min(size, len(self._raw))
         piece = bytes(self._raw[:take])
         del self._raw[:take]
         if not piece and size != 0:
@@ -82,52 +106,79 @@ class FormBody:
         while self._inner.read(_PIECE):
             pass
 
-    def _fill(self) -> None:
+    def _feed(self) -> None:
         piece = self._inner.read(_PIECE)
         if not piece:
             raise malformed()
-        self._raw += piece
+        try:
+            self._parser.write(piece)
+        except FormParserError:
+            if not self._behind_file:
+                raise malformed() from None
 
-    def _next(self) -> tuple[str, str] | None:
-        """The names of the next part and of its file; None behind the last."""
-        while len(self._raw) < 2:
-            self._fill()
-        if self._raw.startswith(b"--"):
-            return None
-        end = self._find(b"\r\n\r\n", MAX_HEADERS)
-        head = _text(bytes(self._raw[:end]))
-        del self._raw[: end + 4]
-        for line in head.split("\r\n"):
-            name, _, value = line.partition(":")
-            if name.strip().lower() == "content-disposition":
-                found = {key.lower(): _unquoted(text) for key, text in re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', value)}
-                if "name" in found:
-                    return found["name"], found.get("filename", "")
-        raise malformed()
+    # What the parser tells, in the order of the bytes.
 
-    def _until_delimiter(self, limit: int) -> bytes:
-        """The bytes before the next delimiter, which is passed over."""
-        end = self._find(self._delimiter, limit)
-        data = bytes(self._raw[:end])
-        del self._raw[: end + len(self._delimiter)]
-        return data
+    def _begin_part(self) -> None:
+        self._part = _Part()
 
-    def _find(self, mark: bytes, limit: int) -> int:
-        while (at := self._raw.find(mark)) < 0:
-            if len(self._raw) > limit + len(mark):
-                break
-            self._fill()
-        if not 0 <= at <= limit:
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._part.count(end - start)
+        self._part.header_name += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._part.count(end - start)
+        self._part.header_value += data[start:end]
+
+    def _end_header(self) -> None:
+        part = self._part
+        if part.header_name.lower() == b"content-disposition":
+            part.disposition = bytes(part.header_value)
+        part.header_name.clear()
+        part.header_value.clear()
+
+    def _end_headers(self) -> None:
+        if self._behind_file:
+            return
+        _, options = parse_options_header(self._part.disposition)
+        if b"name" not in options:
+            raise malformed()
+        self._part.name = _text(options[b"name"])
+        if self._part.name == "file":
+            self.filename, self._in_file = _text(options.get(b"filename", b"")), True
+        self._hold(len(options[b"name"]))
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._behind_file:
+            return
+        if self._in_file:
+            self._raw += data[start:end]
+            return
+        self._hold(end - start)
+        self._part.value += data[start:end]
+
+    def _end_part(self) -> None:
+        if self._in_file:
+            self._behind_file = True
+        else:
+            self.fields.append((self._part.name, _decoded(bytes(self._part.value))))
+
+    def _end(self) -> None:
+        self._ended = not self._in_file
+
+    def _hold(self, size: int) -> None:
+        """Raises MaxPostPreDataLengthExceededError."""
+        self._left -= size
+        if self._left < 0:
             raise fields_too_long()
-        return at
 
 
-def _text(data: bytes) -> str:
+def _decoded(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
         raise malformed() from None
 
 
-def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text).replace("%22", '"')
+def _text(data: bytes) -> str:
+    """Of a name: browsers send a quotation mark in one as %22."""
+    return _decoded(data).replace("%22", '"')
