@@ -6,7 +6,6 @@ AwsError                        code, message, HTTP status
 ├── ResourceNotFound            400
 ├── ResourceInUse               400
 ├── ResourceLimitExceeded       400
-├── ConflictException           400
 ├── AccessDenied                400 (403 on S3)
 ├── NotImplementedYet           400: an operation that is not served; 5xx would be retried by clients
 ├── ServiceUnavailable          503: the store is busy; the same request may be sent again
@@ -70,11 +69,6 @@ class ResourceInUse(_Coded):
 
 class ResourceLimitExceeded(_Coded):
     code = "ResourceLimitExceeded"
-    status = 400
-
-
-class ConflictException(_Coded):
-    code = "ConflictException"
     status = 400
 
 

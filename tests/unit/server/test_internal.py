@@ -19,7 +19,7 @@ from sagewright.server.internal import InternalApi
 from sagewright.services.context import Platform
 from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
+from sagewright.store.jobs import Draft, Place
 from sagewright.wire.authentication import Authenticator
 
 
@@ -36,7 +36,9 @@ class Double:
 @pytest.fixture
 def platform(database: Database, tmp_path: Path) -> Platform:
     job = jobs.create(
-        database, Place("training", "000000000000", "us-east-1"), "job", {"TrainingJobName": "job"}, "Starting"
+        database,
+        Place("training", "000000000000", "us-east-1"),
+        Draft("job", {"TrainingJobName": "job"}, "Starting"),
     )
     row = {"id": "h1", "job_id": job.id, "attempt": 1, "name": "algo-1", "log_stream": "job/algo-1-1"}
     hosts.create(database, [row | {"token_hash": hosts.hash_token("token")}])
