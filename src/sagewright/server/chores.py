@@ -13,12 +13,14 @@ from sagewright.model.settings import Settings
 from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.server.images import collect
 from sagewright.services.context import Platform
+from sagewright.services.sagemaker.indexing import keep_up
 from sagewright.store import identity
 from sagewright.store.logsweep import sweep
 from sagewright.wire.models import service_model
 
 COLLECT_S = 3600
 SWEEP_S = 1.0
+INDEX_S = 0.2
 LAYER_GRACE_S = 24 * 3600.0
 
 
@@ -28,7 +30,8 @@ async def chores(platform: Platform, settings: Settings) -> AsyncIterator[None]:
     collecting = asyncio.create_task(_collect(platform))
     sweeping = threading.Event()
     removing = Chore("removing deleted logs", SWEEP_S, partial(sweep, platform.store, sweeping.is_set))
-    keepers = [platform.objects.housekeeper(settings), Housekeeper([removing], sweeping)]
+    indexing = Chore("indexing properties", INDEX_S, partial(keep_up, platform, sweeping.is_set))
+    keepers = [platform.objects.housekeeper(settings), *(Housekeeper([one], sweeping) for one in (removing, indexing))]
     for keeper in keepers:
         keeper.start()
     try:

@@ -1,14 +1,19 @@
-"""Cursors of list operations: opaque to clients, JSON inside."""
+"""List operations: filters, order and cursors. A cursor is opaque to clients, JSON inside, and says after which key to go on."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError, ValidationException
+from sagewright.store.listing import Bound, Held, Page
 
 
 def encode(position: list[Any]) -> str:
@@ -26,3 +31,49 @@ def decode(token: str | None, error: AwsError | None = None) -> list[Any] | None
     if not isinstance(position, list):
         raise error or ValidationException("Invalid NextToken.")
     return position
+
+
+FILTERS: dict[str, tuple[str, Held]] = {
+    "NameContains": ("name", Held.CONTAINS),
+    "StatusEquals": ("status", Held.IS),
+    "CreationTimeAfter": ("created_ms", Held.AT_LEAST),
+    "CreationTimeBefore": ("created_ms", Held.AT_MOST),
+    "LastModifiedTimeAfter": ("modified_ms", Held.AT_LEAST),
+    "LastModifiedTimeBefore": ("modified_ms", Held.AT_MOST),
+}
+"""Members of SageMaker's List requests that are filters, with the column and the test each stands for."""
+
+
+@dataclass(frozen=True)
+class ListForm:
+    """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder."""
+
+    member: str
+    sorts: Mapping[str, str]
+    descending: bool = False
+    filters: Mapping[str, tuple[str, Held]] = field(default_factory=lambda: FILTERS)
+
+    def answer(
+        self,
+        request: dict[str, Any],
+        fetch: Callable[[Page], Sequence[Any]],
+        shape: Callable[[Sequence[Any]], Iterable[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """One page: `fetch` reads rows, which have a name; `shape` makes summaries of them."""
+        size, column = request.get("MaxResults", 10), self.sorts[request.get("SortBy", "CreationTime")]
+        position = decode(request.get("NextToken"))
+        order = request.get("SortOrder", "Descending" if self.descending else "Ascending")
+        after = (position[0], position[1]) if position else None
+        found = fetch(Page(self._bounds(request), column, order == "Descending", size + 1, after))
+        page = found[:size]
+        answer: dict[str, Any] = {self.member: list(shape(page))}
+        if len(found) > size:
+            answer["NextToken"] = encode([getattr(page[-1], column), page[-1].name])
+        return answer
+
+    def _bounds(self, request: dict[str, Any]) -> tuple[Bound, ...]:
+        given = ((self.filters[name], request[name]) for name in self.filters if name in request)
+        return tuple(
+            Bound(column, test, to_ms(value) if isinstance(value, datetime) else value)
+            for (column, test), value in given
+        )

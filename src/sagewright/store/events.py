@@ -5,6 +5,8 @@ Statuses are projected from it (`store.jobs.move`); SecondaryStatusTransitions, 
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +55,11 @@ class Logged:
 
 _ENTRY = [events.c[name] for name in Entry.__dataclass_fields__]
 _OF = select(*_ENTRY).where(events.c.subject_id == bindparam("subject_id")).order_by(events.c.seq)
+_OF_SEVERAL = (
+    select(events.c.subject_id, *_ENTRY)
+    .where(events.c.subject_id.in_(bindparam("ids", expanding=True)))
+    .order_by(events.c.seq)
+)
 _INSERT = insert(events)
 _AFTER = (
     select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY)
@@ -73,6 +80,15 @@ def of(store: Database, subject_id: str) -> list[Entry]:
     """All that happened to one subject, oldest first."""
     with store.read() as connection:
         return [Entry(*row) for row in connection.execute(_OF, {"subject_id": subject_id})]
+
+
+def of_several(store: Database, subject_ids: Sequence[str]) -> dict[str, list[Entry]]:
+    """The same of several subjects, by subject."""
+    found: dict[str, list[Entry]] = defaultdict(list)
+    with store.read() as connection:
+        for subject_id, *values in connection.execute(_OF_SEVERAL, {"ids": subject_ids}):
+            found[subject_id].append(Entry(*values))
+    return found
 
 
 def after(store: Database, cursor: Cursor, limit: int) -> list[Logged]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
@@ -90,23 +90,6 @@ class Event:
     started: bool = False
     ended: bool = False
     at_ms: int | None = None
-
-
-@dataclass(frozen=True)
-class Query:
-    """A page of a list: filters on the name and times, a sort key, and the cursor after which it begins."""
-
-    name_contains: str | None = None
-    status: str | None = None
-    warm_pool: str | None = None
-    created_after_ms: int | None = None
-    created_before_ms: int | None = None
-    modified_after_ms: int | None = None
-    modified_before_ms: int | None = None
-    sort_by: str = "created_ms"
-    descending: bool = True
-    limit: int = 10
-    after: tuple[Any, str] | None = None
 
 
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
@@ -265,36 +248,6 @@ def remove(store: Database, job_id: str) -> None:
         if row is not None:
             job = Job(*row)
             changes(connection, _named(Place(job.kind, job.account, job.region), job.name))
-
-
-def page(store: Database, place: Place, query: Query) -> list[Job]:
-    """At most `query.limit` jobs in the asked order, beginning after the cursor (sort value, name)."""
-    with store.read() as connection:
-        return [Job(*row) for row in connection.execute(_page_statement(place, query))]
-
-
-def _page_statement(place: Place, query: Query) -> Select[Any]:
-    key = jobs.c[query.sort_by]
-    statement = _JOBS.where(jobs.c.kind == place.kind, jobs.c.account == place.account, jobs.c.region == place.region)
-    bounds: list[tuple[Any, Callable[[Any], Any]]] = [
-        (query.created_after_ms, lambda v: jobs.c.created_ms >= v),
-        (query.created_before_ms, lambda v: jobs.c.created_ms <= v),
-        (query.modified_after_ms, lambda v: jobs.c.modified_ms >= v),
-        (query.modified_before_ms, lambda v: jobs.c.modified_ms <= v),
-        (query.warm_pool, lambda v: jobs.c.id.in_(select(warm_pools.c.job_id).where(warm_pools.c.status == v))),
-        (query.status, lambda v: jobs.c.status == v),
-        (query.name_contains, lambda v: func.lower(jobs.c.name).contains(v.lower(), autoescape=True)),
-    ]
-    for value, condition in bounds:
-        if value is not None:
-            statement = statement.where(condition(value))
-    if query.after is not None:
-        value, name = query.after
-        beyond = key < value if query.descending else key > value
-        name_beyond = jobs.c.name < name if query.descending else jobs.c.name > name
-        statement = statement.where(or_(beyond, and_(key == value, name_beyond)))
-    order = (key.desc(), jobs.c.name.desc()) if query.descending else (key.asc(), jobs.c.name.asc())
-    return statement.order_by(*order).limit(query.limit)
 
 
 def put_metric(connection: Connection, job_id: str, name: str, value: float, at_ms: int) -> None:

@@ -42,6 +42,25 @@ class Prepared:
         else:
             connection.execute(self._statement, dict(values))
 
+    def many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it once for each of `rows`."""
+        if not rows:
+            return
+        if connection.dialect.name != "sqlite":
+            connection.execute(self._statement, [dict(row) for row in rows])
+            return
+        compiled = self._prepared(connection)
+        parameters, own = compiled.parameters, compiled.own
+        bound = [
+            [row[name] if convert is None else convert(row[name]) for name, convert in parameters]
+            for row in (rows if not own else ({**own, **row} for row in rows))
+        ]
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            driver.executemany(compiled.text, bound)
+        except sqlite3.Error as error:
+            raise _told(compiled.text, error) from error
+
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """The first row; there should be no more of them than one needs."""
         if connection.dialect.name == "sqlite":
@@ -58,19 +77,29 @@ class Prepared:
         return connection.execute(self._statement, dict(values)).all()
 
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> tuple[_Compiled, sqlite3.Cursor]:
-        compiled = self._compiled
-        if compiled is None:  # two threads may both do it, and get the same
-            compiled = self._compiled = _compile(self._statement, self._columns, connection.dialect)
+        compiled = self._prepared(connection)
         if compiled.own:
             values = {**compiled.own, **values}
         driver: Any = connection.connection.dbapi_connection
         bound = [values[name] if convert is None else convert(values[name]) for name, convert in compiled.parameters]
         try:
             return compiled, driver.execute(compiled.text, bound)
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError(compiled.text, None, error) from error
-        except sqlite3.OperationalError as error:
-            raise OperationalError(compiled.text, None, error) from error
+        except sqlite3.Error as error:
+            raise _told(compiled.text, error) from error
+
+    def _prepared(self, connection: Connection) -> _Compiled:
+        compiled = self._compiled
+        if compiled is None:  # two threads may both do it, and get the same
+            compiled = self._compiled = _compile(self._statement, self._columns, connection.dialect)
+        return compiled
+
+
+def _told(text: str, error: sqlite3.Error) -> Exception:
+    """SQLAlchemy's error for the driver's."""
+    for kind, own in ((sqlite3.IntegrityError, IntegrityError), (sqlite3.OperationalError, OperationalError)):
+        if isinstance(error, kind):
+            return own(text, None, error)
+    return error
 
 
 def _compile(statement: Any, columns: Sequence[str] | None, dialect: Dialect) -> _Compiled:

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from sagewright.store.database import Database
 from sagewright.store.schema.tags import tags
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One tag; `position` and key say where it stands in the list."""
+
+    position: int
+    key: str
+    value: str
+
+
+_TAGS = select(tags.c.position, tags.c.key, tags.c.value).order_by(tags.c.position, tags.c.key)
+_OF_ALL = _TAGS.add_columns(tags.c.arn).where(tags.c.arn.in_(bindparam("arns", expanding=True)))
 
 
 def add(store: Database, arn: str, pairs: dict[str, str]) -> None:
@@ -23,15 +40,42 @@ def add_in(connection: Connection, arn: str, pairs: dict[str, str]) -> None:
 
 
 def of(store: Database, arn: str) -> dict[str, str]:
-    statement = select(tags.c.key, tags.c.value).where(tags.c.arn == arn).order_by(tags.c.position, tags.c.key)
     with store.read() as connection:
-        return {row.key: row.value for row in connection.execute(statement)}
+        return of_in(connection, arn)
+
+
+def of_in(connection: Connection, arn: str) -> dict[str, str]:
+    """`of` inside a transaction of the caller's."""
+    return {row.key: row.value for row in connection.execute(_TAGS.where(tags.c.arn == arn))}
+
+
+def of_all(store: Database, arns: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The tags of each resource, by its ARN."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    with store.read() as connection:
+        for row in connection.execute(_OF_ALL, {"arns": arns}):
+            found[row.arn][row.key] = row.value
+    return found
+
+
+def page(store: Database, arn: str, limit: int, after: tuple[int, str] | None) -> list[Tag]:
+    """At most `limit` tags, after the position and key that the page before ended with."""
+    statement = _TAGS.where(tags.c.arn == arn).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(tags.c.position, tags.c.key) > after)
+    with store.read() as connection:
+        return [Tag(*row) for row in connection.execute(statement)]
 
 
 def remove(store: Database, arn: str, keys: list[str] | None = None) -> None:
     """Delete the tags of these keys, all of them for None."""
+    with store.write() as connection:
+        remove_in(connection, arn, keys)
+
+
+def remove_in(connection: Connection, arn: str, keys: list[str] | None = None) -> None:
+    """`remove` inside a transaction of the caller's."""
     statement = delete(tags).where(tags.c.arn == arn)
     if keys is not None:
         statement = statement.where(tags.c.key.in_(keys))
-    with store.write() as connection:
-        connection.execute(statement)
+    connection.execute(statement)

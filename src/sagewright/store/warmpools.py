@@ -44,6 +44,7 @@ class Pool:
 
 _POOLS = select(*[warm_pools.c[name] for name in Pool.__dataclass_fields__])
 _BY_JOB = _POOLS.where(warm_pools.c.job_id == bindparam("job"))
+_BY_JOBS = _POOLS.where(warm_pools.c.job_id.in_(bindparam("jobs", expanding=True)))
 _AVAILABLE = _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
 _ENDED_JOBS = select(jobs.c.id).where(jobs.c.status.in_(sorted(ENDED)))
 _LEFT_IN_USE = _POOLS.where(warm_pools.c.status == PoolStatus.IN_USE.value, warm_pools.c.job_id.in_(_ENDED_JOBS))
@@ -63,7 +64,7 @@ def _read(store: Database, job_id: str) -> list[Pool]:
 def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, Pool]:
     """By job id; of the jobs that have one."""
     with store.read() as connection:
-        rows = connection.execute(_POOLS.where(warm_pools.c.job_id.in_(job_ids)))
+        rows = connection.execute(_BY_JOBS, {"jobs": job_ids})
         return {row.job_id: Pool(*row) for row in rows}
 
 

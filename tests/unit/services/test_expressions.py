@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sagewright.model.errors import ValidationException
-from sagewright.services.sagemaker.expressions import matches
+from sagewright.services.sagemaker.expressions import check, matches
 
 DOCUMENT = {
     "TrainingJobName": "churn-1",
@@ -72,4 +72,4 @@ def test_nested_filters_hold_for_one_element() -> None:
 def test_values_that_cannot_be_compared_are_refused() -> None:
     for broken in (one("CreationTime", "LessThan", "yesterday"), one("TrainingJobName", "Equals")):
         with pytest.raises(ValidationException):
-            matches({"Filters": [broken]}, DOCUMENT)
+            check({"Filters": [broken]}, lambda name: name == "CreationTime")

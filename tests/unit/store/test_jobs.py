@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from sagewright.model.lives import Step
-from sagewright.store import jobs, tags
+from sagewright.store import events, joblists, jobs, tags
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Event, NameTaken, Place, Query
+from sagewright.store.jobs import Draft, Event, NameTaken, Place
+from sagewright.store.listing import Bound, Held, Page
 
 PLACE = Place("training", "000000000000", "us-east-1")
 S = Step
@@ -97,8 +98,7 @@ def test_pages_hold_every_job_once(database: Database, sort_by: str, descending:
     seen: list[str] = []
     after = None
     while True:
-        query = Query(sort_by=sort_by, descending=descending, limit=5, after=after)
-        page = jobs.page(database, PLACE, query)
+        page = joblists.page(database, PLACE, Page((), sort_by, descending, 5, after))
         if not page:
             break
         seen += [job.name for job in page]
@@ -112,15 +112,31 @@ def test_filters(database: Database) -> None:
     first = make(database, "alpha_1%")
     make(database, "beta")
     jobs.move(database, first.id, Event(S.FAILED, ended=True))
-    names = lambda **filters: [j.name for j in jobs.page(database, PLACE, Query(**filters))]  # noqa: E731
-    assert names(name_contains="LPHA") == ["alpha_1%"]
-    assert names(name_contains="_1%") == ["alpha_1%"]
-    assert names(name_contains="a_a") == []
-    assert names(status="Failed") == ["alpha_1%"]
-    assert names(created_after_ms=first.created_ms + 3_600_000) == []
-    assert len(names(created_before_ms=first.created_ms + 3_600_000)) == 2
-    assert len(names(modified_after_ms=first.created_ms)) == 2
-    assert names(modified_before_ms=first.created_ms - 1) == []
+
+    def names(column: str, test: Held, value: Any) -> list[str]:
+        return [job.name for job in joblists.page(database, PLACE, Page((Bound(column, test, value),)))]
+
+    assert names("name", Held.CONTAINS, "LPHA") == ["alpha_1%"]
+    assert names("name", Held.CONTAINS, "_1%") == ["alpha_1%"]
+    assert names("name", Held.CONTAINS, "a_a") == []
+    assert names("status", Held.IS, "Failed") == ["alpha_1%"]
+    assert names("created_ms", Held.AT_LEAST, first.created_ms + 3_600_000) == []
+    assert len(names("created_ms", Held.AT_MOST, first.created_ms + 3_600_000)) == 2
+    assert len(names("modified_ms", Held.AT_LEAST, first.created_ms)) == 2
+    assert names("modified_ms", Held.AT_MOST, first.created_ms - 1) == []
+
+
+def test_what_belongs_to_several_jobs_is_what_belongs_to_each(database: Database) -> None:
+    first, second = make(database, "a"), make(database, "b")
+    jobs.move(database, first.id, Event(S.TRAINING))
+    with database.write() as connection:
+        jobs.put_metric(connection, second.id, "auc", 0.5, 7)
+    ids = [second.id, "nobody", first.id]
+    assert [job.name for job in joblists.several(database, ids)] == ["b", "a"]
+    for one in (first.id, second.id):
+        assert events.of_several(database, ids)[one] == jobs.transitions(database, one)
+        found = [row[1:] for row in joblists.final_metrics(database, ids).get(one, [])]
+        assert found == [tuple(row) for row in jobs.final_metrics(database, one)]
 
 
 def test_change_and_remove(database: Database) -> None:

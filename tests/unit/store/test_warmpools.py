@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from sagewright.model.lives import Step
-from sagewright.store import jobs, warmpools
+from sagewright.store import joblists, jobs, warmpools
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Event, Place, Query
+from sagewright.store.jobs import Draft, Event, Place
+from sagewright.store.listing import Page
 from sagewright.store.warmpools import Pool, PoolStatus
 
 PLACE = Place("training", "000000000000", "us-east-1")
@@ -46,11 +47,11 @@ def test_lists_by_status_and_the_end(database: Database) -> None:
         warmpools.open_new(database, Pool(job_id, job_id, 5, "shape", PoolStatus.IN_USE))
     assert warmpools.terminate(database, two, PoolStatus.IN_USE)
     assert not warmpools.terminate(database, two, PoolStatus.IN_USE)
-    found = jobs.page(database, PLACE, Query(warm_pool="Terminated"))
+    found = joblists.page(database, PLACE, Page(), joblists.warm_pool_is("Terminated"))
     assert [job.name for job in found] == ["two"]
     jobs.remove(database, two)
     assert warmpools.of_job(database, two) is None
-    assert jobs.page(database, PLACE, Query(warm_pool="Terminated")) == []
+    assert joblists.page(database, PLACE, Page(), joblists.warm_pool_is("Terminated")) == []
 
 
 @pytest.mark.parametrize("ended", [True, False])

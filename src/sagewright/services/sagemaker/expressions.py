@@ -1,4 +1,4 @@
-"""Search expressions, evaluated on documents in the form that Describe gives.
+"""Search expressions: what they ask of the index, and what of a document.
 
 Source: the SearchExpression, Filter and NestedFilters shapes of botocore's SageMaker model.
 """
@@ -6,109 +6,113 @@ Source: the SearchExpression, Filter and NestedFilters shapes of botocore's Sage
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from sagewright.model.errors import ValidationException
+from sagewright.services.sagemaker.properties import Document, elements, has_members, properties
+from sagewright.store import conditions
+from sagewright.store.conditions import ALWAYS, Both, Condition, Either, Holding, Present, Within
+from sagewright.store.sortkeys import as_time, compared, equal
 
-Document = dict[str, Any]
 MAX_VALUES_IN = 100
+VALUELESS = frozenset({"Exists", "NotExists"})
+ORDERS = {
+    "GreaterThan": (True, False),
+    "GreaterThanOrEqualTo": (True, True),
+    "LessThan": (False, False),
+    "LessThanOrEqualTo": (False, True),
+}
+"""Whether greater values match, and whether equal ones do."""
+
+
+def condition_of(expression: dict[str, Any]) -> Condition:
+    """What the index is asked. With nested filters more may satisfy it than the expression: see `is_exact`."""
+    parts = [
+        *(_filter(one) for one in expression.get("Filters") or ()),
+        *(_of_nested(one) for one in expression.get("NestedFilters") or ()),
+        *(condition_of(one) for one in expression.get("SubExpressions") or ()),
+    ]
+    return Either(tuple(parts)) if parts and expression.get("Operator") == "Or" else Both(tuple(parts))
+
+
+def is_exact(expression: dict[str, Any]) -> bool:
+    """Whether `condition_of` says all that the expression does."""
+    nested = bool(expression.get("NestedFilters"))
+    return not nested and all(is_exact(one) for one in expression.get("SubExpressions") or ())
 
 
 def matches(expression: dict[str, Any], document: Document) -> bool:
-    """Whether a document satisfies a SearchExpression. Raises ValidationException for a value that cannot be compared."""
+    """Whether a document satisfies a SearchExpression. Raises ValidationException for a filter that lacks its value."""
+    filters = expression.get("Filters") or ()
+    held = properties(document, {one["Name"] for one in filters}) if filters else {}
     results = [
-        *(filter_matches(one, document) for one in expression.get("Filters") or ()),
-        *(_nested(one, document) for one in expression.get("NestedFilters") or ()),
+        *(conditions.holds(_filter(one), held) for one in filters),
+        *(_nested_matches(one, document) for one in expression.get("NestedFilters") or ()),
         *(matches(one, document) for one in expression.get("SubExpressions") or ()),
     ]
-    return any(results) if expression.get("Operator") == "Or" and results else all(results)
+    return any(results) if results and expression.get("Operator") == "Or" else all(results)
 
 
-def _nested(nested: dict[str, Any], document: Document) -> bool:
+def check(expression: dict[str, Any], is_time: Callable[[str], bool]) -> None:
+    """Raises ValidationException for a filter without the value it needs. `is_time`: whether the values at a path are times."""
+    for one in _filters(expression):
+        name, operator, value = one["Name"], one.get("Operator", "Equals"), one.get("Value")
+        if operator in VALUELESS:
+            continue
+        if value is None:
+            raise ValidationException(f"Filter on {name} with operator {operator} needs a Value.")
+        wanted = value.split(",") if operator == "In" else [value]
+        if operator != "Contains" and is_time(name):
+            for text in wanted:
+                if as_time(text.strip()) is None:
+                    raise ValidationException(f"'{text}' is not an ISO 8601 time.")
+
+
+def _filters(expression: dict[str, Any]) -> list[dict[str, Any]]:
+    """All filters of an expression, those of nested ones under their whole names."""
+    found = list(expression.get("Filters") or ())
+    for nested in expression.get("NestedFilters") or ():
+        prefix = nested["NestedPropertyName"]
+        found += [{**one, "Name": f"{prefix}.{_inner(prefix, one)}"} for one in nested["Filters"]]
+    for inner in expression.get("SubExpressions") or ():
+        found += _filters(inner)
+    return found
+
+
+def _filter(one: dict[str, Any]) -> Condition:
+    path, operator, value = one["Name"], one.get("Operator", "Equals"), one.get("Value")
+    if operator in VALUELESS:
+        return Present(path, has_members(path), absent=operator == "NotExists")
+    if value is None:
+        raise ValidationException(f"Filter on {path} with operator {operator} needs a Value.")
+    match operator:
+        case "Contains":
+            return Holding(path, value)
+        case "In":
+            texts = [text.strip() for text in value.split(",")[:MAX_VALUES_IN]]
+            return Within(path, tuple(span for text in texts for span in equal(text)))
+        case "Equals" | "NotEquals":
+            return Within(path, tuple(equal(value)), absent=operator == "NotEquals")
+    greater, inclusive = ORDERS[operator]
+    return Within(path, tuple(compared(value, greater=greater, inclusive=inclusive)))
+
+
+def _of_nested(nested: dict[str, Any]) -> Condition:
+    """What holds of a document of which one element satisfies all filters. The index doesn't tell elements apart."""
+    prefix = nested["NestedPropertyName"]
+    whole = [_filter({**one, "Name": f"{prefix}.{_inner(prefix, one)}"}) for one in nested["Filters"]]
+    if prefix == "Tags":  # kept by their keys
+        return ALWAYS
+    return Both(tuple(part for part in whole if isinstance(part, Holding) or not getattr(part, "absent", False)))
+
+
+def _nested_matches(nested: dict[str, Any], document: Document) -> bool:
     """One element of the list must satisfy all filters, whose names go on from the list's."""
     prefix = nested["NestedPropertyName"]
-    elements = [e for value in lookup(document, prefix) for e in (value if isinstance(value, list) else [value])]
-    inner = [{**one, "Name": one["Name"].removeprefix(f"{prefix}.")} for one in nested["Filters"]]
-    return any(isinstance(e, dict) and all(filter_matches(one, e) for one in inner) for e in elements)
+    asked = Both(tuple(_filter({**one, "Name": _inner(prefix, one)}) for one in nested["Filters"]))
+    return any(conditions.holds(asked, properties(element)) for element in elements(document, prefix))
 
 
-def filter_matches(one: dict[str, Any], document: Document) -> bool:
-    operator: str = one.get("Operator", "Equals")
-    wanted = one.get("Value")
-    found = [value for value in lookup(document, one["Name"]) if value is not None]
-    if operator in {"Exists", "NotExists"}:
-        return bool(found) == (operator == "Exists")
-    if wanted is None:
-        raise ValidationException(f"Filter on {one['Name']} with operator {operator} needs a Value.")
-    if operator == "NotEquals":
-        return not any(_equal(value, wanted) for value in found)
-    test: Callable[[Any, str], bool] = _OPERATORS[operator]
-    return any(test(value, wanted) for value in found)
-
-
-def lookup(document: Document, name: str) -> list[Any]:
-    """The values at a property path; lists on the way are looked through, `Metrics.x` and `Tags.x` by their names."""
-    head, _, rest = name.partition(".")
-    if head == "Metrics" and rest:
-        return [m["Value"] for m in document.get("FinalMetricDataList", []) if m["MetricName"] == rest]
-    if head == "Tags" and rest:
-        return [t["Value"] for t in document.get("Tags", []) if t["Key"] == rest]
-    return _walk(document, name)
-
-
-def _walk(value: Any, path: str) -> list[Any]:
-    if isinstance(value, list):
-        return [found for element in value for found in _walk(element, path)]
-    if not path:
-        return [value]
-    if not isinstance(value, dict):
-        return []
-    if path in value:  # hyperparameters have dots in their names
-        return _walk(value[path], "")
-    head, _, rest = path.partition(".")
-    return _walk(value[head], rest) if head in value else []
-
-
-def comparable(value: Any, text: str) -> tuple[Any, Any]:
-    """`value` and `text` as things of one kind: times, numbers or strings. Raises ValidationException."""
-    if isinstance(value, datetime):
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValidationException(f"'{text}' is not an ISO 8601 time.") from None
-        return value, moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    try:
-        return float(value), float(text)
-    except (TypeError, ValueError):
-        return str(value), text
-
-
-def _equal(value: Any, text: str) -> bool:
-    if isinstance(value, bool):
-        return str(value).lower() == text.lower()
-    left, right = comparable(value, text)
-    return bool(left == right)
-
-
-def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, str], bool]:
-    return lambda value, text: bool(test(*comparable(value, text)))
-
-
-_OPERATORS: dict[str, Callable[[Any, str], bool]] = {
-    "Equals": _equal,
-    "Contains": lambda value, text: text.lower() in str(value).lower(),
-    "In": lambda value, text: any(_equal(value, one.strip()) for one in text.split(",")[:MAX_VALUES_IN]),
-    "GreaterThan": _compare(lambda a, b: a > b),
-    "GreaterThanOrEqualTo": _compare(lambda a, b: a >= b),
-    "LessThan": _compare(lambda a, b: a < b),
-    "LessThanOrEqualTo": _compare(lambda a, b: a <= b),
-}
-
-
-def property_names(expression: dict[str, Any]) -> set[str]:
-    """The first parts of all property paths that an expression looks at."""
-    names = {one["Name"] for one in expression.get("Filters") or ()}
-    names |= {one["NestedPropertyName"] for one in expression.get("NestedFilters") or ()}
-    heads = {name.split(".", 1)[0] for name in names}
-    return heads.union(*(property_names(inner) for inner in expression.get("SubExpressions") or ()))
+def _inner(prefix: str, one: dict[str, Any]) -> str:
+    name: str = one["Name"]
+    return name.removeprefix(f"{prefix}.")

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sagewright.kinds.table import KINDS
-from sagewright.model.clock import to_datetime, to_ms
+from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.model.lives import ACTIVE, TRAINING
-from sagewright.services import paging
 from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker import jobs as every
+from sagewright.services.sagemaker.catalogue import JOBS, Declaration, Searched, declare
 from sagewright.services.sagemaker.training_checks import check_request
-from sagewright.services.sagemaker.training_shapes import description
+from sagewright.services.sagemaker.training_shapes import description, descriptions
 from sagewright.services.sagemaker.warmpools import update_keep_alive, warm_pool_status
-from sagewright.store import jobs, tags, warmpools
-from sagewright.store.jobs import Job, Place, Query
+from sagewright.store import joblists, jobs, tags, warmpools
+from sagewright.store.jobs import Job, Place
 from sagewright.store.warmpools import PoolStatus
 
 KIND = KINDS[TRAINING.kind]
 FIRST_MESSAGE = "Starting the training job"
-SORT_COLUMNS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
+LIST = ListForm("TrainingJobSummaries", {"Name": "name", "CreationTime": "created_ms", "Status": "status"})
+
+NOT_IN_SEARCH = frozenset({"ProfilingStatus", "RemoteDebugConfig", "InfraCheckConfig", "ProfilerRuleConfigurations"})
+"""Members of Describe that the TrainingJob shape of Search lacks."""
+
+declare(
+    Declaration(
+        KIND.name,
+        KIND.resource,
+        JOBS,
+        descriptions,
+        "TrainingJobName",
+        Searched("TrainingJob", lambda document: {"TrainingJob": document}, NOT_IN_SEARCH),
+    )
+)
 
 
 def place_of(context: Context) -> Place:
@@ -99,33 +115,18 @@ def update_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
 def list_training_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if "TrainingPlanArnEquals" in request:
         return {"TrainingJobSummaries": []}  # no job here has a training plan
-    size, column = request.get("MaxResults", 10), SORT_COLUMNS[request.get("SortBy", "CreationTime")]
-    position = paging.decode(request.get("NextToken"))
-    query = Query(
-        name_contains=request.get("NameContains"),
-        status=request.get("StatusEquals"),
-        warm_pool=request.get("WarmPoolStatusEquals"),
-        created_after_ms=_ms(request.get("CreationTimeAfter")),
-        created_before_ms=_ms(request.get("CreationTimeBefore")),
-        modified_after_ms=_ms(request.get("LastModifiedTimeAfter")),
-        modified_before_ms=_ms(request.get("LastModifiedTimeBefore")),
-        sort_by=column,
-        descending=request.get("SortOrder", "Ascending") == "Descending",
-        limit=size + 1,
-        after=(position[0], position[1]) if position else None,
+    pool = request.get("WarmPoolStatusEquals")
+    conditions = [joblists.warm_pool_is(pool)] if pool else []
+    return LIST.answer(
+        request,
+        lambda page: joblists.page(context.store, place_of(context), page, *conditions),
+        partial(_summaries, context),
     )
-    found = jobs.page(context.store, place_of(context), query)
-    page = found[:size]
+
+
+def _summaries(context: Context, page: Sequence[Job]) -> list[dict[str, Any]]:
     pools = warmpools.of_jobs(context.store, [job.id for job in page])
-    summaries = [_summary(context, job) | warm_pool_status(pools.get(job.id)) for job in page]
-    answer: dict[str, Any] = {"TrainingJobSummaries": summaries}
-    if len(found) > size:
-        answer["NextToken"] = paging.encode([getattr(page[-1], column), page[-1].name])
-    return answer
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else to_ms(moment)
+    return [_summary(context, job) | warm_pool_status(pools.get(job.id)) for job in page]
 
 
 def _summary(context: Context, job: Job) -> dict[str, Any]:

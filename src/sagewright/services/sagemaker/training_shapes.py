@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from sqlalchemy import Row
 
 from sagewright.engine.times import run_ms
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
@@ -12,9 +15,10 @@ from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.lives import ENDED
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.warmpools import warm_pool_status
-from sagewright.store import jobs, warmpools
+from sagewright.store import events, joblists, jobs, tags, warmpools
 from sagewright.store.events import Entry
 from sagewright.store.jobs import Job
+from sagewright.store.warmpools import Pool
 
 ECHOED = (
     "HyperParameters",
@@ -37,9 +41,27 @@ CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
 
 def description(context: Context, job: Job) -> dict[str, Any]:
     """All members that clients read, also those that they never sent (`OutputDataConfig.KmsKeyId`, defaults)."""
-    log = jobs.transitions(context.store, job.id)
-    pool = warm_pool_status(warmpools.of_job(context.store, job.id))
-    described = outline(job) | pool | {"SecondaryStatusTransitions": transitions(log)} | _metrics(context, job)
+    log, pool = jobs.transitions(context.store, job.id), warmpools.of_job(context.store, job.id)
+    return _described(context, job, log, pool) | _metrics(jobs.final_metrics(context.store, job.id))
+
+
+def descriptions(context: Context, rows: Sequence[Job]) -> list[dict[str, Any]]:
+    """The same of several jobs, with their Tags, at a few statements for all."""
+    ids = [job.id for job in rows]
+    logs, pools = events.of_several(context.store, ids), warmpools.of_jobs(context.store, ids)
+    metrics = joblists.final_metrics(context.store, ids)
+    arns = [sagemaker_arn(job.region, job.account, "training-job", job.name) for job in rows]
+    tagged = tags.of_all(context.store, arns)
+    return [
+        _described(context, job, logs.get(job.id, []), pools.get(job.id))
+        | _metrics(metrics.get(job.id, []))
+        | {"Tags": [{"Key": key, "Value": value} for key, value in tagged.get(arn, {}).items()]}
+        for job, arn in zip(rows, arns, strict=True)
+    ]
+
+
+def _described(context: Context, job: Job, log: list[Entry], pool: Pool | None) -> dict[str, Any]:
+    described = outline(job) | warm_pool_status(pool) | {"SecondaryStatusTransitions": transitions(log)}
     if "BillableTimeInSeconds" in described:
         described["BillableTimeInSeconds"] = _billable_s(context, job, log)
     return described
@@ -104,11 +126,8 @@ def _times(job: Job) -> dict[str, Any]:
     return times
 
 
-def _metrics(context: Context, job: Job) -> dict[str, Any]:
-    found = [
-        {"MetricName": row.name, "Value": row.value, "Timestamp": to_datetime(row.at_ms)}
-        for row in jobs.final_metrics(context.store, job.id)
-    ]
+def _metrics(rows: Sequence[Row[Any]]) -> dict[str, Any]:
+    found = [{"MetricName": row.name, "Value": row.value, "Timestamp": to_datetime(row.at_ms)} for row in rows]
     return {"FinalMetricDataList": found[:40]} if found else {}
 
 

@@ -1,6 +1,31 @@
 """The tables, a module for each group of nouns, on one MetaData."""
 
-from sagewright.store.schema import ecr, events, identity, jobs, logs, metrics, objects, tags, warmpools
+from sagewright.store.schema import (
+    ecr,
+    events,
+    identity,
+    jobs,
+    logs,
+    metrics,
+    objects,
+    properties,
+    resources,
+    tags,
+    warmpools,
+)
 from sagewright.store.schema.base import metadata
 
-__all__ = ["ecr", "events", "identity", "jobs", "logs", "metadata", "metrics", "objects", "tags", "warmpools"]
+__all__ = [
+    "ecr",
+    "events",
+    "identity",
+    "jobs",
+    "logs",
+    "metadata",
+    "metrics",
+    "objects",
+    "properties",
+    "resources",
+    "tags",
+    "warmpools",
+]

@@ -1,0 +1,127 @@
+"""The one table of kinds: what Search, lists and tags know of each kind of resource. A resource's module declares its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sagewright.model.errors import ResourceNotFound, ValidationException
+from sagewright.services.context import Context
+from sagewright.store import joblists, jobs, resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+
+
+class Row(Protocol):
+    """A row of the store that is a resource."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of a kind are: the table's name, and how they are read by name and by their ids."""
+
+    source: str
+    find: Callable[[Database, Place, str], Any]
+    several: Callable[[Database, Sequence[str]], list[Any]]
+
+
+JOBS = Rows("jobs", jobs.find, joblists.several)
+RESOURCES = Rows("resources", resources.find, resources.several)
+SOURCES = {rows.source: rows for rows in (JOBS, RESOURCES)}
+
+
+@dataclass(frozen=True)
+class Searched:
+    """How Search shows a kind.
+
+    `resource`: Search's name for it. `record`: a document as a member of the answer. `hidden`: members of the document that
+    Search's shape lacks.
+    """
+
+    resource: str
+    record: Callable[[dict[str, Any]], dict[str, Any]]
+    hidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A kind of resource.
+
+    `arn_type`: what stands before the name in its ARNs. `documents`: what Describe gives for rows, in their order, with Tags.
+    `name_member`: the member of a document that is its name.
+    """
+
+    kind: str
+    arn_type: str
+    rows: Rows
+    documents: Callable[[Context, Sequence[Any]], Iterable[dict[str, Any]]]
+    name_member: str
+    searched: Searched | None = None
+
+    def scope(self, account: str, region: str) -> str:
+        """The part of the index in which its subjects are."""
+        return f"{self.kind}/{account}/{region}"
+
+
+_kinds: dict[str, Declaration] = {}
+
+
+def declare(kind: Declaration) -> Declaration:
+    if kind.kind in _kinds:
+        raise RuntimeError(f"the kind {kind.kind} is declared twice")
+    _kinds[kind.kind] = kind
+    return kind
+
+
+def kinds() -> list[Declaration]:
+    return list(_kinds.values())
+
+
+def of_kind(kind: str) -> Declaration | None:
+    return _kinds.get(kind)
+
+
+def searched(resource: str) -> tuple[Declaration, Searched]:
+    """Raises ValidationException, which names the resource, for one that can't be searched here."""
+    for kind in kinds():
+        if kind.searched is not None and kind.searched.resource == resource:
+            return kind, kind.searched
+    served = ", ".join(sorted(kind.searched.resource for kind in kinds() if kind.searched))
+    raise ValidationException(f"Sagewright does not serve Search for the resource {resource}. It serves {served}.")
+
+
+def of_arn(arn: str) -> tuple[Declaration, Place, str] | None:
+    """The kind, place and name that an ARN stands for; None for a kind that isn't declared, or what is no ARN."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "sagemaker":
+        return None
+    arn_type, _, name = parts[5].partition("/")
+    for kind in kinds():
+        if kind.arn_type == arn_type:
+            return kind, Place(kind.kind, parts[4], parts[3]), name
+    return None
+
+
+def require(context: Context, arn: str) -> None:
+    """Raises ValidationException for an ARN of elsewhere or of a kind that isn't served, ResourceNotFound for nothing there."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[3] != context.region or parts[4] != context.account:
+        raise ValidationException(f"ARN should be scoped to correct region: {context.region}")
+    found = of_arn(arn)
+    if found is None:
+        raise ValidationException(f"Sagewright serves no resource of the kind '{parts[5].partition('/')[0]}' ({arn}).")
+    kind, place, name = found
+    if kind.rows.find(context.store, place, name) is None:
+        raise ResourceNotFound("Requested resource not found.")

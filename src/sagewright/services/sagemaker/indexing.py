@@ -1,0 +1,84 @@
+"""The index of properties brought up to date: what the queue names is described as its Describe would, and projected."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from sagewright.services.context import ANONYMOUS, Context, Platform
+from sagewright.services.sagemaker import catalogue
+from sagewright.services.sagemaker.catalogue import Declaration, Row
+from sagewright.services.sagemaker.properties import properties
+from sagewright.store import properties as index
+from sagewright.store.database import Database
+from sagewright.store.properties import Ref, Subject
+
+BATCH = 50
+PAUSE_S = 0.005  # in which other writers have their turn
+
+
+def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> int:
+    """Take in all that waits, until it is `stopped`; how many rows of the queue that were."""
+    total = 0
+    while not stopped() and (taken := take_in(platform, BATCH)):
+        total += taken
+        if taken == BATCH:
+            time.sleep(PAUSE_S)
+    return total
+
+
+def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
+    """Take in the first `most` rows of the queue; how many there were. None if somebody else is at it for longer than `wait_s`."""
+    store = platform.store
+    if not index.waiting(store, 1):
+        return 0
+    with index.turn(store, wait_s) as ours:
+        rows = index.waiting(store, most) if ours else []
+        if rows:
+            subjects, gone = _described(platform, dict.fromkeys(ref for _, ref in rows))
+            index.project(store, [number for number, _ in rows], subjects, gone)
+    return len(rows)
+
+
+def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[Subject], list[Ref]]:
+    """What there is of `refs`, as the index is told of it, and what there is no more."""
+    by_source: dict[str, list[str]] = defaultdict(list)
+    for source, ref in dict.fromkeys(_resolved(platform.store, refs)):
+        by_source[source].append(ref)
+    subjects: list[Subject] = []
+    gone: list[Ref] = []
+    for source, ids in by_source.items():
+        rows = catalogue.SOURCES[source].several(platform.store, ids)
+        gone += [(source, ref) for ref in set(ids) - {row.id for row in rows}]
+        by_place: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+        for row in rows:
+            by_place[row.kind, row.account, row.region].append(row)
+        for (name, account, region), own in by_place.items():
+            kind = catalogue.of_kind(name)
+            if kind is not None and kind.searched is not None:
+                context = Context("", account, region, ANONYMOUS, platform)
+                subjects += _subjects(context, kind, own)
+    order = {ref: at for at, ref in enumerate(ref for ids in by_source.values() for ref in ids)}
+    return sorted(subjects, key=lambda subject: order[subject.ref[1]]), gone
+
+
+def _subjects(context: Context, kind: Declaration, rows: Sequence[Row]) -> list[Subject]:
+    scope = kind.scope(context.account, context.region)
+    return [
+        Subject((kind.rows.source, row.id), scope, kind.name_member, row.name, properties(document))
+        for row, document in zip(rows, kind.documents(context, rows), strict=True)
+    ]
+
+
+def _resolved(store: Database, refs: Iterable[Ref]) -> list[Ref]:
+    """With the row that has the ARN in the place of what says that tags have changed."""
+    found: list[Ref] = []
+    for source, ref in refs:
+        if source != "tags":
+            found.append((source, ref))
+        elif named := catalogue.of_arn(ref):
+            kind, place, name = named
+            if row := kind.rows.find(store, place, name):
+                found.append((kind.rows.source, row.id))
+    return found

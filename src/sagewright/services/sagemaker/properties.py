@@ -1,0 +1,65 @@
+"""The properties of a document: what Search filters and sorts by, each with its dotted path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import Any
+
+from sagewright.store.sortkeys import key_of
+
+Document = dict[str, Any]
+Properties = dict[str, list[bytes]]
+"""The keys (store.sortkeys) of the values at each path, in the document's order, none twice."""
+
+FREE = frozenset({"HyperParameters", "Environment", "Tags", "Metrics", "CustomerMetadataProperties"})
+"""Members whose own members are named by users. A dot in such a name is part of it."""
+
+
+def properties(document: Document, wanted: Set[str] | None = None) -> Properties:
+    """Of all paths, or of those that are wanted and what lies beneath them."""
+    beneath = tuple(f"{path}." for path in wanted or ())
+    found: Properties = {}
+    for path, value in _walk("", document):
+        if wanted is None or path in wanted or path.startswith(beneath):
+            keys = found.setdefault(path, [])
+            key = key_of(value)
+            if key not in keys:
+                keys.append(key)
+    return found
+
+
+def _walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _walk(f"{path}.{name}" if path else name, inner)
+    elif isinstance(value, list):
+        yield from _named(path, value)
+        if path != "Tags":
+            for inner in value:
+                yield from _walk(path, inner)
+    elif value is not None:
+        yield path, value
+
+
+def _named(path: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Tags and final metrics are found by their names."""
+    if path == "Tags":
+        for one in value:
+            yield f"Tags.{one['Key']}", one["Value"]
+    elif path == "FinalMetricDataList":
+        for one in value:
+            yield f"Metrics.{one['MetricName']}", one["Value"]
+
+
+def has_members(path: str) -> bool:
+    """Whether a path may lead to a structure, so that what lies beneath it counts as its being there."""
+    return FREE.isdisjoint(path.split(".")[:-1])
+
+
+def elements(document: Document, path: str) -> list[Document]:
+    """The structures at a path; lists on the way are looked through."""
+    found: list[Any] = [document]
+    for name in path.split("."):
+        inner = [one[name] for one in found if isinstance(one, dict) and name in one]
+        found = [element for one in inner for element in (one if isinstance(one, list) else [one])]
+    return [one for one in found if isinstance(one, dict)]

@@ -1,0 +1,93 @@
+"""Pages of a list by keyset: a page begins after the (sort value, name) that the one before it ended with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy import Column, ColumnElement, Table, and_, func, or_, select
+
+from sagewright.store.database import Database
+
+Condition = ColumnElement[bool]
+
+
+class Placed(Protocol):
+    """Where names are unique; see store.jobs.Place."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+
+
+class Held(StrEnum):
+    """How a column is held against a value."""
+
+    IS = "is"
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+    CONTAINS = "contains"  # in any case
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A filter of a list: a column, a test, and the value it is tested against."""
+
+    column: str
+    test: Held
+    value: Any
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which rows a list wants: those within all bounds, at most `limit`, after the position (sort value, name)."""
+
+    bounds: tuple[Bound, ...] = ()
+    sort_by: str = "created_ms"
+    descending: bool = True
+    limit: int = 10
+    after: tuple[Any, str] | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Lists of a table with the columns kind, account, region and name; `make` takes `columns` in their order."""
+
+    table: Table
+    columns: Sequence[Column[Any]]
+    make: Callable[..., Any]
+
+    def page(self, store: Database, place: Placed, asked: Page, *conditions: Condition) -> list[Any]:
+        """At most `asked.limit` rows in the order asked for, of those for which all conditions hold."""
+        own, key = self.table.c, self.table.c[asked.sort_by]
+        statement = select(*self.columns).where(
+            own.kind == place.kind, own.account == place.account, own.region == place.region, *conditions
+        )
+        statement = statement.where(*(self._holds(bound) for bound in asked.bounds))
+        if asked.after is not None:
+            value, name = asked.after
+            beyond = key < value if asked.descending else key > value
+            name_beyond = own.name < name if asked.descending else own.name > name
+            statement = statement.where(or_(beyond, and_(key == value, name_beyond)))
+        order = (key.desc(), own.name.desc()) if asked.descending else (key.asc(), own.name.asc())
+        with store.read() as connection:
+            return [self.make(*row) for row in connection.execute(statement.order_by(*order).limit(asked.limit))]
+
+    def _holds(self, bound: Bound) -> Condition:
+        column: ColumnElement[Any] = self.table.c[bound.column]
+        condition: Condition
+        match bound.test:
+            case Held.IS:
+                condition = column == bound.value
+            case Held.AT_LEAST:
+                condition = column >= bound.value
+            case Held.AT_MOST:
+                condition = column <= bound.value
+            case Held.CONTAINS:
+                condition = func.lower(column).contains(bound.value.lower(), autoescape=True)
+        return condition

@@ -1,0 +1,302 @@
+"""Pages of what the index finds: a condition, an order, and a position to go on from.
+
+Two ways lead to a page. From few subjects that one part of the condition leaves, each of which is looked at; or along the order,
+until enough have been found. Which is the shorter is tried, not guessed: see `_Search.page`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    and_,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    union_all,
+)
+
+from sagewright.store import properties
+from sagewright.store.conditions import Both, Condition, Either, Holding, Present, Within
+from sagewright.store.database import Database
+from sagewright.store.properties import GRAM, grams
+from sagewright.store.schema.properties import index_grams, index_subjects, index_values
+from sagewright.store.sortkeys import text_of
+
+FEW = 2000
+"""So many subjects are looked at one by one, and so many are gone along in the order, before the other way is tried."""
+
+MOST_KEYS = 5000  # different values that are told one by one where a text is looked for
+MOST_GRAMS = 8
+S, V, G = index_subjects.c, index_values.c, index_grams.c
+_KEYS = text("""
+    WITH RECURSIVE found (one) AS (
+        SELECT * FROM (SELECT "key" FROM index_values WHERE path = :path ORDER BY "key" LIMIT 1) AS first
+        UNION ALL
+        SELECT (SELECT "key" FROM index_values WHERE path = :path AND "key" > found.one ORDER BY "key" LIMIT 1)
+        FROM found WHERE found.one IS NOT NULL
+    ) SELECT one FROM found WHERE one IS NOT NULL
+""")
+"""The different values at a path, one step along the index for each."""
+
+_Test = ColumnElement[bool]
+
+
+@dataclass(frozen=True)
+class Order:
+    """By the first value at `path`, then in the order of creation; those without a value come last.
+
+    `after`: the key (None for no value) and the subject that the page before ended with.
+    """
+
+    path: str
+    descending: bool
+    after: tuple[bytes | None, int] | None = None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A subject that was found: what it is a row of, and its place in the order."""
+
+    subject: int
+    ref: str
+    key: bytes | None
+
+
+def search(store: Database, scope: str, condition: Condition, order: Order, limit: int) -> list[Hit]:
+    """At most `limit` subjects of the scope, in order. It may be less than exact where a text lies within very many values:
+    then all others that are found have to be held against the condition.
+    """
+    asked = _Search(store, scope, order, limit)
+    part = asked.resolved(condition)
+    with store.read() as connection:
+        return asked.page(connection, part)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A condition with the ids of its paths: how a subject is tested, and how its subjects are found, if there is a way."""
+
+    test: Any  # from the column of a subject's id to the test
+    sources: tuple[Select[Any], ...] | None
+    choices: tuple[_Part, ...] = ()  # parts of which any leads to all subjects
+    always: bool = False  # the test holds for every subject
+
+
+class _Search:
+    def __init__(self, store: Database, scope: str, order: Order, limit: int) -> None:
+        self._store, self._scope, self._order, self._limit = store, scope, order, limit
+        self._sort = self._id(order.path)
+
+    def _id(self, path: str) -> int | None:
+        found = properties.path_of(self._store, self._scope, path)
+        return found[0] if found else None
+
+    def resolved(self, condition: Condition) -> _Part:
+        match condition:
+            case Both(parts):
+                inner = tuple(self.resolved(part) for part in parts)
+                return _Part(lambda s: and_(true(), *(part.test(s) for part in inner)), None, inner, not inner)
+            case Either(parts):
+                inner = tuple(self.resolved(part) for part in parts)
+                return _Part(lambda s: or_(false(), *(part.test(s) for part in inner)), self._either(inner))
+            case Within(path, spans, absent):
+                number = self._id(path)
+                if number is None:
+                    return _constant(absent)
+                return _values(number, lambda key: or_(*(and_(key >= low, key < high) for low, high in spans)), absent)
+            case Holding(path, wanted):
+                return self._holding(path, wanted.lower())
+            case Present(path, members, absent):
+                numbers = properties.beneath(self._store, self._scope, path, members=members)
+                return _found(lambda c, _key: c.path.in_(numbers), absent) if numbers else _constant(absent)
+
+    def _either(self, parts: Sequence[_Part]) -> tuple[Select[Any], ...] | None:
+        """The sources of all, if each has some. (Of a part with choices the first that has.)"""
+        found: list[Select[Any]] = []
+        for part in parts:
+            sources = next(_ways(part), None)
+            if sources is None:
+                return None
+            found += sources
+        return tuple(found)
+
+    def _holding(self, path: str, wanted: str) -> _Part:
+        found = properties.path_of(self._store, self._scope, path)
+        if found is None:
+            return _constant(False)
+        number, nature = found
+        if nature == "name":
+            return self._named(number, wanted)
+        with self._store.read() as connection:
+            keys = list(connection.execute(_KEYS, {"path": number}).scalars())
+        holding = [key for key in keys if wanted in text_of(key).lower()]
+        if len(holding) > MOST_KEYS:
+            return _Part(lambda _s: true(), None)
+        return _values(number, lambda key: key.in_(holding), False) if holding else _constant(False)
+
+    def _named(self, number: int, wanted: str) -> _Part:
+        """Names are found by the rarest of the text's runs of three characters."""
+        names = index_subjects.alias("names")
+        test = lambda s: exists().where(names.c.id == s, names.c.folded.contains(wanted, autoescape=True))  # noqa: E731
+        if len(wanted) < GRAM:
+            return _Part(test, None)
+        every = grams(wanted)
+        some = every[:: max(1, len(every) // MOST_GRAMS)]
+        sources = [select(G.subject).where(G.path == number, G.gram == gram) for gram in some]
+        with self._store.read() as connection:
+            rarest = min(sources, key=lambda source: _count(connection, [source]))
+        return _Part(test, (rarest,))
+
+    def page(self, connection: Connection, part: _Part) -> list[Hit]:
+        few, sources = self._narrowest(connection, part)
+        if sources is not None and few <= FEW:
+            return self._among(connection, sources, part)
+        found = self._along(connection, part, None if part.always else FEW)
+        if found is None:
+            found = (
+                self._among(connection, sources, part) if sources is not None else self._along(connection, part, None)
+            )
+        return found or []
+
+    def _narrowest(self, connection: Connection, part: _Part) -> tuple[int, tuple[Select[Any], ...] | None]:
+        """The sources with the fewest subjects, counted as far as FEW."""
+        best: tuple[int, tuple[Select[Any], ...] | None] = (FEW + 1, None)
+        for sources in _ways(part):
+            count = _count(connection, sources)
+            if best[1] is None or count < best[0]:
+                best = count, sources
+            if count <= self._limit:
+                break
+        return best
+
+    def _among(self, connection: Connection, sources: Sequence[Select[Any]], part: _Part) -> list[Hit]:
+        """Every subject of the sources is tested, and those that are left are sorted."""
+        chosen = sources[0] if len(sources) == 1 else union_all(*sources)
+        key: ColumnElement[Any] = literal(None, LargeBinary)
+        if self._sort is not None:
+            first = index_values.alias("first")
+            own = (first.c.subject == S.id, first.c.path == self._sort, first.c.position == 0)
+            key = select(first.c.key).where(*own).correlate(index_subjects).scalar_subquery()
+        every = select(S.id, S.ref, key.label("key")).where(S.id.in_(chosen), part.test(S.id)).subquery()
+        order = (every.c.key.desc(), every.c.id.desc()) if self._order.descending else (every.c.key, every.c.id)
+        statement = select(every).order_by(every.c.key.is_(None), *order).limit(self._limit)
+        if self._order.after is not None:
+            statement = statement.where(self._beyond(every.c.key, every.c.id, self._order.after))
+        return [Hit(*row) for row in connection.execute(statement)]
+
+    def _beyond(self, key: ColumnElement[Any], number: ColumnElement[Any], after: tuple[bytes | None, int]) -> _Test:
+        last, subject = after
+        later = number < subject if self._order.descending else number > subject
+        if last is None:
+            return and_(key.is_(None), later)
+        further = key < last if self._order.descending else key > last
+        return or_(key.is_(None), further, and_(key == last, later))
+
+    def _along(self, connection: Connection, part: _Part, most: int | None) -> list[Hit] | None:
+        """Along the order; None where the page isn't full after `most` subjects."""
+        found: list[Hit] = []
+        after = self._order.after
+        valued = self._sort is not None and (after is None or after[0] is not None)
+        for steps in [self._valued] * valued + [self._unvalued]:
+            start, after = after, None
+            statement, column = steps(start)
+            bound = None
+            if most is not None:
+                bound = connection.execute(statement.offset(most).limit(1)).first()
+            tested = statement.where(part.test(column))
+            if bound is not None:
+                tested = tested.where(self._not_beyond(bound))
+            rows = connection.execute(tested.limit(self._limit - len(found))).all()
+            found += self._hits(connection, rows)
+            if len(found) == self._limit:
+                return found
+            if bound is not None:
+                return None
+        return found
+
+    def _valued(self, after: tuple[bytes | None, int] | None) -> tuple[Select[Any], ColumnElement[Any]]:
+        pair = tuple_(V.key, V.subject)
+        statement = select(V.subject, V.key).where(V.path == self._sort, V.position == 0)
+        if after is not None:
+            last = tuple_(literal(after[0], LargeBinary), literal(after[1]))
+            statement = statement.where(pair < last if self._order.descending else pair > last)
+        order = (V.key.desc(), V.subject.desc()) if self._order.descending else (V.key, V.subject)
+        return statement.order_by(*order), V.subject
+
+    def _unvalued(self, after: tuple[bytes | None, int] | None) -> tuple[Select[Any], ColumnElement[Any]]:
+        statement = select(S.id).where(S.scope == self._scope)
+        if self._sort is not None:
+            own = index_values.alias("own")
+            has = (own.c.subject == S.id, own.c.path == self._sort, own.c.position == 0)
+            statement = statement.where(~exists().where(*has))
+        if after is not None:
+            statement = statement.where(S.id < after[1] if self._order.descending else S.id > after[1])
+        return statement.order_by(S.id.desc() if self._order.descending else S.id), S.id
+
+    def _not_beyond(self, row: Any) -> _Test:
+        if len(row) == 1:
+            own: _Test = S.id >= row[0] if self._order.descending else S.id <= row[0]
+            return own
+        pair, last = tuple_(V.key, V.subject), tuple_(literal(row[1], LargeBinary), literal(row[0]))
+        within: _Test = pair >= last if self._order.descending else pair <= last
+        return within
+
+    def _hits(self, connection: Connection, rows: Sequence[Any]) -> list[Hit]:
+        keys = {row[0]: row[1] if len(row) > 1 else None for row in rows}
+        refs = connection.execute(select(S.id, S.ref).where(S.id.in_(list(keys)))) if keys else ()
+        names = {row.id: row.ref for row in refs}
+        return [Hit(subject, names[subject], key) for subject, key in keys.items()]
+
+
+def _constant(value: bool) -> _Part:
+    """Of no subject, or of all."""
+    if value:
+        return _Part(lambda _s: true(), None)
+    return _Part(lambda _s: false(), (select(V.subject).where(false()),))
+
+
+def _values(path: int, test: Callable[[Any], _Test], absent: bool) -> _Part:
+    return _found(lambda columns, key: and_(columns.path == path, test(key)), absent)
+
+
+def _found(test: Callable[[Any, Any], _Test], absent: bool) -> _Part:
+    """Of subjects that have a value (or none, if `absent`) with whose columns and key the test holds."""
+    own = index_values.alias()
+    having = test(own.c, func.coalesce(own.c.key, own.c.key))  # so that SQLite goes by the subject, not by the key
+    if absent:
+        return _Part(lambda s: ~exists().where(own.c.subject == s, having), None)
+    return _Part(lambda s: exists().where(own.c.subject == s, having), (select(V.subject).where(test(V, V.key)),))
+
+
+def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
+    """Sources each of which leads to all subjects of a part."""
+    if part.sources is not None:
+        yield part.sources
+    for one in part.choices:
+        yield from _ways(one)
+
+
+def _count(connection: Connection, sources: Sequence[Select[Any]]) -> int:
+    """How many subjects the sources have, as far as it matters."""
+    return reduce(
+        lambda total, source: total if total > FEW else total + _rows(connection, source, FEW + 1 - total), sources, 0
+    )
+
+
+def _rows(connection: Connection, source: Select[Any], most: int) -> int:
+    number: int = connection.execute(select(func.count()).select_from(source.limit(most).subquery())).scalar_one()
+    return number

@@ -1,0 +1,57 @@
+"""The index of properties: what Search filters and sorts by, and the queue of what it has yet to take in."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+
+from sagewright.store.schema.base import Bytewise, Serial, metadata
+
+index_queue = Table(  # triggers fill it in the transaction that changes something (migration 0009)
+    "index_queue",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),  # the table of what has changed, or tags
+    Column("ref", String, nullable=False),  # its id there, or the ARN of what is tagged
+)
+
+index_subjects = Table(
+    "index_subjects",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("scope", String, nullable=False),  # kind/account/region
+    Column("source", String, nullable=False),
+    Column("ref", String, nullable=False),
+    Column("folded", Bytewise, nullable=False),  # the name in lower case
+    UniqueConstraint("source", "ref"),
+)
+Index("ix_index_subjects_scope", index_subjects.c.scope, index_subjects.c.id)
+
+index_paths = Table(
+    "index_paths",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("scope", String, nullable=False),
+    Column("path", Bytewise, nullable=False),
+    Column("nature", String),  # time: its values are times; name: it is the subject's name
+    UniqueConstraint("scope", "path"),
+)
+
+index_values = Table(
+    "index_values",
+    metadata,
+    Column("subject", BigInteger, primary_key=True, autoincrement=False),
+    Column("path", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),  # 0: the value that counts in an order
+    Column("key", LargeBinary, nullable=False),  # see store.sortkeys
+    sqlite_with_rowid=False,
+)
+Index("ix_index_values_key", index_values.c.path, index_values.c.key, index_values.c.subject, index_values.c.position)
+
+index_grams = Table(
+    "index_grams",
+    metadata,
+    Column("path", BigInteger, primary_key=True, autoincrement=False),
+    Column("gram", Bytewise, primary_key=True),  # three characters of a folded name
+    Column("subject", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,29 @@
+"""Resources that are documents: models and whatever else is created, described, listed and deleted as a whole."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Index, Integer, String, Table, UniqueConstraint
+
+from sagewright.store.schema.base import Bytewise, Milliseconds, metadata
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("name", Bytewise, nullable=False),
+    Column("version", Integer, nullable=False),  # 0 for kinds without versions
+    Column("parent", String, nullable=False),  # the id of the resource it belongs to, or nothing
+    Column("status", String, nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("modified_ms", Milliseconds, nullable=False),
+    Column("document", JSON, nullable=False),
+    UniqueConstraint("kind", "account", "region", "name", "version"),
+)
+Index(
+    "ix_resources_created",
+    resources.c.kind, resources.c.account, resources.c.region, resources.c.created_ms, resources.c.name,
+)  # fmt: skip
+Index("ix_resources_parent", resources.c.parent, resources.c.created_ms)
