@@ -1,0 +1,105 @@
+"""What resources that are documents have in common: a `Form` declares one, and creates, describes, lists and deletes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.sagemaker.catalogue import RESOURCES, Kind, Searched, declare
+from sagewright.store import resources, tags
+from sagewright.store.jobs import Place
+from sagewright.store.resources import NameTaken, New, Resource
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of resource whose Create request is kept as a document and told again by Describe.
+
+    `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` make errors of its ARN. `described`: the
+    document as Describe gives it, defaults included. `listed`: its List operation.
+    """
+
+    kind: str
+    noun: str
+    arn_type: str
+    missing: Callable[[str], AwsError]
+    taken: Callable[[str], AwsError]
+    listed: ListForm
+    searched: Searched | None = None
+    described: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda document: document)
+    status_member: str | None = None
+
+    def declared(self) -> Form:
+        """Put into the catalogue, for Search and tags."""
+        declare(Kind(self.kind, self.arn_type, RESOURCES, self._documents, self._name_member, self.searched))
+        return self
+
+    def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:
+        """Raises `taken`."""
+        name = request[self._name_member]
+        arn = self.arn(context, name)
+        document = {key: value for key, value in request.items() if key not in {"Tags", self._name_member}}
+        pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+        try:
+            resources.create(context.store, self._place(context), New(name, document, arn, pairs, status=status))
+        except NameTaken:
+            raise self.taken(arn) from None
+        return {f"{self.noun}Arn": arn}
+
+    def describe(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """Raises `missing`."""
+        resource = self.require(context, request[self._name_member])
+        return self._head(resource) | self.described(resource.document)
+
+    def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        place = self._place(context)
+        return self.listed.answer(
+            request, lambda page: resources.page(context.store, place, page), lambda rows: map(self._head, rows)
+        )
+
+    def delete(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """Raises `missing`."""
+        name = request[self._name_member]
+        if not resources.remove(context.store, self.require(context, name), self.arn(context, name)):
+            raise self.missing(self.arn(context, name))
+        return {}
+
+    def require(self, context: Context, name: str) -> Resource:
+        """Raises `missing`."""
+        found = resources.find(context.store, self._place(context), name)
+        if found is None:
+            raise self.missing(self.arn(context, name))
+        return found
+
+    def arn(self, context: Context, name: str) -> str:
+        return sagemaker_arn(context.region, context.account, self.arn_type, name)
+
+    @property
+    def _name_member(self) -> str:
+        return f"{self.noun}Name"
+
+    def _place(self, context: Context) -> Place:
+        return Place(self.kind, context.account, context.region)
+
+    def _head(self, resource: Resource) -> dict[str, Any]:
+        """What a list tells of a resource."""
+        head = {
+            self._name_member: resource.name,
+            f"{self.noun}Arn": sagemaker_arn(resource.region, resource.account, self.arn_type, resource.name),
+            "CreationTime": to_datetime(resource.created_ms),
+        }
+        return head | ({self.status_member: resource.status} if self.status_member else {})
+
+    def _documents(self, context: Context, rows: Sequence[Resource]) -> Iterable[dict[str, Any]]:
+        heads = [self._head(row) for row in rows]
+        tagged = tags.of_all(context.store, [head[f"{self.noun}Arn"] for head in heads])
+        for row, head in zip(rows, heads, strict=True):
+            pairs = tagged.get(head[f"{self.noun}Arn"], {})
+            shown = [{"Key": key, "Value": value} for key, value in pairs.items()]
+            yield head | self.described(row.document) | {"Tags": shown}
