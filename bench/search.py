@@ -24,7 +24,8 @@ from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker import indexing, search, training_jobs
 from sagewright.store.database import Database
-from sagewright.store.schema.jobs import job_events, job_metrics, jobs
+from sagewright.store.schema.events import events
+from sagewright.store.schema.jobs import job_metrics, jobs
 from sagewright.store.schema.properties import index_queue
 from sagewright.store.schema.tags import tags
 
@@ -102,7 +103,7 @@ def fill(store: Database, count: int) -> Made:
         own = made[first:]
         with store.write() as connection:
             connection.execute(insert(jobs), rows)
-            connection.execute(insert(job_events), [event for row in rows for event in _events(row)])
+            connection.execute(insert(events), [event for row in rows for event in _events(row)])
             connection.execute(insert(job_metrics), [
                 {"job_id": job["id"], "name": name, "value": value, "at_ms": job["created_ms"]}
                 for job in own for name, value in (("validation:auc", job["auc"]), ("train:loss", 1 - job["auc"]))

@@ -1,4 +1,4 @@
-"""Resources that are documents, of every kind: created with their tags in one transaction, listed, changed, deleted."""
+"""Resources that are documents, of every kind. Each change is logged, and a creation brings its tags, in one transaction."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.store import tags
+from sagewright.store import events, tags
 from sagewright.store.database import Database
+from sagewright.store.events import Entry, Subject
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Condition, Listing, Page
 from sagewright.store.memory import changes
@@ -38,7 +39,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class New:
-    """What a resource is created with. `arn` and `pairs`: its tags."""
+    """What a resource is created with. `arn` and `pairs`: its tags; `principal`: the ARN of who asks for it."""
 
     name: str
     document: dict[str, Any]
@@ -47,6 +48,7 @@ class New:
     version: int = 0
     parent: str = ""
     status: str = ""
+    principal: str = ""
 
 
 class NameTaken(Exception):
@@ -80,6 +82,7 @@ def create(store: Database, place: Place, new: New) -> Resource:
     try:
         with store.write() as connection:
             connection.execute(_INSERT, vars(made))
+            _log(connection, made, "Created", new.principal)
             if new.pairs:
                 tags.add_in(connection, new.arn, new.pairs)
             changes(connection, _named(place, new.name, new.version), resource=made)
@@ -114,22 +117,29 @@ def page(store: Database, place: Place, asked: Page, *conditions: Condition) -> 
     return found
 
 
-def change(store: Database, resource: Resource, document: dict[str, Any], status: str | None = None) -> None:
-    """Replace what is kept of a resource (Update operations)."""
-    values = {"document": document, "status": resource.status if status is None else status, "modified_ms": now_ms()}
+def change(store: Database, changed: Resource, principal: str = "") -> None:
+    """Keep the document and the status of `changed` (Update operations)."""
+    values = {"document": changed.document, "status": changed.status, "modified_ms": now_ms()}
     with store.write() as connection:
-        connection.execute(_UPDATE, {"resource_id": resource.id, **values})
-        changes(connection, _subject(resource))
+        connection.execute(_UPDATE, {"resource_id": changed.id, **values})
+        _log(connection, changed, "Changed", principal)
+        changes(connection, _subject(changed))
 
 
-def remove(store: Database, resource: Resource, arn: str) -> bool:
+def remove(store: Database, resource: Resource, arn: str, principal: str = "") -> bool:
     """Forget a resource and its tags; False if somebody else has been first."""
     with store.write() as connection:
         done = connection.execute(delete(resources).where(resources.c.id == resource.id))
         if done.rowcount:
             tags.remove_in(connection, arn)
+            _log(connection, resource, "Deleted", principal)
         changes(connection, _subject(resource))
     return bool(done.rowcount)
+
+
+def _log(connection: Connection, resource: Resource, step: str, principal: str) -> None:
+    entry = Entry(now_ms(), resource.status, step, "", principal=principal)
+    events.append(connection, Subject(resource.kind, resource.id), entry)
 
 
 def _subject(resource: Resource) -> str:

@@ -87,7 +87,7 @@ def make_any(context: Context, rng: random.Random, number: int) -> None:
     for metric in rng.sample(["auc", "loss"], rng.randint(0, 2)):
         with context.store.write() as connection:
             jobs.put_metric(connection, job.id, metric, rng.choice([0.2, 0.9, -1.5, 7.0]), 1_000)
-    for event in [Event(S.TRAINING, started=True), Event(S.FAILED, "m", "AlgorithmError: Q", ended=True)][
+    for event in [Event(S.RUNNING, started=True), Event(S.FAILED, "m", "AlgorithmError: Q", ended=True)][
         : rng.randint(0, 2)
     ]:
         jobs.move(context.store, job.id, event)
@@ -396,10 +396,13 @@ def test_accounts_and_regions_do_not_see_each_other(context: Context) -> None:
     assert names(elsewhere, "TrainingJobName", "Contains", "o") == ["two"]
 
 
+@pytest.mark.parametrize("revision", ["0001", "0005", "0008"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_jobs_of_an_earlier_version_are_found(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+def test_jobs_of_an_earlier_version_are_found(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, revision: str
+) -> None:
     url = f"sqlite:///{tmp_path / 's'}" if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
-    upgrade_to(url, "0008")
+    upgrade_to(url, revision)
     engine = create_engine(url)
     old = {
         "id": "i", "kind": "training", "account": "000000000000", "region": "us-east-1", "name": "old", "created_ms": 1,

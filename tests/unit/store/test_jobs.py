@@ -128,7 +128,7 @@ def test_filters(database: Database) -> None:
 
 def test_what_belongs_to_several_jobs_is_what_belongs_to_each(database: Database) -> None:
     first, second = make(database, "a"), make(database, "b")
-    jobs.move(database, first.id, Event(S.TRAINING))
+    jobs.move(database, first.id, Event(S.RUNNING))
     with database.write() as connection:
         jobs.put_metric(connection, second.id, "auc", 0.5, 7)
     ids = [second.id, "nobody", first.id]

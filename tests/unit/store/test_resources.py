@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sagewright.store import resources, tags
+from sagewright.store import events, resources, tags
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Bound, Held, Page
@@ -28,12 +29,15 @@ def test_create_find_change(database: Database) -> None:
     made = resources.create(database, PLACE, new("a", pairs={"k": "v"}, status="Ready"))
     assert resources.find(database, PLACE, "a") == made
     assert tags.of(database, new("a").arn) == {"k": "v"}
-    resources.change(database, made, {"Image": "other"})
+    resources.change(database, replace(made, document={"Image": "other"}), "arn:someone")
     found = resources.find(database, PLACE, "a")
     assert found is not None
     assert (found.document, found.status) == ({"Image": "other"}, "Ready")
     assert found.modified_ms >= made.modified_ms
     assert resources.several(database, ["nobody", made.id]) == [found]
+    resources.remove(database, found, new("a").arn)
+    log = [(entry.step, entry.principal) for entry in events.of(database, made.id)]
+    assert log == [("Created", ""), ("Changed", "arn:someone"), ("Deleted", "")]
 
 
 def test_a_name_is_taken_once_and_its_tags_stay(database: Database) -> None:

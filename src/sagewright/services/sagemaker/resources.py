@@ -47,7 +47,8 @@ class Form:
         document = {key: value for key, value in request.items() if key not in {"Tags", self._name_member}}
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
         try:
-            resources.create(context.store, self._place(context), New(name, document, arn, pairs, status=status))
+            new = New(name, document, arn, pairs, status=status, principal=context.principal.arn)
+            resources.create(context.store, self._place(context), new)
         except NameTaken:
             raise self.taken(arn) from None
         return {f"{self.noun}Arn": arn}
@@ -66,8 +67,9 @@ class Form:
     def delete(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         """Raises `missing`."""
         name = request[self._name_member]
-        if not resources.remove(context.store, self.require(context, name), self.arn(context, name)):
-            raise self.missing(self.arn(context, name))
+        arn, resource = self.arn(context, name), self.require(context, name)
+        if not resources.remove(context.store, resource, arn, context.principal.arn):
+            raise self.missing(arn)
         return {}
 
     def require(self, context: Context, name: str) -> Resource:
