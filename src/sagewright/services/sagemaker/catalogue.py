@@ -46,28 +46,25 @@ SOURCES = {rows.source: rows for rows in (JOBS, RESOURCES)}
 class Searched:
     """How Search shows a kind.
 
-    `resource`: Search's name for it. `record`: a document as a member of the answer. `hidden`: members of the document that
+    `resource`: Search's name for it. `name_member`: the member of a document that is the name. `documents`: what Describe gives
+    for rows, in their order, with Tags. `record`: a document as a member of the answer. `hidden`: members of the document that
     Search's shape lacks.
     """
 
     resource: str
+    name_member: str
+    documents: Callable[[Context, Sequence[Any]], Iterable[dict[str, Any]]]
     record: Callable[[dict[str, Any]], dict[str, Any]]
     hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """A kind of resource.
-
-    `arn_type`: what stands before the name in its ARNs. `documents`: what Describe gives for rows, in their order, with Tags.
-    `name_member`: the member of a document that is its name.
-    """
+    """A kind of resource, as Search and tags know it. `arn_type`: what stands before the name in its ARNs."""
 
     kind: str
     arn_type: str
     rows: Rows
-    documents: Callable[[Context, Sequence[Any]], Iterable[dict[str, Any]]]
-    name_member: str
     searched: Searched | None = None
 
     def scope(self, account: str, region: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker import catalogue
-from sagewright.services.sagemaker.catalogue import Declaration, Row
+from sagewright.services.sagemaker.catalogue import Declaration, Row, Searched
 from sagewright.services.sagemaker.properties import properties
 from sagewright.store import properties as index
 from sagewright.store.database import Database
@@ -58,16 +58,16 @@ def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[Subject], 
             kind = catalogue.of_kind(name)
             if kind is not None and kind.searched is not None:
                 context = Context("", account, region, ANONYMOUS, platform)
-                subjects += _subjects(context, kind, own)
+                subjects += _subjects(context, kind, kind.searched, own)
     order = {ref: at for at, ref in enumerate(ref for ids in by_source.values() for ref in ids)}
     return sorted(subjects, key=lambda subject: order[subject.ref[1]]), gone
 
 
-def _subjects(context: Context, kind: Declaration, rows: Sequence[Row]) -> list[Subject]:
+def _subjects(context: Context, kind: Declaration, shown: Searched, rows: Sequence[Row]) -> list[Subject]:
     scope = kind.scope(context.account, context.region)
     return [
-        Subject((kind.rows.source, row.id), scope, kind.name_member, row.name, properties(document))
-        for row, document in zip(rows, kind.documents(context, rows), strict=True)
+        Subject((kind.rows.source, row.id), scope, shown.name_member, row.name, properties(document))
+        for row, document in zip(rows, shown.documents(context, rows), strict=True)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,8 +11,13 @@ from sagewright.model.arns import account_of
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.iam.roles import resolve_role
-from sagewright.store import jobs, tags
+from sagewright.services.paging import ListForm
+from sagewright.store import joblists, jobs, tags
 from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.listing import Condition
+
+SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
+"""The columns that lists of jobs sort by."""
 
 
 def place_of(context: Context, kind: Kind) -> Place:
@@ -39,6 +45,19 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
         ) from None
     context.engine.wake(job.id)
     return arn
+
+
+def list_jobs(
+    context: Context,
+    kind: Kind,
+    form: ListForm,
+    shape: Callable[[Sequence[Job]], Iterable[dict[str, Any]]],
+    request: dict[str, Any],
+    *conditions: Condition,
+) -> dict[str, Any]:
+    """A page of summaries, which `shape` makes of jobs."""
+    place = place_of(context, kind)
+    return form.answer(request, lambda page: joblists.page(context.store, place, page, *conditions), shape)
 
 
 def stop_job(context: Context, kind: Kind, job: Job) -> None:

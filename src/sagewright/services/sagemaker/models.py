@@ -11,10 +11,9 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
-from sagewright.services.sagemaker.catalogue import Searched
 from sagewright.services.sagemaker.input_checks import S3_URI
+from sagewright.services.sagemaker.jobs import check_role
 from sagewright.services.sagemaker.resources import Form
-from sagewright.services.sagemaker.training_checks import check_role
 
 Container = dict[str, Any]
 
@@ -42,7 +41,7 @@ MODELS = Form(
     missing=lambda arn: ValidationException(f'Could not find model "{arn}".'),
     taken=lambda arn: ValidationException(f'Cannot create already existing model "{arn}".'),
     listed=ListForm("Models", {"Name": "name", "CreationTime": "created_ms"}, descending=True),
-    searched=Searched("Model", lambda document: {"Model": {"Model": document}}),
+    search_record=lambda found: {"Model": {"Model": found}},
     described=_described,
 ).declared()
 

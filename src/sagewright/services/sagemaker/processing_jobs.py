@@ -6,25 +6,25 @@ Source: AWS's API reference, CreateProcessingJob, ProcessingInput, ProcessingS3I
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from sagewright.kinds.processing import managed
 from sagewright.kinds.table import KINDS
-from sagewright.model.clock import to_ms
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.model.lives import PROCESSING
-from sagewright.services import paging
 from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker import jobs as every
+from sagewright.services.sagemaker.catalogue import JOBS, Declaration, declare
 from sagewright.services.sagemaker.input_checks import check_data
 from sagewright.services.sagemaker.processing_shapes import description, summary
 from sagewright.store import jobs, tags
-from sagewright.store.jobs import Job, Query
+from sagewright.store.jobs import Job
 
 KIND = KINDS[PROCESSING.kind]
-SORT_COLUMNS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
+LIST = ListForm("ProcessingJobSummaries", every.SORTS)
+declare(Declaration(KIND.name, KIND.resource, JOBS))
 ROOT = "/opt/ml/processing/"
 LONGEST_NAME = 255
 
@@ -66,30 +66,8 @@ def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("sagemaker", "ListProcessingJobs")
 def list_processing_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    size, column = request.get("MaxResults", 10), SORT_COLUMNS[request.get("SortBy", "CreationTime")]
-    position = paging.decode(request.get("NextToken"))
-    query = Query(
-        name_contains=request.get("NameContains"),
-        status=request.get("StatusEquals"),
-        created_after_ms=_ms(request.get("CreationTimeAfter")),
-        created_before_ms=_ms(request.get("CreationTimeBefore")),
-        modified_after_ms=_ms(request.get("LastModifiedTimeAfter")),
-        modified_before_ms=_ms(request.get("LastModifiedTimeBefore")),
-        sort_by=column,
-        descending=request.get("SortOrder", "Ascending") == "Descending",
-        limit=size + 1,
-        after=(position[0], position[1]) if position else None,
-    )
-    found = jobs.page(context.store, every.place_of(context, KIND), query)
-    page = found[:size]
-    answer: dict[str, Any] = {"ProcessingJobSummaries": [summary(job, every.arn_of(KIND, job)) for job in page]}
-    if len(found) > size:
-        answer["NextToken"] = paging.encode([getattr(page[-1], column), page[-1].name])
-    return answer
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else to_ms(moment)
+    shape = lambda page: [summary(job, every.arn_of(KIND, job)) for job in page]  # noqa: E731
+    return every.list_jobs(context, KIND, LIST, shape, request)
 
 
 def _require(context: Context, request: dict[str, Any]) -> Job:

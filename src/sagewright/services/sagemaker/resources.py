@@ -11,7 +11,7 @@ from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
-from sagewright.services.sagemaker.catalogue import RESOURCES, Kind, Searched, declare
+from sagewright.services.sagemaker.catalogue import RESOURCES, Declaration, Searched, declare
 from sagewright.store import resources, tags
 from sagewright.store.jobs import Place
 from sagewright.store.resources import NameTaken, New, Resource
@@ -22,7 +22,8 @@ class Form:
     """A kind of resource whose Create request is kept as a document and told again by Describe.
 
     `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` make errors of its ARN. `described`: the
-    document as Describe gives it, defaults included. `listed`: its List operation.
+    document as Describe gives it, defaults included. `listed`: its List operation. `search_record`: a document as Search shows
+    it, if it can be searched.
     """
 
     kind: str
@@ -31,13 +32,16 @@ class Form:
     missing: Callable[[str], AwsError]
     taken: Callable[[str], AwsError]
     listed: ListForm
-    searched: Searched | None = None
+    search_record: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     described: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda document: document)
     status_member: str | None = None
 
     def declared(self) -> Form:
         """Put into the catalogue, for Search and tags."""
-        declare(Kind(self.kind, self.arn_type, RESOURCES, self._documents, self._name_member, self.searched))
+        searched = None
+        if self.search_record is not None:
+            searched = Searched(self.noun, self._name_member, self._documents, self.search_record)
+        declare(Declaration(self.kind, self.arn_type, RESOURCES, searched))
         return self
 
     def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker import catalogue, expressions, indexing
-from sagewright.services.sagemaker.catalogue import Declaration
+from sagewright.services.sagemaker.catalogue import Declaration, Searched
 from sagewright.store import properties, propertyqueries
 from sagewright.store.propertyqueries import Hit, Order
 
@@ -34,7 +34,7 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     expressions.check(request.get("SearchExpression", {}), partial(_is_time, context, scope))
     size = request.get("MaxResults", 10)
     found: list[Found] = []
-    for one in _matching(context, request, kind, size + 1):
+    for one in _matching(context, request, kind, shown, size + 1):
         found.append(one)
         if len(found) > size:
             break
@@ -44,7 +44,9 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"Results": results, **more}
 
 
-def _matching(context: Context, request: dict[str, Any], kind: Declaration, first: int) -> Iterator[Found]:
+def _matching(
+    context: Context, request: dict[str, Any], kind: Declaration, shown: Searched, first: int
+) -> Iterator[Found]:
     """Matches in order, with their documents. What has changed since the index was told of it is left out."""
     expression = request.get("SearchExpression", {})
     condition = expressions.condition_of(expression)
@@ -56,7 +58,7 @@ def _matching(context: Context, request: dict[str, Any], kind: Declaration, firs
         hits = propertyqueries.search(context.store, scope, condition, order, limit)
         rows = {row.id: row for row in kind.rows.several(context.store, [hit.ref for hit in hits])}
         there = [hit for hit in hits if hit.ref in rows]
-        documents = kind.documents(context, [rows[hit.ref] for hit in there])
+        documents = shown.documents(context, [rows[hit.ref] for hit in there])
         for hit, document in zip(there, documents, strict=True):
             if expressions.matches(expression, document):
                 yield hit, document

@@ -24,21 +24,12 @@ from sagewright.store.warmpools import PoolStatus
 
 KIND = KINDS[TRAINING.kind]
 FIRST_MESSAGE = "Starting the training job"
-LIST = ListForm("TrainingJobSummaries", {"Name": "name", "CreationTime": "created_ms", "Status": "status"})
-
+LIST = ListForm("TrainingJobSummaries", every.SORTS)
 NOT_IN_SEARCH = frozenset({"ProfilingStatus", "RemoteDebugConfig", "InfraCheckConfig", "ProfilerRuleConfigurations"})
 """Members of Describe that the TrainingJob shape of Search lacks."""
 
-declare(
-    Declaration(
-        KIND.name,
-        KIND.resource,
-        JOBS,
-        descriptions,
-        "TrainingJobName",
-        Searched("TrainingJob", lambda document: {"TrainingJob": document}, NOT_IN_SEARCH),
-    )
-)
+SEARCHED = Searched("TrainingJob", "TrainingJobName", descriptions, lambda found: {"TrainingJob": found}, NOT_IN_SEARCH)
+declare(Declaration(KIND.name, KIND.resource, JOBS, SEARCHED))
 
 
 def place_of(context: Context) -> Place:
@@ -117,11 +108,7 @@ def list_training_jobs(context: Context, request: dict[str, Any]) -> dict[str, A
         return {"TrainingJobSummaries": []}  # no job here has a training plan
     pool = request.get("WarmPoolStatusEquals")
     conditions = [joblists.warm_pool_is(pool)] if pool else []
-    return LIST.answer(
-        request,
-        lambda page: joblists.page(context.store, place_of(context), page, *conditions),
-        partial(_summaries, context),
-    )
+    return every.list_jobs(context, KIND, LIST, partial(_summaries, context), request, *conditions)
 
 
 def _summaries(context: Context, page: Sequence[Job]) -> list[dict[str, Any]]:
