@@ -20,12 +20,14 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select
+from tests.postgres import Postgres, find_binaries
 
 from sagewright.compute.local import LocalBackend
 from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
 
+pytest_plugins = ["tests.schedule"]
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "environments"
 START_S = 60
@@ -34,53 +36,9 @@ SHELL_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-lea
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 
 
-def _postgres_bin() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("initdb")
-    return Path(on_path).parent if on_path else None
-
-
-@dataclass
-class Postgres:
-    """A PostgreSQL server of the tests' own, reached by a socket in its directory."""
-
-    directory: Path
-    binaries: Path
-    as_user: list[str] = field(default_factory=list)
-
-    def start(self) -> None:
-        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-            shutil.chown(self.directory, "postgres", "postgres")
-        data = str(self.directory / "data")
-        self._run(["initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"])
-        options = f"-k {self.directory} -c listen_addresses= -c fsync=off -c max_connections=200"
-        self._run(["pg_ctl", "-D", data, "-w", "-l", str(self.directory / "log"), "-o", options, "start"])
-
-    def stop(self) -> None:
-        self._run(["pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "stop"])
-
-    def _run(self, command: list[str]) -> None:
-        argv = [*self.as_user, str(self.binaries / command[0]), *command[1:]]
-        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, cwd=self.directory)
-
-    def url(self, database: str) -> str:
-        return f"postgresql+psycopg://test@/{database}?host={self.directory}"
-
-    def new_database(self) -> str:
-        name = f"t{uuid.uuid4().hex}"
-        admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
-        return self.url(name)
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    binaries = _postgres_bin()
+    binaries = find_binaries()
     assert binaries, "PostgreSQL is not installed; on Debian: apt-get install postgresql"
     directory = Path("/tmp") / f"sagewright-pg-{getpass.getuser()}-{os.getpid()}"  # a short path: sockets have a limit
     directory.mkdir(mode=0o755)
@@ -93,15 +51,31 @@ def postgres() -> Iterator[Postgres]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty store with the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "store.sqlite"
+    Database(f"sqlite:///{path}").close()
+    assert not path.with_name("store.sqlite-wal").exists(), "the file alone is not the whole store"
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty store, once on each database: every statement is tested on both."""
     if request.param == "sqlite":
-        store = Database(f"sqlite:///{tmp_path / 'store.sqlite'}")
+        path = tmp_path / "store.sqlite"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+        store = Database(f"sqlite:///{path}")
+        yield store
+        store.close()
     else:
-        store = Database(request.getfixturevalue("postgres").new_database())
-    yield store
-    store.close()
+        postgres: Postgres = request.getfixturevalue("postgres")
+        url = postgres.new_store()
+        store = Database(url)
+        yield store
+        store.close()
+        postgres.drop(url)
 
 
 @dataclass

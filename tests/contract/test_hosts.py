@@ -232,6 +232,7 @@ def test_one_host_fails_the_job_with_its_name(server: RunningServer, job_name: s
 
 
 @own_network
+@pytest.mark.alone
 @pytest.mark.parametrize("victim", ["agent", "server"])
 def test_nothing_is_left_of_a_network(own_server: RunningServer, job_name: str, victim: str) -> None:
     before, interfaces = namespaces(), links()

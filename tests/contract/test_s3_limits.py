@@ -76,6 +76,8 @@ def test_a_request_counts_as_secure(s3: Any, bucket: str) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"] == [statement]
 
 
 def test_a_part_is_read_by_the_number_it_was_sent_with(s3: Any, bucket: str) -> None:

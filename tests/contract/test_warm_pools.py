@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,8 +59,9 @@ def test_a_pool_is_reused_before_others_get_the_machine_and_its_cache_is_there(r
     assert running.wait("second")["TrainingJobStatus"] == "Completed"
     assert "left" in running.lines("second")
     reused = pool(running, "first")
+    ready = running.boto("sagemaker").describe_training_job(TrainingJobName="first")["TrainingEndTime"]
     assert (reused["Status"], reused["ReusedByJob"]) == ("Reused", "second")
-    assert reused["ResourceRetainedBillableTimeInSeconds"] >= 0
+    assert 0 <= reused["ResourceRetainedBillableTimeInSeconds"] <= (datetime.now(UTC) - ready).total_seconds() + 1
     assert listed(running, "Available") == ["second"]
     assert listed(running, "Reused") == ["first"]
     waiting = running.boto("sagemaker").describe_training_job(TrainingJobName="other")
@@ -71,7 +73,9 @@ def test_a_pool_is_reused_before_others_get_the_machine_and_its_cache_is_there(r
 
 def release(server: RunningServer, job: str) -> None:
     server.boto("sagemaker").update_training_job(TrainingJobName=job, ResourceConfig={"KeepAlivePeriodInSeconds": 0})
-    assert becomes(server, job, "Terminated")["ResourceRetainedBillableTimeInSeconds"] >= 0
+    ended = server.boto("sagemaker").describe_training_job(TrainingJobName=job)["TrainingEndTime"]
+    retained = becomes(server, job, "Terminated")["ResourceRetainedBillableTimeInSeconds"]
+    assert 0 <= retained <= (datetime.now(UTC) - ended).total_seconds() + 1
 
 
 def test_a_pool_that_nobody_takes_ends(running: RunningServer) -> None:

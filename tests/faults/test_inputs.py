@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -66,7 +68,7 @@ def when_logged(server: RunningServer, name: str, text: str) -> None:
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
     """The jobs' directory on another file system than the objects'."""
-    place = MEMORY / f"sagewright-{os.getpid()}"
+    place = MEMORY / f"sagewright-tests-{os.getpid()}"
     if not MEMORY.is_dir() or MEMORY.stat().st_dev == tmp_path.stat().st_dev:
         pytest.fail("/dev/shm is no other file system than that of the tests' directories")
     place.mkdir()
@@ -97,7 +99,8 @@ with open('pipe_0', 'rb', buffering=0) as pipe:
         read += len(data)
         if read == 1 << 20:
             print('begun', flush=True)
-            time.sleep(4)
+            while not os.path.exists('/opt/ml/go'):
+                time.sleep(0.01)
 print('>', read, digest.hexdigest())
 """
 
@@ -109,8 +112,13 @@ def test_a_pipe_goes_on_when_the_server_was_killed(own_server: RunningServer, jo
     server = filled(own_server, content)
     create(server, job_name, READ, "Pipe")
     when_logged(server, job_name, "begun")
+    address = urlsplit(server.endpoint)
     server.end(signal.SIGKILL)
-    time.sleep(1)
+    with socket.create_server((address.hostname, address.port)) as nobody:
+        nobody.settimeout(60)
+        (ml,) = server.data.glob("jobs/*/*/algo-1/ml")
+        (ml / "go").touch()
+        nobody.accept()[0].close()  # the host has asked in vain
     server.start()
     assert server.wait(job_name)["TrainingJobStatus"] == "Completed", server.lines(job_name)
     assert f"> {len(content)} {hashlib.sha256(content).hexdigest()}" in server.lines(job_name)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,13 @@ def user_processes(mark: str) -> list[psutil.Process]:
     return found
 
 
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 COUNTING = "for i in $(seq 1 60); do echo line $i; sleep 0.1; done; echo done > /opt/ml/model/m"
 
 
@@ -46,7 +54,8 @@ def test_the_job_outlives_a_killed_server_and_every_line_is_kept_once(running: R
     running.run_shell(job_name, COUNTING)
     running.when_logged(job_name, "line 5")
     running.end(signal.SIGKILL)
-    time.sleep(2)
+    (spool,) = running.data.glob("jobs/*/*/*/reports.spool")
+    until(lambda: b"line 25" in spool.read_bytes())
     running.start()
     job = running.wait(job_name)
     assert job["TrainingJobStatus"] == "Completed", job
@@ -56,12 +65,10 @@ def test_the_job_outlives_a_killed_server_and_every_line_is_kept_once(running: R
 
 def test_a_server_killed_many_times(running: RunningServer, job_name: str) -> None:
     running.run_shell(job_name, COUNTING)
-    running.when_logged(job_name, "line 1")
-    for _ in range(5):
+    for line in range(1, 50, 10):
+        running.when_logged(job_name, f"line {line}")
         running.end(signal.SIGKILL)
-        time.sleep(0.1)
         running.start()
-        time.sleep(0.3)
     assert running.wait(job_name)["TrainingJobStatus"] == "Completed"
     lines = [line for line in running.lines(job_name) if line.startswith("line ")]
     assert lines == [f"line {i}" for i in range(1, 61)]

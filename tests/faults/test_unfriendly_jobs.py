@@ -139,8 +139,7 @@ def test_lines_of_a_megabyte_and_bytes_that_are_no_text(begin: Begin, job_name: 
 @SANDBOXES
 def test_a_fork_bomb(begin: Begin, job_name: str, sandbox: str) -> None:
     if "pids" not in find_cgroups().places:
-        assert "process" in find_cgroups().reason or find_cgroups().reason  # declared; nothing holds a bomb of root's
-        return
+        pytest.skip(f"nothing holds a bomb here: {find_cgroups().reason}")
     server = begin(sandbox=sandbox, stop_grace_s="1")
     bomb = "bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 60"
     job = ended(server, job_name, bomb, StoppingCondition={"MaxRuntimeInSeconds": 5})
@@ -215,8 +214,7 @@ def test_a_failure_file_of_a_gigabyte(begin: Begin, job_name: str) -> None:
 @SANDBOXES
 def test_one_that_needs_more_memory_than_it_has(begin: Begin, job_name: str, sandbox: str) -> None:
     if "memory" not in find_cgroups().places:
-        assert find_cgroups().reason  # declared; nothing holds it
-        return
+        pytest.skip(f"nothing limits memory here: {find_cgroups().reason}")
     server = begin(sandbox=sandbox, capacity_memory_gb="1")
     job = ended(server, job_name, "exec python -c 'print(len(bytearray(3 << 30)))'")
     assert job["FailureReason"] == "AlgorithmError: , exit code: 137"

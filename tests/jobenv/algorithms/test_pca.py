@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import ndarray
 from sagewright.algorithms.formats import protobuf
 from sagewright.algorithms.formats.table import Table
@@ -173,7 +174,7 @@ def test_a_model_that_does_not_fit_together_is_refused(job: Any, shape: tuple[in
     job.model.mkdir(parents=True)
     made = {"v": np.ones(shape, np.float32), "s": np.ones(2, np.float32), "mean": np.ones((1, 2), np.float32)}
     (job.model / "model_algo-1").write_bytes(ndarray.encode(made))
-    with pytest.raises(Exception, match="a PCA model has"):
+    with pytest.raises(UserError, match="a PCA model has"):
         model.serve(job.model)
 
 

@@ -27,7 +27,11 @@ def test_an_empty_object_is_an_empty_stream() -> None:
     assert list(gunzip([], "x")) == []
 
 
-@pytest.mark.parametrize("data", [b"no gzip at all", gzip.compress(b"x" * 9999)[:-1], gzip.compress(b"x")[:5]])
+@pytest.mark.parametrize(
+    "data",
+    [b"no gzip at all", gzip.compress(b"x" * 9999)[:-1], gzip.compress(b"x")[:5]],
+    ids=["no gzip", "without its last byte", "a part of the header"],
+)
 def test_what_is_not_gzip_is_refused(data: bytes) -> None:
     with pytest.raises(ClientError, match="s3://b/k cannot be decompressed as Gzip"):
         list(gunzip([data], "s3://b/k"))

@@ -1,0 +1,82 @@
+"""Which tests run, in what order, and which of them one process has to run: a plugin of pytest, loaded by conftest.py.
+
+With pytest-xdist (`-n 3 --dist loadscope`) the tests of a file stay in one process, since they share its servers. Long files
+are named here that can be divided: `SCATTERED` where nothing is shared but the session's server, `DIVIDED` by their servers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+LAST = ("conformance", "security", "unit")
+"""Suites with many short files come last: they even out what the long ones leave."""
+
+SCATTERED = {
+    *(
+        f"tests/contract/test_{name}.py"
+        for name in ("clients", "distributed", "hosts", "input_clients", "model_parallel")
+    ),
+    *(
+        f"tests/contract/test_{name}.py"
+        for name in ("numeric_algorithms", "remote_functions", "spot", "training_boto3")
+    ),
+    *(f"tests/faults/test_{name}.py" for name in ("kills", "launch_kills", "unfriendly_jobs")),
+    *(f"tests/unit/agent/test_{name}.py" for name in ("checkpoints", "endings", "host", "metrics")),
+    "tests/unit/objects/test_listing.py",
+    "tests/unit/server/test_internal.py",
+    "tests/unit/store/test_logs.py",
+}
+DIVIDED = {"tests/contract/test_inputs.py": ("[beside", "[through S3")}
+
+MARKS = {
+    "soak": "takes longer than `make test` has time for: runs with --soak, which `make soak` gives",
+    "alone": "its assertions are about the whole machine: nothing else may run beside it",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="also run what is marked `soak`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--soak"):
+        left = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    suite = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    return LAST.index(suite) + 1 if suite in LAST else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Schedule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+    return Schedule(config, log)
+
+
+def scope(nodeid: str) -> str:
+    """What one process has to run, by the name of a test in it."""
+    file = nodeid.partition("::")[0]
+    if file in SCATTERED:
+        return nodeid
+    return file + next((part for part in DIVIDED.get(file, ()) if part in nodeid), "")
