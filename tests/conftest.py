@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -30,6 +31,8 @@ from sagewright.store.schema.jobs import hosts
 pytest_plugins = ["tests.schedule"]
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "environments"
+SDK_V2 = ROOT / ".cache" / "clients" / "sdk-v2" / "bin" / "python"
+SDK_V2_MODULES = ("boto3", "sagemaker", "sagemaker.amazon.amazon_estimator", "sagemaker.pytorch", "sagemaker.sklearn")
 START_S = 60
 OUTPUT = "outputs"
 SHELL_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
@@ -85,6 +88,7 @@ class RunningServer:
     data: Path
     environ: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    warm: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         (self.data / "endpoint").unlink(missing_ok=True)
@@ -113,6 +117,7 @@ class RunningServer:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
+        self.end_warm()
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
 
@@ -187,6 +192,31 @@ class RunningServer:
         argv = [str(Path(sys.executable).parent / "sagewright"), "exec", "--data", str(self.data), "--", *command]
         defaults: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 280}
         return subprocess.run(argv, check=False, **{**defaults, **options})
+
+    def sdk_v2(self, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of SDK v2 through `sagewright exec`, in its folder, in a process that has imported the SDK before.
+
+        A program that is to be run as a user runs it, from the start of Python, goes through `door`.
+        """
+        if self.warm is None:
+            argv = [str(Path(sys.executable).parent / "sagewright"), "exec", "--data", str(self.data), "--"]
+            argv += [str(SDK_V2), "-W", "ignore", str(ROOT / "tests" / "warm.py"), *SDK_V2_MODULES]
+            with (self.data / "warm.log").open("ab") as log:
+                self.warm = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert self.warm.stdin
+        assert self.warm.stdout
+        out, err = (self.data / f"{uuid.uuid4().hex}.{name}" for name in ("out", "err"))
+        asked = {"argv": [program.name, *arguments], "cwd": str(program.parent), "stdout": str(out), "stderr": str(err)}
+        self.warm.stdin.write(json.dumps(asked) + "\n")
+        self.warm.stdin.flush()
+        answer = self.warm.stdout.readline()
+        assert answer, (self.data / "warm.log").read_text()
+        return subprocess.CompletedProcess(asked["argv"], int(answer), out.read_text(), err.read_text())
+
+    def end_warm(self) -> None:
+        if self.warm is not None:
+            self.warm.communicate()
+            self.warm = None
 
     def wait(self, job: str, timeout_s: float = 120) -> dict[str, Any]:
         """Describe of the job once it has ended."""

@@ -77,7 +77,7 @@ def train(
     (place / "code").mkdir()
     (place / "code" / "train.py").write_text(script)
     (place / "submit.py").write_text(SUBMIT)
-    done = server.door(V2, "-W", "ignore", "submit.py", json.dumps(distribution), json.dumps(options), cwd=place)
+    done = server.sdk_v2(place / "submit.py", json.dumps(distribution), json.dumps(options))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -282,7 +282,7 @@ def test_a_process_that_is_killed_fails_the_job_with_its_hosts_name(server: Runn
     (tmp_path / "code" / "train.py").write_text(LOST)
     (tmp_path / "submit.py").write_text(SUBMIT)
     arguments = json.dumps({"smdistributed": {"dataparallel": {"enabled": True}}}), json.dumps(P4)
-    done = server.door(V2, "-W", "ignore", "submit.py", *arguments, cwd=tmp_path)
+    done = server.sdk_v2(tmp_path / "submit.py", *arguments)
     assert done.returncode != 0
     out = done.stdout + done.stderr
     assert "smddp: process 1 on algo-2 has ended while process 0 on algo-1 waits for it." in out

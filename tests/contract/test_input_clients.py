@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conftest import RunningServer
-
-PYTHON = str(Path(__file__).parents[2] / ".cache" / "clients" / "sdk-v2" / "bin" / "python")
 
 BEGIN = """
 import io, os, random, sys
@@ -63,14 +62,15 @@ estimator.fit({"training": TrainingInput(f"s3://{bucket}/fast/folder", input_mod
 """
 
 
-def run(server: RunningServer, script: str, *arguments: str) -> str:
-    done = server.door(PYTHON, "-W", "ignore", "-c", BEGIN + script, *arguments)
+def run(server: RunningServer, folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "program.py").write_text(BEGIN + script)
+    return server.sdk_v2(folder / "program.py", *arguments)
+
+
+def test_estimator_with_the_input_mode_pipe(server: RunningServer, tmp_path: Path) -> None:
+    done = run(server, tmp_path, XGBOOST)
     assert done.returncode == 0, done.stdout + done.stderr + server.log()
-    return done.stdout
-
-
-def test_estimator_with_the_input_mode_pipe(server: RunningServer) -> None:
-    out = run(server, XGBOOST)
+    out = done.stdout
     for name in ("csv", "pbr"):
         (text,) = re.findall(rf"^RESULT {name} (.*)$", out, re.MULTILINE)
         metrics = dict(re.findall(r"'(\S+)': ([0-9.]+)", text))
@@ -78,7 +78,9 @@ def test_estimator_with_the_input_mode_pipe(server: RunningServer) -> None:
 
 
 def test_training_input_with_the_input_mode_fastfile(server: RunningServer, tmp_path: Path) -> None:
-    out = run(server, FASTFILE, str(tmp_path / "source"))
+    done = run(server, tmp_path, FASTFILE, str(tmp_path / "source"))
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    out = done.stdout
     found = [line.partition("RESULT ")[2] for line in out.splitlines() if "RESULT " in line]
     assert found == ["['content 0', 'content 1', 'content 2']", "FastFile"], out
 
@@ -92,7 +94,7 @@ Estimator(image, input_mode="Pipe", hyperparameters={"num_round": 1}, **machine)
 """
 
 
-def test_xgboost_refuses_libsvm_from_a_pipe(server: RunningServer) -> None:
-    done = server.door(PYTHON, "-W", "ignore", "-c", BEGIN + LIBSVM)
+def test_xgboost_refuses_libsvm_from_a_pipe(server: RunningServer, tmp_path: Path) -> None:
+    done = run(server, tmp_path, LIBSVM)
     assert done.returncode != 0
     assert "Customer Error: Pipe mode not supported for LibSVM." in done.stdout, done.stderr

@@ -16,9 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).parent / "numeric"
-V2 = str(ROOT / ".cache" / "clients" / "sdk-v2" / "bin" / "python")
 MODEL = ["model_algo-1"]
 Range = tuple[float, float]
 PROGRESS: dict[str, Range] = {"train:progress": (100, 100), "train:throughput": (1, 1e9)}
@@ -91,7 +89,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_sdks_class_trains(server: RunningServer, name: str) -> None:
     case = CASES[name]
-    done = server.door(V2, "-W", "ignore", f"{name}.py", cwd=PROGRAMS)
+    done = server.sdk_v2(PROGRAMS / f"{name}.py")
     assert done.returncode == 0, done.stdout + done.stderr + server.log()
     line = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME "))
     outcome = json.loads(line.removeprefix("OUTCOME "))

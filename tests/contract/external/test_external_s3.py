@@ -235,7 +235,9 @@ def test_a_store_that_is_away_is_told_at_once(own_server: RunningServer, job_nam
     assert time.monotonic() - began < 60
 
 
-@pytest.mark.parametrize("example", ["xgboost_builtin.py", "pytorch_script_mode.py"])
+@pytest.mark.parametrize(
+    "example", ["xgboost_builtin.py", pytest.param("pytorch_script_mode.py", marks=pytest.mark.soak)]
+)
 def test_sdk_jobs_with_their_data_there(external: RunningServer, s3: Any, weed: SeaweedFS, example: str) -> None:
     root = Path(__file__).parents[3]
     python = root / ".cache" / "clients" / "sdk-v2" / "bin" / "python"
