@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -124,8 +123,13 @@ def loot_of(running: RunningServer, job: str, attempt: int = 1) -> Loot:
     return loot
 
 
-def complete(running: RunningServer) -> None:
-    time.sleep(3)
+UNTIL_TOLD = "until [ -e /opt/ml/go ]; do sleep 0.05; done"
+
+
+def go_on(running: RunningServer, attempt: int = 1) -> None:
+    """What the newest attempt's process waits for."""
+    (ml,) = running.data.glob(f"jobs/*/{attempt}/algo-1/ml")
+    (ml / "go").touch()
 
 
 def stop(running: RunningServer) -> None:
@@ -144,8 +148,8 @@ def lose_while_the_server_is_dead(running: RunningServer) -> None:
 
 
 ENDS: dict[str, tuple[Callable[[RunningServer], None], str, str]] = {
-    "completes": (complete, "sleep 3", "Completed"),
-    "fails": (complete, "sleep 3; exit 1", "Failed"),
+    "completes": (go_on, UNTIL_TOLD, "Completed"),
+    "fails": (go_on, f"{UNTIL_TOLD}; exit 1", "Failed"),
     "is stopped": (stop, "sleep 60", "Stopped"),
     "loses its agent": (lose, "sleep 60", "Failed"),
     "loses its agent and the server": (lose_while_the_server_is_dead, "sleep 60", "Failed"),
@@ -165,7 +169,7 @@ def test_nothing_that_a_job_made_of_its_credentials_outlives_it(running: Running
 def test_nor_does_it_outlive_an_attempt_of_a_spot_job(running: RunningServer) -> None:
     running.run_shell(
         "job",
-        "if [ -e /opt/ml/checkpoints/one ]; then echo attempt 2; sleep 5; "
+        f"if [ -e /opt/ml/checkpoints/one ]; then echo attempt 2; {UNTIL_TOLD}; "
         "else touch /opt/ml/checkpoints/one; echo attempt 1; sleep 60; fi",
         image=IMAGE,
         EnableManagedSpotTraining=True,
@@ -176,6 +180,7 @@ def test_nor_does_it_outlive_an_attempt_of_a_spot_job(running: RunningServer) ->
     interrupt(running)
     second = loot_of(running, "job", attempt=2)
     assert first.good() == []
+    go_on(running, attempt=2)
     assert running.wait("job")["TrainingJobStatus"] == "Completed"
     assert second.good() == []
 

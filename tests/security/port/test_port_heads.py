@@ -146,6 +146,7 @@ def headers_behind_the_body(siege: Siege) -> None:
     made = siege.send(POST + CHUNKED + b"\r\n0\r\n" + target + b"authorization: AWS4-HMAC-SHA256 x\r\n\r\n")
     time.sleep(0.3)
     answer = made.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 4")
     assert b"IncompleteSignature" not in answer
     assert b"x-amz-json" not in answer
 
