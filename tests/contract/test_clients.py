@@ -29,6 +29,14 @@ def run(server: RunningServer, *command: str, cwd: Path = EXAMPLES) -> str:
     return done.stdout + done.stderr
 
 
+def run_warm(server: RunningServer, program: Path, text: str, *arguments: str) -> str:
+    """What a program of SDK v2 says, whose own start is not what is tested."""
+    program.write_text(text)
+    done = server.sdk_v2(program, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    return done.stdout + done.stderr
+
+
 def newest(server: RunningServer, contains: str) -> dict[str, object]:
     found = server.boto("sagemaker").list_training_jobs(NameContains=contains, SortOrder="Descending", MaxResults=1)
     name = found["TrainingJobSummaries"][0]["TrainingJobName"]
@@ -91,8 +99,7 @@ except sagemaker.exceptions.UnexpectedStatusException as error:
 
 def test_a_failure_reaches_the_user_as_the_sdks_exception(server: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "fails.py").write_text("raise RuntimeError('shapes (2,3) and (4,) do not fit')\n")
-    (tmp_path / "program.py").write_text(FAILS)
-    out = run(server, V2, *QUIET, "program.py", cwd=tmp_path)
+    out = run_warm(server, tmp_path / "program.py", FAILS)
     raised = out[out.index("RAISED") :]
     assert "RuntimeError: shapes (2,3) and (4,) do not fit" in raised
     assert "exit code: 1" in raised
@@ -119,9 +126,8 @@ except sagemaker.exceptions.UnexpectedStatusException as error:
     [("num_trees", "5", "Extraneous hyperparameter found: num_trees"), ("eta", "7", "Hyperparameter eta: 7")],
 )
 def test_bad_hyperparameters(server: RunningServer, tmp_path: Path, name: str, value: str, text: str) -> None:
-    (tmp_path / "program.py").write_text(BAD_PARAMETER)
     (tmp_path / "datasets.py").write_bytes((EXAMPLES / "datasets.py").read_bytes())
-    out = run(server, V2, *QUIET, "program.py", name, value, cwd=tmp_path)
+    out = run_warm(server, tmp_path / "program.py", BAD_PARAMETER, name, value)
     raised = out[out.index("RAISED") :]
     assert "ClientError: " in raised
     assert text in raised
@@ -161,8 +167,7 @@ def trained(server: RunningServer, name: str) -> None:
 def test_attach_and_analytics(server: RunningServer, tmp_path: Path) -> None:
     name = f"attach-{uuid.uuid4().hex[:8]}"
     trained(server, name)
-    (tmp_path / "program.py").write_text(ATTACH)
-    out = run(server, V2, *QUIET, "program.py", name, cwd=tmp_path)
+    out = run_warm(server, tmp_path / "program.py", ATTACH, name)
     assert f"ATTACHED s3://{name}/output/{name}/output/model.tar.gz" in out
     assert int(re.findall(r"POINTS (\d+)", out)[0]) >= 1
 
