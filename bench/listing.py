@@ -11,7 +11,7 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import load
 import peers
@@ -19,6 +19,10 @@ from rows import Row, median, percentile, spread
 from server import REGION, Sagewright, job_request, running, scratch
 from sqlalchemy import insert
 
+from sagewright.model.settings import Settings
+from sagewright.services import registry
+from sagewright.services.context import Platform
+from sagewright.services.sagemaker.indexing import keep_up
 from sagewright.store.database import Database
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import jobs
@@ -61,7 +65,8 @@ def _questions() -> list[Question]:
     one = [number for number in range(JOBS) if "99999" in name_of(number)]
     by_name = sorted(range(JOBS), key=name_of)[:100]
     index, scan = "an index, then the page", "a scan of the names: no index holds what lies within them"
-    documents = "every job's description is made and looked at"
+    values = "an index of the properties' values, then a description of each job found"
+    grams = "an index of the names' runs of three characters"
     return [
         _list("newest first", NEWEST, newest, index),
         _list("NameContains '99999' (1 job)", {**NEWEST, "NameContains": "99999"}, one, scan),
@@ -69,10 +74,14 @@ def _questions() -> list[Question]:
         _list("StatusEquals Failed (1 %)", {**NEWEST, "StatusEquals": "Failed"}, failed, index),
         _list("by name, 100 a page", {"SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100}, by_name, index),
         _search("newest first", None, newest, "an index, then a description of each job looked at"),
-        _search("TrainingJobName Contains '99999'", ("TrainingJobName", "Contains", "99999"), one, scan),
-        _search("TrainingJobStatus Equals Failed", ("TrainingJobStatus", "Equals", "Failed"), failed, index),
+        _search("TrainingJobName Contains '99999'", ("TrainingJobName", "Contains", "99999"), one, grams),
+        _search("TrainingJobStatus Equals Failed", ("TrainingJobStatus", "Equals", "Failed"), failed, values),
+        _search("HyperParameters.epochs Equals 77777", ("HyperParameters.epochs", "Equals", "77777"), [77777], values),
         _search(
-            "HyperParameters.epochs Equals 77777", ("HyperParameters.epochs", "Equals", "77777"), [77777], documents
+            "HyperParameters.epochs GreaterThan 50000 (half)",
+            ("HyperParameters.epochs", "GreaterThan", "50000"),
+            newest,
+            values,
         ),
     ]
 
@@ -171,7 +180,15 @@ def _fill(data: Path) -> None:
         with store.write() as connection:
             connection.execute(insert(jobs), made)
             connection.execute(insert(events), [event for job in made for event in _events(job)])
+    index(store, data)
     store.close()
+
+
+def index(store: Database, data: Path) -> int:
+    """What a server does behind the requests; how many changes there were."""
+    registry.load()  # declares the kinds
+    nothing = cast("Any", None)
+    return keep_up(Platform(Settings(data=data), store, nothing, nothing))
 
 
 def _job(number: int, rng: random.Random) -> dict[str, Any]:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from listing import ACCOUNT, BATCH, _events, _job
+from listing import ACCOUNT, BATCH, _events, _job, index
 from server import REGION
 from sqlalchemy import delete, insert, literal, select
 
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
-from sagewright.services.sagemaker import indexing, search, training_jobs
+from sagewright.services.sagemaker import search
 from sagewright.store.database import Database
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import job_metrics, jobs
@@ -32,7 +32,6 @@ from sagewright.store.schema.tags import tags
 JOBS = 100_000
 CALLS = 30
 SPARE = 1.0 - 1e-9
-assert training_jobs  # declares the kind
 
 Made = list[dict[str, Any]]
 
@@ -142,7 +141,7 @@ def main(count: int, directory: Path) -> None:
     nothing = cast("Any", None)
     platform = Platform(Settings(data=directory), store, nothing, nothing)
     begin, cpu = time.perf_counter(), time.process_time()
-    rows = indexing.keep_up(platform)
+    rows = index(store, directory)
     took, busy = time.perf_counter() - begin, time.process_time() - cpu
     print(f"{count:,} jobs ({rows:,} changes) indexed in {took:.0f} s, {busy:.0f} s CPU")
     context = Context("", ACCOUNT, REGION, ANONYMOUS, platform)

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 LISTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "list_training_jobs": ("sagemaker", {}, "NextToken", "ValidationException"),
+    "list_models": ("sagemaker", {}, "NextToken", "ValidationException"),
+    "list_processing_jobs": ("sagemaker", {}, "NextToken", "ValidationException"),
     "search": ("sagemaker", {"Resource": "TrainingJob"}, "NextToken", "ValidationException"),
     "list_metrics": ("cloudwatch", {}, "NextToken", "InvalidParameterValue"),
     "describe_log_groups": ("logs", {}, "nextToken", "InvalidParameterException"),
@@ -72,6 +74,42 @@ def test_a_token_is_good_for_its_list_and_its_caller(furnished: Any) -> None:
     )
     request = {"Bucket": "tokens-one", "ContinuationToken": first["NextContinuationToken"]}
     assert code(other.list_objects_v2, **request) == "InvalidArgument"
+
+
+def test_what_goes_between_pages_shifts_nothing(furnished: Any) -> None:
+    """A page begins behind the last entry of the one before, not after so many."""
+    sagemaker, iam, ecr = furnished.boto("sagemaker"), furnished.boto("iam"), furnished.boto("ecr")
+    names = [f"shift-{number}" for number in range(5)]
+    for name in names:
+        sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": "own:latest"})
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument='{"Statement": []}', Path="/shift/")
+        ecr.create_repository(repositoryName=name)
+    asked = {"SortBy": "Name", "SortOrder": "Ascending", "NameContains": "shift-", "MaxResults": 2}
+    models = sagemaker.list_models(**asked)
+    roles = iam.list_roles(PathPrefix="/shift/", MaxItems=2)
+    found = sagemaker.search(
+        Resource="Model", SortBy="ModelName", SortOrder="Descending", MaxResults=2, SearchExpression=SHIFT
+    )
+    repositories = ecr.describe_repositories(maxResults=2)
+    for name in names[:1]:
+        sagemaker.delete_model(ModelName=name)
+        iam.delete_role(RoleName=name)
+        ecr.delete_repository(repositoryName=name)
+    rest = sagemaker.list_models(**(asked | {"NextToken": models["NextToken"]}))
+    assert [one["ModelName"] for one in rest["Models"]] == names[2:4]
+    rest = iam.list_roles(PathPrefix="/shift/", MaxItems=2, Marker=roles["Marker"])
+    assert [one["RoleName"] for one in rest["Roles"]] == names[2:4]
+    sagemaker.delete_model(ModelName=names[4])
+    rest = sagemaker.search(
+        Resource="Model", SortBy="ModelName", SortOrder="Descending", MaxResults=2, SearchExpression=SHIFT,
+        NextToken=found["NextToken"],
+    )  # fmt: skip
+    assert [one["Model"]["Model"]["ModelName"] for one in rest["Results"]] == [names[2], names[1]]
+    rest = ecr.describe_repositories(maxResults=1, nextToken=repositories["nextToken"])
+    assert rest["repositories"][0]["repositoryName"] == names[2]
+
+
+SHIFT = {"Filters": [{"Name": "ModelName", "Operator": "Contains", "Value": "shift-"}]}
 
 
 def test_paginators_go_on_to_the_end(furnished: Any) -> None:

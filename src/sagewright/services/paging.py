@@ -7,13 +7,15 @@ import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.store.listing import Bound, Held, Page
+
+T = TypeVar("T")
 
 
 def encode(position: list[Any]) -> str:
@@ -31,6 +33,18 @@ def decode(token: str | None, error: AwsError | None = None) -> list[Any] | None
     if not isinstance(position, list):
         raise error or ValidationException("Invalid NextToken.")
     return position
+
+
+def page_of(
+    entries: Iterable[T], key: Callable[[T], list[Any]], after: list[Any] | None, size: int
+) -> tuple[list[T], str | None]:
+    """At most `size` of the entries beyond the position `after`, by key, and the cursor of the next page if there is one.
+
+    For lists that are put together in memory. No two entries have the same key.
+    """
+    ordered = sorted((entry for entry in entries if after is None or key(entry) > after), key=key)
+    page = ordered[:size]
+    return page, encode(key(page[-1])) if len(ordered) > size else None
 
 
 FILTERS: dict[str, tuple[str, Held]] = {

@@ -24,13 +24,20 @@ def _tags_by_digest(context: Context, repository: Repository) -> dict[str, list[
     return found
 
 
-def _page(request: dict[str, Any], entries: list[dict[str, Any]], member: str) -> dict[str, Any]:
+Placed = tuple[list[Any], dict[str, Any]]
+"""An entry of a list, behind its place in it: the time of the push, the digest, the tag."""
+
+
+def _page(request: dict[str, Any], entries: list[Placed], member: str) -> dict[str, Any]:
     """One page of `entries`. Raises InvalidParameterException for a token that is none of ours."""
     error = AwsError("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint.")
-    (start,) = paging.decode(request.get("nextToken"), error) or [0]
-    end = start + request.get("maxResults", _PAGE)
-    more = {"nextToken": paging.encode([end])} if end < len(entries) else {}
-    return {member: entries[start:end], **more}
+    after = paging.decode(request.get("nextToken"), error)
+    page, token = paging.page_of(entries, lambda entry: entry[0], after, request.get("maxResults", _PAGE))
+    return {member: [entry for _, entry in page], **({"nextToken": token} if token else {})}
+
+
+def _place(manifest: Manifest, tag: str = "") -> list[Any]:
+    return [manifest.pushed_ms, manifest.digest, tag]
 
 
 def _wanted(request: dict[str, Any], tagged: bool) -> bool:
@@ -42,12 +49,13 @@ def _wanted(request: dict[str, Any], tagged: bool) -> bool:
 def list_images(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     repository = require_repository(context, request)
     by_digest = _tags_by_digest(context, repository)
-    entries: list[dict[str, Any]] = []
+    entries: list[Placed] = []
     for manifest in ecr.manifests(context.store, repository.name):
         own = by_digest.get(manifest.digest, [])
         if _wanted(request, bool(own)):
-            entries += [{"imageDigest": manifest.digest, "imageTag": tag} for tag in own]
-            entries += [] if own else [{"imageDigest": manifest.digest}]
+            image = {"imageDigest": manifest.digest}
+            entries += [(_place(manifest, tag), image | {"imageTag": tag}) for tag in own]
+            entries += [] if own else [(_place(manifest), image)]
     return _page(request, entries, "imageIds")
 
 
@@ -60,7 +68,7 @@ def describe_images(context: Context, request: dict[str, Any]) -> dict[str, Any]
         found = {m.digest: m for m in (_require_image(context, repository, image) for image in asked)}
         return {"imageDetails": [_detail(context, m, by_digest.get(m.digest, [])) for m in found.values()]}
     details = [
-        _detail(context, manifest, by_digest.get(manifest.digest, []))
+        (_place(manifest), _detail(context, manifest, by_digest.get(manifest.digest, [])))
         for manifest in ecr.manifests(context.store, repository.name)
         if _wanted(request, manifest.digest in by_digest)
     ]

@@ -136,11 +136,11 @@ def list_roles(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     prefix = request.get("PathPrefix", "/")
     roles = {role["name"]: role for role in identity.list_roles(context.store, context.account)}
     roles.setdefault(ROLE_NAME, _stand_in(context.account, ROLE_NAME))
-    shapes = [_shape(context, roles[n]) for n in sorted(roles) if roles[n]["path"].startswith(prefix)]
-    start = (paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker.")) or [0])[0]
-    end = start + request.get("MaxItems", 100)
-    more = {"Marker": paging.encode([end])} if end < len(shapes) else {}
-    return {"Roles": shapes[start:end], "IsTruncated": bool(more), **more}
+    after = paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker."))
+    names = [name for name, role in roles.items() if role["path"].startswith(prefix)]
+    page, marker = paging.page_of(names, lambda name: [name], after, request.get("MaxItems", 100))
+    shapes = [_shape(context, roles[name]) for name in page]
+    return {"Roles": shapes, "IsTruncated": bool(marker), **({"Marker": marker} if marker else {})}
 
 
 @operation("iam", "DeleteRole")

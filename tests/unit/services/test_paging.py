@@ -1,0 +1,34 @@
+"""Pages of lists that are put together in memory: by key, whatever comes and goes between two of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sagewright.model.errors import ValidationException
+from sagewright.services import paging
+
+NAMES = st.sets(st.text(max_size=3), max_size=20)
+
+
+@given(entries=NAMES, gone=NAMES, come=NAMES, size=st.integers(1, 5))
+def test_what_stays_is_told_once_and_in_order(entries: set[str], gone: set[str], come: set[str], size: int) -> None:
+    seen: list[str] = []
+    token: str | None = None
+    now = set(entries)
+    while True:
+        page, token = paging.page_of(now, lambda name: [name], paging.decode(token), size)
+        assert len(page) <= size
+        seen += page
+        if token is None:
+            break
+        now = (now - gone) | come
+    assert seen == sorted(set(seen))
+    assert (entries - gone) <= set(seen) <= entries | come
+
+
+@pytest.mark.parametrize("token", ["x", "e30=", "bnVsbA=="])
+def test_tokens_that_are_none(token: str) -> None:
+    with pytest.raises(ValidationException):
+        paging.decode(token)
