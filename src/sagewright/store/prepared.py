@@ -42,22 +42,20 @@ class Prepared:
         else:
             connection.execute(self._statement, dict(values))
 
-    def many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it once for each of `rows`."""
+    def many(self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Run it once for each of `rows`: values of the parameters `names`, none of which SQLAlchemy would convert."""
         if not rows:
             return
         if connection.dialect.name != "sqlite":
-            connection.execute(self._statement, [dict(row) for row in rows])
+            connection.execute(self._statement, [dict(zip(names, row, strict=True)) for row in rows])
             return
         compiled = self._prepared(connection)
-        parameters, own = compiled.parameters, compiled.own
-        bound = [
-            [row[name] if convert is None else convert(row[name]) for name, convert in parameters]
-            for row in (rows if not own else ({**own, **row} for row in rows))
-        ]
+        order = [names.index(name) for name, _ in compiled.parameters]
+        if order != list(range(len(names))):
+            rows = [[row[at] for at in order] for row in rows]
         driver: Any = connection.connection.dbapi_connection
         try:
-            driver.executemany(compiled.text, bound)
+            driver.executemany(compiled.text, rows)
         except sqlite3.Error as error:
             raise _told(compiled.text, error) from error
 

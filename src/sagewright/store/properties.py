@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
@@ -131,7 +130,7 @@ def _forget(connection: Connection, subject: int, scope: str, folded: str) -> No
 
 
 def _delete_grams(connection: Connection, path: int, subject: int, folded: str) -> None:
-    _DELETE_GRAM.many(connection, [{"at": path, "text": gram, "of": subject} for gram in grams(folded)])
+    _DELETE_GRAM.many(connection, ("at", "text", "of"), [(path, gram, subject) for gram in grams(folded)])
 
 
 def _write(
@@ -149,20 +148,18 @@ def _write(
     if held:
         for row in connection.execute(_OLD, {"subjects": held}):
             old.setdefault(row.subject, {})[row.path, row.position] = row.key
-    added: list[dict[str, Any]] = []
-    removed: list[dict[str, Any]] = []
+    added: list[tuple[int, int, int, bytes]] = []
+    removed: list[tuple[int, int, int]] = []
     for subject in subjects:
         number, own = ids[subject.ref], paths[subject.scope]
-        new = {(own[p], at): key for p, keys in subject.properties.items() for at, key in enumerate(keys)}
-        before = old.get(number, {})
-        removed += [{"of": number, "at": p, "number": at} for (p, at), key in before.items() if new.get((p, at)) != key]
-        added += [
-            {"subject": number, "path": p, "position": at, "key": key}
-            for (p, at), key in new.items()
-            if before.get((p, at)) != key
-        ]
-    _DELETE_VALUE.many(connection, removed)
-    _INSERT_VALUE.many(connection, added)
+        new = [(number, own[p], at, key) for p, keys in subject.properties.items() for at, key in enumerate(keys)]
+        if before := old.get(number):
+            now = {(p, at): key for _, p, at, key in new}
+            removed += [(number, *place) for place, key in before.items() if now.get(place) != key]
+            new = [value for value in new if before.get(value[1:3]) != value[3]]
+        added += new
+    _DELETE_VALUE.many(connection, ("of", "at", "number"), removed)
+    _INSERT_VALUE.many(connection, ("subject", "path", "position", "key"), added)
 
 
 def _add(connection: Connection, subject: Subject, paths: Mapping[str, int]) -> int:
@@ -172,7 +169,7 @@ def _add(connection: Connection, subject: Subject, paths: Mapping[str, int]) -> 
     assert row is not None
     number: int = row[0]
     path = paths[subject.name_path]
-    _INSERT_GRAM.many(connection, [{"path": path, "gram": gram, "subject": number} for gram in grams(folded)])
+    _INSERT_GRAM.many(connection, ("path", "gram", "subject"), [(path, gram, number) for gram in grams(folded)])
     return number
 
 
@@ -183,21 +180,18 @@ def grams(folded: str) -> list[str]:
 
 def _paths(store: Database, scope: str, subjects: Sequence[Subject]) -> dict[str, int]:
     """The ids of all paths of these subjects; new ones are kept in a transaction of their own."""
-    natures: dict[str, str | None] = {}
-    for subject in subjects:
-        for path, keys in subject.properties.items():
-            natures.setdefault(path, "time" if keys[0][:1] == TIME else None)
-        natures[subject.name_path] = "name"
-    wanted = select(index_paths.c.path, index_paths.c.id).where(
-        index_paths.c.scope == scope, index_paths.c.path.in_(list(natures))
-    )
-    with store.read() as connection:
-        found = {row.path: row.id for row in connection.execute(wanted)}
-    if missing := [path for path in natures if path not in found]:
-        with store.write() as connection:
-            rows = [{"scope": scope, "path": path, "nature": natures[path]} for path in missing]
-            connection.execute(insert(index_paths), rows)
-            found = {row.path: row.id for row in connection.execute(wanted)}
+    wanted = {path: keys[0] for subject in subjects for path, keys in subject.properties.items()}
+    names = {subject.name_path for subject in subjects}
+    found = {path: known[0] for path in {*wanted, *names} if (known := _known_paths.get(store, {}).get((scope, path)))}
+    for path in sorted({*wanted, *names} - found.keys()):
+        known = path_of(store, scope, path)
+        if known is None:
+            nature = "name" if path in names else "time" if wanted[path][:1] == TIME else None
+            with store.write() as connection:
+                connection.execute(insert(index_paths), {"scope": scope, "path": path, "nature": nature})
+            known = path_of(store, scope, path)
+        assert known is not None
+        found[path] = known[0]
     return found
 
 

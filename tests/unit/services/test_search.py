@@ -350,6 +350,14 @@ def test_a_failure_between_leaves_the_queue(context: Context, monkeypatch: pytes
     assert names(context, "TrainingJobName", "Equals", "one") == ["one"]
 
 
+def test_one_that_cannot_be_described_does_not_hold_up_the_others(context: Context) -> None:
+    make(context, "first")
+    make(context, "broken", ResourceConfig=None, OutputDataConfig=None)
+    make(context, "last")
+    assert indexing.keep_up(context.platform) == 3
+    assert names(context, "TrainingJobStatus", "Equals", "InProgress") == ["last", "first"]
+
+
 def test_two_at_once_do_not_overwrite_the_newer(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that has read a job before it changed must not write after one that has read it since."""
     job = make(context, "one")

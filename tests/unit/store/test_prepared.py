@@ -14,6 +14,7 @@ from sagewright.store import prepared
 from sagewright.store.database import Database
 from sagewright.store.prepared import Prepared
 from sagewright.store.schema.objects import objects
+from sagewright.store.schema.properties import index_grams
 
 ROW = {
     "bucket": "b",
@@ -106,3 +107,19 @@ def test_threads_that_begin_at_once_get_the_same(database: Database, monkeypatch
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(read, range(8))) == [["ü"] * 3] * 8
+
+
+def test_many_rows_at_once(database: Database) -> None:
+    grams = Prepared(insert(index_grams), ["path", "gram", "subject"])
+    by_gram = Prepared(
+        delete(index_grams).where(index_grams.c.gram == bindparam("text"), index_grams.c.path == bindparam("at"))
+    )
+    everything = select(index_grams.c.gram, index_grams.c.subject).order_by(index_grams.c.gram)
+    with database.write() as connection:
+        grams.many(connection, ("gram", "subject", "path"), [])
+        grams.many(connection, ("gram", "subject", "path"), [("abc", 7, 1), ("üüü", 8, 1), ("xyz", 9, 2)])
+        assert [tuple(row) for row in connection.execute(everything)] == [("abc", 7), ("xyz", 9), ("üüü", 8)]
+        by_gram.many(connection, ("at", "text"), [(1, "abc"), (1, "xyz")])
+        assert [tuple(row) for row in connection.execute(everything)] == [("xyz", 9), ("üüü", 8)]
+    with pytest.raises(IntegrityError), database.write() as connection:
+        grams.many(connection, ("path", "gram", "subject"), [(2, "xyz", 9)])

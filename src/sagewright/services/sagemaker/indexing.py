@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -14,18 +15,39 @@ from sagewright.store import properties as index
 from sagewright.store.database import Database
 from sagewright.store.properties import Ref, Subject
 
+log = logging.getLogger("sagewright.services.indexing")
 BATCH = 50
+BUSY = 0.3  # of a CPU, by all other threads
 PAUSE_S = 0.005  # in which other writers have their turn
 
 
 def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> int:
     """Take in all that waits, until it is `stopped`; how many rows of the queue that were."""
-    total = 0
+    total, load = 0, Load()
     while not stopped() and (taken := take_in(platform, BATCH)):
         total += taken
         if taken == BATCH:
-            time.sleep(PAUSE_S)
+            time.sleep(load.pause_s())
     return total
+
+
+class Load:
+    """How busy the rest of the process is. While requests keep it busy, indexing has a tenth of the time, else most of it."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def pause_s(self) -> float:
+        """How long to wait after what this thread has done since the last call."""
+        wall, own, all_ = self._now()
+        took, mine, every = wall - self._before[0], own - self._before[1], all_ - self._before[2]
+        pause = 9 * mine if every - mine > BUSY * took else PAUSE_S
+        self._before = wall, own, all_
+        return pause
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        return time.monotonic(), time.thread_time(), time.process_time()
 
 
 def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
@@ -36,9 +58,22 @@ def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
     with index.turn(store, wait_s) as ours:
         rows = index.waiting(store, most) if ours else []
         if rows:
-            subjects, gone = _described(platform, dict.fromkeys(ref for _, ref in rows))
-            index.project(store, [number for number, _ in rows], subjects, gone)
+            _take(platform, rows)
     return len(rows)
+
+
+def _take(platform: Platform, rows: Sequence[tuple[int, Ref]]) -> None:
+    """One that can't be described is left out, or it would keep all behind it from being taken in."""
+    try:
+        subjects, gone = _described(platform, dict.fromkeys(ref for _, ref in rows))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        if len(rows) > 1:
+            for row in rows:
+                _take(platform, [row])
+            return
+        log.exception("%s is not indexed", rows[0][1])
+        subjects, gone = [], []
+    index.project(platform.store, [number for number, _ in rows], subjects, gone)
 
 
 def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[Subject], list[Ref]]:

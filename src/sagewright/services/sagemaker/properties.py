@@ -17,28 +17,34 @@ FREE = frozenset({"HyperParameters", "Environment", "Tags", "Metrics", "Customer
 
 def properties(document: Document, wanted: Set[str] | None = None) -> Properties:
     """Of all paths, or of those that are wanted and what lies beneath them."""
-    beneath = tuple(f"{path}." for path in wanted or ())
+    pairs: list[tuple[str, Any]] = []
+    for name, value in document.items():
+        _collect(name, value, pairs)
+    if wanted is not None:
+        beneath = tuple(f"{path}." for path in wanted)
+        pairs = [(path, value) for path, value in pairs if path in wanted or path.startswith(beneath)]
     found: Properties = {}
-    for path, value in _walk("", document):
-        if wanted is None or path in wanted or path.startswith(beneath):
-            keys = found.setdefault(path, [])
-            key = key_of(value)
-            if key not in keys:
-                keys.append(key)
+    for path, value in pairs:
+        key = key_of(value)
+        keys = found.get(path)
+        if keys is None:
+            found[path] = [key]
+        elif key not in keys:
+            keys.append(key)
     return found
 
 
-def _walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _collect(path: str, value: Any, pairs: list[tuple[str, Any]]) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _walk(f"{path}.{name}" if path else name, inner)
+            _collect(f"{path}.{name}", inner, pairs)
     elif isinstance(value, list):
-        yield from _named(path, value)
+        pairs += _named(path, value)
         if path != "Tags":
             for inner in value:
-                yield from _walk(path, inner)
+                _collect(path, inner, pairs)
     elif value is not None:
-        yield path, value
+        pairs.append((path, value))
 
 
 def _named(path: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
