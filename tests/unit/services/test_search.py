@@ -429,3 +429,11 @@ def test_jobs_of_an_earlier_version_are_found(
     indexing.keep_up(context.platform)
     assert names(context, "HyperParameters.eta", "Equals", "0.50") == ["old"]
     store.close()
+
+
+@pytest.mark.parametrize(("others_s", "longer"), [(0.0, False), (0.9, True)])
+def test_indexing_yields_to_requests(monkeypatch: pytest.MonkeyPatch, others_s: float, longer: bool) -> None:
+    """While other threads take most of a CPU it pauses for nine times as long as it worked."""
+    times = iter([(0.0, 0.0, 0.0), (1.0, 0.1, 0.1 + others_s)])
+    monkeypatch.setattr(indexing.Load, "_now", staticmethod(lambda: next(times)))
+    assert indexing.Load().pause_s() == pytest.approx(0.9 if longer else indexing.PAUSE_S)
