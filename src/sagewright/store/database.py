@@ -252,6 +252,7 @@ def _postgres(url: str) -> Engine:
         pool_pre_ping=True,
         pool_timeout=WRITER_WAIT_S,
     )
+    engine.dialect.use_insertmanyvalues_wo_returning = True  # many rows in one statement
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -140,9 +140,14 @@ def _write(
     paths: Mapping[str, Mapping[str, int]],
 ) -> None:
     ids = {ref: subject for ref, (subject, _, _) in known.items()}
+    runs: list[tuple[int, str, int]] = []
     for subject in subjects:
         if subject.ref not in ids:
-            ids[subject.ref] = _add(connection, subject, paths[subject.scope])
+            folded = subject.name.lower()
+            number = ids[subject.ref] = _add(connection, subject, folded)
+            path = paths[subject.scope][subject.name_path]
+            runs += [(path, gram, number) for gram in grams(folded)]
+    _INSERT_GRAM.many(connection, ("path", "gram", "subject"), runs)
     old: dict[int, dict[tuple[int, int], bytes]] = {}
     held = [ids[s.ref] for s in subjects if s.ref in known]
     if held:
@@ -162,14 +167,11 @@ def _write(
     _INSERT_VALUE.many(connection, ("subject", "path", "position", "key"), added)
 
 
-def _add(connection: Connection, subject: Subject, paths: Mapping[str, int]) -> int:
+def _add(connection: Connection, subject: Subject, folded: str) -> int:
     source, ref = subject.ref
-    folded = subject.name.lower()
     row = _INSERT_SUBJECT.first(connection, {"scope": subject.scope, "source": source, "ref": ref, "folded": folded})
     assert row is not None
     number: int = row[0]
-    path = paths[subject.name_path]
-    _INSERT_GRAM.many(connection, ("path", "gram", "subject"), [(path, gram, number) for gram in grams(folded)])
     return number
 
 
