@@ -1,13 +1,12 @@
-"""What the machines can hold, and who has reserved what of them."""
+"""What the machines can hold, and the share of them that a job asks for."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -62,25 +61,15 @@ class Machines:
         each = self.each()
         return Resources(sum(m.cpus for m in each), sum(m.memory_gb for m in each), sum(m.gpus for m in each))
 
-
-class Reservations:
-    """Shares of the machines, by job. Safe to use from many threads; a restarted server reserves again what runs."""
-
-    def __init__(self, machines: Machines) -> None:
-        self._machines = machines
-        self._lock = threading.Lock()
-        self._held: dict[str, Resources] = {}
-        self._gpus: dict[str, list[int]] = {}
-
     def share_of(self, instance_type: str, count: int) -> Share:
         """What `count` hosts of `instance_type` take here: never more than the machines have.
 
         Each host is on a machine of its own where there are as many; else all share the largest. Each has at least one CPU
         and 1 GiB.
         """
-        asked = resources_of(instance_type)
-        per_host = _share(asked, self._machines.each(), count)
-        machine = self._machines.together()
+        asked, each = resources_of(instance_type), self.each()
+        per_host = _share(asked, each, count)
+        machine = self.together()
         total = Resources(
             min(per_host.cpus * count, max(machine.cpus, per_host.cpus)),
             min(per_host.memory_gb * count, max(machine.memory_gb, per_host.memory_gb)),
@@ -88,62 +77,10 @@ class Reservations:
         )
         warnings = []
         if per_host != asked:
-            name = self._machines.name
-            each = f"{name} gives" if count == 1 else f"{name} gives each of {count} hosts"
-            warnings.append(f"{instance_type} has {asked}; {each} {per_host}.")
+            name = self.name
+            who = f"{name} gives" if count == 1 else f"{name} gives each of {count} hosts"
+            warnings.append(f"{instance_type} has {asked}; {who} {per_host}.")
         return Share(per_host, total, warnings)
-
-    def try_reserve(self, job_id: str, share: Share) -> bool:
-        """Take `share` for the job, or nothing. True if the job has it, also from before."""
-        with self._lock:
-            if job_id in self._held:
-                return True
-            if not self._fits(share, frozenset()):
-                return False
-            self._hold(job_id, share, [])
-            return True
-
-    def fits_without(self, share: Share, job_ids: Set[str]) -> bool:
-        """Whether there would be room for `share` if these jobs gave back what they hold."""
-        with self._lock:
-            return self._fits(share, job_ids)
-
-    def force(self, job_id: str, share: Share, gpus: list[int]) -> None:
-        """Note what a job that already runs takes (after a restart), free or not; `gpus`: which, as far as that is known."""
-        with self._lock:
-            self._hold(job_id, share, gpus)
-
-    def numbered(self, job_id: str, share: Share) -> Share:
-        """`share` with the numbers of the GPUs that the job holds; no other job holds them."""
-        with self._lock:
-            return replace(share, gpus=list(self._gpus.get(job_id, []))) if self._machines.together().gpus else share
-
-    def _hold(self, job_id: str, share: Share, gpus: list[int]) -> None:
-        self._held[job_id] = share.total
-        taken = {gpu for held in self._gpus.values() for gpu in held}
-        free = [gpu for gpu in range(self._machines.together().gpus) if gpu not in taken]
-        self._gpus[job_id] = gpus or free[: share.total.gpus]
-
-    def hand_over(self, old: str, new: str) -> None:
-        """What one job holds is another's from now on."""
-        with self._lock:
-            if old in self._held:
-                self._held[new], self._gpus[new] = self._held.pop(old), self._gpus.pop(old, [])
-
-    def release(self, job_id: str) -> None:
-        """Give back what the job holds; nothing if it holds nothing."""
-        with self._lock:
-            self._held.pop(job_id, None)
-            self._gpus.pop(job_id, None)
-
-    def _fits(self, share: Share, without: Set[str]) -> bool:
-        held = [share for job_id, share in self._held.items() if job_id not in without]
-        machine, total = self._machines.together(), share.total
-        return (
-            total.cpus + sum(share.cpus for share in held) <= machine.cpus
-            and total.memory_gb + sum(share.memory_gb for share in held) <= machine.memory_gb
-            and total.gpus + sum(share.gpus for share in held) <= machine.gpus
-        )
 
 
 def _share(asked: Resources, machines: Sequence[Resources], count: int) -> Resources:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import orjson
 import psutil
 
-from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse
+from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse, Unreachable
 from sagewright.compute.forkserver import ForkServer, ForkServerFailed
 from sagewright.model.agentmarks import GONE, read_mark, start_mark
 from sagewright.sandbox.base import Unavailable
@@ -30,16 +31,29 @@ HOST_ID_VARIABLE = "SAGEWRIGHT_HOST_ID"
 _KILL_WAIT_S = 10.0
 
 
+def machine_name() -> str:
+    """The same for all servers of this machine, and after it has been started anew."""
+    try:
+        machine_id = Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        machine_id = ""
+    return f"{socket.gethostname()} {machine_id}".strip()
+
+
 class LocalBackend:
     """Agents are detached processes of this machine, known by pid and start time, so that a recycled pid is never hit.
 
     One that a killed server had started and not yet noted is found by the mark in its directory; where there is none yet,
     another one may be started: of two, the lock in the directory lets one work.
     They are forked from a warm fork server; where that fails they are started as `python -m sagewright.agent`. Linux.
-    `environ`: the variables of agents that are started; None: this process's own.
+    Servers of several machines may share a store: of a host on another machine nothing can be said here but that (Unreachable).
+    `environ`: the variables of agents that are started; None: this process's own; `machine`: the name of this one.
     """
 
-    def __init__(self, *, fork_server: bool = True, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, fork_server: bool = True, environ: Mapping[str, str] | None = None, machine: str | None = None
+    ) -> None:
+        self._machine = machine_name() if machine is None else machine
         self._environ = environ
         self._forks = ForkServer() if fork_server else None
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -58,25 +72,36 @@ class LocalBackend:
 
     def _found(self, plan: HostPlan) -> Handle | None:
         mark = read_mark(plan.directory, str(plan.document["host_id"]))
-        return None if mark is None else {**mark, "directory": str(plan.directory)}
+        return None if mark is None else self._handle(mark, plan)
 
     def _started(self, plan: HostPlan) -> Handle:
         _write_document(plan)
         pid = self._start(plan.directory)
         mark = {"pid": pid, "started": start_mark(pid), "host_id": plan.document["host_id"]}
-        return {**mark, "directory": str(plan.directory)}
+        return self._handle(mark, plan)
+
+    def _handle(self, mark: Mapping[str, Any], plan: HostPlan) -> Handle:
+        return {**mark, "directory": str(plan.directory), "machine": self._machine}
+
+    def _check_here(self, handle: Handle) -> None:
+        where = handle.get("machine", self._machine)
+        if where != self._machine:
+            raise Unreachable(f"it is on another machine ({where})")
 
     def poll(self, handle: Handle) -> Pulse:
+        self._check_here(handle)
         self._reap()
         return Pulse(True) if _pid_of(handle) else Pulse(False, "it was killed or crashed")
 
     def stop(self, handle: Handle) -> None:
+        self._check_here(handle)
         self._reap()
         if pid := _pid_of(handle):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def kill(self, handle: Handle) -> None:
+        self._check_here(handle)
         deadline = time.monotonic() + _KILL_WAIT_S
         if pid := _pid_of(handle):
             _kill(_family(pid))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from sagewright.compute.backend import Backend
 from sagewright.compute.capacity import Machines, this_machine
-from sagewright.compute.local import LocalBackend
+from sagewright.compute.local import LocalBackend, machine_name
 from sagewright.model.settings import Settings
 
 
 @dataclass(frozen=True)
 class Site:
-    """A backend, the machines behind it, and the way back from there.
+    """A backend, the machines behind it by one name, and the way back from there.
 
     `endpoint(url)`: where its hosts reach a server that this machine reaches at `url`; `warm()` makes the first launch
     quicker; `close()` ends what serves this process alone. Hosts go on.
@@ -21,6 +21,7 @@ class Site:
 
     backend: Backend
     machines: Machines
+    name: str
     endpoint: Callable[[str], str]
     warm: Callable[[], None]
     close: Callable[[], None]
@@ -34,7 +35,7 @@ def open_site(settings: Settings) -> Site:
 def _here(settings: Settings) -> Site:
     backend = LocalBackend()
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
-    return Site(backend, Machines(lambda: [machine]), lambda url: url, backend.warm, backend.close)
+    return Site(backend, Machines(lambda: [machine]), machine_name(), lambda url: url, backend.warm, backend.close)
 
 
 def _on_ray(settings: Settings) -> Site:
@@ -42,4 +43,4 @@ def _on_ray(settings: Settings) -> Site:
 
     backend = RayBackend(settings)
     machines = Machines(backend.machines, "the cluster")
-    return Site(backend, machines, backend.endpoint, lambda: None, backend.close)
+    return Site(backend, machines, f"ray {settings.ray_address}", backend.endpoint, lambda: None, backend.close)

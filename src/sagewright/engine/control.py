@@ -1,45 +1,66 @@
-"""The engine: one thread that reconciles each active job when something happened to it, and all of them now and then."""
+"""The engine: reconciles each subject when something happened to it, at times that it asked for, and now and then."""
 
 from __future__ import annotations
 
-import contextlib
+import heapq
 import logging
-import queue
 import threading
 import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from sagewright.engine.keyedpool import KeyedPool
 from sagewright.model.errors import ServiceUnavailable
 
 log = logging.getLogger("sagewright.engine")
 SWEEP_S = 1.0
-GATHER_S = 0.005  # so long after a step what happens is gathered for the next one
+THREADS = 8
+"""A step may wait for a process that is being killed, a container engine or a cluster; it holds up its own subject alone."""
 
 
 class Reconciler(Protocol):
-    """Brings jobs of one kind closer to what is wanted. Every method is idempotent and safe at any restart."""
+    """Brings subjects of some kinds closer to what is wanted.
+
+    Every method is idempotent and safe at any restart. Two steps for one subject never run at the same time in one server.
+    """
+
+    kinds: tuple[str, ...]
 
     def recover(self) -> None:
         """Called once at start, before any other call: take up what an earlier server left."""
         ...
 
-    def active(self) -> list[str]:
-        """Ids of the jobs that are not over, in the order in which they should be looked at."""
+    def active(self) -> list[tuple[str, str]]:
+        """Kinds and ids of what is not over, in the order in which it should be looked at."""
         ...
 
-    def reconcile(self, job_id: str) -> None:
-        """One step for one job; returns soon."""
+    def reconcile(self, subject_id: str) -> None:
+        """One step for one subject."""
         ...
+
+
+class Subject(NamedTuple):
+    """What a step is for."""
+
+    kind: str
+    id: str
 
 
 class Engine:
-    """Runs reconcilers. `wake(job_id)` may be called from any thread and returns at once."""
+    """Runs reconcilers. `wake` and `wake_after` may be called from any thread and return at once."""
 
-    def __init__(self, reconcilers: list[Reconciler]) -> None:
-        self._reconcilers = reconcilers
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._stopping = threading.Event()
+    def __init__(self) -> None:
+        self._reconcilers: list[Reconciler] = []
+        self._by_kind: dict[str, Reconciler] = {}
+        self._pool: KeyedPool[Subject] = KeyedPool("engine", THREADS, self._step)
+        self._timers: list[tuple[float, Subject]] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="engine-timers", daemon=True)
+
+    def add(self, reconciler: Reconciler) -> None:
+        """To be called before `start`."""
+        self._reconcilers.append(reconciler)
+        self._by_kind |= dict.fromkeys(reconciler.kinds, reconciler)
 
     def start(self) -> None:
         for reconciler in self._reconcilers:
@@ -47,53 +68,54 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the step at hand end, then no more are taken. Jobs go on."""
-        self._stopping.set()
-        self._queue.put(None)
+        """Let the steps at hand end, then no more are taken. Jobs go on."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout=30)
+        self._pool.close(timeout_s=30)
 
-    def wake(self, job_id: str) -> None:
-        self._queue.put(job_id)
+    def wake(self, kind: str, subject_id: str) -> None:
+        """Something happened to the subject."""
+        self._pool.put(Subject(kind, subject_id))
+
+    def wake_after(self, delay_s: float, kind: str, subject_id: str) -> None:
+        """Have the subject looked at then, whatever happens to it before."""
+        with self._changed:
+            heapq.heappush(self._timers, (time.monotonic() + delay_s, Subject(kind, subject_id)))
+            self._changed.notify_all()
 
     def _run(self) -> None:
-        due = 0.0
-        while not self._stopping.is_set():
-            woken = self._woken(max(0.0, due - time.monotonic()))
-            if self._stopping.is_set():
-                return
-            if woken:
-                self._step(woken)
-            if time.monotonic() >= due:
-                self._step(None)
-                due = time.monotonic() + SWEEP_S
-            elif woken:
-                self._stopping.wait(GATHER_S)
+        due = time.monotonic()
+        while True:
+            with self._changed:
+                if self._stopping:
+                    return
+                now = time.monotonic()
+                while self._timers and self._timers[0][0] <= now:
+                    self._pool.put(heapq.heappop(self._timers)[1])
+                if now < due:
+                    until = min(due, self._timers[0][0]) if self._timers else due
+                    self._changed.wait(until - now)
+                    continue
+            self._sweep()
+            due = time.monotonic() + SWEEP_S
 
-    def _woken(self, timeout_s: float) -> list[str]:
-        """The jobs that something happened to, each once; none when nothing did in `timeout_s` seconds."""
-        woken: dict[str, None] = {}
-        with contextlib.suppress(queue.Empty):
-            first = self._queue.get(timeout=timeout_s)
-            while first is not None:
-                woken[first] = None
-                first = self._queue.get_nowait()
-        return list(woken)
-
-    def _step(self, job_ids: list[str] | None) -> None:
+    def _sweep(self) -> None:
         for reconciler in self._reconcilers:
             try:
-                for job_id in reconciler.active() if job_ids is None else job_ids:
-                    self._one(reconciler, job_id)
+                for kind, subject_id in reconciler.active():
+                    self._pool.put(Subject(kind, subject_id))
             except ServiceUnavailable as error:
                 log.warning("the sweep of %s is done later: %s", type(reconciler).__name__, error.message)
             except Exception:
                 log.exception("the sweep of %s failed", type(reconciler).__name__)
 
-    def _one(self, reconciler: Reconciler, job_id: str) -> None:
+    def _step(self, subject: Subject) -> None:
         try:
-            reconciler.reconcile(job_id)
+            self._by_kind[subject.kind].reconcile(subject.id)
         except ServiceUnavailable as error:
-            log.warning("job %s is looked at later: %s", job_id, error.message)
+            log.warning("%s %s is looked at later: %s", subject.kind, subject.id, error.message)
         except Exception:
-            log.exception("reconciling %s failed", job_id)
+            log.exception("reconciling %s %s failed", subject.kind, subject.id)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.compute.backend import HostPlan
-from sagewright.compute.capacity import Reservations, Share
+from sagewright.compute.capacity import Share
 from sagewright.engine import inputs, plans
 from sagewright.engine.times import run_ms
 from sagewright.kinds.base import Demand, Kind, Named, host_names
@@ -48,10 +48,6 @@ def kind_of(job: Job) -> Kind:
 
 def demand_of(job: Job) -> Demand:
     return kind_of(job).demand(job.request)
-
-
-def share_of(reservations: Reservations, demand: Demand) -> Share:
-    return reservations.share_of(demand.instance_type, demand.hosts)
 
 
 def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:

@@ -21,7 +21,12 @@ class Outcome:
 
     @property
     def internal(self) -> bool:
-        return (self.failure_reason or "").startswith(FaultClass.INTERNAL)
+        return is_internal(self.failure_reason)
+
+
+def is_internal(failure_reason: str | None) -> bool:
+    """Whether a FailureReason tells of a fault of ours, or of the machines."""
+    return (failure_reason or "").startswith(FaultClass.INTERNAL)
 
 
 def failed(host: Host) -> bool:

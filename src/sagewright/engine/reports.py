@@ -35,7 +35,7 @@ class Answer:
     """`wake`: the engine should look at the job."""
 
     desired: Desired
-    job_id: str = ""
+    job: Job | None = None
     wake: bool = False
 
 
@@ -70,7 +70,7 @@ def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
     desired = _desired(store, job, host_id)
     if desired == Desired.FINISH and hosts.finish(store, host_id):  # told so, the agent ends without another report
         wake = True
-    return Answer(desired, job.id, wake)
+    return Answer(desired, job, wake)
 
 
 def _tell_refused(job: Job, host: Host, report: Report) -> None:

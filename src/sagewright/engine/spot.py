@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sagewright.compute.capacity import Reservations, Share
+from sagewright.compute.capacity import Share
+from sagewright.engine.reservations import Reservations
 from sagewright.kinds.base import Demand
 from sagewright.model.interruptions import Schedule, parse
 from sagewright.model.lives import Step

@@ -9,10 +9,9 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from sagewright.compute.capacity import Reservations
-from sagewright.engine import gangs
 from sagewright.engine.gangs import demand_of
 from sagewright.engine.outcome import Outcome
+from sagewright.engine.reservations import Reservations
 from sagewright.engine.trash import Trash
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
@@ -21,12 +20,15 @@ from sagewright.store.database import Database
 from sagewright.store.jobs import Job
 from sagewright.store.warmpools import Pool, PoolStatus
 
+POOL = "warm pool"
 LONGEST_MS = 7 * 86_400_000
 """No hosts live longer, however many jobs have them one after another."""
 
 
 class WarmPools:
     """Takes part in what the reconciler of jobs does, and ends pools that no job took (engine.control.Reconciler)."""
+
+    kinds: tuple[str, ...] = (POOL,)
 
     def __init__(self, settings: Settings, store: Database, reservations: Reservations) -> None:
         self._settings, self._store, self._reservations = settings, store, reservations
@@ -40,11 +42,15 @@ class WarmPools:
                 self._forget(pool)
         for pool in warmpools.available(self._store):
             job = jobs.get(self._store, pool.job_id)
-            if job is not None:
-                self._reservations.force(job.id, gangs.share_of(self._reservations, demand_of(job)), [])
+            if (
+                job is not None and self._reservations.place_of(job.id) is None
+            ):  # an earlier version kept that in memory
+                demand = demand_of(job)
+                share = self._reservations.share_of(demand.instance_type, demand.hosts)
+                self._reservations.force(job.id, share, [])
 
-    def active(self) -> list[str]:
-        return [pool.job_id for pool in warmpools.available(self._store) if _over(pool)]
+    def active(self) -> list[tuple[str, str]]:
+        return [(POOL, pool.job_id) for pool in warmpools.available(self._store) if _over(pool)]
 
     def reconcile(self, job_id: str) -> None:
         pool = warmpools.of_job(self._store, job_id)
@@ -53,6 +59,11 @@ class WarmPools:
         if warmpools.terminate(self._store, job_id, PoolStatus.AVAILABLE):
             self._reservations.release(job_id)
             self._forget(pool)
+
+    def keeps(self, job_id: str) -> bool:
+        """Whether the job is over and its hosts are kept."""
+        pool = warmpools.of_job(self._store, job_id)
+        return pool is not None and pool.status == PoolStatus.AVAILABLE
 
     def fitting(self, job: Job) -> Pool | None:
         """The pool that a queued job could have."""

@@ -95,8 +95,8 @@ class InternalApi:
             return _error("BadRequest", str(error), 400)
         store, host_id = self._platform.store, request.path_params["host_id"]
         answer = await self._pool.run(reports.apply, store, host_id, _token(request), report)
-        if answer.wake:
-            self._platform.engine.wake(answer.job_id)
+        if answer.wake and answer.job:
+            self._platform.engine.wake(answer.job.kind, answer.job.id)
         return Response(orjson.dumps({"desired": answer.desired}), media_type="application/json")
 
     async def _interrupt(self, request: Request, incoming: Incoming) -> Response:

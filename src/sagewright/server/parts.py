@@ -5,11 +5,15 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
-from sagewright.compute.capacity import Reservations
 from sagewright.compute.sites import Site
 from sagewright.engine.control import Engine
+from sagewright.engine.endings import Endings
 from sagewright.engine.gangs import Place
-from sagewright.engine.runs import Machinery, Runs
+from sagewright.engine.leases import Leases
+from sagewright.engine.machinery import Machinery
+from sagewright.engine.queueing import Queueing
+from sagewright.engine.reservations import Reservations
+from sagewright.engine.runs import Runs
 from sagewright.engine.warmpools import WarmPools
 from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
@@ -43,13 +47,28 @@ def build(settings: Settings, address: Address, site: Site) -> Platform:
     """The parts of a server, engine not yet started."""
     store = Database(settings.database_url, settings.fsync)
     objects = object_store(settings, store)
-    reservations = Reservations(site.machines)
+    reservations = Reservations(store, site.machines, site.name)
     place = Place(settings, store, objects, lambda: site.endpoint(address.url))
-    machinery = Machinery(place, site.backend, reservations)
-    pools = WarmPools(settings, store, machinery.reservations)
-    runs = Runs(machinery, owner=server_id(settings.data / "server-id"))
-    engine = Engine([runs, pools])  # what runs says first which GPUs it has
+    engine = Engine()
+    add_reconcilers(
+        engine,
+        Machinery(place, site.backend, reservations, engine.wake, engine.wake_after),
+        server_id(settings.data / "server-id"),
+    )
     return Platform(settings, store, objects, engine)
+
+
+def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
+    """`owner`: the server's name, under which it holds leases."""
+    leases = Leases(machinery.store, owner)
+    pools = WarmPools(machinery.settings, machinery.store, machinery.reservations)
+    endings = Endings(machinery, leases, pools)
+    for reconciler in (
+        Runs(machinery, leases, pools, endings),  # what runs says first which GPUs it has
+        pools,
+        Queueing(machinery, leases, pools, endings),
+    ):
+        engine.add(reconciler)
 
 
 def connection_limits(settings: Settings) -> Limits:

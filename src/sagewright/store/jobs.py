@@ -194,7 +194,7 @@ def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
         return None
     job = Job(*row)
     life = LIVES[job.kind]
-    if not life.may(job.secondary_status, event.step):
+    if job.ended or not life.may(job.secondary_status, event.step):
         return None
     now = event.at_ms or now_ms()
     status = life.status_after(job.status, event.step)

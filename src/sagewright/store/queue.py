@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, or_, select, update
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import ACTIVE, Status
@@ -11,12 +14,14 @@ from sagewright.store.hosts import RETIRED
 from sagewright.store.jobs import Job, Wanted
 from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import hosts, jobs
+from sagewright.store.schema.reservations import reservations
 
 _JOBS = select(*[jobs.c[name] for name in Job.__dataclass_fields__])
 _ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
 _HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
 _OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
-_PLACED_IDS = select(jobs.c.id).where(_ACTIVE, _HAS_HOSTS).order_by(*_OLDEST_FIRST)
+_HAS_SHARE = select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id).exists()
+_PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHARE)).order_by(*_OLDEST_FIRST)
 _WITHOUT_HOSTS = _JOBS.where(~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
 _WAITING = _WITHOUT_HOSTS.where(
     jobs.c.status == Status.IN_PROGRESS.value,  # one status: the index gives the oldest
@@ -33,16 +38,32 @@ _INTERRUPT = (
     .where(jobs.c.id == bindparam("job_id"), jobs.c.wanted == Wanted.RUN.value, _ACTIVE, _HAS_HOSTS)
     .values(wanted=Wanted.INTERRUPT.value)
 )
+_TAKE = update(jobs).where(
+    jobs.c.id == bindparam("job_id"),
+    jobs.c.status == Status.IN_PROGRESS.value,
+    jobs.c.wanted != Wanted.STOP.value,
+    ~_HAS_HOSTS,
+    or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now")),
+)
+_RENEW = update(jobs).where(jobs.c.lease_owner == bindparam("owner"), _ACTIVE, jobs.c.lease_until_ms > bindparam("now"))
 _CLAIM = update(jobs).where(
     jobs.c.id == bindparam("job_id"),
     or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now")),
 )
 
 
-def placed_ids(store: Database) -> list[str]:
-    """Jobs that are not over and have hosts, oldest first."""
+@dataclass(frozen=True)
+class Lease:
+    """The right of one server, by its name, to bring a job forward until a time."""
+
+    owner: str
+    until_ms: int
+
+
+def placed(store: Database) -> list[tuple[str, str]]:
+    """Kinds and ids of jobs that are not over and have hosts, or a share of the machines for some, oldest first."""
     with store.read() as connection:
-        return list(connection.execute(_PLACED_IDS, {}).scalars())
+        return [(row[0], row[1]) for row in connection.execute(_PLACED)]
 
 
 def queued(store: Database, limit: int, *, spot: bool) -> list[Job]:
@@ -70,8 +91,22 @@ def ask_interrupt(store: Database, job_id: str) -> bool:
         return bool(connection.execute(_INTERRUPT, {"job_id": job_id}).rowcount)
 
 
-def claim(store: Database, job_id: str, owner: str, until_ms: int) -> bool:
-    """Take (or keep) the right to reconcile a job until `until_ms`; False when another server has it."""
-    values = {"job_id": job_id, "owner": owner, "now": now_ms(), "lease_owner": owner, "lease_until_ms": until_ms}
+def claim(store: Database, job_id: str, lease: Lease) -> bool:
+    """Take (or keep) the right to reconcile a job; False when another server has it."""
     with store.write() as connection:
-        return bool(connection.execute(_CLAIM, values).rowcount)
+        return bool(connection.execute(_CLAIM, {"job_id": job_id, **_written(lease)}).rowcount)
+
+
+def take_in(connection: Connection, job_id: str, lease: Lease) -> bool:
+    """Claim a job that waits for hosts, in a transaction of the caller's; False when it waits no longer, or for another."""
+    return bool(connection.execute(_TAKE, {"job_id": job_id, **_written(lease)}).rowcount)
+
+
+def renew(store: Database, lease: Lease) -> None:
+    """Keep all leases that the owner has."""
+    with store.write() as connection:
+        connection.execute(_RENEW, _written(lease))
+
+
+def _written(lease: Lease) -> dict[str, Any]:
+    return {"owner": lease.owner, "now": now_ms(), "lease_owner": lease.owner, "lease_until_ms": lease.until_ms}

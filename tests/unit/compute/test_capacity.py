@@ -1,10 +1,10 @@
-"""Reservations and the sizes of instance types."""
+"""What the machines have, and the share of it that a job gets."""
 
 from __future__ import annotations
 
 import pytest
 
-from sagewright.compute.capacity import Machines, Reservations, this_machine
+from sagewright.compute.capacity import Machines, this_machine
 from sagewright.model.instances import Resources, resources_of
 
 
@@ -39,36 +39,22 @@ def test_resources_of_instance_types(instance_type: str, expected: Resources) ->
 
 
 def test_what_is_asked_is_clipped_to_the_machine_with_a_warning() -> None:
-    wanted = Reservations(only(Resources(2, 23, 0))).wanted("ml.p3.2xlarge", 1)
+    share = only(Resources(2, 23, 0)).share_of("ml.p3.2xlarge", 1)
 
-    assert wanted.per_host == wanted.total == Resources(2, 23, 0)
-    assert wanted.warnings == ["ml.p3.2xlarge has 8 vCPU, 61 GiB, 1 GPU; this machine gives 2 vCPU, 23 GiB, no GPU."]
+    assert share.per_host == share.total == Resources(2, 23, 0)
+    assert share.warnings == ["ml.p3.2xlarge has 8 vCPU, 61 GiB, 1 GPU; this machine gives 2 vCPU, 23 GiB, no GPU."]
 
 
 def test_what_fits_gives_no_warning() -> None:
-    wanted = Reservations(only(Resources(8, 64, 0))).wanted("ml.m5.xlarge", 2)
+    share = only(Resources(8, 64, 0)).share_of("ml.m5.xlarge", 2)
 
-    assert (wanted.per_host, wanted.total, wanted.warnings) == (Resources(4, 16, 0), Resources(8, 32, 0), [])
+    assert (share.per_host, share.total, share.warnings) == (Resources(4, 16, 0), Resources(8, 32, 0), [])
 
 
 def test_more_hosts_than_cpus_share_them() -> None:
-    wanted = Reservations(only(Resources(2, 4, 0))).wanted("ml.m5.large", 8)
+    share = only(Resources(2, 4, 0)).share_of("ml.m5.large", 8)
 
-    assert (wanted.per_host, wanted.total) == (Resources(1, 1, 0), Resources(2, 4, 0))
-
-
-def test_reservations_never_exceed_the_machine() -> None:
-    held = Reservations(only(Resources(4, 16, 1)))
-    small, gpu = held.share_of("ml.m5.large", 1), held.share_of("ml.g4dn.xlarge", 1)
-
-    assert held.try_reserve("a", small)
-    assert held.try_reserve("a", small)  # asking again takes nothing more
-    assert held.try_reserve("b", small)
-    assert not held.try_reserve("c", small)
-    assert not held.try_reserve("d", gpu)
-    held.release("a")
-    held.release("a")
-    assert held.try_reserve("c", small)
+    assert (share.per_host, share.total) == (Resources(1, 1, 0), Resources(2, 4, 0))
 
 
 def test_settings_override_what_the_machine_has() -> None:
@@ -77,51 +63,17 @@ def test_settings_override_what_the_machine_has() -> None:
     assert this_machine().cpus >= 1
 
 
-def test_every_job_has_gpus_of_its_own() -> None:
-    held = Reservations(only(Resources(64, 256, 4)))
-    one, two = held.share_of("ml.g4dn.xlarge", 1), held.share_of("ml.g4dn.xlarge", 2)
-    held.force("ran", one, [1])
-    assert held.try_reserve("two", two)
-    assert held.try_reserve("last", one)
-    numbered = held.numbered("two", two)
-    assert (numbered.gpus, numbered.gpus_of(0), numbered.gpus_of(1)) == ([0, 2], [0], [2])
-    assert held.numbered("last", one).gpus == [3]
-    held.release("ran")
-    held.hand_over("last", "next")
-    assert held.numbered("next", one).gpus == [3]
-    assert held.try_reserve("again", one)
-    assert held.numbered("again", one).gpus == [1]
-
-
-def test_a_machine_without_gpus_says_nothing_of_them() -> None:
-    held = Reservations(only(Resources(4, 16, 0)))
-    wanted = held.share_of("ml.g4dn.xlarge", 1)
-    assert held.try_reserve("a", wanted)
-    assert held.numbered("a", wanted).gpus_of(0) is None
-
-
 def test_hosts_have_the_largest_machines_of_a_cluster() -> None:
     nodes = [Resources(4, 8, 0), Resources(16, 64, 2), Resources(8, 32, 0)]
-    cluster = Reservations(Machines(lambda: nodes, "the cluster"))
+    cluster = Machines(lambda: nodes, "the cluster")
     two, gpu = cluster.share_of("ml.m5.4xlarge", 2), cluster.share_of("ml.g4dn.xlarge", 1)
     assert (two.per_host, two.total) == (Resources(8, 32, 0), Resources(16, 64, 0))
     assert two.warnings == [
         "ml.m5.4xlarge has 16 vCPU, 64 GiB, no GPU; the cluster gives each of 2 hosts 8 vCPU, 32 GiB, no GPU."
     ]
     assert gpu.per_host == Resources(4, 16, 1)
-    assert cluster.try_reserve("two", two)
-    assert cluster.try_reserve("gpu", gpu)
-    assert not cluster.try_reserve("again", two)
 
 
 def test_more_hosts_than_machines_share_the_largest() -> None:
-    cluster = Reservations(Machines(lambda: [Resources(4, 8, 0), Resources(8, 32, 0)], "the cluster"))
+    cluster = Machines(lambda: [Resources(4, 8, 0), Resources(8, 32, 0)], "the cluster")
     assert cluster.share_of("ml.m5.xlarge", 4).per_host == Resources(2, 8, 0)
-
-
-def test_nothing_fits_where_no_machine_is() -> None:
-    nodes: list[Resources] = []
-    cluster = Reservations(Machines(lambda: nodes, "the cluster"))
-    assert not cluster.try_reserve("a", cluster.share_of("ml.m5.large", 2))
-    nodes.append(Resources(4, 16, 0))
-    assert cluster.try_reserve("a", cluster.share_of("ml.m5.large", 2))

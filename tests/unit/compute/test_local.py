@@ -17,6 +17,7 @@ import pytest
 from sagewright.compute.backend import HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer
 from sagewright.compute.local import LocalBackend
+from sagewright.model.brief import Brief, Group, Program
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
 
@@ -39,10 +40,10 @@ def restarted() -> Iterator[LocalBackend]:
 def plan(directory: Path, **changes: Any) -> HostPlan:
     """An agent that waits for a server that is not there: it lives until it is killed."""
     document = {
-        "host_id": str(directory), "kind": "training", "host": "algo-1", "hosts": ["algo-1"], "attempt": 1,
-        "job": {"name": "job", "arn": "arn", "request": {"AlgorithmSpecification": {"TrainingImage": "none"}}},
+        "host_id": str(directory), "host": "algo-1", "hosts": ["algo-1"], "attempt": 1,
+        "brief": Brief("training", "job", "arn", Program("none"), [Group("g", "ml.m5.large", ["algo-1"])], "r").document(),
         "addresses": {}, "endpoint": "http://127.0.0.1:1", "token": "t", "region": "us-east-1",
-        "account": "000000000000", "log_stream": "s", "metrics": [], "environments": str(directory / "environments"),
+        "account": "000000000000", "log_stream": "s", "environments": str(directory / "environments"),
         "credentials": CREDENTIALS,
         "objects": {"endpoint": "http://127.0.0.1:1", "region": "us-east-1", "credentials": CREDENTIALS, "patience_s": None},
         "framework_versions": "nearest", "sandbox": "auto", "cpus": 1, "memory_gb": 1, "gpus": 0, "stop_grace_s": 1,

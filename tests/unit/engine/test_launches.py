@@ -9,13 +9,9 @@ from typing import Any
 
 import pytest
 
-from sagewright.compute.backend import Handle, HostPlan, Pulse, Unreachable
-from sagewright.compute.capacity import Machines, Reservations
+from engine.inline import InlineBackend, InlineServer, Killed
 from sagewright.engine import gangs, plans
-from sagewright.engine.runs import Machinery, Runs
-from sagewright.model.instances import Resources
 from sagewright.model.settings import Settings
-from sagewright.objects.bucketstore import BucketStore
 from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
 from sagewright.store.jobs import Draft, Place, Wanted
@@ -31,60 +27,19 @@ REQUEST: dict[str, Any] = {
 }
 
 
-class Killed(BaseException):
-    """What the server was doing ends here."""
-
-
-class Agents:
-    """A backend whose agents are noted here, so that they outlive a server. `dies_after`: so many were started."""
-
-    def __init__(self) -> None:
-        self.started: Counter[str] = Counter()
-        self.dies_after: int | None = None
-        self.unreachable = False
-
-    def launch(self, plans: list[HostPlan]) -> list[Handle]:
-        if self.unreachable:
-            raise Unreachable("away")
-        for number, plan in enumerate(plans):
-            if self.dies_after == number:
-                raise Killed
-            if str(plan.document["host_id"]) not in self.started:
-                self.started[str(plan.document["host_id"])] += 1
-        if self.dies_after == len(plans):
-            raise Killed
-        return [{"host_id": plan.document["host_id"]} for plan in plans]
-
-    def poll(self, handle: Handle) -> Pulse:
-        return Pulse(handle["host_id"] in self.started, "it is not there")
-
-    def stop(self, handle: Handle) -> None: ...
-
-    def kill(self, handle: Handle) -> None:
-        del self.started[handle["host_id"]]
-
-
 class Site:
     """A data directory, and servers on it one after another."""
 
     def __init__(self, directory: Path, database: Database) -> None:
         self.settings = Settings(data=directory)
-        self.store, self.agents = database, Agents()
-        self.objects = BucketStore(database, directory / "objects", "off", "000000000000", "us-east-1")
+        self.store, self.agents = database, InlineBackend()
         self.job = jobs.create(database, Place("training", "000000000000", "us-east-1"), Draft("job", REQUEST))
 
-    def server(self) -> Runs:
-        reservations = Reservations(Machines(lambda: [Resources(8, 16, 0)]))
-        place = gangs.Place(self.settings, self.store, self.objects, lambda: "http://127.0.0.1:1")
-        machinery = Machinery(place, self.agents, reservations)
-        made = Runs(machinery, owner="server")
-        made.recover()
-        return made
+    def server(self) -> InlineServer:
+        return InlineServer(self.settings.data, self.store, self.agents)
 
-    def sweep(self, server: Runs, times: int = 3) -> None:
-        for _ in range(times):
-            for job_id in server.active():
-                server.reconcile(job_id)
+    def sweep(self, server: InlineServer) -> None:
+        server.sweep()
 
     def placed(self) -> list[hosts.Host]:
         return hosts.of_job(self.store, self.job.id)
@@ -115,7 +70,7 @@ def assert_as_if_nothing_had_happened(place: Site) -> None:
     placed = place.placed()
     assert [(host.attempt, host.handle) for host in placed] == [(1, {"host_id": host.id}) for host in placed]
     assert len(placed) == HOSTS
-    assert place.agents.started == Counter(host.id for host in placed)
+    assert Counter(place.agents.launched) == Counter(host.id for host in placed)
     assert {event.step for event in jobs.transitions(place.store, place.job.id)} == {"Starting"}
     assert not list(gangs.attempt_directory(place.settings, place.job.id, 1).glob("plan.json*"))
 

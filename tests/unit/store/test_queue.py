@@ -8,6 +8,7 @@ from sagewright.model.lives import Step
 from sagewright.store import hosts, jobs, queue
 from sagewright.store.database import Database
 from sagewright.store.jobs import Draft, Event, Place, Wanted
+from sagewright.store.queue import Lease
 
 PLACE = Place("training", "000000000000", "us-east-1")
 KIND = "training"
@@ -36,7 +37,7 @@ def test_queues(database: Database) -> None:
     jobs.want(database, stopped.id, Wanted.STOP)
     jobs.move(database, ended.id, Event(S.FAILED, ended=True))
     place(database, placed)
-    assert queue.placed_ids(database) == [placed.id]
+    assert queue.placed(database) == [("training", placed.id)]
     assert names(queue.stopped_in_queue(database, 9)) == ["stopped"]
     assert sorted(names(queue.queued(database, 9, spot=False))) == ["no-spot", "waiting"]
     assert len(queue.queued(database, 1, spot=False)) == 1
@@ -47,9 +48,9 @@ def test_queues(database: Database) -> None:
 def test_leases(database: Database) -> None:
     job = make(database, "one")
     later = job.created_ms + 3_600_000
-    assert queue.claim(database, job.id, "server-1", later)
-    assert queue.claim(database, job.id, "server-1", later)
-    assert not queue.claim(database, job.id, "server-2", later)
+    assert queue.claim(database, job.id, Lease("server-1", later))
+    assert queue.claim(database, job.id, Lease("server-1", later))
+    assert not queue.claim(database, job.id, Lease("server-2", later))
 
 
 def test_only_a_job_with_hosts_is_interrupted_and_a_stop_goes_first(database: Database) -> None:

@@ -19,4 +19,4 @@ def interrupt_training_job(context: Context, name: str) -> None:
         raise ValidationException(
             f"The training job {name} has no hosts to take away: it is {job.status}, {job.secondary_status}."
         )
-    context.engine.wake(job.id)
+    context.engine.wake(job.kind, job.id)

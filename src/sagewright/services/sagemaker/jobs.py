@@ -43,7 +43,7 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
             f"{noun.capitalize()} names must be unique within an AWS account and region, and a {noun} with this name "
             f"already exists ({arn})"
         ) from None
-    context.engine.wake(job.id)
+    context.engine.wake(job.kind, job.id)
     return arn
 
 
@@ -66,7 +66,7 @@ def stop_job(context: Context, kind: Kind, job: Job) -> None:
         noun = kind.resource.replace("-", " ")
         raise ValidationException(f"The request was rejected because the {noun} is in status {job.status}.")
     jobs.want(context.store, job.id, Wanted.STOP)
-    context.engine.wake(job.id)
+    context.engine.wake(job.kind, job.id)
 
 
 def check_role(context: Context, arn: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.engine.warmpools import POOL
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.store import jobs, warmpools
@@ -46,4 +47,4 @@ def update_keep_alive(context: Context, job: Job, seconds: int) -> None:
         raise ValidationException(f"The warm pool of training job {job.name} is not Available any more.")
     resources = job.request["ResourceConfig"] | {"KeepAlivePeriodInSeconds": seconds}
     jobs.change_request(context.store, job.id, job.request | {"ResourceConfig": resources})
-    context.engine.wake(job.id)
+    context.engine.wake(POOL, job.id)

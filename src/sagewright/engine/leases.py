@@ -1,0 +1,56 @@
+"""The leases of this server: who holds one brings its job forward, and nobody else does."""
+
+from __future__ import annotations
+
+import threading
+
+from sagewright.model.clock import now_ms
+from sagewright.store import queue
+from sagewright.store.database import Database
+from sagewright.store.queue import Lease
+
+LEASE_MS = 30_000
+RENEW_MS = 10_000
+
+
+class Leases:
+    """`owner`: this server's name, the same after a restart. Safe to use from many threads."""
+
+    def __init__(self, store: Database, owner: str) -> None:
+        self._store, self._owner = store, owner
+        self._until: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._renewed_ms = 0
+
+    def new(self) -> Lease:
+        return Lease(self._owner, now_ms() + LEASE_MS)
+
+    def note(self, job_id: str, lease: Lease) -> None:
+        """The job was leased in somebody's transaction."""
+        with self._lock:
+            self._until[job_id] = lease.until_ms
+
+    def hold(self, job_id: str) -> bool:
+        """Whether this server may bring the job forward now."""
+        if self._until.get(job_id, 0) - now_ms() > LEASE_MS // 3:
+            return True
+        lease = self.new()
+        if not queue.claim(self._store, job_id, lease):
+            self.drop(job_id)
+            return False
+        self.note(job_id, lease)
+        return True
+
+    def renew(self) -> None:
+        """Keep all of them; to be called often. A step that takes long loses none."""
+        if now_ms() - self._renewed_ms < RENEW_MS:
+            return
+        lease = self.new()
+        queue.renew(self._store, lease)
+        self._renewed_ms = now_ms()
+        with self._lock:
+            self._until = dict.fromkeys(self._until, lease.until_ms)
+
+    def drop(self, job_id: str) -> None:
+        with self._lock:
+            self._until.pop(job_id, None)

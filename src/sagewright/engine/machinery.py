@@ -1,0 +1,31 @@
+"""What reconcilers work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sagewright.compute.backend import Backend
+from sagewright.engine.gangs import Place
+from sagewright.engine.reservations import Reservations
+from sagewright.model.settings import Settings
+from sagewright.store.database import Database
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """`wake(kind, id)` has a subject looked at; `wake_after(seconds, kind, id)` later."""
+
+    place: Place
+    backend: Backend
+    reservations: Reservations
+    wake: Callable[[str, str], None]
+    wake_after: Callable[[float, str, str], None]
+
+    @property
+    def settings(self) -> Settings:
+        return self.place.settings
+
+    @property
+    def store(self) -> Database:
+        return self.place.store

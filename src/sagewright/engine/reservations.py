@@ -1,0 +1,96 @@
+"""Shares of the machines, by job, in the store: two servers can't place on the same CPU, and a restart loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+from enum import Enum
+
+from sagewright.compute.capacity import Machines, Share
+from sagewright.store import queue, reservations
+from sagewright.store.database import Database
+from sagewright.store.queue import Lease
+from sagewright.store.reservations import Held
+
+
+class Taken(Enum):
+    """What became of an attempt to reserve."""
+
+    OURS = "the job has its share here"
+    NO_ROOM = "there is not enough left"
+    ANOTHERS = "another server has the job, or it is over"
+
+
+class Reservations:
+    """Of the machines behind one backend, which are one place by the name `machine`. Safe to use from many threads."""
+
+    def __init__(self, store: Database, machines: Machines, machine: str) -> None:
+        self._store, self._machines, self.machine = store, machines, machine
+
+    def share_of(self, instance_type: str, count: int) -> Share:
+        return self._machines.share_of(instance_type, count)
+
+    def try_reserve(self, job_id: str, share: Share, lease: Lease) -> Taken:
+        """Take the share and the lease for a queued job, or nothing."""
+        with self._store.write() as connection:
+            reservations.exclude(connection, self.machine)
+            held = reservations.of_machine(connection, self.machine)
+            mine = any(one.job_id == job_id for one in held)
+            if not mine and not self._fits(share, held, frozenset()):
+                return Taken.NO_ROOM
+            if not queue.take_in(connection, job_id, lease):
+                return Taken.ANOTHERS
+            if not mine:
+                reservations.put(connection, self._held(job_id, share, held, []))
+        return Taken.OURS
+
+    def fits_without(self, share: Share, job_ids: Set[str]) -> bool:
+        """Whether there would be room for `share` if these jobs gave back what they hold."""
+        return self._fits(share, reservations.on(self._store, self.machine), job_ids)
+
+    def force(self, job_id: str, share: Share, gpus: list[int]) -> None:
+        """Note what a job that already runs takes, free or not; `gpus`: which, as far as that is known."""
+        with self._store.write() as connection:
+            reservations.exclude(connection, self.machine)
+            held = reservations.of_machine(connection, self.machine)
+            reservations.put(connection, self._held(job_id, share, held, gpus))
+
+    def numbered(self, job_id: str, share: Share) -> Share:
+        """`share` with the numbers of the GPUs that the job holds; no other job holds them."""
+        if not self._machines.together().gpus:
+            return share
+        held = reservations.of_job(self._store, job_id)
+        return replace(share, gpus=held.gpu_indexes if held else [])
+
+    def place_of(self, job_id: str) -> str | None:
+        """The machine that a job has a share of, if any."""
+        held = reservations.of_job(self._store, job_id)
+        return held.machine if held else None
+
+    def hand_over(self, old: str, new: str) -> None:
+        """What one job holds is another's from now on."""
+        reservations.hand_over(self._store, old, new)
+
+    def release(self, job_id: str) -> None:
+        """Give back what the job holds; nothing if it holds nothing."""
+        with self._store.write() as connection:
+            reservations.remove(connection, job_id)
+
+    def held(self) -> list[str]:
+        """The jobs that hold something here."""
+        return [one.job_id for one in reservations.on(self._store, self.machine)]
+
+    def _held(self, job_id: str, share: Share, held: list[Held], gpus: list[int]) -> Held:
+        taken = {gpu for one in held for gpu in one.gpu_indexes if one.job_id != job_id}
+        free = [gpu for gpu in range(self._machines.together().gpus) if gpu not in taken]
+        total = share.total
+        return Held(job_id, self.machine, total.cpus, total.memory_gb, total.gpus, gpus or free[: total.gpus])
+
+    def _fits(self, share: Share, held: list[Held], without: Set[str]) -> bool:
+        others = [one for one in held if one.job_id not in without]
+        machine, total = self._machines.together(), share.total
+        return (
+            total.cpus + sum(one.cpus for one in others) <= machine.cpus
+            and total.memory_gb + sum(one.memory_gb for one in others) <= machine.memory_gb
+            and total.gpus + sum(one.gpus for one in others) <= machine.gpus
+        )

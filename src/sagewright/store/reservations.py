@@ -1,0 +1,69 @@
+"""What jobs hold of the machines: a row for each, so that servers that share a store place no two jobs on one CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+
+from sagewright.store.database import Database
+from sagewright.store.schema.reservations import reservations
+
+
+@dataclass(frozen=True)
+class Held:
+    """`machine`: where; `gpu_indexes`: which of its GPUs."""
+
+    job_id: str
+    machine: str
+    cpus: int
+    memory_gb: int
+    gpus: int
+    gpu_indexes: list[int] = field(default_factory=list)
+
+
+_HELD = select(*[reservations.c[name] for name in Held.__dataclass_fields__])
+_OF_JOB = _HELD.where(reservations.c.job_id == bindparam("job"))
+_OF_MACHINE = _HELD.where(reservations.c.machine == bindparam("machine"))
+_INSERT = insert(reservations)
+_REMOVE = delete(reservations).where(reservations.c.job_id == bindparam("job"))
+_HAND_OVER = update(reservations).where(reservations.c.job_id == bindparam("old")).values(job_id=bindparam("new"))
+_EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext(:machine))")
+
+
+def exclude(connection: Connection, machine: str) -> None:
+    """No other transaction reserves on the machine until this one ends. (SQLite has one writer at a time.)"""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_EXCLUDE, {"machine": machine})
+
+
+def of_machine(connection: Connection, machine: str) -> list[Held]:
+    return [Held(*row) for row in connection.execute(_OF_MACHINE, {"machine": machine})]
+
+
+def on(store: Database, machine: str) -> list[Held]:
+    """As `of_machine`, in a transaction of its own."""
+    with store.read() as connection:
+        return of_machine(connection, machine)
+
+
+def of_job(store: Database, job_id: str) -> Held | None:
+    with store.read() as connection:
+        row = connection.execute(_OF_JOB, {"job": job_id}).first()
+    return Held(*row) if row else None
+
+
+def put(connection: Connection, held: Held) -> None:
+    """In place of what the job holds already, if anything."""
+    remove(connection, held.job_id)
+    connection.execute(_INSERT, vars(held))
+
+
+def remove(connection: Connection, job_id: str) -> None:
+    connection.execute(_REMOVE, {"job": job_id})
+
+
+def hand_over(store: Database, old: str, new: str) -> None:
+    """What one job holds is another's from now on."""
+    with store.write() as connection:
+        connection.execute(_HAND_OVER, {"old": old, "new": new})
