@@ -182,13 +182,15 @@ def test_what_counts_as_a_path_of_a_machine() -> None:
         assert not OF_A_MACHINE.search(text), text
 
 
-def test_snippets_of_the_readme_are_the_example() -> None:
-    """What README shows is the program that `make demo` runs, but for how the role is written."""
-    shown = "\n".join(snippets(ROOT / "README.md", "python"))
-    example = (ROOT / "examples" / "pytorch_script_mode.py").read_text()
-    for line in shown.splitlines():
-        if line.strip() and not line.strip().startswith("role="):
-            assert line in example, line
+def test_snippets_of_the_readme_are_examples() -> None:
+    """What README shows are programs that tests run, but for how the role is written."""
+    programs = [(ROOT / "examples" / name).read_text() for name in ("pytorch_script_mode.py", "processing_sklearn.py")]
+    shown = list(snippets(ROOT / "README.md", "python"))
+    assert len(shown) == len(programs)
+    for snippet, program in zip(shown, programs, strict=True):
+        for line in snippet.splitlines():
+            if line.strip() and not line.strip().startswith("role="):
+                assert line in program, line
 
 
 def test_every_dependency_says_why() -> None:
