@@ -149,6 +149,7 @@ class Reporter:
                 if self._is_orphaned():
                     self._want(Desired.GONE)
                     return
+                self._connection.turn()
                 time.sleep(backoff)
                 backoff = min(2 * backoff, BACKOFF_S[1])
                 continue
@@ -167,7 +168,9 @@ class Reporter:
             return Desired.GONE
         if status == 200:
             try:
-                return str(orjson.loads(body)["desired"])
+                answer = orjson.loads(body)
+                self._connection.know(answer.get("servers", ()))
+                return str(answer["desired"])
             except (ValueError, KeyError, TypeError) as error:
                 raise ServerAway(f"an answer that is none of Sagewright's: {body[:100]!r}") from error
         self._faults += status >= 500 and status not in _AWAY

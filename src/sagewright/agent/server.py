@@ -1,4 +1,4 @@
-"""HTTP to the server that started the agent: one connection, kept open."""
+"""HTTP to the server that started the agent, or to another one that shares its store: one connection, kept open."""
 
 from __future__ import annotations
 
@@ -19,12 +19,27 @@ class ServerConnection:
     """Requests under `/_sagewright/hosts/{host_id}/`. Not safe for many threads: one for each."""
 
     def __init__(self, endpoint: str, host_id: str, token: str) -> None:
+        self._endpoints, self._host_id = [endpoint], host_id
+        self._turn_to(endpoint)
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._connection: http.client.HTTPConnection | None = None
+
+    def know(self, endpoints: Iterable[str]) -> None:
+        """Servers that share the store of this one."""
+        self._endpoints += [one for one in endpoints if one not in self._endpoints]
+
+    def turn(self) -> None:
+        """The server is away: the next request goes to another one, if there is one."""
+        if len(self._endpoints) > 1:
+            self.close()
+            self._endpoints.append(self._endpoints.pop(0))
+            self._turn_to(self._endpoints[0])
+
+    def _turn_to(self, endpoint: str) -> None:
         parts = urlsplit(endpoint)
         self._tls = parts.scheme == "https"
         self._place = (parts.hostname or "127.0.0.1", parts.port)
-        self._base = f"{parts.path.rstrip('/')}/_sagewright/hosts/{host_id}/"
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._connection: http.client.HTTPConnection | None = None
+        self._base = f"{parts.path.rstrip('/')}/_sagewright/hosts/{self._host_id}/"
 
     def request(
         self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"

@@ -12,6 +12,7 @@ from sagewright.compute.sites import Site
 from sagewright.model.settings import Settings
 from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.server.images import collect
+from sagewright.server.peers import TELL_S, Peers
 from sagewright.services.context import Platform
 from sagewright.services.sagemaker.indexing import keep_up
 from sagewright.store import identity
@@ -25,13 +26,17 @@ LAYER_GRACE_S = 24 * 3600.0
 
 
 @contextlib.asynccontextmanager
-async def chores(platform: Platform, settings: Settings) -> AsyncIterator[None]:
+async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncIterator[None]:
     """They begin, and have ended when the block has."""
     collecting = asyncio.create_task(_collect(platform))
     sweeping = threading.Event()
     removing = Chore("removing deleted logs", SWEEP_S, partial(sweep, platform.store, sweeping.is_set))
     indexing = Chore("indexing properties", INDEX_S, partial(keep_up, platform, sweeping.is_set))
-    keepers = [platform.objects.housekeeper(settings), *(Housekeeper([one], sweeping) for one in (removing, indexing))]
+    telling = Chore("telling where this server answers", TELL_S, peers.tell)
+    keepers = [
+        platform.objects.housekeeper(settings),
+        *(Housekeeper([one], sweeping) for one in (removing, indexing, telling)),
+    ]
     for keeper in keepers:
         keeper.start()
     try:
@@ -40,6 +45,7 @@ async def chores(platform: Platform, settings: Settings) -> AsyncIterator[None]:
         collecting.cancel()
         for keeper in keepers:
             await asyncio.to_thread(keeper.end)
+        await asyncio.to_thread(peers.leave)
 
 
 async def _collect(platform: Platform) -> None:

@@ -25,6 +25,7 @@ from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.http.pools import Full, Pool
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
+from sagewright.server.peers import Peers
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.interruption import interrupt_training_job
 from sagewright.store import hosts
@@ -52,7 +53,10 @@ class InternalApi:
     Nothing of a body is read before the token is known to be good, and agents' calls have threads of their own.
     """
 
-    def __init__(self, platform: Platform, authenticator: Authenticator, limits: Limits | None = None) -> None:
+    def __init__(
+        self, platform: Platform, authenticator: Authenticator, limits: Limits | None = None, peers: Peers | None = None
+    ) -> None:
+        self._peers = peers
         self._platform, self._authenticator = platform, authenticator
         self._limits = limits or Limits()
         self._pool = Pool("internal", 16, WAITING, AWAY)
@@ -97,7 +101,9 @@ class InternalApi:
         answer = await self._pool.run(reports.apply, store, host_id, _token(request), report)
         if answer.wake and answer.job:
             self._platform.engine.wake(answer.job.kind, answer.job.id)
-        return Response(orjson.dumps({"desired": answer.desired}), media_type="application/json")
+        others = await self._pool.run(self._peers.alive) if self._peers and not store.embedded else []
+        content = {"desired": answer.desired, **({"servers": others} if others else {})}
+        return Response(orjson.dumps(content), media_type="application/json")
 
     async def _interrupt(self, request: Request, incoming: Incoming) -> Response:
         """For the command; signed with the admin's key as AWS requests are, for a service named `sagewright`."""

@@ -23,8 +23,9 @@ from sagewright.server.application import split
 from sagewright.server.chores import chores, warm
 from sagewright.server.images import ImagesApi
 from sagewright.server.internal import InternalApi
-from sagewright.server.notes import hold_lock, write_note
+from sagewright.server.notes import hold_lock, server_id, write_note
 from sagewright.server.parts import Address, admin_key, build, connection_limits, forwarder, refusal_document
+from sagewright.server.peers import Peers
 from sagewright.server.sockets import bind_like_before, url_of
 from sagewright.services import registry
 from sagewright.services.context import Platform
@@ -68,7 +69,9 @@ class Server:
 
     async def _serve(self, platform: Platform, site: Site, bound: socket.socket, ready: Callable[[str], None]) -> None:
         connections = Connections(connection_limits(self.settings), refusal_document)
-        server = _QuietSignals(_configuration(self._application(platform, connections), connections))
+        own_id = server_id(self.settings.data / "server-id")
+        peers = Peers(platform.store, own_id, lambda: site.endpoint(self.address.url))
+        server = _QuietSignals(_configuration(self._application(platform, connections, peers), connections))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.ask_to_end)
@@ -77,7 +80,7 @@ class Server:
         warming = loop.run_in_executor(None, warm, site)
         watching = asyncio.create_task(connections.watch())
         try:
-            async with chores(platform, self.settings):
+            async with chores(platform, self.settings, peers):
                 serving = asyncio.create_task(server.serve(sockets=[bound]))
                 while not server.started and not serving.done():
                     await asyncio.sleep(0.002)
@@ -89,13 +92,13 @@ class Server:
             watching.cancel()
             endpoint.unlink(missing_ok=True)
 
-    def _application(self, platform: Platform, connections: Connections) -> Any:
+    def _application(self, platform: Platform, connections: Connections, peers: Peers) -> Any:
         store, limits = platform.store, connections.limits
         authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id))
         edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
-        return split(gateway, InternalApi(platform, authenticator, limits), images)
+        return split(gateway, InternalApi(platform, authenticator, limits, peers), images)
 
 
 class _QuietSignals(uvicorn.Server):
