@@ -1,0 +1,40 @@
+"""Calls of the server's own to its operations: the same checks as a client's request passes, without its bytes."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.engine.asking import Question
+from sagewright.model.errors import NotImplementedYet
+from sagewright.services.context import Context, Platform, Principal
+from sagewright.services.registry import Entry
+from sagewright.wire.models import service_model
+from sagewright.wire.validation import validate
+
+
+class Calls:
+    """See engine.asking.Call. S3 is not asked so: its objects are read and written by `platform.objects`."""
+
+    def __init__(self, platform: Platform, entries: Mapping[tuple[str, str], Entry]) -> None:
+        self._platform, self._entries = platform, entries
+
+    def __call__(self, question: Question) -> dict[str, Any]:
+        entry = self._entries.get((question.service, question.operation))
+        if entry is None or question.service == "s3":
+            raise NotImplementedYet(question.service, question.operation)
+        request = copy.deepcopy(question.request)  # an operation may keep what it is given
+        validate(service_model(question.service).operation_model(question.operation), request)
+        return entry.call(self._context(question), request)
+
+    def _context(self, question: Question) -> Context:
+        settings = self._platform.settings
+        return Context(
+            request_id=str(uuid.uuid4()),
+            account=settings.account,
+            region=settings.region,
+            principal=Principal(question.principal, question.principal.rpartition("/")[2]),
+            platform=self._platform,
+        )
