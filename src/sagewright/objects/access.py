@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import configparser
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from sagewright.model.errors import AwsError
 from sagewright.model.settings import BadSetting, Settings
 from sagewright.objects.housekeeping import Housekeeper
+
+MOST_READ = 64 << 20
+ANY_TYPE = "binary/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,28 @@ class Access:
     patience_s: float | None = None
 
 
+def too_large(bucket: str, key: str, size: int, most: int) -> AwsError:
+    """What `read_bytes` raises for an object that is more than its caller takes."""
+    return AwsError("EntityTooLarge", f"s3://{bucket}/{key} has {size} bytes; at most {most} can be read here.", 400)
+
+
 class ObjectStore(Protocol):
-    """Where objects are. Safe to use from many threads."""
+    """Where objects are: the embedded store or another S3. Safe to use from many threads."""
 
     def exists_any(self, bucket: str, prefix: str) -> bool:
         """Whether an object is under `prefix`. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
+        ...
+
+    def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+        """(key, size in bytes) of each object under `prefix`, by the keys' UTF-8 bytes. Raises AwsError as above."""
+        ...
+
+    def read_bytes(self, bucket: str, key: str, most: int = MOST_READ) -> bytes:
+        """All of an object, in memory. Raises AwsError: NoSuchBucket, NoSuchKey, EntityTooLarge for more than `most` bytes."""
+        ...
+
+    def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> object:
+        """Put an object from memory; what it returns is the store's own affair. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
         ...
 
     def access(self, own: Access) -> Access:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.objects import errors
-from sagewright.objects.access import Access
+from sagewright.objects.access import ANY_TYPE, MOST_READ, Access, too_large
 from sagewright.objects.assembly import Assemblies
 from sagewright.objects.blobs import TRASH_S, BlobStore, Slice, full_disk_told
 from sagewright.objects.buckets import Buckets
@@ -94,19 +94,21 @@ class BucketStore:
         """Whether an object is under `prefix`. Raises NoSuchBucket."""
         return bool(self.listing.keys(bucket, Asked(prefix, limit=1)).entries)
 
-    def read_bytes(self, bucket: str, key: str) -> bytes:
-        """All of an object, in memory. Raises InvalidObjectState where its bytes are lost."""
+    def read_bytes(self, bucket: str, key: str, most: int = MOST_READ) -> bytes:
+        """See ObjectStore. Raises InvalidObjectState where its bytes are lost."""
         for _ in range(READ_ATTEMPTS):
             try:
                 version = self.contents.find(bucket, key)
                 assert version.blob
+                if version.size > most:
+                    raise too_large(bucket, key, version.size, most)
                 with self.blobs.open(version.blob) as file:
                     return file.read()
             except FileNotFoundError:  # overwritten between the look-up and the read
                 continue
         raise self.contents.missing(version)
 
-    def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = "binary/octet-stream") -> Version:
+    def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> Version:
         """Put an object from memory."""
         with self.blobs.take(io.BytesIO(data)) as blob:
             return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))

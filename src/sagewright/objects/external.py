@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import botocore.config
@@ -11,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
-from sagewright.objects.access import Access
+from sagewright.objects.access import ANY_TYPE, MOST_READ, Access, too_large
 from sagewright.objects.housekeeping import Housekeeper
 
 CONNECT_TIMEOUT_S = 5
@@ -45,13 +47,41 @@ class ExternalStore:
         )
 
     def exists_any(self, bucket: str, prefix: str) -> bool:
-        try:
+        with self._told():
             return bool(self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"))
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the other S3 refuses is told by its own code."""
+        try:
+            yield
         except ClientError as error:
             told, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             raise AwsError(told.get("Code", ""), told.get("Message", ""), status) from error
         except BotoCoreError as error:
             raise unavailable(self._access, error) from error
+
+    def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+        token: dict[str, str] = {}
+        while True:
+            with self._told():
+                page = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **token)
+            yield from ((found["Key"], found["Size"]) for found in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def read_bytes(self, bucket: str, key: str, most: int = MOST_READ) -> bytes:
+        with self._told():
+            found = self._client.get_object(Bucket=bucket, Key=key)
+            with found["Body"] as body:
+                if found["ContentLength"] > most:
+                    raise too_large(bucket, key, found["ContentLength"], most)
+                return bytes(body.read())
+
+    def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> None:
+        with self._told():
+            self._client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
     def access(self, own: Access) -> Access:  # noqa: ARG002
         return self._access

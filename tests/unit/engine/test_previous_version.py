@@ -1,0 +1,86 @@
+"""What a server of the version before has left: a plan that it did not live to launch, and agents that go on reporting.
+
+Recorded from that version; only secrets and paths were replaced.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from engine.inline import InlineBackend, InlineServer
+from sagewright.agent.channels import channels_of
+from sagewright.agent.hostfile import read_host_file
+from sagewright.engine import gangs, reports
+from sagewright.engine.hostreports import read_report
+from sagewright.kinds.base import Named
+from sagewright.kinds.training import Training
+from sagewright.store import hosts, jobs, logevents, logs
+from sagewright.store.database import Database
+from sagewright.store.jobs import Draft, Place
+
+RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "recorded" / "agent-of-brief-1.json").read_text())
+PLACE = Place("training", "000000000000", "us-east-1")
+
+
+def placed(database: Database, documents: list[dict[str, Any]]) -> jobs.Job:
+    """The job of the recorded plan, with rows for its hosts that have no handles."""
+    request = documents[0]["job"]["request"]
+    job = jobs.create(database, PLACE, Draft("job", request, "Starting the training job"))
+    rows = [
+        {
+            "id": one["host_id"],
+            "job_id": job.id,
+            "attempt": 1,
+            "name": one["host"],
+            "token_hash": hosts.hash_token(one["token"]),
+            "log_stream": one["log_stream"],
+        }
+        for one in documents
+    ]
+    hosts.create(database, rows)
+    return job
+
+
+def test_its_agents_are_understood(database: Database) -> None:
+    document = RECORDED["documents"][0]
+    job = placed(database, [document])
+    for report in RECORDED["reports"]:
+        answer = reports.apply(database, document["host_id"], "recorded", read_report(json.dumps(report).encode()))
+    assert answer.desired == "finish"
+    steps = [entry.step for entry in jobs.transitions(database, job.id)]
+    assert steps == ["Starting", "Downloading", "Training", "Uploading"]
+    assert jobs.transitions(database, job.id)[2].message.startswith("Training image download completed")
+    (host,) = hosts.of_job(database, job.id)
+    assert (host.phase, host.exit_code, host.cause) == (hosts.FINISHED, 0, "exit")
+    assert [(name, value) for name, value, _ in jobs.final_metrics(database, job.id)] == [("loss", 0.25)]
+    stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), Training.log_group, host.log_stream)
+    assert stream
+    assert "loss=0.25" in [event.message for event in logevents.read(database, stream, logevents.Window())]
+
+
+def test_its_plan_is_launched_with_a_brief(database: Database, tmp_path: Path) -> None:
+    documents = RECORDED["documents"]
+    job, backend = placed(database, documents), InlineBackend()
+    attempt = gangs.attempt_directory(InlineServer(tmp_path, database, backend).settings, job.id, 1)
+    attempt.mkdir(parents=True)
+    plan = [{"directory": str(attempt / one["host"]), "document": one} for one in documents]
+    (attempt / "plan.json").write_bytes(orjson.dumps(plan))
+    InlineServer(tmp_path, database, backend).sweep()
+    launched = [host.plan.document for host in backend.hosts.values()]
+    assert [one["host_id"] for one in launched] == [one["host_id"] for one in documents]
+    expected = Training().brief(Named("job", documents[0]["job"]["arn"]), documents[0]["job"]["request"])
+    for number, document in enumerate(launched):
+        assert not {"job", "kind", "metrics"} & set(document)
+        (tmp_path / "host.json").write_bytes(orjson.dumps(document))
+        host = read_host_file(tmp_path)
+        assert host.brief == expected
+        (channel,) = channels_of(host)
+        assert (channel.place, channel.rank, channel.hosts) == ("input/data/train", number, 2)
+        assert host.token == "recorded"
+    assert [host.handle for host in hosts.of_job(database, job.id)] == [
+        {"host_id": one["host_id"]} for one in documents
+    ]
