@@ -49,7 +49,7 @@ class ObjectStore(Protocol):
         ...
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> object:
-        """Put an object from memory; what it returns is the store's own affair. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
+        """Put an object from memory; what it returns is the store's own. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
         ...
 
     def access(self, own: Access) -> Access:
