@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 DATA ?= .cache/demo-data
+WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
+SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_COMPILE_BYTECODE := 1
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py)
 
-.PHONY: help setup serve demo test soak unit contract jobenv packages ray lint format bench bench-algorithms conformance docs clients system clean
+.PHONY: help setup serve demo test suite soak unit contract jobenv packages ray lint format bench bench-algorithms conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,19 +52,23 @@ serve: setup ## The server in the foreground, on port 4700
 demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains on real data here
 	$(BIN)/python tools/demo.py --data $(DATA)
 
-test: setup clients system jobenv packages ray ## Every test
-	$(BIN)/python -m pytest tests --ignore=tests/jobenv --ignore=tests/conformance/backend
+test: suite jobenv packages ray ## Every test
 
-soak: setup clients system ## What takes longer than `make test`: kills, fuzz and floods of log lines at full size
+suite: setup clients system ## Tests of the server and its clients, side by side in WORKERS processes
+	$(BIN)/python -m pytest $(SPREAD) -m "not alone" $(SUITE)
+	$(BIN)/python -m pytest -m alone $(SUITE)
+
+soak: setup clients system ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
+	$(BIN)/python -m pytest $(SPREAD) --soak -m soak --timeout=900 $(SUITE)
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
 	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/test_unfriendly_jobs.py -k gigabytes
 	SAGEWRIGHT_FUZZ_REQUESTS=1000000 $(BIN)/python -m pytest -s --timeout=86400 tests/security/port/test_port_fuzz.py
 
 unit: setup system ## Tests without a server
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest $(SPREAD) tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
+	OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -n $(WORKERS) -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
 
 packages: setup ## Tests and types of the distributions in packages/, in the environment of a PyTorch job
 	place=packages/sagewright-distributed && python=$$($(BIN)/python tools/environment.py $(PYTORCH_IMAGE) $$place/tests/requirements.txt) && \
