@@ -68,7 +68,7 @@ unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest $(SPREAD) tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -n $(WORKERS) -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
+	OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -n $(WORKERS) --dist loadfile -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
 
 packages: setup ## Tests and types of the distributions in packages/, in the environment of a PyTorch job
 	place=packages/sagewright-distributed && python=$$($(BIN)/python tools/environment.py $(PYTORCH_IMAGE) $$place/tests/requirements.txt) && \

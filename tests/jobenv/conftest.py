@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -88,7 +89,7 @@ class JobDirectory:
             **os.environ,
             "PYTHONPATH": str(SOURCE),
             "SAGEWRIGHT_ML_ROOT": str(self.root),
-            "TRAINING_JOB_NAME": "job",
+            "TRAINING_JOB_NAME": f"job-{zlib.crc32(bytes(self.root.parent)):08x}",  # hosts of tests beside this one are others
             **environment,
         }
         return subprocess.Popen(argv, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

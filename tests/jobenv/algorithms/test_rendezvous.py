@@ -12,7 +12,7 @@ import pytest
 from sagewright.algorithms import rendezvous
 from sagewright.algorithms.errors import PlatformError
 
-HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+HOSTS = ("127.0.8.1", "127.0.8.2", "127.0.8.3")
 
 
 def gather(job: str, hosts: tuple[str, ...], timeout_s: float = 20) -> list[Any]:
@@ -36,21 +36,21 @@ def test_all_hosts_get_one_answer() -> None:
 def test_jobs_on_one_machine_do_not_mix() -> None:
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(gather, ("a", "b"), (HOSTS[:2], HOSTS[:2]))
-    assert first == [["a 127.0.0.1", "a 127.0.0.2"]] * 2
-    assert second == [["b 127.0.0.1", "b 127.0.0.2"]] * 2
+    assert first == [["a 127.0.8.1", "a 127.0.8.2"]] * 2
+    assert second == [["b 127.0.8.1", "b 127.0.8.2"]] * 2
 
 
 def test_a_taken_port_and_strangers_are_passed_over() -> None:
-    with socket.create_server(("127.0.0.1", rendezvous.PORTS.start)) as taken:
+    with socket.create_server(("127.0.8.1", rendezvous.PORTS.start)) as taken:
         stranger = threading.Thread(target=_refuse_one, args=(taken,), daemon=True)
         stranger.start()
-        assert gather("a", HOSTS[:2]) == [["a 127.0.0.1", "a 127.0.0.2"]] * 2
+        assert gather("a", HOSTS[:2]) == [["a 127.0.8.1", "a 127.0.8.2"]] * 2
 
 
 def test_a_missing_host_is_named() -> None:
-    with pytest.raises(PlatformError, match=r"did not join in time: 127\.0\.0\.2"):
+    with pytest.raises(PlatformError, match=r"did not join in time: 127\.0\.8\.2"):
         rendezvous.gather("a", HOSTS[:2], HOSTS[0], None, dict, timeout_s=0.3)
-    with pytest.raises(PlatformError, match=r"127\.0\.0\.1 did not answer"):
+    with pytest.raises(PlatformError, match=r"127\.0\.8\.1 did not answer"):
         rendezvous.gather("a", HOSTS[:2], HOSTS[1], None, dict, timeout_s=0.3)
 
 
