@@ -27,10 +27,10 @@ from sagewright.wire.authentication import Authenticator
 class Double:
     """Stands for the engine, and notes whom it is told of."""
 
-    woken: list[str] = field(default_factory=list)
+    woken: list[tuple[str, str]] = field(default_factory=list)
 
-    def wake(self, job: str) -> None:
-        self.woken.append(job)
+    def wake(self, kind: str, job: str) -> None:
+        self.woken.append((kind, job))
 
 
 @pytest.fixture
