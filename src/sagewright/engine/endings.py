@@ -12,7 +12,7 @@ from sagewright.engine.machinery import Machinery
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.trash import Trash
 from sagewright.engine.warmpools import WarmPools
-from sagewright.store import identity, jobs
+from sagewright.store import identity, jobs, reservations
 from sagewright.store.hosts import Host
 from sagewright.store.jobs import Event, Job
 
@@ -37,14 +37,16 @@ class Endings:
     def end(self, job: Job, placed: list[Host], result: Outcome) -> None:
         """For good. A job that is over already stays as it is."""
         self._kill_all(placed)
-        note = outcome.exit_message(placed)
+        note, pooled = outcome.exit_message(placed), self._pools.has(job.id)
         event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
         with self._m.store.write() as connection:
             moved = jobs.move_in(connection, job.id, event)
             identity.delete_job_keys(connection, job.id)
+            if not pooled:
+                reservations.remove(connection, job.id)
         if moved is None:
             log.warning("job %s may not go to %s from where it is", job.id, event.step)
-        if not self._pools.keep(job.id, bool(placed), result):
+        if pooled and not self._pools.keep(job.id, bool(placed), result):
             self._m.reservations.release(job.id)
         self._leases.drop(job.id)
         self._tidy(self._m.settings.data / "jobs" / job.id, keep_logs=result.internal)

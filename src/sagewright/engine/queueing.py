@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from sagewright.compute.capacity import Share
 from sagewright.engine import gangs, spot
@@ -33,6 +34,7 @@ class Queueing:
 
     def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools, endings: Endings) -> None:
         self._m, self._leases, self._pools, self._endings = machinery, leases, pools, endings
+        self._lock = threading.Lock()
 
     def recover(self) -> None:
         """Nothing: who waits stands in the store."""
@@ -42,17 +44,33 @@ class Queueing:
         return [(QUEUE, "")] if waiting else []
 
     def reconcile(self, _subject_id: str) -> None:
-        """First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet,
-        unless a warm pool is kept for it."""
+        self.place_jobs()
+
+    def place_jobs(self, asking: str = "") -> bool:
+        """Whether the job `asking` has its share here now; it is not woken for that, as all others are.
+
+        First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet, unless a warm pool
+        is kept for it.
+        """
+        placed: set[str] = set()
+        with self._lock:
+            self._place_all(placed)
+        for job_id in placed - {asking}:
+            job = jobs.get(self._m.store, job_id)
+            if job is not None:
+                self._m.wake(job.kind, job.id)
+        return asking in placed
+
+    def _place_all(self, placed: set[str]) -> None:
         if warmpools.available(self._m.store):
             for job in queue.queued(self._m.store, IN_POOLS, spot=False):
                 if self._pools.fitting(job):
-                    self._start_or_give_up(job)
+                    self._start_or_give_up(job, placed)
         for last in QUEUES:
-            if not self._start_all(last):
+            if not self._start_all(last, placed):
                 return
 
-    def _start_all(self, spot_jobs: bool) -> bool:
+    def _start_all(self, spot_jobs: bool, placed: set[str]) -> bool:
         """Whether every job of this queue has left it, or is another server's."""
         seen: set[str] = set()
         more = True
@@ -63,12 +81,12 @@ class Queueing:
             more = len(batch) >= BATCH
             for job in batch:
                 seen.add(job.id)
-                if not self._start_or_give_up(job):
+                if not self._start_or_give_up(job, placed):
                     return False
         return True
 
-    def _start_or_give_up(self, job: Job) -> bool:
-        """Whether the job waits for no share any more."""
+    def _start_or_give_up(self, job: Job, placed: set[str]) -> bool:
+        """Whether the job waits for no share any more; it is one of `placed` if it has it here."""
         demand = demand_of(job)
         if gangs.waited_too_long(job, demand):
             jobs.move(self._m.store, job.id, Event(Step.STOPPING))
@@ -85,7 +103,7 @@ class Queueing:
         taken = self._m.reservations.try_reserve(job.id, share, lease)
         if taken is Taken.OURS:
             self._leases.note(job.id, lease)
-            self._m.wake(job.kind, job.id)
+            placed.add(job.id)
         elif taken is Taken.NO_ROOM and not demand.spot:
             self._make_room(job, share)
         return taken is not Taken.NO_ROOM

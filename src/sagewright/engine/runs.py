@@ -13,7 +13,7 @@ from sagewright.engine.gangs import demand_of, kind_of
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.outcome import Outcome
-from sagewright.engine.queueing import QUEUE
+from sagewright.engine.queueing import QUEUE, Queueing
 from sagewright.engine.times import running_since_ms
 from sagewright.engine.warmpools import WarmPools
 from sagewright.kinds.base import Demand
@@ -34,8 +34,9 @@ class Runs:
 
     kinds: tuple[str, ...] = tuple(KINDS)
 
-    def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools, endings: Endings) -> None:
+    def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools, endings: Endings, queueing: Queueing):
         self._m, self._leases, self._pools, self._endings = machinery, leases, pools, endings
+        self._queueing = queueing
 
     def recover(self) -> None:
         """Hold what runs, also where an earlier version kept that in memory; give back what nobody needs any more."""
@@ -75,9 +76,13 @@ class Runs:
     def _launch_or_queue(self, job: Job) -> None:
         """A job that has its share here is launched; one that has none waits in the queue."""
         place = self._m.reservations.place_of(job.id)
-        if place == self._m.reservations.machine and self._leases.hold(job.id):
-            self._launch(job)
+        if place is None:
+            ready = self._queueing.place_jobs(job.id)
         else:
+            ready = place == self._m.reservations.machine and self._leases.hold(job.id)
+        if ready:
+            self._launch(job)
+        elif place is not None:  # of a server that is gone, perhaps
             self._m.wake(QUEUE, "")
 
     def _launch(self, job: Job) -> None:

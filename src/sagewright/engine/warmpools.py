@@ -60,6 +60,10 @@ class WarmPools:
             self._reservations.release(job_id)
             self._forget(pool)
 
+    def has(self, job_id: str) -> bool:
+        """Whether the job has a pool, or had one."""
+        return warmpools.of_job(self._store, job_id) is not None
+
     def keeps(self, job_id: str) -> bool:
         """Whether the job is over and its hosts are kept."""
         pool = warmpools.of_job(self._store, job_id)

@@ -63,10 +63,11 @@ def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
     leases = Leases(machinery.store, owner)
     pools = WarmPools(machinery.settings, machinery.store, machinery.reservations)
     endings = Endings(machinery, leases, pools)
+    queueing = Queueing(machinery, leases, pools, endings)
     for reconciler in (
-        Runs(machinery, leases, pools, endings),  # what runs says first which GPUs it has
+        Runs(machinery, leases, pools, endings, queueing),  # what runs says first which GPUs it has
         pools,
-        Queueing(machinery, leases, pools, endings),
+        queueing,
     ):
         engine.add(reconciler)
 
