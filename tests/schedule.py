@@ -23,7 +23,14 @@ SCATTERED = {
     ),
     *(
         f"tests/contract/test_{name}.py"
-        for name in ("numeric_algorithms", "remote_functions", "spot", "training_boto3")
+        for name in (
+            "numeric_algorithms",
+            "processing_boto3",
+            "processing_clients",
+            "remote_functions",
+            "spot",
+            "training_boto3",
+        )
     ),
     *(f"tests/faults/test_{name}.py" for name in ("kills", "launch_kills", "unfriendly_jobs")),
     *(f"tests/unit/agent/test_{name}.py" for name in ("checkpoints", "endings", "host", "metrics")),

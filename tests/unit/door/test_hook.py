@@ -68,6 +68,13 @@ def test_polling_sleeps_are_short_and_counted_as_time_gone_by(tmp_path: Path) ->
     assert out == ["50", "time"]
 
 
+def test_what_was_imported_is_not_collected_while_a_program_polls(tmp_path: Path) -> None:
+    program = (
+        "import gc, sagemaker.session as s; print(gc.get_freeze_count()); s.wait(); print(gc.get_freeze_count() > 0)"
+    )
+    assert run(program, fake_sdk(tmp_path)) == "0\nTrue\n"
+
+
 def test_the_switch_leaves_sleeps_alone(tmp_path: Path) -> None:
     program = "import time, sagemaker.session as s; print(s.time is time)"
     sdk = fake_sdk(tmp_path)
