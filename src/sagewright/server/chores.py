@@ -21,7 +21,7 @@ from sagewright.wire.models import service_model
 
 COLLECT_S = 3600
 SWEEP_S = 1.0
-INDEX_S = 0.2
+INDEX_S = 0.5
 LAYER_GRACE_S = 24 * 3600.0
 
 
