@@ -17,13 +17,13 @@ class Leases:
     """`owner`: this server's name, the same after a restart. Safe to use from many threads."""
 
     def __init__(self, store: Database, owner: str) -> None:
-        self._store, self._owner = store, owner
+        self._store, self.owner = store, owner
         self._until: dict[str, int] = {}
         self._lock = threading.Lock()
         self._renewed_ms = 0
 
     def new(self) -> Lease:
-        return Lease(self._owner, now_ms() + LEASE_MS)
+        return Lease(self.owner, now_ms() + LEASE_MS)
 
     def note(self, job_id: str, lease: Lease) -> None:
         """The job was leased in somebody's transaction."""

@@ -42,7 +42,7 @@ class Runs:
         """Hold what runs, also where an earlier version kept that in memory; give back what nobody needs any more."""
         self._endings.recover()
         held = set(self._m.reservations.held())
-        for kind_and_id in queue.placed(self._m.store):
+        for kind_and_id in queue.placed(self._m.store, self._leases.owner):
             job = jobs.get(self._m.store, kind_and_id[1])
             if job and job.id not in held and self._m.reservations.place_of(job.id) is None:
                 gpus = gangs.gpus_of(self._m.settings, hosts.of_job(self._m.store, job.id))
@@ -57,7 +57,7 @@ class Runs:
         self._leases.renew()
         store = self._m.store
         stopped = [(job.kind, job.id) for job in queue.stopped_in_queue(store, STOPPED_AT_ONCE)]
-        return [*queue.placed(store), *stopped]
+        return [*queue.placed(store, self._leases.owner), *stopped]
 
     def reconcile(self, job_id: str) -> None:
         job = jobs.get(self._m.store, job_id)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from pathlib import Path
 
-import sagewright
+from sagewright.algorithms import catalogue
 from sagewright.model.brief import Brief, Program, Purpose
 from sagewright.runtimes.images import Image, ImageKind
 from sagewright.runtimes.recipes import NoRecipe, recipe_for
@@ -45,7 +44,7 @@ def check_runnable(image: Image, purpose: str) -> None:
         return
     if image.kind not in _RUNNABLE[Purpose(purpose)]:
         raise CannotRun(f"Cannot run the image {image.uri} for {_DOING[Purpose(purpose)]}: it is {_WHAT[image.kind]}.")
-    if purpose == Purpose.TRAIN and image.kind is ImageKind.ALGORITHM and not _is_built(image.framework):
+    if purpose == Purpose.TRAIN and image.kind is ImageKind.ALGORITHM and catalogue.find(image.repository) is None:
         raise CannotRun(
             f"Cannot run the image {image.uri}: the built-in algorithm {image.framework} is not implemented yet."
         )
@@ -99,9 +98,3 @@ def _processing_entrypoint(image: Image) -> list[str]:
     raise CannotRun(
         f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has none of its own here."
     )
-
-
-def _is_built(algorithm: str) -> bool:
-    package = Path(sagewright.__file__).parent / "algorithms"
-    module = algorithm.replace("-", "_")
-    return (package / module).is_dir() or (package / f"{module}.py").is_file()

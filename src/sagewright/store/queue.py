@@ -20,8 +20,9 @@ _JOBS = select(*[jobs.c[name] for name in Job.__dataclass_fields__])
 _ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
 _HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
 _OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
+_OURS = or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now"))
 _HAS_SHARE = select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id).exists()
-_PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHARE)).order_by(*_OLDEST_FIRST)
+_PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHARE), _OURS).order_by(*_OLDEST_FIRST)
 _WITHOUT_HOSTS = _JOBS.where(~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
 _WAITING = _WITHOUT_HOSTS.where(
     jobs.c.status == Status.IN_PROGRESS.value,  # one status: the index gives the oldest
@@ -43,12 +44,12 @@ _TAKE = update(jobs).where(
     jobs.c.status == Status.IN_PROGRESS.value,
     jobs.c.wanted != Wanted.STOP.value,
     ~_HAS_HOSTS,
-    or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now")),
+    _OURS,
 )
 _RENEW = update(jobs).where(jobs.c.lease_owner == bindparam("owner"), _ACTIVE, jobs.c.lease_until_ms > bindparam("now"))
 _CLAIM = update(jobs).where(
     jobs.c.id == bindparam("job_id"),
-    or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now")),
+    _OURS,
 )
 
 
@@ -60,10 +61,11 @@ class Lease:
     until_ms: int
 
 
-def placed(store: Database) -> list[tuple[str, str]]:
-    """Kinds and ids of jobs that are not over and have hosts, or a share of the machines for some, oldest first."""
+def placed(store: Database, owner: str) -> list[tuple[str, str]]:
+    """Kinds and ids of jobs that are not over and have hosts, or a share of the machines for some, oldest first; not of those that
+    another server than `owner` brings forward."""
     with store.read() as connection:
-        return [(row[0], row[1]) for row in connection.execute(_PLACED)]
+        return [(row[0], row[1]) for row in connection.execute(_PLACED, {"owner": owner, "now": now_ms()})]
 
 
 def queued(store: Database, limit: int, *, spot: bool) -> list[Job]:

@@ -37,7 +37,7 @@ def test_queues(database: Database) -> None:
     jobs.want(database, stopped.id, Wanted.STOP)
     jobs.move(database, ended.id, Event(S.FAILED, ended=True))
     place(database, placed)
-    assert queue.placed(database) == [("training", placed.id)]
+    assert queue.placed(database, "server") == [("training", placed.id)]
     assert names(queue.stopped_in_queue(database, 9)) == ["stopped"]
     assert sorted(names(queue.queued(database, 9, spot=False))) == ["no-spot", "waiting"]
     assert len(queue.queued(database, 1, spot=False)) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
 from sagewright.model import interruptions
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
@@ -69,7 +70,7 @@ def _check_resources(request: dict[str, Any]) -> None:
 
 def _check_stopping(request: dict[str, Any]) -> None:
     stopping = request.get("StoppingCondition", {})
-    run_s, wait_s = stopping.get("MaxRuntimeInSeconds", 86_400), stopping.get("MaxWaitTimeInSeconds")
+    run_s, wait_s = stopping.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_S), stopping.get("MaxWaitTimeInSeconds")
     spot = request.get("EnableManagedSpotTraining", False)
     if run_s > MAX_RUNTIME_S:
         raise ValidationException(f"MaxRuntimeInSeconds must be at most {MAX_RUNTIME_S} (28 days), got {run_s}.")
