@@ -44,4 +44,5 @@ def job_environ(host: HostFile, defaults: Mapping[str, str]) -> dict[str, str]:
         "SAGEWRIGHT_HOST_ID": host.host_id,
         "SAGEWRIGHT_CPUS": str(host.cpus),
         "SAGEWRIGHT_GPUS": str(host.gpus),
+        "SAGEWRIGHT_MEMORY_GB": str(host.memory_gb),
     }

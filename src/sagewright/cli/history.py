@@ -1,0 +1,134 @@
+"""`sagewright processing history`: Spark's own history pages over the event logs of a job."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from botocore.exceptions import ClientError
+
+import sagewright
+from sagewright.agent.library import staged_library
+from sagewright.cli.client import client
+from sagewright.cli.jobkinds import JobKind, answer
+from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.jobfiles.removal import remove_tree
+from sagewright.model.settings import Settings
+from sagewright.runtimes.environments import EnvironmentFailed, Environments
+from sagewright.runtimes.images import resolve_image
+from sagewright.sandbox.base import Launch, Unavailable
+from sagewright.sandbox.choose import choose_sandbox
+
+IMAGE = "sagemaker-spark-processing"
+EVENTS = "/opt/ml/processing/spark-events"
+_UP_S = 120
+PortOption = Annotated[int, typer.Option("--port", help="Port on this machine for the pages. 0: any that is free.")]
+
+
+def show_history(kind: JobKind, name: str, port: int, data: DataOption) -> None:
+    """Serve the pages until Ctrl-C. `name`: a job's or an S3 URI."""
+    settings = settings_of(data=data)
+    uri = name if name.startswith("s3://") else _events_of(kind.describe(client(settings, "sagemaker"), name))
+    with tempfile.TemporaryDirectory(prefix="sagewright-history-", ignore_cleanup_errors=True) as scratch:
+        place = Path(scratch)
+        count = _bring(client(settings, "s3"), uri, place / "ml" / "processing" / "spark-events")
+        if count == 0:
+            fail(f"There are no event logs in {uri}.")
+        try:
+            _serve(settings, place, port or _free_port(), count)
+        except (EnvironmentFailed, Unavailable) as error:
+            fail(str(error))
+        finally:
+            for directory in place.iterdir():
+                remove_tree(directory)
+
+
+def _events_of(job: dict[str, Any]) -> str:
+    outputs = [one.get("S3Output", {}) for one in job.get("ProcessingOutputConfig", {}).get("Outputs", [])]
+    uris = [str(one["S3Uri"]) for one in outputs if one.get("LocalPath", "").rstrip("/") == EVENTS]
+    if not uris:
+        fail(f"The job {job['ProcessingJobName']} keeps no event logs: run it with spark_event_logs_s3_uri.")
+    return uris[0]
+
+
+def _bring(s3: Any, uri: str, target: Path) -> int:
+    """The number of event logs that are there now."""
+    parts = urlsplit(uri)
+    prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
+    target.mkdir(parents=True)
+    count = 0
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix):
+            for found in page.get("Contents", []):
+                file = found["Key"].rpartition("/")[2]
+                if file:
+                    s3.download_file(parts.netloc, found["Key"], str(target / file))
+                    count += 1
+    except ClientError as error:
+        fail(answer(error))
+    return count
+
+
+def _serve(settings: Settings, place: Path, port: int, count: int) -> None:
+    """In a sandbox, since the logs are a job's work: it sees them and Spark, and nothing else of this machine's files."""
+    console.print(f"{count} event logs; preparing Spark's history server.")
+    environments = Environments(settings.environments_dir, settings.framework_versions)
+    environment = environments.ensure(resolve_image(IMAGE), console.print)
+    sandbox, _reason = choose_sandbox(settings.sandbox, place)
+    (place / "tmp").mkdir()
+    launch = Launch(
+        argv=["python", "-m", "sagewright.toolkit.spark.history", str(port)],
+        directory=place,
+        environ={"LANG": "C.UTF-8", "SAGEWRIGHT_CPUS": str(min(os.cpu_count() or 1, 4))},
+        host="history",
+        addresses={},
+        library=staged_library(Path(sagewright.__file__).parent, settings.environments_dir),
+        environment=environment.path,
+    )
+    command = sandbox.command(launch)
+    try:
+        with (place / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [*command.wrapper, *command.argv],
+                env=command.environ,
+                cwd=command.cwd,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=command.descriptors,
+            )
+        try:
+            _await(process, port, place / "log")
+            console.print(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
+            process.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            process.kill()
+            process.wait()
+    finally:
+        sandbox.close(place)
+
+
+def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _UP_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                fail(f"Spark's history server did not start: {log.read_bytes()[-1500:].decode(errors='replace')}")
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

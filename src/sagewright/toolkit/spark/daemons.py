@@ -1,0 +1,80 @@
+"""Processes of Spark beside the driver, and what executors write."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_GRACE_S = 10.0
+_TAIL_BYTES = 2000
+_PERIOD_S = 1.0
+
+
+class Daemon:
+    """A master or a worker. What it says goes to a file, whose end is told if it ends unasked."""
+
+    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+        self.name, self._log = name, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                list(command), env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def why(self) -> str:
+        """The end of what it said."""
+        said = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
+        return f"the {self.name} ended with status {self._process.returncode}: {said}"
+
+    def close(self) -> None:
+        end(self._process)
+
+
+def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
+    """SIGTERM, and SIGKILL after the grace."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
+class ExecutorLogs:
+    """Writes to this process's output what executors below a worker's directory write to files."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._read: dict[Path, int] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._copy()
+
+    def _follow(self) -> None:
+        while not self._ended.wait(_PERIOD_S):
+            self._copy()
+
+    def _copy(self) -> None:
+        for name in ("stdout", "stderr"):
+            for log in sorted(self._directory.glob(f"app-*/*/{name}")):
+                with log.open("rb") as source:
+                    source.seek(self._read.get(log, 0))
+                    text = source.read()
+                self._read[log] = self._read.get(log, 0) + len(text)
+                sys.stdout.buffer.write(text)
+                sys.stdout.buffer.flush()

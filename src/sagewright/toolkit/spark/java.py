@@ -1,0 +1,74 @@
+"""The command lines of Spark's JVMs.
+
+With the environment's own Java the driver's JVM is started at once: Spark's scripts, and the JVM that only builds the command,
+cost a second and more. With another one, which JAVA_HOME names, the scripts do it, since they know what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sagewright.toolkit.spark.errors import InputError
+
+HOME = "lib/sagewright-java"
+"""A JAVA_HOME in the environment, whose `java` is made for Spark (see sagewright.runtimes.spark)."""
+_SUBMIT = "org.apache.spark.deploy.SparkSubmit"
+
+
+class Installation:
+    """Spark and Java: this Python's environment's, or those that SPARK_HOME and JAVA_HOME name. Raises InputError."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        own = Path(environ.get("VIRTUAL_ENV") or sys.prefix) / HOME
+        self.spark = Path(environ.get("SPARK_HOME") or Path(sysconfig.get_paths()["purelib"]) / "pyspark")
+        self.java_home = environ.get("JAVA_HOME") or (str(own) if own.is_dir() else "")
+        self._direct = self.java_home == str(own) and "SPARK_HOME" not in environ
+        if not (self.spark / "jars").is_dir():
+            raise InputError(f"there is no Spark in {self.spark}")
+        if not self.java_home:
+            raise InputError(f"there is no Java: the environment has no {HOME}, and JAVA_HOME is not set")
+        if not Path(self.java_home, "bin", "java").exists():
+            raise InputError(f"there is no Java in JAVA_HOME, which is {self.java_home}")
+
+    def environ(self, conf: Path) -> dict[str, str]:
+        """Variables of Spark's processes."""
+        return {
+            "SPARK_HOME": str(self.spark),
+            "SPARK_CONF_DIR": str(conf),
+            "HADOOP_CONF_DIR": str(conf),
+            "JAVA_HOME": self.java_home,
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+        }
+
+    def driver(self, conf: Path, properties: Mapping[str, str], cpus: int, submitted: Sequence[str]) -> list[str]:
+        """spark-submit with a driver in its own process."""
+        if not self._direct:
+            return [str(self.spark / "bin" / "spark-submit"), *submitted]
+        more = properties.get("spark.driver.extraClassPath", "")
+        return [*self._java(conf, more), *_driver_options(properties, cpus), _SUBMIT, *submitted]
+
+    def daemon(self, conf: Path, main: str, memory_mb: int, words: Sequence[str]) -> list[str]:
+        """A master or a worker, by its class."""
+        if not self._direct:
+            return [str(self.spark / "bin" / "spark-class"), main, *words]
+        return [*self._java(conf), f"-Xmx{memory_mb}m", "-XX:+UseSerialGC", main, *words]
+
+    def _java(self, conf: Path, more: str = "") -> list[str]:
+        path = ":".join(part for part in (more, str(self.spark / "jars" / "*"), str(conf)) if part)
+        return [f"{self.java_home}/bin/java", "-cp", path]
+
+
+def _driver_options(properties: Mapping[str, str], cpus: int) -> list[str]:
+    """What spark-submit's launcher makes of properties."""
+    options = [f"-XX:ActiveProcessorCount={cpus}", f"-Xmx{properties['spark.driver.memory']}"]
+    for name in ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions"):
+        options += shlex.split(properties.get(name, ""))
+    if library := properties.get("spark.driver.extraLibraryPath"):
+        options.append(f"-Djava.library.path={library}:{os.environ.get('LD_LIBRARY_PATH', '')}")
+    return options

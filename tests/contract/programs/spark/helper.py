@@ -1,0 +1,2 @@
+def tripled(number):
+    return 3 * number
