@@ -39,6 +39,7 @@ class Installation:
         """Variables of Spark's processes."""
         return {
             "SPARK_HOME": str(self.spark),
+            "SPARK_SCALA_VERSION": self._scala(),  # else a worker looks for a checkout of Spark
             "SPARK_CONF_DIR": str(conf),
             "HADOOP_CONF_DIR": str(conf),
             "JAVA_HOME": self.java_home,
@@ -58,6 +59,10 @@ class Installation:
         if not self._direct:
             return [str(self.spark / "bin" / "spark-class"), main, *words]
         return [*self._java(conf), f"-Xmx{memory_mb}m", "-XX:+UseSerialGC", main, *words]
+
+    def _scala(self) -> str:
+        core = next((self.spark / "jars").glob("spark-core_*.jar"), Path("spark-core_2.13-"))
+        return core.name.removeprefix("spark-core_").partition("-")[0]
 
     def _java(self, conf: Path, more: str = "") -> list[str]:
         path = ":".join(part for part in (more, str(self.spark / "jars" / "*"), str(conf)) if part)
