@@ -58,7 +58,11 @@ except UnexpectedStatusException:
 
 long = PySparkProcessor(base_job_name="long", instance_count=1, **where)
 long.run(submit_app=str(apps / "endless.py"), wait=False, logs=False, spark_event_logs_s3_uri="s3://spark-data/stopped")
-time.sleep(1)
+logs = long.sagemaker_session.boto_session.client("logs")
+while not logs.filter_log_events(
+    logGroupName="/aws/sagemaker/ProcessingJobs", logStreamNamePrefix=long.latest_job.job_name, filterPattern="endless"
+)["events"]:
+    time.sleep(0.3)
 long.latest_job.stop()
 while long.latest_job.describe()["ProcessingJobStatus"] in {"InProgress", "Stopping"}:
     time.sleep(0.2)

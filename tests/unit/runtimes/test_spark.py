@@ -24,7 +24,8 @@ def java(tmp_path: Path) -> Path:
     _write_program(runtime / "bin" / "java", ECHO)
     (runtime / "release").write_text('JAVA_VERSION="25.0.2"\nMODULES="java.base"\n')
     _write_program(
-        home / "bin" / "java", _java(runtime, [jars / "a.jar", jars / "b.jar"], home, ["--add-opens=x", "-Dy=z w"])
+        home / "bin" / "java",
+        _java(runtime, [jars / "a.jar", jars / "slf4j-api-2.jar"], home, ["--add-opens=x", "-Dy=z w"]),
     )
     return home / "bin" / "java"
 
@@ -37,10 +38,13 @@ def started(java: Path, *words: str, **environ: str) -> list[str]:
 
 
 def test_the_jars_come_first_and_in_one_order(java: Path, tmp_path: Path) -> None:
-    jars = f"{tmp_path}/jars/a.jar:{tmp_path}/jars/b.jar"
+    jars = f"{tmp_path}/jars/a.jar:{tmp_path}/jars/slf4j-api-2.jar"
     star = f"{tmp_path}/jars/*"
     assert f"{jars}:/conf" in started(java, "-cp", f"{star}:/conf", "Main")
     assert f"{jars}:/conf:/more" in started(java, "-cp", f"/conf/:{star}:/more", "Main", SPARK_CONF_DIR="/conf")
+    launched = f"/conf/:{tmp_path}/jars/slf4j-api-2.jar:{star}"  # as Spark's launcher does since 4.1
+    assert f"{jars}:/conf" in started(java, "-cp", launched, "Main", SPARK_CONF_DIR="/conf")
+    assert f"/mine.jar:{launched}" in started(java, "-cp", f"/mine.jar:{launched}", "Main", SPARK_CONF_DIR="/conf")
     assert f"/mine.jar:{star}" in started(java, "-cp", f"/mine.jar:{star}", "Main")
     assert started(java, "Main", f"{star}")[-1] == star
 

@@ -132,6 +132,7 @@ def _java(runtime: Path, jars: list[Path], home: Path, options: list[str]) -> st
         kept=kept,
         jars=jars[0].parent,
         path=":".join(map(str, jars)),
+        logger=next((jar for jar in jars if jar.name.startswith("slf4j-api-")), ""),
         vectors=_VECTORS,
         options=shlex.join(options),
     )
@@ -149,9 +150,11 @@ last=
 for word do
   shift
   if [ "$last" = -cp ]; then
-    case "$word" in
-      "{jars}/*"*) word="{path}${{word#"{jars}/*"}}" ;;
-      "$SPARK_CONF_DIR/:{jars}/*"*) word="{path}:$SPARK_CONF_DIR${{word#"$SPARK_CONF_DIR/:{jars}/*"}}" ;;
+    before="${{word%%"{jars}/*"*}}"
+    case "$before" in
+      "$word") ;;
+      "") word="{path}${{word#"{jars}/*"}}" ;;
+      "$SPARK_CONF_DIR/:" | "$SPARK_CONF_DIR/:{logger}:") word="{path}:$SPARK_CONF_DIR${{word#"$before{jars}/*"}}" ;;
     esac
   fi
   [ "$word" = {vectors} ] || set -- "$@" "$word"
@@ -162,5 +165,5 @@ if [ -n "$SAGEWRIGHT_KEEP_CLASSES" ]; then
 elif [ -f "{kept}" ]; then
   classes="{use}"
 fi
-exec "{runtime}/bin/java" $classes -Xlog:disable -Xlog:all=error:stderr {options} "$@"
+exec "{runtime}/bin/java" $classes -Xlog:disable -Xlog:all=error:stderr -Xlog:aot*=off:stderr -Xlog:cds*=off:stderr {options} "$@"
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,14 +51,17 @@ class EventLogs:
 
     def _publish(self) -> None:
         for log in sorted(self._source.iterdir()):
-            if not log.is_file() or log.name.startswith("."):
-                continue
-            name, size = log.name.removesuffix(_GROWING), log.stat().st_size
-            if self._copied.get(log.name) != size:
-                partial = self._source / f".{name}.part"
-                shutil.copyfile(log, partial)
-                shutil.move(partial, self._target / name)
-                self._copied[log.name] = size
+            if not log.name.startswith("."):
+                with suppress(FileNotFoundError):  # renamed meanwhile: it comes under its other name
+                    self._copy(log)
+
+    def _copy(self, log: Path) -> None:
+        name, size = log.name.removesuffix(_GROWING), log.stat().st_size
+        if self._copied.get(log.name) != size:
+            partial = self._source / f".{name}.part"
+            shutil.copyfile(log, partial)
+            shutil.move(partial, self._target / name)
+            self._copied[log.name] = size
 
     def _upload(self) -> None:
         import boto3  # in Spark's environments; few jobs ask for this
