@@ -62,6 +62,7 @@ soak: setup clients system ## What takes longer than `make test`: trainings, kil
 	$(BIN)/python -m pytest $(SPREAD) --soak -m soak --timeout=900 $(SUITE)
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
 	SAGEWRIGHT_TEST_JOBS=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_two_servers.py
+	SAGEWRIGHT_TEST_SPARK_ROWS=5000000 $(BIN)/python -m pytest -s --timeout=3600 tests/contract/test_spark_clients.py -k two_hosts
 	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/test_unfriendly_jobs.py -k gigabytes
 	SAGEWRIGHT_FUZZ_REQUESTS=1000000 $(BIN)/python -m pytest -s --timeout=86400 tests/security/port/test_port_fuzz.py
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
@@ -56,6 +60,27 @@ def jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "count.jar"
 
 
+def history_of(server: RunningServer, name: str) -> str:
+    """The applications that the history pages list."""
+    command = [str(ROOT / ".venv" / "bin" / "sagewright"), "processing", "history", name, "--data", str(server.data)]
+    environ = {**os.environ, "SAGEWRIGHT_ENVIRONMENTS": str(ROOT / ".cache" / "environments")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ) as process:
+        assert process.stdout is not None
+        said = ""
+        try:
+            while not (found := re.search(r"http://127\.0\.0\.1:\d+/", said)):
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            deadline = time.monotonic() + 60
+            while (listed := urlopen(f"{found[0]}api/v1/applications", timeout=60).read().decode()) in {"[]", "[ ]"}:
+                assert time.monotonic() < deadline, "the history server lists nothing"
+                time.sleep(0.3)
+            return str(listed)
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
 def keys(server: RunningServer, prefix: str) -> list[str]:
     found = server.boto("s3").list_objects_v2(Bucket="spark-data", Prefix=prefix)
     return [one["Key"] for one in found.get("Contents", [])]
@@ -89,6 +114,7 @@ def test_everything_of_sdk_v2(server: RunningServer, bucket: str, jar: Path, tmp
     text = server.boto("s3").get_object(Bucket=bucket, Key=log)["Body"].read()
     assert len(text) > 1000
     assert not log.endswith(".inprogress")
+    assert "everything" in history_of(server, "s3://spark-data/events")
 
 
 def test_two_hosts_of_sdk_v3_equal_pandas(server: RunningServer, bucket: str, tmp_path: Path) -> None:
