@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sagewright.model.errors import ServiceUnavailable
+
 log = logging.getLogger("sagewright.objects.housekeeping")
 SHORTEST_WAIT_S = 0.05
 
@@ -48,5 +50,7 @@ class Housekeeper:
     def _do(self, chore: Chore) -> None:
         try:
             chore.act()
+        except ServiceUnavailable as error:
+            log.warning("%s is done later: %s", chore.name, error.message)
         except Exception:
             log.exception("%s failed", chore.name)
