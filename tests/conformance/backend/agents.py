@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,17 @@ def agents_of(*handles: Handle) -> list[int]:
     locks = {str(directory_of(handle) / "agent.lock") for handle in handles}
     found = []
     for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                if locks & {str(link.readlink()) for link in (process / "fd").iterdir()}:
-                    found.append(int(process.name))
-            except OSError:
-                continue
+        if process.name.isdigit() and locks & set(_open_files(process)):
+            found.append(int(process.name))
     return [pid for pid in found if _parent(pid) not in found]
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """Some may be closed meanwhile."""
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):
+                yield str(link.readlink())
 
 
 def _parent(pid: int) -> int:
