@@ -171,7 +171,7 @@ class Reporter:
                 answer = orjson.loads(body)
                 self._connection.know(answer.get("servers", ()))
                 return str(answer["desired"])
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ServerAway(f"an answer that is none of Sagewright's: {body[:100]!r}") from error
         self._faults += status >= 500 and status not in _AWAY
         if status in _AWAY or (status >= 500 and self._faults < FAULTS[min(self._slimmed, 1)]):

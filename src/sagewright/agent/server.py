@@ -24,9 +24,10 @@ class ServerConnection:
         self._headers = {"Authorization": f"Bearer {token}"}
         self._connection: http.client.HTTPConnection | None = None
 
-    def know(self, endpoints: Iterable[str]) -> None:
-        """Servers that share the store of this one."""
-        self._endpoints += [one for one in endpoints if one not in self._endpoints]
+    def know(self, endpoints: Iterable[object]) -> None:
+        """Servers that share the store of this one; what is no URL is passed over."""
+        urls = [one for one in endpoints if isinstance(one, str) and one.startswith(("http://", "https://"))]
+        self._endpoints += [one for one in urls if one not in self._endpoints]
 
     def turn(self) -> None:
         """The server is away: the next request goes to another one, if there is one."""

@@ -29,6 +29,7 @@ from sagewright.sandbox.choose import choose_sandbox
 IMAGE = "sagemaker-spark-processing"
 EVENTS = "/opt/ml/processing/spark-events"
 _UP_S = 120
+_MOST_LOGS, _MOST_BYTES = 10_000, 2 << 30
 PortOption = Annotated[int, typer.Option("--port", help="Port on this machine for the pages. 0: any that is free.")]
 
 
@@ -63,16 +64,23 @@ def _bring(s3: Any, uri: str, target: Path) -> int:
     parts = urlsplit(uri)
     prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
     target.mkdir(parents=True)
-    count = 0
+    count = size = 0
     try:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix):
             for found in page.get("Contents", []):
                 file = found["Key"].rpartition("/")[2]
-                if file:
-                    s3.download_file(parts.netloc, found["Key"], str(target / file))
-                    count += 1
+                if file in {"", ".", ".."}:
+                    continue
+                count, size = count + 1, size + found["Size"]
+                if count > _MOST_LOGS or size > _MOST_BYTES:
+                    fail(
+                        f"{uri} holds more than {_MOST_LOGS} event logs or {_MOST_BYTES >> 30} GiB; name a longer prefix."
+                    )
+                s3.download_file(parts.netloc, found["Key"], str(target / file))
     except ClientError as error:
         fail(answer(error))
+    except (OSError, ValueError) as error:
+        fail(f"The event logs in {uri} cannot be brought here: {error}")
     return count
 
 
@@ -81,7 +89,9 @@ def _serve(settings: Settings, place: Path, port: int, count: int) -> None:
     console.print(f"{count} event logs; preparing Spark's history server.")
     environments = Environments(settings.environments_dir, settings.framework_versions)
     environment = environments.ensure(resolve_image(IMAGE), console.print)
-    sandbox, _reason = choose_sandbox(settings.sandbox, place)
+    sandbox, reason = choose_sandbox(settings.sandbox, place)
+    if sandbox.name == "plain":
+        console.print(f"The history server runs without isolation: {reason}.")
     (place / "tmp").mkdir()
     launch = Launch(
         argv=["python", "-m", "sagewright.toolkit.spark.history", str(port)],

@@ -79,7 +79,7 @@ def _renewed(document: dict[str, Any]) -> dict[str, Any]:
         return document
     job, kind = document["job"], KINDS[document["kind"]]
     kept = {name: value for name, value in document.items() if name not in {"kind", "job", "metrics"}}
-    return {**kept, "brief": brief_document(kind, Named(job["name"], job["arn"]), job["request"])}
+    return {**kept, "brief": kind.brief(Named(job["name"], job["arn"]), job["request"]).document()}
 
 
 def launched(plan: list[HostPlan]) -> None:
@@ -148,15 +148,11 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
     return made
 
 
-def brief_document(kind: Kind, job: Named, request: dict[str, Any]) -> dict[str, Any]:
-    return kind.brief(job, request).document()
-
-
 def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict[str, Any]:
     kind = kind_of(job)
     named = Named(job.name, kind.arn(job.region, job.account, job.name))
     return {
-        "brief": brief_document(kind, named, job.request),
+        "brief": kind.brief(named, job.request).document(),
         "endpoint": endpoint,
         "region": job.region,
         "account": job.account,

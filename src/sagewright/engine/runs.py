@@ -42,9 +42,9 @@ class Runs:
         """Hold what runs, also where an earlier version kept that in memory; give back what nobody needs any more."""
         self._endings.recover()
         held = set(self._m.reservations.held())
-        for kind_and_id in queue.placed(self._m.store, self._leases.owner):
-            job = jobs.get(self._m.store, kind_and_id[1])
-            if job and job.id not in held and self._m.reservations.place_of(job.id) is None:
+        for _kind, job_id in queue.placed(self._m.store, self._leases.owner):
+            job = jobs.get(self._m.store, job_id)
+            if job and self._m.reservations.place_of(job.id) is None:
                 gpus = gangs.gpus_of(self._m.settings, hosts.of_job(self._m.store, job.id))
                 self._m.reservations.force(job.id, self._share(demand_of(job)), gpus)
         for job_id in held:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -205,3 +206,39 @@ def test_whatever_a_report_holds_it_is_json_and_slimming_it_ends(members: dict[s
         report = slimmer(report)
         steps += 1
         assert steps < 6
+
+
+class Answering(ServerConnection):
+    """A server that answers with these bodies, and then as it should."""
+
+    def __init__(self, *bodies: bytes) -> None:
+        super().__init__("http://127.0.0.1:1", "h", "t")
+        self._bodies = list(bodies)
+
+    def request(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> tuple[int, bytes]:
+        return 200, self._bodies.pop(0) if self._bodies else b'{"desired": "run"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b'"text"', b"7", b"null", b'{"desired": "run", "servers": 5}', b'{"servers": ["http://127.0.0.1:1"]}'],
+)
+def test_an_answer_that_is_none_is_asked_for_again(tmp_path: Path, body: bytes) -> None:
+    connection = Answering(body)
+    made = Reporter(connection, tmp_path / "spool", lambda _word: None)
+    made.start()
+    made.send(phase="Running")
+    made.finish()
+    assert not connection._bodies
+
+
+def test_an_agent_turns_to_another_server_of_its_store(double: Double, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    connection = ServerConnection(away, "h1", "t")
+    connection.know([5, None, "no URL", double.endpoint, away])
+    made = Reporter(connection, tmp_path / "spool", lambda _word: None)
+    made.start()
+    made.log("line")
+    made.finish()
+    assert double.lines("h1") == ["line"]

@@ -17,7 +17,7 @@ _GROWING = ".inprogress"
 
 
 class EventLogs:
-    """`source`: where Spark writes; `target`: the output directory, or None for no logs but those that go to `uri`."""
+    """`source`: where Spark writes; `target`: where they appear; `uri`: where they go at the end as well, if anywhere."""
 
     def __init__(self, source: Path, target: Path, uri: str = "") -> None:
         self._source, self._target, self._uri = source, target, uri
