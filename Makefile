@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 DATA ?= .cache/demo-data
+ROUNDS ?= 3
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
@@ -14,7 +15,7 @@ export UV_COMPILE_BYTECODE := 1
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py)
 
-.PHONY: help setup serve demo test suite soak unit contract jobenv packages ray lint format bench bench-algorithms conformance docs clients system clean
+.PHONY: help setup serve demo test suite soak unit contract jobenv packages ray lint format bench bench-algorithms arena conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -102,6 +103,9 @@ bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 
 bench-algorithms: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries, all or NAMES="pca knn"; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
+
+arena: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries on data that chose nothing, all or NAMES="pca knn", ROUNDS=3; writes the page
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms/arena.py --rounds $(ROUNDS) $(NAMES)
 
 clean: ## Remove all that was made
 	rm -rf $(VENV) .cache

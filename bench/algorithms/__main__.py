@@ -11,18 +11,15 @@ import argparse
 import importlib
 import json
 import os
-import platform
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import contest
 import page
+from facts import facts
 
 HERE = Path(__file__).parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-FRAME = {"__main__", "contest", "data", "memory", "packages", "page"}
+FRAME = {"__main__", "arena", "arenapage", "contest", "data", "facts", "generators", "memory", "packages", "page"}
 
 
 def main() -> None:
@@ -51,20 +48,6 @@ def measure(name: str) -> None:
     document = {"algorithm": title, "facts": list(facts(module.PEERS)), "rows": rows}
     page.RESULTS.mkdir(exist_ok=True)
     (page.RESULTS / f"{title}.json").write_text(json.dumps(document, indent=1) + "\n")
-
-
-def facts(peers: tuple[str, ...]) -> Iterator[str]:
-    versions = ", ".join(f"{each} {metadata.version(each)}" for each in ("numpy", "scipy", *peers))
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    yield f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_processor()}, load average {load}"
-    yield f"Python {platform.python_version()}, {versions}"
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def hold(algorithm: str, contest: Contest) -> Iterator[BenchRow]:
     found: dict[str, list[tuple[float, float, float]]] = {entrant.name: [] for entrant in contest.entrants}
     for seed in range(contest.rounds):
         for entrant in contest.entrants:
-            found[entrant.name].append(_alone(entrant, seed))
+            found[entrant.name].append(alone(entrant, seed))
     for entrant in contest.entrants:
         seconds, quality, megabytes = (statistics.median(each) for each in zip(*found[entrant.name], strict=True))
         yield BenchRow(
@@ -78,8 +78,8 @@ def hold(algorithm: str, contest: Contest) -> Iterator[BenchRow]:
         )  # fmt: skip
 
 
-def _alone(entrant: Entrant, seed: int) -> tuple[float, float, float]:
-    """(CPU seconds, quality, MB) of one run in a fork of this process."""
+def alone(entrant: Entrant, seed: int) -> tuple[float, float, float]:
+    """(CPU seconds, quality, MB) of one run in a fork of this process. Raises RuntimeError when it fails."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -33,18 +33,18 @@ def contests() -> Iterator[Contest]:
 
 
 def _contest(name: str, train: np.ndarray, held_out: np.ndarray) -> Contest:
-    judge = partial(_explained, held_out)
+    judge = partial(explained, held_out)
     theirs = partial(Entrant, judge=judge)
     return Contest(
         name,
         "explained variance",
         "more",
         [
-            Entrant("Sagewright, regular", partial(_ours, train, "regular"), judge),
-            Entrant("Sagewright, randomized", partial(_ours, train, "randomized"), judge),
-            theirs("scikit-learn, covariance_eigh", partial(_sklearn, train, svd_solver="covariance_eigh")),
-            theirs("scikit-learn, full", partial(_sklearn, train, svd_solver="full")),
-            theirs("scikit-learn, randomized", partial(_sklearn, train, svd_solver="randomized")),
+            Entrant("Sagewright, regular", partial(fit_ours, train, "regular"), judge),
+            Entrant("Sagewright, randomized", partial(fit_ours, train, "randomized"), judge),
+            theirs("scikit-learn, covariance_eigh", partial(fit_sklearn, train, svd_solver="covariance_eigh")),
+            theirs("scikit-learn, full", partial(fit_sklearn, train, svd_solver="full")),
+            theirs("scikit-learn, randomized", partial(fit_sklearn, train, svd_solver="randomized")),
             theirs("scikit-learn, incremental", partial(_incremental, train)),
         ],
     )
@@ -57,7 +57,7 @@ def _piped(rows: np.ndarray, held_out: np.ndarray) -> Contest:
     entrant = Entrant(
         "Sagewright, the whole job",
         lambda _seed: model.Projection.decode(memory.by_pipe(DECLARATION, records, times, **values)).components,
-        partial(_explained, held_out),
+        partial(explained, held_out),
         "one pass; more data than the 24 GiB of memory of the machine",
     )
     return Contest(
@@ -65,13 +65,13 @@ def _piped(rows: np.ndarray, held_out: np.ndarray) -> Contest:
     )
 
 
-def _ours(rows: np.ndarray, mode: str, seed: int) -> np.ndarray:
+def fit_ours(rows: np.ndarray, mode: str, seed: int) -> np.ndarray:
     values = {"feature_dim": rows.shape[1], "num_components": COMPONENTS, "mini_batch_size": 500, "_seed": seed}
     run = memory.session(DECLARATION, "AWS/PCA", algorithm_mode=mode, **values)
     return training.fit(run, memory.Held(rows)).components
 
 
-def _sklearn(rows: np.ndarray, seed: int, svd_solver: str) -> np.ndarray:
+def fit_sklearn(rows: np.ndarray, seed: int, svd_solver: str) -> np.ndarray:
     return PCA(COMPONENTS, svd_solver=svd_solver, random_state=seed).fit(rows).components_.T
 
 
@@ -79,7 +79,7 @@ def _incremental(rows: np.ndarray, seed: int) -> Any:  # noqa: ARG001 - nothing 
     return IncrementalPCA(COMPONENTS).fit(rows).components_.T
 
 
-def _explained(held_out: np.ndarray, components: np.ndarray) -> float:
+def explained(held_out: np.ndarray, components: np.ndarray) -> float:
     """The part of the held-out rows' variance that lies in the components' span."""
     wide = held_out.astype(np.float64)
     wide -= wide.mean(axis=0)
