@@ -91,16 +91,18 @@ def test_both_place_jobs_and_never_more_than_the_machine_has(
     servers: tuple[RunningServer, RunningServer, str],
 ) -> None:
     one, other, url = servers
-    for number in range(6):
-        (one, other)[number % 2].run_shell(f"both-{number}", "sleep 1; echo done", image=IMAGE)
-    owners, most = set(), 0
+    owners, most, number = set(), 0, 0
     deadline = time.monotonic() + 120
-    while rows(url, "SELECT 1 FROM jobs WHERE status = 'InProgress' LIMIT 1"):
+    while (running := rows(url, "SELECT 1 FROM jobs WHERE status = 'InProgress'")) or len(owners) < 2:
         assert time.monotonic() < deadline
+        if number < 6 or (
+            len(owners) < 2 and len(running) < 6
+        ):  # either may take what the other was given: go on until both had some
+            (one, other)[number % 2].run_shell(f"both-{number}", "sleep 1; echo done", image=IMAGE)
+            number += 1
         owners |= {owner for (owner,) in rows(url, "SELECT lease_owner FROM jobs WHERE lease_owner IS NOT NULL")}
         ((cpus,),) = rows(url, "SELECT coalesce(sum(cpus), 0) FROM reservations")
         most = max(most, int(cpus))
         time.sleep(0.05)
     assert 2 < most <= CPUS
-    assert len(owners) == 2
     assert {status for (status,) in rows(url, "SELECT status FROM jobs")} == {"Completed"}
