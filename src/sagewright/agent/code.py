@@ -15,7 +15,7 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
-from sagewright.agent.sources import choose_source
+from sagewright.agent.sources import find_objects
 from sagewright.agent.trees import copy_file
 
 # A requirement by name, version and marker alone: what it leads to does not depend on other files of the code.
@@ -34,7 +34,7 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) 
     if not given.startswith("s3://"):
         return
     try:
-        (stored,) = choose_source(host, s3, check).find([parse_uri(given)])
+        (stored,) = find_objects(host, s3, check, [parse_uri(given)])
         ml.archive.parent.mkdir(exist_ok=True)
         if stored.file is not None:
             copy_file(Path(stored.file), ml.archive, check, Disk(ml.root))

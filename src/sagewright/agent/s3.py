@@ -18,6 +18,7 @@ from s3transfer.manager import TransferManager
 
 from sagewright.agent.disk import Disk
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.smallput import LARGEST_BYTES, put_small
 from sagewright.jobfiles.descriptors import write_all
 from sagewright.jobfiles.jobfile import JobFile
 from sagewright.jobfiles.walking import Entry
@@ -106,6 +107,7 @@ class JobS3:
         self._objects = host.objects
         self._disk = Disk(host.directory)
         self._made: Any = None
+        self._any = False  # anything was sent: one small object needs no client, several are better sent by one
         self._check = check
 
     @property
@@ -203,6 +205,9 @@ class JobS3:
 
     def upload(self, file: JobFile, bucket: str, key: str) -> None:
         """In parts if it is large."""
+        first, self._any = not self._any, True
+        if first and file.size <= LARGEST_BYTES and put_small(self._objects, bucket, key, file.read()):
+            return
 
         def put() -> None:
             file.seek(0)

@@ -81,8 +81,12 @@ class BesideSource:
             after = page["next"]
 
     def find(self, names: Sequence[tuple[str, str]]) -> list[Stored]:
-        found = self._answer({"names": list(names)})["found"]
-        return [Stored(*name, size, file) for name, (size, file) in zip(names, found, strict=True)]
+        return _stored(names, self._answer({"names": list(names)}))
+
+    def find_if_usable(self, names: Sequence[tuple[str, str]]) -> list[Stored] | None:
+        """As `find`; None if the server does not take the proof."""
+        answer = self._ask({"names": list(names)})
+        return None if answer is None else _stored(names, answer)
 
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         answer = self._ask(question)
@@ -110,6 +114,10 @@ class BesideSource:
             connection.close()
 
 
+def _stored(names: Sequence[tuple[str, str]], answer: dict[str, Any]) -> list[Stored]:
+    return [Stored(*name, size, file) for name, (size, file) in zip(names, answer["found"], strict=True)]
+
+
 def _understood(status: int, answer: bytes) -> dict[str, Any] | None:
     if status == _NOT_BESIDE:
         return None
@@ -125,12 +133,24 @@ def _understood(status: int, answer: bytes) -> dict[str, Any] | None:
 
 def choose_source(host: HostFile, s3: JobS3, check: Callable[[], None]) -> Source:
     """The embedded store if this process can prove that it is beside it, else S3."""
-    if host.object_proof is not None:
-        try:
-            proof = Path(host.object_proof).read_text()
-        except OSError:
-            return S3Source(s3)
-        beside = BesideSource(host, proof, check)
-        if beside.usable():
-            return beside
-    return S3Source(s3)
+    beside = _beside(host, check)
+    return beside if beside is not None and beside.usable() else S3Source(s3)
+
+
+def find_objects(
+    host: HostFile, s3: JobS3, check: Callable[[], None], names: Sequence[tuple[str, str]]
+) -> list[Stored]:
+    """As `find` of the source that `choose_source` would choose, by one question. Raises as a source does."""
+    beside = _beside(host, check)
+    found = beside.find_if_usable(names) if beside is not None else None
+    return S3Source(s3).find(names) if found is None else found
+
+
+def _beside(host: HostFile, check: Callable[[], None]) -> BesideSource | None:
+    """The embedded store, if there is one whose proof this process can read."""
+    if host.object_proof is None:
+        return None
+    try:
+        return BesideSource(host, Path(host.object_proof).read_text(), check)
+    except OSError:
+        return None

@@ -20,6 +20,7 @@ PARENT = "sagewright"
 CONTROLLERS = ("memory", "cpu", "pids")
 _PERIOD_US = 100_000
 _REMOVE_S = 10.0
+_PAUSE_S = (0.0005, 0.005)  # first and longest between two looks at what is killed: most of it is gone at once
 _MOUNTS, _SELF = Path("/proc/self/mountinfo"), Path("/proc/self/cgroup")
 
 
@@ -106,12 +107,13 @@ class Group:
 
     def kill(self) -> None:
         """Kill all processes in it, those too that it starts meanwhile; it can start no more than it may have."""
-        deadline = time.monotonic() + _REMOVE_S
+        deadline, pause = time.monotonic() + _REMOVE_S, _PAUSE_S[0]
         while (left := self.pids()) and time.monotonic() < deadline:
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-            time.sleep(0.005)
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSE_S[1])
 
     def remove(self) -> None:
         """Kill what is in it, and remove it. Does nothing where there is none."""
@@ -121,11 +123,13 @@ class Group:
         self.kill()
         deadline = time.monotonic() + _REMOVE_S
         for directory in directories:
+            pause = _PAUSE_S[0]
             while directory.exists() and time.monotonic() < deadline:
                 with suppress(OSError):  # what was killed may take a moment to leave
                     directory.rmdir()
                     break
-                time.sleep(0.005)
+                time.sleep(pause)
+                pause = min(2 * pause, _PAUSE_S[1])
             with suppress(OSError):  # of other jobs, or of a job that begins
                 directory.parent.rmdir()
 

@@ -1,0 +1,54 @@
+"""A small object to S3 by one signed request: for the one archive of a job the making of a client would cost more than all else."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import ssl
+import zlib
+from urllib.parse import quote, urlsplit
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as Keys
+
+from sagewright.agent.hostfile import Objects
+
+LARGEST_BYTES = 1 << 20
+_TIMEOUT_S = 10.0
+
+
+def put_small(objects: Objects, bucket: str, key: str, content: bytes) -> bool:
+    """Whether S3 has taken it. If not it may be sent again, by a client that knows why and what to do."""
+    place = urlsplit(objects.endpoint)
+    path = f"{place.path.rstrip('/')}/{quote(bucket)}/{quote(key, safe='/-._~')}"
+    try:
+        headers = _signed(objects, f"{place.scheme}://{place.netloc}{path}", content)
+        connection = _connect(place.scheme, place.hostname or "", place.port)
+        try:
+            connection.request("PUT", path, content, headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status == 200
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+
+
+def _signed(objects: Objects, url: str, content: bytes) -> dict[str, str]:
+    """With the checksum that S3's own clients send."""
+    own = objects.credentials
+    checksum = base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
+    headers = {"x-amz-checksum-crc32": checksum, "x-amz-sdk-checksum-algorithm": "CRC32"}
+    request = AWSRequest("PUT", url, headers, content)
+    keys = Keys(own.access_key_id, own.secret_access_key, own.session_token or None)
+    S3SigV4Auth(keys, "s3", objects.region).add_auth(request)
+    return {name: str(value) for name, value in request.headers.items()}
+
+
+def _connect(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    if scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=context)
+    return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
