@@ -51,7 +51,7 @@ def session(declaration: Declaration, algorithm: str, **hyperparameters: object)
     """A run on one host, with the validated hyperparameters; a `True` is written `true`."""
     own = job(Path(), hyperparameters)
     values = declaration.validate_hyperparameters(own.hyperparameters)
-    return Session(own, values, Lines(algorithm, "algo-1"), Group())
+    return Session(own, values, Lines(algorithm, "algo-1"), Group(), declaration)
 
 
 def by_pipe(declaration: Declaration, records: bytes, times: int, **hyperparameters: object) -> bytes:

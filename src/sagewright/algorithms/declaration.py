@@ -28,7 +28,7 @@ class Declaration:
     `train` and `serve` name functions as `module:function`; they are imported in the job only. `train(job, values)` gets
     a `job.Job` and the validated hyperparameters; `serve(model_directory)` gives the `server.Invoke` that answers with the
     model there, or raises UserError. `fills_defaults` says whether the values hold the declared defaults of what wasn't
-    given, or only what was given.
+    given, or only what was given and differs from its default.
     """
 
     name: str
@@ -48,7 +48,30 @@ class Declaration:
     def validate_hyperparameters(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Typed values by name. Raises UserError in the algorithm's wording."""
         values = hyperparameters.validate(self.hyperparameters, self.rules, given, self.wording)
-        return {**hyperparameters.defaults(self.hyperparameters), **values} if self.fills_defaults else values
+        if self.fills_defaults:
+            return {**hyperparameters.defaults(self.hyperparameters), **values}
+        said = self.chosen(given)
+        return {name: value for name, value in values.items() if name in said}
+
+    def chosen(self, given: Mapping[str, str]) -> frozenset[str]:
+        """The names of what was given, validated before, and differs from its default."""
+        return hyperparameters.chosen(self.hyperparameters, given)
+
+    def unused(self, given: Mapping[str, str], values: Mapping[str, Any], *solver: str) -> list[str]:
+        """The names of what was given, differs from its default and is not used; `solver` are the names of the one that runs."""
+        return hyperparameters.unused(self.hyperparameters, self.chosen(given), values, solver)
+
+    def only_of(self, solver: str) -> frozenset[str]:
+        """The names of hyperparameters that no other solver uses."""
+        need = hyperparameters.SOLVER, (solver,)
+        return frozenset(each.name for each in self.hyperparameters if need in each.needs)
+
+    @property
+    def has_solvers(self) -> bool:
+        """Whether it is decided in the training what is used."""
+        return any(
+            name == hyperparameters.SOLVER and names for each in self.hyperparameters for name, names in each.needs
+        )
 
     def validate_channels(self, given: Mapping[str, Mapping[str, str]]) -> dict[str, ChannelInput]:
         """The channels of `inputdataconfig.json`. Raises UserError."""

@@ -11,6 +11,11 @@ from sagewright.algorithms.wording import Wording
 
 Rule = Callable[[Mapping[str, Any]], None]
 """A dependency between hyperparameters: raises UserError when it doesn't hold. Its docstring goes into the reference."""
+Need = tuple[str, tuple[Any, ...]]
+"""The name of another hyperparameter, and its values with which this one is used. `SOLVER` stands for the solver that runs."""
+SOLVER = "_solver"
+NEVER: Need = (SOLVER, ())
+"""What is accepted and used by nothing."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,8 @@ class Hyperparameter:
     """One declared hyperparameter.
 
     `default` is the text a user would write; `None` says there is none. `recommended` is the range AWS recommends to a
-    tuner: `(low, high)` for numbers, words for a `Choice`; `None` says that it isn't tunable.
+    tuner: `(low, high)` for numbers, words for a `Choice`; `None` says that it isn't tunable. `needs` must all hold for it to be
+    used. `sent` are values that AWS's SDK sends by itself, whatever its user set: they count as not given.
     """
 
     name: str
@@ -28,6 +34,8 @@ class Hyperparameter:
     recommended: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
     note: str = ""
+    needs: tuple[Need, ...] = ()
+    sent: tuple[str, ...] = ()
 
     @property
     def hidden(self) -> bool:
@@ -44,8 +52,7 @@ def validate(
     Raises UserError at the first fault.
     """
     by_name = {hyperparameter.name: hyperparameter for hyperparameter in declared}
-    canonical = {alias: hyperparameter.name for hyperparameter in declared for alias in hyperparameter.aliases}
-    texts = {canonical.get(name, name): text for name, text in given.items()}
+    texts = _by_canonical_name(declared, given)
     for hyperparameter in declared:
         if hyperparameter.required and hyperparameter.name not in texts:
             raise wording.missing(hyperparameter.name)
@@ -68,3 +75,33 @@ def validate(
 def defaults(declared: tuple[Hyperparameter, ...]) -> dict[str, Any]:
     """Typed default values of every hyperparameter that has one."""
     return {each.name: each.domain.parse(each.default) for each in declared if each.default is not None}
+
+
+def chosen(declared: tuple[Hyperparameter, ...], given: Mapping[str, str]) -> frozenset[str]:
+    """The names, canonical ones, of valid hyperparameters that say something: a value equal to the default is as not given."""
+    by_name = {each.name: each for each in declared}
+    texts = _by_canonical_name(declared, given)
+    return frozenset(name for name, text in texts.items() if not _says_nothing(by_name[name], text))
+
+
+def unused(
+    declared: tuple[Hyperparameter, ...], said: frozenset[str], values: Mapping[str, Any], running: tuple[str, ...]
+) -> list[str]:
+    """Those of the chosen names `said` that a training with these values does not use; `running` are names of its solver."""
+    settings = {**defaults(declared), **values}
+
+    def met(need: Need) -> bool:
+        name, allowed = need
+        return bool(set(running) & set(allowed)) if name == SOLVER else settings.get(name) in allowed
+
+    return [each.name for each in declared if each.name in said and not all(map(met, each.needs))]
+
+
+def _says_nothing(each: Hyperparameter, text: str) -> bool:
+    same = each.default is not None and bool(each.domain.parse(text) == each.domain.parse(each.default))
+    return same or text.lower() in each.sent
+
+
+def _by_canonical_name(declared: tuple[Hyperparameter, ...], given: Mapping[str, str]) -> dict[str, str]:
+    canonical = {alias: each.name for each in declared for alias in each.aliases}
+    return {canonical.get(name, name): text for name, text in given.items()}

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from sagewright.algorithms.domains import Choice, Domain, Flag
 from sagewright.algorithms.errors import UserError
 
+UNUSED = "Hyperparameters that this training does not use: %s"
+
 
 class Wording(Protocol):
     """Each method makes the error for one kind of fault. Stateless."""

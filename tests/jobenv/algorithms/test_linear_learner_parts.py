@@ -68,7 +68,7 @@ def test_raw_weights_say_what_scaled_ones_say(sparse: bool) -> None:
         full = np.arange(0, 301 * 4, 4)[:301]
         features = Sparse(full, np.tile(np.arange(4), 300), rows.ravel(), 4)
     table = Table(features, rows[:, 0] * 2 + 5)
-    scaler = scaling.fit(table, values(predictor_type="regressor"), Group())
+    scaler = scaling.fit(table, table, values(predictor_type="regressor"), Group())
     assert (scaler.shift is None) == sparse
     scaled = scaler.features(features)
     weights, bias = RANDOM.normal(size=(4, 2)).astype(np.float32), np.array([1, -1], np.float32)
@@ -138,21 +138,24 @@ def test_no_threshold_is_better_than_the_chosen_one(criterion: str, drawn: list[
     assert chosen == pytest.approx(best)
 
 
+def best(raw: np.ndarray, y: np.ndarray, losses: np.ndarray, penalty: np.ndarray, settings: Any) -> int:
+    return selection.best_binary(selection.Judged(raw, y, losses, losses.mean(axis=0), penalty), settings)
+
+
 def test_the_model_with_the_best_criterion_is_chosen() -> None:
     y = RANDOM.integers(0, 2, 2000).astype(np.float32)
     raw = np.column_stack([RANDOM.normal(size=2000), y * 3 + RANDOM.normal(size=2000), y + RANDOM.normal(size=2000)])
     near = np.column_stack([raw[:, 1], raw[:, 1] + RANDOM.normal(0, 0.01, 2000)])
-    assert (
-        selection.best_binary(near, y, np.array([1.0, 0.5]), np.zeros(2), values()) == 1
-    )  # chance tells them apart, the loss does
-    assert (
-        selection.best_binary(near, y, np.array([1.0, 0.5]), np.array([0.1, 0]), values()) == 0
-    )  # nor from the simpler one
+    same = np.tile(RANDOM.exponential(size=(2000, 1)), 2)
+    better = same - RANDOM.exponential(0.1, (2000, 1)) * [0, 1]
+    noise = same + RANDOM.normal(0, 1, (2000, 1)) * [0, 1]
+    assert best(near, y, better, np.array([0.1, 0]), values()) == 1  # chance tells them apart, the loss does not
+    assert best(near, y, noise, np.array([0.1, 0]), values()) == 0  # both by chance: the simpler one
     for criterion in ("accuracy", "f1", "precision_at_target_recall", "recall_at_target_precision"):
         settings = values(binary_classifier_model_selection_criteria=criterion)
-        assert selection.best_binary(raw, y, np.zeros(3), np.zeros(3), settings) == 1
+        assert best(raw, y, np.zeros((2000, 3)), np.zeros(3), settings) == 1
     by_loss = values(binary_classifier_model_selection_criteria="loss_function")
-    assert selection.best_binary(raw, y, np.array([3.0, 2, 1]), np.zeros(3), by_loss) == 2
+    assert best(raw, y, np.tile([3.0, 2, 1], (2000, 1)), np.zeros(3), by_loss) == 2
 
 
 def test_scores_are_scikit_learns() -> None:

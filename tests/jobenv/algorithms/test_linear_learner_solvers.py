@@ -17,6 +17,7 @@ from sagewright.algorithms.firstparty import artefact
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.firstparty.session import Session
+from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.linear_learner import losses, mix, newton, path, quasi_newton, selection
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
@@ -31,7 +32,9 @@ RANDOM = np.random.default_rng(0)
 def session(**given: str) -> Session:
     texts = {"predictor_type": "binary_classifier", **given}
     job = Job(Path(), "test", texts, {}, "algo-1", ("algo-1",), None)
-    return Session(job, DECLARATION.validate_hyperparameters(texts), Lines("Linear Learner", "algo-1"), Group())
+    return Session(
+        job, DECLARATION.validate_hyperparameters(texts), Lines("Linear Learner", "algo-1"), Group(), DECLARATION
+    )
 
 
 def penalties(*wds: float, positive: tuple[float, ...] = ()) -> Mix:
@@ -77,7 +80,7 @@ def test_the_logistic_optimum_is_scikit_learns(sample: int) -> None:
     problem = newton.Logistic(
         in_blocks(x, y), Examples(positive=np.array([1, 1, 3], np.float32)), penalties(1e-4, 0.1, 1e-3), 0.0, Group()
     )
-    found, reached = problem.solve((x[chosen], y[chosen]), 15, 1e-6)
+    found, reached = problem.solve((x[chosen], y[chosen]), (sample / 4000, sample / 4000), np.zeros(3), 15, 1e-6)
     for column, (wd, weight) in enumerate(((1e-4, 1), (0.1, 1), (1e-3, 3))):
         peer = LogisticRegression(C=1 / (4000 * wd), tol=1e-8, max_iter=1000)
         peer.fit(x, y, sample_weight=np.where(y > 0, weight, 1))
@@ -92,7 +95,8 @@ def test_the_logistic_optimum_is_scikit_learns(sample: int) -> None:
 def test_classes_that_a_plane_divides_end_without_an_overflow() -> None:
     x = np.linspace(-1, 1, 500, dtype=np.float32)[:, None]
     y = (x[:, 0] > 0).astype(np.float32)
-    found, reached = newton.Logistic(in_blocks(x, y), Examples(), penalties(0.0), 0.0, Group()).solve((x, y), 15, 1e-3)
+    problem = newton.Logistic(in_blocks(x, y), Examples(), penalties(0.0), 0.0, Group())
+    found, reached = problem.solve((x, y), (1.0, 1.0), np.zeros(1), 15, 1e-3)
     assert np.isfinite(found.features).all()
     assert reached[0] < 0.02
 
@@ -104,7 +108,7 @@ def test_the_softmax_optimum_is_scikit_learns(sparse: bool) -> None:
     loss = losses.make(session(predictor_type="multiclass_classifier", num_classes="3").values)
     rows = csr_matrix(x) if sparse else x
     objective = quasi_newton.Objective(rows, y, None, loss, 2000, use_bias=True, wd=0.01, bias_wd=0.0)
-    found, reached = quasi_newton.minimise(objective, 200, Group())
+    found, reached = quasi_newton.minimise(objective, np.zeros(3), 200, Group())
     peer = LogisticRegression(C=1 / 20, tol=1e-8, max_iter=1000).fit(x, y)
     assert_allclose(found.features.T, peer.coef_, atol=2e-3)
     shares = peer.predict_proba(x)[np.arange(2000), y.astype(int)]
@@ -113,7 +117,12 @@ def test_the_softmax_optimum_is_scikit_learns(sparse: bool) -> None:
 
 SETTINGS: list[tuple[dict[str, str], bool]] = [
     ({}, True),
-    ({"epochs": "3", "mini_batch_size": "100", "wd": "0.1", "num_models": "4"}, True),
+    ({"epochs": "3", "wd": "0.1", "num_models": "4"}, True),
+    ({"mini_batch_size": "100"}, False),
+    ({"mini_batch_size": "800"}, True),  # all rows: what the SDK sends where they are few
+    ({"mini_batch_size": "1000", "use_lr_scheduler": "true", "init_scale": "0.070", "momentum": "auto"}, True),
+    ({"use_lr_scheduler": "false"}, False),
+    ({"early_stopping_patience": "4"}, False),
     ({"l1": "0"}, True),
     ({"l1": "0.1"}, False),
     ({"loss": "hinge_loss"}, False),
@@ -130,6 +139,7 @@ class Held:
 
     def __init__(self, columns: int = 10, *, in_memory: bool = True) -> None:
         self.columns, self.in_memory = columns, in_memory
+        self.table = Table(np.zeros((800, 1), np.float32))
 
 
 @pytest.mark.parametrize(("given", "solved"), SETTINGS)

@@ -7,25 +7,29 @@ from typing import Literal
 
 from sagewright.algorithms.channels import Channel
 from sagewright.algorithms.domains import Choice, Either, Flag, Integer, Text
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
 from sagewright.algorithms.metrics import Direction, Metric
 
 CSV, PROTOBUF = "text/csv", "application/x-recordio-protobuf"
 Kind = Literal["loss", "score"]
 
 COMMON = (
-    Hyperparameter("_kvstore", Text(), note="accepted; hosts add up over their own connection"),
-    Hyperparameter("_log_level", Choice(("debug", "info", "warn", "error"))),
-    Hyperparameter("_num_gpus", Either(("auto",), Integer("[0, +inf)"))),
-    Hyperparameter("_num_kv_servers", Either(("auto",), Integer("[1, +inf)")), note="accepted, without effect"),
-    Hyperparameter("_num_slices", Integer("[1, +inf)"), note="accepted, without effect"),
-    Hyperparameter("_data_format", Text(), note="accepted; the channel's content type decides"),
-    Hyperparameter("_enable_profiler", Flag(), note="accepted, without effect"),
-    Hyperparameter("_disable_wait_to_read", Flag(), note="accepted, without effect"),
+    Hyperparameter("_kvstore", Text(), needs=(NEVER,), note="accepted; hosts add up over their own connection"),
+    Hyperparameter("_log_level", Choice(("debug", "info", "warn", "error")), needs=(NEVER,), note="accepted"),
+    Hyperparameter("_num_gpus", Either(("auto",), Integer("[0, +inf)")), needs=(NEVER,), note="accepted"),
+    Hyperparameter("_num_kv_servers", Either(("auto",), Integer("[1, +inf)")), needs=(NEVER,), note="accepted"),
+    Hyperparameter("_num_slices", Integer("[1, +inf)"), needs=(NEVER,), note="accepted"),
+    Hyperparameter("_data_format", Text(), needs=(NEVER,), note="accepted; the channel's content type decides"),
+    Hyperparameter("_enable_profiler", Flag(), needs=(NEVER,), note="accepted"),
+    Hyperparameter("_disable_wait_to_read", Flag(), needs=(NEVER,), note="accepted"),
     Hyperparameter("_tuning_objective_metric", Text(), note="the metric that a tuning job optimises"),
     Hyperparameter("_seed", Integer("[0, 4294967295]"), default="0", note="of everything random; not AWS's"),
     Hyperparameter(
-        "force_dense", Flag(), note="sent by the SDK's `record_set`; rows are read as the algorithm needs them"
+        "force_dense",
+        Flag(),
+        needs=(NEVER,),
+        sent=("true",),
+        note="sent by the SDK's `record_set`; rows are read as the algorithm needs them",
     ),
 )
 """Accepted by every first-party algorithm."""

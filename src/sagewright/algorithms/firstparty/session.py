@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sagewright.algorithms.declaration import Declaration
@@ -14,21 +15,35 @@ from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.wording import UNUSED
 
 
 @dataclass(frozen=True)
 class Session:
-    """What `train` of an algorithm works with. `values` are the validated hyperparameters."""
+    """What `train` of an algorithm works with. `values` are the validated hyperparameters, those of the declaration."""
 
     job: Job
     values: Mapping[str, Any]
     lines: Lines
     group: Group
+    declaration: Declaration
 
     @property
     def seed(self) -> int:
         """The same at every host."""
         return int(self.values["_seed"])
+
+    @cached_property
+    def chosen(self) -> frozenset[str]:
+        """The names of what the job set to something else than the default. Nothing else may ask what was given."""
+        return self.declaration.chosen(self.job.hyperparameters)
+
+    def solver(self, *names: str) -> None:
+        """Log which solver runs, by its names from the general to the particular, and what was given and isn't used."""
+        if names:
+            logging.info("Solver: %s", names[0])
+        if unused := self.declaration.unused(self.job.hyperparameters, self.values, *names):
+            logging.info(UNUSED, ", ".join(unused))
 
     def rows(self, channel: str, wanted: Wanted) -> Rows | None:
         """The rows of a channel; None when the job has no such channel, which the log says."""
@@ -49,4 +64,7 @@ def session(declaration: Declaration, algorithm: str, job: Job, values: Mapping[
     lines = Lines(algorithm, job.current_host)
     lines.configuration(declaration, job)
     with hosts.group(job) as members:
-        yield Session(job, values, lines, members)
+        run = Session(job, values, lines, members, declaration)
+        if not declaration.has_solvers:
+            run.solver()
+        yield run

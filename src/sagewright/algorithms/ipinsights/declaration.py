@@ -6,7 +6,7 @@ from sagewright.algorithms.channels import Channel
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Integer, Real
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
 from sagewright.algorithms.ipinsights import rules
 from sagewright.algorithms.metrics import Metric
 from sagewright.algorithms.wording import SCHEMA
@@ -33,7 +33,9 @@ DECLARATION = Declaration(
         Hyperparameter("random_negative_sampling_rate", RATE, default="1", recommended=("0", "10")),
         Hyperparameter("shuffled_negative_sampling_rate", RATE, default="1", recommended=("0", "10")),
         Hyperparameter("weight_decay", Real("[0, 10]"), default="0.00001", recommended=("0.0", "1.0")),
-        Hyperparameter("feature_dim", Integer("[1, +inf)"), note="sent by the SDK's class, without effect"),
+        Hyperparameter(
+            "feature_dim", Integer("[1, +inf)"), note="sent by the SDK's class, without effect", needs=(NEVER,)
+        ),
         *declaring.COMMON,
     ),
     channels=(

@@ -9,7 +9,7 @@ from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Choice, Either, Integer
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import Hyperparameter, Rule
+from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter, Rule
 from sagewright.algorithms.wording import SCHEMA
 
 SUBVECTORS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
@@ -58,16 +58,22 @@ DECLARATION = Declaration(
             Either(("auto",), Integer("[1, +inf)")),
             default="auto",
             note="auto is the square root of the sample's rows",
+            needs=(("index_type", ("faiss.IVFFlat", "faiss.IVFPQ")),),
         ),
         Hyperparameter(
             "faiss_index_pq_m",
             Choice(tuple(map(str, SUBVECTORS))),
             note="of faiss.IVFPQ; without it the largest of these with two dimensions or more to each part",
+            needs=(("index_type", ("faiss.IVFPQ",)),),
         ),
         Hyperparameter("index_metric", Choice(("L2", "INNER_PRODUCT", "COSINE")), default="L2"),
         Hyperparameter("index_type", Choice(("faiss.Flat", "faiss.IVFFlat", "faiss.IVFPQ")), default="faiss.Flat"),
         Hyperparameter(
-            "mini_batch_size", Integer("[1, +inf)"), default="5000", note="no effect: rows are sampled as they are read"
+            "mini_batch_size",
+            Integer("[1, +inf)"),
+            default="5000",
+            note="no effect: rows are sampled as they are read",
+            needs=(NEVER,),
         ),
         *declaring.COMMON,
     ),

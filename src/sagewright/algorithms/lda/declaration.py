@@ -5,7 +5,7 @@ from __future__ import annotations
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Either, Integer, Real
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
 from sagewright.algorithms.wording import SCHEMA
 
 COUNT, POSITIVE = Integer("[1, +inf)"), Real("(0, +inf)")
@@ -18,7 +18,11 @@ DECLARATION = Declaration(
         Hyperparameter("num_topics", COUNT, required=True, recommended=("1", "150")),
         Hyperparameter("feature_dim", COUNT, required=True, note="words of the vocabulary"),
         Hyperparameter(
-            "mini_batch_size", COUNT, required=True, note="documents of the corpus; all are used in any case"
+            "mini_batch_size",
+            COUNT,
+            required=True,
+            note="documents of the corpus; all are used in any case",
+            needs=(NEVER,),
         ),
         Hyperparameter("alpha0", POSITIVE, default="1.0", recommended=("0.1", "10"), note="sum of the mixtures' prior"),
         Hyperparameter("max_restarts", COUNT, default="10"),

@@ -6,7 +6,7 @@ from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Choice, Domain, Either, Flag, Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import Kind
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import SOLVER, Hyperparameter, Need
 from sagewright.algorithms.linear_learner import rules
 from sagewright.algorithms.metrics import Direction, Metric
 from sagewright.algorithms.wording import SCHEMA
@@ -19,19 +19,45 @@ def auto(other: Integer | Real | Flag) -> Either:
     return Either(("auto",), other)
 
 
-def optional(name: str, domain: Domain, default: str, *recommended: str, note: str = "") -> Hyperparameter:
-    return Hyperparameter(name, domain, default=default, recommended=recommended or None, note=note)
+GRADIENTS: Need = (SOLVER, ("gradients",))
+BINARY: Need = ("predictor_type", ("binary_classifier",))
+REGRESSOR: Need = ("predictor_type", ("regressor",))
+CLASSIFIER: Need = ("predictor_type", ("binary_classifier", "multiclass_classifier"))
+MULTICLASS: Need = ("predictor_type", ("multiclass_classifier",))
+
+
+def optional(
+    name: str, domain: Domain, default: str, *needs: Need, tuned: tuple[str, str] | None = None, note: str = ""
+) -> Hyperparameter:
+    return Hyperparameter(name, domain, default=default, recommended=tuned, note=note, needs=needs)
+
+
+def of_loss(*names: str) -> Need:
+    return "loss", names
+
+
+def by_criterion(*names: str) -> Need:
+    return "binary_classifier_model_selection_criteria", names
 
 
 HYPERPARAMETERS = (
     Hyperparameter("predictor_type", Choice(tuple(rules.LOSSES)), required=True),
-    Hyperparameter("num_classes", Integer("[1, 1000000]"), default="1", note="3 or more for a multiclass_classifier"),
-    optional("accuracy_top_k", COUNT, "3"),
-    optional("balance_multiclass_weights", Flag(), "false"),
-    optional("beta_1", auto(Real("[0, 1)")), "auto", note="of adam; auto is 0.9"),
-    optional("beta_2", auto(Real("[0, 1)")), "auto", note="of adam and rmsprop; auto is 0.999"),
-    optional("bias_lr_mult", auto(POSITIVE), "auto", note="auto is 10"),
-    optional("bias_wd_mult", auto(NOT_NEGATIVE), "auto", note="auto is 0"),
+    optional("num_classes", Integer("[1, 1000000]"), "1", MULTICLASS, note="3 or more for a multiclass_classifier"),
+    optional("accuracy_top_k", COUNT, "3", MULTICLASS),
+    optional("balance_multiclass_weights", Flag(), "false", MULTICLASS),
+    optional(
+        "beta_1", auto(Real("[0, 1)")), "auto", GRADIENTS, ("optimizer", ("auto", "adam")), note="of adam; auto is 0.9"
+    ),
+    optional(
+        "beta_2",
+        auto(Real("[0, 1)")),
+        "auto",
+        GRADIENTS,
+        ("optimizer", ("auto", "adam", "rmsprop")),
+        note="of adam and rmsprop; auto is 0.999",
+    ),
+    optional("bias_lr_mult", auto(POSITIVE), "auto", GRADIENTS, ("use_bias", (True,)), note="auto is 10"),
+    optional("bias_wd_mult", auto(NOT_NEGATIVE), "auto", ("use_bias", (True,)), note="auto is 0"),
     Hyperparameter(
         "binary_classifier_model_selection_criteria",
         Choice(
@@ -46,32 +72,73 @@ HYPERPARAMETERS = (
             )
         ),
         default="accuracy",
+        needs=(BINARY,),
     ),
-    optional("early_stopping_patience", COUNT, "3"),
-    optional("early_stopping_tolerance", POSITIVE, "0.001", note="relative to the best loss"),
-    optional("epochs", COUNT, "15"),
-    optional("f_beta", POSITIVE, "1.0"),
-    optional("feature_dim", auto(COUNT), "auto"),
-    optional("huber_delta", POSITIVE, "1.0", note="in units of the normalised label, as loss_insensitivity"),
-    optional("init_bias", Real(), "0"),
-    optional("init_method", Choice(("uniform", "normal")), "uniform"),
+    optional("early_stopping_patience", COUNT, "3", GRADIENTS),
     optional(
-        "init_scale", POSITIVE, "0.07", note="where no init_ setting is given, weights of sparse rows begin with 0"
+        "early_stopping_tolerance",
+        POSITIVE,
+        "0.001",
+        (SOLVER, ("gradients", "newton")),
+        note="relative to the best loss",
     ),
-    optional("init_sigma", POSITIVE, "0.01"),
-    optional("l1", auto(NOT_NEGATIVE), "auto", "1e-7", "1"),
-    optional("learning_rate", auto(POSITIVE), "auto", "1e-5", "1"),
+    optional("epochs", COUNT, "15", (SOLVER, ("gradients", "newton", "l-bfgs"))),
+    optional("f_beta", POSITIVE, "1.0", CLASSIFIER),
+    optional("feature_dim", auto(COUNT), "auto"),
+    optional(
+        "huber_delta",
+        POSITIVE,
+        "1.0",
+        of_loss("huber_loss"),
+        note="in units of the normalised label, as loss_insensitivity",
+    ),
+    optional("init_bias", Real(), "0", GRADIENTS),
+    optional("init_method", Choice(("uniform", "normal")), "uniform", GRADIENTS),
+    optional(
+        "init_scale",
+        POSITIVE,
+        "0.07",
+        GRADIENTS,
+        ("init_method", ("uniform",)),
+        note="where no init_ setting is given, weights of sparse rows begin with 0",
+    ),
+    optional("init_sigma", POSITIVE, "0.01", GRADIENTS, ("init_method", ("normal",))),
+    optional("l1", auto(NOT_NEGATIVE), "auto", tuned=("1e-7", "1")),
+    optional("learning_rate", auto(POSITIVE), "auto", GRADIENTS, tuned=("1e-5", "1")),
     optional("loss", Choice(("auto", *(loss for each in rules.LOSSES.values() for loss in each))), "auto"),
-    optional("loss_insensitivity", POSITIVE, "0.01"),
-    optional("lr_scheduler_factor", auto(SHARE), "auto", note="auto is 0.99"),
-    optional("lr_scheduler_minimum_lr", auto(POSITIVE), "auto", note="auto is 1e-5"),
-    optional("lr_scheduler_step", auto(COUNT), "auto", note="in mini-batches; auto is 100"),
-    optional("margin", POSITIVE, "1.0", note="of hinge_loss"),
-    optional("mini_batch_size", COUNT, "1000", "100", "5000"),
-    optional("momentum", auto(Real("[0, 1)")), "auto", note="of sgd; auto is 0.9"),
+    optional(
+        "loss_insensitivity",
+        POSITIVE,
+        "0.01",
+        of_loss("eps_insensitive_squared_loss", "eps_insensitive_absolute_loss"),
+    ),
+    optional("lr_scheduler_factor", auto(SHARE), "auto", GRADIENTS, ("use_lr_scheduler", (True,)), note="auto is 0.99"),
+    optional(
+        "lr_scheduler_minimum_lr", auto(POSITIVE), "auto", GRADIENTS, ("use_lr_scheduler", (True,)), note="auto is 1e-5"
+    ),
+    optional(
+        "lr_scheduler_step",
+        auto(COUNT),
+        "auto",
+        GRADIENTS,
+        ("use_lr_scheduler", (True,)),
+        note="in mini-batches; auto is 100",
+    ),
+    optional("margin", POSITIVE, "1.0", of_loss("hinge_loss"), note="of hinge_loss"),
+    optional(
+        "mini_batch_size",
+        COUNT,
+        "1000",
+        GRADIENTS,
+        tuned=("100", "5000"),
+        note="as many as there are rows: as not given",
+    ),
+    optional("momentum", auto(Real("[0, 1)")), "auto", GRADIENTS, ("optimizer", ("sgd",)), note="of sgd; auto is 0.9"),
     optional("normalize_data", auto(Flag()), "true"),
-    optional("normalize_label", auto(Flag()), "auto", note="of a regressor; auto is true"),
-    optional("num_calibration_samples", auto(COUNT), "auto", note="auto: all of validation, or 50,000 of train"),
+    optional("normalize_label", auto(Flag()), "auto", REGRESSOR, note="of a regressor; auto is true"),
+    optional(
+        "num_calibration_samples", auto(COUNT), "auto", BINARY, note="auto: all of validation, or 50,000 of train"
+    ),
     optional(
         "num_models",
         auto(COUNT),
@@ -79,22 +146,23 @@ HYPERPARAMETERS = (
         note="auto, with gradients: 32, fewer where that would not fit; solved for: as many as can help; 1 in a tuning job",
     ),
     optional("num_point_for_scaler", COUNT, "10000"),
-    optional("optimizer", Choice(("auto", "adam", "sgd", "rmsprop")), "auto", note="auto is adam"),
+    optional("optimizer", Choice(("auto", "adam", "sgd", "rmsprop")), "auto", GRADIENTS, note="auto is adam"),
     Hyperparameter(
         "positive_example_weight_mult",
         Either(("balanced", "auto"), POSITIVE),
         default="1.0",
         recommended=("1e-5", "1e5"),
         note="auto tries several",
+        needs=(BINARY,),
     ),
-    optional("quantile", SHARE, "0.5"),
-    optional("target_precision", SHARE, "0.8"),
-    optional("target_recall", SHARE, "0.8"),
+    optional("quantile", SHARE, "0.5", of_loss("quantile_loss")),
+    optional("target_precision", SHARE, "0.8", BINARY, by_criterion("recall_at_target_precision")),
+    optional("target_recall", SHARE, "0.8", BINARY, by_criterion("precision_at_target_recall")),
     optional("unbias_data", auto(Flag()), "auto", note="auto: of dense rows"),
-    optional("unbias_label", auto(Flag()), "auto", note="of a regressor; auto is true"),
+    optional("unbias_label", auto(Flag()), "auto", REGRESSOR, note="of a regressor; auto is true"),
     Hyperparameter("use_bias", Flag(), default="true", recommended=("true", "false")),
-    optional("use_lr_scheduler", Flag(), "true"),
-    optional("wd", auto(NOT_NEGATIVE), "auto", "1e-7", "1"),
+    optional("use_lr_scheduler", Flag(), "true", GRADIENTS),
+    optional("wd", auto(NOT_NEGATIVE), "auto", tuned=("1e-7", "1")),
     optional(
         "_solver",
         Choice(("auto", "gradients", "second_order")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sagewright.algorithms.firstparty import source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.linear_learner import losses, mix, scaling
+from sagewright.algorithms.linear_learner import constant, losses, mix, scaling
 from sagewright.algorithms.linear_learner.learner import Examples, Learner, Weights, columns_of
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix, Task
@@ -26,14 +26,15 @@ CHANCE, FEWEST = 80, 8
 
 @dataclass
 class Trained:
-    """All models: their weights for scaled rows, and their losses (M,) on the rows they are compared by. `by_loss`: where chance
-    may have made the difference the loss decides, else the penalty.
+    """Models: their weights for scaled rows, and their losses (M,) on the rows they are compared by. `by_loss`: the loss decides;
+    else, where chance may have made the difference, the penalty.
     """
 
     loss: Loss
     mix: Mix
     weights: Weights
     criterion: np.ndarray
+    examples: Examples
     by_loss: bool = False
 
     def keep_better(self, weights: Weights, criterion: np.ndarray, alive: np.ndarray) -> None:
@@ -45,11 +46,20 @@ class Trained:
         self.weights.bias[target] = weights.bias[source]
         self.criterion[alive[better]] = criterion[better]
 
+    def only(self, models: np.ndarray) -> Trained:
+        """Those of some models: what was given up on the way has no weights to compete with."""
+        columns = columns_of(models, self.loss.classes)
+        weights = Weights(self.weights.features[:, columns], self.weights.bias[columns])
+        return replace(
+            self, mix=self.mix.take(models), weights=weights, criterion=self.criterion[models],
+            examples=self.examples.take(models),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Data:
     """`sample`: rows of `train` that scales are taken from; `judged`: those that models are compared by, of validation where
-    the job has it.
+    the job has it; `counts`: how many rows of all hosts are of each class, (C,), None of a regressor.
     """
 
     train: Source
@@ -57,21 +67,40 @@ class Data:
     sample: Table
     judged: Table
     validated: bool
+    counts: np.ndarray | None = None
+
+    @property
+    def balanced(self) -> float:
+        """The weight of positive examples that makes both classes count the same."""
+        if self.counts is None or len(self.counts) != 2 or not self.counts.all():
+            return 1.0
+        return float(self.counts[0] / self.counts[1])
+
+    def constants(self, run: Session, loss: Loss, examples: Examples, models: int) -> np.ndarray:
+        """The scores (M, C) that each model would have without features."""
+        if not run.values["use_bias"]:
+            return np.zeros((models, loss.classes), np.float32)
+        if self.counts is not None:
+            return constant.of_classes(loss, self.counts, examples, models)
+        labels = self.scaler.labels(np.asarray(self.train.table.labels))
+        return np.tile(constant.score(loss, labels, np.ones(len(labels))), (models, 1))
 
 
 def train_models(run: Session, data: Data) -> Trained:
     """Train the mix that the hyperparameters ask for."""
-    rows, scaler, sample = data.train, data.scaler, data.sample
+    rows, scaler = data.train, data.scaler
     values, loss = run.values, losses.make(run.values)
     steps = values["epochs"] * int(run.group.total(np.array([rows.table.rows]))[0]) // values["mini_batch_size"]
     dense = rows.dense or scaler.shift is not None
-    models = mix.make(values, Task(rows.columns, loss.classes, steps, balanced(run, sample), dense))
+    models = mix.make(values, Task(rows.columns, loss.classes, steps, data.balanced, dense))
     turned = bool(models.decorrelated.any())
-    rotation = scaling.decorrelation(scaler.features(sample.features), run.group) if turned else None
+    rotation = scaling.decorrelation(scaler.features(data.sample.features), run.group) if turned else None
     learner = Learner(rows.columns, models, loss, _begun(run, dense), rotation, run.seed)
-    examples = examples_of(run, models, sample)
+    examples = examples_of(run, models, data.counts)
+    if "init_bias" not in run.chosen:
+        learner.bias[:] = run.group.from_first(data.constants(run, loss, examples, models.models)).ravel()
     empty = Weights(np.zeros_like(learner.weights), np.zeros_like(learner.bias))
-    trained = Trained(loss, models, empty, np.full(models.models, np.inf))
+    trained = Trained(loss, models, empty, np.full(models.models, np.inf), examples)
     random = np.random.default_rng([run.seed, 4, run.group.rank])
     epochs = rows.batches(scaler.prepare, values["mini_batch_size"], random)
     judged = list(source.prepared(data.judged, scaler.prepare))
@@ -79,7 +108,7 @@ def train_models(run: Session, data: Data) -> Trained:
     for epoch in range(values["epochs"]):
         _epoch(run, learner, next(epochs), examples, judged, epoch)
         weights = learner.averaged()
-        criterion = run.group.from_first(np.nan_to_num(evaluate(loss, weights, judged), nan=np.inf))
+        criterion = run.group.from_first(compared(loss, weights, judged, examples.take(learner.alive)))
         if data.validated:
             run.lines.quality("validation", {loss.objective: criterion.min()}, "loss", epoch=epoch)
         trained.keep_better(weights, criterion, learner.alive)
@@ -94,19 +123,19 @@ def train_models(run: Session, data: Data) -> Trained:
         if waited >= values["early_stopping_patience"]:
             logging.info("Early stop condition met. Stopping training.")
             break
-    return trained
+    return trained.only(learner.alive)
 
 
 def _begun(run: Session, dense: bool) -> Mapping[str, Any]:
     """The hyperparameters, whose default start is 0 for sparse rows: what a rare feature begins with it would keep."""
-    if dense or any(name.startswith("init_") for name in run.job.hyperparameters):
+    if dense or any(name.startswith("init_") for name in run.chosen):
         return run.values
     return {**run.values, "init_method": "normal", "init_sigma": 0.0}
 
 
-def _drop(run: Session, learner: Learner, judged: list[Batch]) -> np.ndarray:
+def _drop(run: Session, learner: Learner, examples: Examples, judged: list[Batch]) -> np.ndarray:
     """Now that all had their chance, go on with the best; their places among the models until now."""
-    criterion = np.nan_to_num(evaluate(learner.loss, learner.averaged(), judged), nan=np.inf)
+    criterion = compared(learner.loss, learner.averaged(), judged, examples.take(learner.alive))
     best: np.ndarray = run.group.from_first(np.sort(np.argsort(criterion, kind="stable")[:FEWEST]))
     learner.keep(best)
     logging.info("Going on with %d models.", len(best))
@@ -130,7 +159,7 @@ def _epoch(
             break
         total, seen, own = total + sums, seen + rows, own + len(y)
         if learner.count == CHANCE and len(learner.alive) > FEWEST:
-            total = total[_drop(run, learner, judged)]
+            total = total[_drop(run, learner, examples, judged)]
     mean = total / max(seen, 1)
     name = learner.loss.objective
     for number, value in zip(learner.alive, mean, strict=True):
@@ -139,24 +168,29 @@ def _epoch(
     run.lines.throughput(own, time.monotonic() - began)
 
 
-def evaluate(loss: Loss, weights: Weights, judged: list[Batch]) -> np.ndarray:
-    """The mean loss of each model."""
-    each = [loss(weights.scores(x), y)[0] for x, y in judged]
-    rows = sum(len(losses_) for losses_ in each)
-    return np.asarray(sum(losses_.sum(axis=0, dtype=np.float64) for losses_ in each) / rows)
+def compared(loss: Loss, weights: Weights, judged: list[Batch], examples: Examples) -> np.ndarray:
+    """The mean loss of each model, that of the weighted examples where all models weigh them alike; never NaN."""
+    found = evaluate(loss, weights, judged, examples if examples.comparable else Examples())
+    return np.nan_to_num(found, nan=np.inf)
 
 
-def balanced(run: Session, sample: Table) -> float:
-    """The weight of positive examples that makes both classes count the same."""
-    labels = np.asarray(sample.labels)
-    counts = run.group.total(np.array([np.sum(labels == 0), np.sum(labels == 1)]))
-    return float(counts[0] / counts[1]) if counts[0] and counts[1] else 1.0
+def evaluate(loss: Loss, weights: Weights, judged: list[Batch], examples: Examples) -> np.ndarray:
+    """The mean loss of each model, each with its own weights of examples."""
+    total, rows = np.zeros(len(weights.bias) // loss.classes), 0
+    models = np.arange(len(total))
+    for x, y in judged:
+        losses_ = loss(weights.scores(x), y)[0]
+        own = examples.weights(y, models)
+        total += (losses_ if own is None else losses_ * own).sum(axis=0, dtype=np.float64)
+        rows += len(y)
+    return total / max(rows, 1)
 
 
-def examples_of(run: Session, models: Mix, sample: Table) -> Examples:
+def examples_of(run: Session, models: Mix, counts: np.ndarray | None) -> Examples:
+    """How much examples count; `counts` are the rows of each class."""
+    if counts is None:
+        return Examples()
     if run.values["predictor_type"] == "multiclass_classifier" and run.values["balance_multiclass_weights"]:
-        labels = np.asarray(sample.labels, np.int64)
-        counts = run.group.total(np.bincount(labels, minlength=run.values["num_classes"]))
         return Examples(classes=(counts.sum() / (len(counts) * np.maximum(counts, 1))).astype(np.float32))
     if run.values["predictor_type"] == "binary_classifier" and (models.positive_weight != 1).any():
         return Examples(positive=models.positive_weight)

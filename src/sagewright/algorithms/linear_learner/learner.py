@@ -47,6 +47,15 @@ class Examples:
     positive: np.ndarray | None = None  # (M,)
     classes: np.ndarray | None = None  # (C,)
 
+    @property
+    def comparable(self) -> bool:
+        """Whether all models' weighted losses are of the same weights."""
+        return self.positive is None or bool(np.ptp(self.positive) == 0)
+
+    def take(self, models: np.ndarray) -> Examples:
+        """Those of some models."""
+        return self if self.positive is None else Examples(positive=self.positive[models])
+
     def weights(self, y: np.ndarray, alive: np.ndarray) -> np.ndarray | None:
         """(n, living models) or (n, 1); None where all count 1."""
         if self.classes is not None:

@@ -29,6 +29,10 @@ class Loss:
     function: Function
     classes: int = 1
 
+    @property
+    def regresses(self) -> bool:
+        return self.name in LOSSES["regressor"]
+
     def __call__(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.function(z, y)
 

@@ -1,17 +1,21 @@
 """The optimum of the logistic and the squared loss on dense rows, with second derivatives.
 
 Squared loss: the normal equations, from one pass. Logistic loss: Newton's method on a sample, then steps with the sample's second
-derivatives and all rows' slopes, each of which takes the model some n / d times nearer to the optimum of all rows.
-Source: F. Roosta-Khorasani and M. Mahoney, "Sub-Sampled Newton Methods I", 2016.
+derivatives and all rows' slopes, each of which takes the model some n / d times nearer to the optimum of all rows. Where these
+steps don't get there, L-BFGS goes on from the best point, in coordinates that make the sample's second derivatives the identity.
+Source: F. Roosta-Khorasani and M. Mahoney, "Sub-Sampled Newton Methods I", 2016; D. Liu and J. Nocedal, "On the limited memory BFGS
+method for large scale optimization", Mathematical Programming 45, 1989.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
 
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.led import Led
@@ -23,12 +27,11 @@ from sagewright.algorithms.linear_learner.mix import Mix
 MOST_STEPS = 50
 SMALL = 1e-9
 """Added to second derivatives, as a share of them: columns that say the same are then no division by 0."""
-SAMPLE, SAMPLE_A_FEATURE = 20_000, 20
-
-
-def sample_rows(columns: int) -> int:
-    """How many rows the second derivatives are taken from."""
-    return max(SAMPLE, SAMPLE_A_FEATURE * columns)
+MOST_HALVINGS = 4
+"""Of steps on all rows that went too far: the sample's second derivatives are then not those of all rows."""
+PASSES_A_STEP = 10
+"""Of L-BFGS."""
+Factor = tuple[np.ndarray, bool]
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _factored(second: np.ndarray, penalty: np.ndarray, right: np.ndarray) -> np.
     return np.asarray(cho_solve(_factor(second, penalty), right))
 
 
-def _factor(second: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, bool]:
+def _factor(second: np.ndarray, penalty: np.ndarray) -> Factor:
     """Of the second derivatives with their penalty; raised until it is one in spite of rounding."""
     curves = np.diag(second)
     least = SMALL * np.maximum(curves, max(1e-12 * float(curves.max()), 1e-12))
@@ -91,39 +94,51 @@ def _weights(columns: np.ndarray) -> Weights:
 
 @dataclass
 class Solved:
-    """One model on the sample: its weights (d + 1,), its second derivatives there without the penalty, and its mean loss."""
+    """One model: the best weights (d + 1,) that were looked at, the mean loss there, and the second derivatives of the sample near
+    them without the penalty. `gain` is the share of the loss that a step from there promises.
+    """
 
     weights: np.ndarray
     second: np.ndarray
     loss: float
+    gain: float = 0.0
 
 
-def on_sample(
-    x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, penalty: np.ndarray, begun: np.ndarray
-) -> Solved:
-    """The optimum of the logistic loss on rows `x` (n, d + 1), whose last column is the bias's."""
+def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray) -> Solved:
+    """The optimum of the logistic loss on the rows of a sample."""
+    x, y, weights = sample.x, sample.y, sample.weights
+    found = Solved(begun, np.eye(len(begun)), np.inf)
     at, step, best = begun, np.zeros_like(begun), np.inf
     for _ in range(MOST_STEPS):
         losses, slopes = (each[:, 0] for each in logistic((x @ at.astype(np.float32))[:, None], y))
-        curves = np.abs(slopes) * (1 - np.abs(slopes))
-        if weights is not None:
-            losses, slopes, curves = losses * weights, slopes * weights, curves * weights
-        mean = float(losses.mean(dtype=np.float64))
+        curves = np.abs(slopes) * (1 - np.abs(slopes)) * weights
+        mean = float(losses @ weights) / sample.total
         loss = mean + float(penalty @ (at * at)) / 2
-        if loss > best * (1 + 1e-6):  # too far
+        if not loss <= best * (1 + 1e-6):  # too far
             step = step / 2
-            at = at + step
+            at = found.weights - step
             continue
-        best = loss
+        best = min(best, loss)
         bent = x * np.sqrt(curves)[:, None]
-        second = (bent.T @ bent).astype(np.float64) / len(x)
-        slope = (x.T @ slopes).astype(np.float64) / len(x) + penalty * at
+        second = (bent.T @ bent).astype(np.float64) / sample.total
+        slope = (x.T @ (slopes * weights)).astype(np.float64) / sample.total + penalty * at
         step = _factored(second, penalty, slope)
         gain = float(slope @ step) / 2
+        found = Solved(at, second, mean, gain / max(best, 1e-9))
         at = at - step
         if gain < 1e-6 * best + 1e-9:
             break
-    return Solved(at, second, mean)
+    return found
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows `x` (n, d + 1), whose last column is the bias's, labels and weights, which add up to what all `total` rows weigh."""
+
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+    total: float
 
 
 class Logistic:
@@ -134,9 +149,12 @@ class Logistic:
         self._alive = np.arange(mix.models)
         self._penalties = [_penalty(wd, bias_decay, rows.columns + 1) for wd in mix.wd]
 
-    def solve(self, sample: Batch, steps: int, tolerance: float) -> tuple[Weights, np.ndarray]:
-        """All models' weights, the same at all hosts, and their mean losses. `sample` are this host's rows of it; `steps` passes
-        over all rows are made at most, until less than the share `tolerance` of the loss is to be gained.
+    def solve(
+        self, sample: Batch, shares: tuple[float, float], begun: np.ndarray, steps: int, tolerance: float
+    ) -> tuple[Weights, np.ndarray]:
+        """All models' weights, the same at all hosts, and their mean losses. `sample` are this host's rows of it, which has the
+        `shares` of all rows of either class; `begun` (M,) are the biases that the models begin with. `steps` passes over all rows
+        are made at most, and more where they don't suffice, until less than the share `tolerance` of the loss is to be gained.
         """
         parts = self.group.to_first(sample)
         led = Led(self.group, self._part)
@@ -144,53 +162,89 @@ class Logistic:
             led.follow()
             return self.group.from_first(None), self.group.from_first(None)
         x, y = (np.concatenate(each) for each in zip(*parts, strict=True))
-        solved = self._on_sample(_with_ones(x, self.rows.use_bias), y)
+        solved = self._on_sample(_with_ones(x, self.rows.use_bias), y, np.array(shares), begun)
         if len(y) < self.rows.total:
             self._on_all(solved, led, steps, tolerance)
+        if max(each.gain for each in solved) > tolerance:
+            self._go_on(solved, led, steps * PASSES_A_STEP, tolerance)
         led.end()
         found = self.group.from_first(_weights(np.column_stack([each.weights for each in solved])))
         return found, self.group.from_first(np.array([each.loss for each in solved]))
 
-    def _on_sample(self, x: np.ndarray, y: np.ndarray) -> list[Solved]:
-        """The models with the largest penalty first: each begins where the one before ended."""
+    def _on_sample(self, x: np.ndarray, y: np.ndarray, shares: np.ndarray, begun: np.ndarray) -> list[Solved]:
+        """The models with the largest penalty first: each begins where the one before ended, if it has the same weights."""
         weights = self.examples.weights(y, self._alive)
+        of_class = (1 / shares)[y.astype(np.int64)]
         found: dict[int, Solved] = {}
-        at = np.zeros(x.shape[1])
+        last: dict[float, np.ndarray] = {}
         for number in np.argsort(-self.mix.wd, kind="stable"):
-            own = None if weights is None else weights[:, min(number, weights.shape[1] - 1)]
-            found[int(number)] = on_sample(x, y, own, self._penalties[number], at)
-            at = found[int(number)].weights
+            own = of_class if weights is None else of_class * weights[:, min(number, weights.shape[1] - 1)]
+            at = last.get(float(begun[number]))
+            if at is None:
+                at = np.append(np.zeros(x.shape[1] - 1), begun[number])
+            sample = Sample(x, y, own.astype(np.float32), float(of_class.sum()))
+            found[int(number)] = on_sample(sample, self._penalties[number], at)
+            last[float(begun[number])] = found[int(number)].weights
         return [found[number] for number in range(self.mix.models)]
 
     def _on_all(self, solved: list[Solved], led: Led, steps: int, tolerance: float) -> None:
-        """Move the models to the optimum of all rows."""
-        models, size = self.mix.models, self.rows.columns + 1
-        factors: list[tuple[np.ndarray, bool]] = []
-        moves = np.zeros((size, models))
-        best = np.full(models, np.inf)
-        for number in range(steps):
-            at = np.column_stack([each.weights for each in solved])
-            answer = led(np.column_stack([at, np.full(size, float(number == 0))]))
+        """Move the models to the optimum of all rows. What is kept is the best point that was looked at."""
+        size = self.rows.columns + 1
+        points = np.column_stack([each.weights for each in solved])
+        moves = np.zeros_like(points)
+        best = np.full(len(solved), np.inf)
+        factors: list[Factor] = []
+        halved = 0
+        for number in range(max(steps, 2)):
+            answer = led(np.column_stack([points, np.full(size, float(number == 0))]))
             losses, slopes, bends = self._split(answer)
             if not number:
-                factors = [
-                    _factor(each.second + np.diag(np.maximum(bend - np.diag(each.second), 0)), penalty)
-                    for each, bend, penalty in zip(solved, bends.T, self._penalties, strict=True)
-                ]
-            gains = np.zeros(models)
+                for each, bend in zip(solved, bends.T, strict=True):
+                    each.second = each.second + np.diag(np.maximum(bend - np.diag(each.second), 0))
+                factors = [_factor(each.second, own) for each, own in zip(solved, self._penalties, strict=True)]
+            too_far = False
             for model, (each, penalty) in enumerate(zip(solved, self._penalties, strict=True)):
-                loss = losses[model] + float(penalty @ (each.weights**2)) / 2
-                if loss > best[model] * (1 + 1e-6):
+                at = points[:, model]
+                loss = losses[model] + float(penalty @ (at * at)) / 2
+                if not loss <= best[model]:
+                    too_far = too_far or each.gain > tolerance
                     moves[:, model] /= 2
-                    each.weights, gains[model] = each.weights + moves[:, model], np.inf
+                    points[:, model] = each.weights - moves[:, model]
                     continue
-                best[model], each.loss = loss, float(losses[model])
-                slope = slopes[:, model] + penalty * each.weights
+                best[model], each.loss, each.weights = loss, float(losses[model]), at.copy()
+                slope = slopes[:, model] + penalty * at
                 moves[:, model] = cho_solve(factors[model], slope)
-                gains[model] = float(slope @ moves[:, model]) / 2 / max(loss, 1e-9)
-                each.weights = each.weights - moves[:, model]
-            if gains.max() < tolerance:
+                each.gain = float(slope @ moves[:, model]) / 2 / max(loss, 1e-9)
+                points[:, model] = at - moves[:, model]
+            halved += too_far
+            if max(each.gain for each in solved) <= tolerance or halved > MOST_HALVINGS:
                 break
+
+    def _go_on(self, solved: list[Solved], led: Led, passes: int, tolerance: float) -> None:
+        """L-BFGS of all models at once, from where they are."""
+        logging.info("Going on with L-BFGS: second derivatives of a sample did not lead to the optimum.")
+        corners = [_factor(each.second, own)[0] for each, own in zip(solved, self._penalties, strict=True)]
+        penalties = np.column_stack(self._penalties)
+        start = np.column_stack([each.weights for each in solved])
+        best = np.array([np.inf] * len(solved))
+
+        def moved(flat: np.ndarray) -> np.ndarray:
+            parts = flat.reshape(start.shape).T
+            return np.column_stack([solve_triangular(c, part) for c, part in zip(corners, parts, strict=True)])
+
+        def penalised(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            at = start + moved(flat)
+            losses, slopes, _ = self._split(led(np.column_stack([at, np.zeros(len(at))])))
+            each_loss = losses + (penalties * at * at).sum(axis=0) / 2
+            for model in np.flatnonzero(each_loss < best):
+                best[model], solved[model].loss = each_loss[model], float(losses[model])
+                solved[model].weights = at[:, model].copy()
+            slopes = slopes + penalties * at
+            turned = [solve_triangular(c, slope, trans="T") for c, slope in zip(corners, slopes.T, strict=True)]
+            return float(each_loss.sum()), np.column_stack(turned).ravel()
+
+        options = {"maxfun": passes, "maxiter": passes, "gtol": 0.0, "ftol": tolerance / 100, "maxcor": 20}
+        minimize(penalised, np.zeros(start.size), jac=True, method="L-BFGS-B", options=options)
 
     def _part(self, argument: np.ndarray) -> np.ndarray:
         """This host's share, of all models, of the mean losses, the slopes and, where the last column of `argument` asks for it,

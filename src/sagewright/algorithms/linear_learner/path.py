@@ -11,16 +11,12 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.linear_learner import mix
+from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 
 SMOOTH = ("logistic", "softmax_loss", "squared_loss", "huber_loss", "eps_insensitive_squared_loss")
 """Losses that have a slope everywhere."""
-OF_GRADIENTS = (
-    "beta_1", "beta_2", "bias_lr_mult", "init_bias", "init_method", "init_scale", "init_sigma", "learning_rate",
-    "lr_scheduler_factor", "lr_scheduler_minimum_lr", "lr_scheduler_step", "momentum", "optimizer", "use_lr_scheduler",
-)  # fmt: skip
-"""Hyperparameters that only stochastic gradients have a use for."""
 MOST_WEIGHTS = 1 << 22
 """Of one model; more would take L-BFGS's memory of steps beyond what a model is worth."""
 DECADES = (0, 1, 2, -1, 3, -2)
@@ -42,12 +38,18 @@ def solves(run: Session, rows: Source, loss: Loss) -> bool:
             "_solver second_order needs rows that fit in a quarter of the memory, no l1, and one of the losses "
             f"{', '.join(SMOOTH)}."
         )
-    free = not any(_given(run.job.hyperparameters, name) for name in OF_GRADIENTS)
-    return asked == "second_order" or (asked == "auto" and possible and free)
+    return asked == "second_order" or (asked == "auto" and possible and not _asks_for_gradients(run, rows))
 
 
-def _given(hyperparameters: Mapping[str, str], name: str) -> bool:
-    return hyperparameters.get(name, "auto") != "auto"
+def _asks_for_gradients(run: Session, rows: Source) -> bool:
+    """Whether a hyperparameter is set that only stochastic gradients have a use for. A mini-batch of all rows, which AWS's SDK asks
+    for by itself where there are few, is none.
+    """
+    names = run.chosen & DECLARATION.only_of("gradients")
+    if names == {"mini_batch_size"}:
+        most = int(run.group.total(np.array([rows.table.rows]))[0]) // run.group.size
+        return bool(run.values["mini_batch_size"] < most)
+    return bool(names)
 
 
 def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, validated: bool) -> Mix:

@@ -58,8 +58,10 @@ class Objective:
         return Weights(numbers[:-size].reshape(-1, size), numbers[-size:])
 
 
-def minimise(objective: Objective, evaluations: int, group: Group) -> tuple[Weights, float]:
-    """The weights at the optimum, or after so many passes over the rows, and the mean loss there; the same at all hosts."""
+def minimise(objective: Objective, bias: np.ndarray, evaluations: int, group: Group) -> tuple[Weights, float]:
+    """The weights at the optimum, or after so many passes over the rows, and the mean loss there; the same at all hosts. It begins
+    with the biases (C,).
+    """
     led = Led(group, objective.part)
     if group.rank:
         led.follow()
@@ -71,7 +73,7 @@ def minimise(objective: Objective, evaluations: int, group: Group) -> tuple[Weig
         return float(answer[0] + penalty @ (flat * flat) / 2), answer[1:] + penalty * flat
 
     options = {"maxfun": evaluations, "maxiter": evaluations, "gtol": STEEPEST, "ftol": 1e-9, "maxcor": MEMORY}
-    begun = np.zeros(len(penalty))
+    begun = np.concatenate([np.zeros(len(penalty) - len(bias)), bias])
     found = minimize(penalised, begun, jac=True, method="L-BFGS-B", options=options)
     led.end()
     best = group.from_first(found.x)

@@ -62,20 +62,41 @@ class Scaler:
         return unscaled * self.label_scale, moved * self.label_scale + self.label_shift
 
 
-def fit(sample: Table, values: Mapping[str, Any], group: Group) -> Scaler:
-    """From each host's share of the sample."""
+def fit(sample: Table, rows: Table, values: Mapping[str, Any], group: Group) -> Scaler:
+    """From each host's share of the sample; what does not vary there, from all its `rows`."""
     sparse = isinstance(sample.features, Sparse)
     unbias = values["unbias_data"]
     shifted = (not sparse and bool(values["use_bias"])) if unbias == "auto" else bool(unbias)
     count, total, square = _moments(sample.features, group)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(square / count - mean**2, 0))
+    mean, deviation = _spread(count, total, square)
+    still = np.flatnonzero(~_varies(mean, deviation))
+    if len(still):
+        mean[still], deviation[still] = _spread(*_moments(_columns(rows.features, still), group))
     if values["normalize_data"] is False:
         deviation = np.ones_like(mean)
-    # What does not vary, but for rounding, is not blown up.
-    deviation[deviation <= 1e-7 * np.abs(mean)] = 1
+    deviation[~_varies(mean, deviation)] = 1  # rounding alone is not blown up
     scaler = Scaler(mean if shifted else None, deviation)
     return _with_labels(scaler, sample, values, group) if values["predictor_type"] == "regressor" else scaler
+
+
+def _spread(count: int, total: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean = total / count
+    return mean, np.sqrt(np.maximum(square / count - mean**2, 0))
+
+
+def _varies(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    return np.asarray(deviation > 1e-7 * np.abs(mean))
+
+
+def _columns(features: np.ndarray | Sparse, chosen: np.ndarray) -> np.ndarray | Sparse:
+    """Some columns of all rows."""
+    if not isinstance(features, Sparse):
+        return features[:, chosen]
+    place = np.full(features.columns, -1)
+    place[chosen] = np.arange(len(chosen))
+    kept = place[features.indices] >= 0
+    indptr = np.append(0, np.cumsum(kept))[features.indptr]
+    return Sparse(indptr, place[features.indices[kept]], features.values[kept], len(chosen))
 
 
 def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarray, np.ndarray]:
@@ -83,7 +104,7 @@ def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarr
         total = np.bincount(features.indices, features.values, features.columns)
         square = np.bincount(features.indices, features.values.astype(np.float64) ** 2, features.columns)
     else:
-        wide = features.astype(np.float64)
+        wide = features.astype(np.float64)  # rows are few, or columns are
         total, square = wide.sum(axis=0), np.einsum("ij,ij->j", wide, wide)
     summed = group.total(np.concatenate([[features.shape[0]], total, square]))
     half = len(total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,44 @@ BINS = 4096
 BY_LOSS = ("loss_function", "cross_entropy_loss")
 
 
-def best_binary(
-    scores: np.ndarray, labels: np.ndarray, losses: np.ndarray, penalty: np.ndarray, values: Mapping[str, Any]
-) -> int:
+@dataclass(frozen=True)
+class Judged:
+    """Of models: raw `scores` (n, M) of rows with `labels` (n,), the `losses` (n, M) of these, each model's mean loss `criterion`
+    on all rows, and its `penalty`, both (M,).
+    """
+
+    scores: np.ndarray
+    labels: np.ndarray
+    losses: np.ndarray
+    criterion: np.ndarray
+    penalty: np.ndarray
+
+    def take(self, models: np.ndarray) -> Judged:
+        return Judged(
+            self.scores[:, models], self.labels, self.losses[:, models], self.criterion[models], self.penalty[models]
+        )
+
+
+def best_binary(judged: Judged, values: Mapping[str, Any]) -> int:
     """The number of the model with the best value of binary_classifier_model_selection_criteria at its best threshold.
 
-    Of those that are within one standard error of the best, which chance may have put there, the ones with the largest penalty, and
-    of these the one with the least loss. `scores` (n, M) raw ones, `labels` (n,), `losses` and `penalty` (M,).
+    Chance may put a model within one standard error of the best. Of those, and of these again the ones whose loss is within one
+    standard error of their least, the ones with the largest penalty; and of these the one with the least loss.
     """
+    if values["binary_classifier_model_selection_criteria"] in BY_LOSS:
+        return int(judged.criterion.argmin())
+    good = np.flatnonzero(_within_chance(judged.scores, judged.labels, values))
+    near = judged.take(good)
+    least = int(near.criterion.argmin())
+    worse = near.losses - near.losses[:, [least]]
+    error = worse.std(axis=0) / np.sqrt(len(worse))
+    good = good[worse.mean(axis=0) <= error]
+    return int(good[np.lexsort((judged.criterion[good], -judged.penalty[good]))[0]])
+
+
+def _within_chance(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any]) -> np.ndarray:
+    """Whether each model's criterion is within one standard error of the best one's, (M,)."""
     criterion = values["binary_classifier_model_selection_criteria"]
-    if criterion in BY_LOSS:
-        return int(losses.argmin())
     models = scores.shape[1]
     place = (probability(scores) * (BINS - 1)).astype(np.int32) + BINS * np.arange(models, dtype=np.int32)
     positive = labels == 1
@@ -33,10 +61,9 @@ def best_binary(
     ]
     reached = _criterion(counts[0], counts[1], values).max(axis=1)
     best = float(reached.max())
-    count = len(labels) if criterion == "accuracy" else max(int(positive.sum()), 1)
+    count: int = len(labels) if criterion == "accuracy" else max(int(positive.sum()), 1)
     error = np.sqrt(max(best * (1 - best), 0) / count)
-    good = np.flatnonzero(reached >= best - error)
-    return int(good[np.lexsort((losses[good], -penalty[good]))[0]])
+    return np.asarray(reached >= best - error)
 
 
 def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any]) -> float:

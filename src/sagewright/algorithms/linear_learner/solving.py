@@ -11,15 +11,20 @@ import numpy as np
 from sagewright.algorithms.firstparty import source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Batch
+from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner import losses, newton, path, quasi_newton
-from sagewright.algorithms.linear_learner.epochs import Data, Trained, balanced, evaluate, examples_of
-from sagewright.algorithms.linear_learner.learner import Weights
+from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
+from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 from sagewright.algorithms.linear_learner.newton import Rows
 
 MOST_COLUMNS = 1024
 """Features up to which second derivatives are written out: they take their square for each row."""
+SAMPLE, SAMPLE_A_FEATURE = 20_000, 20
+"""Rows that second derivatives are taken from: so many, or so many a feature."""
+CLOSER = 0.1
+"""Of early_stopping_tolerance: what is still to be gained of the loss where Newton's method ends."""
 PASSES_AN_EPOCH = 10
 """Of L-BFGS: what an epoch of mini-batches does, one of its passes doesn't."""
 BLOCK_BYTES = 1 << 20
@@ -30,20 +35,21 @@ def solve_models(run: Session, data: Data) -> Trained:
     began = time.monotonic()
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
-    models = path.make(run.values, data.train.columns, total, balanced(run, data.sample), data.validated)
+    models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
+    examples = examples_of(run, models, data.counts)
     dense = data.train.dense or data.scaler.shift is not None
     if dense and data.train.columns <= MOST_COLUMNS and loss.name in ("squared_loss", "logistic"):
-        weights, reached = _second_order(run, data, models, total, loss)
+        weights, reached = _second_order(run, data, models, total, examples)
     else:
-        weights, reached = _first_order(run, data, models, total, loss)
+        weights, reached = _first_order(run, data, models, total, examples)
     criterion = reached
-    if data.validated or np.ptp(models.positive_weight) > 0:  # losses that are weighted otherwise don't compare
+    if data.validated or not examples.comparable:
         judged = source.prepared(data.judged, data.scaler.prepare)
-        criterion = run.group.from_first(evaluate(loss, weights, list(judged)))
+        criterion = run.group.from_first(compared(loss, weights, list(judged), examples))
     criterion = np.nan_to_num(criterion, nan=np.inf)
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
-    return Trained(loss, models, weights, criterion, by_loss=True)
+    return Trained(loss, models, weights, criterion, examples, by_loss=True)
 
 
 def _bias_decay(run: Session) -> float:
@@ -51,7 +57,7 @@ def _bias_decay(run: Session) -> float:
     return 0.0 if asked == "auto" else float(asked)
 
 
-def _second_order(run: Session, data: Data, models: Mix, total: int, loss: Loss) -> tuple[Weights, np.ndarray]:
+def _second_order(run: Session, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
     columns, table = data.train.columns, data.train.table
     size = max(256, BLOCK_BYTES // (4 * columns))
 
@@ -59,25 +65,47 @@ def _second_order(run: Session, data: Data, models: Mix, total: int, loss: Loss)
         return source.prepared(table, data.scaler.prepare, size)
 
     rows = Rows(blocks, columns, total, bool(run.values["use_bias"]))
-    if loss.name == "squared_loss":
+    if data.counts is None:
+        run.solver("second_order", "normal-equations")
         return newton.least_squares(rows, models, _bias_decay(run), run.group)
-    share = -(-newton.sample_rows(columns) * table.rows // total)
-    sample = data.train.sample(share, np.random.default_rng([run.seed, 5, run.group.rank]))
-    problem = newton.Logistic(rows, examples_of(run, models, data.sample), models, _bias_decay(run), run.group)
-    tolerance = run.values["early_stopping_tolerance"]
-    return problem.solve(data.scaler.prepare(sample, False), run.values["epochs"], tolerance)
+    run.solver("second_order", "newton")
+    problem = newton.Logistic(rows, examples, models, _bias_decay(run), run.group)
+    sample, shares = _sample(run, data, max(SAMPLE, SAMPLE_A_FEATURE * columns))
+    begun = data.constants(run, losses.make(run.values), examples, models.models)[:, 0]
+    tolerance = run.values["early_stopping_tolerance"] * CLOSER
+    return problem.solve(data.scaler.prepare(sample, False), shares, begun, run.values["epochs"], tolerance)
 
 
-def _first_order(run: Session, data: Data, models: Mix, total: int, loss: Loss) -> tuple[Weights, np.ndarray]:
+def _sample(run: Session, data: Data, size: int) -> tuple[Table, tuple[float, float]]:
+    """This host's rows of a sample, and which shares it has of all negative and positive rows: as many of either, if there are."""
+    assert data.counts is not None
+    few = min(size / 2, data.counts.min())
+    shares = np.minimum((np.where(data.counts == data.counts.min(), few, size - few)) / np.maximum(data.counts, 1), 1)
+    random = np.random.default_rng([run.seed, 5, run.group.rank])
+    labels = np.asarray(data.train.table.labels)
+    parts = []
+    for label, share in enumerate(shares):
+        own = np.flatnonzero(labels == label)
+        count = len(own) if share >= 1 else min(len(own), round(share * len(own)))
+        parts.append(own if count == len(own) else random.choice(own, count, replace=False))
+    taken = run.group.total(np.array([len(part) for part in parts]))
+    found = np.maximum(taken, 1) / np.maximum(data.counts, 1)
+    return data.train.table.take(np.sort(np.concatenate(parts))), (float(found[0]), float(found[1]))
+
+
+def _first_order(run: Session, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
+    run.solver("second_order", "l-bfgs")
+    loss = losses.make(run.values)
     x, y = data.scaler.prepare(data.train.table, False)
-    weights = examples_of(run, models, data.sample).weights(y, np.arange(models.models))
+    weights = examples.weights(y, np.arange(models.models))
+    begun = data.constants(run, loss, examples, models.models)
     found, reached = [], []
     for number, wd in enumerate(models.wd):
         own = None if weights is None else weights[:, [min(number, weights.shape[1] - 1)]]
         use_bias = bool(run.values["use_bias"])
         objective = quasi_newton.Objective(x, y, own, loss, total, use_bias, float(wd), float(wd) * _bias_decay(run))
         most = PASSES_AN_EPOCH * run.values["epochs"]
-        solution, mean = quasi_newton.minimise(objective, most, run.group)
+        solution, mean = quasi_newton.minimise(objective, begun[number], most, run.group)
         found.append(solution)
         reached.append(mean)
     features, bias = np.hstack([each.features for each in found]), np.concatenate([each.bias for each in found])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,16 @@ from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.linear_learner import losses, path, scaling, selection, solving
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
-from sagewright.algorithms.linear_learner.epochs import Data, Trained, train_models
+from sagewright.algorithms.linear_learner.epochs import Data, Trained, evaluate, train_models
+from sagewright.algorithms.linear_learner.learner import Weights
 from sagewright.algorithms.linear_learner.model import LinearModel
 from sagewright.algorithms.linear_learner.scaling import Scaler
+from sagewright.algorithms.linear_learner.selection import Judged
 
 TRAIN_SAMPLE = 50_000
 """Rows of the train channel that models are chosen and calibrated by when there is no validation channel."""
+ROUNDING = 1e-6
+"""By how much a model's loss may exceed a constant's."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -42,14 +47,25 @@ def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearMo
     """The best model that the hyperparameters lead to; all hosts get the same."""
     values, random = run.values, np.random.default_rng(run.seed)
     sample = train_rows.sample(values["num_point_for_scaler"], random)
-    scaler = scaling.fit(sample, values, run.group)
+    scaler = scaling.fit(sample, train_rows.table, values, run.group)
     judged = validation.table if validation is not None else train_rows.sample(TRAIN_SAMPLE, random)
-    data = Data(train_rows, scaler, sample, judged, validated=validation is not None)
-    solved = path.solves(run, train_rows, losses.make(values))
-    logging.info("Solver: %s", "second_order" if solved else "gradients")
-    trained = solving.solve_models(run, data) if solved else train_models(run, data)
-    model: LinearModel = run.group.from_first(_choose(run, trained, judged, scaler) if run.group.rank == 0 else None)
+    data = Data(train_rows, scaler, sample, judged, validation is not None, _counts(run, train_rows.table))
+    if path.solves(run, train_rows, losses.make(values)):
+        trained = solving.solve_models(run, data)
+    else:
+        run.solver("gradients")
+        trained = train_models(run, data)
+    model: LinearModel = run.group.from_first(_choose(run, trained, data) if run.group.rank == 0 else None)
     return model
+
+
+def _counts(run: Session, table: Table) -> np.ndarray | None:
+    """How many rows of all hosts are of each class."""
+    classes = _wanted(run.values, None).classes
+    if classes is None:
+        return None
+    own = np.bincount(np.asarray(table.labels).astype(np.int64), minlength=classes)
+    return np.asarray(run.group.total(own), np.float64)
 
 
 def _source(run: Session, channel: str, columns: int | None) -> Source | None:
@@ -62,25 +78,45 @@ def _wanted(values: Mapping[str, Any], columns: int | None) -> Wanted:
     return Wanted(columns, labels=True, sparse=True, classes=classes[values["predictor_type"]])
 
 
-def _choose(run: Session, trained: Trained, judged: Table, scaler: Scaler) -> LinearModel:
-    """The best of the models, for rows as they come."""
-    values, loss = run.values, trained.loss
-    most = values["num_calibration_samples"]
-    if most != "auto" and judged.rows > most:
-        judged = judged.take(np.sort(np.random.default_rng([run.seed, 3]).choice(judged.rows, most, replace=False)))
+def _choose(run: Session, trained: Trained, data: Data) -> LinearModel:
+    """The best of the models, for rows as they come; or a constant, where none is better than that."""
+    values, loss, scaler = run.values, trained.loss, data.scaler
+    constants = data.constants(run, loss, trained.examples, trained.mix.models)
+    judged = list(source.prepared(data.judged if data.validated else data.train.table, scaler.prepare))
+    own = np.nan_to_num(evaluate(loss, trained.weights, judged, trained.examples), nan=np.inf)
+    nothing = Weights(np.zeros_like(trained.weights.features), constants.ravel())
+    sound = np.flatnonzero(own <= evaluate(loss, nothing, judged, trained.examples) * (1 + ROUNDING))
+    if not len(sound):
+        logging.warning("No model is better than one that looks at no feature, which is what this job gives.")
+        trained, sound = replace(trained, weights=nothing), np.array([0])
+    trained = trained.only(sound)
     number, raw_threshold = int(trained.criterion.argmin()), 0.0
-    binary = values["predictor_type"] == "binary_classifier"
-    if binary:
-        y = np.asarray(judged.labels)
-        raw = scaler.scores(judged.features, trained.weights.features, trained.weights.bias)
-        penalty = (trained.mix.l1 + trained.mix.wd) * (not trained.by_loss)
-        number = selection.best_binary(raw, y, trained.criterion, penalty, values)
-        raw_threshold = selection.threshold(raw[:, number], y, values)
+    if values["predictor_type"] == "binary_classifier":
+        number, raw_threshold = _choose_binary(run, trained, _calibrating(run, data.judged), scaler)
     setting = {name: float(getattr(trained.mix, name)[number]) for name in ("learning_rate", "l1", "wd")}
-    logging.info("Selected model %d: %s", number, setting)
+    logging.info("Selected model %d: %s", sound[number], setting)
     chosen = trained.weights.take(number, loss.classes)
     weights, bias = scaler.raw(chosen.features, chosen.bias)
     return LinearModel(values["predictor_type"], weights, bias, raw_threshold, margins=loss.name == "hinge_loss")
+
+
+def _calibrating(run: Session, judged: Table) -> Table:
+    most = run.values["num_calibration_samples"]
+    if most == "auto" or judged.rows <= most:
+        return judged
+    return judged.take(np.sort(np.random.default_rng([run.seed, 3]).choice(judged.rows, most, replace=False)))
+
+
+def _choose_binary(run: Session, trained: Trained, judged: Table, scaler: Scaler) -> tuple[int, float]:
+    """The best model's number and its raw threshold."""
+    y = np.asarray(judged.labels)
+    raw = scaler.scores(judged.features, trained.weights.features, trained.weights.bias)
+    each = trained.loss(raw.astype(np.float32), y.astype(np.float32))[0]
+    weights = trained.examples.weights(y, np.arange(trained.mix.models)) if trained.examples.comparable else None
+    penalty = (trained.mix.l1 + trained.mix.wd) * (not trained.by_loss)
+    found = Judged(raw, y, each if weights is None else each * weights, trained.criterion, penalty)
+    number = selection.best_binary(found, run.values)
+    return number, selection.threshold(raw[:, number], y, run.values)
 
 
 def _report(run: Session, model: LinearModel, parts: Mapping[str, Table | None]) -> None:

@@ -9,7 +9,7 @@ from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Choice, Flag, Integer
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
 from sagewright.algorithms.wording import SCHEMA
 
 
@@ -33,6 +33,7 @@ DECLARATION = Declaration(
             Integer("[1, +inf)"),
             required=True,
             note="no effect: rows are taken in blocks that fit a core's cache, and the result is of all rows",
+            needs=(NEVER,),
         ),
         Hyperparameter("num_components", Integer("[1, +inf)"), required=True),
         Hyperparameter("algorithm_mode", Choice(("regular", "randomized")), default="regular"),
@@ -41,9 +42,12 @@ DECLARATION = Declaration(
             Integer("[-1, +inf)"),
             default="-1",
             note="of mode randomized; -1 is the larger of 10 and num_components",
+            needs=(("algorithm_mode", ("randomized",)),),
         ),
         Hyperparameter("subtract_mean", Flag(), default="true"),
-        Hyperparameter("epochs", Integer("[1, +inf)"), default="1", note="no effect: one pass finds all"),
+        Hyperparameter(
+            "epochs", Integer("[1, +inf)"), default="1", note="no effect: one pass finds all", needs=(NEVER,)
+        ),
         *declaring.COMMON,
     ),
     channels=(declaring.channel("train", required=True), declaring.channel("test")),
