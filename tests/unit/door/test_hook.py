@@ -65,7 +65,36 @@ def test_polling_sleeps_are_short_and_counted_as_time_gone_by(tmp_path: Path) ->
     start = time.monotonic()
     out = run(program, fake_sdk(tmp_path)).split()
     assert time.monotonic() - start < 10
-    assert out == ["50", "time"]
+    assert out == ["150", "time"]
+
+
+LOGS = """
+import time
+class LogState: TAILING, JOB_COMPLETE, COMPLETE = 3, 4, 5
+def wait():
+    state, described, last = LogState.TAILING, 0, time.time()
+    while state != LogState.COMPLETE:
+        time.sleep(10)
+        if state == LogState.JOB_COMPLETE:
+            state = LogState.COMPLETE
+        elif time.time() - last >= 30:
+            last = time.time()
+            described += 1
+            state = LogState.JOB_COMPLETE if described == 3 else state
+        turns.append(described)
+turns = []
+"""
+
+
+def test_a_job_is_described_in_each_turn_and_nothing_is_waited_for_after_its_end(tmp_path: Path) -> None:
+    sdk = fake_sdk(tmp_path)
+    (sdk / "sagemaker" / "session.py").write_text(LOGS)
+    program = (
+        "import time, sagemaker.session as s; real, slept = time.sleep, []\n"
+        "time.sleep = lambda seconds: (slept.append(seconds), real(seconds))\n"
+        "s.wait(); print(s.turns, slept[0] > 0, slept[-1])"
+    )
+    assert run(program, sdk) == "[1, 2, 3, 3] True 0.0\n"
 
 
 def test_what_was_imported_is_not_collected_while_a_program_polls(tmp_path: Path) -> None:

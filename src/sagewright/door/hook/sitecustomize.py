@@ -20,18 +20,18 @@ FIRST_SLEEP_S = 0.02
 GROWTH = 1.25
 LONGEST_SLEEP_S = 1.0
 
-# Modules whose own `time` is exchanged. True: the module also measures how long it has waited in order to poll again
-# (SDK v2 describes a job every 30 s by the clock), so skipped sleep counts as time gone by.
+# Modules whose own `time` is exchanged, and the seconds after which by their own clock they ask for a job's state again: a sleep
+# counts as so many, however short it was (SDK v2 reads logs in each turn, and describes a job every 30 s).
 SLEEPERS = {
-    "botocore.waiter": False,
-    "sagemaker.session": True,
-    "sagemaker.core.resources": False,
-    "sagemaker.core.helper.session_helper": True,
-    "sagemaker.core.processing": False,
-    "sagemaker.core.transformer": False,
-    "sagemaker.train.common_utils.trainer_wait": False,
-    "sagemaker.train.common_utils.job_wait": False,
-    "sagemaker.train.tuner": False,
+    "botocore.waiter": 0.0,
+    "sagemaker.session": 30.0,
+    "sagemaker.core.resources": 0.0,
+    "sagemaker.core.helper.session_helper": 30.0,
+    "sagemaker.core.processing": 0.0,
+    "sagemaker.core.transformer": 0.0,
+    "sagemaker.train.common_utils.trainer_wait": 0.0,
+    "sagemaker.train.common_utils.job_wait": 0.0,
+    "sagemaker.train.tuner": 0.0,
 }
 
 
@@ -45,11 +45,14 @@ WATCHED = {"botocore.handlers", *SLEEPERS, *TELEMETRY}
 
 
 class ShortSleeps:
-    """Stands in for the module `time` in a module that polls: a loop's first sleeps are short, later ones longer."""
+    """Stands in for the module `time` in a module that polls: a loop's first sleeps are short, later ones longer.
 
-    def __init__(self, real, counts_skipped):
+    `poll_s`: how much a sleep counts for at least on the module's clock; 0.0 if its clock is left alone.
+    """
+
+    def __init__(self, real, poll_s):
         self._real = real
-        self._counts_skipped = counts_skipped
+        self._poll_s = poll_s
         self._skipped = 0.0
         self._loop = (0, 0)
         self._turn = 0
@@ -67,17 +70,28 @@ class ShortSleeps:
             gc.freeze()
             self._frozen = True
         frame = sys._getframe(1)
-        if frame.f_locals.get("timeout") and self._counts_skipped:
+        if frame.f_locals.get("timeout") and self._poll_s:
             self._real.sleep(seconds)  # a limit measured by this clock must not come early
             return
+        short = self._short(seconds, frame)
+        self._real.sleep(short)
+        if self._poll_s:
+            self._skipped += max(seconds, self._poll_s) - short
+
+    def _short(self, seconds, frame):
         loop = (id(frame), id(frame.f_code))
         self._turn = self._turn + 1 if loop == self._loop else 0
         self._loop = loop
+        if ended(frame):
+            return 0.0
         longest = LONGEST_SLEEP_S if frame.f_globals.get("__name__") != "botocore.waiter" else seconds
-        short = min(seconds, longest, FIRST_SLEEP_S * GROWTH ** min(self._turn, 60))
-        self._real.sleep(short)
-        if self._counts_skipped:
-            self._skipped += seconds - short
+        return min(seconds, longest, FIRST_SLEEP_S * GROWTH ** min(self._turn, 60))
+
+
+def ended(frame):
+    """Whether a loop of SDK v2 knows that its job has ended, and waits for its last log lines. Here they come first."""
+    states = frame.f_globals.get("LogState")
+    return states is not None and frame.f_locals.get("state") == getattr(states, "JOB_COMPLETE", states)
 
 
 def redirect_sts(request, **_):
