@@ -131,3 +131,39 @@ def test_doctor_tells_about_this_machine() -> None:
     done = subprocess.run([SAGEWRIGHT, "doctor"], capture_output=True, text=True, check=True, timeout=60)
     for what in ("CPUs and memory", "GPUs", "sandbox", "own_ml_root", "container engine"):
         assert what in done.stdout
+
+
+WHERE = "import boto3, os; print(boto3.client('sts').get_caller_identity()['Arn'], boto3.session.Session().region_name)"
+
+
+def test_commands_take_region_and_account_from_the_running_server(own_server: RunningServer) -> None:
+    server = started(own_server, region="eu-west-1", account="123456789012")
+    done = server.door(sys.executable, "-c", WHERE)
+    assert done.stdout.startswith("arn:aws:sts::123456789012:assumed-role/SageMakerExecutionRole/"), done.stderr
+    assert done.stdout.split()[-1] == "eu-west-1"
+    printed = subprocess.run([SAGEWRIGHT, "env", "--data", server.data], capture_output=True, text=True, check=True)
+    assert "export AWS_REGION=eu-west-1\n" in printed.stdout
+    assert "arn:aws:iam::123456789012:role/SageMakerExecutionRole" in printed.stdout
+
+
+@pytest.mark.parametrize("setting", ["SAGEWRIGHT_REGION", "SAGEWRIGHT_REGIO"])
+def test_a_shell_without_a_server_fails_and_reaches_nothing(tmp_path: Path, setting: str) -> None:
+    evaluated = f'eval "$({SAGEWRIGHT} env --data {tmp_path})"'
+    environ = {"PATH": "/usr/bin:/bin", "AWS_ENDPOINT_URL": "https://elsewhere.example", setting: "us-east-1"}
+    script = f'{evaluated} && echo went on; echo "$AWS_ENDPOINT_URL"'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=environ)
+    assert done.stdout == "http://no-server-runs.sagewright.invalid\n"
+    assert done.stderr.startswith("sagewright: ")
+    ended = subprocess.run(["bash", "-ec", f"{evaluated}\necho went on"], capture_output=True, check=False, env=environ)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+
+
+def test_misspelt_settings_and_options_are_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    command = [SAGEWRIGHT, "up", "--data", str(tmp_path), "--port", "0"]
+    environ = {"PATH": "/usr/bin:/bin", "SAGEWRIGHT_CAPACITY_CPU": "2"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=60)
+    assert done.returncode == 2
+    assert "SAGEWRIGHT_CAPACITY_CPU: there is no such setting; did you mean SAGEWRIGHT_CAPACITY_CPUS?" in done.stderr
+    done = subprocess.run([*command, "--objcts", "x"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "--objects" in done.stderr

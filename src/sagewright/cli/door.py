@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sagewright.cli.options import DataOption, fail, settings_of
-from sagewright.door.environment import NoServer, applied, find_target, variables
+from sagewright.door.environment import NOWHERE, NoServer, applied, find_target, variables
 from sagewright.model.settings import Settings
 
 FastWaits = Annotated[
@@ -41,5 +41,11 @@ def exec_(
 
 def env(data: DataOption = None, fast_waits: FastWaits = True) -> None:
     """Print the same environment as shell commands: eval "$(sagewright env)"."""
-    for name, value in _changes(settings_of(data=data), fast_waits).items():
+    try:
+        changes = _changes(settings_of(data=data), fast_waits)
+    except typer.Exit:
+        # A shell sees no exit status of what it evaluates: this fails there, and no later command reaches AWS itself.
+        print(f"export AWS_ENDPOINT_URL={NOWHERE}; false")  # noqa: T201
+        raise
+    for name, value in changes.items():
         print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")  # noqa: T201

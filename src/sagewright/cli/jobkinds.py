@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import ClientError
-from rich.table import Table
+from rich.table import Column, Table
 
 from sagewright.cli.client import client
 from sagewright.cli.options import DataOption, console, fail, settings_of
@@ -75,7 +75,7 @@ def add_commands(app: typer.Typer, kind: JobKind) -> None:
                 **asked,
             )
         )
-        table = Table("name", "status", "created", "seconds", box=None)
+        table = Table(Column("name", overflow="fold"), "status", "created", "seconds", box=None)
         try:
             for job in (summary for page in pages for summary in page[f"{kind.member}Summaries"]):
                 table.add_row(*_row(kind, job))

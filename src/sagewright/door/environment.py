@@ -15,6 +15,8 @@ from sagewright.model.arns import ROLE_NAME, role_arn
 HOOK = Path(__file__).parent / "hook"
 CONNECT_S = 5
 FAST_WAITS = "SAGEWRIGHT_FAST_WAITS"
+NOWHERE = "http://no-server-runs.sagewright.invalid"
+"""An endpoint that no name server knows, by RFC 2606."""
 
 
 class NoServer(RuntimeError):
@@ -37,7 +39,10 @@ class Target:
 
 
 def find_target(data: Path, region: str, account: str) -> Target:
-    """The server that runs on `data`. Raises NoServer."""
+    """The server that runs on `data`, with the region and the account that it says; `region` and `account`, if it doesn't.
+
+    Raises NoServer.
+    """
     try:
         endpoint = (data / "endpoint").read_text().strip()
     except FileNotFoundError:
@@ -47,7 +52,13 @@ def find_target(data: Path, region: str, account: str) -> Target:
     parser = configparser.ConfigParser()
     parser.read(data / "credentials")
     key = parser["default"]
-    return Target(endpoint, key["aws_access_key_id"], key["aws_secret_access_key"], region, account)
+    return Target(
+        endpoint,
+        key["aws_access_key_id"],
+        key["aws_secret_access_key"],
+        key.get("region", region),
+        key.get("aws_account_id", account),
+    )
 
 
 def _answers(endpoint: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -12,6 +13,10 @@ from urllib.parse import urlsplit
 from sagewright.model import interruptions
 
 PREFIX = "SAGEWRIGHT_"
+NO_SETTINGS = {
+    "CPUS", "FAST_WAITS", "GPUS", "HOST_ID", "KEEP_CLASSES", "MEMORY_GB", "ML_ROOT", "REQUIREMENTS", "SHARED_MEMORY",
+}  # fmt: skip
+"""What the programs of jobs and of `sagewright exec` have under that prefix. `TEST_` begins what the tests have."""
 
 
 def _setting(
@@ -216,6 +221,7 @@ def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | Non
     Raises BadSetting.
     """
     source = os.environ if environ is None else environ
+    _check_names(source)
     types = get_type_hints(Settings)
     values: dict[str, Any] = {}
     for f in fields(Settings):
@@ -230,6 +236,18 @@ def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | Non
                 raise BadSetting(f"{f.name}: {error}") from None
     settings = Settings(**values)
     return _absolute(settings)
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    """A misspelt setting would have no effect, and nobody would know. Raises BadSetting."""
+    known = {f.name.upper() for f in fields(Settings)}
+    for name in environ:
+        own = name.removeprefix(PREFIX)
+        if own == name or own.startswith("TEST_") or own in known | NO_SETTINGS:
+            continue
+        nearest = difflib.get_close_matches(own.upper(), known, 1)
+        meant = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ""
+        raise BadSetting(f"{name}: there is no such setting{meant}")
 
 
 def _absolute(settings: Settings) -> Settings:

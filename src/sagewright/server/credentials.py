@@ -1,4 +1,4 @@
-"""The admin's key as an AWS ini file, readable by its owner alone."""
+"""The admin's key as an AWS ini file, readable by its owner alone; with the region and the account that the server has."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from sagewright.store.identity import AccessKey
 PROFILE = "default"
 
 
-def write(path: Path, key: AccessKey) -> None:
-    """Written only when the file lacks this key, so that profiles a user added stay."""
+def write(path: Path, key: AccessKey, region: str, account: str) -> None:
+    """Written only when the file says something else; profiles and options that a user added stay."""
     parser = configparser.ConfigParser()
     parser.read(path)
-    if parser.has_option(PROFILE, "aws_access_key_id") and parser[PROFILE]["aws_access_key_id"] == key.id:
+    own = {
+        "aws_access_key_id": key.id,
+        "aws_secret_access_key": key.secret,
+        "region": region,
+        "aws_account_id": account,
+    }
+    found = dict(parser[PROFILE]) if parser.has_section(PROFILE) else {}
+    if found | own == found:
         path.chmod(0o600)
         return
-    parser[PROFILE] = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+    parser[PROFILE] = found | own
     temporary = path.with_name(path.name + ".new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         parser.write(file)

@@ -60,7 +60,7 @@ class Server:
             site = open_site(self.settings)
             platform = build(self.settings, self.address, site)
             key = admin_key(platform.store, self.settings.account)
-            credentials.write(data / "credentials", key)
+            credentials.write(data / "credentials", key, self.settings.region, self.settings.account)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(self._serve(platform, site, bound, ready))
             platform.engine.stop()

@@ -1,6 +1,6 @@
 """Requests made of the service models and spoiled: none is answered with a fault of the server, all are answered.
 
-SAGEWRIGHT_FUZZ_REQUESTS says how many, SAGEWRIGHT_FUZZ_SEED from where; a run is repeated by the seed that it prints.
+SAGEWRIGHT_TEST_FUZZ_REQUESTS says how many, SAGEWRIGHT_TEST_FUZZ_SEED from where; a run is repeated by the seed that it prints.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from tests.security.port.fuzzing.run import PROMPT_S, SETTINGS, Run, furnish
 
-REQUESTS = int(os.environ.get("SAGEWRIGHT_FUZZ_REQUESTS", "5000"))
-SEED = int(os.environ.get("SAGEWRIGHT_FUZZ_SEED", str(random.SystemRandom().randrange(2**32))))
+REQUESTS = int(os.environ.get("SAGEWRIGHT_TEST_FUZZ_REQUESTS", "5000"))
+SEED = int(os.environ.get("SAGEWRIGHT_TEST_FUZZ_SEED", str(random.SystemRandom().randrange(2**32))))
 MOST_FAULTS = 50
 TOLD = 20_000
 
@@ -35,7 +35,7 @@ def test_no_request_made_of_the_models_is_a_fault_of_the_server(
 ) -> None:
     run, begin = Run(fuzzed, SEED), time.monotonic()
     with capsys.disabled():
-        print(f"\nSAGEWRIGHT_FUZZ_SEED={SEED} SAGEWRIGHT_FUZZ_REQUESTS={REQUESTS}", flush=True)
+        print(f"\nSAGEWRIGHT_TEST_FUZZ_SEED={SEED} SAGEWRIGHT_TEST_FUZZ_REQUESTS={REQUESTS}", flush=True)
         while run.sent < REQUESTS and len(run.faults) < MOST_FAULTS:
             run.step()
             if run.sent % TOLD == 0:

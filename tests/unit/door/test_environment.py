@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from sagewright.door.environment import HOOK, NoServer, Target, applied, find_target, variables
+from sagewright.server import credentials
+from sagewright.store.identity import AccessKey
 
 TARGET = Target("http://127.0.0.1:4700", "AKIA", "secret", "us-east-1", "000000000000")
 
@@ -37,3 +40,12 @@ def test_doing_it_twice_changes_nothing_more() -> None:
 def test_no_server(tmp_path: Path) -> None:
     with pytest.raises(NoServer, match="sagewright up --data"):
         find_target(tmp_path, "us-east-1", "000000000000")
+
+
+def test_region_and_account_are_the_running_servers(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        (tmp_path / "endpoint").write_text(f"http://127.0.0.1:{listening.getsockname()[1]}\n")
+        key = AccessKey("AKIA", "secret", None, "arn:aws:iam::123456789012:root", "123456789012", None, None)
+        credentials.write(tmp_path / "credentials", key, "eu-west-1", "123456789012")
+        target = find_target(tmp_path, "us-east-1", "000000000000")
+    assert (target.region, target.account, target.secret_access_key) == ("eu-west-1", "123456789012", "secret")
