@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from conftest import RunningServer
 
+ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
+
 
 def fault(call: Any, **request: Any) -> tuple[str, str, int]:
     with pytest.raises(ClientError) as caught:
@@ -251,3 +253,46 @@ def test_cloudwatch_in_every_protocol(server: RunningServer, protocol: str, monk
         Statistics=["Sum"],
     )[0]
     assert code in {"InvalidParameterValue", "InvalidParameterValueException"}
+
+
+WRONG = [
+    ("sagemaker", "describe_training_job", {"TrainingJobName": "a b"}, "ValidationException", 400),
+    ("logs", "create_log_group", {"logGroupName": "a b"}, "InvalidParameterException", 400),
+    ("logs", "put_retention_policy", {"logGroupName": "a b", "retentionInDays": 1}, "InvalidParameterException", 400),
+    ("ecr", "create_repository", {"repositoryName": "A B"}, "InvalidParameterException", 400),
+    ("iam", "get_role", {"RoleName": "a b"}, "ValidationError", 400),
+    ("sts", "get_federation_token", {"Name": "a b"}, "InvalidAction", 400),
+    ("sts", "assume_role", {"RoleArn": ROLE, "RoleSessionName": "a b"}, "ValidationError", 400),
+    ("cloudwatch", "put_metric_data", {"Namespace": ":x", "MetricData": []}, "ValidationError", 400),
+]
+
+
+@pytest.mark.parametrize(("service", "call", "request_", "code", "status"), WRONG)
+def test_a_broken_constraint_has_the_code_of_its_service(
+    server: RunningServer, service: str, call: str, request_: dict[str, Any], code: str, status: int
+) -> None:
+    client = server.boto(service)
+    found, message, http_status = fault(getattr(client, call), **request_)
+    assert (found, http_status) == (code, status)
+    assert ("constraint" in message) != (code == "InvalidAction")
+
+
+def test_typed_exceptions_are_raised(server: RunningServer) -> None:
+    logs, ecr = server.boto("logs"), server.boto("ecr")
+    with pytest.raises(logs.exceptions.InvalidParameterException):
+        logs.create_log_group(logGroupName="a b")
+    with pytest.raises(ecr.exceptions.InvalidParameterException):
+        ecr.create_repository(repositoryName="A B")
+
+
+def test_a_message_with_control_characters_can_be_read(server: RunningServer) -> None:
+    _code, message, _status = fault(server.boto("iam").get_role, RoleName="a\x01<b")
+    assert "a\ufffd<b" in message
+
+
+def test_errors_name_their_type_in_a_header(server: RunningServer) -> None:
+    client = server.boto("logs")
+    seen = {}
+    client.meta.events.register("after-call", lambda http_response, **_: seen.update(http_response.headers))
+    fault(client.create_log_group, logGroupName="a b")
+    assert seen["x-amzn-errortype"] == "InvalidParameterException"

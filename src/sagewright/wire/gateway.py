@@ -27,6 +27,7 @@ from sagewright.services.registry import Entry
 from sagewright.store.identity import AccessKey
 from sagewright.wire import responses, routing
 from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
+from sagewright.wire.codes import in_terms_of
 from sagewright.wire.cross_origin import CrossOrigin
 from sagewright.wire.errors import refusal
 from sagewright.wire.form_policy import check_policy
@@ -456,6 +457,8 @@ class Gateway:
         return self._protocols[name]
 
     def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
+        if exchange.route is not None:
+            error = in_terms_of(exchange.route.service, exchange.route.protocol, error)
         return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)
 
 

@@ -11,6 +11,7 @@ from botocore.model import OperationModel
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.documents import MOST_DEPTH
 from sagewright.model.errors import AwsError, SerializationException
+from sagewright.wire.protocols.json import query_error
 from sagewright.wire.protocols.members import from_json, without_nulls
 
 PLAIN = (str, bytes, bool, int, float, datetime, type(None))
@@ -41,8 +42,7 @@ class CborProtocol:
         document = {"__type": error.code, "message": error.message, **error.fields}
         response = _response(error.status, document, request_id)
         if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:
-            fault = "Sender" if error.status < 500 else "Receiver"
-            response.headers.append(("x-amzn-query-error", f"{error.code};{fault}"))
+            response.headers.append(query_error(error))
         return response
 
 

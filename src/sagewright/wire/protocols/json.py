@@ -55,7 +55,16 @@ class JsonProtocol:
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
         document = {"__type": error.code, "message": error.message, "Message": error.message, **error.fields}
-        return _response(error.status, dumps(document), request_id, operation)
+        response = _response(error.status, dumps(document), request_id, operation)
+        response.headers.append(("x-amzn-errortype", error.code))
+        if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:
+            response.headers.append(query_error(error))
+        return response
+
+
+def query_error(error: AwsError) -> tuple[str, str]:
+    """The header by which clients of a service that spoke the query protocol before find the code of that time."""
+    return "x-amzn-query-error", f"{error.code};{'Sender' if error.status < 500 else 'Receiver'}"
 
 
 def _response(status: int, body: bytes, request_id: str, operation: OperationModel | None) -> HttpResponse:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.protocols.members import read_scalar
+from sagewright.wire.protocols.xmltree import escape
 
 MAX_ITEMS = 10_000
+_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no document of XML 1.0 can hold, not even as a reference: a message with it could not be read."""
 
 
 class QueryProtocol:
@@ -44,9 +47,10 @@ class QueryProtocol:
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
         namespace = operation.service_model.metadata.get("xmlNamespace", "") if operation else ""
         fault = "Sender" if error.status < 500 else "Receiver"
+        message = escape(_NO_XML.sub("\ufffd", error.message))
         text = (
             f'<ErrorResponse xmlns="{escape(namespace)}"><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>'
-            f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return _response(error.status, text, request_id)
 
