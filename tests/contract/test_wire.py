@@ -230,6 +230,12 @@ def test_cloudwatch_in_every_protocol(server: RunningServer, protocol: str, monk
     dimensions = [{"Name": "TrainingJobName", "Value": protocol}]
     data = [{"MetricName": "acc", "Dimensions": dimensions, "Timestamp": now, "Value": value} for value in (0.25, 0.75)]
     client.put_metric_data(Namespace="test", MetricData=data)
+    packed = server.boto("cloudwatch", config=Config(request_min_compression_size_bytes=1))
+    seen: list[str] = []
+    packed.meta.events.register("before-send", lambda request, **_: seen.append(request.headers["Content-Encoding"]))
+    packed.put_metric_data(Namespace="test", MetricData=[{**data[0], "MetricName": f"m{i}"} for i in range(200)])
+    assert seen in ([b"gzip"], ["gzip"])
+    assert len(client.list_metrics(Namespace="test", Dimensions=dimensions)["Metrics"]) == 201
     points = client.get_metric_statistics(
         Namespace="test",
         MetricName="acc",
@@ -241,7 +247,7 @@ def test_cloudwatch_in_every_protocol(server: RunningServer, protocol: str, monk
     )["Datapoints"]
     assert [(p["Average"], p["Maximum"], p["SampleCount"]) for p in points] == [(0.5, 0.75, 2.0)]
     assert points[0]["Timestamp"] == now.replace(second=0)
-    metrics = client.list_metrics(Namespace="test", Dimensions=dimensions)["Metrics"]
+    metrics = client.list_metrics(Namespace="test", MetricName="acc", Dimensions=dimensions)["Metrics"]
     assert [m["MetricName"] for m in metrics] == ["acc"]
     code = fault(
         client.get_metric_statistics,

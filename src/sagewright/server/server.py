@@ -94,7 +94,7 @@ class Server:
 
     def _application(self, platform: Platform, connections: Connections, peers: Peers) -> Any:
         store, limits = platform.store, connections.limits
-        authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id))
+        authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id), self.settings.region)
         edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)

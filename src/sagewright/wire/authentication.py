@@ -18,6 +18,7 @@ from sagewright.model.secrecy import equal
 from sagewright.store.identity import AccessKey
 from sagewright.wire import sigv2, sigv4
 from sagewright.wire.errors import refusal
+from sagewright.wire.scopes import check_form, check_scope
 from sagewright.wire.signed_body import TRAILER_SIGNATURE, ChunkedBody, DigestBody
 
 SKEW_S = 15 * 60
@@ -25,15 +26,18 @@ MAX_EXPIRES_S = 7 * 24 * 3600
 DIGEST = "x-amz-content-sha256"
 ONCE = asgi.ONCE | {"x-amz-date", DIGEST, "x-amz-target"}
 """Headers that no request may have twice: what was signed must be what is read."""
+_OF_SIGNATURES = ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token")
+OF_SIGNATURES = frozenset(f"x-amz-{name}" for name in _OF_SIGNATURES)
 
 FindKey = Callable[[str], AccessKey | None]
 
 
 @dataclass(frozen=True)
 class Authenticator:
-    """`find_key` looks an access key up by its id."""
+    """`find_key` looks an access key up by its id. `region`: that of this server, which signatures have to be for."""
 
     find_key: FindKey
+    region: str = "us-east-1"
 
     def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey:
         """The key that signed `request`; its body is wrapped so that what was signed of it is checked as it is read.
@@ -77,6 +81,7 @@ class Authenticator:
             expected, sent = sigv2.policy_signature(policy, key.secret), fields["signature"]
         else:
             credential = _form_credential(fields)
+            check_form(credential, self.region)
             key = self._key(credential.access_key, fields.get("x-amz-security-token"), "s3")
             expected, sent = sigv4.policy_signature(policy, credential, key.secret), fields["x-amz-signature"]
         if not equal(expected, sent):
@@ -99,6 +104,7 @@ class Authenticator:
             raise refusal(service, "malformed", str(error)) from None
         if abs(_moment(claim.moment, service) - time.time()) > SKEW_S:
             raise refusal(service, "skew")
+        check_scope(claim, service, self.region)
         token = request.headers.get("x-amz-security-token")
         return claim, self._key(claim.credential.access_key, token, service)
 
@@ -122,6 +128,7 @@ class Authenticator:
             raise refusal(service, "skew")
         if time.time() > signed_at + claim.expires_s:
             raise refusal(service, "expired_url")
+        check_scope(claim, service, self.region)
         return claim, self._key(claim.credential.access_key, query.get("X-Amz-Security-Token"), service)
 
     def _presigned(self, request: HttpRequest, service: str, query: dict[str, str]) -> AccessKey:
@@ -130,6 +137,7 @@ class Authenticator:
             request.headers.get("x-amz-content-sha256", sigv4.UNSIGNED) if service == "s3" else _hash_body(request)
         )
         self._compare(request, service, claim, key, payload_hash)
+        _take_headers(request, query)
         _guard_unsigned_body(request)
         return key
 
@@ -145,6 +153,7 @@ class Authenticator:
         expected = sigv2.signatures(request, key.secret, expires, bucket_in_host)
         if not any(equal(one, query["Signature"]) for one in expected):
             raise refusal(service, "mismatch")
+        _take_headers(request, query)
         _guard_unsigned_body(request)
         return key
 
@@ -152,7 +161,7 @@ class Authenticator:
         key = self.find_key(access_key)
         if key is None:
             raise refusal(service, "unknown_key")
-        if key.session_token is not None and not equal(key.session_token, token or ""):
+        if not equal(key.session_token or "", token or ""):  # a permanent key has none, and takes none
             raise refusal(service, "bad_token")
         if key.expires_ms is not None and key.expires_ms < now_ms():
             raise refusal(service, "expired_token")
@@ -176,6 +185,14 @@ def _is_signed(request: HttpRequest) -> bool:
         return True
     names = {name for name, _ in request.query_pairs()}
     return bool({"X-Amz-Signature", "X-Amz-Algorithm"} & names or {"AWSAccessKeyId", "Signature"} <= names)
+
+
+def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
+    """What a presigned URL carries in its query counts as headers: metadata, tags, checksums, storage class, encryption."""
+    for name, value in query.items():
+        lower = name.lower()
+        if lower.startswith("x-amz-") and lower not in OF_SIGNATURES:
+            request.headers.setdefault(lower, value)
 
 
 def _check_all_signed(request: HttpRequest, claim: sigv4.Claim) -> None:

@@ -29,6 +29,7 @@ from sagewright.wire import responses, routing
 from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.cross_origin import CrossOrigin
+from sagewright.wire.encodings import unpack
 from sagewright.wire.errors import refusal
 from sagewright.wire.form_policy import check_policy
 from sagewright.wire.forwarding import Forwarder
@@ -406,6 +407,8 @@ class Gateway:
 
     def _decode(self, exchange: Exchange) -> None:
         assert exchange.operation
+        if exchange.s3 is None:
+            unpack(exchange.request, LARGEST_OF_OTHERS)
         exchange.parameters = self._protocol(exchange).decode(exchange.operation, exchange.request)
         if exchange.s3:
             exchange.parameters |= exchange.s3.parameters()

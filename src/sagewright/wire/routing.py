@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import HttpRequest
 from sagewright.model.errors import AwsError, NotImplementedYet
+from sagewright.wire.encodings import beginning, is_compressed
 from sagewright.wire.models import SERVICES, service_model
 from sagewright.wire.protocols.query import form_values
 
@@ -20,6 +21,8 @@ REST_JSON = ("sagemaker-runtime", "sagemaker-metrics")
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
 QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch"}
 SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "s3": "s3"}
+_ACTION_WITHIN = 1024
+"""Bytes within which a compressed form names its action; AWS's SDKs begin with it."""
 _PREFIXES = {prefix: service for service, prefix in SERVICES.items() if prefix}
 
 
@@ -109,6 +112,8 @@ def _by_action(request: HttpRequest, scope: str) -> Route | None:
         return None
     data = request.body.read() if request.method == "POST" else b""
     request.body = BytesBody(data)
+    if is_compressed(request):
+        request.body = BytesBody(beginning(data, _ACTION_WITHIN))
     values = form_values(request)
     request.body = BytesBody(data)
     action = values.get("Action")

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -41,6 +43,11 @@ class Claim:
     moment: str
     expires_s: int | None = None
 
+    @property
+    def day(self) -> str:
+        """YYYYMMDD of the moment."""
+        return self.moment[:8]
+
 
 class MalformedClaim(ValueError):
     """The authorization header or query cannot be read; the message says what is missing."""
@@ -60,7 +67,7 @@ def read_header_claim(request: HttpRequest) -> Claim:
     missing = [name for name in ("Credential", "SignedHeaders", "Signature") if name not in fields]
     if missing:
         raise MalformedClaim(f"Authorization header requires '{missing[0]}' parameter.")
-    moment = request.headers.get("x-amz-date", "")
+    moment = request.headers.get("x-amz-date") or _basic(request.headers.get("date", ""))
     if not moment:
         raise MalformedClaim("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     return Claim(
@@ -69,6 +76,14 @@ def read_header_claim(request: HttpRequest) -> Claim:
         fields["Signature"],
         moment,
     )
+
+
+def _basic(moment: str) -> str:
+    """An HTTP date as ISO 8601's basic format, which is what is signed; anything else as it is."""
+    try:
+        return parsedate_to_datetime(moment).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except ValueError:
+        return moment
 
 
 def read_query_claim(query: dict[str, str]) -> Claim:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
@@ -16,6 +17,7 @@ from sagewright.http.messages import HttpRequest
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.identity import AccessKey
+from sagewright.wire import sigv4
 from sagewright.wire.authentication import Authenticator
 
 KEY = AccessKey("AKIATEST", "secret", None, "arn:x", "id", None, None)
@@ -42,11 +44,15 @@ def sent(request: AWSRequest) -> HttpRequest:
 
 
 def signed(
-    service: str = "sagemaker", secret: str = "secret", key: str = "AKIATEST", token: str | None = None
+    service: str = "sagemaker",
+    secret: str = "secret",
+    key: str = "AKIATEST",
+    token: str | None = None,
+    region: str = "us-east-1",
 ) -> HttpRequest:
     request = AWSRequest("POST", "http://localhost:4700/", data=b"{}", headers={"X-Amz-Target": "SageMaker.X"})
     auth = S3SigV4Auth if service == "s3" else SigV4Auth
-    auth(Credentials(key, secret, token), service, "us-east-1").add_auth(request)
+    auth(Credentials(key, secret, token), service, region).add_auth(request)
     return sent(request)
 
 
@@ -80,6 +86,11 @@ def test_session_token() -> None:
         ("sagemaker", "expired", "ExpiredTokenException", 400),
         ("s3", "expired", "ExpiredToken", 400),
         ("sagemaker", "token", "UnrecognizedClientException", 400),
+        ("sagemaker", "token of a permanent key", "UnrecognizedClientException", 400),
+        ("s3", "token of a permanent key", "InvalidToken", 400),
+        ("sagemaker", "region", "InvalidSignatureException", 400),
+        ("s3", "region", "AuthorizationHeaderMalformed", 400),
+        ("iam", "region", "SignatureDoesNotMatch", 403),
     ],
 )
 def test_refusals(service: str, kind: str, code: str, status: int) -> None:
@@ -88,9 +99,82 @@ def test_refusals(service: str, kind: str, code: str, status: int) -> None:
         "unknown": {"key": "AKIANOBODY"},
         "expired": {"key": "ASIAOLD", "token": "token"},
         "token": {"key": "ASIATEST", "token": "another"},
+        "token of a permanent key": {"token": "any"},
+        "region": {"region": "eu-west-1"},
     }
     error = refused(signed(service, **options[kind]), service)
     assert (error.code, error.status) == (code, status)
+
+
+@pytest.mark.parametrize(
+    ("service", "signed_for", "code"),
+    [
+        ("logs", "sagemaker", "InvalidSignatureException"),
+        ("cloudwatch", "cloudwatch", "InvalidSignatureException"),
+        ("sts", "s3", "SignatureDoesNotMatch"),
+    ],
+)
+def test_a_signature_for_another_service_is_refused(service: str, signed_for: str, code: str) -> None:
+    error = refused(signed(signed_for), service)
+    assert error.code == code
+    assert "correct service" in error.message
+
+
+@pytest.mark.parametrize(("service", "name"), [("cloudwatch", "monitoring"), ("sagemaker-runtime", "sagemaker")])
+def test_services_that_sign_with_another_name(service: str, name: str) -> None:
+    assert authenticator.authenticate(signed(name), service) == KEY
+
+
+def test_a_server_elsewhere() -> None:
+    elsewhere = Authenticator(KEYS.get, "eu-west-1")
+    assert elsewhere.authenticate(signed("s3", region="eu-west-1"), "s3") == KEY
+    assert elsewhere.authenticate(signed("sts"), "sts") == KEY, "clients of global services sign for us-east-1"
+    with pytest.raises(AwsError) as caught:
+        elsewhere.authenticate(signed("s3"), "s3")
+    assert caught.value.fields == {"Region": "eu-west-1"}
+
+
+def by_date(form: str, day: str = "") -> HttpRequest:
+    """Signed by the header Date, in which no AWS SDK has its moment."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    moment = now.strftime("%Y%m%dT%H%M%SZ")
+    credential = sigv4.Credential("AKIATEST", day or moment[:8], "us-east-1", "logs")
+    headers = {"host": "x", "date": format_datetime(now, usegmt=True) if form == "http" else moment}
+    request = HttpRequest("POST", "/", "", headers, BytesBody(b""))
+    claim = sigv4.Claim(credential, ("date", "host"), "", moment)
+    (signature,) = sigv4.expected_signatures(request, claim, "secret", sigv4.EMPTY_SHA256)
+    scope = f"Credential=AKIATEST/{credential.scope}, SignedHeaders=date;host, Signature={signature}"
+    request.headers["authorization"] = f"AWS4-HMAC-SHA256 {scope}"
+    return request
+
+
+@pytest.mark.parametrize("form", ["http", "basic"])
+def test_the_header_date_counts_where_there_is_no_x_amz_date(form: str) -> None:
+    assert authenticator.authenticate(by_date(form), "logs") == KEY
+
+
+def test_the_day_of_the_scope_is_that_of_the_request() -> None:
+    assert refused(by_date("http", day="20200101"), "logs").code == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize("auth", [S3SigV4QueryAuth, HmacV1QueryAuth])
+def test_what_a_presigned_url_carries_counts_as_headers(auth: type) -> None:
+    carried = {"x-amz-meta-a": "1", "x-amz-storage-class": "STANDARD_IA", "x-amz-tagging": "a=b"}
+    request = AWSRequest("PUT", "http://localhost:4700/b/k")
+    credentials = Credentials("AKIATEST", "secret")
+    if auth is HmacV1QueryAuth:
+        for name, value in carried.items():
+            request.headers[name] = value  # which it moves into the query
+        auth(credentials, expires=60).add_auth(request)
+        for name in carried:
+            del request.headers[name]
+    else:
+        request.url += f"?{urlencode(carried)}"
+        auth(credentials, "s3", "us-east-1", expires=60).add_auth(request)
+    received = sent(request)
+    authenticator.authenticate(received, "s3")
+    found = {name: value for name, value in received.headers.items() if name.startswith("x-amz-")}
+    assert found == carried
 
 
 def test_no_signature() -> None:

@@ -1,0 +1,45 @@
+"""The scope that a signature names: its day, its region and its service have to be those of the request and of this server.
+
+Source: "Troubleshooting AWS API request signing" (AWS IAM user guide), "List of error codes" of S3's API reference.
+"""
+
+from __future__ import annotations
+
+from sagewright.model.errors import AwsError
+from sagewright.wire.errors import refusal
+from sagewright.wire.sigv4 import Claim, Credential
+
+SIGNING_NAMES = {"cloudwatch": "monitoring", "sagemaker-runtime": "sagemaker", "sagemaker-metrics": "sagemaker"}
+"""Of services that sign with another name than theirs."""
+GLOBAL = {"iam": "us-east-1", "sts": "us-east-1"}
+"""Services whose clients may sign for this region wherever they are."""
+
+
+def check_scope(claim: Claim, service: str, region: str) -> None:
+    """Raises AwsError with the code that `service` answers for a signature that was made for something else."""
+    credential = claim.credential
+    if service == "s3":
+        _check_s3(credential, region, presigned=claim.expires_s is not None)
+    elif credential.service != (name := SIGNING_NAMES.get(service, service)):
+        raise refusal(service, "mismatch", f"Credential should be scoped to correct service: '{name}'.")
+    elif credential.region not in {region, GLOBAL.get(service, region)}:
+        raise refusal(service, "mismatch", f"Credential should be scoped to a valid region: '{region}'.")
+    if credential.day != claim.day:
+        message = f"Credential should be scoped to the day of the request, {claim.day}, got '{credential.day}'."
+        raise refusal(service, "malformed" if service == "s3" else "mismatch", message)
+
+
+def check_form(credential: Credential, region: str) -> None:
+    """Of the policy of a form, for S3. Raises AwsError."""
+    _check_s3(credential, region, presigned=True)
+
+
+def _check_s3(credential: Credential, region: str, *, presigned: bool) -> None:
+    kind = "malformed_query" if presigned else "malformed"
+    where = "Error parsing the X-Amz-Credential parameter" if presigned else "The authorization header is malformed"
+    if credential.service != "s3":
+        message = f'{where}; incorrect service "{credential.service}". This endpoint belongs to "s3".'
+        raise refusal("s3", kind, message)
+    if credential.region != region:
+        wrong = refusal("s3", kind, f"{where}; the region '{credential.region}' is wrong; expecting '{region}'")
+        raise AwsError(wrong.code, wrong.message, wrong.status, {"Region": region})
