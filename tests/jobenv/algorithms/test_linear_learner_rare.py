@@ -14,6 +14,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
+from sagewright.algorithms.firstparty.memory import Budget
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
@@ -45,7 +46,7 @@ def fit(x: np.ndarray, y: np.ndarray, *, sparse: bool = False, **given: str) -> 
     place = np.nonzero(x)
     ends = np.append(0, np.cumsum(np.count_nonzero(x, axis=1)))
     rows = Sparse(ends, place[1], x[place], x.shape[1]) if sparse else x
-    return training.fit(run, Source(Held(rows, y), 1 << 34), None)
+    return training.fit(run, Source(Held(rows, y), Budget(1 << 34), np.random.default_rng(0)), None)
 
 
 def rare(rows: int = ROWS, positives: int = POSITIVES, *, heavy: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -347,7 +347,7 @@ def test_two_hosts_learn_what_one_learns(make_job: Any, run: Any, together: Any)
 
 
 def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sagewright.algorithms.firstparty.source.memory_bytes", lambda: 1000)
+    monkeypatch.setattr("sagewright.algorithms.firstparty.memory.for_rows", lambda: 100_000)
     train, beta, _ = corpus(1500)
     given = {"feature_dim": str(V), "num_topics": str(K), "mini_batch_size": "64"}
     job.configure(given, {"train": PROTOBUF})

@@ -14,7 +14,7 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION, GRADIENT, PARTS
 from sagewright.algorithms.factorization_machines.descent import Learner
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, matrix
-from sagewright.algorithms.firstparty import scores, source, threads
+from sagewright.algorithms.firstparty import scores, threads
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.session import Session, session
@@ -32,9 +32,9 @@ MOST_UPDATES = 4_000_000_000
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "factorization-machines", job, values) as run, threads.one():
-        rows = run.rows("train", _wanted(values))
+        rows = run.source("train", _wanted(values))
         assert rows is not None
-        machine = fit(run, Source(rows, source.memory_bytes()))
+        machine = fit(run, rows)
         model = MachineModel(machine, values["predictor_type"])
         run.save(model.encode())
         tested = run.rows("test", _wanted(values))
@@ -60,7 +60,7 @@ def _solver(run: Session, rows: Source) -> str:
     asked = run.values["_solver"]
     possible = run.group.size == 1 and rows.in_memory
     if asked == "mcmc" and not possible:
-        raise UserError("_solver mcmc needs one instance and rows that fit in a quarter of its memory.")
+        raise UserError("_solver mcmc needs one instance and rows that fit in its memory.")
     if asked != "auto":
         return str(asked)
     names = {*GRADIENT, *(f"{part}_{each}" for part in PARTS for each in ("lr", "wd", "init_method"))}

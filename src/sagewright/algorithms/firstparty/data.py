@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.formats import reader
 from sagewright.algorithms.formats.table import Layout, Sparse, Table, concatenate
 from sagewright.algorithms.job import Job
 
 LARGEST = 1e15
+DENSE_BYTES = 1 << 24
+"""Of sparse rows that are made dense at once."""
 UNUSABLE = f"missing, NaN, infinite or beyond {LARGEST:g}"
 
 
@@ -44,8 +47,8 @@ class Rows:
         """Tables of whatever sizes the files give, in order. Raises UserError for bad rows, and when there are none."""
         done, columns = 0, self.wanted.columns
         for block in self._tables():
-            if block.rows:
-                table = self._checked(block, columns, done)
+            for piece in self._pieces(block, columns):
+                table = self._checked(piece, columns, done)
                 columns, done = table.columns, done + table.rows
                 yield table
         if not done:
@@ -57,23 +60,17 @@ class Rows:
         self._epoch += 1
         return reader.batches(paths, self._format, self._layout)
 
+    def _pieces(self, block: Table, columns: int | None) -> Iterator[Table]:
+        """The block, or parts of it where it is sparse and would take too much memory when it is dense."""
+        step = block.rows
+        if isinstance(block.features, Sparse) and not self.wanted.sparse:
+            step = max(1, DENSE_BYTES // (4 * max(1, columns or block.columns)))
+        for start in range(0, block.rows, max(1, step)):
+            yield block if step >= block.rows else block.slice(start, min(start + step, block.rows))
+
     def batches(self, size: int) -> Iterator[Table]:
-        """Tables of `size` rows, the last one of what is left."""
-        held: list[Table] = []
-        count = 0
-        for block in self.blocks():
-            held.append(block)
-            count += block.rows
-            if count < size:
-                continue
-            whole = concatenate(held)
-            starts = range(0, whole.rows - size + 1, size)
-            for start in starts:
-                yield slice_rows(whole, start, start + size)
-            count = whole.rows % size
-            held = [slice_rows(whole, whole.rows - count, whole.rows)] if count else []
-        if held:
-            yield concatenate(held)
+        """Tables of `size` rows, the last one of what is left. Raises UserError where so many don't fit in memory."""
+        return batched(self.blocks(), size)
 
     def table(self) -> Table:
         """All rows."""
@@ -126,12 +123,27 @@ class Rows:
         return f" Its content type says that {self._layout.label_columns} columns are labels (label_size)."
 
 
-def slice_rows(table: Table, start: int, end: int) -> Table:
-    """Rows `start` to `end`: views where they are dense."""
-    rows = table.features
-    features = rows.take(np.arange(start, end)) if isinstance(rows, Sparse) else rows[start:end]
-    parts = (None if part is None else part[start:end] for part in (table.labels, table.weights, table.groups))
-    return Table(features, *parts)
+def batched(tables: Iterable[Table], size: int) -> Iterator[Table]:
+    """The rows of the tables in their order, `size` at a time. Raises UserError where so many don't fit in memory."""
+    held: list[Table] = []
+    count, most, bytes_held = 0, memory.for_rows(), 0
+    for block in tables:
+        held.append(block)
+        count, bytes_held = count + block.rows, bytes_held + block.nbytes
+        if count < size:
+            if bytes_held > most:
+                raise UserError(
+                    f"mini_batch_size is {size}, and {count} rows are all that the job's memory has room for."
+                )
+            continue
+        whole = concatenate(held)
+        for start in range(0, whole.rows - size + 1, size):
+            yield whole.slice(start, start + size)
+        count = whole.rows % size
+        held = [whole.slice(whole.rows - count, whole.rows)] if count else []
+        bytes_held = sum(each.nbytes for each in held)
+    if held:
+        yield concatenate(held)
 
 
 def usable(values: np.ndarray) -> bool:

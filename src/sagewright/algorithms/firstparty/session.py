@@ -5,17 +5,24 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from sagewright.algorithms.declaration import Declaration
-from sagewright.algorithms.firstparty import artefact, hosts
+from sagewright.algorithms.firstparty import artefact, hosts, memory
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
+from sagewright.algorithms.firstparty.memory import Budget
+from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.wording import UNUSED
+
+KEPT = 0.75
+"""Of the memory for rows: what train may take where there is a channel validation."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Session:
     lines: Lines
     group: Group
     declaration: Declaration
+    memory: Budget = field(default_factory=lambda: Budget(memory.for_rows()))
 
     @property
     def seed(self) -> int:
@@ -51,6 +59,15 @@ class Session:
             logging.info("%s data is not provided.", channel.capitalize())
             return None
         return Rows(self.job, channel, wanted)
+
+    def source(self, channel: str, wanted: Wanted) -> Source | None:
+        """The rows of a channel to be read in every epoch; None when there is no such channel. Validation keeps its part of the
+        memory while train is read.
+        """
+        rows = self.rows(channel, wanted)
+        part = KEPT if channel == "train" and "validation" in self.job.channels else 1.0
+        random = np.random.default_rng([self.seed, 20, self.group.rank, len(channel)])
+        return None if rows is None else Source(rows, self.memory, random, part)
 
     def save(self, content: bytes, name: str = artefact.NAME) -> None:
         """Write a model file, once for all hosts."""

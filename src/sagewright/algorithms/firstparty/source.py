@@ -1,52 +1,55 @@
-"""Mini-batches of prepared rows: from memory, in a new order each epoch, where they fit; else read anew each epoch."""
+"""Mini-batches of prepared rows in random order: from memory where they fit, else from disk, else read anew each epoch."""
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty.data import Rows, slice_rows
-from sagewright.algorithms.formats.table import Sparse, Table, concatenate
+from sagewright.algorithms.firstparty.data import Rows, batched
+from sagewright.algorithms.firstparty.hold import Hold, size
+from sagewright.algorithms.firstparty.memory import Budget
+from sagewright.algorithms.firstparty.spool import Spool
+from sagewright.algorithms.formats.table import Sparse, Table
 
-MEMORY_SHARE = 0.25
+SAMPLE = 0.5
+"""Of the memory for rows: what a sample takes where not all of them fit. The rest is for those that are on their way."""
+WINDOW = 4
 Batch = tuple[Any, np.ndarray]
 """Features (n, d) as the algorithm works with them, an array or scipy's csr_matrix, and labels (n,)."""
 Prepare = Callable[[Table, bool], Batch]
 """Makes a batch of rows; it may write into them if the flag says that nobody else has them."""
 
 
-def memory_bytes() -> int:
-    """How much of the machine's memory a channel may take."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
-
-
 class Source:
-    """The rows of a channel. `table` are those that were read first: all, if they are `in_memory`."""
+    """The rows of a channel. `table` are all of them if they are `in_memory`, else a uniform sample; in random order.
 
-    def __init__(self, rows: Rows, memory: int) -> None:
-        self._rows = rows
-        self._blocks = rows.blocks()
-        self._held: list[Table] = []
-        size = 0
-        for block in self._blocks:
-            self._held.append(block)
-            size += _bytes(block)
-            if size > memory:
-                break
-        self.table = concatenate(self._held)
-        rest = next(self._blocks, None)
-        self.in_memory = rest is None
-        if rest is not None:
-            self._blocks = itertools.chain([rest], self._blocks)
+    They take of `memory`, the share `part` of it at most. Raises UserError for bad rows.
+    """
+
+    def __init__(self, rows: Rows, memory: Budget, random: np.random.Generator, part: float = 1.0) -> None:
+        self._rows, self._limit = rows, max(1, int(memory.left * part))
+        self._random = random
+        self._spool: Spool | None = None
+        hold = Hold(self._limit, random)
+        for block in rows.blocks():
+            if hold.limit == self._limit and hold.nbytes + size(block) > self._limit:
+                hold.limit = max(1, int(self._limit * SAMPLE))
+                self._spool = Spool(random)
+                self._write(hold.blocks)
+            self._write([block])
+            hold.add(block)
+        memory.take(hold.nbytes)
+        self.in_memory, self.rows = hold.whole, hold.seen
+        self.table = hold.table()
+        if not self.in_memory:
             logging.info(
-                "Channel %s does not fit in memory: it is read again in each epoch, and what is measured on it after training is "
-                "measured on its first %d rows.",
-                rows.channel, self.table.rows,
+                "Channel %s does not fit in memory: it is read %s in each epoch, and what is measured on it after training is "
+                "measured on %d of its %d rows, drawn at random.",
+                rows.channel, "from disk" if self._spool else "again", self.table.rows, self.rows,
             )  # fmt: skip
 
     @property
@@ -61,37 +64,51 @@ class Source:
         """`count` rows of what is in memory, or all of that."""
         if self.table.rows <= count:
             return self.table
-        if not self.in_memory:
-            return slice_rows(self.table, 0, count)
         return self.table.take(np.sort(random.choice(self.table.rows, count, replace=False)))
 
     def batches(self, prepare: Prepare, size: int, random: np.random.Generator) -> Iterator[Iterator[Batch]]:
         """One iterator over mini-batches for each epoch, without end."""
-        if not self.in_memory:
-            yield _streamed(itertools.chain(self._held, self._blocks), prepare, size)
-            while True:
-                yield _streamed(self._rows.batches(size), prepare, size)
-        order = random.permutation(self.table.rows)
-        features, labels = prepare(self.table.take(order), True)
-        starts = np.arange(0, len(order), size)
+        while not self.in_memory:
+            yield (prepare(each, False) for each in batched(self._read(), size))
+        starts = np.arange(0, self.table.rows, size)
         while True:
-            yield ((features[start : start + size], labels[start : start + size]) for start in starts)
+            yield (prepare(_part(self.table, start, size), False) for start in starts)
             random.shuffle(starts)
 
+    def _read(self) -> Iterable[Table]:
+        window = self._limit // WINDOW
+        return self._rows.blocks() if self._spool is None else self._spool.tables(window)
 
-def prepared(table: Table, prepare: Prepare, size: int = 8192) -> Iterator[Batch]:
-    """All rows in their order."""
-    return _streamed(iter([table]), prepare, size)
+    def _write(self, blocks: Iterable[Table]) -> None:
+        """Raises no OSError: where the disk is full, rows are read again in each epoch, in the order they have."""
+        if self._spool is None:
+            return
+        try:
+            for block in blocks:
+                self._spool.write(block)
+        except OSError as error:
+            logging.warning("Rows can't be kept on disk, and are learnt from in their order: %s", error)
+            self._spool.remove()
+            self._spool = None
 
 
-def _streamed(tables: Iterator[Table], prepare: Prepare, size: int) -> Iterator[Batch]:
-    for table in tables:
-        for start in range(0, table.rows, size):
-            yield prepare(slice_rows(table, start, min(start + size, table.rows)), False)
+@dataclass(frozen=True)
+class Prepared:
+    """All rows of a table in their order, in batches, as often as it is iterated over."""
+
+    table: Table
+    prepare: Prepare
+    size: int = 8192
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, self.table.rows, self.size):
+            yield self.prepare(_part(self.table, start, self.size), False)
 
 
-def _bytes(block: Table) -> int:
-    features = block.features
-    if isinstance(features, Sparse):
-        return int(features.values.nbytes + features.indices.nbytes + features.indptr.nbytes)
-    return int(features.nbytes)
+def prepared(table: Table, prepare: Prepare, size: int = 8192) -> Prepared:
+    """All rows in their order, in new memory a batch at a time."""
+    return Prepared(table, prepare, size)
+
+
+def _part(table: Table, start: int, size: int) -> Table:
+    return table.slice(start, min(start + size, table.rows))

@@ -13,17 +13,21 @@ import pyarrow.parquet as pq
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats.table import Layout, Table, from_columns
 
+BLOCK_BYTES = 8 << 20
+
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:
-    """One table for each file. Raises UserError for what is no Parquet file of numbers."""
+    """Tables of about `BLOCK_BYTES`. Raises UserError for what is no Parquet file of numbers."""
     for path in paths:
         source = path if path.is_file() else pa.BufferReader(path.read_bytes())
         try:
-            table = pq.ParquetFile(source).read()
+            file = pq.ParquetFile(source)
+            rows = max(1, BLOCK_BYTES // (4 * max(1, len(file.schema_arrow))))
+            for batch in file.iter_batches(rows):
+                if batch.num_rows:
+                    yield from_columns(to_numpy(pa.Table.from_batches([batch]), f"file {path}"), layout)
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"file {path}: {error}") from error
-        if table.num_rows:
-            yield from_columns(to_numpy(table, f"file {path}"), layout)
 
 
 def to_numpy(table: Any, name: str) -> np.ndarray:

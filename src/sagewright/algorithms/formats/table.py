@@ -27,7 +27,7 @@ class Layout:
 class Sparse:
     """Rows in compressed form: row i has `values[indptr[i]:indptr[i+1]]` in the columns `indices[…]`.
 
-    indptr (rows+1,) int64, indices (entries,) int64, values (entries,) float32.
+    indptr (rows+1,) int64, indices (entries,) int64 or int32, values (entries,) float32.
     """
 
     indptr: np.ndarray
@@ -44,6 +44,16 @@ class Sparse:
         out = np.zeros(self.shape, np.float32)
         out[np.repeat(np.arange(self.shape[0]), np.diff(self.indptr)), self.indices] = self.values
         return out
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.indptr.nbytes + self.indices.nbytes + self.values.nbytes)
+
+    def slice(self, start: int, end: int) -> Sparse:
+        """Rows `start` to `end`: views of the entries."""
+        first, last = self.indptr[start], self.indptr[end]
+        indptr = self.indptr[start : end + 1] - first
+        return Sparse(indptr, self.indices[first:last], self.values[first:last], self.columns)
 
     def take(self, rows: np.ndarray) -> Sparse:
         lengths = np.diff(self.indptr)[rows]
@@ -72,6 +82,16 @@ class Table:
     def columns(self) -> int:
         return int(self.features.shape[1])
 
+    @property
+    def nbytes(self) -> int:
+        return int(self.features.nbytes + sum(part.nbytes for part in self._parts() if part is not None))
+
+    def slice(self, start: int, end: int) -> Table:
+        """Rows `start` to `end`: views."""
+        rows = self.features
+        features = rows.slice(start, end) if isinstance(rows, Sparse) else rows[start:end]
+        return Table(features, *(None if part is None else part[start:end] for part in self._parts()))
+
     def take(self, rows: np.ndarray) -> Table:
         """The chosen rows, in the given order."""
         features = self.features.take(rows) if isinstance(self.features, Sparse) else self.features[rows]
@@ -86,11 +106,12 @@ def from_columns(values: np.ndarray, layout: Layout) -> Table:
     leading = layout.label_columns + layout.weight_column
     if values.shape[1] <= leading:
         raise UserError(f"a row has {values.shape[1]} columns, and {leading} of them are no features")
-    labels = values[:, : layout.label_columns] if layout.label_columns else None
+    # Copies: a view of one column would keep all of them in memory.
+    labels = values[:, : layout.label_columns].copy() if layout.label_columns else None
     return Table(
         features=np.ascontiguousarray(values[:, leading:]),
         labels=labels[:, 0] if labels is not None and layout.label_columns == 1 else labels,
-        weights=values[:, layout.label_columns] if layout.weight_column else None,
+        weights=values[:, layout.label_columns].copy() if layout.weight_column else None,
     )
 
 

@@ -7,14 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sagewright.algorithms.lda.moments import Image
+
 
 @dataclass(frozen=True)
 class Components:
-    """T ≈ Σ λᵢ vᵢ⊗vᵢ⊗vᵢ: `values` (r,) positive, `vectors` (r, r) in columns; `error` is what is left of T's norm."""
+    """T ≈ Σ λᵢ vᵢ⊗vᵢ⊗vᵢ: `values` (r,) positive, `vectors` (r, r) in columns.
+
+    These being orthonormal, what the components leave of the tensor's squared norm is that less Σ λᵢ²: the larger `found`, that
+    sum, the better.
+    """
 
     values: np.ndarray
     vectors: np.ndarray
-    error: float
+
+    @property
+    def found(self) -> float:
+        return float(self.values @ self.values)
 
 
 @dataclass(frozen=True)
@@ -24,37 +33,27 @@ class Limits:
     tolerance: float = 1e-8
 
 
-def decompose(tensor: np.ndarray, limits: Limits, seed: int) -> Components:
-    """The best of several starts."""
+def decompose(image: Image, size: int, limits: Limits, seed: int) -> Components:
+    """The best of several starts. `image` is that of a symmetric tensor (size, size, size)."""
     best: Components | None = None
     for number in range(limits.restarts):
-        start = np.linalg.qr(np.random.default_rng([seed, 1, number]).normal(size=tensor.shape[:2]))[0]
-        found = _descend(tensor, start, limits)
-        logging.info("restart %d: relative error %.6f", number, found.error)
-        if best is None or found.error < best.error - limits.tolerance:
+        start = np.linalg.qr(np.random.default_rng([seed, 1, number]).normal(size=(size, size)))[0]
+        found = _descend(image, start, limits)
+        logging.info("restart %d: sum of squared components %.6g", number, found.found)
+        if best is None or found.found > best.found * (1 + limits.tolerance):
             best = found
-        if best.error < limits.tolerance:
-            break
     assert best is not None
     return best
 
 
-def _descend(tensor: np.ndarray, vectors: np.ndarray, limits: Limits) -> Components:
-    norm = max(float(np.linalg.norm(tensor)), 1e-300)
-    values = _values(tensor, vectors)
-    for _ in range(limits.iterations):
-        image = np.einsum("ijr,jr->ir", tensor @ vectors, vectors)
-        left, _, right = np.linalg.svd(image, full_matrices=False)
-        vectors = left @ right  # the orthogonal matrix nearest to the least-squares step
-        before, values = values, _values(tensor, vectors)
-        if np.linalg.norm(values - before) <= limits.tolerance * np.linalg.norm(values):
+def _descend(image: Image, vectors: np.ndarray, limits: Limits) -> Components:
+    values = np.zeros(vectors.shape[1])
+    for number in range(limits.iterations + 1):
+        seen = image(vectors)
+        before, values = values, np.einsum("ir,ir->r", seen, vectors)  # T(v, v, v) of each column
+        if number == limits.iterations or np.linalg.norm(values - before) <= limits.tolerance * np.linalg.norm(values):
             break
+        left, _, right = np.linalg.svd(seen, full_matrices=False)
+        vectors = left @ right  # the orthogonal matrix nearest to the least-squares step
     signs = np.where(values < 0, -1.0, 1.0)
-    # The components are orthonormal, so what they leave of the tensor is what Pythagoras says.
-    rest = max(norm**2 - float(values @ values), 0.0)
-    return Components(values * signs, vectors * signs, float(np.sqrt(rest) / norm))
-
-
-def _values(tensor: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """T(v, v, v) of each column."""
-    return np.asarray(np.einsum("ijr,jr,ir->r", tensor @ vectors, vectors, vectors))
+    return Components(values * signs, vectors * signs)

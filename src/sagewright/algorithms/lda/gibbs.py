@@ -18,6 +18,14 @@ EVERY = 5
 """Sweeps from one sample that counts to the next: neighbours are alike."""
 
 
+FITTED = 20_000
+"""Documents that the mixtures' prior is fitted to."""
+TOKENS = 1 << 22
+"""Words that are worked on at once."""
+LANES = 8
+"""Topics that are worked on at once: their number is filled up to a multiple by ones that no word is ever of."""
+
+
 @njit(nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _sweep(
     tokens: np.ndarray,
@@ -27,7 +35,9 @@ def _sweep(
     alpha: np.ndarray,
     drawn: np.ndarray,
 ) -> None:
-    """Draw the topic of each token anew. `tokens` (n, 3): document, word, topic; counts are (documents, K), (V, K) and (K,)."""
+    """Draw the topic of each token anew. `tokens` (n, 3): document, word, topic; counts are (documents, K), (V, K) and (K,), K a
+    multiple of LANES; `alpha` (K,) is 0 where there is no topic.
+    """
     topics = len(alpha)
     prior = np.float32(ETA)
     whole = np.float32(ETA * len(of_words))
@@ -46,11 +56,23 @@ def _sweep(
             chance = (of_documents[document, topic] + alpha[topic]) * (of_words[word, topic] + prior) * inverse[topic]
             share[topic] = chance
             total += chance
-        left = drawn[number] * total - share[0]
+        left = drawn[number] * total
         new = 0
-        while new < topics - 1 and left > 0:
+        while new < topics - LANES:
+            part = np.float32(0)
+            for lane in range(LANES):
+                part += share[new + lane]
+            if left < part:
+                break
+            left -= part
+            new += LANES
+        left -= share[new]
+        end = new + LANES - 1
+        while left > 0 and new < end:
             new += 1
             left -= share[new]
+        while share[new] == 0 and new > 0:  # what rounding left over
+            new -= 1
         tokens[number, 2] = new
         of_documents[document, new] += 1
         of_words[word, new] += 1
@@ -58,58 +80,92 @@ def _sweep(
         inverse[new] = 1 / (of_topics[new] + whole)
 
 
+def memory_bytes(words: float, documents: int, topics: int, vocabulary: int) -> float:
+    """What a chain takes."""
+    wide = -(-topics // LANES) * LANES
+    return 24 * words + 4 * wide * (documents + vocabulary) + 16 * topics * vocabulary
+
+
 class Chain:
     """The topic of every word of every document. `counts` is a csr_matrix (documents, V) of whole numbers."""
 
     def __init__(self, counts: Any, start: Topics, seed: int) -> None:
         self.random = np.random.default_rng([seed, 2])
-        self.alpha = np.full(len(start.alpha), ALPHA, np.float32)
+        self.topics = len(start.alpha)
+        wide = -(-self.topics // LANES) * LANES
+        self._alpha = np.zeros(wide, np.float32)
+        self._alpha[: self.topics] = ALPHA
         repeats = counts.data.astype(np.int64)
-        document = np.repeat(np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)), repeats)
-        word = np.repeat(counts.indices, repeats)
-        topic = self._start(word, start)
-        self.tokens = np.column_stack([document, word, topic]).astype(np.int32)
-        shape = counts.shape[0], len(self.alpha)
-        self.of_documents, self.of_words = (
-            np.zeros(shape, np.float32),
-            np.zeros((counts.shape[1], shape[1]), np.float32),
-        )
-        np.add.at(self.of_documents, (document, topic), 1)
-        np.add.at(self.of_words, (word, topic), 1)
-        self.of_topics = self.of_words.sum(axis=0)
+        self.tokens = np.empty((int(repeats.sum()), 3), np.int32)
+        rows = np.repeat(np.arange(counts.shape[0], dtype=np.int32), np.diff(counts.indptr))
+        self.tokens[:, 0], self.tokens[:, 1] = np.repeat(rows, repeats), np.repeat(counts.indices, repeats)
+        self._start(start)
+        self._of_documents = np.zeros((counts.shape[0], wide), np.float32)
+        self._of_words = np.zeros((counts.shape[1], wide), np.float32)
+        for part in _parts(len(self.tokens)):
+            document, word, topic = self.tokens[part].T
+            np.add.at(self._of_documents, (document, topic), 1)
+            np.add.at(self._of_words, (word, topic), 1)
+        self._of_topics = self._of_words.sum(axis=0)
 
-    def _start(self, word: np.ndarray, start: Topics) -> np.ndarray:
+    @property
+    def alpha(self) -> np.ndarray:
+        return self._alpha[: self.topics]
+
+    @property
+    def of_documents(self) -> np.ndarray:
+        return self._of_documents[:, : self.topics]
+
+    @property
+    def of_words(self) -> np.ndarray:
+        return self._of_words[:, : self.topics]
+
+    @property
+    def of_topics(self) -> np.ndarray:
+        return self._of_topics[: self.topics]
+
+    def _start(self, start: Topics) -> None:
         """A topic for each token, drawn by what the topics say of its word alone, each topic moved half the way to their mean:
         a start that leaves room to move ends better.
         """
         shares = start.beta + start.beta.mean(axis=0)
         ends = np.cumsum(shares / shares.sum(axis=0), axis=0).astype(np.float32)
-        drawn = self.random.random(len(word), np.float32)
-        place = np.zeros(len(word), np.int64)
-        for row in ends[:-1]:
-            place += row[word] < drawn
-        return place
+        for part in _parts(len(self.tokens)):
+            word = self.tokens[part, 1]
+            drawn = self.random.random(len(word), np.float32)
+            place = np.zeros(len(word), np.int32)
+            for row in ends[:-1]:
+                place += row[word] < drawn
+            self.tokens[part, 2] = place
 
     def sweep(self) -> None:
-        drawn = self.random.random(len(self.tokens), np.float32)
-        _sweep(self.tokens, self.of_documents, self.of_words, self.of_topics, self.alpha, drawn)
+        for part in _parts(len(self.tokens)):
+            drawn = self.random.random(part.stop - part.start, np.float32)
+            _sweep(self.tokens[part], self._of_documents, self._of_words, self._of_topics, self._alpha, drawn)
 
     def fit_alpha(self) -> None:
         """Move the mixtures' prior towards the one that is likeliest for them (Minka's fixed point)."""
         alpha, counts = self.alpha.astype(np.float64), self.of_documents
+        if len(counts) > FITTED:
+            counts = counts[self.random.choice(len(counts), FITTED, replace=False)]
         lengths = counts.sum(axis=1)
         for _ in range(3):
             total = alpha.sum()
             below = (digamma(lengths + total) - digamma(total)).sum()
-            alpha = (
-                alpha * np.maximum(digamma(counts + alpha).sum(axis=0) - len(counts) * digamma(alpha), 1e-10) / below
-            )
-        self.alpha = np.maximum(alpha, 1e-4).astype(np.float32)
+            # Most counts are 0, and there the difference is too.
+            document, topic = np.nonzero(counts)
+            each = digamma(counts[document, topic] + alpha[topic]) - digamma(alpha[topic])
+            alpha = alpha * np.maximum(np.bincount(topic, each, self.topics), 1e-10) / below
+        self._alpha[: self.topics] = np.maximum(alpha, 1e-4)
 
     def beta(self) -> np.ndarray:
         """(K, V) float64: the topics' distributions as this sample shows them."""
         smoothed = self.of_words.T.astype(np.float64) + ETA
         return smoothed / smoothed.sum(axis=1, keepdims=True)
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, min(start + TOKENS, count)) for start in range(0, count, TOKENS)]
 
 
 def refine(chain: Chain, sweeps: int) -> Topics:

@@ -6,6 +6,7 @@ and weights wᵢ (Anandkumar et al. 2014, theorem 3.5). Whitened by the first, t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,23 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 DENSE = 400
 """Vocabularies up to which the pairs' matrix is written out."""
-BLOCK_CELLS = 1 << 23
+BLOCK_ROWS = 1 << 13
+
+
+Image = Callable[[np.ndarray], np.ndarray]
+"""Of a symmetric tensor T of vectors (r, m) in columns: T(·, v, v) of each, (r, m)."""
 
 
 @dataclass(frozen=True)
 class Whitened:
-    """`tensor` (r, r, r), r ≤ K; `back` (V, r) takes its components to distributions of words."""
+    """`image` is that of the tensor (r, r, r), r ≤ K; `back` (V, r) takes its components to distributions of words."""
 
-    tensor: np.ndarray
+    image: Image
     back: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return int(self.back.shape[1])
 
 
 class Moments:
@@ -30,7 +39,8 @@ class Moments:
 
     def __init__(self, counts: Any, alpha0: float) -> None:
         lengths = np.asarray(counts.sum(axis=1), np.float64).ravel()
-        self.counts, self.lengths = counts[lengths >= 3].astype(np.float64), lengths[lengths >= 3]
+        long = lengths >= 3
+        self.counts, self.lengths = counts if long.all() else counts[long], lengths[long]
         self.alpha0 = alpha0
 
     @property
@@ -43,7 +53,7 @@ class Moments:
         kept = values > max(values.max(initial=0), 0) * 1e-10
         scale = np.sqrt(values[kept])
         whitener = vectors[:, kept] / scale
-        return Whitened(self._tensor(whitener), vectors[:, kept] * scale)
+        return Whitened(self._image(whitener), vectors[:, kept] * scale)
 
     def _mean(self) -> np.ndarray:
         return np.asarray(self.counts.T @ (1 / self.lengths)).ravel() / self.documents
@@ -70,37 +80,35 @@ class Moments:
         values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=1e-4)
         return values, vectors
 
-    def _tensor(self, whitener: np.ndarray) -> np.ndarray:
-        """The corrected moment of triples, whitened, (r, r, r)."""
+    def _image(self, whitener: np.ndarray) -> Image:
+        """The corrected moment of triples, whitened, as what it makes of vectors: to write it out would take r³ numbers and as
+        many products for each document.
+        """
         alpha0, lengths = self.alpha0, self.lengths
         seen = self.counts @ whitener
         weight = 1 / (lengths * (lengths - 1) * (lengths - 2)) / self.documents
-        own = np.asarray(self.counts.T @ weight).ravel()
+        own = np.asarray(self.counts.T @ weight).ravel()[:, None]
         with_word = np.asarray(self.counts.T @ (weight[:, None] * seen))
-        triples = _outer(seen, seen, weight[:, None] * seen)
-        triples -= _symmetric(_outer(whitener, whitener, with_word))
-        triples += 2 * _outer(whitener, whitener, own[:, None] * whitener)
         pair_weight = 1 / (lengths * (lengths - 1)) / self.documents
         pairs = seen.T @ (pair_weight[:, None] * seen)
         pairs -= whitener.T @ (np.asarray(self.counts.T @ pair_weight).ravel()[:, None] * whitener)
         mean = self._mean() @ whitener
-        corrected = (alpha0 + 1) * (alpha0 + 2) / 2 * triples
-        corrected -= alpha0 * (alpha0 + 1) / 2 * _symmetric(np.einsum("ij,k->ijk", pairs, mean))
-        return np.asarray(corrected + alpha0**2 * np.einsum("i,j,k->ijk", mean, mean, mean))
+
+        def image(vectors: np.ndarray) -> np.ndarray:
+            triples = np.zeros(vectors.shape)
+            for part in _blocks(len(seen)):
+                triples += seen[part].T @ (weight[part, None] * (seen[part] @ vectors) ** 2)
+            words, beside = whitener @ vectors, with_word @ vectors
+            triples -= whitener.T @ (2 * words * beside - 2 * own * words**2) + with_word.T @ words**2
+            along = mean @ vectors
+            moved = pairs @ vectors
+            mixed = 2 * moved * along + mean[:, None] * np.einsum("ir,ir->r", vectors, moved)
+            corrected = (alpha0 + 1) * (alpha0 + 2) / 2 * triples - alpha0 * (alpha0 + 1) / 2 * mixed
+            return np.asarray(corrected + alpha0**2 * mean[:, None] * along**2)
+
+        return image
 
 
-def _outer(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """Σ aₙ⊗bₙ⊗cₙ over the rows, a block of them at a time."""
-    width = first.shape[1]
-    total = np.zeros((width * width, width))
-    step = max(1, BLOCK_CELLS // max(width * width, 1))
-    for start in range(0, len(first), step):
-        part = slice(start, start + step)
-        pairs = (first[part, :, None] * second[part, None, :]).reshape(-1, width * width)
-        total += pairs.T @ third[part]
-    return total.reshape(width, width, width)
-
-
-def _symmetric(tensor: np.ndarray) -> np.ndarray:
-    """The sum of a tensor that is symmetric in its first two places over the three places of the third."""
-    return tensor + tensor.transpose(0, 2, 1) + tensor.transpose(2, 1, 0)
+def _blocks(count: int) -> Iterator[slice]:
+    for start in range(0, count, BLOCK_ROWS):
+        yield slice(start, start + BLOCK_ROWS)

@@ -32,8 +32,8 @@ def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int)
     moments = Moments(counts, alpha0)
     if moments.documents:
         whitened = moments.whitened(topics, seed)
-        if whitened.tensor.size:
-            found = decomposition.decompose(whitened.tensor, limits, seed)
+        if whitened.size:
+            found = decomposition.decompose(whitened.image, whitened.size, limits, seed)
             good = found.values > 1e-9 * found.values.max()
             weights = found.values[good] ** -2.0
             words = (whitened.back @ (found.vectors[:, good] * found.values[good])).T

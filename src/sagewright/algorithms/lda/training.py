@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.sparse import vstack
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.hold import Hold
 from sagewright.algorithms.firstparty.session import Session, session
+from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.lda import inference, topics
 from sagewright.algorithms.lda.declaration import DECLARATION
@@ -23,7 +25,9 @@ from sagewright.algorithms.lda.topics import Topics
 AUTO_SWEEPS, FEWEST = 300, 20
 MOST_DRAWS = 30_000_000_000
 """Words times topics times sweeps under `auto`: a few minutes."""
-MOST_WORDS = 1 << 28
+REFINED = Limits(restarts=1, iterations=50)
+CORPUS = 0.4
+"""Of the memory for rows: what documents take. The rest is for working on them."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -32,47 +36,84 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         raise UserError("LDA trains on one instance: InstanceCount must be 1.")
     with session(DECLARATION, "AWS/LDA", job, values) as run:
         began = time.monotonic()
-        corpus = _counts(run, "train")
+        corpus = _corpus(run)
         if corpus.nnz == 0:
             raise UserError("No word is in any document of channel train.")
         found = fit(run.values, corpus, run.seed)
         run.save(TopicModel(found).encode())
         run.lines.throughput(corpus.shape[0], time.monotonic() - began)
         run.lines.progress(1, 1)
-        test = _counts(run, "test")
+        test = _rows(run, "test")
         if test is not None:
-            pwll = inference.per_word_log_likelihood(test, inference.mixtures(test, found), found)
+            pwll = _judge(test, found)
             run.lines.quality("test", {"pwll": pwll}, "score")
             run.lines.test_score({"pwll": pwll})
 
 
 def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     """Topics of a csr_matrix (documents, V) of counts, as the hyperparameters ask."""
-    limits = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
-    found = topics.spectral(corpus, values["num_topics"], values["alpha0"], limits, seed)
     sweeps = _sweeps(values, corpus)
+    found = topics.spectral(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps), seed)
     if not sweeps:
         return found
     from sagewright.algorithms.lda import gibbs  # compiled where it is needed only
 
     logging.info("Refining the topics by %d sweeps of Gibbs sampling.", sweeps)
+    taken = gibbs.memory_bytes(float(corpus.data.sum()), corpus.shape[0], values["num_topics"], corpus.shape[1])
+    room = memory.for_rows()
+    if taken > room:  # documents are in random order
+        corpus = corpus[: max(1, int(corpus.shape[0] * room / taken))]
+        logging.info("The samples are of %d documents: more don't fit in memory.", corpus.shape[0])
     return gibbs.refine(gibbs.Chain(corpus, found, seed), sweeps)
 
 
-def _counts(run: Session, channel: str) -> Any:
-    rows = run.rows(channel, Wanted(run.values["feature_dim"], sparse=True))
-    if rows is None:
-        return None
-    return vstack([counts(block.features, f"channel {channel}") for block in rows.blocks()]).tocsr()
+def _limits(values: Mapping[str, Any], sweeps: int) -> Limits:
+    """Those of the hyperparameters; where sampling refines what comes out and none was given, fewer: it ends at the same topics."""
+    asked = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
+    return REFINED if sweeps and asked == Limits() else asked
+
+
+def _rows(run: Session, channel: str) -> Rows | None:
+    return run.rows(channel, Wanted(run.values["feature_dim"], sparse=True))
+
+
+def _corpus(run: Session) -> Any:
+    """The documents of train, csr_matrix; where they don't fit in memory some of them, drawn at random."""
+    rows = _rows(run, "train")
+    assert rows is not None
+    hold = Hold(max(1, int(run.memory.left * CORPUS)), np.random.default_rng([run.seed, 3]))
+    for block in rows.blocks():
+        found = counts(block.features, "channel train")
+        hold.add(
+            Table(Sparse(found.indptr.astype(np.int64), found.indices, found.data.astype(np.float32), block.columns))
+        )
+    if not hold.whole:
+        logging.info(
+            "Channel train does not fit in memory: topics are of %d of its %d documents, drawn at random.",
+            hold.rows, hold.seen,
+        )  # fmt: skip
+    return counts(hold.table().features, "channel train")
+
+
+def _judge(rows: Rows, found: Topics) -> float:
+    """The mean log likelihood of a word."""
+    total, words = 0.0, 0.0
+    for block in rows.blocks():
+        documents = counts(block.features, f"channel {rows.channel}")
+        own = float(documents.data.sum())
+        mixtures = inference.mixtures(documents, found)
+        total += own * inference.per_word_log_likelihood(documents, mixtures, found)
+        words += own
+    return total / max(words, 1e-300)
 
 
 def _sweeps(values: Mapping[str, Any], corpus: Any) -> int:
     """How many sweeps the corpus gets. Raises UserError where some were asked for that can't be had."""
     asked, words = values["_sweeps"], float(corpus.data.sum())
-    possible = bool((corpus.data == np.floor(corpus.data)).all()) and words <= MOST_WORDS
+    possible = bool((corpus.data == np.floor(corpus.data)).all())
     if asked == "auto":
         most = int(MOST_DRAWS // max(words * values["num_topics"], 1))
         return min(AUTO_SWEEPS, most) if possible and most >= FEWEST else 0
     if asked and not possible:
-        raise UserError(f"_sweeps needs documents of whole numbers of words, {MOST_WORDS:,} together at most.")
+        raise UserError("_sweeps needs documents of whole numbers of words.")
     return int(asked)

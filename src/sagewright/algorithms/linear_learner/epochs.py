@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,7 +90,7 @@ def train_models(run: Session, data: Data) -> Trained:
     """Train the mix that the hyperparameters ask for."""
     rows, scaler = data.train, data.scaler
     values, loss = run.values, losses.make(run.values)
-    steps = values["epochs"] * int(run.group.total(np.array([rows.table.rows]))[0]) // values["mini_batch_size"]
+    steps = values["epochs"] * int(run.group.total(np.array([rows.rows]))[0]) // values["mini_batch_size"]
     dense = rows.dense or scaler.shift is not None
     models = mix.make(values, Task(rows.columns, loss.classes, steps, data.balanced, dense))
     turned = bool(models.decorrelated.any())
@@ -103,7 +103,7 @@ def train_models(run: Session, data: Data) -> Trained:
     trained = Trained(loss, models, empty, np.full(models.models, np.inf), examples)
     random = np.random.default_rng([run.seed, 4, run.group.rank])
     epochs = rows.batches(scaler.prepare, values["mini_batch_size"], random)
-    judged = list(source.prepared(data.judged, scaler.prepare))
+    judged = source.prepared(data.judged, scaler.prepare)
     best, waited = np.inf, 0
     for epoch in range(values["epochs"]):
         _epoch(run, learner, next(epochs), examples, judged, epoch)
@@ -133,7 +133,7 @@ def _begun(run: Session, dense: bool) -> Mapping[str, Any]:
     return {**run.values, "init_method": "normal", "init_sigma": 0.0}
 
 
-def _drop(run: Session, learner: Learner, examples: Examples, judged: list[Batch]) -> np.ndarray:
+def _drop(run: Session, learner: Learner, examples: Examples, judged: Iterable[Batch]) -> np.ndarray:
     """Now that all had their chance, go on with the best; their places among the models until now."""
     criterion = compared(learner.loss, learner.averaged(), judged, examples.take(learner.alive))
     best: np.ndarray = run.group.from_first(np.sort(np.argsort(criterion, kind="stable")[:FEWEST]))
@@ -143,7 +143,7 @@ def _drop(run: Session, learner: Learner, examples: Examples, judged: list[Batch
 
 
 def _epoch(
-    run: Session, learner: Learner, batches: Iterator[Batch], examples: Examples, judged: list[Batch], epoch: int
+    run: Session, learner: Learner, batches: Iterator[Batch], examples: Examples, judged: Iterable[Batch], epoch: int
 ) -> None:
     """Learn from every mini-batch of all hosts, and log the mean loss of each living model."""
     began = time.monotonic()
@@ -168,13 +168,13 @@ def _epoch(
     run.lines.throughput(own, time.monotonic() - began)
 
 
-def compared(loss: Loss, weights: Weights, judged: list[Batch], examples: Examples) -> np.ndarray:
+def compared(loss: Loss, weights: Weights, judged: Iterable[Batch], examples: Examples) -> np.ndarray:
     """The mean loss of each model, that of the weighted examples where all models weigh them alike; never NaN."""
     found = evaluate(loss, weights, judged, examples if examples.comparable else Examples())
     return np.nan_to_num(found, nan=np.inf)
 
 
-def evaluate(loss: Loss, weights: Weights, judged: list[Batch], examples: Examples) -> np.ndarray:
+def evaluate(loss: Loss, weights: Weights, judged: Iterable[Batch], examples: Examples) -> np.ndarray:
     """The mean loss of each model, each with its own weights of examples."""
     total, rows = np.zeros(len(weights.bias) // loss.classes), 0
     models = np.arange(len(total))

@@ -45,7 +45,7 @@ def solve_models(run: Session, data: Data) -> Trained:
     criterion = reached
     if data.validated or not examples.comparable:
         judged = source.prepared(data.judged, data.scaler.prepare)
-        criterion = run.group.from_first(compared(loss, weights, list(judged), examples))
+        criterion = run.group.from_first(compared(loss, weights, judged, examples))
     criterion = np.nan_to_num(criterion, nan=np.inf)
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
@@ -62,7 +62,7 @@ def _second_order(run: Session, data: Data, models: Mix, total: int, examples: E
     size = max(256, BLOCK_BYTES // (4 * columns))
 
     def blocks() -> Iterator[Batch]:
-        return source.prepared(table, data.scaler.prepare, size)
+        return iter(source.prepared(table, data.scaler.prepare, size))
 
     rows = Rows(blocks, columns, total, bool(run.values["use_bias"]))
     if data.counts is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,10 +37,12 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         validation = _source(run, "validation", train_rows.columns)
         model = fit(run, train_rows, validation)
         run.save(model.encode())
-        _report(run, model, {"train": train_rows.table, "validation": validation.table if validation else None})
+        _report(run, model, "train", [train_rows.table])
+        if validation is not None:
+            _report(run, model, "validation", [validation.table])
         tested = run.rows("test", _wanted(values, train_rows.columns))
         if tested is not None:
-            _report(run, model, {"test": tested.table()})
+            _report(run, model, "test", tested.blocks())
 
 
 def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearModel:
@@ -69,8 +71,7 @@ def _counts(run: Session, table: Table) -> np.ndarray | None:
 
 
 def _source(run: Session, channel: str, columns: int | None) -> Source | None:
-    rows = run.rows(channel, _wanted(run.values, columns))
-    return None if rows is None else Source(rows, source.memory_bytes())
+    return run.source(channel, _wanted(run.values, columns))
 
 
 def _wanted(values: Mapping[str, Any], columns: int | None) -> Wanted:
@@ -82,7 +83,7 @@ def _choose(run: Session, trained: Trained, data: Data) -> LinearModel:
     """The best of the models, for rows as they come; or a constant, where none is better than that."""
     values, loss, scaler = run.values, trained.loss, data.scaler
     constants = data.constants(run, loss, trained.examples, trained.mix.models)
-    judged = list(source.prepared(data.judged if data.validated else data.train.table, scaler.prepare))
+    judged = source.prepared(data.judged if data.validated else data.train.table, scaler.prepare)
     own = np.nan_to_num(evaluate(loss, trained.weights, judged, trained.examples), nan=np.inf)
     nothing = Weights(np.zeros_like(trained.weights.features), constants.ravel())
     sound = np.flatnonzero(own <= evaluate(loss, nothing, judged, trained.examples) * (1 + ROUNDING))
@@ -119,28 +120,26 @@ def _choose_binary(run: Session, trained: Trained, judged: Table, scaler: Scaler
     return number, selection.threshold(raw[:, number], y, run.values)
 
 
-def _report(run: Session, model: LinearModel, parts: Mapping[str, Table | None]) -> None:
-    """The final lines of each part that there is."""
+def _report(run: Session, model: LinearModel, part: str, tables: Iterable[Table]) -> None:
+    """The final lines of one part of the data."""
     values = run.values
-    for part, table in parts.items():
-        if table is None:
-            continue
-        raw, labels = model.raw(table.features), np.asarray(table.labels)
-        _report_loss(run, part, raw, labels)
-        if model.predictor_type == "regressor":
-            found = scores.regression(raw[:, 0], labels)
-            if part != "validation":
-                del found["rmse"]
-            run.lines.quality(part, found, "loss")
-        elif model.predictor_type == "binary_classifier":
-            predicted = (raw[:, 0] >= model.threshold).astype(np.int64)
-            found = scores.binary(raw[:, 0], predicted, labels, values["f_beta"])
-            run.lines.quality(part, found, "score")
-        else:
-            found = scores.multiclass(raw, labels, values["accuracy_top_k"], values["f_beta"])
-            run.lines.quality(part, found, "score")
-        if part == "test":
-            run.lines.test_score(found)
+    said = [(model.raw(table.features), np.asarray(table.labels)) for table in tables]
+    raw, labels = (np.concatenate(each) for each in zip(*said, strict=True))
+    _report_loss(run, part, raw, labels)
+    if model.predictor_type == "regressor":
+        found = scores.regression(raw[:, 0], labels)
+        if part != "validation":
+            del found["rmse"]
+        run.lines.quality(part, found, "loss")
+    elif model.predictor_type == "binary_classifier":
+        predicted = (raw[:, 0] >= model.threshold).astype(np.int64)
+        found = scores.binary(raw[:, 0], predicted, labels, values["f_beta"])
+        run.lines.quality(part, found, "score")
+    else:
+        found = scores.multiclass(raw, labels, values["accuracy_top_k"], values["f_beta"])
+        run.lines.quality(part, found, "score")
+    if part == "test":
+        run.lines.test_score(found)
 
 
 def _report_loss(run: Session, part: str, raw: np.ndarray, labels: np.ndarray) -> None:

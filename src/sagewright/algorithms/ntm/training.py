@@ -62,8 +62,7 @@ def fit(run: Session, rows: Source, validation: Source | None) -> Network:
 
 
 def _source(run: Session, channel: str) -> Source | None:
-    rows = run.rows(channel, Wanted(run.values["feature_dim"], sparse=True))
-    return None if rows is None else Source(rows, source.memory_bytes())
+    return run.source(channel, Wanted(run.values["feature_dim"], sparse=True))
 
 
 def _prepare(channel: str, table: Table, own: bool = False) -> Batch:  # noqa: ARG001 - counts are copies

@@ -1,0 +1,40 @@
+"""How many rows a run may hold: a part of the job's memory, for all of its channels together.
+
+Half of the job's memory, less what the interpreter and its libraries take, is for rows; what is worked out from them takes half as
+much again at the most. What does not fit is read again where it is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagewright.algorithms import hardware
+from sagewright.algorithms.errors import UserError
+
+LIBRARIES = 256 << 20
+LEAST = 32 << 20
+SHARE = 0.5
+
+
+def for_rows() -> int:
+    """Bytes of rows that this process may hold."""
+    return max(LEAST, int(SHARE * (hardware.memory_bytes() - LIBRARIES)))
+
+
+@dataclass
+class Budget:
+    """`left` bytes that rows may still take."""
+
+    left: int
+
+    def take(self, size: int) -> None:
+        self.left = max(0, self.left - size)
+
+
+def require(size: float, what: str, remedy: str) -> None:
+    """Raises UserError where `size` bytes are more than three quarters of the job's memory: the job would be killed."""
+    most = hardware.memory_bytes()
+    if size > 0.75 * most:
+        raise UserError(
+            f"{what} takes {size / (1 << 30):.1f} GiB, and the job has {most / (1 << 30):.1f} GiB of memory. {remedy}"
+        )
