@@ -104,4 +104,5 @@ def _says_nothing(each: Hyperparameter, text: str) -> bool:
 
 def _by_canonical_name(declared: tuple[Hyperparameter, ...], given: Mapping[str, str]) -> dict[str, str]:
     canonical = {alias: each.name for each in declared for alias in each.aliases}
-    return {canonical.get(name, name): text for name, text in given.items()}
+    ordered = sorted(given.items(), key=lambda each: each[0] in canonical)  # a tuner's `epoch` beside a job's `epochs`
+    return {canonical.get(name, name): text for name, text in ordered}

@@ -1,4 +1,4 @@
-"""Which features belong together, as the one-hot columns of one variable do: they share the priors of their parameters."""
+"""Which columns belong together, as the one-hot columns of one variable do: they share the priors of their parameters."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-MOST_BLOCKS = 32
+from sagewright.algorithms.firstparty.hosts import Group
+
+LEAST_COLUMNS = 30
+"""A variable with fewer values than that says too little about a prior of its own: all such columns share theirs."""
 
 
-def blocks(x: Any) -> np.ndarray:
-    """The block of each column, (d,) int64, of a csr_matrix with sorted indices.
+def variables(x: Any, most: int, group: Group) -> np.ndarray | None:
+    """Where variables begin, (v,) int64, the same at all hosts; `x` is a csr_matrix with sorted indices.
 
-    From the left, a block goes on as long as no row has two of its columns. Where that makes too many (numbers side by side, which
-    every row has), all columns are one block.
+    From the left, a variable goes on as long as no row of any host has two of its columns. None where that makes more than `most`.
     """
     first, second = x.indices[:-1], x.indices[1:]
     inside = np.ones(len(first), bool)
@@ -21,10 +23,21 @@ def blocks(x: Any) -> np.ndarray:
     inside[ends[(ends > 0) & (ends < x.indptr[-1])] - 1] = False  # neighbours that are of different rows
     first, second = first[inside], second[inside]
     starts = [0]
-    while len(starts) <= MOST_BLOCKS:
+    while len(starts) <= most:
         clash = first >= starts[-1]
-        if not clash.any():
-            return np.searchsorted(starts, np.arange(x.shape[1]), "right") - 1
         first, second = first[clash], second[clash]
-        starts.append(int(second.min()))
-    return np.zeros(x.shape[1], np.int64)
+        begins = min(group.gather(int(second.min()) if len(second) else x.shape[1]))
+        if begins == x.shape[1]:
+            return np.array(starts)
+        starts.append(begins)
+    return None
+
+
+def blocks(starts: np.ndarray | None, columns: int) -> np.ndarray:
+    """The block of each column, (d,) int64, that its priors are of: its variable where that has many columns, else the rest."""
+    if starts is None:
+        return np.zeros(columns, np.int64)
+    sizes = np.diff(np.append(starts, columns))
+    own = sizes >= LEAST_COLUMNS
+    number = np.where(own, np.cumsum(own) - 1, own.sum())
+    return np.repeat(np.unique(number, return_inverse=True)[1], sizes)

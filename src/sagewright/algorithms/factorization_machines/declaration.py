@@ -6,7 +6,7 @@ from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Choice, Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import Kind, quality
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import SOLVER, Hyperparameter, Need
 from sagewright.algorithms.metrics import Direction, Metric
 from sagewright.algorithms.wording import SCHEMA
 
@@ -20,26 +20,39 @@ PARTS = {
 """Of each part of the model: init_sigma, lr, wd."""
 
 
+ADAM: Need = (SOLVER, ("adam",))
+
+
 def _of_part(name: str) -> tuple[Hyperparameter, ...]:
     sigma, rate, decay = PARTS[name]
+
+    def tuned(
+        suffix: str, *needs: Need, domain: Real = NOT_NEGATIVE, default: str = "", note: str = ""
+    ) -> Hyperparameter:
+        return Hyperparameter(
+            f"{name}_{suffix}", domain, default or None, recommended=TUNED, needs=(ADAM, *needs), note=note
+        )
+
+    def with_method(word: str) -> Need:
+        return f"{name}_init_method", (word,)
+
     return (
-        Hyperparameter(f"{name}_init_method", Choice(("uniform", "normal", "constant")), default="normal"),
         Hyperparameter(
-            f"{name}_init_scale", NOT_NEGATIVE, recommended=TUNED, note="of uniform; 0.07 where it is not given"
+            f"{name}_init_method", Choice(("uniform", "normal", "constant")), default="normal", needs=(ADAM,)
         ),
-        Hyperparameter(f"{name}_init_sigma", NOT_NEGATIVE, default=sigma, recommended=TUNED, note="of normal"),
-        Hyperparameter(f"{name}_init_value", Real(), recommended=TUNED, note="of constant; 0 where it is not given"),
-        Hyperparameter(f"{name}_lr", NOT_NEGATIVE, default=rate, recommended=TUNED),
-        Hyperparameter(f"{name}_wd", NOT_NEGATIVE, default=decay, recommended=TUNED),
+        tuned("init_scale", with_method("uniform"), note="of uniform; 0.07 where it is not given"),
+        tuned("init_sigma", with_method("normal"), default=sigma, note="of normal"),
+        tuned("init_value", with_method("constant"), domain=Real(), note="of constant; 0 where it is not given"),
+        tuned("lr", default=rate),
+        tuned("wd", default=decay),
     )
 
 
-GRADIENT = ("clip_gradient", "eps", "rescale_grad")
-SOLVER = Hyperparameter(
+_SOLVER = Hyperparameter(
     "_solver",
     Choice(("auto", "adam", "mcmc")),
     default="auto",
-    note="not AWS's; auto is mcmc where no setting of gradients is given and the job is small enough",
+    note="not AWS's; auto is mcmc where no setting of gradients is given and the rows fit in memory",
 )
 
 _LOSSES: tuple[tuple[str, Direction, Kind], ...] = (
@@ -65,15 +78,35 @@ DECLARATION = Declaration(
         Hyperparameter("feature_dim", COUNT, required=True),
         Hyperparameter("num_factors", COUNT, required=True),
         Hyperparameter("predictor_type", Choice(("binary_classifier", "regressor")), required=True),
-        Hyperparameter("epochs", COUNT, default="1", recommended=("1", "1000")),
-        Hyperparameter("mini_batch_size", COUNT, default="1000", recommended=("100", "10000")),
-        *(each for part in PARTS for each in _of_part(part)),
-        Hyperparameter("clip_gradient", Real("[0, +inf)"), note="gradients are cut to this on both sides"),
-        Hyperparameter("eps", Real("[0, +inf)"), note="of Adam; 1e-8 where it is not given"),
         Hyperparameter(
-            "rescale_grad", Real(), note="gradients are multiplied with it; 1 / mini_batch_size where it is not given"
+            "epochs",
+            COUNT,
+            default="1",
+            recommended=("1", "1000"),
+            aliases=("epoch",),
+            note="with mcmc the sweeps that are used; where it is 1 as many as pay, with either solver",
         ),
-        SOLVER,
+        Hyperparameter(
+            "mini_batch_size",
+            COUNT,
+            default="1000",
+            recommended=("100", "10000"),
+            needs=(ADAM,),
+            sent=("200",),
+            note="200, which AWS's SDK sends by itself, does not ask for adam",
+        ),
+        *(each for part in PARTS for each in _of_part(part)),
+        Hyperparameter(
+            "clip_gradient", Real("[0, +inf)"), note="gradients are cut to this on both sides", needs=(ADAM,)
+        ),
+        Hyperparameter("eps", Real("[0, +inf)"), note="of Adam; 1e-8 where it is not given", needs=(ADAM,)),
+        Hyperparameter(
+            "rescale_grad",
+            Real(),
+            note="gradients are multiplied with it; 1 / mini_batch_size where it is not given",
+            needs=(ADAM,),
+        ),
+        _SOLVER,
         *declaring.COMMON,
     ),
     channels=(

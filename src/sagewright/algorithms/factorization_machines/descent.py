@@ -15,9 +15,9 @@ from sagewright.algorithms.firstparty.logistic import probability
 
 
 class Learner:
-    """A machine that learns from mini-batches. `shift` is what a regressor's labels are centred by."""
+    """A machine that learns from mini-batches. Its bias begins with `bias`, where that is given."""
 
-    def __init__(self, values: Mapping[str, Any], seed: int) -> None:
+    def __init__(self, values: Mapping[str, Any], seed: int, bias: float | None = None) -> None:
         random = np.random.default_rng([seed, 0])
         columns, factors = values["feature_dim"], values["num_factors"]
         self.binary = values["predictor_type"] == "binary_classifier"
@@ -27,6 +27,8 @@ class Learner:
             _part(values, name, shape, random)
             for name, shape in (("bias", (1, 1)), ("linear", (columns, 1)), ("factors", (columns, factors)))
         )
+        if bias is not None:
+            self.bias.values[:] = bias
 
     def machine(self) -> Machine:
         return Machine(float(self.bias.values[0, 0]), self.linear.values[:, 0].copy(), self.factors.values.copy())

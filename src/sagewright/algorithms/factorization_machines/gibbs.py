@@ -1,161 +1,231 @@
 """Bayesian factorization machines by Gibbs sampling: nothing to tune, and the mean of many machines is better than any one.
 
-Priors are those of libFM's MCMC: every block of features has its own mean and precision for its weights and for each factor; all
-hyperpriors are Gamma(1/2, 1/2) and Normal(0, 1). A binary classifier draws the latent normal variable of a probit model.
+Priors are those of libFM's MCMC: every block of features has its own mean and precision for its weights and for each factor;
+hyperpriors are Gamma(1/2, 1/2), of small blocks with a smaller rate, and Normal(0, 1), of labels of variance 1. A binary classifier
+draws the latent normal variable of a probit model. Over several hosts the columns of one variable are drawn at once, from sums over
+all hosts' rows; what is drawn is the same at all hosts.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
-from scipy.sparse import csc_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 from scipy.special import ndtr, ndtri
 
+from sagewright.algorithms.factorization_machines import kernel
 from sagewright.algorithms.factorization_machines.blocks import blocks
 from sagewright.algorithms.factorization_machines.model import Machine
+from sagewright.algorithms.factorization_machines.task import Length, Task
+from sagewright.algorithms.firstparty.hosts import Group
 
-BURN_IN = 20
 INIT_SIGMA = 0.1
+RATE_A_COLUMN = 0.001
+"""Twice the rate of the precision's prior, for each column of a block, up to 1: with 1 for all, 20 columns that say nothing would
+keep weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
 MOST_FACTORS, MOST_CELLS = 1000, 1 << 26
 """Of the mean machine: factors, and numbers of all of them."""
+NO_FACTOR = 1e12, 0.0, 0.0
+"""The precision of a factor that is to be 0, its mean, and the normal number to draw with."""
+REFRESHED = 20
+"""Sweeps from one exact calculation of the errors, and line of the log, to the next."""
 PROBIT = 1.702
 """The logistic function of this times x is the normal distribution of x, but for 0.01."""
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
-def _sweep(
-    columns: tuple[np.ndarray, np.ndarray, np.ndarray],
-    state: np.ndarray,
-    weights: np.ndarray,
-    prior: np.ndarray,
-    alpha: float,
-    paired: bool,
-) -> None:
-    """Draw one weight of each feature after the other, given all others.
-
-    `columns` are indptr, indices and data of the features by column. `state` (n, 2): the error of each row, and the row's
-    product with `weights` where they are one factor's (`paired`). `prior` (d, 3): precision, mean, and the normal number to
-    draw with.
-    """
-    indptr, indices, data = columns
-    for column in range(len(weights)):
-        begin, end, old = indptr[column], indptr[column + 1], weights[column]
-        curvature, slope = 0.0, 0.0
-        for place in range(begin, end):
-            row, x = indices[place], data[place]
-            h = x * (state[row, 1] - x * old) if paired else x
-            curvature += h * h
-            slope += h * (state[row, 0] - h * old)
-        precision = alpha * curvature + prior[column, 0]
-        new = (prior[column, 0] * prior[column, 1] - alpha * slope) / precision + prior[column, 2] / np.sqrt(precision)
-        weights[column] = new
-        for place in range(begin, end):
-            row, x = indices[place], data[place]
-            h = x * (state[row, 1] - x * old) if paired else x
-            state[row, 0] += h * (new - old)
-            state[row, 1] += x * (new - old) if paired else 0.0
-
-
 class Priors:
-    """Precision and mean of each block's weights, (blocks,) each."""
+    """Precision and mean, (blocks, k + 1) each, of the weights of each block of columns."""
 
-    def __init__(self, block: np.ndarray) -> None:
+    def __init__(self, block: np.ndarray, width: int) -> None:
         self.block = block
-        self.sizes = np.bincount(block)
-        self.mean = np.zeros(len(self.sizes))
+        self.sizes = np.bincount(block)[:, None]
+        self.mean = np.zeros((len(self.sizes), width))
+        self._rates = np.minimum(1.0, RATE_A_COLUMN * self.sizes)
+        self._order = np.argsort(block, kind="stable")
+        self._starts = np.append(0, np.cumsum(self.sizes))[:-1]
 
     def draw(self, weights: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Draw anew given the weights; (d, 3) of the features, as `_sweep` takes them."""
-        count = len(self.sizes)
-        spread = np.bincount(self.block, (weights - self.mean[self.block]) ** 2, count)
-        precision = random.gamma((self.sizes + 2) / 2, 2 / (spread + self.mean**2 + 1))
-        middle = np.bincount(self.block, weights, count) / (self.sizes + 1)
-        self.mean = middle + random.normal(size=count) / np.sqrt((self.sizes + 1) * precision)
-        return np.column_stack([precision[self.block], self.mean[self.block], random.normal(size=len(weights))])
+        """Draw anew given the weights; (m, k + 1, 3) of the columns, as `kernel.sweep` takes them."""
+        wide = weights[self._order].astype(np.float64)
+        total = np.add.reduceat(wide, self._starts)
+        squares = np.add.reduceat(wide * wide, self._starts)
+        spread = squares - 2 * self.mean * total + self.sizes * self.mean**2
+        precision = random.gamma((self.sizes + 2) / 2, 2 / (np.maximum(spread, 0) + self.mean**2 + self._rates))
+        drawn = random.normal(size=self.mean.shape) / np.sqrt((self.sizes + 1) * precision)
+        self.mean = total / (self.sizes + 1) + drawn
+        out = np.empty((*weights.shape, 3), np.float32)
+        out[..., 0], out[..., 1] = precision[self.block], self.mean[self.block]
+        out[..., 2] = random.standard_normal(weights.shape, dtype=np.float32)
+        return out
 
 
 class Sampler:
-    """The state of the chain. `x` is a csr_matrix (n, d) with sorted indices, `y` (n,)."""
+    """The state of the chain, of the columns that some row has."""
 
-    def __init__(self, x: Any, y: np.ndarray, factors: int, *, binary: bool, seed: int) -> None:
-        self.random = np.random.default_rng([seed, 1])
-        self.x, self.y, self.binary = x, y.astype(np.float64), binary
-        self.columns = csc_matrix(x)
-        self.columns.sort_indices()
-        width = x.shape[1]
-        self.bias = 0.0 if binary else float(self.y.mean())
-        self.linear = np.zeros(width)
-        self.factors = self.random.normal(0, INIT_SIGMA, (factors, width))
-        block = blocks(x)
-        self.priors = [Priors(block) for _ in range(factors + 1)]
-        self.alpha = 1.0
-        self.state = np.zeros((x.shape[0], 2))
-        self.state[:, 0] = self.machine().raw(x) - self._target(self.machine().raw(x))
+    def __init__(self, task: Task, seed: int, group: Group | None = None) -> None:
+        self.task, self.group = task, group or Group()
+        self.random = np.random.default_rng([seed, 1])  # the same at all hosts
+        self._own = np.random.default_rng([seed, 6, self.group.rank])
+        self.active = np.flatnonzero(self.group.total(np.bincount(task.x.indices, minlength=task.x.shape[1])))
+        self.x = _only(task.x, self.active)
+        by_column = csc_matrix(self.x)
+        by_column.sort_indices()
+        self.columns = by_column.indptr, by_column.indices, by_column.data.astype(np.float32)
+        self.rows, self.shift, self.scale = self._scale(task.y)
+        self.y = (task.y - self.shift) / self.scale
+        self.bias, self.alpha = 0.0, 1.0
+        self.weights = np.zeros((len(self.active), task.factors + 1), np.float32)
+        self.weights[:, 1:] = self.random.normal(0, INIT_SIGMA, (len(self.active), task.factors))
+        self._flat = np.flatnonzero(np.zeros(0) if task.flat is None else task.flat[self.active])
+        self.weights[self._flat, 1:] = 0
+        self._blocks = blocks(task.starts, task.x.shape[1])
+        self.priors = Priors(np.unique(self._blocks[self.active], return_inverse=True)[1], task.factors + 1)
+        self.target = self._draw_target(self._machine().raw(self.x))
+        self.refresh()
 
-    def machine(self) -> Machine:
-        return Machine(self.bias, self.linear.astype(np.float32), self.factors.T.astype(np.float32))
+    def _scale(self, y: np.ndarray) -> tuple[int, float, float]:
+        """How many rows all hosts have, and the mean and the deviation of a regressor's labels."""
+        wide = y.astype(np.float64)
+        rows, total = self.group.total(np.array([len(wide), wide.sum()]))
+        mean = total / rows
+        spread = float(self.group.total(np.array([np.sum((wide - mean) ** 2)]))[0] / rows)
+        return int(rows), *((0.0, 1.0) if self.task.binary else (float(mean), float(np.sqrt(spread)) or 1.0))
+
+    def refresh(self) -> None:
+        """Products and errors anew, without what rounding has added up to."""
+        self.product = np.ascontiguousarray(self.x @ self.weights[:, 1:], np.float32)
+        self.error = (self._machine().raw(self.x) - self.target).astype(np.float32)
+
+    def _machine(self) -> Machine:
+        """Of the active columns, for labels of variance 1."""
+        return Machine(self.bias, self.weights[:, 0], self.weights[:, 1:])
+
+    def predicted(self) -> np.ndarray:
+        """What the chain's machine says of this host's rows, for labels of variance 1."""
+        return np.asarray(self.error + self.target)
+
+    def raw(self) -> np.ndarray:
+        """What it says of them as a machine for labels as they come."""
+        return self.predicted() * (PROBIT if self.task.binary else self.scale) + self.shift
 
     def sweep(self) -> None:
         """Draw every parameter once."""
-        error, random = self.state[:, 0], self.random
-        if self.binary:
-            predicted = self._predicted()
-            error[:] = predicted - self._target(predicted)
+        if self.task.binary:
+            predicted = self.predicted()
+            self.target = self._draw_target(predicted)
+            self.error = (predicted - self.target).astype(np.float32)
         else:
-            self.alpha = random.gamma((1 + len(error)) / 2, 2 / (1 + float(error @ error)))
-        moved = self._draw_bias(error)
-        error += moved
-        self._sweep(self.linear, self.priors[0], paired=False)
-        for factor, prior in zip(self.factors, self.priors[1:], strict=True):
-            self.state[:, 1] = self.x @ factor
-            self._sweep(factor, prior, paired=True)
+            squares = float(self.group.total(np.array([float(self.error @ self.error)]))[0])
+            self.alpha = self.random.gamma((1 + self.rows) / 2, 2 / (1 + squares))
+        self._draw_bias()
+        prior = self.priors.draw(self.weights, self.random)
+        prior[self._flat, 1:] = NO_FACTOR
+        if self.group.size == 1:
+            kernel.sweep(self.columns, self.error, self.product, self.weights, prior, np.float32(self.alpha))
+        else:
+            self._sweep_together(prior)
 
-    def _draw_bias(self, error: np.ndarray) -> float:
-        precision = self.alpha * len(error) + 1e-9
-        new = -self.alpha * float((error - self.bias).sum()) / precision + self.random.normal() / np.sqrt(precision)
-        moved, self.bias = new - self.bias, new
-        return float(moved)
+    def _draw_bias(self) -> None:
+        precision = self.alpha * self.rows + 1e-9
+        total = float(self.group.total(np.array([self.error.sum(dtype=np.float64)]))[0])
+        moved = -self.alpha * total / precision + self.random.normal() / np.sqrt(precision)
+        self.bias += moved
+        self.error += np.float32(moved)
 
-    def _sweep(self, weights: np.ndarray, prior: Priors, *, paired: bool) -> None:
-        by_column = self.columns
-        columns = by_column.indptr, by_column.indices, by_column.data
-        _sweep(columns, self.state, weights, prior.draw(weights, self.random), self.alpha, paired)
+    def _sweep_together(self, prior: np.ndarray) -> None:
+        """Variable by variable: no row has two of one's columns, so that these can be drawn at once."""
+        assert self.task.starts is not None
+        ends = [*np.searchsorted(self.active, self.task.starts), len(self.active)]
+        indptr, indices, data = self.columns
+        for begin, end in itertools.pairwise(ends):
+            part = indptr[begin : end + 1], indices, data
+            state = self.error, self.product, self.weights[begin:end]
+            for number in range(self.weights.shape[1]):
+                told = np.empty((end - begin, 2))
+                kernel.sums(part, *state, number, told)
+                told = self.alpha * self.group.total(told)
+                mine = prior[begin:end, number].astype(np.float64)
+                precision = told[:, 0] + mine[:, 0]
+                new = (mine[:, 0] * mine[:, 1] - told[:, 1]) / precision + mine[:, 2] / np.sqrt(precision)
+                kernel.move(part, *state, number, new.astype(np.float32))
 
-    def _predicted(self) -> np.ndarray:
-        return self.machine().raw(self.x)
-
-    def _target(self, predicted: np.ndarray) -> np.ndarray:
+    def _draw_target(self, predicted: np.ndarray) -> np.ndarray:
         """What the machine is to predict: the labels, or a latent variable on their side of 0 drawn around the prediction."""
-        if not self.binary:
+        if not self.task.binary:
             return self.y
         sign = 2 * self.y - 1
-        share = self.random.random(len(predicted)) * ndtr(sign * predicted)
-        return predicted - sign * ndtri(np.clip(share, 1e-300, 1 - 1e-16))
+        share = self._own.random(len(predicted)) * ndtr(sign * predicted)
+        return np.asarray(predicted - sign * ndtri(np.clip(share, 1e-300, 1 - 1e-16)))
+
+    def everywhere(self, weights: np.ndarray, block_means: np.ndarray) -> np.ndarray:
+        """The weights (m, w) of the active columns as those of all (d, w): others have the mean of their block."""
+        width = self.task.x.shape[1]
+        out = np.zeros((width, weights.shape[1]), np.float32)
+        if len(self.active) < width:
+            place = np.searchsorted(np.unique(self._blocks[self.active]), self._blocks)
+            known = np.isin(self._blocks, self._blocks[self.active])
+            out[known] = block_means[place[known]]
+        out[self.active] = weights
+        return out
 
 
-def fit(sampler: Sampler, sweeps: int, report: Callable[[int, Sampler], None]) -> Machine:
-    """The mean machine of `sweeps` sweeps after the burn-in: its factors are those of machines of the chain, side by side."""
-    width = sampler.factors.shape[1]
-    most = max(1, min(MOST_FACTORS, MOST_CELLS // width) // len(sampler.factors))
-    step = -(-sweeps // most)
-    bias, linear, kept, variance = 0.0, np.zeros(width), [], 0.0
-    total = square = np.zeros(sampler.x.shape[0])
-    for number in range(BURN_IN + sweeps):
+def _only(x: Any, columns: np.ndarray) -> Any:
+    if len(columns) == x.shape[1]:
+        return x
+    place = np.zeros(x.shape[1], x.indices.dtype)
+    place[columns] = np.arange(len(columns))
+    return csr_matrix((x.data, place[x.indices], x.indptr), shape=(x.shape[0], len(columns)))
+
+
+class _Mean:
+    """Of machines of the chain. Factors of some are kept, to lie side by side."""
+
+    def __init__(self, sampler: Sampler, sweeps: int) -> None:
+        most = max(1, min(MOST_FACTORS, MOST_CELLS // sampler.task.x.shape[1]) // sampler.task.factors)
+        self.sampler, self.sweeps, self.step, self.done = sampler, sweeps, -(-sweeps // most), 0
+        self.bias, self.linear, self.of_blocks = 0.0, np.zeros(len(sampler.active)), np.zeros_like(sampler.priors.mean)
+        self.kept: list[tuple[np.ndarray, np.ndarray]] = []
+        self.total, self.square = np.zeros(len(sampler.y)), np.zeros(len(sampler.y))
+
+    def add(self) -> None:
+        chain, share = self.sampler, 1 / self.sweeps
+        self.done += 1
+        self.bias += chain.bias * share
+        self.linear += chain.weights[:, 0] * share
+        self.of_blocks += chain.priors.mean * share
+        if chain.task.binary:
+            predicted = chain.predicted()
+            self.total += predicted * share
+            self.square += predicted * predicted * share
+        if self.done % self.step == 0 or self.done == self.sweeps:
+            self.kept.append((chain.weights[:, 1:].copy(), chain.priors.mean[:, 1:].astype(np.float32)))
+
+    def machine(self) -> Machine:
+        chain = self.sampler
+        scale = chain.scale
+        if chain.task.binary:
+            spread = np.array([np.sum(self.square - self.total**2), len(self.total)])
+            scale = PROBIT / np.sqrt(1 + max(float(np.divide(*chain.group.total(spread))), 0.0))
+        linear = chain.everywhere(self.linear[:, None], self.of_blocks[:, :1])[:, 0]
+        share = np.float32(np.sqrt(scale / len(self.kept)))
+        width = chain.task.factors
+        factors = np.empty((len(linear), width * len(self.kept)), np.float32)
+        for number, (weights, means) in enumerate(self.kept):
+            factors[:, number * width : (number + 1) * width] = chain.everywhere(weights, means) * share
+        return Machine(self.bias * scale + chain.shift, linear * np.float32(scale), factors)
+
+
+def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
+    """The mean machine of the sweeps after the burn-in: its factors are those of machines of the chain, side by side."""
+    mean = _Mean(sampler, length.kept)
+    for number in range(length.burn_in + length.kept):
         sampler.sweep()
-        done = number + 1 - BURN_IN
-        if done > 0:
-            bias, linear = bias + sampler.bias / sweeps, linear + sampler.linear / sweeps
-            if sampler.binary:
-                predicted = sampler._predicted()
-                total, square = total + predicted / sweeps, square + predicted**2 / sweeps
-            if done % step == 0 or done == sweeps:
-                kept.append(sampler.factors.T.astype(np.float32))
-        report(number, sampler)
-    if sampler.binary:
-        variance = float(np.mean(square - total**2))
-    scale = PROBIT / np.sqrt(1 + variance) if sampler.binary else 1.0
-    factors = np.hstack(kept) * np.float32(np.sqrt(scale / len(kept)))
-    return Machine(bias * scale, (linear * scale).astype(np.float32), factors)
+        if number >= length.burn_in:
+            mean.add()
+        if number % REFRESHED == REFRESHED - 1:
+            sampler.refresh()
+            report(number, sampler)
+    return mean.machine()

@@ -44,7 +44,7 @@ class Machine:
 
     def raw(self, x: Any) -> np.ndarray:
         """(n,) float64 of rows (n, d), dense or csr_matrix."""
-        step = max(1, MOST_CELLS // self.factors.shape[1])
+        step = max(1, MOST_CELLS // max(1, self.factors.shape[1]))
         blocks = [self._block(x[start : start + step]) for start in range(0, x.shape[0], step)]
         return np.concatenate(blocks) if blocks else np.zeros(0)
 

@@ -1,32 +1,38 @@
-"""Factorization machines' training: by Adam on mini-batches, or by Gibbs sampling."""
+"""Factorization machines' training: by Gibbs sampling, or by Adam on mini-batches."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from sagewright.algorithms import hardware
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines.declaration import DECLARATION, GRADIENT, PARTS
-from sagewright.algorithms.factorization_machines.descent import Learner
+from sagewright.algorithms.factorization_machines import epochs, reported, units
+from sagewright.algorithms.factorization_machines.blocks import variables
+from sagewright.algorithms.factorization_machines.declaration import DECLARATION
+from sagewright.algorithms.factorization_machines.epochs import prepare
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, matrix
-from sagewright.algorithms.firstparty import scores, threads
+from sagewright.algorithms.factorization_machines.task import Length, Task
+from sagewright.algorithms.factorization_machines.units import Units
+from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.data import Wanted
-from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.session import Session, session
-from sagewright.algorithms.firstparty.source import Batch, Source
+from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.job import Job
 
-EVERY = 500
-"""Mini-batches from one line of the log to the next."""
-SWEEPS = 100
-MOST_UPDATES = 4_000_000_000
-"""Of all sweeps together: up to this many Gibbs sampling is chosen by itself. It takes seconds."""
+SWEEPS, FEWEST_SWEEPS = 100, 20
+MOST_UPDATES = 20_000_000_000
+"""Of one host's sweeps together: a minute. Beyond there are fewer, but not too few, unless the job says how many it wants."""
+ROOM = 0.6
+"""Of the job's memory, for sampling."""
+MOST_VARIABLES, MOST_EXCHANGES = 512, 200_000
+"""Of columns that are drawn at once, and how often hosts add up: minutes."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -40,14 +46,17 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         tested = run.rows("test", _wanted(values))
         if tested is not None:
             said = [(machine.raw(matrix(block.features)), np.asarray(block.labels)) for block in tested.blocks()]
-            _report(run, "test", *(np.concatenate(each) for each in zip(*said, strict=True)))
+            reported.quality(run, "test", *(np.concatenate(each) for each in zip(*said, strict=True)))
 
 
 def fit(run: Session, rows: Source) -> Machine:
     """The machine that the hyperparameters lead to."""
-    solver = _solver(run, rows)
-    logging.info("Solver: %s", solver)
-    return _sample(run, rows) if solver == "mcmc" else _descend(run, rows)
+    found = _sampled(run, rows)
+    if found is None:
+        run.solver("adam")
+        return epochs.descend(run, rows)
+    run.solver("mcmc")
+    return _sample(run, *found)
 
 
 def _wanted(values: Mapping[str, Any]) -> Wanted:
@@ -55,99 +64,71 @@ def _wanted(values: Mapping[str, Any]) -> Wanted:
     return Wanted(values["feature_dim"], labels=True, sparse=True, classes=classes)
 
 
-def _solver(run: Session, rows: Source) -> str:
-    """What `_solver` `auto` means here, and whether the one asked for can be had."""
+def _sampled(run: Session, rows: Source) -> tuple[Units, Task] | None:
+    """What is to be sampled; None where the machine is to be learnt by gradients. Raises UserError where that can't be had."""
     asked = run.values["_solver"]
-    possible = run.group.size == 1 and rows.in_memory
-    if asked == "mcmc" and not possible:
-        raise UserError("_solver mcmc needs one instance and rows that fit in its memory.")
-    if asked != "auto":
-        return str(asked)
-    names = {*GRADIENT, *(f"{part}_{each}" for part in PARTS for each in ("lr", "wd", "init_method"))}
-    names |= {f"{part}_init_{each}" for part in PARTS for each in ("scale", "sigma", "value")}
-    free = not names & set(run.job.hyperparameters)
-    features = rows.table.features
+    free = not run.chosen & DECLARATION.only_of("adam")
+    if asked == "adam" or (asked == "auto" and not free):
+        return None
+    possible = rows.in_memory and _bytes(rows.table, run.values["num_factors"]) < ROOM * hardware.memory_bytes()
+    everywhere = int(run.group.total(np.array([int(possible)]))[0]) == run.group.size
+    task = _task(run, rows) if everywhere else None
+    if task is None and asked == "mcmc":
+        raise UserError(
+            "_solver mcmc needs rows that fit in memory, and with several instances columns that belong to variables, "
+            f"one hot each: {MOST_VARIABLES} of them at most."
+        )
+    return task
+
+
+def _bytes(table: Table, factors: int) -> int:
+    """What sampling takes at its peak: rows three times, by row and by column, each row's products, and priors of each column."""
+    features = table.features
     entries = len(features.values) if isinstance(features, Sparse) else features.size
-    updates = entries * run.values["num_factors"] * max(run.values["epochs"], SWEEPS)
-    return "mcmc" if possible and free and updates <= MOST_UPDATES else "adam"
+    return 24 * entries + table.rows * (8 * factors + 64) + 48 * table.columns * (factors + 1)
 
 
-def _sample(run: Session, rows: Source) -> Machine:
-    from sagewright.algorithms.factorization_machines import gibbs  # compiled where it is needed only
-
-    x, y = _prepare(rows.table, False)
+def _task(run: Session, rows: Source) -> tuple[Units, Task] | None:
+    """Rows in their units, or None where hosts would have to add up too often."""
+    x, y = prepare(rows.table, False)
     x = csr_matrix(x)
     x.sort_indices()
-    sampler = gibbs.Sampler(
-        x, y, run.values["num_factors"], binary=run.values["predictor_type"] == "binary_classifier", seed=run.seed
-    )
-    sweeps = max(run.values["epochs"], SWEEPS)
-    logging.info("Gibbs sampling: %d sweeps after %d that are not used.", sweeps, gibbs.BURN_IN)
+    unit = units.fit(x, run.group)
+    x = unit.apply(x)
+    starts = variables(x, MOST_VARIABLES, run.group)
+    if run.group.size > 1:
+        exchanges = 0 if starts is None else len(starts) * (run.values["num_factors"] + 1) * FEWEST_SWEEPS
+        if starts is None or exchanges > MOST_EXCHANGES:
+            return None
+    binary = run.values["predictor_type"] == "binary_classifier"
+    return unit, Task(x, y, run.values["num_factors"], binary, starts, unit.flat)
+
+
+def _length(run: Session, task: Task) -> Length:
+    """As many sweeps as `epochs` says, or else as pay."""
+    entries = int(run.group.total(np.array([len(task.x.data)]))[0]) // run.group.size
+    kept = SWEEPS if "epochs" not in run.chosen else run.values["epochs"]
+    most = MOST_UPDATES // max(entries * task.factors, 1)
+    if run.group.size > 1 and task.starts is not None:
+        most = min(most, MOST_EXCHANGES // (len(task.starts) * (task.factors + 1)))
+    if "epochs" not in run.chosen:
+        kept = min(kept, max(most * 4 // 5, FEWEST_SWEEPS * 4 // 5))
+    return Length(min(20, max(most // 5, 4)), kept)
+
+
+def _sample(run: Session, unit: Units, task: Task) -> Machine:
+    from sagewright.algorithms.factorization_machines import gibbs  # compiled where it is needed only
+
+    sampler = gibbs.Sampler(task, run.seed, run.group)
+    length = _length(run, task)
+    logging.info("Gibbs sampling: %d sweeps after %d that are not used.", length.kept, length.burn_in)
     began = time.monotonic()
 
     def report(number: int, chain: gibbs.Sampler) -> None:
-        done = number + 1
-        if done % 20 == 0:
-            _report(run, "train", chain.machine().raw(x), y, epoch=number)
-            run.lines.progress(done, gibbs.BURN_IN + sweeps)
+        reported.quality(run, "train", chain.raw(), task.y, epoch=number)
+        run.lines.progress(number + 1, length.burn_in + length.kept)
 
-    machine = gibbs.fit(sampler, sweeps, report)
-    run.lines.throughput(len(y) * (gibbs.BURN_IN + sweeps), time.monotonic() - began)
-    _report(run, "train", machine.raw(x), y)
-    return machine
-
-
-def _descend(run: Session, rows: Source) -> Machine:
-    learner = Learner(run.values, run.seed)
-    random = np.random.default_rng([run.seed, 2, run.group.rank])
-    epochs = rows.batches(_prepare, run.values["mini_batch_size"], random)
-    for epoch in range(run.values["epochs"]):
-        raw, labels = _epoch(run, learner, next(epochs), epoch)
-        _report(run, "train", raw, labels, epoch=epoch)
-        run.lines.progress(epoch + 1, run.values["epochs"])
-        if epoch + 1 == run.values["epochs"]:
-            _report(run, "train", raw, labels)
-    return learner.machine()
-
-
-def _epoch(run: Session, learner: Learner, batches: Iterator[Batch], epoch: int) -> tuple[np.ndarray, np.ndarray]:
-    """What was predicted of this host's rows just before each was learnt from, and their labels."""
-    began = time.monotonic()
-    nothing: Batch = (csr_matrix((0, run.values["feature_dim"]), dtype=np.float32), np.zeros(0, np.float32))
-    predicted, labels, number = [], [], 0
-    while True:
-        batch = next(batches, None)
-        if batch is None and run.group.size == 1:
-            break
-        x, y = nothing if batch is None else batch
-        raw, rows = learner.step(x, y, run.group)
-        if not rows:
-            break
-        if number % EVERY == 0 and len(y):
-            _report(run, "train", raw, y, epoch=epoch, batch=number)
-        predicted.append(raw)
-        labels.append(y)
-        number += 1
-    found = np.concatenate(predicted), np.concatenate(labels)
-    run.lines.throughput(len(found[1]), time.monotonic() - began)
-    run.lines.metrics({"epochs": 1, "num.records": len(found[1])}, epoch=epoch)
-    return found
-
-
-def _prepare(table: Table, own: bool) -> Batch:  # noqa: ARG001 - rows are taken as they are
-    return matrix(table.features), np.asarray(table.labels)
-
-
-def _report(run: Session, part: str, raw: np.ndarray, labels: np.ndarray, **when: int) -> None:
-    if run.values["predictor_type"] == "regressor":
-        losses, shares = scores.regression(raw, labels), {}
-    else:
-        score = probability(raw)
-        likelihood = np.where(labels == 1, score, 1 - score)
-        found = scores.binary(score, (score >= 0.5).astype(np.int64), labels, 1.0)
-        losses = {"binary_classification_cross_entropy": float(-np.mean(np.log(np.maximum(likelihood, 1e-15))))}
-        shares = {name: found[name] for name in ("binary_classification_accuracy", "binary_f_1.000")}
-    run.lines.quality(part, losses, "loss", **when)
-    run.lines.quality(part, shares, "score", **when)
-    if part == "test":
-        run.lines.test_score({**losses, **shares})
+    machine = gibbs.fit(sampler, length, report)
+    run.lines.throughput(len(task.y) * (length.burn_in + length.kept), time.monotonic() - began)
+    reported.quality(run, "train", machine.raw(task.x), task.y)
+    return unit.raw(machine)

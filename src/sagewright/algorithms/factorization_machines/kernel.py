@@ -1,0 +1,97 @@
+"""One sweep over all columns, compiled. Each weight is drawn from its normal distribution given all others.
+
+`columns` are indptr, indices and data of the rows by column. `error` (n,) is what the machine predicts less the label, `product`
+(n, k) the rows' products with each factor. `weights` (m, k + 1) holds each column's linear weight, then its factors; `prior`
+(m, k + 1, 3) the precision and the mean of each, and the normal number to draw with. All float32.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def sweep(
+    columns: Columns,
+    error: np.ndarray,
+    product: np.ndarray,
+    weights: np.ndarray,
+    prior: np.ndarray,
+    alpha: np.float32,
+) -> None:
+    """Draw column after column. A column's rows are fetched once for all of its factors, and lie side by side."""
+    indptr, indices, data = columns
+    factors = product.shape[1]
+    longest = 1
+    for column in range(len(weights)):
+        longest = max(longest, indptr[column + 1] - indptr[column])
+    fetched = np.empty((factors + 1, longest), np.float32)
+    for column in range(len(weights)):
+        begin, count = indptr[column], indptr[column + 1] - indptr[column]
+        x, e = data[begin : begin + count], fetched[factors, :count]
+        for place in range(count):
+            row = indices[begin + place]
+            e[place] = error[row]
+            for factor in range(factors):
+                fetched[factor, place] = product[row, factor]
+        for number in range(factors + 1):
+            old, mine = weights[column, number], prior[column, number]
+            q = fetched[number - 1, :count] if number else e
+            curvature, slope = np.float32(0), np.float32(0)
+            for place in range(count):
+                h = x[place] * (q[place] - x[place] * old) if number else x[place]
+                curvature += h * h
+                slope += h * (e[place] - h * old)
+            precision = alpha * curvature + mine[0]
+            new = (mine[0] * mine[1] - alpha * slope) / precision + mine[2] / np.sqrt(precision)
+            weights[column, number] = new
+            moved = np.float32(new - old)
+            for place in range(count):
+                if number:
+                    e[place] += x[place] * (q[place] - x[place] * old) * moved
+                    q[place] += x[place] * moved
+                else:
+                    e[place] += x[place] * moved
+        for place in range(count):
+            row = indices[begin + place]
+            error[row] = e[place]
+            for factor in range(factors):
+                product[row, factor] = fetched[factor, place]
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def sums(
+    columns: Columns, error: np.ndarray, product: np.ndarray, weights: np.ndarray, number: int, told: np.ndarray
+) -> None:
+    """Into `told` (columns, 2) each column's curvature and slope by weight `number`, on this host's rows."""
+    indptr, indices, data = columns
+    for column in range(len(told)):
+        old, curvature, slope = weights[column, number], 0.0, 0.0
+        for place in range(indptr[column], indptr[column + 1]):
+            row, x = indices[place], data[place]
+            h = x * (product[row, number - 1] - x * old) if number else x
+            curvature += h * h
+            slope += h * (error[row] - h * old)
+        told[column, 0], told[column, 1] = curvature, slope
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def move(
+    columns: Columns, error: np.ndarray, product: np.ndarray, weights: np.ndarray, number: int, new: np.ndarray
+) -> None:
+    """Give columns of which no row has two the weights `new` (columns,)."""
+    indptr, indices, data = columns
+    for column in range(len(new)):
+        old = weights[column, number]
+        moved = new[column] - old
+        weights[column, number] = new[column]
+        for place in range(indptr[column], indptr[column + 1]):
+            row, x = indices[place], data[place]
+            if number:
+                error[row] += x * (product[row, number - 1] - x * old) * moved
+                product[row, number - 1] += x * moved
+            else:
+                error[row] += x * moved

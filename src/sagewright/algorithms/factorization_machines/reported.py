@@ -1,0 +1,30 @@
+"""The lines of the log about how good predictions are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sagewright.algorithms.firstparty import scores
+from sagewright.algorithms.firstparty.logistic import probability
+from sagewright.algorithms.firstparty.session import Session
+
+
+def quality(run: Session, part: str, raw: np.ndarray, labels: np.ndarray, **when: int) -> None:
+    """Of raw predictions (n,)."""
+    if run.values["predictor_type"] == "regressor":
+        losses, shares = scores.regression(raw, labels), {}
+    else:
+        score = probability(raw)
+        found = scores.binary(score, (score >= 0.5).astype(np.int64), labels, 1.0)
+        losses = {"binary_classification_cross_entropy": cross_entropy(raw, labels)}
+        shares = {name: found[name] for name in ("binary_classification_accuracy", "binary_f_1.000")}
+    run.lines.quality(part, losses, "loss", **when)
+    run.lines.quality(part, shares, "score", **when)
+    if part == "test":
+        run.lines.test_score({**losses, **shares})
+
+
+def cross_entropy(raw: np.ndarray, labels: np.ndarray) -> float:
+    score = probability(raw)
+    likelihood = np.where(labels == 1, score, 1 - score)
+    return float(-np.mean(np.log(np.maximum(likelihood, 1e-15))))
