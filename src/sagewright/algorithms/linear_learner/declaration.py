@@ -100,7 +100,7 @@ HYPERPARAMETERS = (
         "0.07",
         GRADIENTS,
         ("init_method", ("uniform",)),
-        note="where no init_ setting is given, weights of sparse rows begin with 0",
+        note="where no init_ setting is given, weights begin with 0",
     ),
     optional("init_sigma", POSITIVE, "0.01", GRADIENTS, ("init_method", ("normal",))),
     optional("l1", auto(NOT_NEGATIVE), "auto", tuned=("1e-7", "1")),

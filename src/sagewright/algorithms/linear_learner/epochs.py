@@ -90,12 +90,13 @@ def train_models(run: Session, data: Data) -> Trained:
     """Train the mix that the hyperparameters ask for."""
     rows, scaler = data.train, data.scaler
     values, loss = run.values, losses.make(run.values)
-    steps = values["epochs"] * int(run.group.total(np.array([rows.rows]))[0]) // values["mini_batch_size"]
+    total = int(run.group.total(np.array([rows.rows]))[0])
+    steps = values["epochs"] * total // values["mini_batch_size"]
     dense = rows.dense or scaler.shift is not None
-    models = mix.make(values, Task(rows.columns, loss.classes, steps, data.balanced, dense))
+    models = mix.make(values, Task(rows.columns, loss.classes, steps, data.balanced, dense, total))
     turned = bool(models.decorrelated.any())
     rotation = scaling.decorrelation(scaler.features(data.sample.features), run.group) if turned else None
-    learner = Learner(rows.columns, models, loss, _begun(run, dense), rotation, run.seed)
+    learner = Learner(rows.columns, models, loss, _begun(run), rotation, run.seed)
     examples = examples_of(run, models, data.counts)
     if "init_bias" not in run.chosen:
         learner.bias[:] = run.group.from_first(data.constants(run, loss, examples, models.models)).ravel()
@@ -126,9 +127,9 @@ def train_models(run: Session, data: Data) -> Trained:
     return trained.only(learner.alive)
 
 
-def _begun(run: Session, dense: bool) -> Mapping[str, Any]:
-    """The hyperparameters, whose default start is 0 for sparse rows: what a rare feature begins with it would keep."""
-    if dense or any(name.startswith("init_") for name in run.chosen):
+def _begun(run: Session) -> Mapping[str, Any]:
+    """The hyperparameters, whose default start is 0: what a rare feature begins with it would keep."""
+    if any(name.startswith("init_") for name in run.chosen):
         return run.values
     return {**run.values, "init_method": "normal", "init_sigma": 0.0}
 

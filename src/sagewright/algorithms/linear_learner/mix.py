@@ -15,7 +15,9 @@ MOST_WEIGHTS = 1 << 26
 """Weights of all models together under `auto`: 256 MiB an array."""
 MOST_DECORRELATED = 1024
 """Features up to which decorrelation pays: it costs their square a step and their cube once."""
-PENALTIES = ((0.0, 0.0), (0.0, 1e-4), (1e-5, 0.0), (0.0, 1e-2), (1e-3, 0.0), (1e-4, 1e-3))
+PRIOR = -1.0
+"""Stands for one over the rows: a normal prior of variance 1 on the weights of scaled features."""
+PENALTIES = ((0.0, 0.0), (0.0, PRIOR), (1e-5, 0.0), (0.0, 1e-2), (1e-3, 0.0), (1e-4, 1e-3))
 """(l1, wd), the likeliest first."""
 
 
@@ -39,8 +41,8 @@ class Mix:
 
 @dataclass(frozen=True)
 class Task:
-    """What there is to learn: `columns` features, `classes` scores a model, in `steps` mini-batches at most. `balanced` is the
-    weight that makes both classes equal; only `dense` rows can be decorrelated.
+    """What there is to learn: `columns` features, `classes` scores a model, of `rows` in `steps` mini-batches at most. `balanced`
+    is the weight that makes both classes equal; only `dense` rows can be decorrelated.
     """
 
     columns: int
@@ -48,6 +50,7 @@ class Task:
     steps: int = 10_000
     balanced: float = 1.0
     dense: bool = True
+    rows: int = 10_000
 
 
 def make(values: Mapping[str, Any], task: Task) -> Mix:
@@ -55,7 +58,7 @@ def make(values: Mapping[str, Any], task: Task) -> Mix:
     count = _count(values, task.columns * task.classes)
     given_rate = values["learning_rate"]
     rates = optimizers.rates(values["optimizer"], task.steps) if given_rate == "auto" else (given_rate,)
-    penalties = _penalties(values)
+    penalties = _penalties(values, task.rows)
     weights = positive_weights(values["positive_example_weight_mult"], task.balanced)
     free = all(values[name] in ("auto", 0) for name in ("l1", "wd"))
     rotated = task.dense and free and task.columns <= MOST_DECORRELATED and values["optimizer"] in ("auto", "adam")
@@ -79,9 +82,9 @@ def _count(values: Mapping[str, Any], weights: int) -> int:
     return max(1, min(AUTO_MODELS, MOST_WEIGHTS // max(weights, 1)))
 
 
-def _penalties(values: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+def _penalties(values: Mapping[str, Any], rows: int) -> tuple[tuple[float, float], ...]:
     def each(name: str, auto: float) -> float:
-        return auto if values[name] == "auto" else float(values[name])
+        return (1 / rows if auto == PRIOR else auto) if values[name] == "auto" else float(values[name])
 
     return tuple(dict.fromkeys((each("l1", l1), each("wd", wd)) for l1, wd in PENALTIES))
 
