@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -13,11 +13,16 @@ NAME = "model_algo-1"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that equal models are equal files
 
 
-def write(directory: Path, content: bytes, name: str = NAME) -> None:
+Content = bytes | Iterable[bytes | memoryview]
+"""Of a file: whole, or in parts."""
+
+
+def write(directory: Path, content: Content, name: str = NAME) -> None:
     """`content` as the file `name`."""
     directory.mkdir(parents=True, exist_ok=True)
     partial = directory / f".{name}"
-    partial.write_bytes(content)
+    with partial.open("wb") as stream:
+        stream.writelines([content] if isinstance(content, bytes) else content)
     partial.rename(directory / name)
 
 

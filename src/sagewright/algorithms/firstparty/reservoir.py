@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sagewright.algorithms.firstparty.hold import REGION_BYTES, release
 from sagewright.algorithms.firstparty.hosts import Group
 
 PENDING = 8
@@ -51,6 +52,10 @@ class Reservoir:
         most = np.partition(np.concatenate(told), self.size - 1)[self.size - 1]
         return rows if keys.max(initial=0) <= most else tuple(part[keys <= most] for part in rows)
 
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for parts in self._held for part in parts)
+
     def _settle(self) -> tuple[np.ndarray, Parts]:
         """The keys and the rows held now, at most `size`: in place where there were as many before."""
         keys = np.concatenate(self._keys)
@@ -75,11 +80,17 @@ class Reservoir:
 
 
 def _picked(held: list[Parts], rows: np.ndarray) -> Parts:
-    """Of parts one after the other these rows, ascending."""
+    """Of parts one after the other these rows, ascending. The list is empty then: its memory is given back on the way."""
     ends = np.cumsum([0, *(len(parts[0]) for parts in held)])
     borders = np.searchsorted(rows, ends)
     found = tuple(np.empty((len(rows), *part.shape[1:]), part.dtype) for part in held[0]) if held else ()
-    for parts, start, first, last in zip(held, ends, borders, borders[1:], strict=False):
+    freed = 0
+    for start, first, last in zip(ends, borders, borders[1:], strict=False):
+        parts = held.pop(0)
         for out, part in zip(found, parts, strict=True):
             np.take(part, rows[first:last] - start, axis=0, out=out[first:last])
+            freed += part.nbytes
+        if freed > REGION_BYTES:
+            release()
+            freed = 0
     return found

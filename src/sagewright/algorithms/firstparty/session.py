@@ -69,7 +69,7 @@ class Session:
         random = np.random.default_rng([self.seed, 20, self.group.rank, len(channel)])
         return None if rows is None else Source(rows, self.memory, random, part)
 
-    def save(self, content: bytes, name: str = artefact.NAME) -> None:
+    def save(self, content: artefact.Content, name: str = artefact.NAME) -> None:
         """Write a model file, once for all hosts."""
         if self.group.rank == 0:
             artefact.write(self.job.model_directory, content, name)

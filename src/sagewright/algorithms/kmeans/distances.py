@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.directions import Directions
 
 BLOCK_CELLS = 1 << 19
 """Distances held at once: they stay in a core's cache."""
-SUM_ROWS = 1 << 14
-"""Rows added up in single precision before they are in double."""
+LEAST_ROWS, MOST_ROWS = 256, 1 << 14
+"""Of a part of the rows: parts are worked on side by side, and added up in single precision before they are in double."""
+
+
+def parts(rows: np.ndarray, centres: int) -> list[slice]:
+    """Parts of the rows whose distances to the centres stay in a core's cache."""
+    step = max(LEAST_ROWS, min(BLOCK_CELLS // max(centres, rows.shape[1], 1), MOST_ROWS))
+    return [slice(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]
 
 
 def nearest(rows: np.ndarray, centres: np.ndarray, few: Directions | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -19,38 +26,58 @@ def nearest(rows: np.ndarray, centres: np.ndarray, few: Directions | None = None
     With `few` the centre that is nearest along these directions. The distance is computed anew for the chosen centre: differences
     of large products lose what small ones need.
     """
-    chosen = assign(rows, centres) if few is None else assign(few(rows), few(centres))
+    chosen = np.empty(len(rows), np.int64)
     squared = np.empty(len(rows), np.float32)
-    step = max(1, BLOCK_CELLS // max(1, rows.shape[1]))
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step] - centres[chosen[start : start + step]]
-        squared[start : start + step] = np.einsum("ij,ij->i", block, block)
+    at = Assignment(centres) if few is None else Assignment(few(centres))
+
+    def look(part: slice) -> None:
+        chosen[part] = at(rows[part] if few is None else few(rows[part]))
+        apart = rows[part] - centres[chosen[part]]
+        squared[part] = np.einsum("ij,ij->i", apart, apart)
+
+    threads.each(look, parts(rows, len(centres)))
     return chosen, squared
 
 
 def assign(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """The number of each row's nearest centre, (n,) int64."""
-    width = rows.shape[1]
-    shift = centres.mean(axis=0, dtype=np.float64).astype(rows.dtype)  # far from the origin products would drown in it
-    moved = centres - shift
-    with_half = np.vstack([moved.T, np.einsum("ij,ij->i", moved, moved) / -2])
     chosen = np.empty(len(rows), np.int64)
-    step = max(1, min(BLOCK_CELLS // len(centres), len(rows)))
-    block, scores = np.ones((step, width + 1), rows.dtype), np.empty((step, len(centres)), rows.dtype)
-    for start in range(0, len(rows), step):
-        part = slice(0, min(step, len(rows) - start))
-        np.subtract(rows[start : start + step], shift, out=block[part, :-1])
-        np.matmul(block[part], with_half, out=scores[part])
-        scores[part].argmax(axis=1, out=chosen[start : start + step])
+    at = Assignment(centres)
+
+    def look(part: slice) -> None:
+        chosen[part] = at(rows[part])
+
+    threads.each(look, parts(rows, len(centres)))
     return chosen
+
+
+class Assignment:
+    """Which of the centres is nearest."""
+
+    def __init__(self, centres: np.ndarray) -> None:
+        self.shift = centres.mean(axis=0, dtype=np.float64).astype(centres.dtype)
+        moved = centres - self.shift  # far from the origin products would drown in it
+        self.with_half = np.vstack([moved.T, np.einsum("ij,ij->i", moved, moved) / -2]).astype(centres.dtype)
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        block = np.ones((len(rows), rows.shape[1] + 1), rows.dtype)
+        np.subtract(rows, self.shift, out=block[:, :-1])
+        return (block @ self.with_half).argmax(axis=1)
 
 
 def sums(rows: np.ndarray, chosen: np.ndarray, count: int, weights: np.ndarray | None = None) -> np.ndarray:
     """(count, d) float64: the (weighted) sum of the rows of each centre."""
-    total = np.zeros((count, rows.shape[1]))
-    for start in range(0, len(rows), SUM_ROWS):
-        part = slice(start, min(start + SUM_ROWS, len(rows)))
-        length = part.stop - start
+
+    def add(part: slice) -> np.ndarray:
+        length = part.stop - part.start
         weight = np.ones(length, np.float32) if weights is None else weights[part]
-        total += sparse.csc_array((weight, chosen[part], np.arange(length + 1)), (count, length)) @ rows[part]
+        found: np.ndarray = (
+            sparse.csc_array((weight, chosen[part], np.arange(length + 1)), (count, length)) @ rows[part]
+        )
+        return found
+
+    total = np.zeros((count, rows.shape[1]))
+    pieces = [slice(start, min(start + MOST_ROWS, len(rows))) for start in range(0, len(rows), MOST_ROWS)]
+    for found in threads.each(add, pieces):
+        total += found
     return total

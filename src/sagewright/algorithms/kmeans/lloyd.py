@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.directions import Directions
 from sagewright.algorithms.kmeans import distances
 
@@ -76,13 +77,14 @@ def fit(
 ) -> list[Fit]:
     """One fit for each trial. `points` (n, d) float32, `weights` (n,) float32, positive; `few` as in `refine`."""
     seen = points if few is None else few(points)
-    fits = []
-    for _ in range(settings.trials):
-        begun = initial(seen, count, settings.init_method, random, weights)
+
+    def attempt(own: np.random.Generator) -> Fit:
+        begun = initial(seen, count, settings.init_method, own, weights)
         if few is not None:
             begun = _whole(points, weights, seen, refine(seen, weights, begun, settings).centres)
-        fits.append(refine(points, weights, begun, settings))
-    return fits
+        return refine(points, weights, begun, settings)
+
+    return threads.each(attempt, random.spawn(settings.trials))
 
 
 def refine(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import directions
+from sagewright.algorithms.firstparty import directions, threads
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.directions import Directions
 from sagewright.algorithms.firstparty.reservoir import Reservoir
@@ -53,7 +53,7 @@ class MiniBatch:
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
-    with session(DECLARATION, "AWS/KMeansWebscale", job, values) as run:
+    with session(DECLARATION, "AWS/KMeansWebscale", job, values) as run, threads.shared():
         wanted = Wanted(columns=values["feature_dim"])
         rows = run.rows("train", wanted)
         assert rows is not None
@@ -72,7 +72,7 @@ def fit(run: Session, rows: Rows) -> Centres:
     for epoch in range(values["epochs"]):
         began, seen, cost = time.monotonic(), 0, 0.0
         reservoir = Reservoir(size, np.random.default_rng([run.seed, 2, run.group.rank]))
-        batches = rows.batches(values["mini_batch_size"])
+        batches = threads.ahead(rows.batches(values["mini_batch_size"]))
         while (batch := _next(run, batches)) is not None:
             if state is None:
                 everything = _joined(run.group.gather(batch))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import directions
+from sagewright.algorithms.firstparty import directions, threads
 
 ROWS, POINTS = 1024, 1024
 PAIRS = 1 << 17
@@ -25,14 +25,17 @@ SLACK = 1e-5
 
 
 class Exact:
-    """Searches `points` (n, d) float32 by squared Euclidean distance, or by the negative inner product."""
+    """Searches `points` (n, d) float32 by squared Euclidean distance, or by the negative inner product. What is `lean` holds no
+    second copy of them, and is the slower way for few rows.
+    """
 
-    def __init__(self, points: np.ndarray, inner_product: bool = False) -> None:
+    def __init__(self, points: np.ndarray, inner_product: bool = False, lean: bool = False) -> None:
         self.points, self.inner_product = points, inner_product
         self._centre = np.zeros(points.shape[1], np.float32)
         self._basis: np.ndarray | None = None
         self._filter = points
         self._finer: _Finer | None = None
+        self._halves: np.ndarray | None = None
         if inner_product:
             squares = _squares(points)
         else:
@@ -40,16 +43,37 @@ class Exact:
             few = points.shape[1] // PART
             found = directions.leading(points, few, 1 - LEFT_OUT, MORE * few)
             self._basis = None if found is None else np.ascontiguousarray(found.basis[:, :few])
-            self._filter, squares = self._reduced(points)
+            if lean and found is None:
+                squares = self._lengths()
+                self._halves = squares / -2
+            else:
+                self._filter, squares = self._reduced(points)
+                self._filter[:, -1] = squares / -2
             if found is not None:
                 self._finer = _Finer(points, self._centre, found.basis[:, few:], self._filter[:, -2])
-            self._filter[:, -1] = squares / -2
         self._longest = float(squares.max())
 
     def search(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """For each row the `count` smallest distances, ascending, and the numbers of their points; count ≤ n."""
-        parts = [self._block(rows[start : start + ROWS], count) for start in range(0, len(rows), ROWS)]
+        parts = threads.each(lambda start: self._block(rows[start : start + ROWS], count), range(0, len(rows), ROWS))
         return np.concatenate([part.distances for part in parts]), np.concatenate([part.numbers for part in parts])
+
+    def _lengths(self) -> np.ndarray:
+        """(n,) squared lengths of the points less the centre."""
+        out = np.empty(len(self.points), np.float32)
+        for start in range(0, len(out), ROWS):
+            out[start : start + ROWS] = _squares(self.points[start : start + ROWS] - self._centre)
+        return out
+
+    def _filtered(self, start: int, count: int) -> np.ndarray:
+        """Points from `start` on as `_reduced` has them, with half their squared lengths, negative, for the ones."""
+        block = self._filter[start : start + count]
+        if self._halves is None:
+            return block
+        out = np.empty((len(block), block.shape[1] + 1), np.float32)
+        np.subtract(block, self._centre, out=out[:, :-1])
+        out[:, -1] = self._halves[start : start + count]
+        return out
 
     def _reduced(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows less the centre, or their coordinates in the basis and the length of what is left, then a column of ones; and
@@ -95,7 +119,7 @@ class Exact:
 
     def _products(self, filtered: np.ndarray, start: int, out: np.ndarray) -> np.ndarray:
         """How near points from `start` on may be to the rows: larger is nearer. (rows, points), contiguous."""
-        block = self._filter[start : start + out.shape[1]]
+        block = self._filtered(start, out.shape[1])
         if len(block) < out.shape[1]:
             out = out.ravel()[: len(filtered) * len(block)].reshape(len(filtered), len(block))
         return np.matmul(filtered, block.T, out=out)

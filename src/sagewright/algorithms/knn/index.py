@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,42 +12,77 @@ import faiss
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.knn.exact import Exact
 
 KINDS = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexIVFPQ)
 PROBES = 8
 """Lists that an IVF index looks into for each row."""
 CODE_BITS = 8
+COPIES = 3
+"""Of the rows, at most, while Faiss sorts them into lists."""
+ROWS = 1 << 14
+_COUNT = 8
+"""Where a flat index's file has the number of its points: after the name and the width, four bytes each."""
 BATCH = 20
 """Rows from which on matrix products are the faster way to search a flat index."""
 
 
+@dataclass(frozen=True)
+class Flat:
+    """Points (n, d) float32 as they are, which Faiss's flat index holds a copy of."""
+
+    points: np.ndarray
+    metric_type: int
+
+    @property
+    def d(self) -> int:
+        return int(self.points.shape[1])
+
+    @property
+    def ntotal(self) -> int:
+        return len(self.points)
+
+    def parts(self) -> Iterator[memoryview]:
+        """Faiss's file of them: that of an empty index, but for how many there are."""
+        head = faiss.serialize_index(faiss.IndexFlat(self.d, self.metric_type))
+        head[_COUNT : _COUNT + 8] = np.frombuffer(np.int64(self.ntotal).tobytes(), np.uint8)
+        head[-8:] = np.frombuffer(np.int64(self.points.size).tobytes(), np.uint8)
+        yield memoryview(head)
+        for start in range(0, self.ntotal, ROWS):
+            yield memoryview(np.ascontiguousarray(self.points[start : start + ROWS])).cast("B")
+
+
 def build(points: np.ndarray, values: Mapping[str, Any], subvectors: int, seed: int) -> Any:
-    """An index of (n, d) float32. Raises UserError when there are too few points for it."""
+    """An index of (n, d) float32, `Flat` or Faiss's. Raises UserError when there are too few points for it, or they take too much
+    memory.
+    """
     width = points.shape[1]
     metric = faiss.METRIC_L2 if values["index_metric"] == "L2" else faiss.METRIC_INNER_PRODUCT
     kind = values["index_type"]
+    if kind == "faiss.Flat":
+        return Flat(points, metric)
+    memory.require(COPIES * points.nbytes, f"{kind} of {len(points)} rows", "A smaller sample_size takes less.")
     index = faiss.IndexFlat(width, metric)
-    if kind != "faiss.Flat":
-        lists = values["faiss_index_ivf_nlists"]
-        lists = max(1, int(len(points) ** 0.5)) if lists == "auto" else lists
-        least = max(lists, 1 << CODE_BITS) if kind == "faiss.IVFPQ" else lists
-        if len(points) < least:
-            raise UserError(f"{kind} with {lists} lists needs {least} rows in its sample, and there are {len(points)}")
-        if kind == "faiss.IVFPQ":
-            index = faiss.IndexIVFPQ(index, width, lists, subvectors, CODE_BITS, metric)
-            index.pq.cp.seed, index.pq.cp.min_points_per_centroid = seed, 1
-        else:
-            index = faiss.IndexIVFFlat(index, width, lists, metric)
-        index.cp.seed, index.cp.min_points_per_centroid, index.nprobe = seed, 1, min(PROBES, lists)
-        index.train(points)
+    lists = values["faiss_index_ivf_nlists"]
+    lists = max(1, int(len(points) ** 0.5)) if lists == "auto" else lists
+    least = max(lists, 1 << CODE_BITS) if kind == "faiss.IVFPQ" else lists
+    if len(points) < least:
+        raise UserError(f"{kind} with {lists} lists needs {least} rows in its sample, and there are {len(points)}")
+    if kind == "faiss.IVFPQ":
+        index = faiss.IndexIVFPQ(index, width, lists, subvectors, CODE_BITS, metric)
+        index.pq.cp.seed, index.pq.cp.min_points_per_centroid = seed, 1
+    else:
+        index = faiss.IndexIVFFlat(index, width, lists, metric)
+    index.cp.seed, index.cp.min_points_per_centroid, index.nprobe = seed, 1, min(PROBES, lists)
+    index.train(points)
     index.add(points)
     return index
 
 
-def encode(index: Any) -> bytes:
-    content: bytes = faiss.serialize_index(index).tobytes()
-    return content
+def parts(index: Any) -> Iterator[memoryview]:
+    """The index's file."""
+    return index.parts() if isinstance(index, Flat) else iter([memoryview(faiss.serialize_index(index))])
 
 
 def decode(content: bytes) -> Any:
@@ -67,12 +103,12 @@ class Search:
     def __init__(self, index: Any) -> None:
         self.index = index
         self.inner_product = index.metric_type == faiss.METRIC_INNER_PRODUCT
-        self._flat = isinstance(index, faiss.IndexFlat)
+        self._flat = isinstance(index, Flat | faiss.IndexFlat)
         self._making = threading.Lock()
 
     def __call__(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Distances, ascending (squared; of an inner product its negative), and numbers, (n, count); count ≤ points."""
-        if self._flat and len(rows) >= BATCH:
+        if isinstance(self.index, Flat) or (self._flat and len(rows) >= BATCH):
             with self._making:
                 exact = self._exact
             return exact.search(rows, count)
@@ -85,5 +121,7 @@ class Search:
 
     @cached_property
     def _exact(self) -> Exact:
+        if isinstance(self.index, Flat):
+            return Exact(self.index.points, self.inner_product, lean=True)
         points = faiss.rev_swig_ptr(self.index.get_xb(), self.index.ntotal * self.index.d)
         return Exact(points.reshape(self.index.ntotal, self.index.d), self.inner_product)

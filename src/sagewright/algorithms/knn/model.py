@@ -30,7 +30,7 @@ LABELS, SETTINGS = f"{artefact.NAME}.labels", f"{artefact.NAME}.json"
 
 @dataclass(frozen=True)
 class Neighbours:
-    """`index` is Faiss's, of reduced rows; `labels` (n,) float32."""
+    """`index` is Faiss's, or `index.Flat`, of reduced rows; `labels` (n,) float32."""
 
     index: Any
     labels: np.ndarray
@@ -38,7 +38,7 @@ class Neighbours:
     k: int
     predictor_type: str
 
-    def files(self) -> dict[str, bytes]:
+    def files(self) -> dict[str, artefact.Content]:
         settings = {
             "k": self.k,
             "predictor_type": self.predictor_type,
@@ -47,7 +47,7 @@ class Neighbours:
             "version": VERSION,
         }
         labels = self.labels.astype("<f4").tobytes()
-        return {artefact.NAME: index.encode(self.index), LABELS: labels, SETTINGS: json.dumps(settings).encode()}
+        return {artefact.NAME: index.parts(self.index), LABELS: labels, SETTINGS: json.dumps(settings).encode()}
 
     @classmethod
     def read(cls, directory: Path) -> Neighbours:

@@ -54,8 +54,8 @@ class Reduction:
             raise UserError(f"dimension_reduction has target_dim {target}, and the index has {dimensions} dimensions")
         return found
 
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        """(n, columns) to (n, target), float32, contiguous."""
+    def __call__(self, rows: np.ndarray, own: bool = False) -> np.ndarray:
+        """(n, columns) to (n, target), float32, contiguous; it may write into rows that are the caller's `own`."""
         out = rows
         if self.kind is not None:
             out = np.empty((len(rows), self.target), np.float32)
@@ -65,8 +65,10 @@ class Reduction:
             out = np.zeros((len(rows), self.target), np.float32)
             out[:, : self.columns] = rows
         if self.normalize:
-            lengths = np.linalg.norm(out, axis=1, keepdims=True)
-            out = out / np.where(lengths > 0, lengths, 1)
+            out = out.copy() if out is rows and not own else out
+            for start in range(0, len(rows), BLOCK_ROWS):
+                lengths = np.linalg.norm(out[start : start + BLOCK_ROWS], axis=1, keepdims=True)
+                out[start : start + BLOCK_ROWS] /= np.where(lengths > 0, lengths, 1)
         return np.ascontiguousarray(out, np.float32)
 
     @cached_property

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory, threads
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
@@ -23,7 +25,7 @@ KIND = {"accuracy": "score", "macro_f_1.000": "score", "mse": "loss", "rmse": "l
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave the model's three files. Raises JobError."""
-    with session(DECLARATION, "AWS/KNN", job, values) as run:
+    with session(DECLARATION, "AWS/KNN", job, values) as run, threads.shared():
         wanted = Wanted(columns=values["feature_dim"], labels=True)
         rows = run.rows("train", wanted)
         assert rows is not None
@@ -39,20 +41,34 @@ def fit(run: Session, rows: Rows) -> Neighbours | None:
     """The model, at the first host; None at the others."""
     began = time.monotonic()
     reservoir = Reservoir(run.values["sample_size"], np.random.default_rng([run.seed, run.group.rank]))
-    for block in rows.blocks():
+    for block in threads.ahead(rows.blocks()):
         reservoir.add(np.asarray(block.features), np.asarray(block.labels))
+        _check(run, reservoir)
     run.lines.progress(1, 1)
     run.lines.throughput(reservoir.seen, time.monotonic() - began)
     run.lines.metrics({"epochs": 1, "num.records": reservoir.seen}, epoch=0)
     plan = _plan(run.values, run.seed)
     features, labels = reservoir.sample(run.group)
-    gathered = run.group.to_first((plan.reduction(features), labels))
+    del reservoir
+    gathered = run.group.to_first((plan.reduction(features, own=True), labels))
+    del features
     if gathered is None:
         return None
     points, known = (np.concatenate(part) if len(part) > 1 else part[0] for part in zip(*gathered, strict=True))
+    del gathered
     made = index.build(points, run.values, plan.subvectors, run.seed)
     run.lines.metrics({"model.serialize.rows": len(known)})
     return Neighbours(made, known, plan.reduction, run.values["k"], run.values["predictor_type"])
+
+
+def _check(run: Session, reservoir: Reservoir) -> None:
+    """Raises UserError where the sample takes more than there is for rows."""
+    most = memory.for_rows()
+    if reservoir.nbytes > most:
+        raise UserError(
+            f"A sample of {run.values['sample_size']} rows does not fit in the job's memory: "
+            f"it has {most / (1 << 20):.0f} MiB for rows."
+        )
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sagewright.algorithms.firstparty import threads
+
 BLOCK_BYTES, MOST_BYTES = 1 << 20, 1 << 25
 ROWS_A_COLUMN = 4
 """Blocks have at least so many rows for each column: else adding up the products takes longer than making them."""
+AT_ONCE = 8
+"""Blocks whose products wait to be added up."""
 NEAR = 4.0
 """Means of up to so many deviations are taken off at the end, exactly enough, and not from each row."""
 
@@ -41,12 +45,19 @@ class Moments:
         """(n, d) float32."""
         step = self._block_rows()
         ones = np.ones(step, np.float32)
-        for start in range(0, len(rows), step):
+
+        def look(start: int) -> tuple[np.ndarray, np.ndarray]:
             block = rows[start : start + step]
             if self.shift is not None:
                 block = block - self.shift
-            self.sums += ones[: len(block)] @ block
-            self.products += block.T @ (block if self.test is None else block @ self.test)
+            return ones[: len(block)] @ block, block.T @ (block if self.test is None else block @ self.test)
+
+        starts = range(0, len(rows), step)
+        at_once = max(1, min(AT_ONCE, MOST_BYTES // (4 * self.products.size)))
+        for first in range(0, len(starts), at_once):
+            for sums, products in threads.each(look, starts[first : first + at_once]):
+                self.sums += sums
+                self.products += products
         self.count += len(rows)
 
     def _block_rows(self) -> int:

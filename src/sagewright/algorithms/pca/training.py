@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sagewright.algorithms.firstparty import memory, threads
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
@@ -19,13 +20,21 @@ from sagewright.algorithms.pca.model import Projection
 from sagewright.algorithms.pca.moments import Moments, shift_for
 
 LEAST_EXTRA = 10
+SQUARES = 24
+"""Bytes for each pair of features: sums, what is added to them, and the eigenvectors' room."""
 LOOKED_AT = 2000
 """Rows that say whether the data lies far from the origin, and where it varies."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
-    with session(DECLARATION, "AWS/PCA", job, values) as run:
+    with session(DECLARATION, "AWS/PCA", job, values) as run, threads.shared():
+        if values["algorithm_mode"] == "regular":
+            memory.require(
+                SQUARES * values["feature_dim"] ** 2,
+                f"The covariance of feature_dim {values['feature_dim']}",
+                "algorithm_mode randomized takes less.",
+            )
         wanted = Wanted(columns=values["feature_dim"])
         rows = run.rows("train", wanted)
         assert rows is not None
@@ -59,7 +68,7 @@ def fit(run: Session, rows: Rows) -> Projection:
 
 def _read(run: Session, rows: Rows) -> tuple[Moments, int]:
     """The moments of all hosts' rows, and how many this host has seen."""
-    blocks = rows.blocks()
+    blocks = threads.ahead(rows.blocks())
     first = next(blocks)
     sample = np.asarray(first.features)[:LOOKED_AT]
     shift, test = run.group.from_first((shift_for(sample), _test_matrix(run, sample)))

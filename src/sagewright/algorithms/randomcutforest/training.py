@@ -51,7 +51,7 @@ def _sample(run: Session, rows: Rows) -> np.ndarray:
     size = values["num_trees"] * values["num_samples_per_tree"]
     random = np.random.default_rng([run.seed, 0, run.group.rank])
     own = Reservoir(size, random)
-    for batch in rows.batches(values["mini_batch_size"]):
+    for batch in rows.blocks():
         own.add(np.asarray(batch.features))
     run.lines.throughput(own.seen, time.monotonic() - began)
     return np.concatenate([part for (part,) in run.group.gather(own.sample(run.group))])
