@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 WEED = Path(__file__).parents[3] / ".cache" / "clients" / "seaweedfs" / "bin" / "weed"
 KEY, SECRET = "WEEDKEY", "weed/secret+key"
 START_S = 90
+ATTEMPTS = 3
 
 
 def free_port() -> int:
@@ -44,6 +45,13 @@ class SeaweedFS:
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "admin", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": actions}
         config.write_text(json.dumps({"identities": [identity]}))
+        for _attempt in range(ATTEMPTS):
+            self._launch(config)
+            if self._answers():
+                return
+        raise AssertionError(f"SeaweedFS ended:\n{self._log()}")
+
+    def _launch(self, config: Path) -> None:
         self.port, master, volume, filer = (free_port() for _ in range(4))
         command = [
             str(WEED), "server", f"-dir={self.directory}", "-ip=127.0.0.1", "-volume.max=0",
@@ -52,22 +60,25 @@ class SeaweedFS:
         ]  # fmt: skip
         with (self.directory / "log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        self._wait()
 
-    def _wait(self) -> None:
+    def _answers(self) -> bool:
+        """Once it does; False if it has ended, since somebody else took one of its ports meanwhile."""
         deadline = time.monotonic() + START_S
         s3 = self.client()
         while True:
             try:
                 s3.create_bucket(Bucket="started")
                 s3.put_object(Bucket="started", Key="a", Body=b"a")
-                return
+                return True
             except (BotoCoreError, ClientError):
-                log = (self.directory / "log").read_text(errors="replace")[-3000:]
                 assert self.process
-                assert self.process.poll() is None, f"SeaweedFS ended:\n{log}"
-                assert time.monotonic() < deadline, f"SeaweedFS did not start:\n{log}"
+                if self.process.poll() is not None:
+                    return False
+                assert time.monotonic() < deadline, f"SeaweedFS did not start:\n{self._log()}"
                 time.sleep(0.5)
+
+    def _log(self) -> str:
+        return (self.directory / "log").read_text(errors="replace")[-3000:]
 
     def stop(self) -> None:
         if self.process:
