@@ -214,7 +214,7 @@ def test_a_program_that_is_not_there(server: RunningServer, registry: Registry, 
     assert server.wait(job_name)["FailureReason"] == "AlgorithmError: , exit code: 127"
 
 
-@pytest.mark.parametrize("image", [f"{ECR}/{REPOSITORY}:none", "localhost/nobody-has-this:1"])
+@pytest.mark.parametrize("image", [f"{ECR}/nobody-has-this:1", "localhost/nobody-has-this:1"])
 def test_an_image_that_cannot_be_had(server: RunningServer, registry: Registry, job_name: str, image: str) -> None:
     submit(server, job_name, image)
 

@@ -31,7 +31,7 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) 
     Raises ClientError.
     """
     given = decode(host.brief.hyperparameters.get("sagemaker_submit_directory", ""))
-    if not given.startswith("s3://"):
+    if not given.startswith(("s3://", "https://")):
         return
     try:
         (stored,) = find_objects(host, s3, check, [parse_uri(given)])

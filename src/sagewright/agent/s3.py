@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import botocore.config
 import botocore.exceptions
@@ -22,6 +21,7 @@ from sagewright.agent.smallput import LARGEST_BYTES, put_small
 from sagewright.jobfiles.descriptors import write_all
 from sagewright.jobfiles.jobfile import JobFile
 from sagewright.jobfiles.walking import Entry
+from sagewright.model.s3uris import read_s3_uri
 
 T = TypeVar("T")
 _AWAY = (
@@ -79,11 +79,9 @@ def _client(endpoint: str, region: str, credentials: tuple[str, str, str]) -> An
 
 
 def parse_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of `s3://bucket/key`. Raises ValueError."""
-    parts = urlsplit(uri, allow_fragments=False)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise ValueError(f"{uri!r} is not an S3 URI")
-    return parts.netloc, uri[len("s3://") + len(parts.netloc) :].removeprefix("/")
+    """Bucket and key. Raises ValueError."""
+    place = read_s3_uri(uri)
+    return place.bucket, place.key
 
 
 def key_fault(prefix: str, entry: Entry) -> str | None:

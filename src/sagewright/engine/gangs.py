@@ -18,7 +18,10 @@ from sagewright.engine.times import run_ms
 from sagewright.kinds.base import Demand, Kind, Named, host_names
 from sagewright.kinds.table import KINDS
 from sagewright.model.arns import assumed_role_arn
+from sagewright.model.brief import Brief
 from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.model.s3uris import read_s3_uri
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore
 from sagewright.runtimes import images
@@ -121,7 +124,11 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
         for n in names
     ]
     credentials, endpoint = _credentials(store, job, demand), place.endpoint()
+    kind = kind_of(job)
+    brief = kind.brief(Named(job.name, kind.arn(job.region, job.account, job.name)), job.request)
     common = _document(settings, job, share, endpoint) | {
+        "brief": brief.document(),
+        "warnings": [*share.warnings, *_homeless(place, brief)],
         "attempt": attempt,
         "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "hosts": names,
@@ -149,10 +156,7 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
 
 
 def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict[str, Any]:
-    kind = kind_of(job)
-    named = Named(job.name, kind.arn(job.region, job.account, job.name))
     return {
-        "brief": kind.brief(named, job.request).document(),
         "endpoint": endpoint,
         "region": job.region,
         "account": job.account,
@@ -166,10 +170,28 @@ def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict
         "limits": settings.limits,
         "log_limit_mb": settings.log_limit_mb,
         "stop_grace_s": settings.stop_grace_s,
-        "warnings": share.warnings,
         "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,
         "file_systems": {id_: str(folder) for id_, folder in settings.mounted_file_systems.items()},
     }
+
+
+def _homeless(place: Place, brief: Brief) -> list[str]:
+    """A warning for each bucket of the job's outputs that isn't there: it is missed when all the work is done.
+
+    Of the embedded store alone; another S3 may be slow to answer, or away for the moment.
+    """
+    found: dict[str, str] = {}
+    for output in [] if place.settings.objects else brief.outputs:
+        with suppress(ValueError):
+            bucket = read_s3_uri(output.uri).bucket
+            try:
+                place.objects.exists_any(bucket, "")
+            except AwsError as error:
+                if error.code == "NoSuchBucket":
+                    found[bucket] = (
+                        f"The bucket '{bucket}' of {output.uri} does not exist: create it before the job ends."
+                    )
+    return list(found.values())
 
 
 def _credentials(store: Database, job: Job, demand: Demand) -> dict[str, str]:

@@ -40,10 +40,6 @@ class _Asked(Exception):
 
 
 def _run_script(config: JobConfig) -> None:
-    if config.archive.is_file():
-        from sagewright.toolkit.code import unpack_code
-
-        unpack_code(config)
     _bring_code(config)
     _ask(config)
     arguments = script_arguments(config.hyperparameters)
@@ -92,10 +88,15 @@ def _release(config: JobConfig) -> None:
 
 
 def _bring_code(config: JobConfig) -> None:
-    """Code that lies in a directory of the job (a channel) is copied to where scripts run."""
+    """What the agent has brought, packed; else what lies in a channel, packed or as a directory."""
     given = str(config.reserved.get("sagemaker_submit_directory") or "")
     source = Path(given[len("file://") :] if given.startswith("file://") else given)
-    if given and source.is_dir() and source != config.code:
+    if config.archive.is_file() or (given and source.is_file()):
+        from sagewright.toolkit.code import unpack_code
+
+        unpack_code(config, config.archive if config.archive.is_file() else source)
+        config.archive.unlink(missing_ok=True)
+    elif given and source.is_dir() and source != config.code:
         import shutil
 
         shutil.copytree(str(source), str(config.code), dirs_exist_ok=True)

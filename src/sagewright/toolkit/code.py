@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import tarfile
 import zlib
+from pathlib import Path
 
 from sagewright.toolkit.config import JobConfig
 from sagewright.toolkit.errors import CodeError
 
 
-def unpack_code(config: JobConfig) -> None:
+def unpack_code(config: JobConfig, archive: Path) -> None:
     """Members that would lead out of the directory, and devices, are refused. Raises CodeError."""
     try:
-        with tarfile.open(str(config.archive)) as tar:
+        with tarfile.open(str(archive)) as tar:
             if hasattr(tarfile, "data_filter"):
                 tar.extractall(str(config.code), filter="data")
             else:  # an old Python: this is inside the sandbox
@@ -20,4 +21,3 @@ def unpack_code(config: JobConfig) -> None:
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         given = config.reserved.get("sagemaker_submit_directory", "")
         raise CodeError(f"Cannot get the code of the job from {given}: {error}") from error
-    config.archive.unlink()

@@ -5,14 +5,12 @@ Source: AWS's API reference, Channel, DataSource, S3DataSource, FileSystemDataSo
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.model.input_modes import MODES_BY_DATA_TYPE
+from sagewright.model.s3uris import S3Uri, read_s3_uri
 from sagewright.services.context import Context
-
-S3_URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 
 
 def check_inputs(context: Context, request: dict[str, Any]) -> None:
@@ -28,7 +26,8 @@ def check_inputs(context: Context, request: dict[str, Any]) -> None:
         mode, source = channel.get("InputMode", default_mode), channel["DataSource"]
         if set(source) == {"S3DataSource"}:
             _check_s3(channel, mode, groups)
-            check_data(context, f"Channel '{channel['ChannelName']}'", channel["DataSource"]["S3DataSource"]["S3Uri"])
+            place = channel["DataSource"]["S3DataSource"]["S3Uri"]
+            check_data(context, f"Channel '{channel['ChannelName']}'", place, request["RoleArn"])
         elif set(source) == {"FileSystemDataSource"}:
             _check_file_system(context, channel, mode, request)
         else:
@@ -104,20 +103,25 @@ def _check_file_system(context: Context, channel: dict[str, Any], mode: str, req
         )
 
 
-def check_data(context: Context, name: str, uri: str) -> None:
+def check_data(context: Context, name: str, uri: str, role: str) -> None:
     """Raises ValidationException where there is no object; `name`: of the input, in the message."""
-    found = S3_URI.fullmatch(uri)
-    if found is None:
-        raise ValidationException(f"{name}: '{uri}' is not an S3 URI.")
     try:
-        exists = context.platform.objects.exists_any(found["bucket"], found["key"])
+        place = read_s3_uri(uri)
+    except ValueError:
+        raise ValidationException(f"{name}: '{uri}' is not an S3 URI.") from None
+    if not any_object(context, place):
+        raise ValidationException(
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
+            f"in the selected region ({context.region}), that objects exist under that S3 prefix, and that the role "
+            f'"{role}" has "s3:ListBucket" permissions on bucket "{place.bucket}".'
+        )
+
+
+def any_object(context: Context, place: S3Uri) -> bool:
+    """Whether an object's key begins with the place's."""
+    try:
+        return context.platform.objects.exists_any(place.bucket, place.key)
     except AwsError as error:
         if error.status >= 500:
             raise
-        exists = False
-    if not exists:
-        raise ValidationException(
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
-            f"in the selected region ({context.region}), that objects exist under that S3 prefix, and that the role has "
-            "'s3:ListBucket' permissions on the bucket."
-        )
+        return False

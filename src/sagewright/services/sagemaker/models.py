@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.model.errors import AwsError, ValidationException
+from sagewright.model.errors import ValidationException
+from sagewright.model.s3uris import read_s3_uri
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
-from sagewright.services.sagemaker.input_checks import S3_URI
+from sagewright.services.sagemaker.input_checks import any_object
 from sagewright.services.sagemaker.jobs import check_role
+from sagewright.services.sagemaker.own_images import check_image
 from sagewright.services.sagemaker.resources import Form
 
 Container = dict[str, Any]
@@ -94,6 +96,7 @@ def _check_container(context: Context, container: Container) -> None:
         )
     if not container.get("Image"):
         raise ValidationException("A container needs an Image.")
+    check_image(context, container["Image"])
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
     url = container.get("ModelDataUrl")
     if source is not None and url:
@@ -109,12 +112,9 @@ def _check_container(context: Context, container: Container) -> None:
 
 def _check_data(context: Context, uri: str, *, whole: bool) -> None:
     """Raises ValidationException where there is no object; `whole`: of exactly that key, else beneath it."""
-    found = S3_URI.fullmatch(uri)
     try:
-        there = found is not None and context.platform.objects.exists_any(found["bucket"], found["key"])
-    except AwsError as error:
-        if error.status >= 500:
-            raise
+        there = any_object(context, read_s3_uri(uri))
+    except ValueError:
         there = False
     if not there or (whole and uri.endswith("/")):
         raise ValidationException(f"Could not find model data at {uri}.")

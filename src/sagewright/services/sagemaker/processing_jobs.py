@@ -18,6 +18,7 @@ from sagewright.services.registry import operation
 from sagewright.services.sagemaker import jobs as every
 from sagewright.services.sagemaker.catalogue import JOBS, Declaration, declare
 from sagewright.services.sagemaker.input_checks import check_data
+from sagewright.services.sagemaker.own_images import check_image
 from sagewright.services.sagemaker.processing_shapes import description, summary
 from sagewright.store import jobs, tags
 from sagewright.store.jobs import Job
@@ -32,6 +33,7 @@ LONGEST_NAME = 255
 @operation("sagemaker", "CreateProcessingJob", quick=True)
 def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     every.check_role(context, request["RoleArn"])
+    check_image(context, request["AppSpecification"]["ImageUri"])
     _check_cluster(request["ProcessingResources"]["ClusterConfig"])
     _check_inputs(context, request)
     _check_outputs(request)
@@ -104,15 +106,15 @@ def _check_inputs(context: Context, request: dict[str, Any]) -> None:
                 "into S3 and name it in S3Input."
             )
         if not entry.get("AppManaged"):
-            _check_source(context, name, entry["S3Input"])
+            _check_source(context, name, entry["S3Input"], request["RoleArn"])
 
 
-def _check_source(context: Context, name: str, source: dict[str, Any]) -> None:
+def _check_source(context: Context, name: str, source: dict[str, Any], role: str) -> None:
     if not source.get("LocalPath"):
         raise ValidationException(f"{name}: S3Input needs a LocalPath, unless AppManaged is true.")
     if source.get("S3CompressionType", "None") != "None" and source.get("S3InputMode", "File") != "Pipe":
         raise ValidationException(f"{name}: the S3CompressionType Gzip is supported only with the S3InputMode Pipe.")
-    check_data(context, name, source["S3Uri"])
+    check_data(context, name, source["S3Uri"], role)
 
 
 def _check_outputs(request: dict[str, Any]) -> None:

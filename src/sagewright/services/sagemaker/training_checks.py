@@ -11,6 +11,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.input_checks import check_inputs
 from sagewright.services.sagemaker.jobs import check_role
+from sagewright.services.sagemaker.own_images import check_image
 from sagewright.services.sagemaker.warmpools import check_warm_pool
 
 MAX_RUNTIME_S = 28 * 86_400
@@ -19,7 +20,7 @@ MAX_RUNTIME_S = 28 * 86_400
 def check_request(context: Context, request: dict[str, Any]) -> None:
     """Raises ValidationException for the first thing that no training job can be made of."""
     check_role(context, request["RoleArn"])
-    _check_algorithm(request)
+    _check_algorithm(context, request)
     _check_resources(request)
     _check_stopping(request)
     _check_spot(request)
@@ -27,7 +28,7 @@ def check_request(context: Context, request: dict[str, Any]) -> None:
     check_inputs(context, request)
 
 
-def _check_algorithm(request: dict[str, Any]) -> None:
+def _check_algorithm(context: Context, request: dict[str, Any]) -> None:
     if "ServerlessJobConfig" in request:
         raise ValidationException("Sagewright does not serve serverless training jobs (ServerlessJobConfig).")
     specification = request.get("AlgorithmSpecification")
@@ -42,6 +43,7 @@ def _check_algorithm(request: dict[str, Any]) -> None:
         raise ValidationException(
             f"Sagewright serves no algorithm resources (AlgorithmName '{algorithm}'); give a TrainingImage."
         )
+    check_image(context, image)
     for definition in specification.get("MetricDefinitions") or ():
         try:
             groups = re.compile(definition["Regex"]).groups
@@ -74,7 +76,7 @@ def _check_stopping(request: dict[str, Any]) -> None:
     spot = request.get("EnableManagedSpotTraining", False)
     if run_s > MAX_RUNTIME_S:
         raise ValidationException(f"MaxRuntimeInSeconds must be at most {MAX_RUNTIME_S} (28 days), got {run_s}.")
-    if wait_s is not None and not spot:
+    if wait_s is not None and not spot and "RetryStrategy" not in request:
         raise ValidationException(
             "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sagewright.kinds.table import KINDS
 from sagewright.model.clock import to_datetime
-from sagewright.model.errors import ResourceInUse, ValidationException
+from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationException
 from sagewright.model.lives import ACTIVE, TRAINING
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
@@ -71,7 +71,9 @@ def stop_training_job(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @operation("sagemaker", "DeleteTrainingJob")
 def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    job = require_job(context, request["TrainingJobName"])
+    job = jobs.find(context.store, place_of(context), request["TrainingJobName"])
+    if job is None:
+        raise ResourceNotFound("Requested resource not found.")
     if job.status in ACTIVE:
         raise ResourceInUse(
             f"The training job {job.name} is in status {job.status}; only a job that is Completed, Failed or Stopped "

@@ -1,0 +1,147 @@
+"""What CreateTrainingJob takes and refuses as AWS does, beyond the life of a job: places, images, profiles, isolation."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
+ECR = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+OUTPUT = "outputs"
+
+
+def channel(uri: str) -> dict[str, Any]:
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
+    return {"ChannelName": "train", "DataSource": source}
+
+
+@pytest.fixture(scope="module")
+def bucket(server: RunningServer) -> str:
+    name = f"faithful-{uuid.uuid4().hex[:8]}"
+    server.boto("s3").create_bucket(Bucket=name)
+    server.boto("s3").put_object(Bucket=name, Key="data/a.csv", Body=b"1,2\n")
+    return name
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "https://s3.us-east-1.amazonaws.com/{bucket}/{key}",
+        "https://s3-us-east-1.amazonaws.com/{bucket}/{key}",
+        "https://s3.amazonaws.com/{bucket}/{key}",
+        "https://{bucket}.s3.us-east-1.amazonaws.com/{key}",
+        "https://{bucket}.s3.amazonaws.com/{key}",
+    ],
+)
+def test_addresses_of_awss_s3_are_places(server: RunningServer, bucket: str, job_name: str, form: str) -> None:
+    server.run_shell(
+        job_name,
+        "cat /opt/ml/input/data/train/a.csv; cp /opt/ml/input/data/train/a.csv /opt/ml/model/",
+        InputDataConfig=[channel(form.format(bucket=bucket, key="data/"))],
+        OutputDataConfig={"S3OutputPath": form.format(bucket=bucket, key="out").rstrip("/")},
+    )
+    job = server.wait(job_name)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert "1,2" in server.lines(job_name)
+    assert server.boto("s3").head_object(Bucket=bucket, Key=f"out/{job_name}/output/model.tar.gz")
+
+
+def test_no_objects_names_role_and_bucket(server: RunningServer, bucket: str, job_name: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        server.run_shell(job_name, "true", InputDataConfig=[channel(f"s3://{bucket}/none/")])
+    message = caught.value.response["Error"]["Message"]
+    assert message.startswith(f'No S3 objects found under S3 URL "s3://{bucket}/none/" given in input data source.')
+    assert f'the role "{ROLE}" has "s3:ListBucket" permissions on bucket "{bucket}"' in message
+
+
+def test_an_output_bucket_that_is_not_there_is_told_at_once(server: RunningServer, job_name: str) -> None:
+    server.run_shell(job_name, "true", OutputDataConfig={"S3OutputPath": f"s3://{job_name.lower()}/out"})
+    assert server.wait(job_name)["FailureReason"].startswith("ClientError: Artifact upload failed:")
+    (told,) = (line for line in server.lines(job_name) if f"The bucket '{job_name.lower()}'" in line)
+    assert "does not exist: create it before the job ends" in told
+
+
+def test_an_image_that_the_own_registry_lacks_is_refused(server: RunningServer, job_name: str) -> None:
+    repository = job_name.lower()
+    server.boto("ecr").create_repository(repositoryName=repository)
+    with pytest.raises(ClientError, match="Cannot find the requested image") as caught:
+        server.run_shell(job_name, "true", image=f"{ECR}/{repository}:3")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    with pytest.raises(ClientError, match="ValidationException"):
+        server.boto("sagemaker").describe_training_job(TrainingJobName=job_name)
+
+
+def test_a_longest_wait_goes_with_a_retry_strategy(server: RunningServer, job_name: str) -> None:
+    server.run_shell(
+        job_name,
+        "true",
+        StoppingCondition={"MaxRuntimeInSeconds": 100, "MaxWaitTimeInSeconds": 200},
+        RetryStrategy={"MaximumRetryAttempts": 2},
+    )
+    assert server.wait(job_name)["TrainingJobStatus"] == "Completed"
+
+
+def test_deleting_what_is_not_there(server: RunningServer) -> None:
+    sagemaker = server.boto("sagemaker")
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound):
+        sagemaker.delete_training_job(TrainingJobName="nobody")
+
+
+def test_profiler_members_are_kept_and_told(server: RunningServer, job_name: str) -> None:
+    asked = {"S3OutputPath": f"s3://{OUTPUT}/profile"}
+    server.run_shell(job_name, "sleep 1", ProfilerConfig=asked)
+    running = server.boto("sagemaker").describe_training_job(TrainingJobName=job_name)
+    assert running["ProfilingStatus"] == "Enabled"
+    ended = server.wait(job_name)
+    assert ended["ProfilerConfig"] == asked | {"ProfilingIntervalInMilliseconds": 500}
+    assert ended["ProfilingStatus"] == "Disabled"
+
+
+ISOLATED = """
+import sagemaker
+from sagemaker.sklearn import SKLearn
+SKLearn(entry_point="train.py", source_dir="code", role=sagemaker.get_execution_role(), instance_type="ml.m5.large",
+        instance_count=1, framework_version="1.2-1", enable_network_isolation=True, base_job_name="isolated").fit()
+"""
+
+
+def test_script_mode_of_sdk_v2_without_a_network(server: RunningServer, tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text("import helper\nprint('ran', helper.NAME)\n")
+    (tmp_path / "code" / "helper.py").write_text("NAME = 'isolated'\n")
+    (tmp_path / "program.py").write_text(ISOLATED)
+    done = server.sdk_v2(tmp_path / "program.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ran isolated" in done.stdout
+    name = server.boto("sagemaker").list_training_jobs(NameContains="isolated")["TrainingJobSummaries"][0]
+    job = server.boto("sagemaker").describe_training_job(TrainingJobName=name["TrainingJobName"])
+    assert job["EnableNetworkIsolation"] is True
+    assert "code" in {one["ChannelName"] for one in job["InputDataConfig"]}
+    assert json.loads(job["HyperParameters"]["sagemaker_submit_directory"]).startswith("/opt/ml/input/data/code")
+
+
+def test_a_job_is_stopped_while_its_environment_is_made(own_server: RunningServer, tmp_path: Path) -> None:
+    own_server.environ["SAGEWRIGHT_ENVIRONMENTS"] = str(tmp_path / "environments")
+    own_server.start()
+    own_server.run_shell("early", "true")
+    sagemaker = own_server.boto("sagemaker")
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "environments").glob("*/bin")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    sagemaker.stop_training_job(TrainingJobName="early")
+    began = time.monotonic()
+    job = own_server.wait("early")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert time.monotonic() - began < 30
+    own_server.run_shell("later", "echo there")
+    assert own_server.wait("later")["TrainingJobStatus"] == "Completed", "a half-made environment is made again"
