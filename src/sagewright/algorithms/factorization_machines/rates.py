@@ -89,7 +89,9 @@ def plan(run: Session, rows: Source) -> Plan:
 
 def _left_open(run: Session, rows: Source) -> Open:
     parts = tuple(part for part in PARTS if f"{part}_lr" not in run.chosen)
-    bias, factors = (not any(each.startswith(f"{part}_init_") for each in run.chosen) for part in ("bias", "factors"))
+    bias, factors = (
+        not any(each.startswith(f"{part}_init_") for each in run.asks_for("adam")) for part in ("bias", "factors")
+    )
     epochs = "epochs" not in run.chosen
     entries = _entries(rows.table) * run.values["num_factors"]
     most = min(MOST_EPOCHS, max(1, MOST_UPDATES // max(entries, 1))) if epochs else run.values["epochs"]

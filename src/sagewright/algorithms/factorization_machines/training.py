@@ -67,8 +67,7 @@ def _wanted(values: Mapping[str, Any]) -> Wanted:
 def _sampled(run: Session, rows: Source) -> tuple[Units, Task] | None:
     """What is to be sampled; None where the machine is to be learnt by gradients. Raises UserError where that can't be had."""
     asked = run.values["_solver"]
-    free = not run.chosen & DECLARATION.only_of("adam")
-    if asked == "adam" or (asked == "auto" and not free):
+    if asked == "adam" or (asked == "auto" and run.asks_for("adam")):
         return None
     possible = rows.in_memory and _bytes(rows.table, run.values["num_factors"]) < ROOM * hardware.memory_bytes()
     everywhere = int(run.group.total(np.array([int(possible)]))[0]) == run.group.size

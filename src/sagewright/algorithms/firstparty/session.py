@@ -46,6 +46,11 @@ class Session:
         """The names of what the job set to something else than the default. Nothing else may ask what was given."""
         return self.declaration.chosen(self.job.hyperparameters)
 
+    def asks_for(self, solver: str) -> frozenset[str]:
+        """The names of what the job set that this solver uses, and no other."""
+        unused = self.declaration.unused(self.job.hyperparameters, self.values, solver)
+        return self.chosen & self.declaration.only_of(solver) - set(unused)
+
     def solver(self, *names: str) -> None:
         """Log which solver runs, by its names from the general to the particular, and what was given and isn't used."""
         if names:

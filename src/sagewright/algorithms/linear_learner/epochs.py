@@ -129,7 +129,7 @@ def train_models(run: Session, data: Data) -> Trained:
 
 def _begun(run: Session) -> Mapping[str, Any]:
     """The hyperparameters, whose default start is 0: what a rare feature begins with it would keep."""
-    if any(name.startswith("init_") for name in run.chosen):
+    if any(name.startswith("init_") for name in run.asks_for("gradients")):
         return run.values
     return {**run.values, "init_method": "normal", "init_sigma": 0.0}
 

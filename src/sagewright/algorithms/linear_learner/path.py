@@ -11,7 +11,6 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.linear_learner import mix
-from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 
@@ -45,7 +44,7 @@ def _asks_for_gradients(run: Session, rows: Source) -> bool:
     """Whether a hyperparameter is set that only stochastic gradients have a use for. A mini-batch of all rows, which AWS's SDK asks
     for by itself where there are few, is none.
     """
-    names = run.chosen & DECLARATION.only_of("gradients")
+    names = run.asks_for("gradients")
     if names == {"mini_batch_size"}:
         most = int(run.group.total(np.array([rows.table.rows]))[0]) // run.group.size
         return bool(run.values["mini_batch_size"] < most)

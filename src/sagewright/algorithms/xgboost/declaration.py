@@ -5,7 +5,7 @@ from __future__ import annotations
 from sagewright.algorithms.channels import Channel
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.domains import Choice, Flag, Integer, IntegerLists, IntegerTuple, Real, WordList
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter, Need
 from sagewright.algorithms.metrics import Direction, Metric
 from sagewright.algorithms.xgboost import rules
 
@@ -45,6 +45,9 @@ METRICS = tuple(
 
 ZERO_OR_ONE = Integer("[0, 1]")
 SHARE = Real("(0, 1]")
+TREES: Need = ("booster", ("gbtree", "dart"))
+DART: Need = ("booster", ("dart",))
+HISTOGRAMS: Need = ("tree_method", ("auto", "hist", "approx", "gpu_hist"))
 IGNORED = "accepted for old requests; this XGBoost has no such setting, and it is left out"
 
 HYPERPARAMETERS = (
@@ -53,11 +56,11 @@ HYPERPARAMETERS = (
     Hyperparameter("alpha", Real("[0, +inf)"), "0", recommended=("0", "1000"), aliases=("reg_alpha",)),
     Hyperparameter("base_score", Real("[0, +inf)"), note="AWS documents 0.5; XGBoost estimates it from the labels"),
     Hyperparameter("booster", Choice(("gbtree", "gblinear", "dart")), "gbtree"),
-    Hyperparameter("colsample_bylevel", SHARE, "1", recommended=("0.1", "1")),
-    Hyperparameter("colsample_bynode", SHARE, "1", recommended=("0.1", "1")),
-    Hyperparameter("colsample_bytree", SHARE, "1", recommended=("0.5", "1")),
+    Hyperparameter("colsample_bylevel", SHARE, "1", recommended=("0.1", "1"), needs=(TREES,)),
+    Hyperparameter("colsample_bynode", SHARE, "1", recommended=("0.1", "1"), needs=(TREES,)),
+    Hyperparameter("colsample_bytree", SHARE, "1", recommended=("0.5", "1"), needs=(TREES,)),
     Hyperparameter("csv_weights", ZERO_OR_ONE, "0", note="1: the second CSV column is the weight of the row"),
-    Hyperparameter("deterministic_histogram", Flag(), "true", note=IGNORED),
+    Hyperparameter("deterministic_histogram", Flag(), "true", note=IGNORED, needs=(NEVER,)),
     Hyperparameter("early_stopping_rounds", Integer("[1, +inf)"), note="watches the validation channel"),
     Hyperparameter(
         "eta", Real("[0, 1]"), "0.3", recommended=("0.1", "0.5"), aliases=("learning_rate",), note="step size"
@@ -67,58 +70,91 @@ HYPERPARAMETERS = (
         WordList(METRIC_NAMES, with_number=("error", "ndcg", "map")),
         note="words with commas between; error@t, ndcg@n and map@n take a number; by default what fits the objective",
     ),
-    Hyperparameter("gamma", Real("[0, +inf)"), "0", recommended=("0", "5"), aliases=("min_split_loss",)),
-    Hyperparameter("grow_policy", Choice(("depthwise", "lossguide")), "depthwise"),
+    Hyperparameter(
+        "gamma", Real("[0, +inf)"), "0", recommended=("0", "5"), aliases=("min_split_loss",), needs=(TREES,)
+    ),
+    Hyperparameter("grow_policy", Choice(("depthwise", "lossguide")), "depthwise", needs=(TREES,)),
     Hyperparameter(
         "interaction_constraints",
         IntegerLists("[0, +inf)"),
         note="such as [[0,1],[2,3,4]]: features that may meet in a branch",
+        needs=(TREES,),
     ),
     Hyperparameter("lambda", Real("[0, +inf)"), "1", recommended=("0", "1000"), aliases=("reg_lambda",)),
-    Hyperparameter("lambda_bias", Real("[0, 1]"), "0", note=IGNORED),
-    Hyperparameter("max_bin", Integer("[0, +inf)"), "256"),
-    Hyperparameter("max_delta_step", Real("[0, +inf)"), "0", recommended=("0", "10")),
-    Hyperparameter("max_depth", Integer("[0, +inf)"), "6", recommended=("0", "10")),
-    Hyperparameter("max_leaves", Integer("[0, +inf)"), "0"),
-    Hyperparameter("min_child_weight", Real("[0, +inf)"), "1", recommended=("0", "120")),
-    Hyperparameter("monotone_constraints", IntegerTuple((-1, 0, 1)), note="such as (1, 0, -1), one for each feature"),
-    Hyperparameter("normalize_type", Choice(("tree", "forest")), "tree", note="booster dart"),
+    Hyperparameter("lambda_bias", Real("[0, 1]"), "0", note=IGNORED, needs=(NEVER,)),
+    Hyperparameter(
+        "max_bin",
+        Integer("[0, +inf)"),
+        "256",
+        needs=(TREES, HISTOGRAMS),
+    ),
+    Hyperparameter("max_delta_step", Real("[0, +inf)"), "0", recommended=("0", "10"), needs=(TREES,)),
+    Hyperparameter("max_depth", Integer("[0, +inf)"), "6", recommended=("0", "10"), needs=(TREES,)),
+    Hyperparameter("max_leaves", Integer("[0, +inf)"), "0", needs=(TREES,)),
+    Hyperparameter("min_child_weight", Real("[0, +inf)"), "1", recommended=("0", "120"), needs=(TREES,)),
+    Hyperparameter(
+        "monotone_constraints",
+        IntegerTuple((-1, 0, 1)),
+        note="such as (1, 0, -1), one for each feature",
+        needs=(TREES,),
+    ),
+    Hyperparameter("normalize_type", Choice(("tree", "forest")), "tree", note="booster dart", needs=(DART,)),
     Hyperparameter("nthread", Integer("[1, +inf)"), note="by default every core of the host"),
     Hyperparameter("objective", Choice(OBJECTIVES), "reg:squarederror", note="reg:linear means reg:squarederror"),
-    Hyperparameter("one_drop", ZERO_OR_ONE, "0", note="booster dart"),
-    Hyperparameter("process_type", Choice(("default", "update")), "default"),
-    Hyperparameter("rate_drop", Real("[0, 1]"), "0.0", note="booster dart"),
-    Hyperparameter("refresh_leaf", ZERO_OR_ONE, "1"),
-    Hyperparameter("sample_type", Choice(("uniform", "weighted")), "uniform", note="booster dart"),
+    Hyperparameter("one_drop", ZERO_OR_ONE, "0", note="booster dart", needs=(DART,)),
+    Hyperparameter("process_type", Choice(("default", "update")), "default", needs=(TREES,)),
+    Hyperparameter("rate_drop", Real("[0, 1]"), "0.0", note="booster dart", needs=(DART,)),
+    Hyperparameter(
+        "refresh_leaf",
+        ZERO_OR_ONE,
+        "1",
+        needs=(TREES, ("process_type", ("update",))),
+    ),
+    Hyperparameter("sample_type", Choice(("uniform", "weighted")), "uniform", note="booster dart", needs=(DART,)),
     Hyperparameter("scale_pos_weight", Real("(0, +inf)"), "1"),
     Hyperparameter("seed", Integer("(-2147483648, 2147483647)"), "0"),
-    Hyperparameter("single_precision_histogram", Flag(), "false", note=IGNORED),
-    Hyperparameter("sketch_eps", Real("(0, 1)"), "0.03", note=IGNORED),
-    Hyperparameter("skip_drop", Real("[0, 1]"), "0.0", note="booster dart"),
-    Hyperparameter("subsample", SHARE, "1", recommended=("0.5", "1")),
+    Hyperparameter("single_precision_histogram", Flag(), "false", note=IGNORED, needs=(NEVER,)),
+    Hyperparameter("sketch_eps", Real("(0, 1)"), "0.03", note=IGNORED, needs=(NEVER,)),
+    Hyperparameter("skip_drop", Real("[0, 1]"), "0.0", note="booster dart", needs=(DART,)),
+    Hyperparameter("subsample", SHARE, "1", recommended=("0.5", "1"), needs=(TREES,)),
     Hyperparameter(
         "tree_method",
         Choice(("auto", "exact", "approx", "hist", "gpu_hist")),
         "auto",
         note="gpu_hist means hist on the GPU where the host has one, else hist on the CPU, and the log says so",
+        needs=(TREES,),
     ),
-    Hyperparameter("tweedie_variance_power", Real("(1, 2)"), "1.5"),
+    Hyperparameter("tweedie_variance_power", Real("(1, 2)"), "1.5", needs=(("objective", ("reg:tweedie",)),)),
     Hyperparameter("updater", WordList(rules.UPDATERS), note="by default what fits tree_method"),
     Hyperparameter("verbosity", Integer("[0, 3]"), "1", note="0 silent, 1 warnings, 2 information, 3 debugging"),
-    Hyperparameter("aft_loss_distribution", Choice(("normal", "logistic", "extreme")), "normal"),
-    Hyperparameter("aft_loss_distribution_scale", Real("[0, +inf)"), "1"),
-    Hyperparameter("dsplit", Choice(("row", "col")), note=IGNORED),
-    Hyperparameter("num_parallel_tree", Integer("[1, +inf)"), "1"),
-    Hyperparameter("predictor", Choice(("auto", "cpu_predictor", "gpu_predictor")), "auto", note=IGNORED),
-    Hyperparameter("prob_buffer_row", Integer("(1, +inf)"), note=IGNORED),
-    Hyperparameter("sampling_method", Choice(("uniform", "gradient_based")), "uniform"),
+    Hyperparameter(
+        "aft_loss_distribution",
+        Choice(("normal", "logistic", "extreme")),
+        "normal",
+        needs=(("objective", ("survival:aft",)),),
+    ),
+    Hyperparameter("aft_loss_distribution_scale", Real("[0, +inf)"), "1", needs=(("objective", ("survival:aft",)),)),
+    Hyperparameter("dsplit", Choice(("row", "col")), note=IGNORED, needs=(NEVER,)),
+    Hyperparameter("num_parallel_tree", Integer("[1, +inf)"), "1", needs=(TREES,)),
+    Hyperparameter(
+        "predictor", Choice(("auto", "cpu_predictor", "gpu_predictor")), "auto", note=IGNORED, needs=(NEVER,)
+    ),
+    Hyperparameter("prob_buffer_row", Integer("(1, +inf)"), note=IGNORED, needs=(NEVER,)),
+    Hyperparameter(
+        "sampling_method",
+        Choice(("uniform", "gradient_based")),
+        "uniform",
+        needs=(TREES, HISTOGRAMS),
+    ),
     Hyperparameter(
         "save_model_on_termination",
         Flag(),
         "false",
         note="true: a stopped job ends after the round at hand with the model it has",
     ),
-    Hyperparameter("use_dask_gpu_training", Flag(), "false", note="accepted; training goes on without Dask"),
+    Hyperparameter(
+        "use_dask_gpu_training", Flag(), "false", note="accepted; training goes on without Dask", needs=(NEVER,)
+    ),
     Hyperparameter("_kfold", Integer("[2, +inf)"), note="folds of cross-validation over train and validation"),
     Hyperparameter("_num_cv_round", Integer("[1, +inf)"), "1", note="how often the folds are drawn"),
     Hyperparameter("_tuning_objective_metric", Choice(tuple(each.name for each in METRICS))),

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.algorithms.xgboost.declaration import MAXIMIZED
+from sagewright.algorithms.hyperparameters import NEVER
+from sagewright.algorithms.xgboost.declaration import HYPERPARAMETERS, MAXIMIZED
 from sagewright.algorithms.xgboost.measures import MEASURES
 from sagewright.algorithms.xgboost.rules import DEFAULT_OBJECTIVE
 
-REMOVED = (
-    "sketch_eps", "single_precision_histogram", "deterministic_histogram", "lambda_bias", "predictor", "dsplit",
-    "prob_buffer_row", "use_dask_gpu_training",
-)  # fmt: skip
+REMOVED = tuple(each.name for each in HYPERPARAMETERS if NEVER in each.needs)
 """Settings of old XGBoost versions that have no successor."""
 
 CONTAINER_ONLY = (
@@ -52,13 +50,8 @@ class Plan:
 
 def plan(values: Mapping[str, Any], gpus: int) -> Plan:
     """The training that validated hyperparameters ask for, on a host with so many usable GPUs."""
-    notes = [
-        f"Hyperparameter {name} has no effect in this version of XGBoost and is left out."
-        for name in REMOVED
-        if name in values
-    ]
     booster = {name: value for name, value in values.items() if name not in REMOVED + CONTAINER_ONLY}
-    notes += _modernise(booster, gpus)
+    notes = _modernise(booster, gpus)
     metrics = list(dict.fromkeys(values.get("eval_metric", [])))
     goal = values.get("_tuning_objective_metric")
     if goal is not None:

@@ -11,8 +11,10 @@ from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.hardware import gpu_count
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.termination import Termination
+from sagewright.algorithms.wording import UNUSED
 from sagewright.algorithms.xgboost import cluster, faults, folds, matrices, models
 from sagewright.algorithms.xgboost.cluster import Member
+from sagewright.algorithms.xgboost.declaration import DECLARATION
 from sagewright.algorithms.xgboost.library import xgb
 from sagewright.algorithms.xgboost.parameters import Plan, plan
 from sagewright.algorithms.xgboost.trainer import Data, Outputs, Trainer
@@ -29,6 +31,8 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
     work = plan(values, gpus)
     for note in work.notes:
         logging.warning(note)
+    if unused := DECLARATION.unused(job.hyperparameters, values):
+        logging.warning(UNUSED, ", ".join(unused))
     with Termination(graceful=work.save_on_termination) as termination:
         _read_and_train(job, values, work, termination)
 
