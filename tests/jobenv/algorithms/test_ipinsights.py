@@ -17,9 +17,9 @@ from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.ipinsights import events
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.learner import Learner, with_negatives
+from sagewright.algorithms.ipinsights.learner import Learner, made_up
 from sagewright.algorithms.ipinsights.model import InsightsModel
-from sagewright.algorithms.ipinsights.network import Network
+from sagewright.algorithms.ipinsights.network import Blocks, Network, bits, keys
 
 NAME = "ipinsights"
 USERS, NETWORKS = 200, 40
@@ -62,10 +62,10 @@ def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
     labels = random.integers(0, 2, 30)
 
     def loss() -> float:
-        scores = np.einsum("ij,ij->i", network.entities[found.entity], network.encode(events.bits(found.address))[-1])
+        scores = np.einsum("ij,ij->i", network.entities[found.entity], network.encode(bits(found.address))[-1])
         return float(-np.sum(np.log(np.where(labels == 1, probability(scores), 1 - probability(scores)))))
 
-    inside = network.encode(events.bits(found.address))
+    inside = network.encode(bits(found.address))
     own = network.entities[found.entity]
     error = (probability(np.einsum("ij,ij->i", own, inside[-1])) - labels)[:, None]
     slopes = network.slopes(inside, error * own)
@@ -81,28 +81,93 @@ def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
             assert (high - low) / 2e-6 == pytest.approx(slope[place], rel=1e-3, abs=1e-4)
 
 
-def test_only_entities_that_occur_are_touched() -> None:
-    network = Network.begin(50, 4, 1, 0)
+def test_only_what_occurs_is_touched() -> None:
+    seen = np.array([1 << 8, 1 << 20], np.uint32)
+    network = Network.begin(50, 4, 1, 0, np.unique(keys(seen)))
     before = network.entities.copy()
-    found = Events(np.array([3, 7, 3]), np.array([1, 2, 3], np.uint32))
-    Learner(network, values()).step(found, np.array([1, 0, 1], np.float32), Group())
+    pairs = made_up(Events(np.array([3, 7, 3]), seen[[0, 0, 0]]), values(), np.random.default_rng(0))
+    Learner(network, 0.01, 0.0).step(pairs, Group())
     assert np.flatnonzero((network.entities != before).any(axis=1)).tolist() == [3, 7]
+    moved = network.blocks.vectors.any(axis=1)
+    assert moved[np.unique(network.blocks.places(seen[:1]))].all()
+    assert not moved[np.setdiff1d(network.blocks.places(seen[1:]), network.blocks.places(seen[:1]))].any()
+    assert not moved[-1]
+
+
+def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
+    """One step at a small rate, without moments, against the loss by finite differences: of an entity and of a block."""
+    random = np.random.default_rng(0)
+    address = random.integers(0, 1 << 32, 20, dtype=np.uint32)
+    network = Network.begin(5, 4, 1, 0, np.unique(keys(address)))
+    network.blocks.vectors[:-1] = random.normal(size=network.blocks.vectors[:-1].shape)
+    pairs = made_up(Events(random.integers(0, 5, 20), address), values(), random)
+    found, labels = pairs.flat()
+
+    def loss() -> float:
+        scores = network.scores(found.entity, found.address).astype(np.float64)
+        return float(-np.mean(np.log(np.where(labels == 1, probability(scores), 1 - probability(scores)))))
+
+    touched: dict[str, Any] = {}
+    learner = Learner(network, 0.01, 0.0)
+    for name in ("entities", "blocks"):
+        part = getattr(learner, name)
+        part.step = lambda rows, slope, count, name=name: touched.update({name: (rows, slope)})
+    for part in (*learner.layers, *learner.biases):
+        part.step = lambda rows, slope, count: None
+    learner.step(pairs, Group())
+    for name, table in (("entities", network.entities), ("blocks", network.blocks.vectors)):
+        rows, slopes = touched[name]
+        for row in range(min(5, len(rows))):
+            before = table[rows[row], 1]
+            ends = []
+            for moved in (1e-2, -1e-2):
+                table[rows[row], 1] = before + np.float32(moved)
+                ends.append(loss())
+            table[rows[row], 1] = before
+            assert (ends[0] - ends[1]) / 2e-2 == pytest.approx(slopes[row, 1], rel=0.02, abs=1e-5)
 
 
 def test_made_up_pairs_have_their_share() -> None:
     found = Events(np.arange(100), np.arange(100, dtype=np.uint32))
     given = values(random_negative_sampling_rate="2", shuffled_negative_sampling_rate="3")
-    pairs, labels = with_negatives(found, given, np.random.default_rng(0))
+    pairs, labels = made_up(found, given, np.random.default_rng(0)).flat()
     assert (len(pairs), labels.sum(), labels[:100].all()) == (600, 100, True)
     assert (pairs.entity.reshape(6, 100) == np.arange(100)).all()
     assert (np.sort(pairs.address[300:].reshape(3, 100), axis=1) == np.arange(100)).all()
     assert pairs.address[100:300].max() > 1 << 30
 
 
+def test_blocks_that_were_never_seen_have_no_vector() -> None:
+    seen = np.array([0x01020304, 0xFF000000], np.uint32)
+    blocks = Blocks(np.unique(keys(seen)), np.ones((9, 2), np.float32) * [[0]] + 1)
+    blocks.vectors[-1] = 0
+    asked = np.array([0x01020304, 0x01020305, 0x01FF0000, 0x02000000], np.uint32)
+    assert blocks.sums(blocks.places(asked))[:, 0].tolist() == [4, 3, 1, 0]
+
+
+@pytest.mark.parametrize("count", [2000, 30_000])
+def test_the_defaults_are_better_than_counting(job: Any, run: Any, count: int) -> None:
+    train, later = log(count, 1), log(2000, 2)
+    job.configure({"num_entity_vectors": "5000", "vector_dim": "32"}, {"train": "text/csv"})
+    job.put("train", "part", csv(train))
+    assert run(job, NAME) == 0, job.output
+    model = InsightsModel.decode(artefact.read(job.model))
+    others = np.random.default_rng(3).permutation(len(later))
+    strange = [(later[number][0], later[other][1]) for number, other in enumerate(others)]
+    labels = np.repeat([1, 0], len(later))
+    area = roc_auc_score(labels, model.predict([*later, *strange])["dot_product"])
+    counts: dict[tuple[str, str], int] = {}
+    for entity, address in train:
+        pair = entity, address.rsplit(".", 2)[0]
+        counts[pair] = counts.get(pair, 0) + 1
+    counted = [counts.get((entity, address.rsplit(".", 2)[0]), 0) for entity, address in (*later, *strange)]
+    assert area > roc_auc_score(labels, counted) - 0.005
+
+
 def test_events_are_read_as_bits_and_buckets() -> None:
     found = events.parse([["a", "128.0.0.1"], [" a ", " 0.0.0.0"], ["b", "255.255.255.255"]], 1000, "here")
     assert found.entity[0] == found.entity[1] != found.entity[2]
-    assert events.bits(found.address).astype(int).tolist() == [[1, *[-1] * 30, 1], [-1] * 32, [1] * 32]
+    assert bits(found.address).astype(int).tolist() == [[1, *[-1] * 30, 1], [-1] * 32, [1] * 32]
 
 
 @pytest.mark.parametrize("row", [["a"], ["a", "1.2.3"], ["a", "1.2.3.256"], ["a", "::1"], ["a", "1.2.3.4", "x"], []])

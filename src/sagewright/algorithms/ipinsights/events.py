@@ -12,15 +12,19 @@ from functools import lru_cache
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.job import Job
 
-REMEMBERED = 1 << 20
-_SHIFTS = np.arange(31, -1, -1, dtype=np.uint32)
+REMEMBERED = 1 << 16
+PART = 1 << 16
+"""Events that are read before they are numbers in an array."""
+EVENT_BYTES = 24
+"""In memory: itself, and its place in the order that an epoch has."""
 
 
 @dataclass(frozen=True)
 class Events:
-    """`entity` (n,) int64 bucket of each entity; `address` (n,) uint32."""
+    """`entity` (n,) int32 bucket of each entity; `address` (n,) uint32."""
 
     entity: np.ndarray
     address: np.ndarray
@@ -32,14 +36,10 @@ class Events:
         return Events(self.entity[rows], self.address[rows])
 
 
-def bits(address: np.ndarray) -> np.ndarray:
-    """(n, 32) float32 of (n,) uint32: 1 and -1, the first bit first."""
-    return ((address[:, None] >> _SHIFTS) & np.uint32(1)).astype(np.float32) * 2 - 1
-
-
 def parse(rows: Iterable[Sequence[str]], buckets: int, where: str) -> Events:
-    """Raises UserError, naming the row, for one that is not an entity and an IPv4 address."""
-    entities, addresses = [], []
+    """Raises UserError, naming the row, for one that is not an entity and an IPv4 address, or for more than fit in memory."""
+    parts = [Events(np.zeros(0, np.int64), np.zeros(0, np.uint32))]
+    entities, addresses, room = [], [], memory.for_rows() // EVENT_BYTES
     for number, row in enumerate(rows):
         if len(row) != 2:
             raise UserError(
@@ -50,7 +50,18 @@ def parse(rows: Iterable[Sequence[str]], buckets: int, where: str) -> Events:
         except ValueError as error:
             raise UserError(f"{where}, row {number}: {error}") from error
         entities.append(_bucket(row[0].strip(), buckets))
-    return Events(np.array(entities, np.int64), np.array(addresses, np.uint32))
+        if len(entities) == PART:
+            parts.append(Events(np.array(entities, np.int32), np.array(addresses, np.uint32)))
+            entities, addresses = [], []
+            if number > room:
+                raise UserError(f"{where}: {number} events are all that the job's memory has room for.")
+    parts.append(Events(np.array(entities, np.int32), np.array(addresses, np.uint32)))
+    return joined(parts)
+
+
+def joined(parts: Sequence[Events]) -> Events:
+    entities = np.concatenate([each.entity for each in parts], dtype=np.int32, casting="unsafe")
+    return Events(entities, np.concatenate([each.address for each in parts]))
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -76,4 +87,4 @@ def read(job: Job, channel: str, buckets: int) -> Events:
             raise UserError(f"channel {channel}, file {path.name} is no CSV: {error}") from error
     if not sum(map(len, parts)):
         raise UserError(f"No data in channel {channel}: every host needs at least one event of it.")
-    return Events(np.concatenate([each.entity for each in parts]), np.concatenate([each.address for each in parts]))
+    return joined(parts)

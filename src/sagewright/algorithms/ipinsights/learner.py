@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,67 +12,105 @@ from scipy.sparse import csr_matrix
 from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.logistic import probability
-from sagewright.algorithms.ipinsights.events import Events, bits
-from sagewright.algorithms.ipinsights.network import Network
+from sagewright.algorithms.ipinsights.events import Events
+from sagewright.algorithms.ipinsights.network import Network, bits, chosen
+
+SLOWEST = 0.05
+"""Of the rate, at the end of a training whose rate falls."""
 
 
-def with_negatives(found: Events, values: Mapping[str, Any], random: np.random.Generator) -> tuple[Events, np.ndarray]:
-    """The events, then for each so many with an address drawn from all there are, and with another event's; labels 1 and 0."""
-    count = len(found)
-    addresses = [found.address]
-    addresses += [
-        random.integers(0, 1 << 32, count, dtype=np.uint32) for _ in range(values["random_negative_sampling_rate"])
-    ]
-    addresses += [random.permutation(found.address) for _ in range(values["shuffled_negative_sampling_rate"])]
-    labels = np.zeros(count * len(addresses), np.float32)
-    labels[:count] = 1
-    return Events(np.tile(found.entity, len(addresses)), np.concatenate(addresses)), labels
+@dataclass(frozen=True)
+class Pairs:
+    """Events and what was made up for them: each `entity` (n,) with 1 + m of `address` (a,), whose numbers are `place` (n, 1 + m);
+    the first one of each happened.
+    """
+
+    entity: np.ndarray
+    address: np.ndarray
+    place: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n, 1 + m) float32."""
+        found = np.zeros(self.place.shape, np.float32)
+        found[:, 0] = 1
+        return found
+
+    def flat(self) -> tuple[Events, np.ndarray]:
+        """The pairs one by one, and their labels: first those that happened."""
+        entity = np.tile(self.entity, self.place.shape[1])
+        return Events(entity, self.address[self.place.T.ravel()]), self.labels.T.ravel()
+
+
+def made_up(found: Events, values: Mapping[str, Any], random: np.random.Generator) -> Pairs:
+    """For each event so many pairs with an address drawn from all there are, and with another event's."""
+    count, drawn = len(found), values["random_negative_sampling_rate"]
+    addresses = [found.address, random.integers(0, 1 << 32, count * drawn, dtype=np.uint32)]
+    places = [np.arange(count), *(np.arange(count) + count * (1 + number) for number in range(drawn))]
+    places += [random.permutation(count) for _ in range(values["shuffled_negative_sampling_rate"])]
+    return Pairs(found.entity, np.concatenate(addresses), np.stack(places, axis=1))
+
+
+NOTHING = Pairs(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros((0, 1), np.int64))
 
 
 class Learner:
-    """A network that learns from mini-batches by Adam; only the entities that occur are touched."""
+    """A network that learns from mini-batches by Adam; only the entities and blocks that occur are touched."""
 
-    def __init__(self, network: Network, values: Mapping[str, Any]) -> None:
-        self.network, self.values, self.count = network, values, 0
-        rate, decay = values["learning_rate"], values["weight_decay"]
+    def __init__(self, network: Network, rate: float, decay: float) -> None:
+        self.network, self.rate, self.count = network, rate, 0
         self.entities = Part(network.entities, rate, decay)
+        self.blocks = Part(network.blocks.vectors, rate, decay)
         self.layers = [Part(each, rate, decay) for each in network.weights]
         self.biases = [Part(each[None], rate, 0.0) for each in network.biases]
 
-    def step(self, found: Events, labels: np.ndarray, group: Group) -> tuple[np.ndarray, int]:
-        """Learn from one mini-batch of all hosts; this host's part may be empty. This host's scores, and all rows."""
-        entities, place = np.unique(found.entity, return_inverse=True)
-        values = self.network.encode(bits(found.address))
-        own = self.network.entities[found.entity]
-        scores = np.einsum("ij,ij->i", own, values[-1])
-        error = (probability(scores) - labels).astype(np.float32)[:, None]
-        of_weights, of_biases = self.network.slopes(values, error * own)
-        of_entities = _sums(error * values[-1], place, len(entities))
-        slopes, rows = [*of_weights, *of_biases], len(labels)
+    def slow_down(self, done: float) -> None:
+        """Lower the rate, a share `done` of the training being over."""
+        for part in (self.entities, self.blocks, *self.layers, *self.biases):
+            part.rate = self.rate * max(SLOWEST, 1 - done)
+
+    def step(self, pairs: Pairs, group: Group) -> tuple[np.ndarray, int]:
+        """Learn from one mini-batch of all hosts; this host's part may be empty. This host's scores (n, 1 + m), and all pairs."""
+        network = self.network
+        inside = network.encode(bits(pairs.address))
+        places = network.blocks.places(pairs.address)
+        vectors = inside[-1] + network.blocks.sums(places)
+        own = network.entities[pairs.entity]
+        scores = np.einsum("ij,ikj->ik", own, vectors[pairs.place])
+        error = (probability(scores) - pairs.labels).astype(np.float32)
+        ends = np.arange(0, error.size + 1, error.shape[1])
+        errors = csr_matrix((error.ravel(), pairs.place.ravel(), ends), shape=(len(own), len(vectors)))
+        of_vectors = np.asarray(errors.T @ own)
+        entities = _touched(pairs.entity[:, None], np.asarray(errors @ vectors))
+        blocks = _touched(places, of_vectors)
+        of_weights, of_biases = network.slopes(inside, of_vectors)
+        self._move(entities, blocks, [*of_weights, *of_biases], error.size, group)
+        return scores, self._seen
+
+    def _move(self, entities: Any, blocks: Any, slopes: list[np.ndarray], rows: int, group: Group) -> None:
         if group.size > 1:
-            entities, of_entities, slopes, rows = _together(entities, of_entities, slopes, rows, group)
-        if rows:
-            self.count += 1
-            self.entities.step(entities, of_entities / np.float32(rows), self.count)
-            for part, slope in zip((*self.layers, *self.biases), slopes, strict=True):
-                part.step(np.arange(len(part.values)), np.atleast_2d(slope) / np.float32(rows), self.count)
-        return scores, rows
+            entities, blocks = group.total_rows(*entities), group.total_rows(*blocks)
+            slopes, rows = _together(slopes, rows, group)
+        self._seen = rows
+        if not rows:
+            return
+        self.count += 1
+        self.entities.step(entities[0], entities[1] / np.float32(rows), self.count)
+        known = blocks[0] < len(self.network.blocks.keys)  # the last vector stays zero
+        self.blocks.step(blocks[0][known], blocks[1][known] / np.float32(rows), self.count)
+        for part, slope in zip((*self.layers, *self.biases), slopes, strict=True):
+            part.step(np.arange(len(part.values)), np.atleast_2d(slope) / np.float32(rows), self.count)
 
 
-def _sums(rows: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
-    """The sums (count, d) of the rows of each place."""
-    order = np.argsort(place, kind="stable")
-    ends = np.append(0, np.cumsum(np.bincount(place, minlength=count)))
-    chosen = csr_matrix((np.ones(len(order), np.float32), order, ends), shape=(count, len(rows)))
-    return np.asarray(chosen @ rows)
+def _touched(places: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows (m,) of a table that are touched at (n, k) places, and the sums (m, d) of the slopes (n, d) at each."""
+    rows, number = np.unique(places, return_inverse=True)
+    return rows, np.asarray(chosen(number.reshape(places.shape), len(rows)).T @ slopes)
 
 
-def _together(
-    entities: np.ndarray, of_entities: np.ndarray, slopes: list[np.ndarray], rows: int, group: Group
-) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:
+def _together(slopes: list[np.ndarray], rows: int, group: Group) -> tuple[list[np.ndarray], int]:
     """The sums over all hosts."""
-    entities, of_entities = group.total_rows(entities, of_entities)
     flat = group.total(np.concatenate([*(slope.ravel() for slope in slopes), [rows]]))
     parts = np.split(flat[:-1], np.cumsum([slope.size for slope in slopes])[:-1])
     added = [part.reshape(slope.shape).astype(np.float32) for part, slope in zip(parts, slopes, strict=True)]
-    return entities, of_entities, added, int(flat[-1])
+    return added, int(flat[-1])

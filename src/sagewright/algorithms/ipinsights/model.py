@@ -1,7 +1,7 @@
 """A trained IP Insights model: its file and its answers.
 
 `model_algo-1` is a zip archive of `params`, MXNet arrays `entity_weight` (buckets, d) and `ip_fc<n>_weight`, `ip_fc<n>_bias` of the
-address's layers, and `meta.json`.
+address's layers, `ip_block_keys` and `ip_block_weight` of its blocks, and `meta.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.ipinsights import events
-from sagewright.algorithms.ipinsights.network import BITS, Network
+from sagewright.algorithms.ipinsights.network import BITS, Blocks, Network
 from sagewright.algorithms.server import Invoke
 
 Rows = list[list[str]]
@@ -65,7 +65,7 @@ class InsightsModel:
             raise UserError("the request holds no row")
         found = events.parse(rows, len(self.network.entities), "the request")
         entity = self.network.entities[found.entity]
-        address = self.network.encode(events.bits(found.address))[-1]
+        address = self.network.vectors(found.address)
         product: Fields = {"dot_product": np.einsum("ij,ij->i", entity, address)}
         return {**product, "entity_embedding": entity, "ip_embedding": address} if verbose else product
 
@@ -74,6 +74,7 @@ class InsightsModel:
         arrays = {"arg:entity_weight": network.entities}
         for number, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
             arrays |= {f"arg:ip_fc{number}_weight": weight.T.copy(), f"arg:ip_fc{number}_bias": bias}
+        arrays |= {"arg:ip_block_weight": network.blocks.vectors[:-1], "aux:ip_block_keys": network.blocks.keys}
         buckets, width = network.entities.shape
         meta = {"num_entity_vectors": buckets, "vector_dim": width, "num_ip_encoder_layers": len(network.weights) - 1}
         return artefact.zipped({"params": ndarray.encode(arrays), "meta.json": json.dumps(meta).encode()})
@@ -85,6 +86,7 @@ class InsightsModel:
         (entities,) = ndarray.named(params, "entity_weight")
         arrays = ndarray.decode(params)
         layers = sum(1 for name in arrays if name.endswith("_bias"))
+        blocks = _blocks(params, arrays, entities.shape[-1])
         weights, biases = [], []
         for number in range(layers):
             weight, bias = ndarray.named(params, f"ip_fc{number}_weight", f"ip_fc{number}_bias")
@@ -94,7 +96,17 @@ class InsightsModel:
         fits = all(weight.shape[0] == height for weight, height in zip(weights, heights, strict=False))
         if not layers or not fits or entities.ndim != 2 or weights[-1].shape[1] != entities.shape[1]:
             raise UserError("the arrays of the model don't fit together")
-        return cls(Network(entities.astype(np.float32), weights, biases))
+        return cls(Network(entities.astype(np.float32), weights, biases, blocks))
+
+
+def _blocks(params: bytes, arrays: Any, width: int) -> Blocks:
+    """Those of a model that has some. Raises UserError where keys and vectors don't fit together."""
+    if not any(name.endswith("ip_block_keys") for name in arrays):
+        return Blocks.begin(np.zeros(0, np.int64), width)
+    keys, vectors = ndarray.named(params, "ip_block_keys", "ip_block_weight")
+    if keys.ndim != 1 or vectors.shape != (len(keys), width) or (np.diff(keys) <= 0).any():
+        raise UserError("the model's blocks of addresses and their vectors don't fit together")
+    return Blocks(keys.astype(np.int64), np.vstack([vectors, np.zeros((1, width))]).astype(np.float32))
 
 
 def serve(model_directory: Path) -> Invoke:

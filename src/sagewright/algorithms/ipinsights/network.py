@@ -1,12 +1,56 @@
-"""The vectors: one for each bucket of entities, and those of addresses by a network on their bits."""
+"""The vectors: one for each bucket of entities, and those of addresses: a network's, of their bits, and one of each block of
+addresses (the first 8, 16, 24 and 32 bits) that training has seen.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 BITS = 32
+LENGTHS = (8, 16, 24, 32)
+"""Of the blocks that have vectors of their own: what a network learns of bits is too coarse to tell neighbours apart."""
+BLOCK = 1 << 16
+
+
+@dataclass
+class Blocks:
+    """`keys` (m,) int64, ascending: a block's length << 32 and its first bits; `vectors` (m + 1, d) float32, the last one zero, of
+    blocks that were never seen.
+    """
+
+    keys: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def begin(cls, keys: np.ndarray, width: int) -> Blocks:
+        return cls(keys, np.zeros((len(keys) + 1, width), np.float32))
+
+    def places(self, address: np.ndarray) -> np.ndarray:
+        """(n, lengths) int32: which vectors addresses (n,) have."""
+        wanted = keys(address)
+        if not len(self.keys):
+            return np.zeros(wanted.shape, np.int32)
+        found = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[found] == wanted, found, len(self.keys)).astype(np.int32)
+
+    def sums(self, places: np.ndarray) -> np.ndarray:
+        """(n, d) float32: the sums of the vectors."""
+        return np.asarray(chosen(places, len(self.vectors)) @ self.vectors)
+
+
+def keys(address: np.ndarray) -> np.ndarray:
+    """(n, lengths) int64 of (n,) uint32."""
+    lengths = np.array(LENGTHS, np.int64)
+    return (lengths << 32) | (address.astype(np.int64)[:, None] >> (BITS - lengths))
+
+
+def chosen(places: np.ndarray, count: int) -> csr_matrix:
+    """csr_matrix (n, count) with ones at each row's places."""
+    ends = np.arange(0, places.size + 1, places.shape[1])
+    return csr_matrix((np.ones(places.size, np.float32), places.ravel(), ends), shape=(len(places), count))
 
 
 @dataclass
@@ -16,23 +60,40 @@ class Network:
     entities: np.ndarray
     weights: list[np.ndarray]
     biases: list[np.ndarray]
+    blocks: Blocks
 
     @classmethod
-    def begin(cls, buckets: int, width: int, layers: int, seed: int) -> Network:
-        """`layers` hidden layers and the last one."""
+    def begin(cls, buckets: int, width: int, layers: int, seed: int, known: np.ndarray | None = None) -> Network:
+        """`layers` hidden layers and the last one; `known` are the keys of the blocks that there are."""
         random = np.random.default_rng([seed, 0])
-        entities = random.normal(0, width**-0.5, (buckets, width)).astype(np.float32)
+        entities = random.standard_normal((buckets, width), np.float32)
+        entities *= np.float32(width**-0.5)
         heights = [BITS, *[width] * layers]
         weights = [random.normal(0, (2 / height) ** 0.5, (height, width)).astype(np.float32) for height in heights]
-        return cls(entities, weights, [np.zeros(width, np.float32) for _ in heights])
+        blocks = Blocks.begin(np.zeros(0, np.int64) if known is None else known, width)
+        return cls(entities, weights, [np.zeros(width, np.float32) for _ in heights], blocks)
 
     def encode(self, bits: np.ndarray) -> list[np.ndarray]:
-        """What each layer takes, and last the vectors (n, d) of addresses (n, 32)."""
+        """What each layer takes of addresses' bits (n, 32), and last what it gives (n, d)."""
         values = [bits]
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             out = values[-1] @ weight + bias
             values.append(out if number == len(self.weights) - 1 else np.maximum(out, 0))
         return values
+
+    def vectors(self, address: np.ndarray) -> np.ndarray:
+        """(n, d) float32 of addresses (n,) uint32."""
+        out = np.empty((len(address), self.entities.shape[1]), np.float32)
+        for start in range(0, len(address), BLOCK):
+            part = address[start : start + BLOCK]
+            out[start : start + BLOCK] = self.encode(bits(part))[-1] + self.blocks.sums(self.blocks.places(part))
+        return out
+
+    def scores(self, entity: np.ndarray, address: np.ndarray) -> np.ndarray:
+        """(n,) the products of both vectors."""
+        parts = [slice(start, start + BLOCK) for start in range(0, max(1, len(entity)), BLOCK)]
+        found = [np.einsum("ij,ij->i", self.entities[entity[part]], self.vectors(address[part])) for part in parts]
+        return np.concatenate(found)
 
     def slopes(self, values: list[np.ndarray], of_vectors: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The slopes of a sum in weights and biases, given those in the vectors (n, d)."""
@@ -44,3 +105,11 @@ class Network:
             if number:
                 slope = (slope @ self.weights[number].T) * (values[number] > 0)
         return of_weights[::-1], of_biases[::-1]
+
+
+_SHIFTS = np.arange(BITS - 1, -1, -1, dtype=np.uint32)
+
+
+def bits(address: np.ndarray) -> np.ndarray:
+    """(n, 32) float32 of (n,) uint32: 1 and -1, the first bit first."""
+    return ((address[:, None] >> _SHIFTS) & np.uint32(1)).astype(np.float32) * 2 - 1

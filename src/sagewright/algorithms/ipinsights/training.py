@@ -2,87 +2,119 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import scores, threads
+from sagewright.algorithms.firstparty import memory, scores, threads
 from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.firstparty.session import Session, session
-from sagewright.algorithms.ipinsights import events
+from sagewright.algorithms.ipinsights import events, network
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.learner import Learner, with_negatives
+from sagewright.algorithms.ipinsights.learner import NOTHING, Learner, made_up
 from sagewright.algorithms.ipinsights.model import InsightsModel
 from sagewright.algorithms.ipinsights.network import Network
 from sagewright.algorithms.job import Job
 
-BLOCK = 65536
+COPIES = 24
+"""Bytes of a number that is learnt: itself, Adam's two, and what is written of it."""
+RATE = 0.03
+"""Where no learning_rate is given: it falls to a twentieth of that."""
+STEPS, FEWEST, MOST = 50, 50, 2000
+"""Of an epoch, where no mini_batch_size is given, and the events of a mini-batch."""
+LEARNT = 400_000
+"""Events that are learnt from in all epochs together, where no number of epochs is given: one epoch at least, six at most."""
+EPOCHS = 6
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Train and leave `model_algo-1`. Raises JobError."""
     buckets = values["num_entity_vectors"]
     with session(DECLARATION, "IPInsights", job, values) as run, threads.one():
+        memory.require(
+            COPIES * buckets * values["vector_dim"], "num_entity_vectors x vector_dim", "Smaller ones take less."
+        )
         known = events.read(job, "train", buckets)
         validation = events.read(job, "validation", buckets) if "validation" in job.channels else None
         run.save(InsightsModel(fit(run, known, validation)).encode())
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast it is learnt: as the hyperparameters say, and by the number of events what isn't said."""
+
+    epochs: int
+    batch: int
+    rate: float
+    falls: bool
+
+
+def _pace(run: Session, count: int) -> Pace:
+    """`count` events of this host."""
+    values, everywhere = run.values, int(run.group.total(np.array([count]))[0])
+    epochs = values["epochs"] if "epochs" in run.chosen else max(1, min(EPOCHS, LEARNT // everywhere))
+    batch = max(FEWEST, min(MOST, everywhere // STEPS)) // run.group.size
+    batch = values["mini_batch_size"] if "mini_batch_size" in run.chosen else max(1, batch)
+    falls = "learning_rate" not in run.chosen
+    pace = Pace(epochs, batch, RATE if falls else values["learning_rate"], falls)
+    logging.info(
+        "%d epochs, mini-batches of %d events, learning rate %g%s", epochs, batch, pace.rate, ", falling" * falls
+    )
+    return pace
+
+
 def fit(run: Session, known: Events, validation: Events | None) -> Network:
     """Learn from this host's events, together with the other hosts."""
-    values = run.values
-    network = Network.begin(
-        values["num_entity_vectors"], values["vector_dim"], values["num_ip_encoder_layers"], run.seed
+    values, pace = run.values, _pace(run, len(known))
+    keys = np.unique(np.concatenate(run.group.gather(np.unique(network.keys(known.address)))))
+    memory.require(
+        COPIES * len(keys) * values["vector_dim"], f"{len(keys)} blocks of addresses", "A smaller vector_dim helps."
     )
-    learner = Learner(network, values)
-    for epoch in range(values["epochs"]):
-        _epoch(run, learner, known, epoch)
+    found = Network.begin(
+        values["num_entity_vectors"], values["vector_dim"], values["num_ip_encoder_layers"], run.seed, keys
+    )
+    learner = Learner(found, pace.rate, values["weight_decay"])
+    for epoch in range(pace.epochs):
+        _epoch(run, learner, known, pace, epoch)
         if validation is not None:
-            reached = area(network, validation, values)
+            reached = area(found, validation, values)
             run.lines.quality("validation", {"discriminator_auc": reached}, "score", epoch=epoch)
-        run.lines.progress(epoch + 1, values["epochs"])
-    return network
+        run.lines.progress(epoch + 1, pace.epochs)
+    return found
 
 
-def area(network: Network, found: Events, values: Mapping[str, Any]) -> float:
+def area(found: Network, known: Events, values: Mapping[str, Any]) -> float:
     """The area under the ROC curve of telling events from pairs made up in the same way each time."""
-    pairs, labels = with_negatives(found, values, np.random.default_rng(1))
-    parts = (pairs.take(np.arange(start, min(start + BLOCK, len(pairs)))) for start in range(0, len(pairs), BLOCK))
-    said = [
-        np.einsum("ij,ij->i", network.entities[part.entity], network.encode(events.bits(part.address))[-1])
-        for part in parts
-    ]
-    return scores.area(np.concatenate(said), labels)
+    pairs, labels = made_up(known, values, np.random.default_rng(1)).flat()
+    return scores.area(found.scores(pairs.entity, pairs.address), labels)
 
 
-def _batches(found: Events, size: int, random: np.random.Generator) -> Iterator[Events]:
-    order = random.permutation(len(found))
-    for start in range(0, len(order), size):
-        yield found.take(order[start : start + size])
-
-
-def _epoch(run: Session, learner: Learner, known: Events, epoch: int) -> None:
+def _epoch(run: Session, learner: Learner, known: Events, pace: Pace, epoch: int) -> None:
     began, number = time.monotonic(), 0
     random = np.random.default_rng([run.seed, 1, epoch, run.group.rank])
-    batches = _batches(known, run.values["mini_batch_size"], random)
-    nothing = Events(np.zeros(0, np.int64), np.zeros(0, np.uint32)), np.zeros(0, np.float32)
+    order = random.permutation(len(known))
     said, right = [], []
     while True:
-        batch = next(batches, None)
-        if batch is None and run.group.size == 1:
+        rows = order[number * pace.batch : (number + 1) * pace.batch]
+        if not len(rows) and run.group.size == 1:
             break
-        pairs, labels = nothing if batch is None else with_negatives(batch, run.values, random)
-        raw, rows = learner.step(pairs, labels, run.group)
-        if not rows:
+        if pace.falls:
+            share = min(1.0, number * pace.batch / len(known))
+            learner.slow_down(run.group.from_first((epoch + share) / pace.epochs))
+        pairs = made_up(known.take(rows), run.values, random) if len(rows) else NOTHING
+        raw, seen = learner.step(pairs, run.group)
+        if not seen:
             break
-        if len(labels):
-            said.append(raw)
-            right.append(labels)
+        if len(rows):
+            said.append(raw.ravel())
+            right.append(pairs.labels.ravel())
             if number % run.values["batch_metrics_publish_interval"] == 0:
-                _report(run, raw, labels, epoch=epoch, batch=number)
+                _report(run, said[-1], right[-1], epoch=epoch, batch=number)
         number += 1
     _report(run, np.concatenate(said), np.concatenate(right), epoch=epoch)
     run.lines.throughput(len(known), time.monotonic() - began)
