@@ -330,7 +330,7 @@ def test_cross_validation_of_a_regression(job: Any, run: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "labels", "text"),
     [
-        ({"objective": "binary:logistic"}, [0, 2], "label must be in (0, 1) for logistic regression"),
+        ({"objective": "binary:logistic"}, [0, 2], "label must be in [0, 1] with objective binary:logistic"),
         ({"objective": "multi:softmax", "num_class": "2"}, [0, 5], "label must be discrete values in the range of"),
         ({"objective": "binary:logistic", "base_score": "1.5"}, [0, 1], "base_score must be in (0,1)"),
         ({"objective": "count:poisson"}, [-1, 1], "label must be non"),

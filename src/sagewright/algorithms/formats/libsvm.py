@@ -15,6 +15,8 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats.blocks import line_blocks
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
 
+MOST_QUERY = 2**31 - 1
+
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 - the format says where labels are
     """The rows of the files in order. Raises UserError, with file and line, for what is not LibSVM."""
@@ -58,7 +60,7 @@ def parse(block: bytes, name: str, lines_before: int = 0) -> Table:
         ),
         labels=numbers[position[leads]].astype(np.float32),
         weights=_scatter(count, rows[weighted], numbers[position[weighted] + 1]) if weighted.any() else None,
-        groups=_groups(count, rows[queries], numbers[position[queries]]) if queries.any() else None,
+        groups=_groups(count, rows[queries], numbers[position[queries]], name) if queries.any() else None,
     )
 
 
@@ -81,7 +83,9 @@ def _scatter(count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _groups(count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _groups(count: int, rows: np.ndarray, values: np.ndarray, name: str) -> np.ndarray:
+    if not ((values >= 0) & (values <= MOST_QUERY) & (values == np.floor(values))).all():
+        raise UserError(f"{name}: a qid is no whole number from 0 to {MOST_QUERY:,}")
     out = np.zeros(count, np.int64)
     out[rows] = values
     return out

@@ -14,7 +14,8 @@ _USER_FAULTS = re.compile(
     r"|Unknown objective function|Unknown metric function|Unknown updater|expected to be one of|relevance degree"
     r"|Number of columns does not match|must be sorted|must be in interval|binary labels|must be in the range"
     r"|doesn't support distributed|tree method|constraint|labels_lower_bound|can only be used with|exceeds? bound"
-    r"|can not be used to modify existing trees",
+    r"|can not be used to modify existing trees|too large to convert|No more tree left|contains `inf`"
+    r"|does not support data matrices",
     re.IGNORECASE,
 )
 """Fragments of messages about labels, weights and parameter values, in XGBoost 1.x to 3.x."""

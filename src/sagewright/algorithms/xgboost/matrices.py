@@ -14,6 +14,7 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import reader
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.xgboost import checks
 from sagewright.algorithms.xgboost.library import xgb
 
 
@@ -34,6 +35,7 @@ def read_channel(job: Job, name: str, values: Mapping[str, Any]) -> Table | None
         raise UserError(f"Failed to load {format_} data with exception:\n{error}") from error
     if table is not None:
         _check(table, name, paths)
+        checks.check(table, name, values)
     return table
 
 

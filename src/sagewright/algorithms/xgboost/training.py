@@ -87,7 +87,7 @@ def _train_member(job: Job, values: Mapping[str, Any], trainer: Trainer, data: D
             if trainer.member.rank == 0:
                 _mark_first_index(job, data, booster)
                 models.save(booster, outputs.model)
-    except (xgb.core.XGBoostError, ValueError) as error:
+    except (xgb.core.XGBoostError, ValueError, OverflowError) as error:
         raise faults.explain(error) from error
     finally:
         models.remove_parts(job.model_directory)
