@@ -12,6 +12,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.store import buckets as rows
+from sagewright.store import uploads
 from sagewright.store.buckets import Bucket
 from sagewright.store.database import Database
 
@@ -74,15 +75,17 @@ class Buckets:
             yield from page
             after = page[-1].name
 
-    def delete(self, name: str) -> None:
-        """Raises BucketNotEmpty."""
+    def delete(self, name: str) -> dict[str, list[str]]:
+        """The uploads that ended with it, and their blobs. Raises BucketNotEmpty."""
         with self.store.write(durable=True) as connection:
             if rows.lock(connection, name) is None:
                 raise errors.no_such_bucket(name)
             if not rows.is_empty(connection, name):
                 message = "The bucket you tried to delete is not empty"
                 raise AwsError("BucketNotEmpty", message, 409, {"BucketName": name})
+            ended = {upload: uploads.remove(connection, upload) for upload in uploads.unfinished(connection, name)}
             rows.remove(connection, name)
+        return ended
 
     def set_versioning(self, name: str, state: str) -> None:
         """`state`: Enabled or Suspended."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors, placing
@@ -15,6 +17,8 @@ from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.store import objects as rows
 from sagewright.store.database import Database
 from sagewright.store.objects import Version
+
+VERSION_ID = re.compile(r"null|[A-Za-z0-9._-]{32}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Contents:
         if version is None:
             found = self.store.recall(rows.subject(bucket, key), "current", lambda: self._read(bucket, key, None))
         else:
+            if not VERSION_ID.fullmatch(version):
+                raise errors.invalid_argument("Invalid version id specified", "versionId", version)
             found = self._read(bucket, key, version)
         if found is None:
             raise errors.no_such_key(key) if version is None else errors.no_such_version(key, version)
@@ -114,6 +120,10 @@ class Contents:
             done = [placing.delete(connection, held, t.key, t.version, conditions) for t in targets]
         self.blobs.discard([blob for deletion in done for blob in deletion.freed])
         return done
+
+    def set_headers(self, version: Version, headers: dict[str, Any]) -> None:
+        with self.store.write(durable=True) as connection:
+            rows.change(connection, version, {"headers": headers})
 
     def set_tags(self, version: Version, tags: dict[str, str]) -> None:
         with self.store.write(durable=True) as connection:

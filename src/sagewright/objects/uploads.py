@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
@@ -126,6 +126,12 @@ class Uploads:
             freed = rows.remove(connection, upload_id)
         self.blobs.discard(freed)
         self.assemblies.forget(upload_id)
+
+    def forget(self, ended: Mapping[str, list[str]]) -> None:
+        """Uploads that ended with their bucket, and their blobs."""
+        for upload_id, freed in ended.items():
+            self.blobs.discard(freed)
+            self.assemblies.forget(upload_id)
 
     def complete(
         self, upload: Upload, chosen: Sequence[Chosen], expected: Expected, conditions: Conditions = ALWAYS

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sagewright.store.memory import changes, known
-from sagewright.store.schema.objects import buckets, objects, uploads
+from sagewright.store.schema.objects import buckets, objects
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,8 @@ def change(connection: Connection, name: str, values: Mapping[str, Any]) -> None
 
 
 def is_empty(connection: Connection, name: str) -> bool:
-    """Whether no version, delete marker or unfinished upload is left in the bucket."""
-    version = select(objects.c.key).where(objects.c.bucket == name).limit(1)
-    upload = select(uploads.c.id).where(uploads.c.bucket == name, uploads.c.finished_ms.is_(None)).limit(1)
-    return connection.execute(version).first() is None and connection.execute(upload).first() is None
+    """Whether no version or delete marker is left in the bucket."""
+    return connection.execute(select(objects.c.key).where(objects.c.bucket == name).limit(1)).first() is None
 
 
 def remove(connection: Connection, name: str) -> None:

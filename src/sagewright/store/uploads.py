@@ -66,6 +66,12 @@ def finish(connection: Connection, upload_id: str, version: str, at_ms: int) -> 
     return _remove_parts(connection, upload_id)
 
 
+def unfinished(connection: Connection, bucket: str) -> list[str]:
+    """The ids of a bucket's."""
+    where = (uploads.c.bucket == bucket, uploads.c.finished_ms.is_(None))
+    return list(connection.execute(select(uploads.c.id).where(*where)).scalars())
+
+
 def remove(connection: Connection, upload_id: str) -> list[str]:
     """Forget the upload and its parts; gives their blobs."""
     connection.execute(delete(uploads).where(uploads.c.id == upload_id))

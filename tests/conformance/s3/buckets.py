@@ -138,3 +138,22 @@ def a_copy_from_another_expected_owner_is_refused(target: Target) -> None:
     put(target, bucket, "k")
     wanted = {"Bucket": bucket, "Key": "copy", "CopySource": f"{bucket}/k", "ExpectedSourceBucketOwner": "111111111111"}
     assert refusal(target.s3.copy_object, **wanted) == ("AccessDenied", 403)
+
+
+@check
+def unfinished_uploads_end_with_their_bucket(target: Target) -> None:
+    """API DeleteBucket: all objects must be deleted; of uploads nothing is asked"""
+    bucket = target.bucket()
+    upload = target.s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    target.s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x")
+    target.s3.delete_bucket(Bucket=bucket)
+    target.s3.create_bucket(Bucket=bucket)
+    assert "Uploads" not in target.s3.list_multipart_uploads(Bucket=bucket)
+    target.s3.delete_bucket(Bucket=bucket)
+
+
+@check
+def labels_of_names_begin_and_end_with_letters_or_digits(target: Target) -> None:
+    """Guide: Bucket naming rules"""
+    for name in ("a.-b", "a-.b", "a..b"):
+        assert refusal(target.s3.create_bucket, Bucket=name) == ("InvalidBucketName", 400)

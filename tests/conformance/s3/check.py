@@ -29,6 +29,7 @@ GROUPS = (
     "lists",
     "versions",
     "tags",
+    "archives",
     "buckets",
     "settings",
     "cors",

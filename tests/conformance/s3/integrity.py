@@ -322,3 +322,20 @@ class SignedChunks:
         text = "\n".join([f"AWS4-HMAC-SHA256-{kind}", self._moment, scope, self._previous, *hashes])
         self._previous = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
         return self._previous
+
+
+@check
+def a_completion_says_the_checksum_of_the_object(target: Target) -> None:
+    """API CompleteMultipartUpload: x-amz-checksum-crc32 is the object's, not the document's"""
+    where = {"Bucket": target.bucket(), "Key": "k"}
+    made = target.s3.create_multipart_upload(**where, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    upload, bodies = {**where, "UploadId": made["UploadId"]}, [b"a" * (5 << 20), b"tail"]
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        answer = target.s3.upload_part(**upload, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
+        parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": answer["ChecksumCRC32"]})
+    wanted = {**upload, "MultipartUpload": {"Parts": parts}, "ChecksumType": "FULL_OBJECT"}
+    assert refusal(target.s3.complete_multipart_upload, **wanted, ChecksumCRC32="AAAAAA==") == ("BadDigest", 400)
+    whole = base64.b64encode(zlib.crc32(b"".join(bodies)).to_bytes(4, "big")).decode()
+    done = target.s3.complete_multipart_upload(**wanted, ChecksumCRC32=whole)
+    assert (done["ChecksumCRC32"], done["ChecksumType"]) == (whole, "FULL_OBJECT")

@@ -150,3 +150,36 @@ def a_bucket_with_locks_keeps_what_is_held(target: Target) -> None:
     assert refusal(target.s3.delete_object, **wanted) == ("AccessDenied", 403)
     target.s3.put_object_legal_hold(**wanted, LegalHold={"Status": "OFF"})
     target.s3.delete_object(**wanted)
+
+
+@check
+def every_object_says_how_it_is_encrypted(target: Target) -> None:
+    """Guide: Setting default server-side encryption behavior: SSE-S3 for every new object; API PutObject, GetObject"""
+    bucket = target.bucket()
+    assert target.s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ServerSideEncryption"] == "AES256"
+    assert target.s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
+    assert target.s3.get_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
+    copied = target.s3.copy_object(Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "k"})
+    assert copied["ServerSideEncryption"] == "AES256"
+    upload = target.s3.create_multipart_upload(Bucket=bucket, Key="m")
+    assert upload["ServerSideEncryption"] == "AES256"
+
+
+@check
+def a_buckets_encryption_is_that_of_its_new_objects(target: Target) -> None:
+    """Guide: Setting default server-side encryption behavior; API PutBucketEncryption"""
+    bucket, key = target.bucket(), "arn:aws:kms:us-east-1:000000000000:key/0d1c9aa5-6a26-4c5b-9d20-8a3bd2f1b7a1"
+    wanted = rule("aws:kms", KMSMasterKeyID=key)
+    target.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=wanted)
+    put(target, bucket, "k")
+    told = target.s3.head_object(Bucket=bucket, Key="k")
+    assert (told["ServerSideEncryption"], told["SSEKMSKeyId"]) == ("aws:kms", key)
+    target.s3.put_object(Bucket=bucket, Key="own", Body=b"", ServerSideEncryption="AES256")
+    assert target.s3.head_object(Bucket=bucket, Key="own")["ServerSideEncryption"] == "AES256"
+
+
+@check
+def a_kms_key_needs_its_algorithm(target: Target) -> None:
+    """API PutObject: x-amz-server-side-encryption-aws-kms-key-id goes with aws:kms"""
+    wanted = {"Bucket": target.bucket(), "Key": "k", "Body": b"", "SSEKMSKeyId": "any"}
+    assert refusal(target.s3.put_object, **wanted) == ("InvalidArgument", 400)

@@ -83,3 +83,15 @@ def a_bucket_has_tags(target: Target) -> None:
     assert target.s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == TWO
     target.s3.delete_bucket_tagging(Bucket=bucket)
     assert refusal(target.s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
+
+
+@check
+def names_of_awss_own_are_refused(target: Target) -> None:
+    """Guide: Categorizing your storage using tags: the prefix aws: is reserved"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    tags = {"TagSet": [{"Key": "aws:x", "Value": "1"}]}
+    assert refusal(target.s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=tags) == ("InvalidTag", 400)
+    assert refusal(target.s3.put_bucket_tagging, Bucket=bucket, Tagging=tags) == ("InvalidTag", 400)
+    wanted = {"Bucket": bucket, "Key": "k", "Body": b"", "Tagging": "aws%3Ax=1"}
+    assert refusal(target.s3.put_object, **wanted) == ("InvalidTag", 400)

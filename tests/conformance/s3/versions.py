@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from s3.check import check
-from s3.target import Target, refusal
+from s3.target import Target, put, refusal
 
 
 def versioned(target: Target) -> str:
@@ -196,3 +196,11 @@ def a_completed_upload_is_a_version(target: Target) -> None:
     part = {"PartNumber": 1, "ETag": target.s3.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]}
     done = target.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
     assert target.s3.head_object(**where)["VersionId"] == done["VersionId"]
+
+
+@check
+def a_version_id_that_can_be_none_is_refused(target: Target) -> None:
+    """API GetObject: InvalidArgument, Invalid version id specified"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    assert refusal(target.s3.get_object, Bucket=bucket, Key="k", VersionId="bogus") == ("InvalidArgument", 400)

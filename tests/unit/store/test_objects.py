@@ -72,9 +72,10 @@ def test_buckets(database: Database) -> None:
         assert found is not None
         assert (found.versioning, found.configuration) == ("Enabled", {"kind": {"a": [1]}})
         uploads.add(connection, Upload("u", "c", "k", 1, {}, {}, {}, None, None))
-        assert not buckets.is_empty(connection, "c")
-        uploads.finish(connection, "u", "null", 1)
         assert buckets.is_empty(connection, "c")
+        assert uploads.unfinished(connection, "c") == ["u"]
+        uploads.finish(connection, "u", "null", 1)
+        assert uploads.unfinished(connection, "c") == []
         buckets.remove(connection, "c")
         assert buckets.find(connection, "c") is None
         assert buckets.lock(connection, "c") is None

@@ -81,7 +81,8 @@ def list_buckets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @s3_operation("DeleteBucket")
 def delete_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    context.objects.buckets.delete(request["Bucket"])
+    """Unfinished uploads end with the bucket."""
+    context.objects.uploads.forget(context.objects.buckets.delete(request["Bucket"]))
     return {}
 
 

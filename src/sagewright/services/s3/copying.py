@@ -10,6 +10,8 @@ from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
+from sagewright.services.s3.archives import check_readable
+from sagewright.services.s3.encryption import encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_source_size
 from sagewright.services.s3.names import check_key
@@ -29,10 +31,10 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_source_size(source.size)
     _refuse_no_change(request, source)
     algorithm = request.get("ChecksumAlgorithm")
-    context.objects.buckets.get(bucket)
+    there = context.objects.buckets.get(bucket)
     version = context.objects.contents.copy(
         source,
-        draft(bucket, key, _properties(request, source)),
+        draft(bucket, key, _properties(with_default(context, there, request), source)),
         [algorithm] if algorithm else [],
         shapes.conditions(request),
     )
@@ -41,7 +43,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         "CopyObjectResult": result | shapes.checksum_members(version.checksums),
         "CopySourceVersionId": shapes.version_id(source),
         "VersionId": shapes.version_id(version),
-        **shapes.encryption_members(version.headers),
+        **encryption_members(version.headers),
         **expiration_members(context, version),
     }
 
@@ -51,6 +53,7 @@ def find_source(context: Context, request: dict[str, Any]) -> Version:
     named = read_source(request["CopySource"])
     source = context.objects.contents.find(named.bucket, named.key, named.version)
     check_source(request, source)
+    check_readable(source)
     return source
 
 

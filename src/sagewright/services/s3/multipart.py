@@ -10,6 +10,7 @@ from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chose
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
 from sagewright.services.s3.copying import find_source
+from sagewright.services.s3.encryption import encryption_members, with_default
 from sagewright.services.s3.expiry import abortion_members, expiration_members
 from sagewright.services.s3.integrity import announced, check_size, check_source_size, digests, sent_checksums
 from sagewright.services.s3.names import check_key
@@ -21,7 +22,8 @@ from sagewright.store.uploads import Upload
 def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key = request["Bucket"], request["Key"]
     check_key(key)
-    properties, (algorithm, kind) = shapes.properties(request), _checksum(request)
+    there, (algorithm, kind) = context.objects.buckets.get(bucket), _checksum(request)
+    properties = shapes.properties(with_default(context, there, request))
     upload = context.objects.uploads.create(bucket, key, properties, algorithm, kind)
     return {
         "Bucket": bucket,
@@ -29,7 +31,7 @@ def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[s
         "UploadId": upload.id,
         "ChecksumAlgorithm": upload.checksum_algorithm,
         "ChecksumType": upload.checksum_type,
-        **shapes.encryption_members(upload.headers),
+        **encryption_members(upload.headers),
         **abortion_members(context, upload),
     }
 
@@ -67,7 +69,7 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "ETag": shapes.quoted(part.etag),
         **shapes.checksum_members(part.checksums, kind=False),
-        **shapes.encryption_members(upload.headers),
+        **encryption_members(upload.headers),
     }
 
 
@@ -88,7 +90,7 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
     return {
         "CopyPartResult": result | shapes.checksum_members(stored.checksums, kind=False),
         "CopySourceVersionId": shapes.version_id(source),
-        **shapes.encryption_members(upload.headers),
+        **encryption_members(upload.headers),
     }
 
 
@@ -110,7 +112,7 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
         "ETag": shapes.quoted(version.etag),
         "VersionId": shapes.version_id(version),
         **shapes.checksum_members(version.checksums),
-        **shapes.encryption_members(version.headers),
+        **encryption_members(version.headers),
         **expiration_members(context, version),
     }
 

@@ -10,13 +10,15 @@ from sagewright.objects import errors
 
 MAX_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_UNEVEN = re.compile(r"\.\.|\.-|-\.")
+"""Labels between dots begin and end with a letter or a digit."""
 _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def check_bucket_name(name: str) -> None:
     """Raises InvalidBucketName."""
-    good = _BUCKET.fullmatch(name) and ".." not in name and not _is_address(name)
+    good = _BUCKET.fullmatch(name) and not _UNEVEN.search(name) and not _is_address(name)
     if not good or name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
         message = "The specified bucket is not valid."
         raise AwsError("InvalidBucketName", message, 400, {"BucketName": name})

@@ -8,6 +8,8 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
+from sagewright.services.s3.archives import check_readable
+from sagewright.services.s3.encryption import encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_size, digests
 from sagewright.services.s3.names import check_key
@@ -32,10 +34,11 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key, body = request["Bucket"], request["Key"], request["Body"]
     check_key(key)
     check_size(request)
-    properties, wanted = shapes.properties(request), digests(request)
+    wanted = digests(request)
     if request.get("WriteOffsetBytes") is not None:
         raise AwsError("NotImplemented", "Appending to an object is not served.")
-    context.objects.buckets.get(bucket)  # before the body is read for nothing
+    there = context.objects.buckets.get(bucket)  # before the body is read for nothing
+    properties = shapes.properties(with_default(context, there, request))
     with context.objects.blobs.take(body, wanted.algorithms) as blob:
         wanted.check(blob, body)
         version = context.objects.contents.put(bucket, key, blob, properties, shapes.conditions(request))
@@ -43,7 +46,7 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         "ETag": shapes.quoted(version.etag),
         "VersionId": shapes.version_id(version),
         **shapes.checksum_members(version.checksums),
-        **shapes.encryption_members(version.headers),
+        **encryption_members(version.headers),
         **expiration_members(context, version),
     }
 
@@ -54,6 +57,7 @@ def get_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     answer, part = _answer(context, request, version)
     if answer.get("__status__") == 304:
         return answer
+    check_readable(version)
     answer["Body"] = context.objects.body(version, part.start, part.length)
     return answer
 

@@ -14,6 +14,8 @@ from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.objects.placing import Conditions, Properties
+from sagewright.services.s3.archives import restored
+from sagewright.services.s3.encryption import check_encryption, encryption_members
 from sagewright.services.s3.locks import check_no_lock
 from sagewright.store.objects import NULL_VERSION, Version
 
@@ -30,7 +32,7 @@ STORAGE_CLASSES = frozenset(
         "GLACIER_IR",
     }
 )
-"""Kept and told, all of them stored the same way and readable at once."""
+"""Kept and told, all of them stored the same way; `archives` says which can't be read at once."""
 
 CONTENT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
 SETTINGS = (
@@ -43,7 +45,7 @@ SETTINGS = (
 DEFAULT_TYPE = "binary/octet-stream"
 MAX_METADATA_BYTES = 2048
 MAX_TAGS = 10
-ENCRYPTIONS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
+SYSTEM_TAGS = "System tags cannot be added/updated by requester"
 ACLS_THAT_CHANGE_NOTHING = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 
 
@@ -86,9 +88,7 @@ def check_settings(request: Mapping[str, Any]) -> None:
     """Refuse what cannot be honoured: access lists, customer keys, unknown classes."""
     if request.get("StorageClass", STANDARD) not in STORAGE_CLASSES:
         raise AwsError("InvalidStorageClass", "The storage class you specified is not valid", 400)
-    if request.get("ServerSideEncryption", "AES256") not in ENCRYPTIONS:
-        message = "The encryption method specified is not supported"
-        raise errors.invalid_argument(message, "x-amz-server-side-encryption", request["ServerSideEncryption"])
+    check_encryption(request)
     if request.get("SSECustomerAlgorithm") or request.get("SSECustomerKey"):
         message = "Objects encrypted with customer-provided keys are not served."
         raise AwsError("NotImplemented", message)
@@ -130,6 +130,9 @@ def checked_tags(tags: list[dict[str, Any]], most: int) -> dict[str, str]:
             raise AwsError("InvalidTag", "The TagKey you have provided is invalid", 400, {"TagKey": key})
         if len(value) > 256:
             raise AwsError("InvalidTag", "The TagValue you have provided is invalid", 400, {"TagValue": value})
+        if key.lower().startswith("aws:"):
+            message = "Your TagKey cannot be prefixed with aws:" if most == MAX_TAGS else SYSTEM_TAGS
+            raise AwsError("InvalidTag", message, 400, {"TagKey": key})
         if key in found:
             message = "Cannot provide multiple Tags with the same key"
             raise AwsError("InvalidTag", message, 400, {"TagKey": key})
@@ -181,11 +184,12 @@ def checksum_type(checksums: Mapping[str, str]) -> str:
 
 def head_members(version: Version) -> dict[str, Any]:
     """What GetObject and HeadObject tell of a version."""
-    headers = dict(version.headers)
+    headers = restored(dict(version.headers))
     if "Expires" in headers:
         headers["Expires"] = to_datetime(headers["Expires"])
     return {
         **headers,
+        **encryption_members(headers),
         "AcceptRanges": "bytes",
         "ETag": quoted(version.etag),
         "LastModified": modified(version),
@@ -193,12 +197,6 @@ def head_members(version: Version) -> dict[str, Any]:
         "VersionId": version_id(version),
         "TagCount": len(version.tags) or None,
     }
-
-
-def encryption_members(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """How an object that was put says it is encrypted: as it was asked."""
-    names = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
-    return {name: headers[name] for name in names if name in headers}
 
 
 def _ascii(value: str) -> str:

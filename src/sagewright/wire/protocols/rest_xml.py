@@ -24,6 +24,8 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NUMBERS = frozenset({"integer", "long", "float", "double"})
 MANY = 20
+OF_OBJECTS = frozenset({"CompleteMultipartUpload"})
+"""Operations whose headers of checksums are those of the object, and not of their body."""
 BODILESS = frozenset({204, 304})
 
 ROOTS = {
@@ -62,7 +64,7 @@ class RestXmlProtocol:
         if isinstance(shape, StructureShape):
             if operation.name == "DeleteObjects":
                 _need_digest(request)
-            _read_body(shape, request, values)
+            _read_body(operation, shape, request, values)
         return values
 
     def encode(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
@@ -101,7 +103,7 @@ def _host_id(request_id: str) -> str:
     return base64.b64encode(hashlib.sha256(request_id.encode()).digest()).decode()
 
 
-def _read_body(shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:
+def _read_body(operation: OperationModel, shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:
     bound = rest.bindings(shape)
     payload = bound.payload
     if payload is None:
@@ -110,7 +112,7 @@ def _read_body(shape: StructureShape, request: HttpRequest, values: dict[str, An
     elif payload.shape.type_name == "blob" and payload.shape.serialization.get("streaming"):
         values[payload.member] = request.body
         _name_trailer(shape, request, values)
-    elif data := read_document(request):
+    elif data := read_document(request, whose_checksums="object" if operation.name in OF_OBJECTS else "body"):
         if isinstance(payload.shape, StructureShape):
             values[payload.member] = _read_structure(payload.shape, parse(data))
         else:
@@ -138,12 +140,14 @@ def _text(data: bytes) -> str:
         raise AwsError("InvalidRequest", "The body is not UTF-8") from None
 
 
-def read_document(request: HttpRequest) -> bytes:
-    """The body of a request that is no object, checked against the digests that were sent with it."""
+def read_document(request: HttpRequest, whose_checksums: str = "body") -> bytes:
+    """The body of a request that is no object, checked against the digests that were sent with it, where they are the body's."""
     data = read_at_most(request.body, MAX_DOCUMENT)
     md5 = request.headers.get("content-md5")
     if md5 is not None and base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode() != md5:
         raise checksums.bad_digest("Content-MD5")
+    if whose_checksums != "body":
+        return data
     sent = {**request.headers, **getattr(request.body, "trailers", {})}
     for algorithm in checksums.ALGORITHMS:
         expected = sent.get(f"x-amz-checksum-{algorithm.lower()}")
