@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -196,7 +197,7 @@ def test_logs(server: RunningServer) -> None:
     assert fault(logs.create_log_group, logGroupName="/g")[0] == "ResourceAlreadyExistsException"
     for name in ("job/algo-1-1", "job/algo-2-1", "other"):
         logs.create_log_stream(logGroupName="/g", logStreamName=name)
-    now = 1_700_000_000_000
+    now = int(time.time()) * 1000 - 60_000
     stream = {"logGroupName": "/g", "logStreamName": "job/algo-1-1"}
     logs.put_log_events(**stream, logEvents=[{"timestamp": now + i // 3, "message": f"line {i}"} for i in range(10)])
     found = logs.describe_log_streams(logGroupName="/g", logStreamNamePrefix="job/", orderBy="LogStreamName", limit=2)
@@ -211,6 +212,16 @@ def test_logs(server: RunningServer) -> None:
         "line 9"
     ]
     assert [e["message"] for e in logs.get_log_events(**stream, limit=2)["events"]] == ["line 8", "line 9"]
+    month = {**stream, "logEvents": [{"timestamp": now - 20 * 86_400_000, "message": "old"}]}
+    assert logs.put_log_events(**month)["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
+    ahead = [{"timestamp": at, "message": "ahead"} for at in (now + 9, now + 3 * 3_600_000)]
+    assert logs.put_log_events(**stream, logEvents=ahead)["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 1}
+    assert fault(logs.put_retention_policy, logGroupName="/g", retentionInDays=2)[0] == "InvalidParameterException"
+    logs.put_retention_policy(logGroupName="/g", retentionInDays=1)
+    expired = [{"timestamp": now - 2 * 86_400_000, "message": "expired"}]
+    assert logs.put_log_events(**stream, logEvents=expired)["rejectedLogEventsInfo"] == {"expiredLogEventEndIndex": 1}
+    wide = [{"timestamp": at, "message": "x"} for at in (now - 90_000_000, now)]
+    assert fault(logs.put_log_events, **stream, logEvents=wide)[0] == "InvalidParameterException"
     hits = logs.filter_log_events(logGroupName="/g", filterPattern='"line 1" ?x ?line', logStreamNamePrefix="job/")
     assert [e["message"] for e in hits["events"]] == ["line 1"]
     assert [g["logGroupName"] for g in logs.describe_log_groups(logGroupNamePrefix="/g")["logGroups"]] == ["/g"]
@@ -247,6 +258,26 @@ def test_cloudwatch_in_every_protocol(server: RunningServer, protocol: str, monk
     )["Datapoints"]
     assert [(p["Average"], p["Maximum"], p["SampleCount"]) for p in points] == [(0.5, 0.75, 2.0)]
     assert points[0]["Timestamp"] == now.replace(second=0)
+    sized = {"MetricName": "acc", "Dimensions": dimensions, "Timestamp": now, "Value": 7.0, "Unit": "Bytes"}
+    client.put_metric_data(Namespace="test", MetricData=[sized])
+    window = {"StartTime": now - timedelta(minutes=5), "EndTime": now + timedelta(minutes=1)}
+    asked = {"Namespace": "test", "MetricName": "acc", "Dimensions": dimensions, **window, "Period": 60}
+    told = client.get_metric_statistics(**asked, Statistics=["Sum"])["Datapoints"]
+    assert {point["Unit"]: point["Sum"] for point in told} == {"None": 1.0, "Bytes": 7.0}
+    assert [
+        p["Sum"] for p in client.get_metric_statistics(**asked, Statistics=["Sum"], Unit="Bytes")["Datapoints"]
+    ] == [7.0]
+    metric = {"Namespace": "test", "MetricName": "acc", "Dimensions": dimensions}
+    stat = {"Metric": metric, "Period": 60, "Stat": "Average", "Unit": "None"}
+    queries = [
+        {"Id": "error", "Expression": "1 - m1", "Label": "error"},
+        {"Id": "m1", "MetricStat": stat, "ReturnData": False},
+    ]
+    (result,) = client.get_metric_data(MetricDataQueries=queries, **window)["MetricDataResults"]
+    assert (result["Label"], result["Values"]) == ("error", [0.5])
+    assert fault(client.get_metric_data, MetricDataQueries=queries * 2, **window)[0] == "ValidationError"
+    backwards = {"StartTime": window["EndTime"], "EndTime": window["StartTime"]}
+    assert fault(client.get_metric_data, MetricDataQueries=queries, **backwards)[0] == "ValidationError"
     metrics = client.list_metrics(Namespace="test", MetricName="acc", Dimensions=dimensions)["Metrics"]
     assert [m["MetricName"] for m in metrics] == ["acc"]
     code = fault(

@@ -114,6 +114,14 @@ def group_exists(store: Database, place: Place, name: str) -> bool:
         return connection.execute(select(log_groups.c.name).where(*_group_where(place, name))).first() is not None
 
 
+def retention(store: Database, place: Place, name: str) -> int | None:
+    """Days; None: for ever."""
+    with store.read() as connection:
+        statement = select(log_groups.c.retention_days).where(*_group_where(place, name))
+        days: int | None = connection.execute(statement).scalar()
+    return days
+
+
 def set_retention(store: Database, place: Place, name: str, days: int | None) -> None:
     with store.write() as connection:
         connection.execute(update(log_groups).where(*_group_where(place, name)).values(retention_days=days))

@@ -30,7 +30,9 @@ def test_other_bodies_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"no gzip", gzip.compress(b"123456"), gzip.compress(b"12345")[:-9], gzip.compress(b"1") + b"more"]
+    "body",
+    [b"no gzip", gzip.compress(b"123456"), gzip.compress(b"12345")[:-9], gzip.compress(b"1") + b"more"],
+    ids=["no gzip", "too large", "cut off", "more behind it"],
 )
 def test_what_is_too_large_or_no_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(SerializationException):

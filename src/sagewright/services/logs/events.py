@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import Any
 
+from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
@@ -18,6 +20,12 @@ from sagewright.store.logs import Stream
 MAX_EVENTS = 10_000
 MAX_BYTES = 1_000_000  # an answer of CloudWatch is at most 1 MB
 SCAN = 20_000
+DAY_MS = 86_400_000
+OLDEST_MS = 14 * DAY_MS
+NEWEST_MS = 2 * 3_600_000
+MAX_BATCH_BYTES = 1_048_576
+OVERHEAD_BYTES = 26
+"""What CloudWatch counts for each event besides its message."""
 
 
 @operation("logs", "PutLogEvents")
@@ -25,13 +33,45 @@ def put_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     group, name = request["logGroupName"], request["logStreamName"]
     require_stream(context, group, name)
     events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
+    _check_batch(events)
+    retention_days = logs.retention(context.store, place_of(context), group)
+    taken, rejected = _taken(events, now_ms(), retention_days)
+    if taken:
+        logs.put(context.store, place_of(context), (group, name), taken)
+    answer = {"nextSequenceToken": str(require_stream(context, group, name).next_seq)}
+    return answer | ({"rejectedLogEventsInfo": rejected} if rejected else {})
+
+
+def _check_batch(events: list[tuple[int, str]]) -> None:
+    """Raises InvalidParameterException for what CloudWatch takes nothing of."""
+    wrong = ""
     if any(later[0] < earlier[0] for earlier, later in pairwise(events)):
-        raise AwsError(
-            "InvalidParameterException",
-            "Log events in a single PutLogEvents request must be in chronological order.",
-        )
-    logs.put(context.store, place_of(context), (group, name), events)
-    return {"nextSequenceToken": str(require_stream(context, group, name).next_seq)}
+        wrong = "Log events in a single PutLogEvents request must be in chronological order."
+    elif events[-1][0] - events[0][0] > DAY_MS:
+        wrong = "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+    elif (size := sum(len(message.encode()) + OVERHEAD_BYTES for _, message in events)) > MAX_BATCH_BYTES:
+        wrong = f"Upload too large: {size} bytes exceeds limit of {MAX_BATCH_BYTES}"
+    if wrong:
+        raise AwsError("InvalidParameterException", wrong)
+
+
+def _taken(
+    events: list[tuple[int, str]], at_ms: int, retention_days: int | None
+) -> tuple[list[tuple[int, str]], dict[str, int]]:
+    """The events that are kept, and which at either end of the batch are not: too old, expired, or of the future."""
+    oldest, newest = at_ms - OLDEST_MS, at_ms + NEWEST_MS
+    expired = at_ms - retention_days * DAY_MS if retention_days else 0
+    times = [moment for moment, _ in events]
+    too_old, too_new = bisect_left(times, oldest), bisect_right(times, newest)
+    gone = bisect_left(times, expired)
+    rejected = {}
+    if too_old:
+        rejected["tooOldLogEventEndIndex"] = too_old
+    if gone > too_old:
+        rejected["expiredLogEventEndIndex"] = gone
+    if too_new < len(events):
+        rejected["tooNewLogEventStartIndex"] = too_new
+    return events[max(too_old, gone) : too_new], rejected
 
 
 @operation("logs", "GetLogEvents")

@@ -13,6 +13,9 @@ from sagewright.store import logs, tags
 from sagewright.store.logs import GroupQuery, Place, Stream, StreamQuery
 
 MAX_STREAMS = 50
+RETENTIONS_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
 
 
 def place_of(context: Context) -> Place:
@@ -87,6 +90,14 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
 
 @operation("logs", "PutRetentionPolicy")
 def put_retention_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    days = request["retentionInDays"]
+    if days not in RETENTIONS_DAYS:
+        allowed = ", ".join(map(str, RETENTIONS_DAYS))
+        raise AwsError(
+            "InvalidParameterException",
+            f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy "
+            f"enum value set: [{allowed}]",
+        )
     require_group(context, request["logGroupName"])
     logs.set_retention(context.store, place_of(context), request["logGroupName"], request["retentionInDays"])
     return {}
