@@ -80,7 +80,8 @@ def test_a_score_is_the_expected_displacement(points: np.ndarray) -> None:
     rows = np.concatenate([points, points + np.float32(0.5), points * 3])
     trees = [Forest(np.array([root], np.int32), *list(grown.arrays().values())[1:]) for root in grown.roots]
     by_hand = [np.mean([expected(tree, row) for tree in trees]) for row in rows]
-    assert_allclose(scoring.score(grown, rows), by_hand, rtol=1e-3, atol=1e-5)
+    for compiled in (False, True):
+        assert_allclose(scoring.Scoring(grown)(rows, compiled), by_hand, rtol=1e-4, atol=1e-5)
 
 
 def test_the_chance_to_be_cut_off_is_that_of_a_real_insertion() -> None:

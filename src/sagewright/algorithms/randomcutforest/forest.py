@@ -57,6 +57,9 @@ class Forest:
             or links.max() >= count
         ):
             raise UserError("the model's arrays don't fit together")
+        inner = forest.left != LEAF
+        if (forest.right[inner] != forest.left[inner] + 1).any():
+            raise UserError("the model's nodes don't have their children side by side")
         return forest
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from sagewright.algorithms.firstparty import artefact, requests
 from sagewright.algorithms.firstparty.requests import Features
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
-from sagewright.algorithms.randomcutforest import scoring
 from sagewright.algorithms.randomcutforest.forest import Forest
+from sagewright.algorithms.randomcutforest.scoring import Scoring
 from sagewright.algorithms.server import Invoke
 
 
@@ -25,9 +26,13 @@ from sagewright.algorithms.server import Invoke
 class ForestModel:
     forest: Forest
 
+    @cached_property
+    def _scoring(self) -> Scoring:
+        return Scoring(self.forest)
+
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
         """The `score` of each row."""
-        return {"score": scoring.score(self.forest, requests.dense(features, self.forest.columns))}
+        return {"score": self._scoring(requests.dense(features, self.forest.columns))}
 
     def encode(self) -> bytes:
         members = {}
@@ -50,5 +55,4 @@ class ForestModel:
 
 def serve(model_directory: Path) -> Invoke:
     model = ForestModel.decode(artefact.read(model_directory))
-    scoring.score(model.forest, np.zeros((1, model.forest.columns), np.float32))  # compiled before the first request
     return Service(model, Answers(key="scores")).invoke

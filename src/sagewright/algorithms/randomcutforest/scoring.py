@@ -1,64 +1,120 @@
-"""The scores of rows by a forest, compiled: numba's machine code is some ten times as fast as array operations here.
+"""The scores of rows by a forest.
 
 A row that was inserted would be cut off above a node with the chance that a cut of the node's box, enlarged to hold the row, falls
 outside the box itself. The expected collusive displacement sums, over the nodes on the row's way down, that chance times what the
 row would displace there: the largest ratio, over all places above, of the points beside to the points with it (Guha et al. 2016,
 section 3).
+
+What is displaced at a node depends on the node alone. So the sum is taken from the leaf upwards, and ends at the first box that
+the row is inside of: it is inside of all above.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
+
+from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
 
-NEVER = 1e-9
-"""A chance that adds nothing to a score."""
+COMPILED = 1 << 23
+"""Rows times trees times columns from which on it pays to compile, which takes a second or two."""
+PAIRS = 1 << 16
+ROWS = 4096
 
 
 def score(forest: Forest, rows: np.ndarray) -> np.ndarray:
     """The anomaly score of each row, (n,) float64: the mean of the trees' expected collusive displacements."""
-    span = (forest.high.astype(np.float64) - forest.low).sum(axis=1).astype(np.float32)
-    links = np.column_stack([forest.left, forest.right, forest.dimension])
-    numbers = np.column_stack([forest.cut, forest.mass, span])
-    boxes = np.stack([forest.low, forest.high], axis=1)
-    out = np.zeros(len(rows))
-    _add_displacements(np.ascontiguousarray(rows, np.float32), forest.roots, links, numbers, boxes, out)
-    return out / len(forest.roots)
+    return Scoring(forest)(rows)
 
 
-@njit(nogil=True, fastmath={"reassoc", "nsz"})  # type: ignore[untyped-decorator]
-def _add_displacements(
-    rows: np.ndarray, roots: np.ndarray, links: np.ndarray, numbers: np.ndarray, boxes: np.ndarray, out: np.ndarray
-) -> None:
-    """Onto `out`. Of a node: `links` (left, right, dimension), `numbers` (cut, mass, span), `boxes` (low, high)."""
-    count, columns = rows.shape
-    for tree in range(len(roots)):
-        for number in range(count):
-            point = rows[number]
-            node = roots[tree]
-            alive, most, total = 1.0, 0.0, 0.0
-            while True:
-                outside = np.float32(0.0)
-                for column in range(columns):
-                    outside += max(boxes[node, 0, column] - point[column], np.float32(0))
-                    outside += max(point[column] - boxes[node, 1, column], np.float32(0))
-                cut, mass, span = numbers[node]
-                chance = outside / (outside + span) if outside > 0 else 0.0
-                leaf = links[node, 0] == LEAF
-                if leaf and chance == 0.0:
-                    total += alive * most
-                    break
-                if chance > 0.0:
-                    total += alive * chance * max(float(mass), most)
-                    alive *= 1.0 - chance
-                if leaf or alive < NEVER:
-                    break
-                if point[links[node, 2]] <= cut:
-                    child, beside = links[node, 0], links[node, 1]
-                else:
-                    child, beside = links[node, 1], links[node, 0]
-                most = max(most, numbers[beside, 1] / (numbers[child, 1] + 1.0))
-                node = child
-            out[number] += total
+@dataclass(frozen=True)
+class Layout:
+    """A forest as it is scored by.
+
+    Of a node: `links` (first child, dimension, parent) int32, a leaf being its own child and -1 a root's parent; `cuts`, infinite
+    at leaves; `numbers` (span of the box, what is displaced there, what at a leaf the way ends with); `boxes` (low, high).
+    """
+
+    links: np.ndarray
+    cuts: np.ndarray
+    numbers: np.ndarray
+    boxes: np.ndarray
+
+    @classmethod
+    def of(cls, forest: Forest) -> Layout:
+        """Children lie side by side, the left one first."""
+        count = len(forest.left)
+        inner = np.flatnonzero(forest.left != LEAF)
+        child, parent = np.arange(count), np.full(count, -1)
+        child[inner] = forest.left[inner]
+        parent[forest.left[inner]] = parent[forest.right[inner]] = inner
+        ratio = np.zeros(count, np.float32)
+        for one, other in ((forest.left[inner], forest.right[inner]), (forest.right[inner], forest.left[inner])):
+            ratio[one] = forest.mass[other] / (forest.mass[one] + np.float32(1))
+        most, level = np.zeros(count, np.float32), np.asarray(forest.roots)
+        while len(level):
+            level = np.concatenate([forest.left[level], forest.right[level]])
+            level = level[level != LEAF]
+            most[level] = np.maximum(most[parent[level]], ratio[level])
+        cuts = np.full(count, np.inf, np.float32)
+        cuts[inner] = forest.cut[inner]
+        span = (forest.high.astype(np.float64) - forest.low).sum(axis=1)
+        numbers = np.column_stack([span, np.maximum(forest.mass, most), most]).astype(np.float32)
+        links = np.column_stack([child, forest.dimension, parent]).astype(np.int32)
+        return cls(links, cuts, numbers, np.stack([forest.low, forest.high], axis=1).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A forest laid out for scoring. Safe to use from many threads."""
+
+    forest: Forest
+
+    def __call__(self, rows: np.ndarray, compiled: bool | None = None) -> np.ndarray:
+        """(n,) float64. `compiled`: whether by machine code; None: by how many rows there are."""
+        rows = np.ascontiguousarray(rows, np.float32)
+        if compiled is None:
+            compiled = rows.size * len(self.forest.roots) >= COMPILED
+        step = ROWS if compiled else max(1, PAIRS // len(self.forest.roots))
+        parts = [rows[start : start + step] for start in range(0, len(rows), step)]
+        if compiled:
+            return np.concatenate([np.zeros(0), *threads.each(self._by_kernel, parts)])
+        return np.concatenate([np.zeros(0), *map(self._by_arrays, parts)])
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout.of(self.forest)
+
+    def _by_kernel(self, rows: np.ndarray) -> np.ndarray:
+        from sagewright.algorithms.randomcutforest import kernel  # compiled where it is needed only
+
+        at = self._layout
+        out = kernel.displacements(rows, self.forest.roots, at.links, at.cuts, at.numbers, at.boxes)
+        return np.asarray(out / len(self.forest.roots))
+
+    def _by_arrays(self, rows: np.ndarray) -> np.ndarray:
+        """The same, all pairs of a row and a tree side by side."""
+        at, trees = self._layout, len(self.forest.roots)
+        row, node = np.repeat(np.arange(len(rows)), trees), np.tile(self.forest.roots, len(rows)).astype(np.int64)
+        moving = np.arange(len(row))
+        while len(moving):
+            child, dimension, _ = at.links[node[moving]].T
+            below = child + (rows[row[moving], dimension] > at.cuts[node[moving]])
+            on = below != node[moving]
+            node[moving] = below
+            moving = moving[on]
+        found = at.numbers[node, 2].astype(np.float64)
+        moving = np.arange(len(row))
+        while len(moving):
+            here, point = node[moving], rows[row[moving]]
+            low, high = at.boxes[here].transpose(1, 0, 2)
+            outside = (np.maximum(low - point, 0) + np.maximum(point - high, 0)).sum(axis=1)
+            span, displaced, _ = at.numbers[here].T
+            chance = np.divide(outside, outside + span, out=np.zeros_like(outside), where=outside > 0)
+            found[moving] += chance * (displaced - found[moving])
+            node[moving] = at.links[here, 2]
+            moving = moving[(outside > 0) & (node[moving] >= 0)]
+        return np.asarray(found.reshape(len(rows), trees).mean(axis=1))

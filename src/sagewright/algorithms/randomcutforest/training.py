@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory, threads
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.randomcutforest import forest, sampling, scoring
+from sagewright.algorithms.randomcutforest import forest, sampling
 from sagewright.algorithms.randomcutforest.declaration import DECLARATION
 from sagewright.algorithms.randomcutforest.forest import Forest
 from sagewright.algorithms.randomcutforest.model import ForestModel
+from sagewright.algorithms.randomcutforest.scoring import Scoring
 
 DISTRIBUTIONS = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
+COPIES = 8
+"""Of the sample: the rows, those of the trees, and both ends of the boxes of twice as many nodes."""
 SIGMAS = 3.0
 """A test row is said to be an anomaly so many standard deviations above the mean score."""
 
@@ -30,7 +34,11 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         if channel.distribution != DISTRIBUTIONS[name]:
             text = f"Channel {name} must have S3DataDistributionType {DISTRIBUTIONS[name]}, not {channel.distribution}."
             raise UserError(text)
-    with session(DECLARATION, "RandomCutForest", job, values) as run:
+    with session(DECLARATION, "RandomCutForest", job, values) as run, threads.shared():
+        sample = 4 * values["num_trees"] * values["num_samples_per_tree"] * values["feature_dim"]
+        memory.require(
+            COPIES * sample, "A forest of num_trees x num_samples_per_tree x feature_dim", "Smaller ones take less."
+        )
         rows = run.rows("train", Wanted(values["feature_dim"]))
         assert rows is not None
         grown = fit(run, rows)
@@ -51,7 +59,7 @@ def _sample(run: Session, rows: Rows) -> np.ndarray:
     size = values["num_trees"] * values["num_samples_per_tree"]
     random = np.random.default_rng([run.seed, 0, run.group.rank])
     own = Reservoir(size, random)
-    for batch in rows.blocks():
+    for batch in threads.ahead(rows.blocks()):
         own.add(np.asarray(batch.features))
     run.lines.throughput(own.seen, time.monotonic() - began)
     return np.concatenate([part for (part,) in run.group.gather(own.sample(run.group))])
@@ -62,8 +70,9 @@ def _evaluate(run: Session, grown: Forest) -> None:
     if rows is None:
         return
     scores, labels = [], []
-    for block in rows.blocks():
-        scores.append(scoring.score(grown, block.features))
+    scoring = Scoring(grown)
+    for block in threads.ahead(rows.blocks()):
+        scores.append(scoring(np.asarray(block.features)))
         labels.append(np.asarray(block.labels))
     found = _measures(np.concatenate(scores), np.concatenate(labels))
     chosen = run.values["eval_metrics"]
