@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from sagewright.agent.cell import Cell
 from sagewright.agent.control import Control
 from sagewright.agent.host import HostRun
 from sagewright.agent.hostfile import read_host_file
@@ -16,22 +17,30 @@ from sagewright.agent.server import ServerConnection
 from sagewright.model.agentmarks import await_mark, write_mark
 
 
-def main(directory: Path) -> int:
-    """Exit status 0 when the last report was taken in or the job is gone, 3 if another agent works here."""
+def main(directory: Path, cell: Cell | None = None) -> int:
+    """Exit status 0 when the last report was taken in or the job is gone, 3 if another agent works here. `cell`: one that this
+    process has made, for the host's process to run in."""
     with (directory / "agent.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if cell is not None:
+                cell.abandon()
             await_mark(directory)
             return 3
         host = read_host_file(directory)
-        write_mark(directory, host.host_id)
+        if cell is not None and not cell.move(directory):
+            cell.abandon()
+            cell = None
+        write_mark(directory, host.host_id, host.host_id if cell is None else cell.name)
+        if cell is not None:
+            cell.leave()
         control = Control()
         control.stop_at(signal.SIGTERM)
         connection = ServerConnection(host.endpoint, host.host_id, host.token)
         reporter = Reporter(connection, directory / "reports.spool", control.take)
         reporter.start()
-        HostRun(host, control, reporter).run()
+        HostRun(host, control, reporter, cell).run()
     return 0
 
 

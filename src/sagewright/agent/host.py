@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import sagewright
 from sagewright.agent.archives import Delivery
+from sagewright.agent.cell import Cell
 from sagewright.agent.checkpoints import Checkpoints
 from sagewright.agent.code import fetch_code
 from sagewright.agent.control import Control
@@ -32,7 +34,7 @@ from sagewright.agent.optml import OptMl
 from sagewright.agent.ownimage import own_image
 from sagewright.agent.parallel import for_each
 from sagewright.agent.patience import Patience
-from sagewright.agent.process import FAILED, GONE, Exit, Limits, run_process
+from sagewright.agent.process import FAILED, GONE, Exit, Limits, Started, attend_process, end_left, start_process
 from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.share import HostShare
@@ -66,7 +68,8 @@ _ASIDE_S = 5.0  # before the process there is little to wait for
 class HostRun:
     """Runs one host. `control` says what is wanted from outside, `reporter` tells the server."""
 
-    def __init__(self, host: HostFile, control: Control, reporter: Reporter) -> None:
+    def __init__(self, host: HostFile, control: Control, reporter: Reporter, cell: Cell | None = None) -> None:
+        """`cell`: one that lies in the host's directory already."""
         self._host = host
         self._control = control
         self._reporter = reporter
@@ -84,7 +87,8 @@ class HostRun:
             reporter.log,
         )
         self._warm_cache = WarmCache(host, self._ml)
-        self._share = HostShare(host, reporter.log)
+        self._cell = cell
+        self._share = HostShare(host, reporter.log, None if cell is None else cell.group)
         self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
         self._checkpoints = Checkpoints(host, self._ml, self._delivery)
         self._delivering = Delivering(host, self._ml, reporter, self._patience, self._delivery)
@@ -111,6 +115,9 @@ class HostRun:
             traceback.print_exc(file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
             self._reporter.send(failed={"class": FaultClass.INTERNAL, "message": message}, finished=True)
+        if self._cell is not None:
+            self._cell.close()
+        self._share.close()
         self._watchdog.close()
         self._reporter.finish()
         self._memory.close()
@@ -154,7 +161,11 @@ class HostRun:
         self._network = open_network(self._host, possible, self._control.check)
         if self._network.warning:
             self._host.warnings.append(self._network.warning)
-        self._memory = open_memory(self._host, given["shared_memory"].given, self._control.check)
+        self._memory = (
+            open_memory(self._host, given["shared_memory"].given, self._control.check)
+            if self._cell is None
+            else self._cell.memory(self._host)
+        )
         environment = self._prepare(sandbox)
         self._control.check()
         return self._execute(sandbox, environment)
@@ -165,7 +176,11 @@ class HostRun:
             check_runnable(self._image, self._host.brief.program.purpose)
             command(self._image, self._host.brief)
             self._inputs.check()
-            sandbox, reason = choose_sandbox(sandbox_for(self._image, self._host.sandbox), self._host.directory)
+            sandbox, reason = (
+                choose_sandbox(sandbox_for(self._image, self._host.sandbox), self._host.directory)
+                if self._cell is None
+                else (self._cell.sandbox, "it was ready")
+            )
         except (CannotRun, Unavailable) as error:
             raise ClientError(str(error)) from error
         lacking = missing(sandbox, self._needed())
@@ -241,11 +256,12 @@ class HostRun:
             with self._inputs.feeding():
                 ended = self._run_process(sandbox, environment, book)
                 if environment is not None and (asked := self._layers.asked(ended)) is not None:
+                    end_left()  # of its sandbox: the next one mounts the same directories
                     ended = self._run_process(sandbox, self._layers.install(environment, asked), book)
         finally:
             self._volume.close()
             book.close()
-            self._share.close()
+            self._share.tell()
             self._warm_cache.keep()
             sandbox.close(self._host.directory)
         if ended.cause == FAILED and self._control.failure is not None:
@@ -258,13 +274,24 @@ class HostRun:
     def _run_process(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
         """The job's process, once."""
         with self._inputs.mounted() as mounts:
-            started = self._command(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
+            start = self._start_of(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
             if not self._running:
                 self._running = True
                 self._checkpoints.start()
                 self._delivering.start()
                 self._reporter.send(phase=Phase.RUNNING)
-            return run_process(started, self._control, self._limits, book)
+            return attend_process(start(), self._control, self._limits, book)
+
+    def _start_of(self, sandbox: Sandbox, launch: Launch) -> Callable[[], Started]:
+        """What starts the process: in the cell the first time, if it is what the launch asks for; else in a sandbox made now."""
+        cell = self._cell
+        if cell is not None and cell.is_whole() and cell.kind.fits(launch):
+            self._share.limit()
+            return lambda: cell.enter(launch)
+        if cell is not None:
+            cell.close()
+        command = self._command(sandbox, launch)
+        return lambda: start_process(command)
 
     def _command(self, sandbox: Sandbox, launch: Launch) -> Command:
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import orjson
 
 from sagewright.model.brief import Brief, Group
 
@@ -89,7 +90,7 @@ class HostFile:
 
 def read_host_file(directory: Path) -> HostFile:
     """Raises KeyError, ValueError or OSError if `host.json` is not what DESIGN.md says."""
-    document = json.loads((directory / "host.json").read_bytes())
+    document = orjson.loads((directory / "host.json").read_bytes())
     plain = {name: document[name] for name in HostFile.__dataclass_fields__ if name in document}
     return HostFile(
         **{

@@ -37,6 +37,13 @@ def preload(package: Path) -> None:
     _known[package] = _state(_roots(package))
 
 
+def known_library(package: Path, cache: Path) -> Path | None:
+    """The directory that `staged_library` gives, if it is there and this process has looked at the sources; makes nothing."""
+    known = _known.get(package)
+    library = None if known is None else _library(cache, known)
+    return library if library is not None and library.is_dir() else None
+
+
 def staged_library(package: Path, cache: Path) -> Path:
     """The directory to put on PYTHONPATH. `package`: the installed `sagewright`; `cache`: where copies are kept."""
     known = _known.get(package)

@@ -48,11 +48,22 @@ def open_memory(host: HostFile, possible: bool, check: Callable[[], None]) -> Jo
 
 
 def _make(host: HostFile) -> int | None:
+    made = make_file()
+    if made is not None:
+        seal(made, host)
+    return made
+
+
+def make_file() -> int | None:
+    """An empty file whose size can still be set; None where there is no such thing."""
     try:
-        made = os.memfd_create("sagewright-job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        return os.memfd_create("sagewright-job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except OSError:
         return None
+
+
+def seal(made: int, host: HostFile) -> None:
+    """The size of this job's memory, for good."""
     share = len(host.hosts) * (host.memory_gb << 30) // _PART_OF_SHARE
     os.ftruncate(made, min(_LARGEST_BYTES, max(share, 1 << 20)))
     fcntl.fcntl(made, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
-    return made

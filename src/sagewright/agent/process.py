@@ -7,6 +7,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import psutil
 
 from sagewright.agent.control import Control
 from sagewright.agent.lines import LineSplitter
+from sagewright.agent.openfiles import descendants
 from sagewright.model.brief import Cause
 from sagewright.sandbox.base import Command
 
@@ -44,11 +46,12 @@ class Exit:
 
 @dataclass(frozen=True)
 class Limits:
-    """`deadline` is on time.monotonic()'s clock; `kill` ends what is left of the processes at once, where a group holds them."""
+    """`deadline` is on time.monotonic()'s clock; `kill` ends what is left of the processes at once, where a group holds them;
+    it need not wait for those that it is given."""
 
     stop_grace_s: float
     deadline: float
-    kill: Callable[[], None] = lambda: None
+    kill: Callable[[set[int]], None] = lambda _spared: None
 
 
 class Log(Protocol):
@@ -61,13 +64,57 @@ class Log(Protocol):
     def lines(self, texts: list[str]) -> None: ...
 
 
-def run_process(command: Command, control: Control, limits: Limits, log: Log) -> Exit:
-    """Start the command and return when it and everything it started have ended.
+@dataclass(frozen=True)
+class Started:
+    """A process that was started for a command; `status_fd` is where its sandbox writes its documents, -1 if it writes none.
 
-    Must be called from the main thread: the sandbox dies with the thread that starts it. Raises SandboxFailed, OSError.
+    `refusals`: something can be read there if a process that was to become the command's program could not.
     """
+
+    process: subprocess.Popen[bytes]
+    status_fd: int
+    refusals: socket.socket | None = None
+
+
+def start_process(command: Command, stdin: int = subprocess.DEVNULL) -> Started:
+    """Must be called from the main thread: the sandbox dies with the thread that starts it. Raises OSError."""
     _adopt_orphans()
-    running = _Running(command, control, limits, log)
+    status_fd, status_end = os.pipe() if command.status_fd_option else (-1, -1)
+    argv = list(command.argv)
+    if command.status_fd_option:
+        argv[1:1] = [command.status_fd_option, str(status_end)]
+    try:
+        process = subprocess.Popen(
+            [*command.wrapper, *argv],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=command.environ,
+            cwd=command.cwd,
+            start_new_session=True,
+            pass_fds=[*command.descriptors, *([status_end] if command.status_fd_option else [])],
+        )
+    except BaseException:
+        if status_fd >= 0:
+            os.close(status_fd)
+        raise
+    finally:
+        if status_end >= 0:
+            os.close(status_end)
+    if status_fd >= 0:
+        os.set_blocking(status_fd, False)
+    return Started(process, status_fd)
+
+
+def run_process(command: Command, control: Control, limits: Limits, log: Log) -> Exit:
+    """Start the command and return when it and everything it started have ended. As `start_process`; raises SandboxFailed,
+    OSError."""
+    return attend_process(start_process(command), control, limits, log)
+
+
+def attend_process(started: Started, control: Control, limits: Limits, log: Log) -> Exit:
+    """Return when the process and everything it started have ended. Raises SandboxFailed, OSError."""
+    running = _Running(started, control, limits, log)
     try:
         return running.until_end()
     finally:
@@ -80,7 +127,7 @@ def _adopt_orphans() -> None:
 
 
 class _Running:
-    def __init__(self, command: Command, control: Control, limits: Limits, log: Log) -> None:
+    def __init__(self, started: Started, control: Control, limits: Limits, log: Log) -> None:
         self._control = control
         self._limits = limits
         self._log = log
@@ -89,23 +136,7 @@ class _Running:
         self._cause: str = Cause.EXIT
         self._status = b""
         self._kill_at: float | None = None
-        self._status_fd, status_end = os.pipe() if command.status_fd_option else (-1, -1)
-        argv = list(command.argv)
-        if command.status_fd_option:
-            argv[1:1] = [command.status_fd_option, str(status_end)]
-        self._process = subprocess.Popen(
-            [*command.wrapper, *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=command.environ,
-            cwd=command.cwd,
-            start_new_session=True,
-            pass_fds=[*command.descriptors, *([status_end] if command.status_fd_option else [])],
-        )
-        if command.status_fd_option:
-            os.close(status_end)
-            os.set_blocking(self._status_fd, False)
+        self._process, self._status_fd, self._refusals = started.process, started.status_fd, started.refusals
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
         self._pid_fd = os.pidfd_open(self._process.pid)
@@ -126,8 +157,9 @@ class _Running:
             if self._pid_fd in ready:
                 break
         code = self._process.wait()
-        self._limits.kill()
-        _kill_left()
+        spared = self._sandbox_init()
+        self._limits.kill(spared)
+        _kill_left(spared)
         self._read_rest()
         self._check_sandbox(code)
         return Exit(128 - code if code < 0 else code, self._cause)
@@ -139,6 +171,8 @@ class _Running:
             os.close(self._status_fd)
         if self._process.stdout is not None:
             self._process.stdout.close()
+        if self._refusals is not None:
+            self._refusals.close()
 
     def _react(self) -> None:
         """Do what is due: the first SIGTERM, then SIGKILL when the grace is over."""
@@ -177,9 +211,12 @@ class _Running:
 
     def _inner_pid(self) -> int:
         """The user's own process: in a sandbox the first child of the sandbox's first process."""
-        first = next((note["child-pid"] for note in self._sandbox_notes() if "child-pid" in note), None)
-        children = _children(first) if first is not None else []
+        children = [child for first in self._sandbox_init() for child in _children(first)]
         return children[0] if children else self._process.pid
+
+    def _sandbox_init(self) -> set[int]:
+        """The sandbox's own first process, if it has one. It ends with the sandbox, but takes its time for the mounts."""
+        return {note["child-pid"] for note in self._sandbox_notes() if "child-pid" in note}
 
     def _sandbox_notes(self) -> list[dict[str, Any]]:
         """The JSON documents that the sandbox has written so far."""
@@ -216,20 +253,40 @@ class _Running:
         """bwrap notes an exit code only if the process ran; without one it failed itself, or was killed."""
         if self._status_fd < 0 or code < 0 or self._cause in {GONE, FAILED}:
             return
-        if not any("exit-code" in note for note in self._sandbox_notes()):
+        if self._is_refused() or not any("exit-code" in note for note in self._sandbox_notes()):
             raise SandboxFailed(self._last_line or f"the sandbox ended with {code}")
 
+    def _is_refused(self) -> bool:
+        if self._refusals is None:
+            return False
+        with suppress(OSError):
+            return bool(self._refusals.recv(1))
+        return False
 
-def _kill_left() -> None:
-    """Kill every descendant of this agent, also those that have left the process's session."""
+
+def _kill_left(spared: set[int]) -> None:
+    """Kill every descendant of this agent, also those that have left the process's session; wait for all but `spared`."""
     for _round in range(20):
-        if not _children(os.getpid()):
+        left = descendants(os.getpid())
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if spared.issuperset(left):
             return
-        left = psutil.Process().children(recursive=True)
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(left, timeout=1)
+        _await([pid for pid in left if pid not in spared])
+
+
+def end_left() -> None:
+    """End everything that this agent has started, what belonged to a sandbox too."""
+    _kill_left(set())
+
+
+def _await(pids: list[int]) -> None:
+    processes = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            processes.append(psutil.Process(pid))
+    psutil.wait_procs(processes, timeout=1)
 
 
 def _children(pid: int) -> list[int]:

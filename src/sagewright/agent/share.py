@@ -15,13 +15,14 @@ _WORDS = {"memory": "memory", "cpu": "CPUs", "pids": "the number of processes"}
 
 
 class HostShare:
-    """`wrapper` goes before the process's command; `close` ends what is left of it. All of it is for one process."""
+    """`wrapper` goes before the process's command; `close` ends what is left of it."""
 
-    def __init__(self, host: HostFile, log: Callable[[str], None]) -> None:
+    def __init__(self, host: HostFile, log: Callable[[str], None], group: Group | None = None) -> None:
+        """`group`: one that was made ahead, in place of one of the host's name."""
         self._share, self._log = Share(host.cpus, host.memory_gb), log
         self._kind = host.group.instance_type
         self._cgroups = find_cgroups() if host.limits == "auto" else Cgroups(0, {}, "the server's setting says so")
-        self._group: Group | None = self._cgroups.group(host.host_id) if self._cgroups.places else None
+        self._group = group or (self._cgroups.group(host.host_id) if self._cgroups.places else None)
 
     def not_held(self) -> str:
         """A sentence for the first line of the log about what is not held to the share; empty if all of it is."""
@@ -41,6 +42,11 @@ class HostShare:
         self._group.make(self._share)
         return [*self._group.wrapper, *by_user]
 
+    def limit(self) -> None:
+        """Hold what is in the group already to the share. Raises OSError."""
+        if self._group is not None:
+            self._group.limit(self._share)
+
     def _processes_by_user(self) -> list[str]:
         """Where no group counts processes, the user's own limit does: so many more than run already. Root has none."""
         if "pids" in self._cgroups.places or os.geteuid() == 0:
@@ -49,17 +55,21 @@ class HostShare:
         limit = _threads_of_user() + self._share.processes
         return [prlimit, f"--nproc={limit}:{limit}"] if prlimit else []
 
-    def kill(self) -> None:
-        """Kill every process of the group."""
+    def kill(self, spared: set[int]) -> None:
+        """Kill every process of the group, and wait for all but `spared` to end."""
         if self._group is not None:
-            self._group.kill()
+            self._group.kill(spared)
 
     def close(self) -> None:
-        """Say what the share cost the process, and end everything in it."""
+        """End everything in it."""
+        if self._group is not None:
+            self._group.remove()
+
+    def tell(self) -> None:
+        """Say in the log what the share cost the process, which has ended."""
         if self._group is None:
             return
         killed, refused = self._group.out_of_memory(), self._group.refused_processes()
-        self._group.remove()
         if killed:
             self._log(
                 f"Out of memory: the job used more than the {self._share.memory_gb} GiB that it has of {self._kind} here, and "

@@ -1,7 +1,10 @@
-"""`python -m sagewright.agent.zygote FD`: forks agents that have everything imported already.
+"""`python -m sagewright.agent.zygote FD [PLACE NUMBER]`: forks agents that have everything imported already.
 
 Requests come as JSON lines over the socket FD: {"directory": "…"} forks an agent and is answered {"pid": n}; {} is
 answered {"pid": 0} when this process is warm. It ends when the other end of the socket is closed. It must stay single-threaded.
+
+With PLACE, NUMBER agents are forked ahead, each with a sandbox that waits for a job (`cell`); an agent that has one is answered
+{"pid": n, "group": "its control group"}.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import ctypes
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -21,6 +25,9 @@ from typing import Any, NoReturn
 import sagewright
 from sagewright.agent import library
 from sagewright.agent.__main__ import main as run_agent
+from sagewright.agent.cell import Cell, remove_cell
+from sagewright.agent.cellkeeper import Keeper, Place
+from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.s3 import preload
 from sagewright.runtimes.pipconfig import pip_sources
 from sagewright.sandbox.cgroups import find_cgroups
@@ -30,57 +37,167 @@ from sagewright.sandbox.users import SPARE
 _PR_SET_NAME = 15
 
 
-def serve(connection: socket.socket) -> None:
-    """Answer requests until the other end is closed."""
-    agents: set[int] = set()
-    signal.signal(signal.SIGCHLD, lambda _number, _frame: _reap(agents))
-    preload()
-    pip_sources()
-    library.preload(Path(sagewright.__file__).parent)
-    SPARE.prepare()
-    gc.collect()
-    gc.freeze()
-    for line in connection.makefile("rb"):
-        answer = _answer(json.loads(line), connection)
-        agents.add(answer.get("pid", 0))
-        connection.sendall(json.dumps(answer).encode() + b"\n")
-        if answer.get("pid"):
-            SPARE.leave()  # the agent has them
-        _reap(agents)
+class Zygote:
+    """`place` and `most`: where cells are kept, and how many; 0: none are."""
+
+    def __init__(self, connection: socket.socket, place: Path, most: int) -> None:
+        self._connection = connection
+        self._children: set[int] = set()
+        self._ended: list[int] = []
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._keeper = Keeper(place, most, self._fork_cell) if most else None
+
+    def serve(self) -> None:
+        """Answer requests until the other end is closed."""
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: self._reap())
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        preload()
+        pip_sources()
+        library.preload(Path(sagewright.__file__).parent)
+        SPARE.prepare()
+        if self._keeper is not None:
+            self._keeper.sweep()
+        gc.collect()
+        gc.freeze()
+        with self._connection.makefile("rb") as requests:
+            while self._wait() and (line := requests.readline()):
+                answer = self._answer(json.loads(line))
+                self._connection.sendall(json.dumps(answer).encode() + b"\n")
+                self._tidy()
+        if self._keeper is not None:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._keeper.close()
+
+    def _wait(self) -> bool:
+        """Until there is a request; meanwhile cells are kept."""
+        while True:
+            timeout = None if self._keeper is None else self._keeper.wait_s()
+            ready, _, _ = select.select([self._connection.fileno(), self._woken], [], [], timeout)
+            if self._woken in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._woken, 4096)
+                self._tidy()
+            if self._connection.fileno() in ready:
+                return True
+            if self._keeper is not None:
+                self._keeper.work()
+                self._tidy()
+
+    def _tidy(self) -> None:
+        self._reap()
+        while self._ended:
+            pid = self._ended.pop()
+            if self._keeper is not None:
+                self._keeper.lost(pid)
         SPARE.prepare()
 
+    def _answer(self, request: dict[str, str]) -> dict[str, Any]:
+        if "directory" not in request:
+            return {"pid": 0}
+        directory = Path(request["directory"])
+        find_cgroups()
+        choose_sandbox("auto", directory)  # what it finds out about this machine is inherited by the agents
+        host = None if self._keeper is None else _host_at(directory)
+        if self._keeper is not None and host is not None and (spare := self._keeper.take(host)) is not None:
+            return {"pid": spare.pid, "group": spare.directory.name}
+        try:
+            pid = self._fork()
+        except OSError as error:
+            return {"error": str(error)}
+        if pid == 0:
+            _become_agent(directory)
+        if self._keeper is not None and host is not None:
+            self._keeper.watch(pid, host)
+        return {"pid": pid}
 
-def _answer(request: dict[str, str], connection: socket.socket) -> dict[str, Any]:
-    if "directory" not in request:
-        return {"pid": 0}
-    directory = Path(request["directory"])
-    find_cgroups()
-    choose_sandbox("auto", directory)  # what it finds out about this machine is inherited by the agents
-    try:
+    def _fork(self) -> int:
+        """As os.fork; the child keeps nothing of this process but what it knows."""
         pid = os.fork()
-    except OSError as error:
-        return {"error": str(error)}
-    if pid == 0:
-        _become_agent(directory, connection)
-    return {"pid": pid}
+        if pid:
+            self._children.add(pid)
+            SPARE.leave()  # the child has them
+            return pid
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for own in (self._connection, *([] if self._keeper is None else self._keeper.sockets())):
+            os.close(own.fileno())
+        for descriptor in (self._woken, self._wake):
+            os.close(descriptor)
+        return 0
+
+    def _fork_cell(self, place: Place) -> int:
+        pid = self._fork()
+        if pid == 0:
+            _become_cell(place)
+        return pid
+
+    def _reap(self) -> None:
+        """Children that have ended must not stay zombies; no other child is touched."""
+        for pid in list(self._children):
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                    continue
+            self._children.discard(pid)
+            self._ended.append(pid)
 
 
-def _become_agent(directory: Path, connection: socket.socket) -> NoReturn:
-    """In the forked child: leave everything of the fork server behind and work."""
+def _host_at(directory: Path) -> HostFile | None:
+    try:
+        return read_host_file(directory)
+    except (OSError, ValueError, KeyError, TypeError):  # the agent says what is wrong with it
+        return None
+
+
+def _become_agent(directory: Path, cell: Cell | None = None) -> NoReturn:
+    """In the forked child: work."""
     status = 70
     try:
-        os.setsid()
-        os.close(connection.fileno())
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, b"sagewright-host", 0, 0, 0)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _name(b"sagewright-host")
         _redirect(directory / "agent.log")
-        status = run_agent(directory)
+        status = run_agent(directory, cell)
     except BaseException:
         traceback.print_exc()
     finally:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
         os._exit(status)
+
+
+def _become_cell(place: Place) -> NoReturn:
+    """In the forked child: make the cell, and wait for its job; without one, remove it."""
+    status = 70
+    try:
+        _name(b"sagewright-cell")
+        cell = Cell(place.kind, place.directory)
+        place.socket.sendall(b"r")
+        line = _told(place.socket)
+        if line and cell.is_whole():
+            place.socket.sendall(b"t")
+            place.socket.close()
+            _become_agent(Path(json.loads(line)["directory"]), cell)
+        cell.abandon()
+        status = 0
+    except BaseException as error:
+        sys.stderr.write(f"no sandbox can be kept ready: {type(error).__name__}: {error}\n")
+        remove_cell(place.directory)
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _told(connection: socket.socket) -> bytes:
+    """One line; none if the fork server needs the cell no more, or is gone."""
+    with connection.makefile("rb") as lines:
+        try:
+            return lines.readline()
+        except ConnectionResetError:  # it has not even read that the cell is ready
+            return b""
+
+
+def _name(name: bytes) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name, 0, 0, 0)
 
 
 def _redirect(log: Path) -> None:
@@ -93,15 +210,6 @@ def _redirect(log: Path) -> None:
     os.close(to_log)
 
 
-def _reap(agents: set[int]) -> None:
-    """Agents that have ended must not stay zombies; no other child is touched."""
-    agents.discard(0)
-    for pid in list(agents):
-        with contextlib.suppress(ChildProcessError):
-            if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                continue
-        agents.discard(pid)
-
-
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    _place, _most = (Path(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) > 2 else (Path(), 0)
+    Zygote(socket.socket(fileno=int(sys.argv[1])), _place, _most).serve()

@@ -12,7 +12,9 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _ANSWER_S = 30.0
 
@@ -21,17 +23,31 @@ class ForkServerFailed(RuntimeError):
     """The fork server could not be started or gave no answer; start the agent some other way."""
 
 
+@dataclass(frozen=True)
+class Cells:
+    """Sandboxes that are kept ready for jobs to come: at most so many, each in a directory of its own below `place`, on the file
+    system of the hosts' directories."""
+
+    place: Path
+    most: int
+
+
 class ForkServer:
     """One fork server, started on first use and again when it has died. Safe to use from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, cells: Cells | None = None) -> None:
+        self._cells = cells
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
-    def spawn(self, directory: Path) -> int:
-        """Fork an agent that works in `directory`; its pid. Raises ForkServerFailed."""
-        return int(self._ask({"directory": str(directory)})["pid"])
+    def spawn(self, directory: Path) -> tuple[int, str]:
+        """Have an agent work in `directory`; its pid, and the name of the control group of the cell that it has, if it has one.
+
+        Raises ForkServerFailed.
+        """
+        answer = self._ask({"directory": str(directory)})
+        return int(answer["pid"]), str(answer.get("group", ""))
 
     def warm(self) -> None:
         """Return once the fork server is ready to fork. Raises ForkServerFailed."""
@@ -41,7 +57,7 @@ class ForkServer:
         with self._lock:
             self._end()
 
-    def _ask(self, request: dict[str, str]) -> dict[str, int]:
+    def _ask(self, request: dict[str, str]) -> dict[str, Any]:
         with self._lock:
             for attempt in (1, 2):
                 try:
@@ -53,7 +69,7 @@ class ForkServer:
                         raise ForkServerFailed(str(error)) from error
         raise AssertionError("unreachable")
 
-    def _exchange(self, request: dict[str, str]) -> dict[str, int]:
+    def _exchange(self, request: dict[str, str]) -> dict[str, Any]:
         connection = self._connection()
         connection.sendall(json.dumps(request).encode() + b"\n")
         answer = b""
@@ -62,7 +78,7 @@ class ForkServer:
             if not part:
                 raise OSError("the fork server ended without an answer")
             answer += part
-        parsed: dict[str, int] = json.loads(answer)
+        parsed: dict[str, Any] = json.loads(answer)
         if "error" in parsed:
             raise OSError(f"the fork server could not fork: {parsed['error']}")
         return parsed
@@ -75,7 +91,7 @@ class ForkServer:
         ours.settimeout(_ANSWER_S)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sagewright.agent.zygote", str(theirs.fileno())],
+                [sys.executable, "-m", "sagewright.agent.zygote", str(theirs.fileno()), *self._places()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -84,6 +100,9 @@ class ForkServer:
             )
         self._socket = ours
         return ours
+
+    def _places(self) -> list[str]:
+        return [] if self._cells is None or self._cells.most < 1 else [str(self._cells.place), str(self._cells.most)]
 
     def _end(self) -> None:
         if self._socket is not None:

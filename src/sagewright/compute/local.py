@@ -19,7 +19,7 @@ import orjson
 import psutil
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse, Unreachable
-from sagewright.compute.forkserver import ForkServer, ForkServerFailed
+from sagewright.compute.forkserver import Cells, ForkServer, ForkServerFailed
 from sagewright.model.agentmarks import GONE, read_mark, start_mark
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
@@ -47,15 +47,21 @@ class LocalBackend:
     another one may be started: of two, the lock in the directory lets one work.
     They are forked from a warm fork server; where that fails they are started as `python -m sagewright.agent`. Linux.
     Servers of several machines may share a store: of a host on another machine nothing can be said here but that (Unreachable).
-    `environ`: the variables of agents that are started; None: this process's own; `machine`: the name of this one.
+    `environ`: the variables of agents that are started; None: this process's own; `machine`: the name of this one; `cells`: how
+    many sandboxes are kept ready, and where; None: none are.
     """
 
     def __init__(
-        self, *, fork_server: bool = True, environ: Mapping[str, str] | None = None, machine: str | None = None
+        self,
+        *,
+        fork_server: bool = True,
+        environ: Mapping[str, str] | None = None,
+        machine: str | None = None,
+        cells: Cells | None = None,
     ) -> None:
         self._machine = machine_name() if machine is None else machine
         self._environ = environ
-        self._forks = ForkServer() if fork_server else None
+        self._forks = ForkServer(cells) if fork_server else None
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
@@ -76,8 +82,9 @@ class LocalBackend:
 
     def _started(self, plan: HostPlan) -> Handle:
         _write_document(plan)
-        pid = self._start(plan.directory)
-        mark = {"pid": pid, "started": start_mark(pid), "host_id": plan.document["host_id"]}
+        host_id = plan.document["host_id"]
+        pid, group = self._start(plan.directory)
+        mark = {"pid": pid, "started": start_mark(pid), "host_id": host_id, "group": group or host_id}
         return self._handle(mark, plan)
 
     def _handle(self, mark: Mapping[str, Any], plan: HostPlan) -> Handle:
@@ -108,7 +115,7 @@ class LocalBackend:
         # What a killed agent left (no sandbox, or a daemon that left its session) is known by its environment.
         while (left := _marked(str(handle["host_id"]))) and time.monotonic() < deadline:
             _kill(left)
-        find_cgroups().group(str(handle["host_id"])).remove()
+        find_cgroups().group(str(handle.get("group", handle["host_id"]))).remove()
         self._reap()
         if "directory" in handle:
             _end_containers(Path(handle["directory"]))
@@ -128,14 +135,15 @@ class LocalBackend:
                 child.returncode = child.poll() or 0  # no longer ours to wait for
             self._children.clear()
 
-    def _start(self, directory: Path) -> int:
+    def _start(self, directory: Path) -> tuple[int, str]:
+        """The agent's pid, and the control group that was made ahead for it, if one was."""
         if self._forks is not None:
             with suppress(ForkServerFailed):  # a slow start is better than none
                 return self._forks.spawn(directory)
         child = self._start_detached(directory)
         with self._lock:
             self._children[child.pid] = child
-        return child.pid
+        return child.pid, ""
 
     def _start_detached(self, directory: Path) -> subprocess.Popen[bytes]:
         with (directory / "agent.log").open("ab") as log:

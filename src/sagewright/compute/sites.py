@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sagewright.compute.backend import Backend
 from sagewright.compute.capacity import Machines, this_machine
+from sagewright.compute.forkserver import Cells
 from sagewright.compute.local import LocalBackend, machine_name
 from sagewright.model.settings import Settings
 
@@ -33,7 +34,7 @@ def open_site(settings: Settings) -> Site:
 
 
 def _here(settings: Settings) -> Site:
-    backend = LocalBackend()
+    backend = LocalBackend(cells=Cells(settings.data / "jobs" / ".cells", settings.ready_sandboxes))
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
     return Site(backend, Machines(lambda: [machine]), machine_name(), lambda url: url, backend.warm, backend.close)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 Mark = dict[str, str | int]
-"""`pid` and `started` name the process, `host_id` the host that it works for."""
+"""`pid` and `started` name the process, `host_id` the host that it works for, `group` the control group of its process."""
 
 GONE = "gone"
 _FILE = "agent.mark"
@@ -30,12 +30,12 @@ def start_mark(pid: int) -> str:
     return GONE if state in "ZX" else f"{boot}:{rest[18]}"
 
 
-def write_mark(directory: Path, host_id: str) -> None:
+def write_mark(directory: Path, host_id: str, group: str) -> None:
     """For the agent that has just got the lock. Without the mark (a full disk) it works all the same."""
     pid = os.getpid()
     with suppress(OSError):
         new = directory / f"{_FILE}.new"
-        new.write_text(json.dumps({"pid": pid, "started": start_mark(pid), "host_id": host_id}))
+        new.write_text(json.dumps({"pid": pid, "started": start_mark(pid), "host_id": host_id, "group": group}))
         new.rename(directory / _FILE)
 
 

@@ -81,6 +81,12 @@ class Environments:
         spec = exact if self.policy == "exact" else _stock(recipe)
         return self._made(spec, lambda place: self._install(place, spec.requirements), say)
 
+    def ready(self, image: Image) -> Environment | None:
+        """What `ensure` would give for `image` if nothing had to be made for it. Raises NoRecipe."""
+        recipe = recipe_for(image)
+        exact = self._complete(_exact(recipe, image).key)
+        return exact if exact is not None or self.policy == "exact" else self._complete(_stock(recipe).key)
+
     def with_requirements(
         self, base: Environment, requirements: str, say: Callable[[str], None] = lambda _line: None
     ) -> Environment:

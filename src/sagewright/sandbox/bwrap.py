@@ -78,6 +78,14 @@ class BwrapSandbox:
     def command(self, launch: Launch) -> Command:
         """Raises CannotLaunch, OSError, Unavailable."""
         check_words(launch)  # options are divided by NUL
+        environ = self.environ(launch)
+        if os.geteuid() != 0:
+            return self._as_user(launch, environ)
+        self._users = self._users or claim_users()
+        return self._as_root(launch, environ, self._users)
+
+    def environ(self, launch: Launch) -> dict[str, str]:
+        """The whole environment of the process, in its order."""
         environ = {
             **launch.environ,
             "HOME": "/root",
@@ -91,10 +99,15 @@ class BwrapSandbox:
         if launch.memory is not None:
             # --sync-fd has the first process inside keep it open; every process inside sees that one's descriptors.
             environ[MEMORY_VARIABLE] = f"/proc/1/fd/{launch.memory}"
-        if os.geteuid() != 0:
-            return self._as_user(launch, environ)
-        self._users = self._users or claim_users()
-        return self._as_root(launch, environ, self._users)
+        return environ
+
+    def hand_over(self, directory: Path) -> None:
+        """What lies in the directories of HOST_DIRECTORY that are the process's becomes its users'. Raises OSError."""
+        if self._users is None:
+            return
+        for name in OWN:
+            if (directory / name).exists():
+                give(directory / name, self._users.first, self._users.count)
 
     def close(self, directory: Path) -> None:
         """The kernel leaves an overlay's work directory unreadable."""
@@ -122,9 +135,7 @@ class BwrapSandbox:
         init = stage_bwrap(stage, self._bwrap)
         layout = Layout(launch, self._overlay, stage)
         options = [*capabilities(users), *layout.options()]
-        for name in OWN:
-            if (launch.directory / name).exists():
-                give(launch.directory / name, users.first, users.count)
+        self.hand_over(launch.directory)
         mounts = stage.build(users.namespace, launch.mounts.namespace if launch.mounts else None)
         self._open.append(mounts)
         return self._command(launch, environ, _Start(init, options, enter(users, mounts), []))

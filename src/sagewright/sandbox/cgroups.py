@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -61,12 +62,20 @@ class Group:
 
     def make(self, share: Share) -> None:
         """Raises OSError."""
+        self.create()
+        self.limit(share)
+
+    def create(self) -> None:
+        """Without a limit yet. Raises OSError."""
         for directory in self._each():
             _make_directory(directory)
             if self.version == 2:
                 wanted = " ".join(f"+{which}" for which in self.directories)
                 (directory.parent / "cgroup.subtree_control").write_text(wanted)
             directory.mkdir(exist_ok=True)
+
+    def limit(self, share: Share) -> None:
+        """Raises OSError."""
         for which, directory in self.directories.items():
             for name, value in _settings(self.version, which, share):
                 (directory / name).write_text(value)
@@ -105,13 +114,17 @@ class Group:
         pids = self.directories.get("pids")
         return pids is not None and _count(pids / "pids.events", "max") > 0
 
-    def kill(self) -> None:
-        """Kill all processes in it, those too that it starts meanwhile; it can start no more than it may have."""
+    def kill(self, spared: Set[int] = frozenset()) -> None:
+        """Kill all processes in it, those too that it starts meanwhile; it can start no more than it may have. Return when all
+        but `spared` have ended.
+        """
         deadline, pause = time.monotonic() + _REMOVE_S, _PAUSE_S[0]
         while (left := self.pids()) and time.monotonic() < deadline:
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+            if left <= spared:
+                return
             time.sleep(pause)
             pause = min(2 * pause, _PAUSE_S[1])
 

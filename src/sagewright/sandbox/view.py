@@ -6,7 +6,7 @@ The functions give options of bwrap. Source of the masks: the defaults of moby (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from sagewright.sandbox.base import Launch
@@ -27,6 +27,7 @@ _MASKED = (
     "/sys/fs/cgroup", "/sys/fs/selinux", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
 )  # fmt: skip
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_OWN_ETC, _HOSTS = "etc", "hosts"
 _ACCOUNTS = {
     "passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
     "group": "root:x:0:\nnogroup:x:65534:\n",
@@ -58,20 +59,29 @@ def _masks() -> list[str]:
 
 def etc(launch: Launch, place: Place) -> list[str]:
     """A whitelist of the machine's /etc, and files of the job's own for names."""
-    own = launch.directory / "etc"
+    own = launch.directory / _OWN_ETC
     own.mkdir(exist_ok=True)
-    hosts = "".join(f"{address}\t{name}\n" for name, address in launch.addresses.items())
-    files = _ACCOUNTS | {"hosts": f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{hosts}", "hostname": f"{launch.host}\n"}
+    files = _ACCOUNTS | {_HOSTS: "", "hostname": f"{launch.host}\n"}
     options = []
-    for name in _ETC:
-        path = Path("/etc") / name
-        if path.exists():
-            options += ["--ro-bind", place(path.resolve()), str(path)]
+    for path in machine_files():
+        options += ["--ro-bind", place(path.resolve()), str(path)]
     seen = place(own)
     for name, text in files.items():
         (own / name).write_text(text)
         options += ["--ro-bind", f"{seen}/{name}", f"/etc/{name}"]
+    write_hosts(launch.directory, launch.addresses)
     return options
+
+
+def machine_files() -> list[Path]:
+    """What of the machine's /etc is shown."""
+    return [path for path in (Path("/etc") / name for name in _ETC) if path.exists()]
+
+
+def write_hosts(directory: Path, addresses: Mapping[str, str]) -> None:
+    """/etc/hosts of the sandbox of HOST_DIRECTORY, in place: it may be mounted already."""
+    lines = "".join(f"{address}\t{name}\n" for name, address in addresses.items())
+    (directory / _OWN_ETC / _HOSTS).write_text(f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{lines}")
 
 
 def interpreter(environment: Path) -> list[Path]:
@@ -86,5 +96,9 @@ def read_only(paths: Iterable[Path], place: Place) -> list[str]:
 
 def devices() -> list[str]:
     """GPUs."""
-    found = [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dri"), *Path("/dev").glob("kfd")]
-    return [option for device in found for option in ("--dev-bind", str(device), str(device))]
+    return [option for device in machine_devices() for option in ("--dev-bind", str(device), str(device))]
+
+
+def machine_devices() -> list[Path]:
+    """Those of the machine that are shown."""
+    return [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dri"), *Path("/dev").glob("kfd")]

@@ -11,6 +11,7 @@ from sagewright.toolkit.config import JobConfig, script_arguments
 from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
 from sagewright.toolkit.launchers import command_of, is_package, leads_mpi, mpi_environ, serves_mpi, variables_of
 from sagewright.toolkit.process import run
+from sagewright.toolkit.ready import await_job, is_ahead
 
 _REQUIREMENTS = "SAGEWRIGHT_REQUIREMENTS"
 """`ask`: the agent can install a requirements.txt and then start this again; `installed`: it has; else it is done here."""
@@ -144,6 +145,8 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    if is_ahead():
+        await_job()
     if sys.argv[1:] != ["train"]:
         sys.exit(f"usage: python -m sagewright.toolkit train (given: {sys.argv[1:]})")
     sys.exit(train(Path(os.environ.get("SAGEWRIGHT_ML_ROOT", "/opt/ml"))))

@@ -40,12 +40,55 @@ def launch(sandbox: Sandbox, directory: Path, environment: Path, secret: Path) -
     )
 
 
+def outcome_in_cell(top: Path) -> dict[str, str]:
+    """What became of each attempt in a sandbox that stood before its program was known."""
+    import sagewright
+    from sagewright.agent.cell import Cell
+    from sagewright.agent.cellkinds import CellKind
+    from sagewright.agent.library import staged_library
+
+    secret, environment, made, host = _prepare(top), top / "environment", top / "cell-walls", top / "host"
+    library = staged_library(Path(sagewright.__file__).parent, top / "libraries")
+    for directory in (made, host):
+        directory.mkdir()
+    cell = Cell(CellKind.of("algo-1", environment, library, ()), made)
+    group = cell.group
+    try:
+        assert cell.is_whole()
+        assert cell.move(host)
+        for file in FILES:
+            shutil.copy(file, host / "ml")
+        started = cell.enter(
+            Launch(
+                argv=["python", "/opt/ml/attempts.py"],
+                directory=host,
+                environ={"LANG": "C.UTF-8", "HIDDEN": str(secret), "OUTSIDE": str(os.getpid())},
+                host="algo-1",
+                addresses={"algo-1": "127.10.0.1"},
+                library=library,
+                environment=environment,
+            )
+        )
+        said, _ = started.process.communicate(timeout=LIMIT_S)
+    finally:
+        cell.close()
+        cell.sandbox.close(host)
+        if group is not None:
+            group.remove()
+    found: dict[str, str] = json.loads(said)
+    return found
+
+
+def _prepare(top: Path) -> Path:
+    """An environment, and a secret outside; the secret."""
+    (top / "secret").write_text("x")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(top / "environment")], check=True, timeout=60)
+    return top / "secret"
+
+
 def outcome(sandbox: Sandbox, top: Path) -> dict[str, str]:
     """What became of each attempt."""
-    secret, environment = top / "secret", top / "environment"
-    secret.write_text("x")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=60)
-    command = launch(sandbox, top / "host", environment, secret)
+    command = launch(sandbox, top / "host", top / "environment", _prepare(top))
     try:
         done = subprocess.run(
             [*command.wrapper, *command.argv],

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sagewright
-from jobs.launching import FILES, IMAGE, LIMIT_S, PROGRAM, outcome
+from jobs.launching import FILES, IMAGE, LIMIT_S, PROGRAM, outcome, outcome_in_cell
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.container import ContainerSandbox
 
@@ -32,6 +32,9 @@ ORDINARY = 65_533  # an id that no system gives to a user
 KNOWN: dict[str, dict[str, str]] = {
     "bwrap": {},
     "bwrap without overlay": {},
+    "made ahead": {
+        "descriptors_of_its_first_process": "the memory that hosts of a job share is to be found there, in every job",
+    },
     "ordinary user": {},
     "container": {},
 }
@@ -87,6 +90,7 @@ def in_container(top: Path) -> dict[str, str]:
 KINDS: dict[str, Callable[[Path], dict[str, str]]] = {
     "bwrap": lambda top: outcome(BwrapSandbox(top), top),
     "bwrap without overlay": lambda top: outcome(BwrapSandbox(top, overlay=False), top),
+    "made ahead": outcome_in_cell,
     "ordinary user": as_ordinary_user,
     "container": in_container,
 }

@@ -30,6 +30,7 @@ def test_what_is_not_held_is_said_with_the_reason(double: Double, tmp_path: Path
         assert held.wrapper() == []
     else:
         assert held.wrapper()[0].endswith("prlimit")
+    held.tell()
     held.close()
     assert said == []
 
@@ -46,6 +47,7 @@ def test_memory_that_is_used_up_is_told_once_and_the_group_goes(double: Double, 
     held = share(double, tmp_path, said, memory_gb=1)
     done = subprocess.run([*held.wrapper(), "python3", "-c", "bytearray(2 << 30)"], check=False)
     assert done.returncode == -9
+    held.tell()
     held.close()
     assert said == [
         "Out of memory: the job used more than the 1 GiB that it has of ml.m5.large here, and the system killed 1 of its "

@@ -1,0 +1,228 @@
+"""The cells that a fork server keeps: which are wanted, which are ready, and that nothing of one is left."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sagewright.agent.cell import LOCK, remove_cell
+from sagewright.agent.cellkinds import CellKind, kind_of
+from sagewright.agent.hostfile import HostFile
+
+QUIET_S = 0.05
+"""After a job was started: making a cell should not cost that one its processor."""
+LOOK_S = 30.0
+"""Between two looks whether what spare cells show is still there."""
+_BARRED_S = 60.0
+_TAKE_S = 1.0
+_END_S = 1.5
+
+
+@dataclass
+class Spare:
+    """The agent of a cell that no job has; `ready`: it has said that the cell is."""
+
+    pid: int
+    socket: socket.socket
+    directory: Path
+    ready: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cell's agent is to make it: in a new directory, whose lock it holds, told and asked by a socket."""
+
+    kind: CellKind
+    directory: Path
+    socket: socket.socket
+
+
+@dataclass
+class Keeper:
+    """`place`: where cells lie; `most`: how many kinds are kept, one cell of each; `fork`: a process that makes a cell, its pid.
+
+    For one thread.
+    """
+
+    place: Path
+    most: int
+    fork: Callable[[Place], int]
+    _spares: dict[CellKind, Spare] = field(default_factory=dict)
+    _used: list[CellKind] = field(default_factory=list)  # the last at the end
+    _barred: dict[CellKind, float] = field(default_factory=dict)
+    _watched: dict[int, HostFile] = field(default_factory=dict)
+    _due: float | None = None
+    _look: float = 0.0
+
+    def sweep(self) -> None:
+        """Remove what a fork server that was killed has left, and the agents of its cells with it."""
+        with suppress(FileNotFoundError):
+            for directory in sorted(self.place.iterdir()):
+                if _is_deserted(directory):
+                    remove_cell(directory)
+
+    def take(self, host: HostFile) -> Spare | None:
+        """Have the agent of a cell work for the host, if there is one that fits."""
+        kind = kind_of(host)
+        if kind is None:
+            return None
+        self._note(kind)
+        spare = self._spares.get(kind)
+        if spare is None or not self._is_ready(spare):
+            return None
+        del self._spares[kind]
+        try:
+            spare.socket.settimeout(_TAKE_S)
+            spare.socket.sendall(json.dumps({"directory": str(host.directory)}).encode() + b"\n")
+            if spare.socket.recv(1) == b"t":
+                return spare
+        except OSError:
+            pass
+        finally:
+            spare.socket.close()
+        _kill(spare)
+        return None
+
+    def wait_s(self) -> float | None:
+        """How long until there is something to do; None: for ever."""
+        now = time.monotonic()
+        if self._due is not None:
+            return max(0.0, self._due - now)
+        return max(0.0, self._look - now) if self._spares else None
+
+    def work(self) -> None:
+        """Make one cell that is wanted, if its time has come; drop those that show what is there no more."""
+        now = time.monotonic()
+        if now >= self._look:
+            self._look = now + LOOK_S
+            for kind in [kind for kind in self._spares if not kind.is_current()]:
+                self._drop(kind)
+        if self._due is None or now < self._due:
+            return
+        lacking = [
+            kind for kind in reversed(self._used) if kind not in self._spares and self._barred.get(kind, 0) < now
+        ]
+        self._due = now + QUIET_S if len(lacking) > 1 else None
+        if lacking and lacking[0].is_current():
+            self._make(lacking[0])
+
+    def watch(self, pid: int, host: HostFile) -> None:
+        """An agent works for the host, without a cell: it may make an environment for which cells can be kept from then on."""
+        self._watched[pid] = host
+
+    def lost(self, pid: int) -> None:
+        """A child has ended."""
+        host = self._watched.pop(pid, None)
+        kind = None if host is None else kind_of(host)
+        if kind is not None and kind not in self._used:
+            self._note(kind)
+        for kind, spare in list(self._spares.items()):
+            if spare.pid == pid:
+                if not self._is_ready(spare):
+                    self._bar(kind)
+                del self._spares[kind]
+                spare.socket.close()
+                remove_cell(spare.directory)
+
+    def sockets(self) -> list[socket.socket]:
+        """What no other child may keep: an agent of a cell ends with the last of the other ends of its socket."""
+        return [spare.socket for spare in self._spares.values()]
+
+    def close(self) -> None:
+        """End them all."""
+        spares = list(self._spares.values())
+        for spare in spares:
+            spare.socket.close()
+        deadline = time.monotonic() + _END_S
+        while spares and time.monotonic() < deadline:
+            spares = [spare for spare in spares if not _has_ended(spare.pid)]
+            time.sleep(0.005)
+        for spare in spares:
+            _kill(spare)
+
+    def _note(self, kind: CellKind) -> None:
+        """A job of that kind came: more of them may."""
+        used = [one for one in self._used if not _same_place(one, kind)]
+        self._used = [*used, kind][-self.most :]
+        for other in [other for other in self._spares if other not in self._used]:
+            self._drop(other)
+        self._due = time.monotonic() + QUIET_S
+
+    def _is_ready(self, spare: Spare) -> bool:
+        if not spare.ready:
+            spare.socket.setblocking(False)
+            with suppress(OSError):
+                spare.ready = spare.socket.recv(1) == b"r"
+        return spare.ready
+
+    def _make(self, kind: CellKind) -> None:
+        directory = self.place / f"cell-{uuid.uuid4().hex}"
+        lock = -1
+        ours, theirs = socket.socketpair()
+        try:
+            directory.mkdir(parents=True)
+            lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._spares[kind] = Spare(0, ours, directory)
+            self._spares[kind].pid = self.fork(Place(kind, directory, theirs))
+        except OSError:  # no room, no process: jobs get a sandbox when they come
+            self._spares.pop(kind, None)
+            ours.close()
+            self._bar(kind)
+            remove_cell(directory)
+        finally:
+            theirs.close()
+            if lock >= 0:
+                os.close(lock)
+
+    def _bar(self, kind: CellKind) -> None:
+        self._barred = {kind: time.monotonic() + _BARRED_S, **dict(list(self._barred.items())[:20])}
+
+    def _drop(self, kind: CellKind) -> None:
+        """Its agent removes what is there."""
+        self._spares.pop(kind).socket.close()
+
+
+def _same_place(one: CellKind, other: CellKind) -> bool:
+    return (one.host, one.environment) == (other.host, other.environment)
+
+
+def _kill(spare: Spare) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(spare.pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(spare.pid, 0)
+    remove_cell(spare.directory)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
+
+
+def _is_deserted(directory: Path) -> bool:
+    """Whether nobody holds its lock."""
+    try:
+        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

@@ -1,0 +1,76 @@
+"""Of a server that keeps sandboxes ready: which there are, and what is left of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from sagewright.agent.cell import cell_group
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+AGENT, FORK_SERVER = "sagewright-cell", "sagewright.agent.zygote"
+
+
+def places(server: RunningServer) -> list[Path]:
+    """The directories of its ready sandboxes, those that are being made included."""
+    top = server.data / "jobs" / ".cells"
+    return sorted(top.iterdir()) if top.is_dir() else []
+
+
+def fork_server(server: RunningServer) -> psutil.Process:
+    assert server.process is not None
+    children = psutil.Process(server.process.pid).children()
+    return next(child for child in children if FORK_SERVER in child.cmdline())
+
+
+def spares(server: RunningServer) -> list[psutil.Process]:
+    """The agents of its ready sandboxes."""
+    return [child for child in fork_server(server).children() if child.name() == AGENT]
+
+
+def until_ready(server: RunningServer) -> psutil.Process:
+    """The agent of one."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with suppress(psutil.NoSuchProcess, StopIteration):
+            for spare in spares(server):
+                if _waits(spare):
+                    return spare
+        time.sleep(0.02)
+    raise AssertionError(f"no sandbox is kept ready\n{server.log()}")
+
+
+def _waits(spare: psutil.Process) -> bool:
+    """Its toolkit has imported what it needs, and reads."""
+    inside = [one for one in spare.children(recursive=True) if one.cmdline()[-2:] == ["sagewright.toolkit", "train"]]
+    return any(
+        Path(f"/proc/{one.pid}/wchan").read_text().startswith(("unix_stream", "skb_wait", "__skb")) for one in inside
+    )
+
+
+def ran_ahead(server: RunningServer) -> bool:
+    """Whether the last job's sandbox was made before the job."""
+    return str(server.handles()[-1].get("group", "")).startswith("cell-")
+
+
+def left(processes: list[psutil.Process], directories: list[Path]) -> list[str]:
+    """What is still there of sandboxes: processes, directories, control groups."""
+    found = [f"process {one.pid}" for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    found += [str(directory) for directory in directories if directory.exists()]
+    for directory in directories:
+        group = cell_group(directory.name)
+        found += [] if group is None else [str(place) for place in group.directories.values() if place.exists()]
+    return found
+
+
+def until_gone(processes: list[psutil.Process], directories: list[Path]) -> None:
+    deadline = time.monotonic() + 15
+    while (still := left(processes, directories)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not still
