@@ -156,7 +156,7 @@ class Settings:
     ready_sandboxes: int = _setting(
         2,
         "For so many environments, the last that jobs have used, a sandbox is kept ready, in which a next job starts sooner. Each "
-        "takes some 30 MB of memory. 0: none.",
+        "takes some 30 MB of memory. 0: none. A server that root does not run keeps none.",
     )
     limits: str = _setting(
         "auto",
