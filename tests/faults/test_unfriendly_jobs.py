@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +88,9 @@ class Watch:
             client.list_training_jobs()
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             self.memory_mb = max(self.memory_mb, process.memory_info().rss / 2**20)
-            spools = [file.stat().st_size for file in self._server.data.glob("jobs/*/*/*/reports.spool")]
-            self.spool_mb = max([self.spool_mb, *(size / 2**20 for size in spools)])
+            with suppress(FileNotFoundError):  # a job that is over loses its directory while it is looked at
+                spools = [file.stat().st_size for file in self._server.data.glob("jobs/*/*/*/reports.spool")]
+                self.spool_mb = max([self.spool_mb, *(size / 2**20 for size in spools)])
 
 
 def ended(server: RunningServer, job: str, shell: str, timeout_s: float = 120, **changes: Any) -> dict[str, Any]:
