@@ -145,3 +145,47 @@ def test_a_job_is_stopped_while_its_environment_is_made(own_server: RunningServe
     assert time.monotonic() - began < 30
     own_server.run_shell("later", "echo there")
     assert own_server.wait("later")["TrainingJobStatus"] == "Completed", "a half-made environment is made again"
+
+
+DEMANDING = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::{bucket}/out/*",
+            "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("megabytes", [0, 2, 9])
+def test_a_buckets_demand_of_encryption_is_met(
+    server: RunningServer, bucket: str, job_name: str, megabytes: int
+) -> None:
+    s3, key = server.boto("s3"), "arn:aws:kms:us-east-1:000000000000:key/1b0f5a6e-3b1c-4a37-9c5e-5d9d3c2f4a11"
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(DEMANDING).replace("{bucket}", bucket))
+    server.run_shell(
+        job_name,
+        f"head -c {megabytes}000000 /dev/urandom > /opt/ml/model/x; echo x > /opt/ml/checkpoints/x",
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out", "KmsKeyId": key},
+        CheckpointConfig={"S3Uri": f"s3://{bucket}/out/checkpoints/{job_name}"},
+    )
+    job = server.wait(job_name)
+    s3.delete_bucket_policy(Bucket=bucket)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    for made in (f"out/{job_name}/output/model.tar.gz", f"out/checkpoints/{job_name}/x"):
+        told = s3.head_object(Bucket=bucket, Key=made)
+        assert (told["ServerSideEncryption"], told["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
+def test_without_a_key_a_buckets_demand_is_told(server: RunningServer, bucket: str, job_name: str) -> None:
+    s3 = server.boto("s3")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(DEMANDING).replace("{bucket}", bucket))
+    server.run_shell(job_name, "true", OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"})
+    job = server.wait(job_name)
+    s3.delete_bucket_policy(Bucket=bucket)
+    assert job["FailureReason"].startswith("ClientError: Artifact upload failed:")
+    assert "AccessDenied" in job["FailureReason"]

@@ -103,6 +103,8 @@ class JobS3:
 
     def __init__(self, host: HostFile, check: Callable[[], None]) -> None:
         self._objects = host.objects
+        key = host.brief.kms_key
+        self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
         self._disk = Disk(host.directory)
         self._made: Any = None
         self._any = False  # anything was sent: one small object needs no client, several are better sent by one
@@ -204,16 +206,20 @@ class JobS3:
     def upload(self, file: JobFile, bucket: str, key: str) -> None:
         """In parts if it is large."""
         first, self._any = not self._any, True
-        if first and file.size <= LARGEST_BYTES and put_small(self._objects, bucket, key, file.read()):
+        if (
+            first
+            and file.size <= LARGEST_BYTES
+            and put_small(self._objects, bucket, key, file.read(), self._encryption)
+        ):
             return
 
         def put() -> None:
             file.seek(0)
             if file.size < _SMALL_BYTES:
-                self._client.put_object(Bucket=bucket, Key=key, Body=file)
+                self._client.put_object(Bucket=bucket, Key=key, Body=file, **self._encryption)
                 return
             with TransferManager(self._client) as transfers:
-                transfers.upload(file, bucket, key).result()
+                transfers.upload(file, bucket, key, extra_args=self._encryption).result()
 
         self._patiently(put, f"write s3://{bucket}/{key}")
 

@@ -6,6 +6,7 @@ import base64
 import http.client
 import ssl
 import zlib
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from botocore.auth import S3SigV4Auth
@@ -18,12 +19,21 @@ LARGEST_BYTES = 1 << 20
 _TIMEOUT_S = 10.0
 
 
-def put_small(objects: Objects, bucket: str, key: str, content: bytes) -> bool:
-    """Whether S3 has taken it. If not it may be sent again, by a client that knows why and what to do."""
+_HEADERS = {
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
+
+
+def put_small(objects: Objects, bucket: str, key: str, content: bytes, encryption: Mapping[str, str]) -> bool:
+    """Whether S3 has taken it. If not it may be sent again, by a client that knows why and what to do.
+
+    `encryption`: members of PutObject.
+    """
     place = urlsplit(objects.endpoint)
     path = f"{place.path.rstrip('/')}/{quote(bucket)}/{quote(key, safe='/-._~')}"
     try:
-        headers = _signed(objects, f"{place.scheme}://{place.netloc}{path}", content)
+        headers = _signed(objects, f"{place.scheme}://{place.netloc}{path}", content, encryption)
         connection = _connect(place.scheme, place.hostname or "", place.port)
         try:
             connection.request("PUT", path, content, headers)
@@ -36,11 +46,12 @@ def put_small(objects: Objects, bucket: str, key: str, content: bytes) -> bool:
         return False
 
 
-def _signed(objects: Objects, url: str, content: bytes) -> dict[str, str]:
+def _signed(objects: Objects, url: str, content: bytes, encryption: Mapping[str, str]) -> dict[str, str]:
     """With the checksum that S3's own clients send."""
     own = objects.credentials
     checksum = base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
-    headers = {"x-amz-checksum-crc32": checksum, "x-amz-sdk-checksum-algorithm": "CRC32"}
+    headers = {_HEADERS[name]: value for name, value in encryption.items()}
+    headers |= {"x-amz-checksum-crc32": checksum, "x-amz-sdk-checksum-algorithm": "CRC32"}
     request = AWSRequest("PUT", url, headers, content)
     keys = Keys(own.access_key_id, own.secret_access_key, own.session_token or None)
     S3SigV4Auth(keys, "s3", objects.region).add_auth(request)

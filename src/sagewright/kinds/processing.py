@@ -57,6 +57,7 @@ class Processing(Kind):
             isolated=bool((request.get("NetworkConfig") or {}).get("EnableNetworkIsolation")),
             volume_gb=cluster["VolumeSizeInGB"],
             note=NOTE,
+            kms_key=(request.get("ProcessingOutputConfig") or {}).get("KmsKeyId") or "",
         )
 
     def failure_reason(self, failure: Failure) -> str:

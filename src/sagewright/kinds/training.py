@@ -89,6 +89,7 @@ class Training(Kind):
             metrics=[Metric(one["Name"], one["Regex"]) for one in metric_definitions(request)],
             isolated=bool(request.get("EnableNetworkIsolation")),
             volume_gb=request["ResourceConfig"].get("VolumeSizeInGB") or 0,
+            kms_key=request["OutputDataConfig"].get("KmsKeyId") or "",
         )
 
     def failure_reason(self, failure: Failure) -> str:

@@ -155,7 +155,7 @@ class Metric:
 class Brief:
     """`documents`: by their place, written before the process starts; `resources`: the place of the one that each host has of its
     own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end; `volume_gb`: 0 for no
-    limit.
+    limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not asked.
     """
 
     kind: str
@@ -176,6 +176,7 @@ class Brief:
     isolated: bool = False
     volume_gb: int = 0
     note: str | None = None
+    kms_key: str = ""
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Environments:
         """What `ensure` would give for `image` if nothing had to be made for it. Raises NoRecipe."""
         recipe = recipe_for(image)
         exact = self._complete(_exact(recipe, image).key)
-        return exact if exact is not None or self.policy == "exact" else self._complete(_stock(recipe).key)
+        return exact if exact is not None or self.policy == "exact" else self._complete(_stock(recipe, image).key)
 
     def with_requirements(
         self, base: Environment, requirements: str, say: Callable[[str], None] = lambda _line: None

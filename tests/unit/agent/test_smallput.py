@@ -69,7 +69,7 @@ def by_client(objects: Objects, key: str, content: bytes) -> None:
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("content", [b"", b"x" * 1000])
 def test_as_a_client_sends_it(taking: Taking, key: str, content: bytes) -> None:
-    assert put_small(taking.objects, "bucket", key, content)
+    assert put_small(taking.objects, "bucket", key, content, {})
     by_client(taking.objects, key, content)
     ours, theirs = taking.requests
     assert (ours[0], ours[2]) == (theirs[0], theirs[2])
@@ -82,10 +82,10 @@ def test_as_a_client_sends_it(taking: Taking, key: str, content: bytes) -> None:
 @pytest.mark.parametrize("status", [204, 301, 403, 404, 500, 503])
 def test_whatever_is_no_success_is_left_to_a_client(taking: Taking, status: int) -> None:
     taking.status = status
-    assert not put_small(taking.objects, "bucket", "key", b"content")
+    assert not put_small(taking.objects, "bucket", "key", b"content", {})
 
 
 def test_nobody_there(taking: Taking) -> None:
     objects = taking.objects
     taking.close()
-    assert not put_small(objects, "bucket", "key", b"content")
+    assert not put_small(objects, "bucket", "key", b"content", {})
