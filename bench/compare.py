@@ -42,7 +42,8 @@ class Server:
             time.sleep(0.02)
         keys = configparser.ConfigParser()
         keys.read(data / "credentials")
-        self._keys = dict(keys["default"]) | {"region_name": "us-east-1"}
+        own = {name: keys["default"][name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+        self._keys = own | {"region_name": "us-east-1"}
         self._keys["endpoint_url"] = (data / "endpoint").read_text().strip()
         self._sagemaker, self._logs, self._number = self._client("sagemaker"), self._client("logs"), 0
         s3 = self._client("s3")
