@@ -26,7 +26,7 @@ import sagewright
 from sagewright.agent import library
 from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.cell import Cell, remove_cell
-from sagewright.agent.cellkeeper import Keeper, Place
+from sagewright.agent.cellkeeper import Keeper, Place, Spare
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.s3 import preload
 from sagewright.runtimes.pipconfig import pip_sources
@@ -98,7 +98,7 @@ class Zygote:
         find_cgroups()
         choose_sandbox("auto", directory)  # what it finds out about this machine is inherited by the agents
         host = None if self._keeper is None else _host_at(directory)
-        if self._keeper is not None and host is not None and (spare := self._keeper.take(host)) is not None:
+        if host is not None and (spare := self._spare_for(host)) is not None:
             return {"pid": spare.pid, "group": spare.directory.name}
         try:
             pid = self._fork()
@@ -109,6 +109,14 @@ class Zygote:
         if self._keeper is not None and host is not None:
             self._keeper.watch(pid, host)
         return {"pid": pid}
+
+    def _spare_for(self, host: HostFile) -> Spare | None:
+        """A fault of ours in looking for one must not cost the jobs their fork server."""
+        try:
+            return None if self._keeper is None else self._keeper.take(host)
+        except Exception:
+            traceback.print_exc()
+            return None
 
     def _fork(self) -> int:
         """As os.fork; the child keeps nothing of this process but what it knows."""

@@ -73,19 +73,21 @@ class Environments:
 
         Raises NoRecipe, EnvironmentFailed.
         """
-        recipe = recipe_for(image)
-        exact = _exact(recipe, image)
-        made = self._complete(exact.key)
+        made = self.ready(image)
         if made is not None:
             return made
-        spec = exact if self.policy == "exact" else _stock(recipe, image)
+        spec = self._specs(image)[-1]
         return self._made(spec, lambda place: self._install(place, spec.requirements), say)
 
     def ready(self, image: Image) -> Environment | None:
-        """What `ensure` would give for `image` if nothing had to be made for it. Raises NoRecipe."""
+        """What `ensure` gives for `image` if nothing has to be made for it. Raises NoRecipe."""
+        return next(filter(None, (self._complete(spec.key) for spec in self._specs(image))), None)
+
+    def _specs(self, image: Image) -> list[_Spec]:
+        """What may stand for `image`, the best first; the last is made if there is none."""
         recipe = recipe_for(image)
-        exact = self._complete(_exact(recipe, image).key)
-        return exact if exact is not None or self.policy == "exact" else self._complete(_stock(recipe, image).key)
+        exact = _exact(recipe, image)
+        return [exact] if self.policy == "exact" else [exact, _stock(recipe, image)]
 
     def with_requirements(
         self, base: Environment, requirements: str, say: Callable[[str], None] = lambda _line: None
