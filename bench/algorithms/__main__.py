@@ -19,7 +19,19 @@ from facts import facts
 
 HERE = Path(__file__).parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-FRAME = {"__main__", "arena", "arenapage", "contest", "data", "facts", "generators", "memory", "packages", "page"}
+FRAME = {
+    "__main__",
+    "arena",
+    "arenapage",
+    "contest",
+    "data",
+    "facts",
+    "generators",
+    "memory",
+    "packages",
+    "page",
+    "tables",
+}
 
 
 def main() -> None:

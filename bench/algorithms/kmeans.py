@@ -35,41 +35,43 @@ def contests() -> Iterator[Contest]:
 
 
 def _contest(name: str, train: np.ndarray, held_out: np.ndarray) -> Contest:
-    judge = partial(_inertia, held_out)
+    judge = partial(inertia, held_out)
     peers = [
-        Entrant("scikit-learn, MiniBatchKMeans", partial(_sklearn, train, MiniBatchKMeans), judge, "defaults"),
-        Entrant("scikit-learn, KMeans (Lloyd)", partial(_sklearn, train, KMeans), judge, "one start"),
-        Entrant("Faiss, Kmeans on all rows", partial(_faiss, train, ALL), judge, "25 iterations"),
+        Entrant("scikit-learn, MiniBatchKMeans", partial(fit_sklearn, train, MiniBatchKMeans), judge, "defaults"),
+        Entrant("scikit-learn, KMeans (Lloyd)", partial(fit_sklearn, train, KMeans), judge, "one start"),
+        Entrant("Faiss, Kmeans on all rows", partial(fit_faiss, train, ALL), judge, "25 iterations"),
     ]
     return Contest(name, QUALITY, "less", [*_every(train, held_out), *peers])
 
 
 def _every(train: np.ndarray, held_out: np.ndarray) -> list[Entrant]:
-    judge = partial(_inertia, held_out)
+    judge = partial(inertia, held_out)
     return [
-        Entrant("Sagewright", partial(_ours, train, "random"), judge, "defaults: one pass"),
-        Entrant("Sagewright, init_method kmeans++", partial(_ours, train, "kmeans++"), judge, "one pass"),
-        Entrant("Faiss, Kmeans", partial(_faiss, train, 256), judge, "defaults: on 25,600 rows; reads no others"),
+        Entrant("Sagewright", partial(fit_ours, train, "random"), judge, "defaults: one pass"),
+        Entrant("Sagewright, init_method kmeans++", partial(fit_ours, train, "kmeans++"), judge, "one pass"),
+        Entrant("Faiss, Kmeans", partial(fit_faiss, train, 256), judge, "defaults: on 25,600 rows; reads no others"),
     ]
 
 
-def _ours(rows: np.ndarray, init: str, seed: int) -> np.ndarray:
+def fit_ours(rows: np.ndarray, init: str, seed: int, k: int = CENTRES) -> np.ndarray:
     run = memory.session(
-        DECLARATION, "AWS/KMeansWebscale", feature_dim=rows.shape[1], k=CENTRES, init_method=init, _seed=seed
+        DECLARATION, "AWS/KMeansWebscale", feature_dim=rows.shape[1], k=k, init_method=init, _seed=seed
     )
     return training.fit(run, memory.Held(rows)).points
 
 
-def _sklearn(rows: np.ndarray, kind: Callable[..., KMeans | MiniBatchKMeans], seed: int) -> np.ndarray:
-    return kind(CENTRES, random_state=seed).fit(rows).cluster_centers_
+def fit_sklearn(
+    rows: np.ndarray, kind: Callable[..., KMeans | MiniBatchKMeans], seed: int, k: int = CENTRES
+) -> np.ndarray:
+    return kind(k, random_state=seed).fit(rows).cluster_centers_
 
 
-def _faiss(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+def fit_faiss(rows: np.ndarray, most: int, seed: int, k: int = CENTRES) -> np.ndarray:
     faiss.omp_set_num_threads(1)
-    kmeans = faiss.Kmeans(rows.shape[1], CENTRES, seed=seed + 1, max_points_per_centroid=most)
+    kmeans = faiss.Kmeans(rows.shape[1], k, seed=seed + 1, max_points_per_centroid=most)
     kmeans.train(rows)
     return kmeans.centroids
 
 
-def _inertia(rows: np.ndarray, centres: np.ndarray) -> float:
+def inertia(rows: np.ndarray, centres: np.ndarray) -> float:
     return float(distances.nearest(rows, centres.astype(np.float32))[1].mean(dtype=np.float64))

@@ -36,19 +36,19 @@ def contests() -> Iterator[Contest]:
 
 
 def _contest(name: str, task: Task) -> Contest:
-    judge = partial(_accuracy, task.truth)
+    judge = partial(accuracy, task.truth)
     lists = round(len(task.rows) ** 0.5)
     entrants = [
-        Entrant("Sagewright, faiss.Flat", partial(_ours, task, "faiss.Flat"), judge, "exact; matrix products, see exact.py"),
-        Entrant("Faiss, IndexFlatL2", partial(_faiss, task, None), judge, "exact"),
-        Entrant("scikit-learn, brute", partial(_sklearn, task), judge, "exact"),
-        Entrant("Sagewright, faiss.IVFFlat", partial(_ours, task, "faiss.IVFFlat"), judge, f"{lists} lists, 8 looked into"),
-        Entrant("Faiss, IndexIVFFlat", partial(_faiss, task, lists), judge, f"{lists} lists, 8 looked into"),
+        Entrant("Sagewright, faiss.Flat", partial(fit_ours, task, "faiss.Flat"), judge, "exact; matrix products, see exact.py"),
+        Entrant("Faiss, IndexFlatL2", partial(fit_faiss, task, None), judge, "exact"),
+        Entrant("scikit-learn, brute", partial(fit_sklearn, task), judge, "exact"),
+        Entrant("Sagewright, faiss.IVFFlat", partial(fit_ours, task, "faiss.IVFFlat"), judge, f"{lists} lists, 8 looked into"),
+        Entrant("Faiss, IndexIVFFlat", partial(fit_faiss, task, lists), judge, f"{lists} lists, 8 looked into"),
     ]  # fmt: skip
     return Contest(name, "accuracy", "more", entrants)
 
 
-def _ours(task: Task, kind: str, seed: int) -> np.ndarray:
+def fit_ours(task: Task, kind: str, seed: int) -> np.ndarray:
     values = {"feature_dim": task.rows.shape[1], "k": task.k, "predictor_type": "classifier", "_seed": seed}
     run = memory.session(DECLARATION, "AWS/KNN", sample_size=len(task.rows), index_type=kind, **values)
     model = training.fit(run, memory.Held(task.rows, task.labels))
@@ -56,7 +56,7 @@ def _ours(task: Task, kind: str, seed: int) -> np.ndarray:
     return model.labelled(model.neighbours(task.asked)[1])
 
 
-def _faiss(task: Task, lists: int | None, seed: int) -> np.ndarray:
+def fit_faiss(task: Task, lists: int | None, seed: int) -> np.ndarray:
     faiss.omp_set_num_threads(1)
     index = faiss.IndexFlatL2(task.rows.shape[1])
     if lists is not None:
@@ -68,9 +68,9 @@ def _faiss(task: Task, lists: int | None, seed: int) -> np.ndarray:
     return np.array([np.bincount(row).argmax() for row in neighbours])
 
 
-def _sklearn(task: Task, seed: int) -> np.ndarray:  # noqa: ARG001 - nothing is random
+def fit_sklearn(task: Task, seed: int) -> np.ndarray:  # noqa: ARG001 - nothing is random
     return KNeighborsClassifier(task.k, algorithm="brute").fit(task.rows, task.labels).predict(task.asked)
 
 
-def _accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float((predicted == truth).mean())

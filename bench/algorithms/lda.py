@@ -40,12 +40,12 @@ def contests() -> Iterator[Contest]:
 
 def _fits(train: Any, words: list[str]) -> dict[str, Any]:
     return {
-        "Sagewright": partial(_ours, train),
-        "Sagewright, moments only": partial(_ours, train, _sweeps=0),
+        "Sagewright": partial(fit_ours, train),
+        "Sagewright, moments only": partial(fit_ours, train, _sweeps=0),
         "tomotopy, 500 iterations": partial(gibbs, train, words, 500),
         "tomotopy, 100 iterations": partial(gibbs, train, words, 100),
-        "gensim": partial(_gensim, train),
-        "scikit-learn, variational": partial(_sklearn, train),
+        "gensim": partial(fit_gensim, train),
+        "scikit-learn, variational": partial(fit_sklearn, train),
     }
 
 
@@ -53,37 +53,37 @@ def _contest(name: str, quality: str, better: Any, fits: dict[str, Any], judge: 
     return Contest(name, quality, better, [Entrant(each, fit, judge) for each, fit in fits.items()], rounds=1)
 
 
-def _ours(train: Any, seed: int, **more: object) -> Topics:
-    values = {"feature_dim": train.shape[1], "num_topics": TOPICS, "mini_batch_size": train.shape[0], "_seed": seed}
+def fit_ours(train: Any, seed: int, topics: int = TOPICS, **more: object) -> Topics:
+    values = {"feature_dim": train.shape[1], "num_topics": topics, "mini_batch_size": train.shape[0], "_seed": seed}
     run = memory.session(DECLARATION, "AWS/LDA", **values, **more)
     return training.fit(run.values, train.astype(np.float64), seed)
 
 
-def gibbs(train: Any, words: list[str], iterations: int, seed: int) -> Topics:
+def gibbs(train: Any, words: list[str], iterations: int, seed: int, topics: int = TOPICS) -> Topics:
     """tomotopy's."""
-    model = tomotopy.LDAModel(k=TOPICS, seed=seed + 1)
+    model = tomotopy.LDAModel(k=topics, seed=seed + 1)
     for row in train:
         counts = row.data.astype(int)
         model.add_doc([words[word] for word, count in zip(row.indices, counts, strict=True) for _ in range(count)])
     model.train(iterations, workers=1)
     place = {word: number for number, word in enumerate(words)}
-    beta = np.full((TOPICS, len(words)), 1e-12)
+    beta = np.full((topics, len(words)), 1e-12)
     used = [place[word] for word in model.used_vocabs]
-    for topic in range(TOPICS):
+    for topic in range(topics):
         beta[topic, used] = model.get_topic_word_dist(topic)
     return Topics(np.asarray(model.alpha, float), beta)
 
 
-def _gensim(train: Any, seed: int) -> Topics:
+def fit_gensim(train: Any, seed: int, topics: int = TOPICS) -> Topics:
     corpus = gensim.matutils.Sparse2Corpus(train, documents_columns=False)
     names = {number: str(number) for number in range(train.shape[1])}
-    model = gensim.models.LdaModel(corpus, TOPICS, names, passes=10, alpha="auto", eta="auto", random_state=seed)
+    model = gensim.models.LdaModel(corpus, topics, names, passes=10, alpha="auto", eta="auto", random_state=seed)
     return Topics(np.asarray(model.alpha, float), model.get_topics().astype(float))
 
 
-def _sklearn(train: Any, seed: int) -> Topics:
-    model = LatentDirichletAllocation(TOPICS, max_iter=20, random_state=seed).fit(train)
-    return Topics(np.full(TOPICS, 1 / TOPICS), model.components_ / model.components_.sum(axis=1, keepdims=True))
+def fit_sklearn(train: Any, seed: int, topics: int = TOPICS) -> Topics:
+    model = LatentDirichletAllocation(topics, max_iter=20, random_state=seed).fit(train)
+    return Topics(np.full(topics, 1 / topics), model.components_ / model.components_.sum(axis=1, keepdims=True))
 
 
 def halves(test: Any) -> tuple[Any, Any]:

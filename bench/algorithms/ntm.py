@@ -33,7 +33,7 @@ def contests() -> Iterator[Contest]:
     frequency = np.log(np.asarray(train.sum(axis=0)).ravel() + 1)
     shape = f"20 Newsgroups, {train.shape[0]:,} documents, {test.shape[0]:,} held out, K = {TOPICS}"
     hold = partial(_contest, train, words)
-    yield hold(shape, "held-out perplexity", "less", partial(_perplexity, test))
+    yield hold(shape, "held-out perplexity", "less", partial(perplexity, test))
     for part, name in ((1.0, "by probability"), (RELEVANCE, "by relevance, λ = ½")):
         yield hold(f"{shape}, words {name}", "NPMI of 10 words", "more", partial(_coherence, train, frequency, part))
 
@@ -47,17 +47,17 @@ def _contest(
     judge: Callable[[Any], float],
 ) -> Contest:
     fits = {
-        "Sagewright": partial(_ours, train),
-        "Sagewright, adam": partial(_ours, train, optimizer="adam", learning_rate=0.003),
+        "Sagewright": partial(fit_ours, train),
+        "Sagewright, adam": partial(fit_ours, train, optimizer="adam", learning_rate=0.003),
         "tomotopy's LDA, 500 iterations": partial(lda.gibbs, train, words, 500),
     }
     return Contest(data, quality, better, [Entrant(each, fit, judge) for each, fit in fits.items()], rounds=1)
 
 
-def _ours(train: Any, seed: int, **more: object) -> Network:
+def fit_ours(train: Any, seed: int, topics: int = TOPICS, **more: object) -> Network:
     """Trained on nine tenths of the documents, and stopped by the others."""
     (own,), (judged,) = packages.split(train, held_out=VALIDATED, seed=seed)
-    values = {"feature_dim": train.shape[1], "num_topics": TOPICS, "_seed": seed}
+    values = {"feature_dim": train.shape[1], "num_topics": topics, "_seed": seed}
     run = memory.session(DECLARATION, "AWS/NTM", **values, **more)
     rows, validation = (memory.source(_sparse(part), sparse=True) for part in (own, judged))
     return training.fit(run, rows, validation)
@@ -79,7 +79,7 @@ def _coherence(train: Any, frequency: np.ndarray, part: float, found: Any) -> fl
     return lda.npmi(train, scores - (1 - part) * frequency)
 
 
-def _perplexity(test: Any, found: Any) -> float:
+def perplexity(test: Any, found: Any) -> float:
     if not isinstance(found, Network):
         return lda.perplexity(test, found)
     seen, left = lda.halves(test)

@@ -104,13 +104,14 @@ def labelled_series(name: str, window: int) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(windows, np.float32), (rows[window - 1 :, -1] > 0).astype(int)
 
 
-def mail_events() -> list[tuple[str, str]]:
-    """Of SpamAssassin's good mails each hop that names its host, by time: the host's domain and its public IPv4 address.
+def mail_events(kinds: tuple[str, ...] = ("easy-ham-1", "easy-ham-2", "hard-ham-1")) -> list[tuple[str, str]]:
+    """Of SpamAssassin's mails of these kinds, the good ones, each hop that names its host, by time: the host's domain and its
+    public IPv4 address.
 
     From the package of that name in npm's registry.
     """
     found = []
-    for kind in ("easy-ham-1", "easy-ham-2", "hard-ham-1"):
+    for kind in kinds:
         for path in (_mails() / kind).iterdir():
             head = re.split(r"\r?\n\r?\n", path.read_bytes().decode("latin-1"), maxsplit=1)[0]
             for line in re.sub(r"\r?\n[ \t]+", " ", head).splitlines():
@@ -166,7 +167,7 @@ def _read(name: str, vocabulary: int) -> tuple[Any, Any, list[str], list[list[st
     for part in ("train", "test"):
         with (folder / f"{name}-{part}.tab").open(encoding="utf-8", errors="replace") as stream:
             rows = [row for row in list(csv.reader(stream, delimiter="\t"))[3:] if len(row) > 1]
-        parts.append([_tokens(row[1]) for row in rows])
+        parts.append([tokens(row[1]) for row in rows])
         categories.append([row[0] for row in rows])
     documents: Counter[str] = Counter()
     for tokens in parts[0]:
@@ -180,7 +181,7 @@ def _read(name: str, vocabulary: int) -> tuple[Any, Any, list[str], list[list[st
     return train, test, chosen, [first, second]
 
 
-def _tokens(text: str) -> list[str]:
+def tokens(text: str) -> list[str]:
     return [word for word in re.findall(r"[a-z]{3,}", text.lower()) if word not in ENGLISH_STOP_WORDS]
 
 

@@ -65,14 +65,14 @@ def _piped(rows: np.ndarray, held_out: np.ndarray) -> Contest:
     )
 
 
-def fit_ours(rows: np.ndarray, mode: str, seed: int) -> np.ndarray:
-    values = {"feature_dim": rows.shape[1], "num_components": COMPONENTS, "mini_batch_size": 500, "_seed": seed}
+def fit_ours(rows: np.ndarray, mode: str, seed: int, count: int = COMPONENTS) -> np.ndarray:
+    values = {"feature_dim": rows.shape[1], "num_components": count, "mini_batch_size": 500, "_seed": seed}
     run = memory.session(DECLARATION, "AWS/PCA", algorithm_mode=mode, **values)
     return training.fit(run, memory.Held(rows)).components
 
 
-def fit_sklearn(rows: np.ndarray, seed: int, svd_solver: str) -> np.ndarray:
-    return PCA(COMPONENTS, svd_solver=svd_solver, random_state=seed).fit(rows).components_.T
+def fit_sklearn(rows: np.ndarray, seed: int, svd_solver: str, count: int = COMPONENTS) -> np.ndarray:
+    return PCA(count, svd_solver=svd_solver, random_state=seed).fit(rows).components_.T
 
 
 def _incremental(rows: np.ndarray, seed: int) -> Any:  # noqa: ARG001 - nothing is random

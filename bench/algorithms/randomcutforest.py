@@ -67,10 +67,10 @@ def _taxi() -> tuple[np.ndarray, np.ndarray]:
 
 def _contest(name: str, rows: np.ndarray, labels: np.ndarray) -> Contest:
     few = _few(labels)
-    judge, judge_few = partial(_area, labels), partial(_area, labels[few])
+    judge, judge_few = partial(area, labels), partial(area, labels[few])
     entrants = [
-        Entrant("Sagewright", partial(_ours, rows), judge, "with 1 s to compile"),
-        Entrant("scikit-learn, IsolationForest", partial(_isolation, rows), judge, ISOLATION),
+        Entrant("Sagewright", partial(fit_ours, rows), judge, "with 1 s to compile"),
+        Entrant("scikit-learn, IsolationForest", partial(fit_isolation, rows), judge, ISOLATION),
         Entrant(
             f"rrcf, {len(few):,} rows",
             partial(_rrcf, rows, few),
@@ -86,7 +86,7 @@ def _few(labels: np.ndarray) -> np.ndarray:
     return np.sort(np.random.default_rng(1).permutation(len(labels))[:SLOW])
 
 
-def _ours(rows: np.ndarray, seed: int) -> Any:
+def fit_ours(rows: np.ndarray, seed: int) -> Any:
     return scoring.score(_grown(rows, seed), rows)
 
 
@@ -114,7 +114,7 @@ def _microseconds(score: Callable[[], object], rows: int) -> float:
     return (time.process_time() - began) / rows * 1e6
 
 
-def _isolation(rows: np.ndarray, seed: int) -> Any:
+def fit_isolation(rows: np.ndarray, seed: int) -> Any:
     return -_isolated(rows, seed).score_samples(rows)
 
 
@@ -157,5 +157,5 @@ def _displaced(trees: list[Any], rows: np.ndarray) -> np.ndarray:
     return total / TREES
 
 
-def _area(labels: np.ndarray, scores: np.ndarray) -> float:
+def area(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(roc_auc_score(labels, scores))

@@ -70,6 +70,15 @@ def test_inertia_is_near_that_of_lloyds_algorithm_on_all_rows(job: Any, run: Any
     assert inertia(held_out, found) <= 1.02 * inertia(held_out, best.cluster_centers_.astype(np.float32))
 
 
+@pytest.mark.parametrize("key", [0, 3])
+def test_rows_in_an_order_give_no_worse_centres(job: Any, run: Any, key: int) -> None:
+    rows = clouds(24_000)
+    found = train(job, run, rows[rows[:, key].argsort(kind="stable")], mini_batch_size="2000")
+    best = KMeans(15, n_init=5, random_state=0).fit(rows)
+    assert "Rows come in an order" in job.output
+    assert inertia(rows, found) <= 1.05 * best.inertia_ / len(rows)
+
+
 def test_wide_rows_are_looked_at_along_few_directions(job: Any, run: Any) -> None:
     random = np.random.default_rng(2)
     narrow = clouds(8000, 20, 30)

@@ -26,6 +26,8 @@ AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, 10
 SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
 PART, LEAST_SHARE = 8, 0.85
 """Centres are looked for along an eighth of the directions, where these hold so much of the rows' variance."""
+AGAIN, BY_CHANCE = 2, 5.0
+"""Starts from the sample where rows come in an order: where means are so many times further apart than chance has it."""
 LEAST_ROWS_A_CENTRE = 50
 """With fewer rows of the sample to each centre Lloyd's algorithm would fit these rows, not the data."""
 
@@ -68,7 +70,7 @@ def fit(run: Session, rows: Rows) -> Centres:
     """The model of all hosts' rows, the same at every host."""
     values = run.values
     size = _sample_size(values)
-    state, few = None, None
+    state, few, begun = None, None, np.zeros((0, values["feature_dim"]), np.float32)
     for epoch in range(values["epochs"]):
         began, seen, cost = time.monotonic(), 0, 0.0
         reservoir = Reservoir(size, np.random.default_rng([run.seed, 2, run.group.rank]))
@@ -76,7 +78,7 @@ def fit(run: Session, rows: Rows) -> Centres:
         while (batch := _next(run, batches)) is not None:
             if state is None:
                 everything = _joined(run.group.gather(batch))
-                few = _directions(run, everything)
+                few, begun = _directions(run, everything), everything
                 first = _first_centres(run, everything, values["k"] * _factor(values))
                 state = MiniBatch(first, values["half_life_time_size"])
             reservoir.add(batch)
@@ -93,7 +95,7 @@ def fit(run: Session, rows: Rows) -> Centres:
     model: Centres = run.group.from_first(
         None
         if samples is None
-        else Centres(_finish(run, _shrink(run, state, few), _joined([rows for (rows,) in samples]), few))
+        else Centres(_finish(run, _shrink(run, state, few), _joined([rows for (rows,) in samples]), begun, few))
     )
     return model
 
@@ -161,13 +163,31 @@ def _settings(values: Mapping[str, Any]) -> lloyd.Settings:
     )
 
 
-def _finish(run: Session, centres: np.ndarray, sample: np.ndarray, few: Directions | None) -> np.ndarray:
-    """Lloyd's algorithm from `centres` on a uniform sample of the rows; not where old rows are to be forgotten."""
+def _finish(
+    run: Session, centres: np.ndarray, sample: np.ndarray, begun: np.ndarray, few: Directions | None
+) -> np.ndarray:
+    """Lloyd's algorithm from `centres` on a uniform sample of the rows; not where old rows are to be forgotten. Where rows came in
+    no random order, the first ones `begun` say little of the others, and centres of the sample are tried too.
+    """
     if run.values["half_life_time_size"] or len(sample) < LEAST_ROWS_A_CENTRE * len(centres):
         return centres
-    found = lloyd.refine(sample, np.ones(len(sample), np.float32), centres, _settings(run.values), few)
+    ones, settings = np.ones(len(sample), np.float32), _settings(run.values)
+    starts = [centres]
+    if _ordered(begun, sample):
+        logging.info("Rows come in an order: centers begin from a sample of all, too.")
+        random = np.random.default_rng([run.seed, 3])
+        starts += [lloyd.initial(sample, len(centres), "kmeans++", random, ones) for _ in range(AGAIN)]
+    fits = threads.each(lambda start: lloyd.refine(sample, ones, start, settings, few), starts)
+    found = min(fits, key=lambda fit: fit.cost)
     logging.info("local kmeans on %d rows. Current mean square distance %f", len(sample), found.cost)
     return found.centres.astype(np.float32)
+
+
+def _ordered(first: np.ndarray, sample: np.ndarray) -> bool:
+    """Whether the first rows' mean is further from all rows' than chance has it."""
+    apart = np.square(first.mean(axis=0, dtype=np.float64) - sample.mean(axis=0, dtype=np.float64)).sum()
+    spread = sample.var(axis=0, dtype=np.float64).sum()
+    return bool(apart > BY_CHANCE * spread * (1 / len(first) + 1 / len(sample)))
 
 
 def _shrink(run: Session, state: MiniBatch, few: Directions | None) -> np.ndarray:

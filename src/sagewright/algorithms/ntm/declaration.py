@@ -38,7 +38,7 @@ DECLARATION = Declaration(
             Real("[1e-6, 1.0]"),
             default="0.001",
             recommended=("1e-4", "0.1"),
-            note="of adadelta, which has none as published: its steps times this over 0.001",
+            note="of adadelta, which has none as published: its steps times this over 0.001; see optimizer",
         ),
         Hyperparameter(
             "mini_batch_size", Integer("[1, 10000]"), default="256", recommended=("16", "2048"), note="of each host"
@@ -49,6 +49,7 @@ DECLARATION = Declaration(
             Choice(("sgd", "adam", "adagrad", "adadelta", "rmsprop")),
             default="adadelta",
             recommended=("sgd", "adam", "adadelta"),
+            note="where this and learning_rate are the defaults, adam with 0.003",
         ),
         Hyperparameter(
             "rescale_gradient", Real("[0.001, 1.0]"), default="1.0", recommended=("0.1", "1.0"), note="a factor"

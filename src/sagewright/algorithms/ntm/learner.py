@@ -20,7 +20,7 @@ class Learner:
     """Steps a network as the hyperparameters ask. All hosts must step together; their networks stay the same."""
 
     def __init__(self, network: Network, values: Mapping[str, Any], random: np.random.Generator) -> None:
-        self.network, self.values, self._random = network, values, random
+        self.network, self.values, self.steps, self._random = network, values, 0, random
         make = OPTIMIZERS[values["optimizer"]]
         self._optimizers = {name: make(values["learning_rate"], array) for name, array in network.arrays.items()}
 
@@ -46,6 +46,7 @@ class Learner:
                 "Training diverged: the loss is no number. A smaller learning_rate or clip_gradient may help."
             )
         if sums[3]:
+            self.steps += 1
             self._move(gradient, float(sums[3]))
             for name, array in batch.items():
                 self.network.moving[name] += np.float32(1 - KEPT) * (array - self.network.moving[name])

@@ -1,0 +1,29 @@
+"""What data the arena has, by its manifest: enough of it that nothing of ours was chosen on."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+BOUTS = Path(__file__).parents[3] / "bench" / "algorithms" / "bouts"
+SETS = tomllib.loads((BOUTS / "manifest.toml").read_text())
+PACKAGED, GENERATED = 5, 3
+"""Sets of packages, and generators, that an algorithm is judged on at least."""
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BOUTS.glob("*.py") if path.stem != "__init__"))
+def test_every_algorithm_has_data_that_chose_nothing(name: str) -> None:
+    title = name.replace("_", "-")
+    judging = [each for each in SETS.values() if title in each["algorithms"] and each["use"] == "judging"]
+    assert sum(not each.get("generated", False) for each in judging) >= PACKAGED
+    assert sum(each.get("generated", False) for each in judging) >= GENERATED
+    text = (BOUTS / f"{name}.py").read_text()
+    used = [data for data, each in SETS.items() if title in each["algorithms"]]
+    assert all(f'"{data}"' in text for data in used)
+
+
+def test_data_says_what_it_is_for() -> None:
+    assert {each["use"] for each in SETS.values()} <= {"judging", "choosing"}
+    assert all(each["source"] for each in SETS.values())
