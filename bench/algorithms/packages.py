@@ -167,7 +167,7 @@ def _read(name: str, vocabulary: int) -> tuple[Any, Any, list[str], list[list[st
     for part in ("train", "test"):
         with (folder / f"{name}-{part}.tab").open(encoding="utf-8", errors="replace") as stream:
             rows = [row for row in list(csv.reader(stream, delimiter="\t"))[3:] if len(row) > 1]
-        parts.append([tokens(row[1]) for row in rows])
+        parts.append([words_of(row[1]) for row in rows])
         categories.append([row[0] for row in rows])
     documents: Counter[str] = Counter()
     for tokens in parts[0]:
@@ -181,7 +181,7 @@ def _read(name: str, vocabulary: int) -> tuple[Any, Any, list[str], list[list[st
     return train, test, chosen, [first, second]
 
 
-def tokens(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     return [word for word in re.findall(r"[a-z]{3,}", text.lower()) if word not in ENGLISH_STOP_WORDS]
 
 

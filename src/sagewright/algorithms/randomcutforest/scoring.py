@@ -21,7 +21,8 @@ from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
 
 COMPILED = 1 << 23
 """Rows times trees times columns from which on it pays to compile, which takes a second or two."""
-PAIRS = 1 << 16
+CELLS = 1 << 20
+"""Pairs of a row and a tree times columns that are worked on at once."""
 ROWS = 4096
 
 
@@ -78,7 +79,7 @@ class Scoring:
         rows = np.ascontiguousarray(rows, np.float32)
         if compiled is None:
             compiled = rows.size * len(self.forest.roots) >= COMPILED
-        step = ROWS if compiled else max(1, PAIRS // len(self.forest.roots))
+        step = ROWS if compiled else max(1, CELLS // (len(self.forest.roots) * rows.shape[1]))
         parts = [rows[start : start + step] for start in range(0, len(rows), step)]
         if compiled:
             return np.concatenate([np.zeros(0), *threads.each(self._by_kernel, parts)])
