@@ -70,6 +70,9 @@ def outcome_in_cell(top: Path) -> dict[str, str]:
             )
         )
         said, _ = started.process.communicate(timeout=LIMIT_S)
+        os.close(started.status_fd)
+        assert started.refusals is not None
+        started.refusals.close()
     finally:
         cell.close()
         cell.sandbox.close(host)
