@@ -65,14 +65,14 @@ class Exact:
             out[start : start + ROWS] = _squares(self.points[start : start + ROWS] - self._centre)
         return out
 
-    def _filtered(self, start: int, count: int) -> np.ndarray:
-        """Points from `start` on as `_reduced` has them, with half their squared lengths, negative, for the ones."""
-        block = self._filter[start : start + count]
+    def _filtered(self, points: slice | np.ndarray) -> np.ndarray:
+        """Points as `_reduced` has them, with half their squared lengths, negative, for the ones."""
+        block = self._filter[points]
         if self._halves is None:
             return block
         out = np.empty((len(block), block.shape[1] + 1), np.float32)
         np.subtract(block, self._centre, out=out[:, :-1])
-        out[:, -1] = self._halves[start : start + count]
+        out[:, -1] = self._halves[points]
         return out
 
     def _reduced(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +100,7 @@ class Exact:
         products = np.empty((len(rows), min(step, len(self.points))), np.float32)
         nearest = _Nearest(len(rows), count)
         finer = None if self._finer is None else self._finer.of(rows, filtered[:, -2])
-        worst = self._first(rows, self._products(filtered, 0, products), count)
+        worst = self._first(rows, filtered, count)
         slack = SLACK * (squares + self._longest)
         for start in range(0, len(self.points), step):
             found = self._products(filtered, start, products)
@@ -119,15 +119,18 @@ class Exact:
 
     def _products(self, filtered: np.ndarray, start: int, out: np.ndarray) -> np.ndarray:
         """How near points from `start` on may be to the rows: larger is nearer. (rows, points), contiguous."""
-        block = self._filtered(start, out.shape[1])
+        block = self._filtered(slice(start, start + out.shape[1]))
         if len(block) < out.shape[1]:
             out = out.ravel()[: len(filtered) * len(block)].reshape(len(filtered), len(block))
         return np.matmul(filtered, block.T, out=out)
 
-    def _first(self, rows: np.ndarray, products: np.ndarray, count: int) -> np.ndarray:
-        """(rows,) a distance that `count` points of the first block do not exceed."""
-        most = min(2 * count, products.shape[1])
-        likely = np.argpartition(products, -most, axis=1)[:, -most:]
+    def _first(self, rows: np.ndarray, filtered: np.ndarray, count: int) -> np.ndarray:
+        """(rows,) a distance that `count` points do not exceed: of some from everywhere, for points may come in an order."""
+        size = min(max(POINTS, 4 * count), len(self.points))
+        spread = np.arange(size) * len(self.points) // size
+        products = filtered @ self._filtered(spread).T
+        most = min(2 * count, size)
+        likely = spread[np.argpartition(products, -most, axis=1)[:, -most:]]
         row = np.repeat(np.arange(len(rows)), most)
         distances = self._distances(rows, row, likely.ravel()).reshape(len(rows), most)
         worst: np.ndarray = np.partition(distances, count - 1, axis=1)[:, count - 1]

@@ -13,6 +13,7 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.directions import WIDE
 from sagewright.algorithms.knn.exact import Exact
 
 KINDS = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexIVFPQ)
@@ -22,7 +23,7 @@ CODE_BITS = 8
 COPIES = 3
 """Of the rows, at most, while Faiss sorts them into lists."""
 FEW = 1 << 13
-"""Points up to which Faiss is the quicker way, a copy of them being small."""
+"""Points up to which Faiss is the quicker way, a copy of them being small; twice as many of WIDE columns."""
 ROWS = 1 << 14
 _COUNT = 8
 """Where a flat index's file has the number of its points: after the name and the width, four bytes each."""
@@ -110,7 +111,7 @@ class Search:
 
     def __call__(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Distances, ascending (squared; of an inner product its negative), and numbers, (n, count); count ≤ points."""
-        if isinstance(self.index, Flat) and self.index.ntotal < FEW:
+        if isinstance(self.index, Flat) and self.index.ntotal < (FEW if self.index.d < WIDE else 2 * FEW):
             centre, small = self._small
             distances, numbers = small(rows - centre, count)
             return distances, numbers
