@@ -267,6 +267,18 @@ def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: py
     assert roc_auc_score(rows[:, 0], model.predict(rows[:, 1:])["score"]) > 0.8
 
 
+@pytest.mark.parametrize(("room", "solver"), [(400_000, "gradients"), (1_000_000, "second_order")])
+def test_a_solver_that_needs_a_copy_of_the_rows_must_have_room(
+    job: Any, run: Any, monkeypatch: pytest.MonkeyPatch, room: int, solver: str
+) -> None:
+    monkeypatch.setattr("sagewright.algorithms.firstparty.memory.for_rows", lambda: room)
+    data = datasets.load_digits()
+    rows = shuffled(np.column_stack([data.target, data.data]))[:1000]
+    fit(job, run, {"train": csv(rows)}, predictor_type="multiclass_classifier", num_classes="10", epochs="2")
+    assert "does not fit" not in job.output
+    assert f"Solver: {solver}" in job.output
+
+
 def test_a_bad_label_is_found_however_late_it_comes(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sagewright.algorithms.firstparty.memory.for_rows", lambda: 1)
     job.configure({"predictor_type": "multiclass_classifier", "num_classes": "3"}, {"train": "text/csv"})

@@ -37,8 +37,7 @@ def solve_models(run: Session, data: Data) -> Trained:
     total = int(run.group.total(np.array([own]))[0])
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
     examples = examples_of(run, models, data.counts)
-    dense = data.train.dense or data.scaler.shift is not None
-    if dense and data.train.columns <= MOST_COLUMNS and loss.name in ("squared_loss", "logistic"):
+    if _has_curvature(data, loss):
         weights, reached = _second_order(run, data, models, total, examples)
     else:
         weights, reached = _first_order(run, data, models, total, examples)
@@ -50,6 +49,17 @@ def solve_models(run: Session, data: Data) -> Trained:
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
     return Trained(loss, models, weights, criterion, examples, by_loss=True)
+
+
+def fits(run: Session, data: Data) -> bool:
+    """Whether every host has the memory: without second derivatives the scaled rows are held beside the rows."""
+    lacking = not _has_curvature(data, losses.make(run.values)) and data.train.table.nbytes > run.memory.left
+    return not run.group.total(np.array([int(lacking)]))[0]
+
+
+def _has_curvature(data: Data, loss: Loss) -> bool:
+    dense = data.train.dense or data.scaler.shift is not None
+    return dense and data.train.columns <= MOST_COLUMNS and loss.name in ("squared_loss", "logistic")
 
 
 def _bias_decay(run: Session) -> float:

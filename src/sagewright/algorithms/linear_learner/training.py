@@ -52,7 +52,7 @@ def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearMo
     scaler = scaling.fit(sample, train_rows.table, values, run.group)
     judged = validation.table if validation is not None else train_rows.sample(TRAIN_SAMPLE, random)
     data = Data(train_rows, scaler, sample, judged, validation is not None, _counts(run, train_rows.table))
-    if path.solves(run, train_rows, losses.make(values)):
+    if path.solves(run, train_rows, losses.make(values)) and solving.fits(run, data):
         trained = solving.solve_models(run, data)
     else:
         run.solver("gradients")
