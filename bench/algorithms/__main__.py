@@ -27,10 +27,12 @@ FRAME = {
     "data",
     "facts",
     "generators",
+    "labelled",
     "memory",
     "packages",
     "page",
     "tables",
+    "truths",
 }
 
 

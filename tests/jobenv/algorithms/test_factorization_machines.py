@@ -21,6 +21,7 @@ from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.descent import Learner
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel
 from sagewright.algorithms.factorization_machines.task import Task
+from sagewright.algorithms.factorization_machines.variable import Variable
 from sagewright.algorithms.firstparty import artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.logistic import probability
@@ -129,7 +130,7 @@ def test_only_features_that_occur_are_touched() -> None:
     assert set(moved) == set(X[:20].indices)
 
 
-def test_one_hot_variables_are_blocks_of_priors() -> None:
+def test_one_hot_bothare_blocks_of_priors() -> None:
     starts = variables(X, 32, Group())
     assert starts is not None
     assert starts.tolist() == [0, USERS]
@@ -206,10 +207,11 @@ def test_a_variable_drawn_at_once_is_one_drawn_column_by_column() -> None:
     one, two = sampler(3000), sampler(3000)
     prior = one.priors.draw(one.weights, one.random)
     kernel.sweep(one.columns, one.error, one.product, one.weights, prior, np.float32(2.0))
-    # Column by column all of one's weights are drawn, at once one weight of all: the linear ones of the first variable agree.
-    two.alpha = 2.0
-    two._sweep_together(prior)
-    assert_allclose(one.weights[:USERS, 0], two.weights[:USERS, 0], atol=1e-4)
+    # A column's weights depend on no other column of its variable: the order in which they are drawn makes no difference.
+    both = [Variable(two.columns, 0, USERS), Variable(two.columns, USERS, USERS + ITEMS)]
+    for each in both:
+        each.draw((two.error, two.product, two.weights), prior, 2.0, Group())
+    assert_allclose(one.weights, two.weights, atol=1e-3)
     kept = two.error.copy()
     two.refresh()
     assert_allclose(kept, two.error, atol=1e-3)
@@ -227,7 +229,11 @@ def test_columns_in_other_units_make_the_same_machine() -> None:
     assert_allclose(unit.raw(machine).raw(x.astype(np.float64)), machine.raw(scaled), rtol=0.01, atol=0.05)
 
 
-def test_hidden_tastes_are_found_without_any_setting(job: Any, run: Any) -> None:
+@pytest.mark.parametrize("compiling_s", [0.0, 1e9])
+def test_hidden_tastes_are_found_without_any_setting(
+    job: Any, run: Any, monkeypatch: pytest.MonkeyPatch, compiling_s: float
+) -> None:
+    monkeypatch.setattr(training, "COMPILING_S", compiling_s)
     model = fit(job, run, Y)
     ours = rmse(model.machine.raw(X[SPLIT:]))
     assert ours < 0.54  # the noise is 0.5

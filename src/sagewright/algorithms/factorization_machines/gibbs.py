@@ -16,13 +16,14 @@ import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix
 from scipy.special import ndtr, ndtri
 
-from sagewright.algorithms.factorization_machines import kernel
 from sagewright.algorithms.factorization_machines.blocks import blocks
 from sagewright.algorithms.factorization_machines.model import Machine
 from sagewright.algorithms.factorization_machines.task import Length, Task
+from sagewright.algorithms.factorization_machines.variable import Variable
 from sagewright.algorithms.firstparty.hosts import Group
 
-INIT_SIGMA = 0.1
+BEGUN = 0.03
+"""What the first factors make of a row's pairs deviates by so much: with more, a chain would take long to forget it."""
 RATE_A_COLUMN = 0.001
 """Twice the rate of the precision's prior, for each column of a block, up to 1: with 1 for all, 20 columns that say nothing would
 keep weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
@@ -78,13 +79,22 @@ class Sampler:
         self.y = (task.y - self.shift) / self.scale
         self.bias, self.alpha = 0.0, 1.0
         self.weights = np.zeros((len(self.active), task.factors + 1), np.float32)
-        self.weights[:, 1:] = self.random.normal(0, INIT_SIGMA, (len(self.active), task.factors))
+        self.weights[:, 1:] = self.random.normal(0, self._begun(), (len(self.active), task.factors))
         self._flat = np.flatnonzero(np.zeros(0) if task.flat is None else task.flat[self.active])
         self.weights[self._flat, 1:] = 0
         self._blocks = blocks(task.starts, task.x.shape[1])
         self.priors = Priors(np.unique(self._blocks[self.active], return_inverse=True)[1], task.factors + 1)
         self.target = self._draw_target(self._machine().raw(self.x))
         self.refresh()
+        self.variables = self._variables()
+
+    def _variables(self) -> list[Variable] | None:
+        """What is drawn at once; None where columns are drawn one by one."""
+        if not self.task.at_once:
+            return None
+        assert self.task.starts is not None
+        ends = [*np.searchsorted(self.active, self.task.starts), len(self.active)]
+        return [Variable(self.columns, begin, end) for begin, end in itertools.pairwise(ends) if begin < end]
 
     def _scale(self, y: np.ndarray) -> tuple[int, float, float]:
         """How many rows all hosts have, and the mean and the deviation of a regressor's labels."""
@@ -93,6 +103,11 @@ class Sampler:
         mean = total / rows
         spread = float(self.group.total(np.array([np.sum((wide - mean) ** 2)]))[0] / rows)
         return int(rows), *((0.0, 1.0) if self.task.binary else (float(mean), float(np.sqrt(spread)) or 1.0))
+
+    def _begun(self) -> float:
+        """The deviation of the first factors."""
+        entries = float(self.group.total(np.array([len(self.task.x.data)]))[0]) / self.rows
+        return float(np.sqrt(BEGUN / np.sqrt(self.task.factors * max(entries * (entries - 1) / 2, 1))))
 
     def refresh(self) -> None:
         """Products and errors anew, without what rounding has added up to."""
@@ -123,10 +138,13 @@ class Sampler:
         self._draw_bias()
         prior = self.priors.draw(self.weights, self.random)
         prior[self._flat, 1:] = NO_FACTOR
-        if self.group.size == 1:
+        if self.variables is None:
+            from sagewright.algorithms.factorization_machines import kernel  # compiled where that pays only
+
             kernel.sweep(self.columns, self.error, self.product, self.weights, prior, np.float32(self.alpha))
         else:
-            self._sweep_together(prior)
+            for each in self.variables:
+                each.draw((self.error, self.product, self.weights), prior, self.alpha, self.group)
 
     def _draw_bias(self) -> None:
         precision = self.alpha * self.rows + 1e-9
@@ -134,23 +152,6 @@ class Sampler:
         moved = -self.alpha * total / precision + self.random.normal() / np.sqrt(precision)
         self.bias += moved
         self.error += np.float32(moved)
-
-    def _sweep_together(self, prior: np.ndarray) -> None:
-        """Variable by variable: no row has two of one's columns, so that these can be drawn at once."""
-        assert self.task.starts is not None
-        ends = [*np.searchsorted(self.active, self.task.starts), len(self.active)]
-        indptr, indices, data = self.columns
-        for begin, end in itertools.pairwise(ends):
-            part = indptr[begin : end + 1], indices, data
-            state = self.error, self.product, self.weights[begin:end]
-            for number in range(self.weights.shape[1]):
-                told = np.empty((end - begin, 2))
-                kernel.sums(part, *state, number, told)
-                told = self.alpha * self.group.total(told)
-                mine = prior[begin:end, number].astype(np.float64)
-                precision = told[:, 0] + mine[:, 0]
-                new = (mine[:, 0] * mine[:, 1] - told[:, 1]) / precision + mine[:, 2] / np.sqrt(precision)
-                kernel.move(part, *state, number, new.astype(np.float32))
 
     def _draw_target(self, predicted: np.ndarray) -> np.ndarray:
         """What the machine is to predict: the labels, or a latent variable on their side of 0 drawn around the prediction."""

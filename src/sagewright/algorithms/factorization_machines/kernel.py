@@ -60,38 +60,3 @@ def sweep(
             error[row] = e[place]
             for factor in range(factors):
                 product[row, factor] = fetched[factor, place]
-
-
-@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def sums(
-    columns: Columns, error: np.ndarray, product: np.ndarray, weights: np.ndarray, number: int, told: np.ndarray
-) -> None:
-    """Into `told` (columns, 2) each column's curvature and slope by weight `number`, on this host's rows."""
-    indptr, indices, data = columns
-    for column in range(len(told)):
-        old, curvature, slope = weights[column, number], 0.0, 0.0
-        for place in range(indptr[column], indptr[column + 1]):
-            row, x = indices[place], data[place]
-            h = x * (product[row, number - 1] - x * old) if number else x
-            curvature += h * h
-            slope += h * (error[row] - h * old)
-        told[column, 0], told[column, 1] = curvature, slope
-
-
-@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def move(
-    columns: Columns, error: np.ndarray, product: np.ndarray, weights: np.ndarray, number: int, new: np.ndarray
-) -> None:
-    """Give columns of which no row has two the weights `new` (columns,)."""
-    indptr, indices, data = columns
-    for column in range(len(new)):
-        old = weights[column, number]
-        moved = new[column] - old
-        weights[column, number] = new[column]
-        for place in range(indptr[column], indptr[column + 1]):
-            row, x = indices[place], data[place]
-            if number:
-                error[row] += x * (product[row, number - 1] - x * old) * moved
-                product[row, number - 1] += x * moved
-            else:
-                error[row] += x * moved

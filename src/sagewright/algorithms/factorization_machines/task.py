@@ -11,7 +11,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Task:
     """What is sampled: a csr_matrix `x` (n, d) with sorted indices and labels `y` (n,) of this host; `starts` are those of `x`'s
-    variables, None where they are too many. Columns that are `flat`, (d,), get no factors.
+    variables, None where they are too many. Columns that are `flat`, (d,), get no factors. `at_once`: a
+    variable's columns are drawn at once, instead of one by one by compiled code.
     """
 
     x: Any
@@ -20,6 +21,7 @@ class Task:
     binary: bool
     starts: np.ndarray | None
     flat: np.ndarray | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from sagewright.algorithms import hardware
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines import epochs, reported, units
+from sagewright.algorithms.factorization_machines import epochs, gibbs, reported, units
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.epochs import prepare
@@ -31,6 +32,8 @@ MOST_UPDATES = 20_000_000_000
 """Of one host's sweeps together: a minute. Beyond there are fewer, but not too few, unless the job says how many it wants."""
 ROOM = 0.6
 """Of the job's memory, for sampling."""
+GAIN_S, CALLS_S, COMPILING_S, MOST_AT_ONCE = 3e-9, 4e-5, 2.5, 40
+"""What compiled code saves for an entry and number, what array operations cost for a variable and number, what compiling takes."""
 MOST_VARIABLES, MOST_EXCHANGES = 512, 200_000
 """Of columns that are drawn at once, and how often hosts add up: minutes."""
 
@@ -115,11 +118,19 @@ def _length(run: Session, task: Task) -> Length:
     return Length(min(20, max(most // 5, 4)), kept)
 
 
-def _sample(run: Session, unit: Units, task: Task) -> Machine:
-    from sagewright.algorithms.factorization_machines import gibbs  # compiled where it is needed only
+def _how(run: Session, task: Task, length: Length) -> Task:
+    """Variables are drawn at once over several hosts, and where compiling would take longer than it gains."""
+    if task.starts is None:
+        return task
+    numbers = (length.burn_in + length.kept) * (task.factors + 1)
+    gained = numbers * (len(task.x.data) * GAIN_S + len(task.starts) * CALLS_S)
+    at_once = run.group.size > 1 or (gained < COMPILING_S and len(task.starts) <= MOST_AT_ONCE)
+    return replace(task, at_once=at_once)
 
-    sampler = gibbs.Sampler(task, run.seed, run.group)
+
+def _sample(run: Session, unit: Units, task: Task) -> Machine:
     length = _length(run, task)
+    sampler = gibbs.Sampler(_how(run, task, length), run.seed, run.group)
     logging.info("Gibbs sampling: %d sweeps after %d that are not used.", length.kept, length.burn_in)
     began = time.monotonic()
 
