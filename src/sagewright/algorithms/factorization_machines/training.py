@@ -32,7 +32,7 @@ MOST_UPDATES = 20_000_000_000
 """Of one host's sweeps together: a minute. Beyond there are fewer, but not too few, unless the job says how many it wants."""
 ROOM = 0.6
 """Of the job's memory, for sampling."""
-GAIN_S, CALLS_S, COMPILING_S, MOST_AT_ONCE = 3e-9, 4e-5, 2.5, 40
+GAIN_S, CALLS_S, COMPILING_S, MOST_AT_ONCE = 1e-8, 4e-5, 1.5, 40
 """What compiled code saves for an entry and number, what array operations cost for a variable and number, what compiling takes."""
 MOST_VARIABLES, MOST_EXCHANGES = 512, 200_000
 """Of columns that are drawn at once, and how often hosts add up: minutes."""

@@ -14,6 +14,8 @@ STEEPEST = 30.0
 
 def score(loss: Loss, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The one score, (C,) float32, with the least weighted loss on labels (n,), normalised ones of a regressor."""
+    if loss.name == "squared_loss":
+        return np.array([np.average(labels, weights=weights)], np.float32)
     if loss.classes > 1:
         shares = np.bincount(labels.astype(np.int64), weights, loss.classes)
         return np.log(np.maximum(shares / max(shares.sum(), 1e-30), np.exp(-STEEPEST))).astype(np.float32)

@@ -20,6 +20,7 @@ from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix, Task
 from sagewright.algorithms.linear_learner.scaling import Scaler
 
+BLOCK = 8192
 CHANCE, FEWEST = 80, 8
 """Mini-batches that every model learns from, and how many models are trained to the end."""
 
@@ -177,14 +178,24 @@ def compared(loss: Loss, weights: Weights, judged: Iterable[Batch], examples: Ex
 
 def evaluate(loss: Loss, weights: Weights, judged: Iterable[Batch], examples: Examples) -> np.ndarray:
     """The mean loss of each model, each with its own weights of examples."""
-    total, rows = np.zeros(len(weights.bias) // loss.classes), 0
-    models = np.arange(len(total))
-    for x, y in judged:
-        losses_ = loss(weights.scores(x), y)[0]
-        own = examples.weights(y, models)
-        total += (losses_ if own is None else losses_ * own).sum(axis=0, dtype=np.float64)
+    return _mean(loss, ((weights.scores(x), y) for x, y in judged), examples)
+
+
+def evaluate_constants(loss: Loss, constants: np.ndarray, labels: np.ndarray, examples: Examples) -> np.ndarray:
+    """That of models whose scores, (M, C), are the same for all rows."""
+    flat = constants.reshape(1, -1)
+    parts = (labels[start : start + BLOCK] for start in range(0, len(labels), BLOCK))
+    return _mean(loss, ((np.repeat(flat, len(y), axis=0), y) for y in parts), examples)
+
+
+def _mean(loss: Loss, said: Iterable[Batch], examples: Examples) -> np.ndarray:
+    total, rows = np.zeros(1), 0
+    for scores, y in said:
+        losses_ = loss(scores, y)[0]
+        own = examples.weights(y, np.arange(losses_.shape[1]))
+        total = total + (losses_ if own is None else losses_ * own).sum(axis=0, dtype=np.float64)
         rows += len(y)
-    return total / max(rows, 1)
+    return np.asarray(total / max(rows, 1))
 
 
 def examples_of(run: Session, models: Mix, counts: np.ndarray | None) -> Examples:

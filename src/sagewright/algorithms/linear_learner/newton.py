@@ -27,6 +27,8 @@ from sagewright.algorithms.linear_learner.mix import Mix
 MOST_STEPS = 50
 SMALL = 1e-9
 """Added to second derivatives, as a share of them: columns that say the same are then no division by 0."""
+NEAR, NEAREST = 1e-3, 1e-6
+"""Shares of the loss on a sample, which all rows then move away from, and on all rows."""
 MOST_HALVINGS = 4
 """Of steps on all rows that went too far: the sample's second derivatives are then not those of all rows."""
 PASSES_A_STEP = 10
@@ -104,8 +106,8 @@ class Solved:
     gain: float = 0.0
 
 
-def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray) -> Solved:
-    """The optimum of the logistic loss on the rows of a sample."""
+def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray, nearness: float) -> Solved:
+    """The optimum of the logistic loss on the rows of a sample, but for this share of the loss."""
     x, y, weights = sample.x, sample.y, sample.weights
     found = Solved(begun, np.eye(len(begun)), np.inf)
     at, step, best = begun, np.zeros_like(begun), np.inf
@@ -126,7 +128,7 @@ def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray) -> Solved:
         gain = float(slope @ step) / 2
         found = Solved(at, second, mean, gain / max(best, 1e-9))
         at = at - step
-        if gain < 1e-6 * best + 1e-9:
+        if gain < nearness * best + 1e-9:
             break
     return found
 
@@ -183,7 +185,9 @@ class Logistic:
             if at is None:
                 at = np.append(np.zeros(x.shape[1] - 1), begun[number])
             sample = Sample(x, y, own.astype(np.float32), float(of_class.sum()))
-            found[int(number)] = on_sample(sample, self._penalties[number], at)
+            found[int(number)] = on_sample(
+                sample, self._penalties[number], at, NEAR if len(y) < self.rows.total else NEAREST
+            )
             last[float(begun[number])] = found[int(number)].weights
         return [found[number] for number in range(self.mix.models)]
 

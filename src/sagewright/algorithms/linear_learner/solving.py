@@ -21,7 +21,7 @@ from sagewright.algorithms.linear_learner.newton import Rows
 
 MOST_COLUMNS = 1024
 """Features up to which second derivatives are written out: they take their square for each row."""
-SAMPLE, SAMPLE_A_FEATURE = 20_000, 20
+SAMPLE, SAMPLE_A_FEATURE = 10_000, 20
 """Rows that second derivatives are taken from: so many, or so many a feature."""
 CLOSER = 0.1
 """Of early_stopping_tolerance: what is still to be gained of the loss where Newton's method ends."""

@@ -17,7 +17,7 @@ from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.linear_learner import losses, path, scaling, selection, solving
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
-from sagewright.algorithms.linear_learner.epochs import Data, Trained, evaluate, train_models
+from sagewright.algorithms.linear_learner.epochs import Data, Trained, evaluate, evaluate_constants, train_models
 from sagewright.algorithms.linear_learner.learner import Weights
 from sagewright.algorithms.linear_learner.model import LinearModel
 from sagewright.algorithms.linear_learner.scaling import Scaler
@@ -83,10 +83,17 @@ def _choose(run: Session, trained: Trained, data: Data) -> LinearModel:
     """The best of the models, for rows as they come; or a constant, where none is better than that."""
     values, loss, scaler = run.values, trained.loss, data.scaler
     constants = data.constants(run, loss, trained.examples, trained.mix.models)
-    judged = source.prepared(data.judged if data.validated else data.train.table, scaler.prepare)
-    own = np.nan_to_num(evaluate(loss, trained.weights, judged, trained.examples), nan=np.inf)
+    table = data.judged if data.validated else data.train.table
+    known = trained.by_loss and not data.validated and trained.examples.comparable and run.group.size == 1
+    own = (
+        trained.criterion
+        if known
+        else evaluate(loss, trained.weights, source.prepared(table, scaler.prepare), trained.examples)
+    )
+    own = np.nan_to_num(own, nan=np.inf)
     nothing = Weights(np.zeros_like(trained.weights.features), constants.ravel())
-    sound = np.flatnonzero(own <= evaluate(loss, nothing, judged, trained.examples) * (1 + ROUNDING))
+    labels = scaler.labels(np.asarray(table.labels))
+    sound = np.flatnonzero(own <= evaluate_constants(loss, constants, labels, trained.examples) * (1 + ROUNDING))
     if not len(sound):
         logging.warning("No model is better than one that looks at no feature, which is what this job gives.")
         trained, sound = replace(trained, weights=nothing), np.array([0])
