@@ -47,7 +47,15 @@ WITH: dict[str, dict[str, Settings]] = {
         "half_life_time_size": {"epochs": "2"},
         **{
             name: {"_rows": "noise", "k": "9"}
-            for name in ("epochs", "mini_batch_size", "local_lloyd_num_trials", "local_lloyd_tol", "_seed")
+            for name in (
+                "epochs",
+                "mini_batch_size",
+                "local_lloyd_init_method",
+                "local_lloyd_max_iter",
+                "local_lloyd_num_trials",
+                "local_lloyd_tol",
+                "_seed",
+            )
         },
     },
     "lda": {
@@ -100,6 +108,7 @@ SET: dict[str, dict[str, str]] = {
     "randomcutforest": {"num_samples_per_tree": "20", "num_trees": "60"},
     "kmeans": {"local_lloyd_max_iter": "1", "local_lloyd_tol": "1", "local_lloyd_num_trials": "1"},
     "lda": {"max_restarts": "1", "max_iterations": "1", "tol": "0.5"},
+    "ipinsights": {"epochs": "3"},
 }  # fmt: skip
 """Values that make a difference there; otherwise one near the default."""
 
