@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -23,11 +24,15 @@ SOURCE = Path(__file__).parents[3] / "src"
 COLUMNS, ROWS = 250, 4096
 
 PROGRAM = """
-import resource, sys
+import pathlib, resource, sys
 resource.setrlimit(resource.RLIMIT_DATA, ({share}, {share}))
 from sagewright.algorithms.run import main
-sys.exit(main(["{repository}", "train"]))
+try:
+    sys.exit(main(["{repository}", "train"]))
+finally:
+    pathlib.Path({peak!r}).write_bytes(pathlib.Path("/proc/self/status").read_bytes())
 """
+"""The peak is that of the program alone: what `wait4` tells of a child begins with its parent's."""
 
 
 def limited(job: Any, repository: str, share: int = SHARE) -> tuple[int, int, str]:
@@ -36,16 +41,18 @@ def limited(job: Any, repository: str, share: int = SHARE) -> tuple[int, int, st
         **os.environ, "PYTHONPATH": str(SOURCE), "SAGEWRIGHT_ML_ROOT": str(job.root), "OMP_NUM_THREADS": "1",
         "SAGEWRIGHT_MEMORY_GB": str(share / (1 << 30)),
     }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(share=share, repository=repository)],
-        env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    said = process.stdout.read()
-    process.stdout.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss << 10, said
+    seen = job.root / "peak"
+    program = PROGRAM.format(share=share, repository=repository, peak=str(seen))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", seen.read_text(), re.MULTILINE)
+    return done.returncode, int(kilobytes) << 10, done.stdout
 
 
 @contextlib.contextmanager
