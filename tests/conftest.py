@@ -134,6 +134,11 @@ class RunningServer:
         backend = LocalBackend(fork_server=False)
         return [handle["pid"] for handle in self.handles() if backend.poll(handle)]
 
+    def left_of_jobs(self) -> list[Path]:
+        """What the data directory has of jobs, besides the sandboxes that are ready for those to come."""
+        place = self.data / "jobs"
+        return [left for left in place.iterdir() if left.name != ".cells"] if place.exists() else []
+
     def kill_everything(self) -> None:
         """The server and, since they outlive it, its jobs."""
         if self.process and self.process.poll() is None:

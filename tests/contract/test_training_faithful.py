@@ -107,22 +107,23 @@ def test_profiler_members_are_kept_and_told(server: RunningServer, job_name: str
 
 
 ISOLATED = """
-import sagemaker
+import sagemaker, sys
 from sagemaker.sklearn import SKLearn
 SKLearn(entry_point="train.py", source_dir="code", role=sagemaker.get_execution_role(), instance_type="ml.m5.large",
-        instance_count=1, framework_version="1.2-1", enable_network_isolation=True, base_job_name="isolated").fit()
+        instance_count=1, framework_version="1.2-1", enable_network_isolation=True, base_job_name=sys.argv[1]).fit()
 """
 
 
 def test_script_mode_of_sdk_v2_without_a_network(server: RunningServer, tmp_path: Path) -> None:
+    base = f"isolated-{uuid.uuid4().hex[:8]}"
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text("import helper\nprint('ran', helper.NAME)\n")
     (tmp_path / "code" / "helper.py").write_text("NAME = 'isolated'\n")
     (tmp_path / "program.py").write_text(ISOLATED)
-    done = server.sdk_v2(tmp_path / "program.py")
+    done = server.sdk_v2(tmp_path / "program.py", base)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ran isolated" in done.stdout
-    name = server.boto("sagemaker").list_training_jobs(NameContains="isolated")["TrainingJobSummaries"][0]
+    name = server.boto("sagemaker").list_training_jobs(NameContains=base)["TrainingJobSummaries"][0]
     job = server.boto("sagemaker").describe_training_job(TrainingJobName=name["TrainingJobName"])
     assert job["EnableNetworkIsolation"] is True
     assert "code" in {one["ChannelName"] for one in job["InputDataConfig"]}

@@ -130,7 +130,7 @@ def test_a_stop_while_a_pipe_is_full_ends_the_job(own_server: RunningServer, job
     when_logged(server, job_name, "open")
     server.boto("sagemaker").stop_training_job(TrainingJobName=job_name)
     assert server.wait(job_name, timeout_s=30)["TrainingJobStatus"] == "Stopped"
-    deadline = time.monotonic() + 10
-    while list((server.data / "jobs").iterdir()):  # tidied up once the status is told
+    deadline = time.monotonic() + 60
+    while server.left_of_jobs():  # tidied up once the status is told
         assert time.monotonic() < deadline
         time.sleep(0.05)

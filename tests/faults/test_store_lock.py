@@ -85,6 +85,7 @@ def running(own_server: RunningServer) -> RunningServer:
     return own_server
 
 
+@pytest.mark.alone
 def test_a_lock_of_another_process(running: RunningServer) -> None:
     s3, sagemaker = running.boto("s3", config=ONCE), running.boto("sagemaker", config=ONCE)
     running.run_shell("job", "for i in $(seq 1 400); do echo line $i; sleep 0.03; done", image=IMAGE)

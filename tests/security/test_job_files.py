@@ -212,7 +212,7 @@ def empty(server: RunningServer) -> None:
 
 def nothing_left(server: RunningServer) -> None:
     until = time.monotonic() + 20
-    while (server.data / "jobs").exists() and (left := list((server.data / "jobs").iterdir())):
+    while left := server.left_of_jobs():
         assert time.monotonic() < until, left
         time.sleep(0.05)
 
