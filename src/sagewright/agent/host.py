@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ from sagewright.runtimes.launch import (
     is_script_mode,
     sandbox_for,
 )
-from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, missing
+from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, check_words, missing
 from sagewright.sandbox.choose import choose_sandbox
 
 _STOPPED = 143
@@ -286,6 +286,8 @@ class HostRun:
         """What starts the process: in the cell the first time, if it is what the launch asks for; else in a sandbox made now."""
         cell = self._cell
         if cell is not None and cell.is_whole() and cell.kind.fits(launch):
+            with _of_the_client():
+                check_words(launch)
             self._share.limit()
             return lambda: cell.enter(launch)
         if cell is not None:
@@ -294,10 +296,8 @@ class HostRun:
         return lambda: start_process(command)
 
     def _command(self, sandbox: Sandbox, launch: Launch) -> Command:
-        try:
+        with _of_the_client():
             made = sandbox.command(launch)
-        except CannotLaunch as error:
-            raise ClientError(str(error)) from error
         return replace(made, wrapper=[*self._share.wrapper(), *self._network.enter, *made.wrapper])
 
     def _install_wrapper(self) -> list[str]:
@@ -357,3 +357,12 @@ class HostRun:
         except UnicodeDecodeError as error:
             raise ClientError(f"The exit message in /opt/ml/{place} is not UTF-8: {error}") from error
         return {"message": text} if text else {}
+
+
+@contextmanager
+def _of_the_client() -> Iterator[None]:
+    """What can't be launched is the request's fault. Raises ClientError."""
+    try:
+        yield
+    except CannotLaunch as error:
+        raise ClientError(str(error)) from error
