@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
-
 from sagewright.agent.control import Control
 from sagewright.agent.lines import LineSplitter
 from sagewright.agent.openfiles import descendants
 from sagewright.model.brief import Cause
 from sagewright.sandbox.base import Command
+from sagewright.sandbox.kernel import runs
 
 _PR_SET_CHILD_SUBREAPER = 36
 _DRAIN_S = 5.0  # for output that is still in the pipe when the process has ended
@@ -267,7 +266,7 @@ class _Running:
 def _kill_left(spared: set[int]) -> None:
     """Kill every descendant of this agent, also those that have left the process's session; wait for all but `spared`."""
     for _round in range(20):
-        left = descendants(os.getpid())
+        left = [pid for pid in descendants(os.getpid()) if runs(pid)]
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -282,11 +281,10 @@ def end_left() -> None:
 
 
 def _await(pids: list[int]) -> None:
-    processes = []
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            processes.append(psutil.Process(pid))
-    psutil.wait_procs(processes, timeout=1)
+    """For a second at most."""
+    until = time.monotonic() + 1
+    while any(runs(pid) for pid in pids) and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 def _children(pid: int) -> list[int]:

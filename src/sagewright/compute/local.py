@@ -25,10 +25,12 @@ from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.container import end_containers
 from sagewright.sandbox.engine import EngineFailed
+from sagewright.sandbox.kernel import runs
 
 log = logging.getLogger("sagewright.compute")
 HOST_ID_VARIABLE = "SAGEWRIGHT_HOST_ID"
 _KILL_WAIT_S = 10.0
+_ENDED_S = 2.0
 
 
 def machine_name() -> str:
@@ -206,7 +208,9 @@ def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=2)
+    until = time.monotonic() + _ENDED_S
+    while any(runs(process.pid) for process in processes) and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 def _marked(host_id: str) -> list[psutil.Process]:

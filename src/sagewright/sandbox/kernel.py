@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from pathlib import Path
 
 CLONE_FS = 0x0000_0200
 CLONE_NEWNS = 0x0002_0000
@@ -77,3 +78,15 @@ def _checked(result: int, what: str) -> int:
         error = ctypes.get_errno()
         raise OSError(error, f"{what}: {os.strerror(error)}")
     return result
+
+
+_EXITING = 0x4
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs any of its code still: not once it has begun to end, which takes its time for a sandbox's mounts."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
+    except OSError:
+        return False
+    return fields[0] not in {b"Z", b"X"} and not int(fields[6]) & _EXITING
