@@ -24,6 +24,7 @@ FRAME = {
     "arena",
     "arenapage",
     "contest",
+    "corpora",
     "data",
     "facts",
     "generators",
@@ -31,6 +32,7 @@ FRAME = {
     "memory",
     "packages",
     "page",
+    "scale",
     "tables",
     "truths",
 }

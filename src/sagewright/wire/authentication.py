@@ -27,6 +27,7 @@ DIGEST = "x-amz-content-sha256"
 ONCE = asgi.ONCE | {"x-amz-date", DIGEST, "x-amz-target"}
 """Headers that no request may have twice: what was signed must be what is read."""
 _OF_SIGNATURES = ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token")
+COPY_SOURCE = "x-amz-copy-source"
 OF_SIGNATURES = frozenset(f"x-amz-{name}" for name in _OF_SIGNATURES)
 
 FindKey = Callable[[str], AccessKey | None]
@@ -188,7 +189,14 @@ def _is_signed(request: HttpRequest) -> bool:
 
 
 def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
-    """What a presigned URL carries in its query counts as headers: metadata, tags, checksums, storage class, encryption."""
+    """What a presigned URL carries in its query counts as headers: metadata, tags, checksums, storage class, encryption.
+
+    Raises NotImplemented for the source of a copy, which decides what the request is before it is known who signed it: without
+    it the request would put an empty object.
+    """
+    if COPY_SOURCE in {name.lower() for name in query} and COPY_SOURCE not in request.headers:
+        message = f"A copy by a presigned URL needs {COPY_SOURCE} as a header, not in the query."
+        raise AwsError("NotImplemented", message)
     for name, value in query.items():
         lower = name.lower()
         if lower.startswith("x-amz-") and lower not in OF_SIGNATURES:

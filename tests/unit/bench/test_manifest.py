@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def test_every_algorithm_has_data_that_chose_nothing(name: str) -> None:
     assert sum(not each.get("generated", False) for each in judging) >= PACKAGED
     assert sum(each.get("generated", False) for each in judging) >= GENERATED
     text = (BOUTS / f"{name}.py").read_text()
+    if "from corpora import" in text:
+        text += (BOUTS.parent / "corpora.py").read_text()
     used = [data for data, each in SETS.items() if title in each["algorithms"]]
     assert all(f'"{data}"' in text for data in used)
 
@@ -27,3 +30,10 @@ def test_every_algorithm_has_data_that_chose_nothing(name: str) -> None:
 def test_data_says_what_it_is_for() -> None:
     assert {each["use"] for each in SETS.values()} <= {"judging", "choosing"}
     assert all(each["source"] for each in SETS.values())
+
+
+def test_what_is_measured_is_an_algorithm() -> None:
+    """`make bench-algorithms` takes every module beside it that isn't of its frame for one."""
+    frame = re.findall(r'^    "(\w+)",$', (BOUTS.parent / "__main__.py").read_text(), re.MULTILINE)
+    modules = [path for path in BOUTS.parent.glob("*.py") if path.stem not in frame]
+    assert [path.stem for path in modules if "def contests()" not in path.read_text()] == []

@@ -177,6 +177,14 @@ def test_what_a_presigned_url_carries_counts_as_headers(auth: type) -> None:
     assert found == carried
 
 
+def test_a_copy_whose_source_is_in_the_query_is_no_empty_object() -> None:
+    request = AWSRequest("PUT", "http://localhost:4700/b/k?x-amz-copy-source=b%2Fother")
+    S3SigV4QueryAuth(Credentials("AKIATEST", "secret"), "s3", "us-east-1", expires=60).add_auth(request)
+    error = refused(sent(request), "s3")
+    assert error.code == "NotImplemented"
+    assert "x-amz-copy-source" in error.message
+
+
 def test_no_signature() -> None:
     request = HttpRequest("POST", "/", "", {"host": "x"}, BytesBody(b""))
     assert refused(request).code == "MissingAuthenticationTokenException"
