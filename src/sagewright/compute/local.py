@@ -191,8 +191,9 @@ def _pid_of(handle: Handle) -> int | None:
 
 
 def _is_alive(mark: Mapping[str, Any]) -> bool:
-    started = str(mark["started"])
-    return started != GONE and start_mark(int(mark["pid"])) == started
+    """Whether it is that very process and runs still: what `kill` has seen end, no later look calls alive."""
+    pid, started = int(mark["pid"]), str(mark["started"])
+    return started != GONE and start_mark(pid) == started and runs(pid)
 
 
 def _family(pid: int) -> list[psutil.Process]:
