@@ -84,9 +84,13 @@ _EXITING = 0x4
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs any of its code still: not once it has begun to end, which takes its time for a sandbox's mounts."""
+    """Whether a process runs any of its code or holds a file open: neither once it has begun to end and closed them. What is
+    left then, the teardown of a sandbox's mounts, takes its time."""
+    process = Path(f"/proc/{pid}")
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
+        fields = (process / "stat").read_bytes().rpartition(b") ")[2].split()
+        if fields[0] in {b"Z", b"X"}:
+            return False
+        return not int(fields[6]) & _EXITING or any((process / "fd").iterdir())
     except OSError:
         return False
-    return fields[0] not in {b"Z", b"X"} and not int(fields[6]) & _EXITING
