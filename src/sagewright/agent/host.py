@@ -57,6 +57,7 @@ from sagewright.runtimes.launch import (
     has_environment,
     is_script_mode,
     sandbox_for,
+    serving_requirements,
 )
 from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, check_words, missing
 from sagewright.sandbox.choose import choose_sandbox
@@ -242,12 +243,13 @@ class HostRun:
         self._checkpoints.fetch(self._control.check, lambda size: self._volume.claim(size, elsewhere=False))
 
     def _with_client(self, environment: Environment | None) -> Environment | None:
-        """What a job's entry point runs beside the user's code: SDK v3's MPI driver, a remote function's client."""
+        """What runs beside the user's code: SDK v3's MPI driver, a remote function's client, a model's server."""
         if environment is None:
             return None
         if uses_mpi_driver(self._host):
             return self._layers.add(environment, REQUIREMENTS)
-        requirements = client_requirements(self._host.brief.program)
+        brief = self._host.brief
+        requirements = client_requirements(brief.program) or serving_requirements(brief, environment.packages)
         return environment if requirements is None else self._layers.add(environment, requirements)
 
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:

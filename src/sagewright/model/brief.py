@@ -56,6 +56,7 @@ class Purpose(StrEnum):
 
     TRAIN = "train"
     PROCESS = "process"
+    SERVE = "serve"  # a model over HTTP, until the process is ended
 
 
 @dataclass(frozen=True)

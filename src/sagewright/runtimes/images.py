@@ -17,7 +17,7 @@ class ImageKind(StrEnum):
     PROCESSING = (
         "processing"  # Spark, Clarify, Data Wrangler, Model Monitor, ...: a program of AWS's for processing jobs
     )
-    INFERENCE = "inference"  # serves models only
+    INFERENCE = "inference"  # serves models only; the framework is "" where no environment of ours does
     TOOL = "tool"  # debugger rules and profilers
     OWN = "own"  # anything else: the user's own container
 
@@ -63,6 +63,16 @@ _FRAMEWORKS = (
     (r"sagemaker-base-python(-.*)?|sagemaker-distribution-prod", "base"),
     (r"python", "python"),
 )
+_SERVING = (
+    (r"(sagemaker-)?pytorch-inference(-graviton)?", "pytorch"),
+    (r"huggingface-pytorch-inference", "huggingface"),
+    (r"huggingface-tensorflow-inference", "huggingface-tensorflow"),
+    (r"(sagemaker-)?tensorflow-(inference|serving)(-graviton)?", "tensorflow"),
+    (r"(sagemaker-)?mxnet-(inference|serving)", "mxnet"),
+    (r"autogluon-inference", "autogluon"),
+    (r"(huggingface-)?pytorch-inference-neuronx?", "pytorch-neuron"),
+)
+"""Repositories of images that only serve models, and the recipe in which they do."""
 _OTHERS = (
     (
         r"sagemaker-clarify-processing|sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
@@ -108,6 +118,9 @@ def _classify(repository: str) -> tuple[ImageKind, str]:
     for pattern, framework in _FRAMEWORKS:
         if re.fullmatch(pattern, repository):
             return ImageKind.FRAMEWORK, framework
+    for pattern, framework in _SERVING:
+        if re.fullmatch(pattern, repository):
+            return ImageKind.INFERENCE, framework
     if repository == "sagemaker-spark-processing":
         return ImageKind.PROCESSING, "spark"
     for pattern, kind in _OTHERS:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from itertools import pairwise
 
 from sagewright.algorithms import catalogue
 from sagewright.model.brief import Brief, Program, Purpose
 from sagewright.runtimes.images import Image, ImageKind
-from sagewright.runtimes.recipes import NoRecipe, recipe_for
+from sagewright.runtimes.recipes import SERVING, NoRecipe, recipe_for
 
 _WHAT = {
     ImageKind.PROCESSING: "an image for processing jobs",
@@ -17,10 +18,17 @@ _WHAT = {
 }
 
 
-_DOING = {Purpose.TRAIN: "training", Purpose.PROCESS: "processing"}
+_DOING = {Purpose.TRAIN: "training", Purpose.PROCESS: "processing", Purpose.SERVE: "serving"}
 _RUNNABLE = {
     Purpose.TRAIN: {ImageKind.FRAMEWORK, ImageKind.ALGORITHM},
     Purpose.PROCESS: {ImageKind.FRAMEWORK, ImageKind.ALGORITHM, ImageKind.PROCESSING},
+    Purpose.SERVE: {ImageKind.FRAMEWORK, ImageKind.ALGORITHM, ImageKind.INFERENCE},
+}
+_OF_ITS_OWN = {Purpose.TRAIN: ["train"], Purpose.PROCESS: [], Purpose.SERVE: ["serve"]}
+"""What a custom image is run with where the request gives no arguments."""
+_ALWAYS_SCRIPTS = {
+    Purpose.TRAIN: {ImageKind.FRAMEWORK},
+    Purpose.SERVE: {ImageKind.FRAMEWORK, ImageKind.INFERENCE},
 }
 
 
@@ -44,14 +52,25 @@ def check_runnable(image: Image, purpose: str) -> None:
         return
     if image.kind not in _RUNNABLE[Purpose(purpose)]:
         raise CannotRun(f"Cannot run the image {image.uri} for {_DOING[Purpose(purpose)]}: it is {_WHAT[image.kind]}.")
-    if purpose == Purpose.TRAIN and image.kind is ImageKind.ALGORITHM and catalogue.find(image.repository) is None:
-        raise CannotRun(
-            f"Cannot run the image {image.uri}: the built-in algorithm {image.framework} is not implemented yet."
-        )
+    if purpose != Purpose.PROCESS and image.kind is ImageKind.ALGORITHM:
+        _check_algorithm(image, purpose)
     try:
         recipe_for(image)
     except NoRecipe as error:
         raise CannotRun(f"Cannot run the image {image.uri}: {error}.") from error
+
+
+def _check_algorithm(image: Image, purpose: str) -> None:
+    declaration = catalogue.find(image.repository)
+    lacking = (
+        "is not implemented yet"
+        if declaration is None
+        else "can't serve a model here"
+        if purpose == Purpose.SERVE and declaration.serve is None
+        else ""
+    )
+    if lacking:
+        raise CannotRun(f"Cannot run the image {image.uri}: the built-in algorithm {image.framework} {lacking}.")
 
 
 def command(image: Image, brief: Brief) -> list[str]:
@@ -62,21 +81,30 @@ def command(image: Image, brief: Brief) -> list[str]:
     """
     program = brief.program
     if image.kind is ImageKind.OWN:
-        default = ["train"] if program.purpose == Purpose.TRAIN else []
-        return program.arguments if program.entrypoint else program.arguments or default
+        return program.arguments if program.entrypoint else program.arguments or _OF_ITS_OWN[Purpose(program.purpose)]
     if program.entrypoint:
         return [*program.entrypoint, *program.arguments]
     if program.purpose == Purpose.PROCESS:
         return [*_processing_entrypoint(image), *program.arguments]
-    return [*_entrypoint(image, brief), *(program.arguments or ["train"])]
+    return [*_entrypoint(image, brief), *(program.arguments or [program.purpose])]
 
 
 def is_script_mode(image: Image, brief: Brief) -> bool:
     """Whether the toolkit runs the user's script."""
     program = brief.program
-    if image.kind is ImageKind.OWN or program.entrypoint or program.purpose != Purpose.TRAIN:
+    always = _ALWAYS_SCRIPTS.get(Purpose(program.purpose))
+    if image.kind is ImageKind.OWN or program.entrypoint or always is None:
         return False
-    return image.kind is ImageKind.FRAMEWORK or "sagemaker_program" in brief.hyperparameters
+    named = brief.environment if program.purpose == Purpose.SERVE else brief.hyperparameters
+    return image.kind in always or any(name.lower() == "sagemaker_program" for name in named)
+
+
+def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:
+    """Text of a requirements.txt with what the server of models needs and an environment lacks that was made before it was in
+    the recipes. `packages`: the names of what it has."""
+    if brief.program.purpose != Purpose.SERVE or all(name in packages for name in SERVING):
+        return None
+    return "".join(f"{name}\n" for name in SERVING)
 
 
 def client_requirements(program: Program) -> str | None:

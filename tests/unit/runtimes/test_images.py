@@ -103,7 +103,7 @@ ECR = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/"
             "neuron",
         ),
         (ECR + "mxnet-training:1.9.0-cpu-py38", K.FRAMEWORK, "mxnet", "1.9.0", "3.8", "cpu"),
-        (ECR + "pytorch-inference:2.0.0-cpu-py310", K.INFERENCE, "", "2.0.0", "3.10", "cpu"),
+        (ECR + "pytorch-inference:2.0.0-cpu-py310", K.INFERENCE, "pytorch", "2.0.0", "3.10", "cpu"),
         ("1.dkr.ecr.x/sagemaker-spark-processing:3.3-cpu-py39-v1", K.PROCESSING, "spark", "3.3", "3.9", "cpu"),
         ("python:3.11-slim", K.FRAMEWORK, "python", "3.11", "", "cpu"),
         ("mycompany/pytorch-training-custom:1", K.OWN, "", "1", "", "cpu"),

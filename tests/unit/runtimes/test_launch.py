@@ -16,6 +16,7 @@ from sagewright.runtimes.launch import (
     has_environment,
     is_script_mode,
     sandbox_for,
+    serving_requirements,
 )
 
 TORCH = "x/pytorch-training:2.0.0-cpu-py310"
@@ -27,6 +28,11 @@ OWN = "000000000000.dkr.ecr.us-east-1.amazonaws.com/churn:3"
 def brief(hyperparameters: dict[str, str] | None = None, **program: Any) -> Brief:
     asked = Program("image", **program)
     return Brief("training", "job", "arn", asked, [], "r", hyperparameters=hyperparameters or {})
+
+
+def serving(environment: dict[str, str] | None = None, **program: Any) -> Brief:
+    asked = Program("image", purpose=Purpose.SERVE, **program)
+    return Brief("serving", "model", "arn", asked, [], "r", environment=environment or {})
 
 
 def processing(**program: Any) -> Brief:
@@ -52,6 +58,12 @@ def processing(**program: Any) -> Brief:
         (OWN, brief(entrypoint=["/bin/sh"]), []),
         (OWN, brief(entrypoint=["/bin/sh"], arguments=["x"]), ["x"]),
         (TORCH, processing(entrypoint=["python3", "/opt/ml/a.py"], arguments=["x"]), ["python3", "/opt/ml/a.py", "x"]),
+        (TORCH, serving(), ["python", "-m", "sagewright.toolkit", "serve"]),
+        ("x/pytorch-inference:2.0.0-cpu-py310", serving(), ["python", "-m", "sagewright.toolkit", "serve"]),
+        (XGBOOST, serving(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost", "serve"]),
+        (XGBOOST, serving({"SAGEMAKER_PROGRAM": "a.py"}), ["python", "-m", "sagewright.toolkit", "serve"]),
+        (OWN, serving(), ["serve"]),
+        (OWN, serving(entrypoint=["/bin/sh"]), []),
         (OWN, processing(), []),
         (OWN, processing(arguments=["x"]), ["x"]),
     ],
@@ -81,6 +93,52 @@ def test_what_cannot_be_run_names_the_image_and_what_is_missing(uri: str, why: s
     with pytest.raises(CannotRun, match=why) as caught:
         check_runnable(resolve_image(uri), Purpose.TRAIN)
     assert uri in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        "pytorch-inference", "pytorch-inference-graviton", "huggingface-pytorch-inference", "tensorflow-inference",
+        "sagemaker-tensorflow-serving", "mxnet-inference", "sagemaker-scikit-learn", "pytorch-training", "sagemaker-xgboost",
+        "kmeans", "knn",
+    ],
+)  # fmt: skip
+def test_what_can_serve(repository: str) -> None:
+    image = resolve_image(f"x/{repository}:1.2-1")
+
+    check_runnable(image, Purpose.SERVE)
+    assert command(image, serving())[-1] == "serve"
+
+
+@pytest.mark.parametrize(
+    ("repository", "why"),
+    [
+        ("djl-inference", "DJL"),
+        ("tei-cpu", "Text Embeddings"),
+        ("huggingface-pytorch-tgi-inference", "Text Generation"),
+        ("sagemaker-tritonserver", "Triton"),
+        ("sagemaker-inference-pytorch", "Neo"),
+        ("xgboost-neo", "Neo"),
+        ("sagemaker-neo-mxnet", "Neo"),
+        ("pytorch-inference-eia", "Elastic Inference"),
+        ("sagemaker-tensorflow-serving-eia", "Elastic Inference"),
+        ("huggingface-pytorch-inference-neuronx", "Inferentia|Trainium"),
+        ("huggingface-vllm-inference-neuronx", "Inferentia"),
+        ("sagemaker-sparkml-serving", "SparkML"),
+        ("seq2seq", "not implemented yet"),
+        ("sagemaker-clarify-processing", "an image for processing jobs"),
+    ],
+)
+def test_what_cannot_serve_names_the_image_and_the_reason(repository: str, why: str) -> None:
+    with pytest.raises(CannotRun, match=why) as caught:
+        check_runnable(resolve_image(f"x/{repository}:1.2-1"), Purpose.SERVE)
+    assert f"x/{repository}:1.2-1" in str(caught.value)
+
+
+def test_an_environment_made_before_models_were_served_gets_the_parser() -> None:
+    assert serving_requirements(serving(), {"numpy"}) == "httptools\nuvloop\n"
+    assert serving_requirements(serving(), {"httptools", "uvloop"}) is None
+    assert serving_requirements(brief(), {"numpy"}) is None
 
 
 @pytest.mark.parametrize("uri", [TORCH, "x/sagemaker-scikit-learn:1.2-1-cpu-py3", "python:3.11"])
