@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from modelserver import ModelServer
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -149,3 +150,17 @@ def together() -> Callable[[list[JobDirectory], str], None]:
                 process.communicate()
 
     return call
+
+
+@pytest.fixture
+def model_server(tmp_path: Path) -> Iterator[Callable[..., ModelServer]]:
+    """Start a model's server: `model_server("sagewright.toolkit", "serve", NAME="value")`. Its /opt/ml is `tmp_path / "ml"`."""
+    started: list[ModelServer] = []
+
+    def start(*command: str, **environment: str) -> ModelServer:
+        started.append(ModelServer(tmp_path / "ml", *command, **environment))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()

@@ -26,9 +26,9 @@ class Declaration:
     """One algorithm.
 
     `train` and `serve` name functions as `module:function`; they are imported in the job only. `train(job, values)` gets
-    a `job.Job` and the validated hyperparameters; `serve(model_directory)` gives the `server.Invoke` that answers with the
-    model there, or raises UserError. `fills_defaults` says whether the values hold the declared defaults of what wasn't
-    given, or only what was given and differs from its default.
+    a `job.Job` and the validated hyperparameters; `serve(model_directory)` gives what answers with the model there
+    (`serving.messages.Answering`), or raises UserError. `fills_defaults` says whether the values hold the declared defaults
+    of what wasn't given, or only what was given and differs from its default.
     """
 
     name: str

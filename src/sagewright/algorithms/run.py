@@ -7,16 +7,17 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from sagewright.algorithms import catalogue, logs
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.errors import JobError, PlatformError, UserError
+from sagewright.algorithms.functions import load_function
 from sagewright.algorithms.job import ROOT_VARIABLE, STANDARD_ROOT, Job
-from sagewright.algorithms.server import serve_forever
+from sagewright.algorithms.serving import BuiltIn
+from sagewright.serving.settings import Settings, WrongSetting
+from sagewright.serving.workers import serve_forever
 
 USAGE = "usage: python -m sagewright.algorithms REPOSITORY train|serve"
 FAILURE_CHARACTERS = 1024
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         if command == "train":
             train(declaration, Job.read())
         else:
-            serve(declaration, root / "model")
+            return serve(declaration, root / "model")
     except Exception as error:  # the last line of defence: whatever it is, the job's owner reads it
         return _fail(error, root / "output" / "failure")
     return 0
@@ -48,20 +49,18 @@ def train(declaration: Declaration, job: Job) -> None:
     values = declaration.validate_hyperparameters(job.hyperparameters)
     channels = declaration.validate_channels(job.channel_configurations)
     job.model_directory.mkdir(parents=True, exist_ok=True)
-    _load(declaration.train)(dataclasses.replace(job, channels=channels), values)
+    load_function(declaration.train)(dataclasses.replace(job, channels=channels), values)
 
 
-def serve(declaration: Declaration, model_directory: Path) -> None:
-    """Serve the model until the process is ended. Raises UserError where the algorithm has no server."""
+def serve(declaration: Declaration, model_directory: Path) -> int:
+    """Serve the model until the process is ended; the exit code. Raises UserError where the algorithm has no server."""
     if declaration.serve is None:
         raise UserError(f"{declaration.title} can't serve a model here.")
-    serve_forever(_load(declaration.serve)(model_directory))
-
-
-def _load(name: str) -> Callable[..., Any]:
-    module, _, function = name.partition(":")
-    loaded: Callable[..., Any] = getattr(import_module(module), function)
-    return loaded
+    try:
+        settings = Settings.read(os.environ, workers=1)
+    except WrongSetting as error:
+        raise UserError(str(error)) from error
+    return serve_forever(BuiltIn(declaration.serve, model_directory), settings)
 
 
 def _fail(error: Exception, failure_file: Path) -> int:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import signal
-import socket
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from modelserver import ModelServer
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import protobuf, record, recordio
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.server import make_server
 from sagewright.algorithms.xgboost import models, serving
 from sagewright.algorithms.xgboost.library import xgb
+from sagewright.serving.messages import Request
 
 ROWS = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 CLASSES = np.digitize(ROWS[:, 0], [-0.5, 0.5])
@@ -164,53 +159,53 @@ def test_no_model_and_a_bad_model_are_the_users_fault(tmp_path: Path) -> None:
         serving.load_models(tmp_path, {})
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    server = make_server(service(tmp_path, booster("binary:logistic")).invoke, 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def start(model_server: Callable[..., ModelServer], job: Any, **environment: str) -> ModelServer:
+    models.save(booster("binary:logistic"), job.model / "xgboost-model")
+    return model_server("sagewright.algorithms", "xgboost", "serve", **environment).wait()
 
 
-def fetch(url: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, named), timeout=10) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
-
-
-def test_http(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fetch(f"{url}/ping") == (200, b"")
-    status, body = fetch(f"{url}/execution-parameters")
-    parameters = json.loads(body)
+def test_http(job: Any, model_server: Callable[..., ModelServer]) -> None:
+    server = start(model_server, job)
+    assert server.ask("GET", "/ping").body == b""
+    parameters = json.loads(server.ask("GET", "/execution-parameters").body)
     assert (parameters["BatchStrategy"], parameters["MaxPayloadInMB"]) == ("MULTI_RECORD", 6)
     assert parameters["MaxConcurrentTransforms"] >= 1
-    status, body = fetch(f"{url}/invocations", csv(ROWS[:2]), Content_Type="text/csv")
-    assert (status, len(body.split())) == (200, 2)
-    assert fetch(f"{url}/invocations", b"", Content_Type="text/csv") == (204, b"")
-    assert fetch(f"{url}/nothing")[0] == fetch(f"{url}/nothing", b"x")[0] == 404
-    monkeypatch.setenv("MAX_CONTENT_LENGTH", "10")
-    assert fetch(f"{url}/invocations", b"1" * 11)[0] == 413
+    answer = server.invoke(csv(ROWS[:2]), "text/csv")
+    assert (answer.status, len(answer.body.split())) == (200, 2)
+    nothing = server.invoke(b"", "text/csv")
+    assert (nothing.status, nothing.body) == (204, b"")
+    assert server.ask("GET", "/nothing").status == server.ask("POST", "/nothing", b"x").status == 404
+    assert server.ask("GET", "/invocations").status == 405
+    assert server.stop() == 0
 
 
-def test_the_command_serves_until_sigterm(job: Any) -> None:
-    models.save(booster("binary:logistic"), job.model / "xgboost-model")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = job.start(command="serve", SAGEMAKER_BIND_TO_PORT=str(port))
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            assert fetch(f"http://127.0.0.1:{port}/ping")[0] == 200
-            break
-        except urllib.error.URLError:
-            time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=20)
-    assert process.returncode == 0, output
+def test_a_body_over_the_limit_is_refused(job: Any, model_server: Callable[..., ModelServer]) -> None:
+    server = start(model_server, job, MAX_CONTENT_LENGTH="10")
+    assert server.invoke(b"1" * 11, "text/csv").status == 413
+    assert server.invoke(b"1,2,3,4", "text/csv").status == 200
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_server(job: Any, model_server: Callable[..., ModelServer]) -> None:
+    job.model.mkdir(parents=True)
+    (job.model / "xgboost-model").write_bytes(b"not a model")
+    server = model_server("sagewright.algorithms", "xgboost", "serve")
+    assert server.ended() == 1
+    assert "Unable to load model" in server.log
+
+
+@pytest.mark.parametrize("accept", ["", "application/json", "application/jsonlines", "application/x-recordio-protobuf"])
+def test_requests_that_come_together_are_answered_as_alone(tmp_path: Path, accept: str) -> None:
+    sparse = "\n".join(" ".join(f"{i}:{value:.9g}" for i, value in enumerate(row)) for row in ROWS[:3]).encode()
+    requests = [
+        Request(csv(ROWS[:1]), "text/csv", accept),
+        Request(csv(ROWS[1:4]), "text/csv", accept),
+        Request(b"1,2", "text/csv", accept),
+        Request(b"x", "image/png", accept),
+        Request(csv(ROWS[4:5]), "text/csv", "image/png"),
+        Request(protobuf.dump(Table(ROWS[5:7])), "application/x-recordio-protobuf", accept),
+        Request(sparse, "text/libsvm", accept),
+    ]
+    model = service(tmp_path, booster("multi:softprob", num_class=3))
+    for some in (requests, requests[:2], requests[:1], requests[6:] * 2, []):
+        alone = [model.invoke(each.body, each.content_type, each.accept) for each in some]
+        assert model.invoke_all(some) == alone

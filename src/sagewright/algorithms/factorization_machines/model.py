@@ -20,7 +20,7 @@ from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES, PROTOBUF
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.table import Sparse
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 ANSWERS = Answers(takes=(JSON, JSON_LINES, PROTOBUF))
 MOST_CELLS = 1 << 24
@@ -95,5 +95,5 @@ class MachineModel:
         return cls(machine, "binary_classifier" if binary else "regressor")
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(MachineModel.decode(artefact.read(model_directory)), ANSWERS).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(MachineModel.decode(artefact.read(model_directory)), ANSWERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -12,7 +12,8 @@ from sagewright.algorithms.firstparty import requests, responses
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES, PROTOBUF, UnsupportedMedia
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.formats.content_type import ContentType
-from sagewright.algorithms.server import Response
+from sagewright.algorithms.joining import join_rows, row_count, split_rows
+from sagewright.serving.messages import Answering, Request, Response
 
 
 class Model(Protocol):
@@ -35,25 +36,74 @@ class Answers:
     parse: Callable[[bytes, str, tuple[str, ...]], Any] = requests.parse
 
 
-class Service:
+@dataclass(frozen=True)
+class _Asked:
+    """A request whose rows could be read."""
+
+    features: Any
+    wanted: ContentType
+
+    @property
+    def is_verbose(self) -> bool:
+        return self.wanted.parameters.get("verbose") == "true"
+
+
+class Service(Answering):
     """Answers invocations with one model."""
 
     def __init__(self, model: Model, answers: Answers) -> None:
         self.model, self.answers = model, answers
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
+        asked = self._read(body, content_type, accept)
+        return asked if isinstance(asked, Response) else self._answer(asked)
+
+    def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
+        """One prediction for all rows of one kind."""
+        read = [self._read(each.body, each.content_type, each.accept) for each in requests]
+        groups: dict[bool, list[_Asked]] = {}
+        for asked in read:
+            if isinstance(asked, _Asked):
+                groups.setdefault(asked.is_verbose, []).append(asked)
+        answers: dict[int, Response] = {}
+        for verbose, group in groups.items():
+            answers.update(zip(map(id, group), self._answer_all(group, verbose), strict=True))
+        return [asked if isinstance(asked, Response) else answers[id(asked)] for asked in read]
+
+    def _read(self, body: bytes, content_type: str, accept: str) -> _Asked | Response:
+        """What is asked, or the answer that it can't be."""
         wanted = self._accepted(accept)
         if wanted is None:
             text = f"Accept type {accept} is not supported; these are: {', '.join(self.answers.gives)}."
             return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
         try:
-            features = self.answers.parse(body, content_type, self.answers.takes)
-            fields = self.model.predict(features, wanted.parameters.get("verbose") == "true")
+            return _Asked(self.answers.parse(body, content_type, self.answers.takes), wanted)
         except UnsupportedMedia as error:
             return Response(str(error).encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         except UserError as error:
-            return Response(f"Unable to evaluate payload provided: {error}".encode(), status=HTTPStatus.BAD_REQUEST)
-        return Response(responses.encode(fields, wanted.media, self.answers.key), wanted.media)
+            return _unreadable(error)
+
+    def _answer(self, asked: _Asked) -> Response:
+        try:
+            return self._encode(self.model.predict(asked.features, asked.is_verbose), asked)
+        except UserError as error:
+            return _unreadable(error)
+
+    def _answer_all(self, group: list[_Asked], verbose: bool) -> list[Response]:
+        """Of one, or of rows that can't be together: each alone."""
+        rows = join_rows([asked.features for asked in group]) if len(group) > 1 else None
+        if rows is None:
+            return [self._answer(asked) for asked in group]
+        try:
+            fields = self.model.predict(rows, verbose)
+        except UserError:  # of one of them: the others are not to suffer
+            return [self._answer(asked) for asked in group]
+        parts = split_rows(fields, [row_count(asked.features) for asked in group])
+        return [self._encode(part, asked) for part, asked in zip(parts, group, strict=True)]
+
+    def _encode(self, fields: Fields, asked: _Asked) -> Response:
+        media = asked.wanted.media
+        return Response(responses.encode(fields, media, self.answers.key), media)
 
     def _accepted(self, accept: str) -> ContentType | None:
         """The first type of the client's list that can be given."""
@@ -64,3 +114,7 @@ class Service:
             if kind.media in self.answers.gives:
                 return kind
         return None
+
+
+def _unreadable(error: UserError) -> Response:
+    return Response(f"Unable to evaluate payload provided: {error}".encode(), status=HTTPStatus.BAD_REQUEST)

@@ -23,7 +23,7 @@ from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.ipinsights import events
 from sagewright.algorithms.ipinsights.network import BITS, Blocks, Network
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 Rows = list[list[str]]
 
@@ -109,5 +109,5 @@ def _blocks(params: bytes, arrays: Any, width: int) -> Blocks:
     return Blocks(keys.astype(np.int64), np.vstack([vectors, np.zeros((1, width))]).astype(np.float32))
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(InsightsModel.decode(artefact.read(model_directory)), ANSWERS).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(InsightsModel.decode(artefact.read(model_directory)), ANSWERS)

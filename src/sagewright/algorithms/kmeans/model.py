@@ -16,7 +16,7 @@ from sagewright.algorithms.firstparty.requests import CSV, JSON, JSON_LINES, PRO
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.kmeans import distances
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 ANSWERS = Answers(gives=(JSON, JSON_LINES, PROTOBUF, CSV))
 
@@ -49,5 +49,5 @@ class Centres:
         }
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(Centres.decode(artefact.read(model_directory)), ANSWERS).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(Centres.decode(artefact.read(model_directory)), ANSWERS)

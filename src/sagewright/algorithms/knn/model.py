@@ -22,7 +22,7 @@ from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.knn import index, votes
 from sagewright.algorithms.knn.index import Search
 from sagewright.algorithms.knn.reduction import Reduction
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 VERSION = "1.0"
 LABELS, SETTINGS = f"{artefact.NAME}.labels", f"{artefact.NAME}.json"
@@ -88,5 +88,5 @@ class Neighbours:
         return {**predicted, "distances": distances.astype(np.float32), "labels": labels} if verbose else predicted
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(Neighbours.read(model_directory), Answers()).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(Neighbours.read(model_directory), Answers())

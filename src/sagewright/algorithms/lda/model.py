@@ -20,7 +20,7 @@ from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.table import Sparse
 from sagewright.algorithms.lda import inference
 from sagewright.algorithms.lda.topics import Topics
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 
 def counts(features: Features, where: str) -> Any:
@@ -63,5 +63,5 @@ class TopicModel:
         return cls(Topics(alpha, beta))
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(TopicModel.decode(artefact.read(model_directory)), Answers()).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(TopicModel.decode(artefact.read(model_directory)), Answers())

@@ -21,7 +21,7 @@ from sagewright.algorithms.firstparty.requests import Features
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.table import Sparse
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 BLOCK = 4096
 """Rows that are widened to double precision at a time."""
@@ -115,5 +115,5 @@ def _guess(members: dict[str, bytes], classes: int) -> str:
     return "binary_classifier" if b"logistic" in symbol or b"sigmoid" in symbol else "regressor"
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(LinearModel.decode(artefact.read(model_directory)), Answers()).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(LinearModel.decode(artefact.read(model_directory)), Answers())

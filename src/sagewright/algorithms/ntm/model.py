@@ -21,7 +21,7 @@ from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.ntm.corpus import counts
 from sagewright.algorithms.ntm.network import ACTIVATIONS, RELEVANCE, Network, Shape, softmax
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 ROWS = 4096
 
@@ -117,5 +117,5 @@ def _text(document: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(TopicModel.decode(artefact.read(model_directory)), Answers()).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(TopicModel.decode(artefact.read(model_directory)), Answers())

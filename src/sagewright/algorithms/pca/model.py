@@ -16,7 +16,7 @@ from sagewright.algorithms.firstparty import artefact, ndarray, requests
 from sagewright.algorithms.firstparty.requests import Features
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 ANSWERS = Answers(key="projections")
 
@@ -51,5 +51,5 @@ class Projection:
         return {"projection": self.project(requests.dense(features, len(self.components)))}
 
 
-def serve(model_directory: Path) -> Invoke:
-    return Service(Projection.decode(artefact.read(model_directory)), ANSWERS).invoke
+def serve(model_directory: Path) -> Answering:
+    return Service(Projection.decode(artefact.read(model_directory)), ANSWERS)

@@ -19,7 +19,7 @@ from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.randomcutforest.forest import Forest
 from sagewright.algorithms.randomcutforest.scoring import Scoring
-from sagewright.algorithms.server import Invoke
+from sagewright.serving.messages import Answering
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,6 @@ class ForestModel:
         return cls(Forest.of_arrays(arrays))
 
 
-def serve(model_directory: Path) -> Invoke:
+def serve(model_directory: Path) -> Answering:
     model = ForestModel.decode(artefact.read(model_directory))
-    return Service(model, Answers(key="scores")).invoke
+    return Service(model, Answers(key="scores"))

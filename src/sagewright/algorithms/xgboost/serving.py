@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import delimited, libsvm, protobuf
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.formats.table import Sparse
-from sagewright.algorithms.server import Invoke, Response
+from sagewright.algorithms.joining import join_rows, row_count, split_rows
 from sagewright.algorithms.xgboost import models, responses
 from sagewright.algorithms.xgboost.library import xgb
 from sagewright.algorithms.xgboost.matrices import to_xgboost
+from sagewright.serving.messages import Answering, Request, Response
 
 VOTED = ("multi:softmax", "binary:hinge")
 
@@ -39,6 +41,12 @@ class Ensemble:
         self.one_based = self.boosters[0].attr(models.FIRST_INDEX) == "1"
         self._lock = threading.Lock()  # a booster of kind dart or gblinear predicts for one thread at a time
 
+    def fitted(self, features: np.ndarray | Sparse) -> np.ndarray | Sparse:
+        """Sparse rows that end early as wide as the model; all others as they are."""
+        if not isinstance(features, Sparse) or features.columns >= self.columns:
+            return features
+        return Sparse(features.indptr, features.indices, features.values, self.columns)
+
     def predict(self, features: np.ndarray | Sparse) -> np.ndarray:
         """(n,) or (n, k) float32. Raises ValueError when the rows don't fit the model."""
         columns = int(features.shape[1])
@@ -47,8 +55,6 @@ class Ensemble:
                 f"Feature size of inference data {columns} is not consistent with feature size of trained model "
                 f"{self.columns}."
             )
-        if isinstance(features, Sparse):
-            features = Sparse(features.indptr, features.indices, features.values, self.columns)
         matrix = xgb.DMatrix(to_xgboost(features))
         with self._lock:
             each = [booster.predict(matrix, validate_features=False) for booster in self.boosters]
@@ -101,7 +107,15 @@ def _parse_libsvm(body: bytes, one_based: bool) -> Sparse:
     return Sparse(features.indptr, features.indices - 1, features.values, features.columns - 1)
 
 
-class Service:
+@dataclass(frozen=True)
+class _Asked:
+    """A request whose rows could be read."""
+
+    features: np.ndarray | Sparse
+    accept: str
+
+
+class Service(Answering):
     """Answers invocations with one ensemble."""
 
     def __init__(self, ensemble: Ensemble, environment: Mapping[str, str]) -> None:
@@ -112,15 +126,44 @@ class Service:
         self.keys = selected.replace(" ", "").lower().split(",") if selected else None
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
+        asked = self._read(body, content_type, accept)
+        return asked if isinstance(asked, Response) else self._answer(asked)
+
+    def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
+        """One prediction for all rows."""
+        read = [self._read(each.body, each.content_type, each.accept) for each in requests]
+        group = [asked for asked in read if isinstance(asked, _Asked)]
+        answers = iter(self._answer_all(group))
+        return [asked if isinstance(asked, Response) else next(answers) for asked in read]
+
+    def _read(self, body: bytes, content_type: str, accept: str) -> _Asked | Response:
+        """What is asked, or the answer that it can't be."""
         try:
             features = parse(body, content_type, self.ensemble.one_based)
         except UserError as error:
             return Response(str(error).encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        return _Asked(self.ensemble.fitted(features), accept)
+
+    def _answer(self, asked: _Asked) -> Response:
         try:
-            predictions = self.ensemble.predict(features)
+            return self._encode(self.ensemble.predict(asked.features), asked.accept)
         except (xgb.core.XGBoostError, ValueError) as error:
             text = f"Unable to evaluate payload provided: {str(error).split('Stack trace:')[0].strip()}"
             return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
+
+    def _answer_all(self, group: list[_Asked]) -> list[Response]:
+        """Of one, or of rows that can't be together: each alone."""
+        rows = join_rows([asked.features for asked in group]) if len(group) > 1 else None
+        if rows is None:
+            return [self._answer(asked) for asked in group]
+        try:
+            predictions = self.ensemble.predict(rows)
+        except (xgb.core.XGBoostError, ValueError):  # of one of them: the others are not to suffer
+            return [self._answer(asked) for asked in group]
+        parts = split_rows({"": predictions}, [row_count(asked.features) for asked in group])
+        return [self._encode(part[""], asked.accept) for part, asked in zip(parts, group, strict=True)]
+
+    def _encode(self, predictions: np.ndarray, accept: str) -> Response:
         media = ContentType.parse(accept).media
         media = self.default_accept if media in ("", "*/*") else media
         if media not in responses.ACCEPTED:
@@ -134,8 +177,8 @@ class Service:
         return Response(responses.encode_selected(rows, media, self.batch), media)
 
 
-def serve(model_directory: Path) -> Invoke:
+def serve(model_directory: Path) -> Answering:
     """Answers with the models of a folder. Raises UserError when there is none that can be loaded."""
     ensemble = load_models(model_directory, os.environ)
     logging.info("Model objective : %s", ensemble.objective)
-    return Service(ensemble, os.environ).invoke
+    return Service(ensemble, os.environ)

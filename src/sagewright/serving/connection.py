@@ -1,0 +1,233 @@
+"""One connection: HTTP/1.1 with keep-alive, requests in, answers out in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+
+from sagewright.serving.messages import Request, Response
+
+MOST_HEADER_BYTES = 64 << 10
+_WHOLE = 64 << 10
+"""Up to here head and body are one write."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Exchange:
+    """A request, and the way back to whoever asked. All but `request` is for the event loop's thread."""
+
+    __slots__ = ("_connection", "_keep_alive", "request")
+
+    def __init__(self, connection: Connection, request: Request, keep_alive: bool) -> None:
+        self.request = request
+        self._connection = connection
+        self._keep_alive = keep_alive
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self._connection.is_closed
+
+    def send(self, response: Response) -> None:
+        """Send a whole answer. Once, unless `begin` was called."""
+        assert isinstance(response.body, bytes)
+        keep = self._keeps()
+        head = _head(response, keep, b"content-length: %d" % len(response.body))
+        if len(response.body) <= _WHOLE:
+            self._connection.write(head + response.body)
+        else:
+            self._connection.write(head)
+            self._connection.write(response.body)
+        self._connection.answered(self, keep)
+
+    def begin(self, response: Response) -> None:
+        """Send the head of an answer that comes in parts."""
+        self._connection.write(_head(response, self._keeps(), b"transfer-encoding: chunked"))
+
+    def part(self, part: bytes, taken: Callable[[], None]) -> None:
+        """`taken` is called when the client has taken most of what was written, or is gone."""
+        if part:  # an empty one would be the end
+            self._connection.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self._connection.when_writable(taken)
+
+    def end(self, whole: bool) -> None:
+        """`whole`: all parts were sent; else the connection is cut, which tells the client so."""
+        if whole:
+            self._connection.write(b"0\r\n\r\n")
+        self._connection.answered(self, whole and self._keeps())
+
+    def _keeps(self) -> bool:
+        return self._keep_alive and not self._connection.is_ending
+
+
+class Connection(asyncio.Protocol):
+    """`take` gets each request, one after the other; `refuse_over` is the largest body in bytes."""
+
+    def __init__(self, take: Callable[[Exchange], None], body_bytes: int, others: set[Connection]) -> None:
+        self._take, self._body_bytes, self._others = take, body_bytes, others
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._transport: Any = None
+        self._waiting: deque[Exchange] = deque()
+        self._current: Exchange | None = None
+        self._writable = True
+        self._drained: list[Callable[[], None]] = []
+        self.is_closed = False
+        self.is_ending = False
+        self.on_message_begin()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._current is not None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._others.add(self)
+
+    def connection_lost(self, _error: BaseException | None) -> None:
+        self.is_closed = True
+        self._others.discard(self)
+        self.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(HTTPStatus.BAD_REQUEST, "Protocols can't be changed here.")
+        except httptools.HttpParserCallbackError:
+            traceback.print_exc()
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be taken.")
+        except httptools.HttpParserError as error:
+            if not self.is_ending:
+                self._refuse(HTTPStatus.BAD_REQUEST, f"This is no HTTP request: {error}")
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        told, self._drained = self._drained, []
+        for tell in told:
+            tell()
+
+    def when_writable(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when the client has taken most of what was written, or is gone."""
+        if self._writable or self.is_closed:
+            tell()
+        else:
+            self._drained.append(tell)
+
+    def write(self, data: bytes) -> None:
+        if self._can_be_used:
+            self._transport.write(data)
+
+    def answered(self, exchange: Exchange, keep: bool) -> None:
+        """The answer is written; the next request may come."""
+        if exchange is not self._current:
+            return
+        self._current = None
+        if not keep:
+            self.end()
+        elif self._waiting:
+            self._start(self._waiting.popleft())
+        elif self._can_be_used:
+            self._transport.resume_reading()
+
+    def end(self) -> None:
+        """Take no more requests, and close when the present one is answered."""
+        self.is_ending = True
+        if self._current is None and self._can_be_used:
+            self._transport.close()
+
+    @property
+    def _can_be_used(self) -> bool:
+        """uvloop raises for a transport that is closed, into whoever happened to read."""
+        return self._transport is not None and not self.is_closed and not self._transport.is_closing()
+
+    # What the parser tells.
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._header_bytes = 0
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        length = self._headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._body_bytes:
+            self._refuse_size()
+        elif self._headers.get("expect", "").lower() == "100-continue":
+            self.write(_CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        if self.is_ending:
+            return
+        self._size += len(part)
+        if self._size > self._body_bytes:
+            self._refuse_size()
+        else:
+            self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        if self.is_ending:
+            return
+        headers = self._headers
+        request = Request(
+            self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            headers.get("content-type", ""),
+            headers.get("accept", ""),
+            headers,
+            self._parser.get_method().decode("latin-1"),
+            self._url.partition(b"?")[0].decode("latin-1"),
+        )
+        self._body = []
+        exchange = Exchange(self, request, self._parser.should_keep_alive())
+        if self._current is None:
+            self._start(exchange)
+        else:
+            self._waiting.append(exchange)
+
+    def _start(self, exchange: Exchange) -> None:
+        self._current = exchange
+        if self._can_be_used:
+            self._transport.pause_reading()
+        self._take(exchange)
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > MOST_HEADER_BYTES and not self.is_ending:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large.")
+
+    def _refuse_size(self) -> None:
+        limit = self._body_bytes
+        self._refuse(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Request Entity Too Large: a body may have {limit} bytes here."
+        )
+
+    def _refuse(self, status: int, message: str) -> None:
+        body = message.encode()
+        if self._current is None:
+            self.write(_head(Response(body, status=status), False, b"content-length: %d" % len(body)) + body)
+        self.end()
+
+
+def _head(response: Response, keep: bool, length: bytes) -> bytes:
+    phrase = _PHRASES.get(response.status, "")
+    kind = response.content_type.replace("\r", " ").replace("\n", " ")
+    lines = f"HTTP/1.1 {response.status} {phrase}\r\ncontent-type: {kind}\r\n".encode("latin-1", "replace")
+    return lines + length + (b"\r\n\r\n" if keep else b"\r\nconnection: close\r\n\r\n")

@@ -1,0 +1,86 @@
+"""What the environment says about serving.
+
+Source: AWS's developer guide, "Use your own inference code", and the variables of the SageMaker inference toolkit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
+DEFAULT_PORT = 8080
+DEFAULT_BODY_BYTES = 25 << 20
+"""The largest body that InvokeEndpoint takes."""
+DEFAULT_PAYLOAD_MB = 6
+"""Of batch transform."""
+DEFAULT_TIMEOUT_S = 60.0
+MOST_WORKERS = 256
+_LIMITS = ("MAX_CONTENT_LENGTH", "MMS_MAX_REQUEST_SIZE", "TS_MAX_REQUEST_SIZE")
+
+
+class WrongSetting(ValueError):
+    """A variable has a value that can't be used; the message names both."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`socket`: the path of a Unix socket, "" for TCP at `port`; `timeout_s`: of one request, 0 for no limit."""
+
+    socket: str = ""
+    port: int = DEFAULT_PORT
+    workers: int = 1
+    body_bytes: int = DEFAULT_BODY_BYTES
+    timeout_s: float = 0.0
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], workers: int, timeout_s: float = 0.0) -> Settings:
+        """`workers` and `timeout_s`: where the environment names none. Raises WrongSetting."""
+        return cls(
+            socket=environment.get(SOCKET_VARIABLE, ""),
+            port=_number(environment, "SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT),
+            workers=min(max(_number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", workers), 1), MOST_WORKERS),
+            body_bytes=body_limit(environment),
+            timeout_s=float(_number(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT", int(timeout_s))),
+        )
+
+
+def body_limit(environment: Mapping[str, str] = os.environ) -> int:
+    """The largest body in bytes: what is asked for, and never less than what batch transform may send."""
+    named = next((name for name in _LIMITS if environment.get(name)), None)
+    if named is not None:
+        return _number(environment, named, 0)
+    payload = environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB", "")
+    if payload == "0":  # batch transform's word for no limit: whole objects
+        return 1 << 40
+    return max(_number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", 0) << 20, DEFAULT_BODY_BYTES)
+
+
+def execution_parameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """What batch transform asks of a built-in algorithm before it starts."""
+    limit = _number(environment, "MAX_CONTENT_LENGTH", DEFAULT_PAYLOAD_MB << 20)
+    return {
+        "MaxConcurrentTransforms": cpus(environment),
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": limit >> 20,
+    }
+
+
+def cpus(environment: Mapping[str, str] = os.environ) -> int:
+    """Of the host's share of the machine."""
+    return max(int(float(environment.get("SAGEWRIGHT_CPUS") or os.cpu_count() or 1)), 1)
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        number = int(float(text))
+    except (ValueError, OverflowError):
+        raise WrongSetting(f"{name} must be a number, not {text!r}.") from None
+    if number < 0:
+        raise WrongSetting(f"{name} must not be negative: {text}.")
+    return number

@@ -1,0 +1,104 @@
+"""What a worker's main thread does: one request after the other, where a user's code expects to run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Union
+
+from sagewright.serving.connection import Exchange
+from sagewright.serving.messages import Application, Request, Response
+
+_PARTS_AHEAD = 16
+_CLIENT_S = 600.0
+Answer = Union[Response, BaseException]  # noqa: UP007 - evaluated, also by Python 3.8
+
+
+class Work:
+    """Requests for the main thread, and their answers on the way back to the event loop."""
+
+    def __init__(self, application: Application, loop: asyncio.AbstractEventLoop) -> None:
+        self._application, self._loop = application, loop
+        self._queue: queue.SimpleQueue[list[Exchange] | None] = queue.SimpleQueue()
+        self._started: float | None = None
+        self.exchanges: list[Exchange] = []
+
+    def put(self, exchanges: list[Exchange]) -> None:
+        self._queue.put(exchanges)
+
+    def finish(self) -> None:
+        """Have `run` return when all before is done."""
+        self._queue.put(None)
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the main thread has been at what it is at."""
+        started = self._started
+        return 0.0 if started is None else time.monotonic() - started
+
+    def run(self) -> None:
+        """Answer until `finish`. In the main thread."""
+        while (exchanges := self._queue.get()) is not None:
+            exchanges = [each for each in exchanges if not each.is_gone]
+            if not exchanges:
+                continue
+            self.exchanges, self._started = exchanges, time.monotonic()
+            answers = answer_all(self._application, [each.request for each in exchanges])
+            for exchange, answer in zip(exchanges, answers):  # noqa: B905 - older Pythons
+                if isinstance(answer.body, bytes):
+                    self._loop.call_soon_threadsafe(exchange.send, answer)
+                else:
+                    self._stream(exchange, answer, answer.body)
+            self.exchanges, self._started = [], None
+
+    def _stream(self, exchange: Exchange, answer: Response, parts: Iterator[bytes]) -> None:
+        """Parts as they come, and no faster than the client takes them."""
+        room = threading.BoundedSemaphore(_PARTS_AHEAD)
+        tell = self._loop.call_soon_threadsafe
+        tell(exchange.begin, answer)
+        whole = True
+        try:
+            for part in parts:
+                if not room.acquire(timeout=_CLIENT_S) or exchange.is_gone:
+                    break
+                tell(exchange.part, part, room.release)
+                self._started = time.monotonic()
+        except (Exception, SystemExit):  # the head is sent: all that can be said now is that the answer is not whole
+            traceback.print_exc()
+            whole = False
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+        tell(exchange.end, whole)
+
+
+def answer_all(application: Application, requests: Sequence[Request]) -> list[Response]:
+    """An answer to each request, whatever happens: those that fail together are tried one by one."""
+    if len(requests) > 1:
+        try:
+            return application.invoke_all(requests)
+        except (Exception, SystemExit):
+            traceback.print_exc()
+    return [_answer(application, request) for request in requests]
+
+
+def _answer(application: Application, request: Request) -> Response:
+    try:
+        return application.invoke(request)
+    except (Exception, SystemExit) as error:  # a request must not end the server
+        traceback.print_exc()
+        sys.stderr.flush()
+        return failure(f"{type(error).__name__}: {error}")
+
+
+def failure(message: str, status: int = 500, kind: str = "InternalServerException") -> Response:
+    """An error as AWS's model servers word it."""
+    text = json.dumps({"code": status, "type": kind, "message": message}, indent=2)
+    return Response(text.encode(), "application/json", status)

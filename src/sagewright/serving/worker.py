@@ -1,0 +1,208 @@
+"""One worker: an event loop in a thread of its own, and the model in the main thread.
+
+The main thread is the model's because users' code may want it (signals, some frameworks), and so that /ping is answered while a
+prediction takes its time. What is quick and safe from many threads is answered in the loop's own thread: handing it over would
+cost more than the prediction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import json
+import mmap
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from dataclasses import replace
+
+from sagewright.serving.connection import Connection, Exchange
+from sagewright.serving.listening import Accepting
+from sagewright.serving.messages import Application, Response
+from sagewright.serving.settings import Settings
+from sagewright.serving.work import Work, answer_all, failure
+
+CANNOT_LOAD = 3
+"""The exit status of a worker whose model can't be loaded."""
+TIMED_OUT = 4
+INLINE_BYTES = 64 << 10
+"""Up to here requests for an application that joins them are answered in the loop's thread."""
+_TICK_S = 0.25
+_LAST_S = 0.05
+_BUSY_S, _CONNECTION_S, _MOST_S = 0.002, 0.0005, 0.005
+
+
+class Worker:
+    """`board`: a byte for each worker, 1 once it has loaded its model; `number`: this one's place there."""
+
+    def __init__(
+        self, application: Application, settings: Settings, listener: socket.socket, board: mmap.mmap, number: int
+    ):
+        self._application, self._settings, self._listener = application, settings, listener
+        self._board, self._number = board, number
+        self._loop = _new_loop()
+        self._work = Work(application, self._loop)
+        self._connections: set[Connection] = set()
+        self._accepting: Accepting | None = None
+        self._loaded = False
+        self._ending = False
+        self._early: list[Exchange] = []
+        self._joined: list[Exchange] = []
+        self._parameters = Response(b"Not Found", status=404)
+        self._parent = os.getppid()
+
+    def run(self) -> int:
+        """Serve until SIGTERM; the exit status. In the main thread."""
+        signals = self._catch_signals()
+        thread = threading.Thread(target=self._run_loop, args=(signals,), name="http", daemon=True)
+        thread.start()
+        try:
+            self._application.load()
+            self._parameters = self._execution_parameters()
+        except (Exception, SystemExit):
+            traceback.print_exc()
+            sys.stderr.flush()
+            return CANNOT_LOAD
+        self._board[self._number] = 1
+        self._loop.call_soon_threadsafe(self._begin)
+        self._work.run()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        thread.join(1)
+        return 0
+
+    def _catch_signals(self) -> socket.socket:
+        """A signal reaches the loop at once, also while the main thread is in somebody's C code."""
+        told, tell = socket.socketpair()
+        tell.setblocking(False)
+        told.setblocking(False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: None)
+        signal.set_wakeup_fd(tell.detach(), warn_on_full_buffer=False)
+        return told
+
+    def _run_loop(self, signals: socket.socket) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.add_reader(signals.fileno(), self._on_signal, signals)
+        self._loop.run_until_complete(self._listen())
+        self._loop.call_later(_TICK_S, self._tick)
+        self._loop.run_forever()
+
+    async def _listen(self) -> None:
+        self._accepting = Accepting(self._listener, self._connection, self._patience_s)
+
+    def _connection(self) -> Connection:
+        return Connection(self._take, self._settings.body_bytes, self._connections)
+
+    def _patience_s(self) -> float:
+        """How long other workers may take a connection first."""
+        if self._settings.workers == 1:
+            return 0.0
+        busy = _BUSY_S if self._work.busy_s or not self._loaded else 0.0
+        return min(busy + _CONNECTION_S * len(self._connections), _MOST_S)
+
+    def _on_signal(self, signals: socket.socket) -> None:
+        if any(number in (signal.SIGTERM, signal.SIGINT) for number in signals.recv(64)):
+            self._drain()
+
+    def _drain(self) -> None:
+        """Take nothing new, answer what has come."""
+        if self._ending:
+            return
+        self._ending = True
+        if self._accepting is not None:
+            self._accepting.close()
+        for connection in list(self._connections):
+            connection.end()
+        if not self._loaded:
+            os._exit(0)
+        self._finish_if_idle()
+
+    def _finish_if_idle(self) -> None:
+        if self._ending and not self._connections:
+            self._work.finish()
+
+    def _begin(self) -> None:
+        """The model is loaded."""
+        self._loaded = True
+        early, self._early = self._early, []
+        for exchange in early:
+            self._invoke(exchange)
+
+    def _tick(self) -> None:
+        self._loop.call_later(_TICK_S, self._tick)
+        if os.getppid() != self._parent:
+            os._exit(1)
+        limit_s = self._settings.timeout_s
+        if limit_s and self._work.busy_s > limit_s:
+            self._give_up(limit_s)
+        self._finish_if_idle()
+
+    def _give_up(self, limit_s: float) -> None:
+        """A request takes too long: nothing but this process's end stops it."""
+        print(f"The model did not answer within {limit_s:g} s; its worker is replaced.", file=sys.stderr, flush=True)
+        faulthandler.dump_traceback(all_threads=True)
+        answer = failure(f"The model did not answer within {limit_s:g} seconds (SAGEMAKER_MODEL_SERVER_TIMEOUT).")
+        for exchange in self._work.exchanges:
+            exchange.send(answer)
+        self._loop.call_later(_LAST_S, os._exit, TIMED_OUT)
+        self._settings = replace(self._settings, timeout_s=0.0)
+
+    def _take(self, exchange: Exchange) -> None:
+        request = exchange.request
+        path, method = request.path, request.method
+        if path == "/invocations" or (self._application.manages and (path + "/").startswith("/models/")):
+            if path == "/invocations" and method != "POST":
+                exchange.send(Response(b"Method Not Allowed", status=405))
+            else:
+                self._invoke(exchange)
+        elif path == "/ping":
+            exchange.send(self._ping())
+        elif path == "/execution-parameters" and method == "GET":
+            exchange.send(self._parameters if self._loaded else _NOT_READY)
+        else:
+            exchange.send(Response(b"Not Found", status=404))
+
+    def _ping(self) -> Response:
+        workers = self._board[: self._settings.workers]
+        return Response(b"") if self._loaded and not self._ending and 0 not in workers else _NOT_READY
+
+    def _invoke(self, exchange: Exchange) -> None:
+        if not self._loaded:
+            self._early.append(exchange)
+        elif self._application.joins:
+            if not self._joined:
+                self._loop.call_soon(self._answer_joined)
+            self._joined.append(exchange)
+        else:
+            self._work.put([exchange])
+
+    def _answer_joined(self) -> None:
+        """All that has come with this turn of the loop."""
+        exchanges, self._joined = self._joined, []
+        if sum(len(each.request.body) for each in exchanges) > INLINE_BYTES:
+            self._work.put(exchanges)
+            return
+        answers = answer_all(self._application, [each.request for each in exchanges])
+        for exchange, answer in zip(exchanges, answers):  # noqa: B905 - older Pythons
+            exchange.send(answer)
+
+    def _execution_parameters(self) -> Response:
+        parameters = self._application.execution_parameters()
+        if parameters is None:
+            return self._parameters
+        return Response(json.dumps(dict(parameters)).encode(), "application/json")
+
+
+_NOT_READY = Response(b"The model is not loaded yet.", status=503)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # a Python or a machine that it has no wheel for
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
