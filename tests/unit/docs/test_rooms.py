@@ -13,14 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "src/sagewright"
 ROOMS = {path.parent.name for path in SOURCES.glob("*/__init__.py")}
-IN_JOBS = {"toolkit", "algorithms"}
+IN_JOBS = {"toolkit", "algorithms", "serving"}
 MAY_IMPORT: dict[str, set[str]] = {
     "agent": {"runtimes", "sandbox", "jobfiles", "model"} | IN_JOBS,
     "sandbox": {"jobfiles", "model"},
     "jobfiles": set(),
     "door": {"model"},
-    "toolkit": {"algorithms"},
-    "algorithms": {"toolkit"},
+    "toolkit": {"algorithms", "serving"},
+    "algorithms": {"toolkit", "serving"},
+    "serving": set(),
 }
 """Of the rooms that stand beside the layers."""
 
