@@ -84,7 +84,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no container": ({"PrimaryContainer": None}, "PrimaryContainer and Containers"),
     "both": ({"Containers": [{"Image": IMAGE}]}, "PrimaryContainer and Containers"),
     "no image": ({"PrimaryContainer": {}}, "Image"),
-    "a package": ({"PrimaryContainer": {"ModelPackageName": "p"}}, "ModelPackageName 'p'"),
+    "a package": ({"PrimaryContainer": {"ModelPackageName": "p"}}, "model-package/p does not exist"),
     "no data": ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://models/none.tar.gz"}}, "Could not find model data at s3://"),
     "no bucket": ({"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://nobodys/x"}}, "Could not find model data at s3://"),
     "two data": (

@@ -60,12 +60,16 @@ FILTERS: dict[str, tuple[str, Held]] = {
 
 @dataclass(frozen=True)
 class ListForm:
-    """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder."""
+    """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder.
+
+    `ties`: columns that tell apart rows with the same sort value.
+    """
 
     member: str
     sorts: Mapping[str, str]
     descending: bool = False
     filters: Mapping[str, tuple[str, Held]] = field(default_factory=lambda: FILTERS)
+    ties: tuple[str, ...] = ("name",)
 
     def answer(
         self,
@@ -77,12 +81,14 @@ class ListForm:
         size, column = request.get("MaxResults", 10), self.sorts[request.get("SortBy", "CreationTime")]
         position = decode(request.get("NextToken"))
         order = request.get("SortOrder", "Descending" if self.descending else "Ascending")
-        after = (position[0], position[1]) if position else None
-        found = fetch(Page(self._bounds(request), column, order == "Descending", size + 1, after))
+        if position is not None and len(position) != 1 + len(self.ties):
+            raise ValidationException("Invalid NextToken.")
+        after = tuple(position) if position else None
+        found = fetch(Page(self._bounds(request), column, order == "Descending", size + 1, after, self.ties))
         page = found[:size]
         answer: dict[str, Any] = {self.member: list(shape(page))}
         if len(found) > size:
-            answer["NextToken"] = encode([getattr(page[-1], column), page[-1].name])
+            answer["NextToken"] = encode([getattr(page[-1], name) for name in (column, *self.ties)])
         return answer
 
     def _bounds(self, request: dict[str, Any]) -> tuple[Bound, ...]:

@@ -1,4 +1,4 @@
-"""Pages of a list by keyset: a page begins after the (sort value, name) that the one before it ended with."""
+"""Pages of a list by keyset: a page begins after the position that the one before it ended with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import Column, ColumnElement, Table, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Table, and_, func, or_, select, tuple_
 
 from sagewright.store.database import Database
 
@@ -45,13 +45,17 @@ class Bound:
 
 @dataclass(frozen=True)
 class Page:
-    """Which rows a list wants: those within all bounds, at most `limit`, after the position (sort value, name)."""
+    """Which rows a list wants: those within all bounds, at most `limit`, after the position.
+
+    A position is the sort value and the values of `ties`, columns that tell apart rows with the same one.
+    """
 
     bounds: tuple[Bound, ...] = ()
     sort_by: str = "created_ms"
     descending: bool = True
     limit: int = 10
-    after: tuple[Any, str] | None = None
+    after: tuple[Any, ...] | None = None
+    ties: tuple[str, ...] = ("name",)
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,13 @@ class Listing:
             own.kind == place.kind, own.account == place.account, own.region == place.region, *conditions
         )
         statement = statement.where(*(self._holds(bound) for bound in asked.bounds))
+        ties = [own[name] for name in asked.ties]
         if asked.after is not None:
-            value, name = asked.after
+            value, *at = asked.after
             beyond = key < value if asked.descending else key > value
-            name_beyond = own.name < name if asked.descending else own.name > name
-            statement = statement.where(or_(beyond, and_(key == value, name_beyond)))
-        order = (key.desc(), own.name.desc()) if asked.descending else (key.asc(), own.name.asc())
+            tied = tuple_(*ties) < tuple(at) if asked.descending else tuple_(*ties) > tuple(at)
+            statement = statement.where(or_(beyond, and_(key == value, tied)))
+        order = [column.desc() if asked.descending else column.asc() for column in (key, *ties)]
         with store.read() as connection:
             return [self.make(*row) for row in connection.execute(statement.order_by(*order).limit(asked.limit))]
 

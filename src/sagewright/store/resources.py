@@ -17,7 +17,7 @@ from sagewright.store.events import Entry, Subject
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Condition, Listing, Page
 from sagewright.store.memory import changes
-from sagewright.store.schema.resources import resources
+from sagewright.store.schema.resources import resources, version_counters
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,29 @@ _BY_NAME = _RESOURCES.where(
 )
 _INSERT = insert(resources)
 _UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
+_LOCKED = _RESOURCES.where(resources.c.id == bindparam("resource_id")).with_for_update()
+_COUNT = (
+    update(version_counters)
+    .where(version_counters.c.resource_id == bindparam("counted"))
+    .values(last=version_counters.c.last + 1)
+    .returning(version_counters.c.last)
+)
 LISTING = Listing(resources, _COLUMNS, Resource)
 
 
 def create(store: Database, place: Place, new: New) -> Resource:
     """The resource, with its tags. Raises NameTaken."""
+    try:
+        with store.write() as connection:
+            return create_in(connection, place, new)
+    except IntegrityError:
+        if find(store, place, new.name, new.version) is None:
+            raise
+        raise NameTaken(new.name) from None
+
+
+def create_in(connection: Connection, place: Place, new: New, detail: dict[str, Any] | None = None) -> Resource:
+    """`create` inside a transaction of the caller's; `detail`: of the event. Raises IntegrityError where the name is taken."""
     now = now_ms()
     made = Resource(
         id=uuid.uuid4().hex,
@@ -79,17 +97,11 @@ def create(store: Database, place: Place, new: New) -> Resource:
         modified_ms=now,
         document=new.document,
     )
-    try:
-        with store.write() as connection:
-            connection.execute(_INSERT, vars(made))
-            _log(connection, made, "Created", new.principal)
-            if new.pairs:
-                tags.add_in(connection, new.arn, new.pairs)
-            changes(connection, _named(place, new.name, new.version), resource=made)
-    except IntegrityError:
-        if find(store, place, new.name, new.version) is None:
-            raise
-        raise NameTaken(new.name) from None
+    connection.execute(_INSERT, vars(made))
+    _log(connection, made, "Created", new.principal, detail)
+    if new.pairs:
+        tags.add_in(connection, new.arn, new.pairs)
+    changes(connection, _named(place, new.name, new.version), resource=made)
     return made
 
 
@@ -117,28 +129,82 @@ def page(store: Database, place: Place, asked: Page, *conditions: Condition) -> 
     return found
 
 
+def locked_in(connection: Connection, resource_id: str) -> Resource | None:
+    """The resource as it is now; nobody else changes it before the transaction ends."""
+    row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
+    return Resource(*row) if row else None
+
+
 def change(store: Database, changed: Resource, principal: str = "") -> None:
     """Keep the document and the status of `changed` (Update operations)."""
-    values = {"document": changed.document, "status": changed.status, "modified_ms": now_ms()}
     with store.write() as connection:
-        connection.execute(_UPDATE, {"resource_id": changed.id, **values})
-        _log(connection, changed, "Changed", principal)
-        changes(connection, _subject(changed))
+        change_in(connection, changed, principal)
+
+
+def change_in(
+    connection: Connection, changed: Resource, principal: str = "", detail: dict[str, Any] | None = None
+) -> None:
+    """`change` inside a transaction of the caller's; `detail`: of the event."""
+    values = {"document": changed.document, "status": changed.status, "modified_ms": now_ms()}
+    connection.execute(_UPDATE, {"resource_id": changed.id, **values})
+    _log(connection, changed, "Changed", principal, detail)
+    changes(connection, _subject(changed))
 
 
 def remove(store: Database, resource: Resource, arn: str, principal: str = "") -> bool:
     """Forget a resource and its tags; False if somebody else has been first."""
     with store.write() as connection:
-        done = connection.execute(delete(resources).where(resources.c.id == resource.id))
-        if done.rowcount:
-            tags.remove_in(connection, arn)
-            _log(connection, resource, "Deleted", principal)
-        changes(connection, _subject(resource))
+        return remove_in(connection, resource, arn, principal)
+
+
+def remove_in(connection: Connection, resource: Resource, arn: str, principal: str = "") -> bool:
+    """`remove` inside a transaction of the caller's."""
+    done = connection.execute(delete(resources).where(resources.c.id == resource.id))
+    if done.rowcount:
+        tags.remove_in(connection, arn)
+        connection.execute(delete(version_counters).where(version_counters.c.resource_id == resource.id))
+        _log(connection, resource, "Deleted", principal)
+    changes(connection, _subject(resource))
     return bool(done.rowcount)
 
 
-def _log(connection: Connection, resource: Resource, step: str, principal: str) -> None:
-    entry = Entry(now_ms(), resource.status, step, "", principal=principal)
+def has_children_in(connection: Connection, resource_id: str) -> bool:
+    """Whether a resource belongs to it."""
+    return (
+        connection.execute(select(resources.c.id).where(resources.c.parent == resource_id).limit(1)).first() is not None
+    )
+
+
+def children(store: Database, resource_id: str) -> list[Resource]:
+    """The resources that belong to it, oldest first."""
+    statement = _RESOURCES.where(resources.c.parent == resource_id).order_by(
+        resources.c.created_ms, resources.c.version
+    )
+    with store.read() as connection:
+        return [Resource(*row) for row in connection.execute(statement)]
+
+
+def remove_children_in(connection: Connection, resource_id: str) -> None:
+    """Forget the resources that belong to it, which have no tags and no events that anybody follows."""
+    for row in connection.execute(_RESOURCES.where(resources.c.parent == resource_id)).all():
+        child = Resource(*row)
+        connection.execute(delete(resources).where(resources.c.id == child.id))
+        changes(connection, _subject(child))
+
+
+def next_version_in(connection: Connection, resource_id: str) -> int:
+    """1, 2, 3, …: no number comes again as long as the resource is there, also if what had it is deleted."""
+    changed = connection.execute(_COUNT, {"counted": resource_id}).scalar()
+    if changed is None:
+        connection.execute(insert(version_counters), {"resource_id": resource_id, "last": 1})
+        return 1
+    return int(changed)
+
+
+def _log(
+    connection: Connection, resource: Resource, step: str, principal: str, detail: dict[str, Any] | None = None
+) -> None:
+    entry = Entry(now_ms(), resource.status, step, "", detail, principal)
     events.append(connection, Subject(resource.kind, resource.id), entry)
 
 

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.kinds.modelcontainers import RESOLVED
 from sagewright.model.errors import ValidationException
-from sagewright.model.s3uris import read_s3_uri
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
-from sagewright.services.sagemaker.input_checks import any_object
 from sagewright.services.sagemaker.jobs import check_role
+from sagewright.services.sagemaker.model_data import check_model_data
+from sagewright.services.sagemaker.model_package_containers import package_containers
 from sagewright.services.sagemaker.own_images import check_image
 from sagewright.services.sagemaker.resources import Form
 
 Container = dict[str, Any]
+MOST_CONTAINERS = 15
 
 
 def _described(document: dict[str, Any]) -> dict[str, Any]:
     """With the defaults that DescribeModel tells, whether they were sent or not."""
     described = {"EnableNetworkIsolation": False} | document
+    described.pop(RESOLVED, None)
     if "PrimaryContainer" in described:
         described["PrimaryContainer"] = _with_defaults(described["PrimaryContainer"])
     if "Containers" in described:
@@ -52,9 +55,12 @@ MODELS = Form(
 def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("ExecutionRoleArn"):
         check_role(context, request["ExecutionRoleArn"])
-    for container in _containers(request):
-        _check_container(context, container)
-    return MODELS.create(context, request)
+    given = _containers(request)
+    resolved = [one for container in given for one in _resolved(context, container)]
+    if len(resolved) > MOST_CONTAINERS:
+        raise ValidationException(f"A model has at most {MOST_CONTAINERS} containers, got {len(resolved)}.")
+    packaged = any("ModelPackageName" in container for container in given)
+    return MODELS.create(context, request | ({RESOLVED: resolved} if packaged else {}))
 
 
 @operation("sagemaker", "DescribeModel", quick=True)
@@ -89,32 +95,12 @@ def _containers(request: dict[str, Any]) -> list[Container]:
     return containers
 
 
-def _check_container(context: Context, container: Container) -> None:
+def _resolved(context: Context, container: Container) -> list[Container]:
+    """What runs for a container, which may be a model package with several. Raises ValidationException."""
     if "ModelPackageName" in container:
-        raise ValidationException(
-            f"Sagewright serves no model packages (ModelPackageName '{container['ModelPackageName']}'); give an Image."
-        )
+        return package_containers(context, container)
     if not container.get("Image"):
         raise ValidationException("A container needs an Image.")
     check_image(context, container["Image"])
-    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
-    url = container.get("ModelDataUrl")
-    if source is not None and url:
-        raise ValidationException("ModelDataUrl and ModelDataSource exclude each other; both are given.")
-    several = container.get("Mode") == "MultiModel"
-    if several and not (url or source):
-        raise ValidationException("A container with the Mode MultiModel needs ModelDataUrl.")
-    if url and not several:  # behind a multi-model container objects may come later
-        _check_data(context, url, whole=True)
-    if source is not None:
-        _check_data(context, source["S3Uri"], whole=source["S3DataType"] == "S3Object")
-
-
-def _check_data(context: Context, uri: str, *, whole: bool) -> None:
-    """Raises ValidationException where there is no object; `whole`: of exactly that key, else beneath it."""
-    try:
-        there = any_object(context, read_s3_uri(uri))
-    except ValueError:
-        there = False
-    if not there or (whole and uri.endswith("/")):
-        raise ValidationException(f"Could not find model data at {uri}.")
+    check_model_data(context, container)
+    return [container]

@@ -23,7 +23,8 @@ class Form:
 
     `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` make errors of its ARN. `described`: the
     document as Describe gives it, defaults included. `listed`: its List operation. `search_record`: a document as Search shows
-    it, if it can be searched.
+    it, if it can be searched; `not_in_search`: members that Search's shape lacks. `also_listed`: members of the document that
+    a list tells where they were given.
     """
 
     kind: str
@@ -35,12 +36,15 @@ class Form:
     search_record: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     described: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda document: document)
     status_member: str | None = None
+    also_listed: tuple[str, ...] = ()
+    not_in_search: frozenset[str] = frozenset()
+    tells_modified: bool = False  # LastModifiedTime
 
     def declared(self) -> Form:
         """Put into the catalogue, for Search and tags."""
         searched = None
         if self.search_record is not None:
-            searched = Searched(self.noun, self._name_member, self._documents, self.search_record)
+            searched = Searched(self.noun, self._name_member, self._documents, self.search_record, self.not_in_search)
         declare(Declaration(self.kind, self.arn_type, RESOURCES, searched))
         return self
 
@@ -59,13 +63,16 @@ class Form:
 
     def describe(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         """Raises `missing`."""
-        resource = self.require(context, request[self._name_member])
+        return self.told(self.require(context, request[self._name_member]))
+
+    def told(self, resource: Resource) -> dict[str, Any]:
+        """What Describe tells of a resource."""
         return self._head(resource) | self.described(resource.document)
 
     def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         place = self._place(context)
         return self.listed.answer(
-            request, lambda page: resources.page(context.store, place, page), lambda rows: map(self._head, rows)
+            request, lambda page: resources.page(context.store, place, page), lambda rows: map(self._summary, rows)
         )
 
     def delete(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -93,13 +100,20 @@ class Form:
     def _place(self, context: Context) -> Place:
         return Place(self.kind, context.account, context.region)
 
-    def _head(self, resource: Resource) -> dict[str, Any]:
+    def _summary(self, resource: Resource) -> dict[str, Any]:
         """What a list tells of a resource."""
+        document = resource.document
+        return self._head(resource) | {name: document[name] for name in self.also_listed if name in document}
+
+    def _head(self, resource: Resource) -> dict[str, Any]:
+        """What is told of a resource besides its document."""
         head = {
             self._name_member: resource.name,
             f"{self.noun}Arn": sagemaker_arn(resource.region, resource.account, self.arn_type, resource.name),
             "CreationTime": to_datetime(resource.created_ms),
         }
+        if self.tells_modified:
+            head["LastModifiedTime"] = to_datetime(resource.modified_ms)
         return head | ({self.status_member: resource.status} if self.status_member else {})
 
     def _documents(self, context: Context, rows: Sequence[Resource]) -> Iterable[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The tables, a module for each group of nouns, on one MetaData."""
 
 from sagewright.store.schema import (
+    clienttokens,
     ecr,
     events,
     identity,
@@ -17,6 +18,7 @@ from sagewright.store.schema import (
 from sagewright.store.schema.base import metadata
 
 __all__ = [
+    "clienttokens",
     "ecr",
     "events",
     "identity",

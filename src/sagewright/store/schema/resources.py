@@ -27,3 +27,10 @@ Index(
     resources.c.kind, resources.c.account, resources.c.region, resources.c.created_ms, resources.c.name,
 )  # fmt: skip
 Index("ix_resources_parent", resources.c.parent, resources.c.created_ms)
+
+version_counters = Table(
+    "version_counters",
+    metadata,
+    Column("resource_id", String, primary_key=True),
+    Column("last", Integer, nullable=False),  # the highest version that a child of it has had
+)

@@ -1,0 +1,66 @@
+"""Requests with a client's token are done once: whoever sends one again is told what was answered.
+
+A token is kept in the transaction that does what it asks for, so a server that is killed has done both or neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sagewright.model.clock import now_ms
+from sagewright.store.database import Database
+from sagewright.store.schema.clienttokens import client_tokens
+
+KEPT_MS = 24 * 3600 * 1000
+"""AWS says nothing of how long it keeps a token; clients try again for minutes."""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A request with a token. `scope`: where tokens are unique; `fingerprint`: equal for equal requests."""
+
+    scope: str
+    token: str
+    fingerprint: str
+
+
+class TokenTaken(Exception):
+    """The token marked another request."""
+
+
+def once(store: Database, marked: Marked | None, do: Callable[[Connection], dict[str, Any]]) -> dict[str, Any]:
+    """What `do` answers in its transaction, or what it answered to this request before. Raises TokenTaken."""
+    with store.write() as connection:
+        if marked is None:
+            return do(connection)
+        before = _taken(store, connection, marked)
+        if before is not None:
+            return before
+        answer = do(connection)
+        connection.execute(update(client_tokens).where(*_is(marked)).values(answer=answer))
+        return answer
+
+
+def _taken(store: Database, connection: Connection, marked: Marked) -> dict[str, Any] | None:
+    """Take the token; the answer where it was taken before. Raises TokenTaken."""
+    now = now_ms()
+    connection.execute(delete(client_tokens).where(client_tokens.c.at_ms < now - KEPT_MS))
+    insert = sqlite.insert if store.embedded else postgresql.insert
+    row = {**vars(marked), "answer": {}, "at_ms": now}
+    taken = insert(client_tokens).values(row).on_conflict_do_nothing().returning(client_tokens.c.token)
+    if connection.execute(taken).first() is not None:
+        return None
+    found = connection.execute(select(client_tokens).where(*_is(marked))).one()
+    if found.fingerprint != marked.fingerprint:
+        raise TokenTaken(marked.token)
+    answer: dict[str, Any] = found.answer
+    return answer
+
+
+def _is(marked: Marked) -> tuple[Any, ...]:
+    return client_tokens.c.scope == marked.scope, client_tokens.c.token == marked.token
