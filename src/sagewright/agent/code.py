@@ -17,6 +17,7 @@ from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.agent.sources import find_objects
 from sagewright.agent.trees import copy_file
+from sagewright.model.brief import Purpose
 
 # A requirement by name, version and marker alone: what it leads to does not depend on other files of the code.
 _BY_NAME = re.compile(
@@ -25,12 +26,17 @@ _BY_NAME = re.compile(
 
 
 def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) -> None:
-    """Copy the archive that the hyperparameter names, beside the embedded store without a client of S3's; nothing if it
-    names none in S3. `check` raises to give up.
+    """Copy the archive that the hyperparameter names (of a model: the variable), beside the embedded store without a client of
+    S3's; nothing if it names none in S3. `check` raises to give up.
 
     Raises ClientError.
     """
-    given = decode(host.brief.hyperparameters.get("sagemaker_submit_directory", ""))
+    brief = host.brief
+    given = (
+        brief.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if brief.program.purpose == Purpose.SERVE
+        else decode(brief.hyperparameters.get("sagemaker_submit_directory", ""))
+    )
     if not given.startswith(("s3://", "https://")):
         return
     try:

@@ -17,6 +17,7 @@ from sagewright.algorithms.functions import load_function
 from sagewright.algorithms.job import ROOT_VARIABLE, STANDARD_ROOT, Job
 from sagewright.algorithms.serving import BuiltIn
 from sagewright.serving.settings import Settings, WrongSetting
+from sagewright.serving.several import Several, is_asked_for
 from sagewright.serving.workers import serve_forever
 
 USAGE = "usage: python -m sagewright.algorithms REPOSITORY train|serve"
@@ -60,7 +61,12 @@ def serve(declaration: Declaration, model_directory: Path) -> int:
         settings = Settings.read(os.environ, workers=1)
     except WrongSetting as error:
         raise UserError(str(error)) from error
-    return serve_forever(BuiltIn(declaration.serve, model_directory), settings)
+    function = declaration.serve
+    several = is_asked_for()
+    application = (
+        Several(lambda directory: BuiltIn(function, directory)) if several else BuiltIn(function, model_directory)
+    )
+    return serve_forever(application, settings)
 
 
 def _fail(error: Exception, failure_file: Path) -> int:

@@ -22,7 +22,7 @@ _NOTHING = Response(b"", status=HTTPStatus.NO_CONTENT)
 class BuiltIn(Application):
     """`function`: `module:function` that gives what answers for the model in `directory`."""
 
-    joins = True
+    joins = quick = True
 
     def __init__(self, function: str, directory: Path) -> None:
         self._function, self._directory = function, directory

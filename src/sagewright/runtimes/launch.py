@@ -86,6 +86,8 @@ def command(image: Image, brief: Brief) -> list[str]:
         return [*program.entrypoint, *program.arguments]
     if program.purpose == Purpose.PROCESS:
         return [*_processing_entrypoint(image), *program.arguments]
+    if program.purpose == Purpose.SERVE and is_script_mode(image, brief):
+        return [*_entrypoint(image, brief), "serve", image.framework]
     return [*_entrypoint(image, brief), *(program.arguments or [program.purpose])]
 
 
@@ -115,9 +117,9 @@ def client_requirements(program: Program) -> str | None:
 
 
 def _entrypoint(image: Image, brief: Brief) -> list[str]:
-    if is_script_mode(image, brief):
-        return ["python", "-m", "sagewright.toolkit"]
-    return ["python", "-m", "sagewright.algorithms", image.repository]
+    if not is_script_mode(image, brief):
+        return ["python", "-m", "sagewright.algorithms", image.repository]
+    return ["python", "-m", "sagewright.toolkit"]
 
 
 def _processing_entrypoint(image: Image) -> list[str]:

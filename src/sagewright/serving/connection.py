@@ -68,10 +68,17 @@ class Exchange:
 
 
 class Connection(asyncio.Protocol):
-    """`take` gets each request, one after the other; `refuse_over` is the largest body in bytes."""
+    """`take` gets each request, one after the other; `body_bytes` is the largest body; `others`: all that are open, of which
+    `changed` is told."""
 
-    def __init__(self, take: Callable[[Exchange], None], body_bytes: int, others: set[Connection]) -> None:
-        self._take, self._body_bytes, self._others = take, body_bytes, others
+    def __init__(
+        self,
+        take: Callable[[Exchange], None],
+        body_bytes: int,
+        others: set[Connection],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._take, self._body_bytes, self._others, self._changed = take, body_bytes, others, changed
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: Any = None
         self._waiting: deque[Exchange] = deque()
@@ -89,10 +96,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._others.add(self)
+        self._changed()
 
     def connection_lost(self, _error: BaseException | None) -> None:
         self.is_closed = True
         self._others.discard(self)
+        self._changed()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:

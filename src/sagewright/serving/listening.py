@@ -52,6 +52,11 @@ class Accepting:
         self._open = True
         self._loop.add_reader(listener.fileno(), self._readable)
 
+    @property
+    def opening(self) -> int:
+        """Connections that are taken and have not begun."""
+        return len(self._tasks)
+
     def close(self) -> None:
         if self._open:
             self._open = False

@@ -52,11 +52,12 @@ class Answering(ABC):
 class Application(ABC):
     """What a server serves. `load`, `invoke` and what they call run in the main thread of a worker, one at a time.
 
-    `joins`: `invoke_all` is given all the requests that wait, and may then be called from two threads; `manages`: `invoke` gets
-    requests for paths below /models too.
+    `joins`: `invoke_all` is given all the requests that wait; `quick`: of those, small ones are answered in another thread, perhaps
+    at the same time; `manages`: `invoke` gets requests for paths below /models too.
     """
 
     joins = False
+    quick = False
     manages = False
 
     @abstractmethod

@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import queue
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from typing import Union
+from collections.abc import Callable, Iterator, Sequence
 
 from sagewright.serving.connection import Exchange
 from sagewright.serving.messages import Application, Request, Response
 
 _PARTS_AHEAD = 16
 _CLIENT_S = 600.0
-Answer = Union[Response, BaseException]  # noqa: UP007 - evaluated, also by Python 3.8
 
 
 class Work:
-    """Requests for the main thread, and their answers on the way back to the event loop."""
+    """Requests for the main thread, and their answers on the way back to the event loop. `idle` is told there when all is done."""
 
-    def __init__(self, application: Application, loop: asyncio.AbstractEventLoop) -> None:
-        self._application, self._loop = application, loop
+    def __init__(self, application: Application, loop: asyncio.AbstractEventLoop, idle: Callable[[], None]) -> None:
+        self._application, self._loop, self._idle = application, loop, idle
         self._queue: queue.SimpleQueue[list[Exchange] | None] = queue.SimpleQueue()
         self._started: float | None = None
+        self._waiting = 0
         self.exchanges: list[Exchange] = []
 
     def put(self, exchanges: list[Exchange]) -> None:
+        """In the loop's thread."""
+        self._waiting += 1
         self._queue.put(exchanges)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something that is not answered. In the loop's thread."""
+        return self._waiting > 0
+
+    def abandoned(self) -> list[Exchange]:
+        """What has not been begun, and never will be."""
+        waiting: list[Exchange] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting += self._queue.get_nowait() or []
+        return waiting
 
     def finish(self) -> None:
         """Have `run` return when all before is done."""
@@ -46,16 +61,23 @@ class Work:
         """Answer until `finish`. In the main thread."""
         while (exchanges := self._queue.get()) is not None:
             exchanges = [each for each in exchanges if not each.is_gone]
-            if not exchanges:
-                continue
             self.exchanges, self._started = exchanges, time.monotonic()
             answers = answer_all(self._application, [each.request for each in exchanges])
+            whole = []
             for exchange, answer in zip(exchanges, answers):  # noqa: B905 - older Pythons
                 if isinstance(answer.body, bytes):
-                    self._loop.call_soon_threadsafe(exchange.send, answer)
+                    whole.append((exchange, answer))
                 else:
                     self._stream(exchange, answer, answer.body)
             self.exchanges, self._started = [], None
+            self._loop.call_soon_threadsafe(self._done, whole)
+
+    def _done(self, answered: list[tuple[Exchange, Response]]) -> None:
+        for exchange, answer in answered:
+            exchange.send(answer)
+        self._waiting -= 1
+        if not self._waiting:
+            self._idle()
 
     def _stream(self, exchange: Exchange, answer: Response, parts: Iterator[bytes]) -> None:
         """Parts as they come, and no faster than the client takes them."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import json
-import mmap
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ import threading
 import traceback
 from dataclasses import replace
 
+from sagewright.serving.board import Board
 from sagewright.serving.connection import Connection, Exchange
 from sagewright.serving.listening import Accepting
 from sagewright.serving.messages import Application, Response
@@ -32,19 +32,19 @@ INLINE_BYTES = 64 << 10
 """Up to here requests for an application that joins them are answered in the loop's thread."""
 _TICK_S = 0.25
 _LAST_S = 0.05
-_BUSY_S, _CONNECTION_S, _MOST_S = 0.002, 0.0005, 0.005
+_PATIENCE_S = 0.05
 
 
 class Worker:
-    """`board`: a byte for each worker, 1 once it has loaded its model; `number`: this one's place there."""
+    """`number`: this one's place on the board."""
 
     def __init__(
-        self, application: Application, settings: Settings, listener: socket.socket, board: mmap.mmap, number: int
-    ):
+        self, application: Application, settings: Settings, listener: socket.socket, board: Board, number: int
+    ) -> None:
         self._application, self._settings, self._listener = application, settings, listener
         self._board, self._number = board, number
         self._loop = _new_loop()
-        self._work = Work(application, self._loop)
+        self._work = Work(application, self._loop, self._answer_joined)
         self._connections: set[Connection] = set()
         self._accepting: Accepting | None = None
         self._loaded = False
@@ -66,7 +66,7 @@ class Worker:
             traceback.print_exc()
             sys.stderr.flush()
             return CANNOT_LOAD
-        self._board[self._number] = 1
+        self._board.set_loaded(self._number)
         self._loop.call_soon_threadsafe(self._begin)
         self._work.run()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -94,14 +94,19 @@ class Worker:
         self._accepting = Accepting(self._listener, self._connection, self._patience_s)
 
     def _connection(self) -> Connection:
-        return Connection(self._take, self._settings.body_bytes, self._connections)
+        return Connection(self._take, self._settings.body_bytes, self._connections, self._tell_load)
+
+    def _tell_load(self) -> None:
+        if self._loaded and not self._ending:
+            opening = self._accepting.opening if self._accepting is not None else 0
+            self._board.set_load(self._number, opening + len(self._connections) + self._work.is_busy)
 
     def _patience_s(self) -> float:
         """How long other workers may take a connection first."""
         if self._settings.workers == 1:
             return 0.0
-        busy = _BUSY_S if self._work.busy_s or not self._loaded else 0.0
-        return min(busy + _CONNECTION_S * len(self._connections), _MOST_S)
+        self._tell_load()
+        return 0.0 if self._board.has_least(self._number) else _PATIENCE_S
 
     def _on_signal(self, signals: socket.socket) -> None:
         if any(number in (signal.SIGTERM, signal.SIGINT) for number in signals.recv(64)):
@@ -112,6 +117,7 @@ class Worker:
         if self._ending:
             return
         self._ending = True
+        self._board.set_away(self._number)
         if self._accepting is not None:
             self._accepting.close()
         for connection in list(self._connections):
@@ -138,15 +144,25 @@ class Worker:
         limit_s = self._settings.timeout_s
         if limit_s and self._work.busy_s > limit_s:
             self._give_up(limit_s)
-        self._finish_if_idle()
+        else:
+            self._finish_if_idle()
 
     def _give_up(self, limit_s: float) -> None:
         """A request takes too long: nothing but this process's end stops it."""
         print(f"The model did not answer within {limit_s:g} s; its worker is replaced.", file=sys.stderr, flush=True)
         faulthandler.dump_traceback(all_threads=True)
-        answer = failure(f"The model did not answer within {limit_s:g} seconds (SAGEMAKER_MODEL_SERVER_TIMEOUT).")
+        if self._accepting is not None:
+            self._accepting.close()
+        late = failure(f"The model did not answer within {limit_s:g} seconds (SAGEMAKER_MODEL_SERVER_TIMEOUT).")
+        others = failure("The worker is being replaced.", 503, "ServiceUnavailableException")
+        self._ending = True
+        self._board.set_away(self._number)
+        for connection in list(self._connections):
+            connection.end()
         for exchange in self._work.exchanges:
-            exchange.send(answer)
+            exchange.send(late)
+        for exchange in [*self._work.abandoned(), *self._joined]:
+            exchange.send(others)
         self._loop.call_later(_LAST_S, os._exit, TIMED_OUT)
         self._settings = replace(self._settings, timeout_s=0.0)
 
@@ -166,8 +182,8 @@ class Worker:
             exchange.send(Response(b"Not Found", status=404))
 
     def _ping(self) -> Response:
-        workers = self._board[: self._settings.workers]
-        return Response(b"") if self._loaded and not self._ending and 0 not in workers else _NOT_READY
+        ready = self._loaded and not self._ending and self._board.all_have_loaded
+        return Response(b"") if ready else _NOT_READY
 
     def _invoke(self, exchange: Exchange) -> None:
         if not self._loaded:
@@ -180,9 +196,11 @@ class Worker:
             self._work.put([exchange])
 
     def _answer_joined(self) -> None:
-        """All that has come with this turn of the loop."""
+        """All that has come with this turn of the loop, or while the main thread was busy with what came before."""
+        if not self._joined or (self._work.is_busy and not self._application.quick):
+            return
         exchanges, self._joined = self._joined, []
-        if sum(len(each.request.body) for each in exchanges) > INLINE_BYTES:
+        if not self._application.quick or sum(len(each.request.body) for each in exchanges) > INLINE_BYTES:
             self._work.put(exchanges)
             return
         answers = answer_all(self._application, [each.request for each in exchanges])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import mmap
 import os
 import signal
 import socket
@@ -11,6 +10,7 @@ import sys
 import time
 import traceback
 
+from sagewright.serving.board import Board
 from sagewright.serving.listening import listen
 from sagewright.serving.messages import Application
 from sagewright.serving.settings import Settings
@@ -36,7 +36,7 @@ def serve_forever(application: Application, settings: Settings) -> int:
 class Workers:
     def __init__(self, application: Application, settings: Settings, listener: socket.socket) -> None:
         self._application, self._settings, self._listener = application, settings, listener
-        self._board = mmap.mmap(-1, settings.workers)
+        self._board = Board(settings.workers)
         self._numbers: dict[int, int] = {}
         self._started: dict[int, float] = {}
         self._due: dict[int, float] = {}
@@ -107,7 +107,8 @@ class Workers:
     def _may_go_on(self, number: int, code: int, age_s: float) -> bool:
         """Have a worker that died replaced; False if the model can't be served at all."""
         how = f"signal {-code}" if code < 0 else f"status {code}"
-        loaded, self._board[number] = self._board[number], 1
+        loaded = self._board.has_loaded(number)
+        self._board.set_away(number)
         if code == CANNOT_LOAD or not loaded:
             self._failures += 1
             if not loaded or self._failures >= _MOST_FAILURES:

@@ -1,4 +1,4 @@
-"""`python -m sagewright.toolkit train`."""
+"""`python -m sagewright.toolkit train`, or `serve [FRAMEWORK]`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
 from sagewright.toolkit.launchers import command_of, is_package, leads_mpi, mpi_environ, serves_mpi, variables_of
 from sagewright.toolkit.process import run
 from sagewright.toolkit.ready import await_job, is_ahead
-
-_REQUIREMENTS = "SAGEWRIGHT_REQUIREMENTS"
-"""`ask`: the agent can install a requirements.txt and then start this again; `installed`: it has; else it is done here."""
-_ASK = 93
+from sagewright.toolkit.requirements import ASK, Asked, ask_for_requirements, install, install_requirements
 
 
 def train(root: Path) -> int:
@@ -23,8 +20,8 @@ def train(root: Path) -> int:
     output = root / "output"
     try:
         _run_script(JobConfig(root, os.environ))
-    except _Asked:
-        return _ASK
+    except Asked:
+        return ASK
     except ToolkitError as error:
         return _failed(output, error.failure(), error.exit_code)
     except Exception:
@@ -36,13 +33,9 @@ def train(root: Path) -> int:
     return 0
 
 
-class _Asked(Exception):
-    """The agent is asked to install requirements."""
-
-
 def _run_script(config: JobConfig) -> None:
     _bring_code(config)
-    _ask(config)
+    ask_for_requirements(config.root, config.code)
     arguments = script_arguments(config.hyperparameters)
     command = command_of(config, arguments)
     environ = {**os.environ, **config.variables(arguments), **variables_of(config)}
@@ -105,29 +98,11 @@ def _bring_code(config: JobConfig) -> None:
         (config.code / config.program).chmod(0o755)
 
 
-def _ask(config: JobConfig) -> None:
-    requirements = config.code / "requirements.txt"
-    if os.environ.get(_REQUIREMENTS) == "ask" and requirements.is_file():
-        asked = config.root / ".sagewright"
-        asked.mkdir(exist_ok=True)
-        (asked / "requirements.txt").write_bytes(requirements.read_bytes())
-        raise _Asked
-
-
 def _install(config: JobConfig) -> None:
     """What the agent has not put into the environment already."""
-    requirements = config.code / "requirements.txt"
-    if requirements.is_file() and os.environ.get(_REQUIREMENTS) != "installed":
-        _pip(config, ["-r", "requirements.txt"], "InstallRequirementsError")
+    install_requirements(config.code)
     if is_package(config):
-        _pip(config, ["--no-build-isolation", "."], "InstallModuleError")
-
-
-def _pip(config: JobConfig, wanted: list[str], name: str) -> None:
-    command = [sys.executable, "-m", "pip", "install", *wanted]
-    code, tail = run(command, str(config.code), dict(os.environ))
-    if code != 0:
-        raise UserError(name, code, tail, command)
+        install(config.code, ["--no-build-isolation", "."], "InstallModuleError")
 
 
 def _failed(output: Path, failure: str, code: int) -> int:
@@ -147,6 +122,11 @@ def _say(text: str) -> None:
 if __name__ == "__main__":
     if is_ahead():
         await_job()
+    root = Path(os.environ.get("SAGEWRIGHT_ML_ROOT", "/opt/ml"))
+    if sys.argv[1:2] == ["serve"]:
+        from sagewright.toolkit.servecommand import serve
+
+        sys.exit(serve(root, "".join(sys.argv[2:3])))
     if sys.argv[1:] != ["train"]:
-        sys.exit(f"usage: python -m sagewright.toolkit train (given: {sys.argv[1:]})")
-    sys.exit(train(Path(os.environ.get("SAGEWRIGHT_ML_ROOT", "/opt/ml"))))
+        sys.exit(f"usage: python -m sagewright.toolkit train|serve [FRAMEWORK] (given: {sys.argv[1:]})")
+    sys.exit(train(root))

@@ -11,13 +11,18 @@ from sagewright.toolkit.errors import CodeError
 
 
 def unpack_code(config: JobConfig, archive: Path) -> None:
-    """Members that would lead out of the directory, and devices, are refused. Raises CodeError."""
+    """Raises CodeError."""
+    unpack_archive(archive, config.code, config.reserved.get("sagemaker_submit_directory", ""))
+
+
+def unpack_archive(archive: Path, target: Path, given: object) -> None:
+    """Members that would lead out of the directory, and devices, are refused. `given`: how messages call it. Raises CodeError."""
     try:
+        target.mkdir(parents=True, exist_ok=True)
         with tarfile.open(str(archive)) as tar:
             if hasattr(tarfile, "data_filter"):
-                tar.extractall(str(config.code), filter="data")
+                tar.extractall(str(target), filter="data")
             else:  # an old Python: this is inside the sandbox
-                tar.extractall(str(config.code))  # noqa: S202
+                tar.extractall(str(target))  # noqa: S202
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
-        given = config.reserved.get("sagemaker_submit_directory", "")
         raise CodeError(f"Cannot get the code of the job from {given}: {error}") from error

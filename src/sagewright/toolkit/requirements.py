@@ -1,0 +1,43 @@
+"""The user's requirements.txt: a layer that the agent is asked for, or packages that are installed here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from sagewright.toolkit.errors import UserError
+from sagewright.toolkit.process import run
+
+VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
+"""`ask`: the agent can install a requirements.txt and then start this again; `installed`: it has; else it is done here."""
+ASK = 93
+_FILE = "requirements.txt"
+
+
+class Asked(Exception):
+    """The agent is asked to install requirements."""
+
+
+def ask_for_requirements(root: Path, code: Path) -> None:
+    """Raises Asked where there are some and the agent can install them."""
+    requirements = code / _FILE
+    if os.environ.get(VARIABLE) == "ask" and requirements.is_file():
+        asked = root / ".sagewright"
+        asked.mkdir(exist_ok=True)
+        (asked / _FILE).write_bytes(requirements.read_bytes())
+        raise Asked
+
+
+def install_requirements(code: Path) -> None:
+    """What the agent has not put into the environment already. Raises UserError."""
+    if (code / _FILE).is_file() and os.environ.get(VARIABLE) != "installed":
+        install(code, ["-r", _FILE], "InstallRequirementsError")
+
+
+def install(code: Path, wanted: list[str], name: str) -> None:
+    """Raises UserError, by the name that AWS's toolkit gives it."""
+    command = [sys.executable, "-m", "pip", "install", *wanted]
+    status, tail = run(command, str(code), dict(os.environ))
+    if status != 0:
+        raise UserError(name, status, tail, command)

@@ -1,0 +1,58 @@
+"""`python -m sagewright.toolkit serve [FRAMEWORK]`: the model of a script, until the process is ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from sagewright.serving.settings import DEFAULT_TIMEOUT_S, Settings, WrongSetting, cpus
+from sagewright.serving.several import Several, is_asked_for
+from sagewright.serving.workers import serve_forever
+from sagewright.toolkit.code import unpack_archive
+from sagewright.toolkit.errors import ToolkitError
+from sagewright.toolkit.requirements import ASK, Asked, ask_for_requirements, install_requirements
+from sagewright.toolkit.serving.apart import Apart
+from sagewright.toolkit.serving.application import ScriptApplication
+
+
+def serve(root: Path, framework: str) -> int:
+    """The exit status: 0 after SIGTERM, ASK where the agent is to install requirements, 1 where it can't be served."""
+    environment = os.environ
+    try:
+        timeout_s = 0.0 if environment.get("SAGEMAKER_BATCH") == "true" else DEFAULT_TIMEOUT_S
+        settings = Settings.read(environment, 1 if is_asked_for() else cpus(environment), timeout_s)
+        if is_asked_for():
+            return serve_forever(Several(lambda directory: Apart(directory, framework)), settings)
+        code = _bring_code(root)
+        ask_for_requirements(root, code)
+        install_requirements(code)
+    except Asked:
+        return ASK
+    except (ToolkitError, WrongSetting, OSError) as error:
+        print(error.failure() if isinstance(error, ToolkitError) else error, file=sys.stderr, flush=True)
+        return 1
+    _share_threads(settings.workers)
+    if code.is_dir():
+        os.chdir(code)
+    return serve_forever(ScriptApplication(root / "model", code, framework), settings)
+
+
+def _share_threads(workers: int) -> None:
+    """All cores for each of several workers would be too many; whoever has asked for another number gets it."""
+    if os.environ.get("OMP_NUM_THREADS", str(cpus())) == str(cpus()):
+        os.environ["OMP_NUM_THREADS"] = str(max(cpus() // workers, 1))
+
+
+def _bring_code(root: Path) -> Path:
+    """The directory of the script: what the agent has brought, packed; else what the model's archive holds."""
+    given = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    source = Path(given[len("file://") :] if given.startswith("file://") else given)
+    brought = root / ".sagewright" / "code.tar.gz"
+    archive = brought if brought.is_file() else source if given and source.is_file() else None
+    if archive is not None:
+        unpack_archive(archive, root / "code", given)
+        return root / "code"
+    if given and source.is_dir():
+        return source
+    return root / "model" / "code"

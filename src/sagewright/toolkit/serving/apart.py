@@ -1,0 +1,50 @@
+"""Scripts of several models in one process, each with modules of its own: two may both have an inference.py."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from sagewright.serving.messages import Application, Request, Response
+from sagewright.toolkit.serving.application import ScriptApplication
+
+
+class Apart(Application):
+    """The model in `directory`. A stream's parts are made while its modules are away, which no module notices that is imported."""
+
+    def __init__(self, directory: Path, framework: str) -> None:
+        self._code = directory / "code"
+        self._application = ScriptApplication(directory, self._code, framework)
+        self._modules: dict[str, ModuleType] = {}
+
+    def load(self) -> None:
+        with self._here():
+            self._application.load()
+
+    def invoke(self, request: Request) -> Response:
+        with self._here():
+            return self._application.invoke(request)
+
+    @contextlib.contextmanager
+    def _here(self) -> Iterator[None]:
+        path, place = list(sys.path), Path.cwd()
+        sys.modules.update(self._modules)
+        sys.path[:0] = [str(self._code), str(self._code / "lib")]
+        if self._code.is_dir():
+            os.chdir(self._code)
+        try:
+            yield
+        finally:
+            self._modules = {name: module for name, module in list(sys.modules.items()) if self._owns(module)}
+            for name in self._modules:
+                del sys.modules[name]
+            sys.path[:] = path
+            os.chdir(place)
+
+    def _owns(self, module: ModuleType | None) -> bool:
+        file = getattr(module, "__file__", None)
+        return isinstance(file, str) and Path(file).is_relative_to(self._code)

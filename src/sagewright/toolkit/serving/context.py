@@ -1,0 +1,51 @@
+"""What handlers learn of a request besides its body, by the names of AWS's model server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.serving.messages import Request
+
+NO_REQUEST = Request(b"")
+
+
+class Context:
+    """The `context` of handlers that take one. `request` is the one that is being answered."""
+
+    def __init__(self, model_dir: str, model_name: str) -> None:
+        self.model_name = model_name
+        self.manifest: dict[str, Any] = {}
+        self.system_properties = {
+            "model_dir": model_dir,
+            "gpu_id": _gpu(),
+            "batch_size": 1,
+            "server_name": "Sagewright",
+        }
+        self.request = NO_REQUEST
+        self.content_type = ""
+
+    @property
+    def request_processor(self) -> list[Context]:
+        """AWS's server keeps the headers of each request of a batch in one of these."""
+        return [self]
+
+    def get_request_properties(self) -> Mapping[str, str]:
+        return dict(self.request.headers)
+
+    def get_all_request_header(self, _index: int = 0) -> Mapping[str, str]:
+        return dict(self.request.headers)
+
+    def get_request_header(self, index: int | str, key: str = "") -> str | None:
+        """Of a request by its place and name, or by its name alone."""
+        name = index if isinstance(index, str) else key
+        return self.request.headers.get(name.lower())
+
+    def set_response_content_type(self, _index: int, content_type: str) -> None:
+        self.content_type = content_type
+
+
+def _gpu() -> int | None:
+    import os
+
+    return 0 if os.environ.get("SAGEWRIGHT_GPUS", "0") not in ("", "0") else None

@@ -1,0 +1,102 @@
+"""The user's functions, and the defaults of those that the script does not have."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from sagewright.toolkit.serving.context import Context
+from sagewright.toolkit.serving.defaults import Defaults
+
+DEFAULT_PROGRAM = "inference.py"
+_HOOKS = ("input_fn", "predict_fn", "output_fn")
+
+
+class ScriptError(Exception):
+    """The script is not there, or has functions that exclude each other."""
+
+
+class Script:
+    """Handlers by their names. `own`: those that are the user's."""
+
+    def __init__(self, module: Any, defaults: Defaults, context: Context) -> None:
+        """Raises ScriptError."""
+        named = (*_HOOKS, "model_fn", "transform_fn", "pre_model_fn", "model_warmup_fn")
+        self.own = {name: getattr(module, name) for name in named if callable(getattr(module, name, None))}
+        mixed = [name for name in _HOOKS if name in self.own]
+        if "transform_fn" in self.own and mixed:
+            raise ScriptError(f"Cannot use transform_fn implementation in conjunction with {', '.join(mixed)}.")
+        self._defaults, self._context = defaults, context
+        self._takes_context = {name: _takes_context(function, name) for name, function in self.own.items()}
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing that looks at a request is the user's."""
+        return not any(name in self.own for name in (*_HOOKS, "transform_fn"))
+
+    def has(self, name: str) -> bool:
+        return name in self.own
+
+    def call(self, name: str, *given: Any) -> Any:
+        """The user's function, with the context if it takes one; else the default."""
+        function = self.own.get(name)
+        if function is None:
+            return getattr(self._defaults, name)(*given)
+        return function(*given, self._context) if self._takes_context[name] else function(*given)
+
+
+_GIVEN = {"model_fn": 1, "pre_model_fn": 1, "model_warmup_fn": 2, "input_fn": 2, "predict_fn": 2, "output_fn": 2}
+
+
+def _takes_context(function: Callable[..., Any], name: str) -> bool:
+    """Raises ScriptError for a function that takes another number of arguments."""
+    given = _GIVEN.get(name, 4)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin
+        return False
+    try:
+        signature.bind(*range(given + 1))
+    except TypeError:
+        pass
+    else:
+        return len(signature.parameters) == given + 1
+    try:
+        signature.bind(*range(given))
+    except TypeError:
+        raise ScriptError(
+            f"{name} takes {len(signature.parameters)} arguments, but {given} are given, or {given + 1} with the context."
+        ) from None
+    return False
+
+
+def load_module(directory: Path, program: str) -> Any:
+    """The user's module; None where none is named and there is no inference.py. Raises ScriptError, and what its code raises."""
+    for place in (directory / "lib", directory):
+        if str(place) not in sys.path:
+            sys.path.insert(0, str(place))
+    path = directory / (program or DEFAULT_PROGRAM)
+    if not path.suffix:
+        path = path.with_suffix(".py")
+    if not path.is_file():
+        if program:
+            raise ScriptError(f"SAGEMAKER_PROGRAM names {program}, which is not in {directory}.")
+        return None
+    if path.parent == directory and path.stem.isidentifier():
+        return import_module(path.stem)
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ScriptError(f"{path} is no Python program.")
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def program_of(environment: Mapping[str, str]) -> str:
+    return environment.get("SAGEMAKER_PROGRAM", "").strip()

@@ -1,0 +1,139 @@
+"""TensorFlow: a SavedModel behind the requests of TensorFlow Serving's REST interface.
+
+Source: tensorflow.org, "RESTful API" of TFX Serving: `instances` and `predictions`, `inputs` and `outputs`, `signature_name`, b64.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from sagewright.toolkit.serving import content
+from sagewright.toolkit.serving.content import Data
+from sagewright.toolkit.serving.defaults import Defaults
+from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
+
+_SAVED = ("saved_model.pb", "saved_model.pbtxt")
+
+
+class TensorFlow(Defaults):
+    def model_fn(self, model_dir: str) -> Any:
+        """Raises ValueError where there is no SavedModel."""
+        import tensorflow as tf
+
+        return tf.saved_model.load(str(find_saved_model(Path(model_dir))))
+
+    def input_fn(self, data: Data, content_type: str) -> dict[str, Any]:
+        media = content.media_of(content_type) or content.JSON
+        try:
+            if media == content.JSON:
+                document = json.loads(data)
+                return document if isinstance(document, dict) else {"instances": document}
+            if media == content.JSON_LINES:
+                lines = content.text_of(data).splitlines()
+                return {"instances": [json.loads(line) for line in lines if line.strip()]}
+            if media == content.CSV:
+                rows = csv.reader(io.StringIO(content.text_of(data)))
+                return {"instances": [[float(value) for value in row] for row in rows if row]}
+            if media == content.NPY:
+                return {"instances": content.decode(data, content_type).tolist()}
+        except (ValueError, RecursionError, csv.Error) as error:
+            raise BadInput(f"The request is no {media}: {error}") from error
+        raise UnsupportedType(content_type)
+
+    def predict_fn(self, data: Any, model: Any) -> Any:
+        if not isinstance(data, dict):
+            data = {"instances": data}
+        name = data.get("signature_name", "serving_default")
+        signature = model.signatures.get(name) if hasattr(model, "signatures") else None
+        if signature is None:
+            raise BadInput(f'Serving signature name: "{name}" not found in signature def')
+        specs = signature.structured_input_signature[1]
+        if ("instances" in data) == ("inputs" in data):
+            raise BadInput('The request must have one of "instances" and "inputs".')
+        given = _columns(data["instances"], specs) if "instances" in data else _named(data["inputs"], specs)
+        answer = signature(**{key: _tensor(value, specs[key]) for key, value in given.items()})
+        return _rows(answer) if "instances" in data else {"outputs": _only(answer)}
+
+    def output_fn(self, prediction: Any, accept: str) -> Any:
+        if any(media in (content.JSON, content.ANY) for media in content.accepted(accept)):
+            return content.to_json(prediction), content.JSON
+        return super().output_fn(prediction.get("predictions", prediction.get("outputs")), accept)
+
+
+def find_saved_model(directory: Path) -> Path:
+    """The directory of the newest version. Raises ValueError where there is none."""
+    found = [path.parent for name in _SAVED for path in directory.rglob(name)]
+    if not found:
+        raise ValueError(f"There is no SavedModel in {directory}: a directory with a saved_model.pb is expected.")
+    return max(found, key=lambda path: (int(path.name) if path.name.isdecimal() else -1, str(path)))
+
+
+def _columns(instances: Any, specs: dict[str, Any]) -> dict[str, Any]:
+    """Rows as the signature's inputs."""
+    if not isinstance(instances, list) or not instances:
+        raise BadInput('"instances" must be a list of at least one row.')
+    if isinstance(instances[0], dict) and set(instances[0]) != {"b64"}:
+        if not all(isinstance(row, dict) and set(row) == set(instances[0]) for row in instances):
+            raise BadInput("The rows of the request have different inputs.")
+        return _named({name: [row[name] for row in instances] for name in instances[0]}, specs)
+    return _named(instances, specs)
+
+
+def _named(inputs: Any, specs: dict[str, Any]) -> dict[str, Any]:
+    given = inputs if isinstance(inputs, dict) and set(inputs) != {"b64"} else dict.fromkeys(specs, inputs)
+    if len(specs) > 1 and given is not inputs:
+        raise BadInput(f"The model has several inputs, each needs its name: {', '.join(sorted(specs))}.")
+    if set(given) != set(specs):
+        raise BadInput(
+            f"The request's inputs are {', '.join(sorted(given))}; the model's are {', '.join(sorted(specs))}."
+        )
+    return given
+
+
+def _tensor(value: Any, spec: Any) -> Any:
+    import tensorflow as tf
+
+    try:
+        return tf.constant(_unpacked(value), dtype=spec.dtype)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"The request does not fit the input {spec.name} of {spec.dtype.name}: {error}") from error
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"b64"}:
+        return base64.b64decode(value["b64"])
+    return [_unpacked(each) for each in value] if isinstance(value, list) else value
+
+
+def _plain(tensor: Any) -> Any:
+    return _texts(tensor.numpy().tolist())
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_texts(each) for each in value]
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return {"b64": base64.b64encode(value).decode()}
+    return value
+
+
+def _only(answer: dict[str, Any]) -> Any:
+    plain = {name: _plain(tensor) for name, tensor in answer.items()}
+    return next(iter(plain.values())) if len(plain) == 1 else plain
+
+
+def _rows(answer: dict[str, Any]) -> dict[str, Any]:
+    plain = _only(answer)
+    if not isinstance(plain, dict):
+        return {"predictions": plain}
+    names = list(plain)
+    rows = zip(*plain.values())  # noqa: B905 - older Pythons
+    return {"predictions": [dict(zip(names, row)) for row in rows]}  # noqa: B905 - older Pythons

@@ -1,0 +1,43 @@
+"""XGBoost in script mode: matrices in, predictions out. Without a model_fn the built-in algorithm's own file is loaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sagewright.toolkit.serving import content
+from sagewright.toolkit.serving.content import Data
+from sagewright.toolkit.serving.defaults import Defaults
+from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
+
+
+class XGBoost(Defaults):
+    def model_fn(self, model_dir: str) -> Any:
+        from sagewright.algorithms.xgboost.serving import load_models
+
+        return load_models(Path(model_dir), os.environ).boosters[0]
+
+    def input_fn(self, data: Data, content_type: str) -> Any:
+        import xgboost as xgb
+
+        from sagewright.algorithms.errors import UserError
+        from sagewright.algorithms.xgboost.matrices import to_xgboost
+        from sagewright.algorithms.xgboost.serving import parse
+
+        if content.media_of(content_type) in (content.JSON, content.NPY):
+            return xgb.DMatrix(content.decode(data, content_type))
+        try:
+            rows = parse(data.encode() if isinstance(data, str) else data, content_type, one_based=False)
+        except UserError as error:
+            if "is not supported" in str(error):
+                raise UnsupportedType(content_type) from error
+            raise BadInput(str(error)) from error
+        return xgb.DMatrix(to_xgboost(rows))
+
+    def predict_fn(self, data: Any, model: Any) -> Any:
+        import xgboost as xgb
+
+        if isinstance(model, xgb.Booster):
+            return model.predict(data, validate_features=False)
+        return model.predict(data)
