@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
-import orjson
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.httpsession import URLLib3Session
-
 from sagewright.cli.options import fail
 from sagewright.door.environment import NoServer, Target, find_target
 from sagewright.model.settings import Settings
@@ -18,6 +11,8 @@ from sagewright.model.settings import Settings
 
 def client(settings: Settings, service: str) -> Any:
     """Ends the command when no server runs."""
+    import boto3
+
     target = _target(settings)
     return boto3.client(
         service,
@@ -30,6 +25,12 @@ def client(settings: Settings, service: str) -> Any:
 
 def post(settings: Settings, path: str) -> None:
     """Ask the server for something that AWS has no operation for; ends the command when it refuses."""
+    import orjson
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+    from botocore.httpsession import URLLib3Session
+
     target = _target(settings)
     request = AWSRequest("POST", f"{target.endpoint}/_sagewright/{path}", data=b"")
     SigV4Auth(Credentials(target.access_key_id, target.secret_access_key), "sagewright", target.region).add_auth(

@@ -8,10 +8,9 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-import typer
 from botocore.exceptions import ClientError
 
 import sagewright
@@ -30,7 +29,6 @@ IMAGE = "sagemaker-spark-processing"
 EVENTS = "/opt/ml/processing/spark-events"
 _UP_S = 120
 _MOST_LOGS, _MOST_BYTES = 10_000, 2 << 30
-PortOption = Annotated[int, typer.Option("--port", help="Port on this machine for the pages. 0: any that is free.")]
 
 
 def show_history(kind: JobKind, name: str, port: int, data: DataOption) -> None:

@@ -9,12 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from sagewright.cli.client import client
-from sagewright.cli.history import PortOption, show_history
 from sagewright.cli.jobkinds import JobKind, Name, add_commands, coloured
 from sagewright.cli.options import DataOption, console, settings_of
 
 PROCESSING = JobKind("ProcessingJob", "processing_job", "ProcessingEndTime")
 
+PortOption = Annotated[int, typer.Option("--port", help="Port on this machine for the pages. 0: any that is free.")]
 EventsOf = Annotated[str, typer.Argument(help="Name of the job, or the S3 URI of its event logs.")]
 
 app = typer.Typer(help="Processing jobs: list, show, logs, stop, history.", no_args_is_help=True)
@@ -47,6 +47,8 @@ def show(name: Name, data: DataOption = None) -> None:
 @app.command()
 def history(name: EventsOf, port: PortOption = 0, data: DataOption = None) -> None:
     """Spark's history pages over a job's event logs, until Ctrl-C."""
+    from sagewright.cli.history import show_history
+
     show_history(PROCESSING, name, port, data)
 
 
