@@ -19,7 +19,7 @@ AGENT, FORK_SERVER = "sagewright-cell", "sagewright.agent.zygote"
 
 def places(server: RunningServer) -> list[Path]:
     """The directories of its ready sandboxes, those that are being made included."""
-    top = server.data / "jobs" / ".cells"
+    top = server.data / "cells"
     return sorted(top.iterdir()) if top.is_dir() else []
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -13,7 +15,6 @@ from tests.readiness import fork_server, left, places, ran_ahead, spares, until_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import RunningServer
 
@@ -175,10 +176,21 @@ def inside_environ(process: psutil.Process) -> list[str]:
 
 
 def test_no_place_for_them(own_server: RunningServer) -> None:
-    (own_server.data / "jobs").mkdir()
-    (own_server.data / "jobs" / ".cells").write_text("in the way")
+    (own_server.data / "cells").write_text("in the way")
     own_server.start()
     for _job in range(2):
         run(own_server)
         assert not ran_ahead(own_server)
     assert own_server.end() == 0
+
+
+def test_jobs_on_another_disk(own_server: RunningServer) -> None:
+    with tempfile.TemporaryDirectory(prefix="sagewright-tests-", dir="/dev/shm") as disk:
+        assert Path(disk).stat().st_dev != own_server.data.stat().st_dev
+        (own_server.data / "jobs").symlink_to(disk)
+        own_server.start()
+        for _job in range(2):
+            run(own_server)
+            assert not ran_ahead(own_server)
+        assert spares(own_server) == []
+        assert own_server.end() == 0

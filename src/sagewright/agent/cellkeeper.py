@@ -72,7 +72,7 @@ class Keeper:
 
     def take(self, host: HostFile) -> Spare | None:
         """Have the agent of a cell work for the host, if there is one that fits."""
-        kind = kind_of(host)
+        kind = self._kind(host)
         if kind is None:
             return None
         self._note(kind)
@@ -122,7 +122,7 @@ class Keeper:
     def lost(self, pid: int) -> None:
         """A child has ended."""
         host = self._watched.pop(pid, None)
-        kind = None if host is None else kind_of(host)
+        kind = None if host is None else self._kind(host)
         if kind is not None and kind not in self._used:
             self._note(kind)
         for kind, spare in list(self._spares.items()):
@@ -148,6 +148,10 @@ class Keeper:
             time.sleep(0.005)
         for spare in spares:
             _kill(spare)
+
+    def _kind(self, host: HostFile) -> CellKind | None:
+        """The kind of cell that can serve the host. Its files are moved to the host's directory, so both must be on one disk."""
+        return kind_of(host) if _disk(self.place.parent) == _disk(host.directory) else None
 
     def _note(self, kind: CellKind) -> None:
         """A job of that kind came: more of them may."""
@@ -194,6 +198,13 @@ class Keeper:
 
 def _same_place(one: CellKind, other: CellKind) -> bool:
     return (one.host, one.environment) == (other.host, other.environment)
+
+
+def _disk(directory: Path) -> int | None:
+    try:
+        return directory.stat().st_dev
+    except OSError:
+        return None
 
 
 def _kill(spare: Spare) -> None:

@@ -117,7 +117,10 @@ class LocalBackend:
         # What a killed agent left (no sandbox, or a daemon that left its session) is known by its environment.
         while (left := _marked(str(handle["host_id"]))) and time.monotonic() < deadline:
             _kill(left)
-        find_cgroups().group(str(handle.get("group", handle["host_id"]))).remove()
+        for group in {str(handle["host_id"]), str(handle.get("group", ""))} - {
+            ""
+        }:  # an agent may have given up its cell
+            find_cgroups().group(group).remove()
         self._reap()
         if "directory" in handle:
             _end_containers(Path(handle["directory"]))

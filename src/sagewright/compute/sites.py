@@ -34,7 +34,7 @@ def open_site(settings: Settings) -> Site:
 
 
 def _here(settings: Settings) -> Site:
-    backend = LocalBackend(cells=Cells(settings.data / "jobs" / ".cells", settings.ready_sandboxes))
+    backend = LocalBackend(cells=Cells(settings.data / "cells", settings.ready_sandboxes))
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
     return Site(backend, Machines(lambda: [machine]), machine_name(), lambda url: url, backend.warm, backend.close)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sagewright.compute.backend import HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer
 from sagewright.compute.local import LocalBackend
 from sagewright.model.brief import Brief, Group, Program
+from sagewright.sandbox.cgroups import find_cgroups
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
 
@@ -201,3 +203,14 @@ def test_the_mark_of_another_host_is_none(backend: LocalBackend, tmp_path: Path)
     when_marked(tmp_path / "h")
     assert not backend.poll({**handle, "host_id": "another", "started": "another boot:1"})
     backend.kill(handle)
+
+
+@pytest.mark.skipif(not find_cgroups().places, reason="no control groups here")
+def test_a_kill_ends_the_hosts_group_and_that_of_a_cell_its_agent_was_to_use(restarted: LocalBackend) -> None:
+    """An agent that finds another attempt's files in its way gives up the cell, and its process has a group by the host's name."""
+    names = [f"test-{uuid.uuid4().hex}" for _group in range(2)]
+    groups = [find_cgroups().group(name) for name in names]
+    for group in groups:
+        group.create()
+    restarted.kill({"pid": 0, "started": "", "host_id": names[0], "group": names[1]})
+    assert not [place for group in groups for place in group.directories.values() if place.exists()]
