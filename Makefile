@@ -62,6 +62,7 @@ suite: setup clients system ## Tests of the server and its clients, side by side
 soak: setup clients system ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
 	$(BIN)/python -m pytest $(SPREAD) --soak -m soak --timeout=900 $(SUITE)
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
+	SAGEWRIGHT_TEST_CREATES=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_kills.py -k concurrent_creates
 	SAGEWRIGHT_TEST_JOBS=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_two_servers.py
 	SAGEWRIGHT_TEST_SPARK_ROWS=5000000 $(BIN)/python -m pytest -s --timeout=3600 tests/contract/test_spark_clients.py -k two_hosts
 	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/test_unfriendly_jobs.py -k gigabytes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import configparser
 import getpass
-import json
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from sqlalchemy import select
 from tests.postgres import Postgres, find_binaries
+from tests.warmclient import WarmClient
 
 from sagewright.compute.local import LocalBackend
 from sagewright.store.database import Database
@@ -31,8 +31,15 @@ from sagewright.store.schema.jobs import hosts
 pytest_plugins = ["tests.schedule"]
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "environments"
-SDK_V2 = ROOT / ".cache" / "clients" / "sdk-v2" / "bin" / "python"
+CLIENTS = ROOT / ".cache" / "clients"
 SDK_V2_MODULES = ("boto3", "sagemaker", "sagemaker.amazon.amazon_estimator", "sagemaker.pytorch", "sagemaker.sklearn")
+SDK_V3_MODULES = (
+    "boto3",
+    "sagemaker.core",
+    "sagemaker.core.image_uris",
+    "sagemaker.core.processing",
+    "sagemaker.train",
+)
 START_S = 60
 OUTPUT = "outputs"
 SHELL_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
@@ -88,7 +95,8 @@ class RunningServer:
     data: Path
     environ: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
-    warm: subprocess.Popen[str] | None = None
+    warm: dict[str, WarmClient] = field(default_factory=dict)
+    clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
 
     def start(self) -> None:
         (self.data / "endpoint").unlink(missing_ok=True)
@@ -135,9 +143,9 @@ class RunningServer:
         return [handle["pid"] for handle in self.handles() if backend.poll(handle)]
 
     def left_of_jobs(self) -> list[Path]:
-        """What the data directory has of jobs, besides the sandboxes that are ready for those to come."""
+        """What the data directory has of jobs."""
         place = self.data / "jobs"
-        return [left for left in place.iterdir() if left.name != ".cells"] if place.exists() else []
+        return list(place.iterdir()) if place.exists() else []
 
     def kill_everything(self) -> None:
         """The server and, since they outlive it, its jobs."""
@@ -160,9 +168,16 @@ class RunningServer:
         config = Config(retries={"max_attempts": 1}).merge(options.pop("config", Config()))
         return boto3.client(service, endpoint_url=self.endpoint, config=config, **{**settings, **options})
 
+    def _admin(self, service: str) -> Any:
+        """As `boto`, made once: for what is asked again and again."""
+        asked = (service, self.endpoint, self.key()[0])
+        if asked not in self.clients:
+            self.clients[asked] = self.boto(service)
+        return self.clients[asked]
+
     def run_shell(self, job: str, shell: str, **changes: Any) -> None:
         """Create a training job that runs a line of bash; `changes` replace members of the request."""
-        s3 = self.boto("s3")
+        s3 = self._admin("s3")
         if OUTPUT not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=OUTPUT)
         request = {
@@ -178,7 +193,7 @@ class RunningServer:
             "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
             "StoppingCondition": {"MaxRuntimeInSeconds": 200},
         }
-        self.boto("sagemaker").create_training_job(**(request | changes))
+        self._admin("sagemaker").create_training_job(**(request | changes))
 
     def when_logged(self, job: str, text: str, timeout_s: float = 90) -> None:
         """Return once the job has logged a line with `text`."""
@@ -203,29 +218,26 @@ class RunningServer:
 
         A program that is to be run as a user runs it, from the start of Python, goes through `door`.
         """
-        if self.warm is None:
-            argv = [str(Path(sys.executable).parent / "sagewright"), "exec", "--data", str(self.data), "--"]
-            argv += [str(SDK_V2), "-W", "ignore", str(ROOT / "tests" / "warm.py"), *SDK_V2_MODULES]
-            with (self.data / "warm.log").open("ab") as log:
-                self.warm = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert self.warm.stdin
-        assert self.warm.stdout
-        out, err = (self.data / f"{uuid.uuid4().hex}.{name}" for name in ("out", "err"))
-        asked = {"argv": [program.name, *arguments], "cwd": str(program.parent), "stdout": str(out), "stderr": str(err)}
-        self.warm.stdin.write(json.dumps(asked) + "\n")
-        self.warm.stdin.flush()
-        answer = self.warm.stdout.readline()
-        assert answer, (self.data / "warm.log").read_text()
-        return subprocess.CompletedProcess(asked["argv"], int(answer), out.read_text(), err.read_text())
+        return self._warm("sdk-v2", SDK_V2_MODULES).run(program, *arguments)
+
+    def sdk_v3(self, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As `sdk_v2`, with SDK v3."""
+        return self._warm("sdk-v3", SDK_V3_MODULES).run(program, *arguments)
+
+    def _warm(self, client: str, modules: tuple[str, ...]) -> WarmClient:
+        if client not in self.warm:
+            python = str(CLIENTS / client / "bin" / "python")
+            argv = [str(Path(sys.executable).parent / "sagewright"), "exec", "--data", str(self.data), "--", python]
+            self.warm[client] = WarmClient(argv, modules, self.data)
+        return self.warm[client]
 
     def end_warm(self) -> None:
-        if self.warm is not None:
-            self.warm.communicate()
-            self.warm = None
+        while self.warm:
+            self.warm.popitem()[1].end()
 
     def wait(self, job: str, timeout_s: float = 120) -> dict[str, Any]:
         """Describe of the job once it has ended."""
-        client, deadline = self.boto("sagemaker"), time.monotonic() + timeout_s
+        client, deadline = self._admin("sagemaker"), time.monotonic() + timeout_s
         while True:
             found: dict[str, Any] = client.describe_training_job(TrainingJobName=job)
             if found["TrainingJobStatus"] in {"Completed", "Failed", "Stopped"}:
@@ -235,7 +247,7 @@ class RunningServer:
 
     def lines(self, job: str) -> list[str]:
         """The job's log lines, host by host."""
-        client, group = self.boto("logs"), "/aws/sagemaker/TrainingJobs"
+        client, group = self._admin("logs"), "/aws/sagemaker/TrainingJobs"
         found = client.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")["logStreams"]
         lines = []
         for stream in found:

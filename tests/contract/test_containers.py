@@ -268,7 +268,7 @@ def test_a_killed_agent_leaves_no_container(own_server: RunningServer, podman: P
 def test_sdk_v2_estimator(server: RunningServer, registry: Registry, tmp_path: Path) -> None:
     script = tmp_path / "estimator.py"
     script.write_text(ESTIMATOR)
-    done = server.door(str(V2), "-W", "ignore", str(script), registry.image, ROLE)
+    done = server.sdk_v2(script, registry.image, ROLE)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "MODEL s3://containers/sdk/sdk-container-" in done.stdout

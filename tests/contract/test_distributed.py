@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 SAGEWRIGHT = str(Path(sys.executable).parent / "sagewright")
-V2 = str(Path(__file__).parents[2] / ".cache" / "clients" / "sdk-v2" / "bin" / "python")
 SUBMIT = """
 import json, sys, sagemaker
 from sagemaker.pytorch import PyTorch
@@ -74,7 +73,7 @@ def train(
     server: RunningServer, place: Path, script: str, distribution: dict[str, Any], options: dict[str, Any]
 ) -> str:
     """What SDK v2 prints of a job that runs the script."""
-    (place / "code").mkdir()
+    (place / "code").mkdir(exist_ok=True)
     (place / "code" / "train.py").write_text(script)
     (place / "submit.py").write_text(SUBMIT)
     done = server.sdk_v2(place / "submit.py", json.dumps(distribution), json.dumps(options))
@@ -117,7 +116,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def fashion(server: RunningServer, schedule: str, epochs: int) -> str:
-    done = server.door(V2, "-W", "ignore", "ddp_spot.py", schedule, str(epochs), cwd=EXAMPLES, timeout=600)
+    done = server.sdk_v2(EXAMPLES / "ddp_spot.py", schedule, str(epochs))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -234,33 +233,50 @@ dist.destroy_process_group()
 """
 
 
-@pytest.mark.parametrize("setup", [SMDDP, FIRST_SMDDP], ids=["smddp", "smddp-first-version"])
+SHARING = {"smdistributed": {"dataparallel": {"enabled": True}}}
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        pytest.param(SMDDP, marks=pytest.mark.soak),
+        FIRST_SMDDP,
+    ],  # three hosts, below, go by the names of the second version
+    ids=["smddp", "smddp-first-version"],
+)
 def test_hosts_of_one_machine_average_in_shared_memory(
     server: RunningServer, tmp_path: Path, setup: tuple[str, str]
 ) -> None:
     imports, wrap = setup
     before = shared_files()
-    out = train(
-        server,
-        tmp_path,
-        SHARED.format(imports=imports, wrap=wrap),
-        {"smdistributed": {"dataparallel": {"enabled": True}}},
-        P4,
-    )
+    out = train(server, tmp_path, SHARED.format(imports=imports, wrap=wrap), SHARING, P4)
     for rank in (0, 1):
         assert f"rank {rank} on algo-{rank + 1} trained by SharedGroup smddp []" in out
     assert shared_files() <= before
 
 
+SEVERAL = """
+import runpy, time, torch.distributed as dist
+import smdistributed.dataparallel.torch.torch_smddp
+dist.init_process_group("smddp")
+for program in {programs}:
+    runpy.run_path(program)
+dist.barrier()
+time.sleep(1)  # gloo aborts a process whose peer goes while it is still connected
+dist.destroy_process_group()
+"""
+
+
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("program", ["collectives", "models"])
-def test_three_hosts_share_memory(server: RunningServer, tmp_path: Path, program: str) -> None:
-    script = (Path(__file__).parent / "programs" / f"smddp_{program}.py").read_text()
-    out = train(
-        server, tmp_path, script, {"smdistributed": {"dataparallel": {"enabled": True}}}, {**P4, "instance_count": 3}
-    )
-    for rank in range(3):
-        assert f"{program} of rank {rank} are right" in out
+def test_three_hosts_share_memory(server: RunningServer, tmp_path: Path) -> None:
+    programs = ["smddp_collectives.py", "smddp_models.py"]
+    (tmp_path / "code").mkdir()
+    for program in programs:
+        shutil.copy(Path(__file__).parent / "programs" / program, tmp_path / "code")
+    out = train(server, tmp_path, SEVERAL.format(programs=programs), SHARING, {**P4, "instance_count": 3})
+    for name in ("collectives", "models"):
+        for rank in range(3):
+            assert f"{name} of rank {rank} are right" in out
 
 
 LOST = """
@@ -281,7 +297,7 @@ def test_a_process_that_is_killed_fails_the_job_with_its_hosts_name(server: Runn
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text(LOST)
     (tmp_path / "submit.py").write_text(SUBMIT)
-    arguments = json.dumps({"smdistributed": {"dataparallel": {"enabled": True}}}), json.dumps(P4)
+    arguments = json.dumps(SHARING), json.dumps(P4)
     done = server.sdk_v2(tmp_path / "submit.py", *arguments)
     assert done.returncode != 0
     out = done.stdout + done.stderr

@@ -15,7 +15,6 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-CLIENTS = Path(__file__).parents[2] / ".cache" / "clients"
 SCRIPTS = Path(__file__).parent / "modelparallel"
 V2 = """
 import json, sys, sagemaker
@@ -50,8 +49,8 @@ def run(server: RunningServer, place: Path, program: str, script: str, options: 
     (place / "code").mkdir()
     shutil.copy(SCRIPTS / script, place / "code" / script)
     (place / "submit.py").write_text(program)
-    client = CLIENTS / ("sdk-v3" if program is V3 else "sdk-v2") / "bin" / "python"
-    done = server.door(str(client), "-W", "ignore", "submit.py", script, json.dumps(options), cwd=place, timeout=600)
+    client = server.sdk_v3 if program is V3 else server.sdk_v2
+    done = client(place / "submit.py", script, json.dumps(options))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -72,9 +71,9 @@ def by_mpi(parameters: dict[str, Any], hosts: int, processes: int) -> dict[str, 
     ("parameters", "hosts", "processes", "held"),
     [
         ({"sharded_data_parallel_degree": 2, "microbatches": 2}, 2, 1, [4520, 4520]),
-        ({"pipeline_parallel_degree": 2, "microbatches": 4}, 2, 1, [4720, 4320]),
+        pytest.param({"pipeline_parallel_degree": 2, "microbatches": 4}, 2, 1, [4720, 4320], marks=pytest.mark.soak),
         ({"tensor_parallel_degree": 2, "prescaled_batch": True}, 1, 2, [4520, 4520]),
-        ({"tensor_parallel_degree": 2, "microbatches": 2}, 2, 2, [2260] * 4),
+        pytest.param({"tensor_parallel_degree": 2, "microbatches": 2}, 2, 2, [2260] * 4, marks=pytest.mark.soak),
         (
             {"pipeline_parallel_degree": 2, "tensor_parallel_degree": 2, "microbatches": 2},
             2,
@@ -82,13 +81,28 @@ def by_mpi(parameters: dict[str, Any], hosts: int, processes: int) -> dict[str, 
             [2592, 2592, 2192, 2192],
         ),
         (
+            {"partitions": 2, "microbatches": 2, "auto_partition": False, "default_partition": 0},
+            1,
+            2,
+            [4720, 4320],
+        ),
+        pytest.param(
             {"partitions": 4, "microbatches": 2, "auto_partition": False, "default_partition": 0},
             1,
             4,
             [2560, 2160, 2160, 2160],
+            marks=pytest.mark.soak,
         ),
     ],
-    ids=["sharded", "pipeline", "tensor-prescaled", "tensor-and-sharded", "pipeline-and-tensor", "by-hand"],
+    ids=[
+        "sharded",
+        "pipeline",
+        "tensor-prescaled",
+        "tensor-and-sharded",
+        "pipeline-and-tensor",
+        "by-hand",
+        "by-hand-in-four",
+    ],
 )
 def test_a_model_over_several_processes_learns_as_one(
     server: RunningServer, tmp_path: Path, parameters: dict[str, Any], hosts: int, processes: int, held: list[int]
@@ -140,4 +154,4 @@ def test_what_version_2_has_not_fails_by_name(server: RunningServer, tmp_path: P
     parallel = {"enabled": True, "parameters": {"context_parallel_degree": 2}}
     distribution = {"torch_distributed": {"enabled": True}, "smdistributed": {"modelparallel": parallel}}
     with pytest.raises(AssertionError, match="context_parallel_degree=2: not implemented"):
-        run(server, tmp_path, V2, "train_tsm.py", {"instance_count": 2, "distribution": distribution})
+        run(server, tmp_path, V2, "train_tsm.py", {"instance_count": 1, "distribution": distribution})

@@ -12,7 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-V3 = str(Path(__file__).parents[2] / ".cache" / "clients" / "sdk-v3" / "bin" / "python")
 SUBMIT = """
 from sagemaker.core.utils.utils import configure_logging
 from sagemaker.train import ModelTrainer
@@ -56,7 +55,7 @@ def test_mpi_driver(server: RunningServer, tmp_path: Path, fails: bool) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text(SCRIPT.format(fails=fails))
     (tmp_path / "submit.py").write_text(SUBMIT)
-    done = server.door(V3, "-W", "ignore", "submit.py", cwd=tmp_path, timeout=400)
+    done = server.sdk_v3(tmp_path / "submit.py")
     client = server.boto("sagemaker")
     newest = client.list_training_jobs(NameContains="mpi-", SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
     name = newest["TrainingJobSummaries"][0]["TrainingJobName"]

@@ -36,9 +36,11 @@ def test_the_examples(server: RunningServer, python: str, program: str) -> None:
         assert found["Size"] > 1000
 
 
-@pytest.mark.parametrize(("python", "program"), [(V2, "processors_v2.py"), (V3, "processors_v3.py")])
-def test_processors(server: RunningServer, tmp_path: Path, python: str, program: str) -> None:
-    out = run(server, python, *QUIET, str(PROGRAMS / program), str(tmp_path), cwd=tmp_path)
+@pytest.mark.parametrize("program", ["processors_v2.py", "processors_v3.py"])
+def test_processors(server: RunningServer, tmp_path: Path, program: str) -> None:
+    done = (server.sdk_v2 if program == "processors_v2.py" else server.sdk_v3)(PROGRAMS / program, str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    out = done.stdout + done.stderr
     said = [line for line in out.splitlines() if line.startswith(("framework:", "processor:", "failed:", "stopped:"))]
     assert said[0].startswith("framework: 1,234,567 ['run.py', '--x', 'a b'] 5")
     assert said[1:] == [

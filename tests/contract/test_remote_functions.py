@@ -10,7 +10,6 @@ import pytest
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-CLIENTS = Path(__file__).parents[2] / ".cache" / "clients"
 IMAGE = "236514542706.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python-310:1.0"
 PROGRAM = """
 from {package} import remote
@@ -40,8 +39,7 @@ except ZeroDivisionError as error:
 )
 def test_a_function_runs_in_a_job(server: RunningServer, tmp_path: Path, client: str, package: str) -> None:
     (tmp_path / "program.py").write_text(PROGRAM.format(package=package, image=IMAGE))
-    python = str(CLIENTS / client / "bin" / "python")
-    done = server.door(python, "-W", "ignore", "program.py", cwd=tmp_path)
+    done = (server.sdk_v2 if client == "sdk-v2" else server.sdk_v3)(tmp_path / "program.py")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     assert "VALUE 1.5 divide-" in done.stdout
     assert "RAISED division by zero" in done.stdout
