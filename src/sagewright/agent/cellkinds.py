@@ -81,6 +81,7 @@ def _is_plain(host: HostFile) -> bool:
     """Whether it asks for nothing that has to be known when a sandbox is made."""
     return (
         len(host.hosts) == 1
+        and host.brief.health is None
         and not host.isolated
         and host.network in {"auto", "shared"}
         and host.sandbox in {"auto", "bwrap"}

@@ -63,7 +63,7 @@ def channels_of(host: HostFile) -> list[Channel]:
     """The inputs of S3 that this host gets. Raises ClientError if one is of a kind that cannot be given."""
     found = []
     for one in host.brief.inputs:
-        if one.data is None:
+        if one.data is None or one.unpacked:
             continue
         takers = _takers(one.data, host)
         if host.host in takers:

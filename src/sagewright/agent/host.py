@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.memory import JobMemory, open_memory
 from sagewright.agent.metrics import MetricScanner
+from sagewright.agent.modeldata import Held, ModelData
 from sagewright.agent.mpidriver import REQUIREMENTS, stand_ins, uses_mpi_driver
 from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
@@ -37,11 +38,13 @@ from sagewright.agent.patience import Patience
 from sagewright.agent.process import FAILED, GONE, Exit, Limits, Started, attend_process, end_left, start_process
 from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
+from sagewright.agent.serving import Health, Restarts, failed
 from sagewright.agent.share import HostShare
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
 from sagewright.model.brief import Cause, Desired, FaultClass, Phase
+from sagewright.model.servingplaces import SOCKET, SOCKET_VARIABLE
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
@@ -59,7 +62,7 @@ from sagewright.runtimes.launch import (
     sandbox_for,
     serving_requirements,
 )
-from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, check_words, missing
+from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, View, check_words, missing
 from sagewright.sandbox.choose import choose_sandbox
 
 _STOPPED = 143
@@ -101,6 +104,9 @@ class HostRun:
         closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
         installing = Installing(self._install_wrapper, self._limits, not closed, reporter.log)
         self._layers = Layers(host, self._ml, self._environments, control, installing)
+        self._model_data = ModelData(host, control, Held(self._share.wrapper, self._limits))
+        self._views: list[View] = []
+        self._health = None if host.brief.health is None else self._new_health(host.brief.health.start_s)
         self._image = resolve_image(host.brief.program.image)
 
     def run(self) -> None:
@@ -212,6 +218,9 @@ class HostRun:
         made: list[Environment | None] = []
         steps = [lambda: made.append(self._make_environment()), lambda: self._fetch_files(sandbox)]
         for_each(steps, lambda step: step(), self._control.check, len(steps))
+        self._views = self._model_data.prepare(
+            sandbox, self._ml.root, made[0].path if made[0] is not None else Path(sys.prefix)
+        )
         return self._with_client(made[0])
 
     def _make_environment(self) -> Environment | None:
@@ -256,10 +265,7 @@ class HostRun:
         book = LogBook(self._reporter, MetricScanner(self._host.brief.metrics), self._host.log_limit_mb)
         try:
             with self._inputs.feeding():
-                ended = self._run_process(sandbox, environment, book)
-                if environment is not None and (asked := self._layers.asked(ended)) is not None:
-                    end_left()  # of its sandbox: the next one mounts the same directories
-                    ended = self._run_process(sandbox, self._layers.install(environment, asked), book)
+                ended = self._run_processes(sandbox, environment, book)
         finally:
             self._volume.close()
             book.close()
@@ -273,6 +279,25 @@ class HostRun:
             raise self._control.failure
         return ended
 
+    def _run_processes(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
+        """The job's process; again on another environment where it asks for one, and where it serves, until it is told to end."""
+        restarts = Restarts(self._control, self._reporter.log)
+        while True:
+            ended = self._run_process(sandbox, environment, book)
+            if environment is not None and (asked := self._layers.asked(ended)) is not None:
+                end_left()  # of its sandbox: the next one mounts the same directories
+                environment = self._layers.install(environment, asked)
+                continue
+            if self._health is None or ended.cause != Cause.EXIT:
+                return ended
+            if not self._health.ever:
+                return failed(ended)
+            end_left()
+            restarts.wait(ended, steady=self._health.steady())
+
+    def _new_health(self, start_s: float) -> Health:
+        return Health(self._host.directory, start_s, self._control, lambda: self._reporter.send(phase=Phase.RUNNING))
+
     def _run_process(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
         """The job's process, once."""
         with self._inputs.mounted() as mounts:
@@ -281,8 +306,11 @@ class HostRun:
                 self._running = True
                 self._checkpoints.start()
                 self._delivering.start()
-                self._reporter.send(phase=Phase.RUNNING)
-            return attend_process(start(), self._control, self._limits, book)
+                if self._health is None:
+                    self._reporter.send(phase=Phase.RUNNING)
+            started = start()
+            with nullcontext() if self._health is None else self._health.watching(started):
+                return attend_process(started, self._control, self._limits, book)
 
     def _start_of(self, sandbox: Sandbox, launch: Launch) -> Callable[[], Started]:
         """What starts the process: in the cell the first time, if it is what the launch asks for; else in a sandbox made now."""
@@ -312,19 +340,25 @@ class HostRun:
         return Launch(
             argv=command(self._image, self._host.brief),
             directory=self._host.directory,
-            environ=job_environ(self._host, defaults) | self._layers.variables(),
+            environ=job_environ(self._host, defaults) | self._layers.variables() | self._serving_variables(sandbox),
             host=self._host.host,
             addresses=self._network.addresses,
             library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
             environment=environment.path if environment else Path(),
             network=self._network.own or not self._host.isolated,
             readable=sources.local_paths() if environment else [],
-            views=self._inputs.views,
+            views=[*self._inputs.views, *self._views],
             image=own_image(self._host, self._say_status),
             memory=self._memory.descriptor,
             programs=self._stand_ins(sandbox) if environment else None,
             layers=list(environment.layers) if environment else [],
         )
+
+    def _serving_variables(self, sandbox: Sandbox) -> dict[str, str]:
+        """Where a server of ours listens."""
+        if self._health is None or not has_environment(self._image):
+            return {}
+        return {SOCKET_VARIABLE: str(sandbox.ml_root(self._host.directory) / SOCKET)}
 
     def _stand_ins(self, sandbox: Sandbox) -> Path | None:
         return stand_ins(self._host, sandbox, self._network.own) if uses_mpi_driver(self._host) else None

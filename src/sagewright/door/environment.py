@@ -25,13 +25,14 @@ class NoServer(RuntimeError):
 
 @dataclass(frozen=True)
 class Target:
-    """A running server and who is to be signed as."""
+    """A running server and who is to be signed as. `runtime`: where it answers invocations, "" for the same place."""
 
     endpoint: str
     access_key_id: str
     secret_access_key: str
     region: str
     account: str
+    runtime: str = ""
 
     @property
     def role(self) -> str:
@@ -58,7 +59,15 @@ def find_target(data: Path, region: str, account: str) -> Target:
         key["aws_secret_access_key"],
         key.get("region", region),
         key.get("aws_account_id", account),
+        _noted(data / "runtime-endpoint"),
     )
+
+
+def _noted(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _answers(endpoint: str) -> bool:
@@ -83,6 +92,8 @@ def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits
         if name.startswith("AWS_ENDPOINT_URL_")
         or name in {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
     }
+    if target.runtime:
+        changes["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = target.runtime
     changes |= {
         "AWS_ENDPOINT_URL": target.endpoint,
         "AWS_ACCESS_KEY_ID": target.access_key_id,

@@ -7,13 +7,14 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sagewright.compute.backend import HostPlan
 from sagewright.compute.capacity import Share
 from sagewright.engine import inputs, plans
+from sagewright.engine.reservations import Reservations
 from sagewright.engine.times import run_ms
 from sagewright.kinds.base import Demand, Kind, Named, host_names
 from sagewright.kinds.table import KINDS
@@ -51,6 +52,13 @@ def kind_of(job: Job) -> Kind:
 
 def demand_of(job: Job) -> Demand:
     return kind_of(job).demand(job.request)
+
+
+def share_of(reservations: Reservations, demand: Demand) -> Share:
+    """What the job's hosts get. Of one that does not queue no CPU and no memory is kept from the others: it has its limits, and
+    idles most of the time."""
+    share = reservations.share_of(demand.instance_type, demand.hosts)
+    return share if demand.queued else replace(share, total=replace(share.total, cpus=0, memory_gb=0))
 
 
 def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:
@@ -111,7 +119,9 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
     names = host_names(demand.hosts)
     tokens = {name: secrets.token_urlsafe(32) for name in names}
     ids = {name: uuid.uuid4().hex for name in names}
-    streams = {name: f"{job.name}/{name}-{now_ms()}" for name in names} | {h.name: h.log_stream for h in before}
+    kind = kind_of(job)
+    streams = {name: kind.log_stream(job.name, name, now_ms(), job.request) for name in names}
+    streams |= {host.name: host.log_stream for host in before}
     rows = [
         {
             "id": ids[n],
@@ -124,11 +134,11 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
         for n in names
     ]
     credentials, endpoint = _credentials(store, job, demand), place.endpoint()
-    kind = kind_of(job)
     brief = kind.brief(Named(job.name, kind.arn(job.region, job.account, job.name)), job.request)
     common = _document(settings, job, share, endpoint) | {
         "brief": brief.document(),
         "warnings": [*share.warnings, *_homeless(place, brief)],
+        "stop_grace_s": settings.stop_grace_s if demand.stop_grace_s is None else demand.stop_grace_s,
         "attempt": attempt,
         "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "hosts": names,
@@ -169,7 +179,6 @@ def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict
         "gpus": share.per_host.gpus,
         "limits": settings.limits,
         "log_limit_mb": settings.log_limit_mb,
-        "stop_grace_s": settings.stop_grace_s,
         "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,
         "file_systems": {id_: str(folder) for id_, folder in settings.mounted_file_systems.items()},
     }

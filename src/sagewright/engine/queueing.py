@@ -61,6 +61,13 @@ class Queueing:
                 self._m.wake(job.kind, job.id)
         return asking in placed
 
+    def place_at_once(self, job: Job) -> bool:
+        """Whether a job that need not wait for the others has its share here now."""
+        placed: set[str] = set()
+        with self._lock:
+            self._start_or_give_up(job, placed)
+        return job.id in placed
+
     def _place_all(self, placed: set[str]) -> None:
         if warmpools.available(self._m.store):
             for job in queue.queued(self._m.store, IN_POOLS, spot=False):
@@ -98,7 +105,7 @@ class Queueing:
             self._endings.end(job, [], Outcome(Step.FAILED, f"{FaultClass.CLIENT}: {error}"))
             return True
         self._pools.take(job)
-        share = self._m.reservations.share_of(demand.instance_type, demand.hosts)
+        share = gangs.share_of(self._m.reservations, demand)
         lease = self._leases.new()
         taken = self._m.reservations.try_reserve(job.id, share, lease)
         if taken is Taken.OURS:

@@ -66,7 +66,7 @@ def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
             _take(connection, job, host, report)
     if fresh and report.refused:
         _tell_refused(job, host, report)
-    wake = fresh and report.ends
+    wake = fresh and (report.ends or (report.phase is not None and kind_of(job).owner(job.request) is not None))
     desired = _desired(store, job, host_id)
     if desired == Desired.FINISH and hosts.finish(store, host_id):  # told so, the agent ends without another report
         wake = True
@@ -81,7 +81,7 @@ def _tell_refused(job: Job, host: Host, report: Report) -> None:
 
 def _take(connection: Connection, job: Job, host: Host, report: Report) -> None:
     if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
-        stream = logs.ensure_stream(connection, _place(job), kind_of(job).log_group, host.log_stream)
+        stream = logs.ensure_stream(connection, _place(job), kind_of(job).log_group_of(job.request), host.log_stream)
         logs.append(connection, stream, report.logs)
     if report.metrics:
         _put_metrics(connection, job, report.metrics)

@@ -61,8 +61,15 @@ class Runs:
 
     def reconcile(self, job_id: str) -> None:
         job = jobs.get(self._m.store, job_id)
-        if job is None or job.ended:
+        if job is not None:
+            self._bring_forward(job)
+            if (owner := kind_of(job).owner(job.request)) is not None:
+                self._m.wake(*owner)
+
+    def _bring_forward(self, job: Job) -> None:
+        if job.ended:
             return
+        job_id = job.id
         placed = hosts.of_job(self._m.store, job_id)
         if not placed and job.wanted != Wanted.STOP:
             self._launch_or_queue(job)
@@ -71,12 +78,14 @@ class Runs:
             self._conclude(job_id)
 
     def _share(self, demand: Demand) -> Share:
-        return self._m.reservations.share_of(demand.instance_type, demand.hosts)
+        return gangs.share_of(self._m.reservations, demand)
 
     def _launch_or_queue(self, job: Job) -> None:
         """A job that has its share here is launched; one that has none waits in the queue."""
         place = self._m.reservations.place_of(job.id)
-        if place is None:
+        if place is None and not demand_of(job).queued:
+            ready = self._queueing.place_at_once(job)
+        elif place is None:
             ready = self._queueing.place_jobs(job.id)
         else:
             ready = place == self._m.reservations.machine and self._leases.hold(job.id)

@@ -21,6 +21,8 @@ class Demand:
 
     `max_wait_s`: the longest that a spot job waits and runs, in all; `interruptions`: a spot job's own schedule of them;
     `retries`: after internal errors; `keep_alive_s`: how long its hosts are kept for the next job whose `shape` is the same.
+    `queued`: whether it waits for a share of the CPUs and the memory that nobody else has; `stop_grace_s`: between SIGTERM and
+    SIGKILL, None for what the settings say.
     """
 
     role_arn: str
@@ -35,6 +37,8 @@ class Demand:
     retries: int = 0
     keep_alive_s: int = 0
     shape: str | None = None
+    queued: bool = True
+    stop_grace_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,18 @@ class Kind(ABC):
     @property
     def name(self) -> str:
         return self.life.kind
+
+    def log_group_of(self, request: dict[str, Any]) -> str:  # noqa: ARG002 - of most kinds it is the same for all
+        """Of one job's lines."""
+        return self.log_group
+
+    def log_stream(self, job: str, host: str, at_ms: int, request: dict[str, Any]) -> str:  # noqa: ARG002
+        """Of one host of a job."""
+        return f"{job}/{host}-{at_ms}"
+
+    def owner(self, request: dict[str, Any]) -> tuple[str, str] | None:  # noqa: ARG002 - most have none
+        """The kind and id of the subject that a job was made for, which is looked at whenever the job has got on."""
+        return None
 
     def arn(self, region: str, account: str, name: str) -> str:
         return sagemaker_arn(region, account, self.resource, name)

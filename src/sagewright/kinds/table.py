@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sagewright.kinds.base import Kind
 from sagewright.kinds.processing import Processing
+from sagewright.kinds.serving import Serving
 from sagewright.kinds.training import Training
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Training(), Processing())}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Training(), Processing(), Serving())}

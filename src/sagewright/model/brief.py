@@ -108,7 +108,8 @@ class Folder:
 
 @dataclass(frozen=True)
 class Input:
-    """`title`: how messages call it; `place`: where it stands; `mode`: File, FastFile or Pipe."""
+    """`title`: how messages call it; `place`: where it stands; `mode`: File, FastFile or Pipe; `unpacked`: it is one archive, whose
+    content stands there, and can't be changed."""
 
     title: str
     place: str
@@ -118,6 +119,7 @@ class Input:
     gzip: bool = False
     framed: bool = False
     seed: int | None = None
+    unpacked: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,13 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
+class Health:
+    """When a server's answers to GET /ping count. `start_s`: how long it may take to the first good one."""
+
+    start_s: float
+
+
+@dataclass(frozen=True)
 class Metric:
     name: str
     regex: str
@@ -156,7 +165,8 @@ class Metric:
 class Brief:
     """`documents`: by their place, written before the process starts; `resources`: the place of the one that each host has of its
     own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end; `volume_gb`: 0 for no
-    limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not asked.
+    limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not asked; `health`: of a program that
+    serves until it is stopped, None for one that has an end.
     """
 
     kind: str
@@ -178,6 +188,7 @@ class Brief:
     volume_gb: int = 0
     note: str | None = None
     kms_key: str = ""
+    health: Health | None = None
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:
@@ -189,7 +200,7 @@ class Brief:
         """Raises ValueError for a brief of another version, KeyError and TypeError for what is none."""
         if document["version"] != VERSION:
             raise ValueError(f"a brief of version {document['version']} is not known here, only of version {VERSION}")
-        checkpoints = document["checkpoints"]
+        checkpoints, health = document["checkpoints"], document.get("health")
         return cls(
             **{
                 **document,
@@ -199,6 +210,7 @@ class Brief:
                 "outputs": [Output(**one) for one in document["outputs"]],
                 "checkpoints": Checkpoints(**checkpoints) if checkpoints else None,
                 "metrics": [Metric(**one) for one in document["metrics"]],
+                "health": Health(**health) if health else None,
             }
         )
 

@@ -132,5 +132,21 @@ TRAINING = Life(
     },
 )
 PROCESSING = Life("processing")  # its clients see no steps
+SERVING = Life("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
 
-LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING)}
+LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, SERVING)}
+
+
+class EndpointStatus(StrEnum):
+    """Source: botocore's EndpointStatus."""
+
+    CREATING = "Creating"
+    UPDATING = "Updating"
+    ROLLING_BACK = "RollingBack"  # an update failed, and the old configuration takes over again
+    IN_SERVICE = "InService"
+    DELETING = "Deleting"
+    FAILED = "Failed"
+
+
+CHANGING = frozenset({EndpointStatus.CREATING, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK})
+"""An endpoint in one of these takes no update, and can't be deleted."""

@@ -6,16 +6,19 @@ from typing import Any
 
 from sagewright.server.images import ImagesApi, is_for_images
 from sagewright.server.internal import PREFIX, InternalApi
+from sagewright.server.relay import Relay, is_for_front
 
 
-def split(gateway: Any, internal: InternalApi, images: ImagesApi) -> Any:
-    """Paths under `/_sagewright` go to `internal`, under `/v2/` to `images`, all others to the gateway."""
+def split(gateway: Any, internal: InternalApi, images: ImagesApi, relay: Relay) -> Any:
+    """Paths under `/_sagewright` go to `internal`, under `/v2/` to `images`, invocations to `relay`, all others to the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"].startswith(PREFIX):
             await internal.app(scope, receive, send)
         elif is_for_images(scope):
             await images(scope, receive, send)
+        elif is_for_front(scope):
+            await relay(scope, receive, send)
         else:
             await gateway(scope, receive, send)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sagewright.compute.sites import Site
 from sagewright.engine.control import Engine
 from sagewright.engine.endings import Endings
+from sagewright.engine.endpoints import Endpoints
 from sagewright.engine.gangs import Place
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
@@ -68,6 +69,7 @@ def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
         Runs(machinery, leases, pools, endings, queueing),  # what runs says first which GPUs it has
         pools,
         queueing,
+        Endpoints(machinery),
     ):
         engine.add(reconciler)
 

@@ -21,11 +21,13 @@ from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
 from sagewright.server.application import split
 from sagewright.server.chores import chores, warm
+from sagewright.server.fronting import LOCAL, Fronting
 from sagewright.server.images import ImagesApi
 from sagewright.server.internal import InternalApi
 from sagewright.server.notes import hold_lock, server_id, write_note
 from sagewright.server.parts import Address, admin_key, build, connection_limits, forwarder, refusal_document
 from sagewright.server.peers import Peers
+from sagewright.server.relay import Relay
 from sagewright.server.sockets import bind_like_before, url_of
 from sagewright.services import registry
 from sagewright.services.context import Platform
@@ -77,8 +79,10 @@ class Server:
             loop.add_signal_handler(number, server.ask_to_end)
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
+        fronting = Fronting(self.settings, platform, connections.limits)
         warming = loop.run_in_executor(None, warm, site)
         watching = asyncio.create_task(connections.watch())
+        dispatching = asyncio.create_task(fronting.run())
         try:
             async with chores(platform, self.settings, peers):
                 serving = asyncio.create_task(server.serve(sockets=[bound]))
@@ -90,6 +94,8 @@ class Server:
                 await warming
         finally:
             watching.cancel()
+            dispatching.cancel()
+            await fronting.close()
             endpoint.unlink(missing_ok=True)
 
     def _application(self, platform: Platform, connections: Connections, peers: Peers) -> Any:
@@ -98,7 +104,8 @@ class Server:
         edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
-        return split(gateway, InternalApi(platform, authenticator, limits, peers), images)
+        relay = Relay(self.settings.data / LOCAL, authenticator, limits)
+        return split(gateway, InternalApi(platform, authenticator, limits, peers), images, relay)
 
 
 class _QuietSignals(uvicorn.Server):

@@ -9,13 +9,15 @@ from sagewright.model.settings import Settings
 from sagewright.server.notes import write_note
 
 
-def bind_like_before(settings: Settings) -> socket.socket:
-    """Port 0 takes the port it had the last time, if that is free: jobs that outlived the server know that one."""
-    note = settings.data / "port"
-    if settings.port == 0 and note.exists():
+def bind_like_before(settings: Settings, name: str = "port", port: int | None = None) -> socket.socket:
+    """Port 0 takes the port it had the last time, if that is free: jobs that outlived the server know that one. `name`: of the
+    note that says which it was; `port`: the settings' where none is given."""
+    note = settings.data / name
+    wanted = settings.port if port is None else port
+    if wanted == 0 and note.exists():
         with contextlib.suppress(OSError, ValueError):
             return _bind(settings.host, int(note.read_text()))
-    bound = _bind(settings.host, settings.port)
+    bound = _bind(settings.host, wanted)
     write_note(note, f"{bound.getsockname()[1]}\n")
     return bound
 

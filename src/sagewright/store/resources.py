@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -60,6 +60,9 @@ _RESOURCES = select(*_COLUMNS)
 _BY_NAME = _RESOURCES.where(
     *(resources.c[name] == bindparam(name) for name in ("kind", "account", "region", "name", "version"))
 )
+_BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
+_LOCKED = _BY_ID.with_for_update()
+_OF_KIND = _RESOURCES.where(resources.c.kind == bindparam("kind")).order_by(resources.c.created_ms, resources.c.id)
 _INSERT = insert(resources)
 _UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _RESOURCES.where(resources.c.id == bindparam("resource_id")).with_for_update()
@@ -149,6 +152,40 @@ def change_in(
     connection.execute(_UPDATE, {"resource_id": changed.id, **values})
     _log(connection, changed, "Changed", principal, detail)
     changes(connection, _subject(changed))
+
+
+def alter(
+    store: Database, resource_id: str, how: Callable[[Resource], Resource | None], message: str = ""
+) -> Resource | None:
+    """What `how` makes of a resource as it stands, with no other writer between; None, and nothing changed, where it makes nothing
+    of it or the resource is gone. `message`: of the event."""
+    with store.write() as connection:
+        row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
+        changed = how(Resource(*row)) if row else None
+        if changed is None:
+            return None
+        changed = replace(changed, modified_ms=now_ms())
+        values = {"document": changed.document, "status": changed.status, "modified_ms": changed.modified_ms}
+        connection.execute(_UPDATE, {"resource_id": resource_id, **values})
+        events.append(
+            connection,
+            Subject(changed.kind, resource_id),
+            Entry(changed.modified_ms, changed.status, "Changed", message),
+        )
+        changes(connection, _subject(changed), resource=changed)
+    return changed
+
+
+def of_kind(store: Database, kind: str) -> list[Resource]:
+    """All resources of a kind, of every account and region, oldest first."""
+    with store.read() as connection:
+        return [Resource(*row) for row in connection.execute(_OF_KIND, {"kind": kind})]
+
+
+def get(store: Database, resource_id: str) -> Resource | None:
+    with store.read() as connection:
+        row = connection.execute(_BY_ID, {"resource_id": resource_id}).first()
+    return Resource(*row) if row else None
 
 
 def remove(store: Database, resource: Resource, arn: str, principal: str = "") -> bool:

@@ -48,7 +48,21 @@ def processing(hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
     }
 
 
-REQUESTS = {"training": training, "processing": processing}
+def serving(_hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
+    return {
+        "EndpointName": "endpoint",
+        "EndpointId": "none",
+        "VariantName": "AllTraffic",
+        "InstanceId": "i-1",
+        "InstanceType": "ml.m5.4xlarge",
+        "RoleArn": "arn:aws:iam::000000000000:role/r",
+        "Container": {"Image": "sagemaker-scikit-learn:1.2-1-cpu-py3"},
+        "Isolated": False,
+        "StartSeconds": 60,
+    }
+
+
+REQUESTS = {"training": training, "processing": processing, "serving": serving}
 
 
 class Jobs(RuleBasedStateMachine):

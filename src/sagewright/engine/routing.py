@@ -1,0 +1,75 @@
+"""What a front is told of endpoints: the documents that the engine keeps, in the front's own words (`front.routes`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sagewright.engine import fleets
+from sagewright.engine.fleets import Fleet, Variant
+from sagewright.model.lives import EndpointStatus
+from sagewright.store.resources import Resource
+
+CSV_TYPES, JSON_TYPES = ["text/csv"], ["application/json"]
+"""Source: AWS's guide: how captured data is told where CaptureContentTypeHeader is not given."""
+_SERVES = frozenset({EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK})
+
+
+def routes_of(endpoints: Iterable[Resource], account: str, region: str) -> dict[str, Any]:
+    """Of the endpoints of one account and region."""
+    chosen = [one for one in endpoints if one.account == account and one.region == region]
+    return {"account": account, "region": region, "endpoints": [_endpoint(one) for one in chosen]}
+
+
+def _endpoint(resource: Resource) -> dict[str, Any]:
+    serves = resource.status in _SERVES
+    found = [fleet for fleet in fleets.read(resource.document) if fleet.share] if serves else []
+    return {
+        "id": resource.id,
+        "name": resource.name,
+        "status": resource.status,
+        "asynchronous": any(fleet.asynchronous for fleet in found),
+        "fleets": [_fleet(fleet) for fleet in found],
+    }
+
+
+def _fleet(fleet: Fleet) -> dict[str, Any]:
+    shadow = next((one for one in fleet.variants if one.shadow), None)
+    return {
+        "share": fleet.share,
+        "variants": [_variant(one) for one in fleet.variants if not one.shadow],
+        "shadow": _variant(shadow) if shadow else None,
+        "capture": _capture(fleet.capture),
+    }
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    serverless = variant.serverless
+    return {
+        "name": variant.name,
+        "weight": variant.weight,
+        "containers": [
+            {"name": fleets.container_name(variant, number), "multi_model": one.get("Mode") == "MultiModel"}
+            for number, one in enumerate(variant.containers)
+        ],
+        "instances": [{"id": one.id, "directories": one.directories} for one in variant.ready],
+        "direct": variant.mode == "Direct",
+        "random": variant.routing == "RANDOM",
+        "concurrency": serverless["MaxConcurrency"] if serverless else 0,
+        "scales_from_zero": bool(serverless),
+    }
+
+
+def _capture(capture: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not capture or not capture.get("EnableCapture"):
+        return None
+    modes = {one["CaptureMode"] for one in capture["CaptureOptions"]}
+    named = capture.get("CaptureContentTypeHeader") or {}
+    return {
+        "percent": capture["InitialSamplingPercentage"],
+        "destination": capture["DestinationS3Uri"],
+        "input": bool(modes & {"Input", "InputAndOutput"}),
+        "output": bool(modes & {"Output", "InputAndOutput"}),
+        "csv_types": named.get("CsvContentTypes") or CSV_TYPES,
+        "json_types": named.get("JsonContentTypes") or JSON_TYPES,
+    }

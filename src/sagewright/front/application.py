@@ -1,0 +1,296 @@
+"""The ASGI application: InvokeEndpoint and InvokeEndpointWithResponseStream.
+
+Source: AWS's API reference, Amazon SageMaker Runtime; botocore's model of it says where members stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from sagewright.front import eventstream, faults
+from sagewright.front.capturing import Capturing, Exchanged
+from sagewright.front.dispatch import Dispatch, Wanted
+from sagewright.front.keys import Keys
+from sagewright.front.routes import Variant
+from sagewright.front.shadowing import Shadowing
+from sagewright.front.upstream import Ask, Broken
+from sagewright.http import asgi
+from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.body import BytesBody
+from sagewright.http.limits import Limits
+from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.errors import AwsError
+from sagewright.wire.authentication import ONCE, Authenticator
+
+SERVICE = "sagemaker"
+MOST_BODY = 25 * 1024 * 1024
+"""Source: AWS's developer guide since 2025; before it was 6 MB."""
+UNASKED = 64 * 1024
+LONG = 256 * 1024
+"""A body that takes the event loop too long to hash."""
+_PATH = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)")
+_PASSED = {
+    "content-type": "Content-Type",
+    "accept": "Accept",
+    "x-amzn-sagemaker-custom-attributes": "X-Amzn-SageMaker-Custom-Attributes",
+    "x-amzn-sagemaker-inference-id": "X-Amzn-SageMaker-Inference-Id",
+    "x-amzn-sagemaker-session-id": "X-Amzn-SageMaker-Session-Id",
+    "x-amzn-sagemaker-target-model": "X-Amzn-SageMaker-Target-Model",
+}
+"""What a container is told of a request's headers."""
+_MOST_LENGTH = {"x-amzn-sagemaker-custom-attributes": 1024, "content-type": 1024, "accept": 1024}
+_RETURNED = (
+    "x-amzn-sagemaker-custom-attributes",
+    "x-amzn-sagemaker-new-session-id",
+    "x-amzn-sagemaker-closed-session-id",
+)
+_ACCEPT = "x-amzn-sagemaker-accept"
+_VARIANT = "x-Amzn-Invoked-Production-Variant"
+log = logging.getLogger("sagewright.front")
+
+
+class Invocations:
+    """See the module. To be used from one event loop."""
+
+    def __init__(self, dispatch: Dispatch, keys: Keys, capturing: Capturing, limits: Limits, region: str) -> None:
+        self._dispatch, self._keys, self._capturing, self._limits = dispatch, keys, capturing, limits
+        self._authenticator = Authenticator(keys.find, region)
+        self._shadowing = Shadowing(dispatch, capturing)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        begin = time.monotonic()
+        incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        try:
+            response = await self._answered(incoming, send, begin)
+        except Gone:
+            return
+        if response is not None:
+            await asgi.send_response(response, scope, send)
+
+    async def _answered(self, incoming: Incoming, send: Any, begin: float) -> HttpResponse | None:
+        request_id = str(uuid.uuid4())
+        try:
+            name, kind = self._operation(incoming)
+            body = await self._authenticated(incoming)
+            if kind == "invocations":
+                return await self._invoke(name, incoming.request, body, request_id, begin)
+            if kind == "invocations-response-stream":
+                return await self._stream(name, incoming.request, body, request_id, send)
+            raise AwsError(
+                "NotImplemented", "Sagewright does not serve InvokeEndpointAsync of sagemaker-runtime yet.", 400
+            )
+        except AwsError as error:
+            return _error(error, request_id)
+        except (Gone, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("request %s failed", request_id)
+            return _error(
+                AwsError("InternalFailure", "The request processing has failed; see the server's log.", 500), request_id
+            )
+
+    def _operation(self, incoming: Incoming) -> tuple[str, str]:
+        if incoming.crowded:
+            raise faults.unavailable("Too many connections; try again later.")
+        if incoming.fault is not None:
+            raise incoming.fault
+        found = _PATH.fullmatch(incoming.request.path)
+        if found is None or incoming.request.method != "POST":
+            raise AwsError("UnknownOperationException", "This port serves invocations of endpoints alone.", 404)
+        return unquote(found[1]), found[2]
+
+    async def _authenticated(self, incoming: Incoming) -> bytes:
+        """The body of a request whose signature holds. No more than a little of it is read before somebody with a key is named."""
+        request = incoming.request
+        if (claimed := _claimed(request)) is not None:
+            try:
+                await self._keys.look_up(claimed)
+            except TimeoutError:
+                raise faults.unavailable("The access key can't be looked up now; try again later.") from None
+        if incoming.length is None or incoming.length > UNASKED:
+            self._authenticator.vet(request, SERVICE)
+        body = await incoming.whole(MOST_BODY, _too_long)
+        request.body = BytesBody(body)
+        if len(body) > LONG:
+            await asyncio.to_thread(self._authenticator.authenticate, request, SERVICE)
+        else:
+            self._authenticator.authenticate(request, SERVICE)
+        incoming.prove()
+        return body
+
+    async def _invoke(
+        self, name: str, request: HttpRequest, body: bytes, request_id: str, begin: float
+    ) -> HttpResponse:
+        endpoint = await self._dispatch.endpoint(name)
+        if endpoint.asynchronous:
+            raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
+        wanted, ask = _wanted(request), _ask(request, body)
+        fleet, variant = self._dispatch.choose(endpoint, wanted)
+        _check_model(variant, wanted)
+        self._shadowing.copy(endpoint, fleet, variant, ask)
+        tally = self._dispatch.tally(name, variant)
+        tally.invocations += 1
+        try:
+            served = await self._dispatch.ask(endpoint, fleet, variant, ask, wanted)
+        except AwsError as error:
+            _count_error(tally, error)
+            raise
+        except asyncio.CancelledError:
+            tally.client_errors += 1
+            raise
+        tally.timed("ModelLatency", served.model_s * 1e6)
+        answer = served.answer
+        capture = fleet.capture
+        if capture is not None and self._capturing.sample(capture):
+            self._capturing.keep(
+                capture,
+                name,
+                variant.name,
+                Exchanged(
+                    ask.headers.get("Content-Type", ""),
+                    answer.headers.get("content-type", ""),
+                    body,
+                    answer.body,
+                    ask.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""),
+                    ask.headers.get("X-Amzn-SageMaker-Inference-Id", ""),
+                ),
+            )
+        headers = [("x-amzn-RequestId", request_id), (_VARIANT, variant.name)]
+        headers += [(one, answer.headers[one]) for one in ("content-type", *_RETURNED) if one in answer.headers]
+        tally.timed("OverheadLatency", max(0.0, time.monotonic() - begin - served.model_s) * 1e6)
+        return HttpResponse(200, headers, answer.body)
+
+    async def _stream(
+        self, name: str, request: HttpRequest, body: bytes, request_id: str, send: Any
+    ) -> HttpResponse | None:
+        endpoint = await self._dispatch.endpoint(name)
+        if endpoint.asynchronous:
+            raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
+        wanted, ask = _wanted(request), _ask(request, body, accept=_ACCEPT)
+        _fleet, variant = self._dispatch.choose(endpoint, wanted)
+        _check_model(variant, wanted)
+        tally = self._dispatch.tally(name, variant)
+        tally.invocations += 1
+        begin = time.monotonic()
+        try:
+            stream, slot = await self._dispatch.begin(endpoint, variant, ask, wanted)
+        except AwsError as error:
+            _count_error(tally, error)
+            raise
+        try:
+            if not 200 <= stream.status < 300:
+                refused = faults.model_error(self._dispatch.where(name), "primary", stream.status, await stream.body())
+                _count_error(tally, refused)
+                raise refused
+            headers = [
+                (b"x-amzn-requestid", request_id.encode()),
+                (_VARIANT.lower().encode(), variant.name.encode()),
+                (b"content-type", b"application/vnd.amazon.eventstream"),
+            ]
+            if "content-type" in stream.headers:
+                headers.append((b"x-amzn-sagemaker-content-type", stream.headers["content-type"].encode("latin-1")))
+            headers += [
+                (one.encode(), stream.headers[one].encode("latin-1")) for one in _RETURNED if one in stream.headers
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            try:
+                async for piece in stream.pieces():
+                    for at in range(0, len(piece), eventstream.MOST_PART):
+                        part = eventstream.event("PayloadPart", piece[at : at + eventstream.MOST_PART])
+                        await send({"type": "http.response.body", "body": part, "more_body": True})
+            except Broken as broken:
+                tally.model_errors += 1
+                told = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
+                part = eventstream.exception("ModelStreamError", orjson.dumps(told))
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            stream.close()
+            await slot.__aexit__()
+        tally.timed("ModelLatency", (time.monotonic() - begin) * 1e6)
+        return None
+
+
+def _claimed(request: HttpRequest) -> str | None:
+    """The access key that the request says to be signed with."""
+    found = re.search(r"Credential=([^/,\s]+)/", request.headers.get("authorization", ""))
+    if found is None and "X-Amz-Credential=" in request.query:
+        credential = dict(request.query_pairs()).get("X-Amz-Credential", "")
+        return credential.partition("/")[0] or None
+    return found[1] if found else None
+
+
+def _wanted(request: HttpRequest) -> Wanted:
+    """Raises ValidationError for what isn't served."""
+    for name, what in (
+        ("x-amzn-sagemaker-inference-component", "InferenceComponentName"),
+        ("x-amzn-sagemaker-enable-explanations", "EnableExplanations"),
+    ):
+        if name in request.headers:
+            raise faults.validation(f"Sagewright does not serve {what} of InvokeEndpoint yet.")
+    return Wanted(
+        request.headers.get("x-amzn-sagemaker-target-variant", ""),
+        request.headers.get("x-amzn-sagemaker-target-container-hostname", ""),
+        request.headers.get("x-amzn-sagemaker-target-model", ""),
+    )
+
+
+def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> Ask:
+    headers = {}
+    for name, told in _PASSED.items():
+        value = request.headers.get(accept if name == "accept" else name)
+        if value is None:
+            continue
+        if len(value) > _MOST_LENGTH.get(name, 1024):
+            raise faults.validation(
+                f"1 validation error detected: Value at '{told}' failed to satisfy constraint: Member must "
+                f"have length less than or equal to 1024"
+            )
+        headers[told] = value
+    headers.setdefault("Content-Type", "application/octet-stream")
+    return Ask("POST", "/invocations", headers, body)
+
+
+def _check_model(variant: Variant, wanted: Wanted) -> None:
+    """Raises ValidationError."""
+    several = any(container.multi_model for container in variant.containers)
+    if wanted.model and not several:
+        raise faults.validation("TargetModel needs a model with a container in the Mode MultiModel.")
+    if several and not wanted.model:
+        raise faults.validation("A multi-model endpoint needs TargetModel.")
+
+
+def _count_error(tally: Any, error: AwsError) -> None:
+    tally.model_errors += error.code == "ModelError"
+    if error.code == "ModelError":
+        original = error.fields.get("OriginalStatusCode", "0")
+        if original.startswith("4"):
+            tally.client_errors += 1
+        else:
+            tally.server_errors += 1
+    elif error.status >= 500:
+        tally.server_errors += 1
+    else:
+        tally.client_errors += 1
+
+
+def _too_long(most: int) -> AwsError:
+    return AwsError("ValidationError", f"The body of an invocation has at most {most} bytes.", 413)
+
+
+def _error(error: AwsError, request_id: str) -> HttpResponse:
+    document: dict[str, Any] = {"Message": error.message, **error.fields}
+    if "OriginalStatusCode" in document:
+        document["OriginalStatusCode"] = int(document["OriginalStatusCode"])
+    headers = [("x-amzn-RequestId", request_id), ("x-amzn-errortype", error.code), ("content-type", "application/json")]
+    return HttpResponse(error.status, headers, orjson.dumps(document))

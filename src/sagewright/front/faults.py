@@ -1,0 +1,79 @@
+"""The errors of the runtime API, in AWS's words.
+
+Source: botocore's model of sagemaker-runtime; texts that clients of AWS have published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagewright.model.errors import AwsError
+
+MOST_TOLD = 3000
+"""Characters of a model's own message that are told."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Of which endpoint, and where its lines are."""
+
+    endpoint: str
+    account: str
+    region: str
+
+    @property
+    def log_group(self) -> str:
+        return f"/aws/sagemaker/Endpoints/{self.endpoint}"
+
+    @property
+    def log_arn(self) -> str:
+        return f"arn:aws:logs:{self.region}:{self.account}:log-group:{self.log_group}"
+
+    @property
+    def console(self) -> str:
+        return f"log group {self.log_group}"
+
+
+def validation(message: str) -> AwsError:
+    return AwsError("ValidationError", message, 400)
+
+
+def not_found(where: Where) -> AwsError:
+    return validation(f"Endpoint {where.endpoint} of account {where.account} not found.")
+
+
+def not_ready(where: Where, status: str) -> AwsError:
+    return validation(
+        f"Endpoint {where.endpoint} of account {where.account} is not in service: its status is {status}."
+    )
+
+
+def unavailable(why: str) -> AwsError:
+    return AwsError("ServiceUnavailable", why, 503)
+
+
+def model_error(where: Where, container: str, status: int, body: bytes) -> AwsError:
+    """What a container answered that is no 2xx; `status` 0: it did not answer."""
+    side = "client" if 400 <= status < 500 else "server"
+    text = body.decode(errors="replace")
+    if text and len(text) <= MOST_TOLD:
+        said = f'with message "{text}"'
+    else:
+        said = "and could not load the entire response body" if text or status else "with an empty answer"
+    message = (
+        f"Received {side} error ({status}) from {container} {said}. See the {where.console} in account {where.account} for more "
+        "information."
+    )
+    fields = {"OriginalStatusCode": str(status), "OriginalMessage": text[:MOST_TOLD], "LogStreamArn": where.log_arn}
+    return AwsError("ModelError", message, 424, fields)
+
+
+def timed_out(where: Where, container: str, seconds: float) -> AwsError:
+    text = f"Your invocation timed out while waiting for a response from container {container} after {seconds:g} s."
+    return model_error(where, container, 0, text.encode())
+
+
+def broken(where: Where, container: str, why: str) -> AwsError:
+    return model_error(
+        where, container, 0, f"The container ended the connection before it had answered: {why}".encode()
+    )

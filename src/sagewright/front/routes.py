@@ -1,0 +1,124 @@
+"""What the front knows of endpoints: a table that the server sends whole whenever it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DIRECT, MULTI_MODEL = "Direct", "MultiModel"
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a variant, as requests name it."""
+
+    name: str
+    multi_model: bool = False
+
+
+@dataclass(frozen=True)
+class Instance:
+    """`directories`: of its containers' hosts, in their order."""
+
+    id: str
+    directories: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`weight`: its part of its fleet's traffic; `concurrency`: how many requests it takes at a time, 0 for no limit of its own."""
+
+    name: str
+    weight: float
+    containers: tuple[Container, ...]
+    instances: tuple[Instance, ...]
+    direct: bool = False
+    random: bool = False
+    concurrency: int = 0
+    scales_from_zero: bool = False
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Source: AWS's API reference, DataCaptureConfig."""
+
+    percent: int
+    destination: str
+    input: bool
+    output: bool
+    csv_types: tuple[str, ...]
+    json_types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """`share`: its part of the endpoint's traffic, in percent; `shadow`: a variant that gets copies."""
+
+    share: float
+    variants: tuple[Variant, ...]
+    shadow: Variant | None = None
+    capture: Capture | None = None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """`status`: why nobody answers, where there is no fleet; `asynchronous`: it takes InvokeEndpointAsync alone."""
+
+    id: str
+    name: str
+    status: str
+    fleets: tuple[Fleet, ...]
+    asynchronous: bool = False
+
+    def variants(self) -> list[Variant]:
+        return [variant for fleet in self.fleets for variant in fleet.variants]
+
+
+@dataclass(frozen=True)
+class Routes:
+    """All endpoints of one account and region."""
+
+    account: str = ""
+    region: str = ""
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Routes:
+        found = [_endpoint(one) for one in document["endpoints"]]
+        return cls(document["account"], document["region"], {one.name: one for one in found})
+
+
+def _endpoint(document: Mapping[str, Any]) -> Endpoint:
+    return Endpoint(
+        document["id"],
+        document["name"],
+        document["status"],
+        tuple(_fleet(one) for one in document["fleets"]),
+        document["asynchronous"],
+    )
+
+
+def _fleet(document: Mapping[str, Any]) -> Fleet:
+    shadow, capture = document["shadow"], document["capture"]
+    return Fleet(
+        document["share"],
+        tuple(_variant(one) for one in document["variants"]),
+        _variant(shadow) if shadow else None,
+        Capture(**{**capture, "csv_types": tuple(capture["csv_types"]), "json_types": tuple(capture["json_types"])})
+        if capture
+        else None,
+    )
+
+
+def _variant(document: Mapping[str, Any]) -> Variant:
+    return Variant(
+        **{
+            **document,
+            "containers": tuple(Container(**one) for one in document["containers"]),
+            "instances": tuple(
+                Instance(one["id"], tuple(Path(place) for place in one["directories"])) for one in document["instances"]
+            ),
+        }
+    )

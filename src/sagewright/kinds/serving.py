@@ -1,0 +1,101 @@
+"""Serving: one container of one instance of an endpoint's variant, which runs until it is stopped.
+
+The request of such a job is written by `engine.fleets` from a model's document. Source: AWS's developer guide, "Use your own
+inference code with hosting services".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named
+from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
+from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Health, Input, Listing, Program, Purpose
+from sagewright.model.lives import SERVING
+
+ENDPOINT = "endpoint"
+"""The kind of the subject that such a job is made for."""
+FOR_EVER_S = 20 * 365 * 86_400
+STOP_GRACE_S = 30.0
+START_S = 480
+"""Source: the contract's hosting.md: about eight minutes where ContainerStartupHealthCheckTimeoutInSeconds isn't given."""
+GROUP, HOST = "AllTraffic", "algo-1"
+MODEL, CONFIG, SOCKETS = "model", "input/config", "serving"
+
+
+class Serving(Kind):
+    life = SERVING
+    resource = "endpoint"
+    log_group = "/aws/sagemaker/Endpoints"
+    namespace = "/aws/sagemaker/Endpoints"
+    dimension = "EndpointName"
+
+    def demand(self, request: dict[str, Any]) -> Demand:
+        return Demand(
+            role_arn=request["RoleArn"],
+            image=request["Container"]["Image"],
+            purpose=Purpose.SERVE,
+            instance_type=request["InstanceType"],
+            hosts=1,
+            max_runtime_s=FOR_EVER_S,
+            queued=False,
+            stop_grace_s=STOP_GRACE_S,
+        )
+
+    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+        container = request["Container"]
+        return Brief(
+            kind=self.name,
+            name=request["EndpointName"],
+            arn=job.arn,
+            program=Program(image=container["Image"], purpose=Purpose.SERVE),
+            groups=[Group(GROUP, request["InstanceType"], [HOST])],
+            resources=f"{CONFIG}/resourceconfig.json",
+            environment=container.get("Environment") or {},
+            directories=[CONFIG, MODEL, SOCKETS, "output"],
+            inputs=model_inputs(container),
+            isolated=request["Isolated"],
+            health=Health(start_s=request["StartSeconds"]),
+        )
+
+    def failure_reason(self, failure: Failure) -> str:
+        said = f": {failure.text}" if failure.text else ""
+        return f"{FaultClass.ALGORITHM}: the model server ended with exit code {failure.code}{said}"[:MAX_FAILURE]
+
+    def log_group_of(self, request: dict[str, Any]) -> str:
+        return f"{self.log_group}/{request['EndpointName']}"
+
+    def log_stream(self, job: str, host: str, at_ms: int, request: dict[str, Any]) -> str:  # noqa: ARG002
+        place = f"{request['VariantName']}/{request['InstanceId']}"
+        return f"{place}/{request['ContainerName']}" if request.get("ContainerName") else place
+
+    def owner(self, request: dict[str, Any]) -> tuple[str, str] | None:
+        return ENDPOINT, request["EndpointId"]
+
+    def arn(self, region: str, account: str, name: str) -> str:
+        return sagemaker_arn(region, account, self.resource, name)
+
+
+def model_inputs(container: dict[str, Any]) -> list[Input]:
+    """The model data of a container: one archive that is unpacked, or files as they are."""
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+    if container.get("Mode") == "MultiModel":
+        return []  # brought one by one, when they are asked for
+    if source is None and not container.get("ModelDataUrl"):
+        return []
+    uri = source["S3Uri"] if source else container["ModelDataUrl"]
+    packed = source is None or source.get("CompressionType") == "Gzip"
+    return [
+        Input(
+            title="Model data",
+            place=MODEL,
+            data=DataSet(uri=uri, listing=Listing.PREFIX),
+            unpacked=packed,
+        )
+    ]
+
+
+def role_of(model: dict[str, Any], account: str) -> str:
+    """The role of a model's containers; the one that is there from the start where the model names none."""
+    role: str = model.get("ExecutionRoleArn") or role_arn(account, ROLE_NAME)
+    return role

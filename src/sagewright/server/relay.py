@@ -1,0 +1,118 @@
+"""Invocations that come to the server's own port, handed on to the front: no thread of the server's, and nothing of its store.
+
+Clients that `sagewright exec` starts ask the front itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
+from sagewright.http import asgi
+from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.limits import Limits
+from sagewright.http.messages import HttpResponse
+from sagewright.model.errors import AwsError
+from sagewright.wire.authentication import ONCE, Authenticator
+
+SERVICE = "sagemaker"
+MOST_BODY = 25 * 1024 * 1024
+UNASKED = 64 * 1024
+WAIT_S = 600.0
+_PATH = re.compile(rb"/endpoints/[^/?]+/(async-)?invocations(-response-stream)?")
+_OF_THE_CONNECTION = {
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "content-length",
+    "expect",
+}
+
+
+def is_for_front(scope: Any) -> bool:
+    """Whether it is an invocation: S3's paths may look alike, so the signature says for which service it is."""
+    if scope["method"] != "POST" or not _PATH.fullmatch(scope["raw_path"].split(b"?")[0]):
+        return False
+    signed = next((value for name, value in scope["headers"] if name == b"authorization"), scope["query_string"])
+    return b"/sagemaker/aws4_request" in signed or b"%2Fsagemaker%2Faws4_request" in signed
+
+
+class Relay:
+    """The ASGI application. `path`: of the socket on which the front listens."""
+
+    def __init__(self, path: Path, authenticator: Authenticator, limits: Limits) -> None:
+        self._authenticator, self._limits = authenticator, limits
+        self._front = Upstream(lambda: _connected(path))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        try:
+            ask = await self._ask(incoming)
+            stream = await self._front.begin(ask, WAIT_S)
+        except Gone:
+            return
+        except AwsError as error:
+            await asgi.send_response(_error(error.code, error.status, error.message), scope, send)
+            return
+        except (Unreachable, Broken, TimeoutError) as error:
+            response = _error("ServiceUnavailable", 503, f"The process that answers invocations is away: {error}")
+            await asgi.send_response(response, scope, send)
+            return
+        try:
+            headers = [
+                (name.encode(), value.encode("latin-1"))
+                for name, value in stream.headers.items()
+                if name not in _OF_THE_CONNECTION or name == "content-length"
+            ]
+            await send({"type": "http.response.start", "status": stream.status, "headers": headers})
+            async for piece in stream.pieces():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            stream.close()
+
+    async def _ask(self, incoming: Incoming) -> Ask:
+        """Raises AwsError, Gone. Before it is known that somebody with a key asks, little of a body is read."""
+        request = incoming.request
+        if incoming.fault is not None:
+            raise incoming.fault
+        if incoming.length is None or incoming.length > UNASKED:
+            self._authenticator.vet(request, SERVICE)
+            incoming.prove()
+        body = await incoming.whole(MOST_BODY, _too_long)
+        headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
+        path = request.path + (f"?{request.query}" if request.query else "")
+        return Ask(request.method, path, headers, body)
+
+
+def _connected(path: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.settimeout(1.0)
+        descriptor = os.open(path, os.O_PATH)  # its path may be longer than a socket's address
+        try:
+            made.connect(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _too_long(most: int) -> AwsError:
+    return AwsError("ValidationError", f"The body of an invocation has at most {most} bytes.", 413)
+
+
+def _error(code: str, status: int, message: str) -> HttpResponse:
+    headers = [("x-amzn-errortype", code), ("content-type", "application/json")]
+    return HttpResponse(status, headers, orjson.dumps({"Message": message}))

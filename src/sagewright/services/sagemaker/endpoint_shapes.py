@@ -1,0 +1,112 @@
+"""What DescribeEndpoint tells of an endpoint's document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.engine.fleets import Fleet, Variant, fleet_of
+from sagewright.engine.rollout import RESIZE, State
+from sagewright.model.clock import to_datetime
+from sagewright.model.lives import EndpointStatus
+from sagewright.store.resources import Resource
+
+
+def described(endpoint: Resource, arn: str, config: dict[str, Any]) -> dict[str, Any]:
+    """`config`: the document of the configuration that serves, {} if it was deleted."""
+    state = State.read(endpoint.status, endpoint.document)
+    shown: dict[str, Any] = {
+        "EndpointName": endpoint.name,
+        "EndpointArn": arn,
+        "EndpointConfigName": state.rest["EndpointConfigName"],
+        "EndpointStatus": endpoint.status,
+        "CreationTime": to_datetime(endpoint.created_ms),
+        "LastModifiedTime": to_datetime(endpoint.modified_ms),
+    }
+    shown |= {name: state.rest[name] for name in ("FailureReason", "LastDeploymentConfig") if name in state.rest}
+    serving = [fleet for fleet in state.fleets if fleet.share]
+    target = _target(state)
+    if serving:
+        shown |= _variants(endpoint, serving[0], state)
+        shown |= _told_of(serving[0], endpoint.status)
+    if target is not None and (serving or endpoint.status == EndpointStatus.CREATING):
+        shown["PendingDeploymentSummary"] = {
+            "EndpointConfigName": target.config,
+            "StartTime": to_datetime((state.update or {})["StartedMs"]),
+            **_variants(endpoint, target, state, pending=True),
+        }
+    if config.get("ExplainerConfig"):
+        shown["ExplainerConfig"] = config["ExplainerConfig"]
+    return shown
+
+
+def _target(state: State) -> Fleet | None:
+    """The fleet that an update leads to, as far as it is."""
+    if state.update is None or state.update["Phase"] == RESIZE:
+        return None
+    asked = fleet_of(state.update["Fleet"])
+    return next((one for one in state.fleets if one.id == asked.id), asked)
+
+
+def _told_of(fleet: Fleet, status: str) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if fleet.capture:
+        enabled = bool(fleet.capture.get("EnableCapture"))
+        told["DataCaptureConfig"] = {
+            "EnableCapture": enabled,
+            "CaptureStatus": "Started" if enabled and status == EndpointStatus.IN_SERVICE else "Stopped",
+            "CurrentSamplingPercentage": fleet.capture["InitialSamplingPercentage"],
+            "DestinationS3Uri": fleet.capture["DestinationS3Uri"],
+            **({"KmsKeyId": fleet.capture["KmsKeyId"]} if fleet.capture.get("KmsKeyId") else {}),
+        }
+    if fleet.asynchronous:
+        told["AsyncInferenceConfig"] = fleet.asynchronous
+    return told
+
+
+def _variants(endpoint: Resource, fleet: Fleet, state: State, *, pending: bool = False) -> dict[str, Any]:
+    shown = {}
+    for member, shadow in (("ProductionVariants", False), ("ShadowProductionVariants", True)):
+        chosen = [one for one in fleet.variants if one.shadow is shadow]
+        if chosen or not shadow:
+            shown[member] = [_variant(endpoint, one, state, pending=pending) for one in chosen]
+    return shown
+
+
+def _variant(endpoint: Resource, variant: Variant, state: State, *, pending: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "VariantName": variant.name,
+        "DeployedImages": [
+            {
+                "SpecifiedImage": one["Image"],
+                "ResolvedImage": one["Image"],
+                "ResolutionTime": to_datetime(endpoint.created_ms),
+            }
+            for one in variant.containers
+        ],
+        "CurrentWeight": variant.weight,
+        "DesiredWeight": variant.weight,
+    }
+    if variant.serverless:
+        shown |= {"CurrentServerlessConfig": variant.serverless, "DesiredServerlessConfig": variant.serverless}
+    else:
+        shown |= {"CurrentInstanceCount": len(variant.ready), "DesiredInstanceCount": variant.wanted}
+    if pending:
+        shown["InstanceType"] = variant.instance_type
+    if (status := _status(variant, state)) is not None:
+        shown["VariantStatus"] = [
+            {**status, "StartTime": to_datetime((state.update or {}).get("StartedMs") or endpoint.modified_ms)}
+        ]
+    return shown
+
+
+def _status(variant: Variant, state: State) -> dict[str, str] | None:
+    """What is going on with a variant; None where nothing is. Source: the contract's hosting.md, "Status"."""
+    missing = variant.wanted - len(variant.ready)
+    if state.status == EndpointStatus.DELETING:
+        return {"Status": "Deleting", "StatusMessage": f"Deleting {len(variant.instances)} instance(s)."}
+    if missing > 0 and not variant.serverless:
+        word = "Creating" if state.status == EndpointStatus.CREATING else "Updating"
+        return {"Status": word, "StatusMessage": f"Launching {missing} instance(s)."}
+    if state.update is not None and state.update["Phase"] != RESIZE and state.update["UntilMs"]:
+        return {"Status": "Baking", "StatusMessage": "Waiting before the next step of the update."}
+    return None

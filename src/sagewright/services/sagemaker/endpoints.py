@@ -1,0 +1,235 @@
+"""Endpoints: Create, Describe, List, Update, UpdateWeightsAndCapacities, Delete.
+
+Source: AWS's API reference, CreateEndpoint, UpdateEndpoint and UpdateEndpointWeightsAndCapacities. SDKs look for the error texts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sagewright.engine import rollout
+from sagewright.engine.fleets import Fleet, Variant
+from sagewright.engine.rollout import RESIZE, State
+from sagewright.kinds.serving import ENDPOINT, START_S, role_of
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import ValidationException
+from sagewright.model.lives import CHANGING, EndpointStatus
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.registry import operation
+from sagewright.services.sagemaker.endpoint_configs import CONFIGS, model_of
+from sagewright.services.sagemaker.endpoint_shapes import described
+from sagewright.services.sagemaker.resources import Form
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+SERVERLESS_TYPE = "ml.m5.large"
+"""What a serverless variant's worker has here, within its MemorySizeInMB."""
+
+ENDPOINTS = Form(
+    kind=ENDPOINT,
+    noun="Endpoint",
+    arn_type="endpoint",
+    missing=lambda arn: ValidationException(f'Could not find endpoint "{arn}".'),
+    taken=lambda arn: ValidationException(f'Cannot create already existing endpoint "{arn}".'),
+    listed=ListForm("Endpoints", {"Name": "name", "CreationTime": "created_ms", "Status": "status"}, descending=True),
+    status_member="EndpointStatus",
+    tells_modified=True,
+).declared()
+
+
+@operation("sagemaker", "CreateEndpoint")
+def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    fleet = fleet_of(context, request["EndpointConfigName"])
+    deployment = _deployment(request)
+    kept = {name: request[name] for name in ("EndpointName", "EndpointConfigName", "Tags") if name in request}
+    document = kept | {"Fleets": [], "Update": rollout.start(fleet, deployment, now_ms())}
+    answer = ENDPOINTS.create(context, document, EndpointStatus.CREATING)
+    context.engine.wake(ENDPOINT, ENDPOINTS.require(context, request["EndpointName"]).id)
+    return answer
+
+
+@operation("sagemaker", "DescribeEndpoint", quick=True)
+def describe_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    endpoint = ENDPOINTS.require(context, request["EndpointName"])
+    found = resources.find(context.store, _configs(context), endpoint.document["EndpointConfigName"])
+    return described(endpoint, ENDPOINTS.arn(context, endpoint.name), found.document if found else {})
+
+
+@operation("sagemaker", "ListEndpoints")
+def list_endpoints(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return ENDPOINTS.list(context, request)
+
+
+@operation("sagemaker", "UpdateEndpoint")
+def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    fleet = fleet_of(context, request["EndpointConfigName"])
+    excluded = {one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties") or ()}
+    if excluded and not request.get("RetainAllVariantProperties"):
+        raise ValidationException("ExcludeRetainedVariantProperties needs RetainAllVariantProperties.")
+
+    def change(state: State) -> State:
+        target = _retained(fleet, state, excluded) if request.get("RetainAllVariantProperties") else fleet
+        kept = state.rest.get("LastDeploymentConfig") or {} if request.get("RetainDeploymentConfig") else {}
+        deployment = _deployment(request) or kept
+        rest = {name: value for name, value in state.rest.items() if name != "FailureReason"}
+        return replace(
+            state, status=EndpointStatus.UPDATING, update=rollout.start(target, deployment, now_ms()), rest=rest
+        )
+
+    return _changed(context, request["EndpointName"], change)
+
+
+@operation("sagemaker", "UpdateEndpointWeightsAndCapacities")
+def update_endpoint_weights_and_capacities(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    wanted = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
+    if len(wanted) != len(request["DesiredWeightsAndCapacities"]):
+        raise ValidationException("DesiredWeightsAndCapacities names a variant twice.")
+
+    def change(state: State) -> State:
+        serving = [one for one in state.fleets if one.share]
+        known = {variant.name for fleet in serving for variant in fleet.variants}
+        if unknown := sorted(set(wanted) - known):
+            raise ValidationException(f'Variant "{unknown[0]}" is not part of the endpoint, which has {sorted(known)}.')
+        fleets = [
+            replace(fleet, variants=[_weighted(one, wanted.get(one.name)) for one in fleet.variants])
+            if fleet.share
+            else fleet
+            for fleet in state.fleets
+        ]
+        if not sum(one.weight for fleet in fleets if fleet.share for one in fleet.variants if not one.shadow):
+            raise ValidationException("At least one of the endpoint's variants must keep a weight above 0.")
+        update = {"Phase": RESIZE, "StartedMs": now_ms(), "Deployment": {}}
+        return replace(state, status=EndpointStatus.UPDATING, fleets=fleets, update=update)
+
+    return _changed(context, request["EndpointName"], change)
+
+
+@operation("sagemaker", "DeleteEndpoint")
+def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def change(state: State) -> State:
+        return replace(state, status=EndpointStatus.DELETING, update=None)
+
+    _changed(context, request["EndpointName"], change, frozenset({EndpointStatus.FAILED, EndpointStatus.DELETING}))
+    return {}
+
+
+def _changed(
+    context: Context,
+    name: str,
+    change: Callable[[State], State],
+    also: frozenset[EndpointStatus] = frozenset(),
+) -> dict[str, Any]:
+    """The endpoint as `change` makes it, in one transaction. Raises ValidationException for one whose status does not allow that:
+    InService and those of `also` do."""
+    endpoint, arn = ENDPOINTS.require(context, name), ENDPOINTS.arn(context, name)
+
+    def how(current: Resource) -> Resource:
+        if current.status in CHANGING:
+            raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
+        if current.status not in {EndpointStatus.IN_SERVICE, *also}:
+            raise ValidationException(f'Cannot update endpoint "{arn}" in the status {current.status}.')
+        after = change(State.read(current.status, current.document))
+        return replace(current, status=str(after.status), document=after.document())
+
+    if resources.alter(context.store, endpoint.id, how) is None:
+        raise ENDPOINTS.missing(arn)
+    context.engine.wake(ENDPOINT, endpoint.id)
+    return {"EndpointArn": arn}
+
+
+def fleet_of(context: Context, config_name: str) -> Fleet:
+    """What an endpoint configuration asks for, with its models as they are now. Raises ValidationException."""
+    document = CONFIGS.require(context, config_name).document
+    variants = [_variant(context, document, one) for one in document["ProductionVariants"]]
+    variants += [
+        _variant(context, document, one, shadow=True) for one in document.get("ShadowProductionVariants") or ()
+    ]
+    return Fleet(
+        id=uuid.uuid4().hex[:8],
+        config=config_name,
+        variants=variants,
+        capture=document.get("DataCaptureConfig"),
+        asynchronous=document.get("AsyncInferenceConfig"),
+    )
+
+
+def _variant(context: Context, config: dict[str, Any], asked: dict[str, Any], *, shadow: bool = False) -> Variant:
+    model = model_of(context, asked)
+    serverless = asked.get("ServerlessConfig")
+    return Variant(
+        name=asked["VariantName"],
+        weight=float(asked.get("InitialVariantWeight", 1.0)),
+        wanted=1 if serverless else asked["InitialInstanceCount"],
+        instance_type=SERVERLESS_TYPE if serverless else asked["InstanceType"],
+        containers=model["Containers"],
+        model=asked["ModelName"],
+        role=role_of(model, context.account),
+        mode=(model.get("InferenceExecutionConfig") or {}).get("Mode", "Serial"),
+        isolated=bool(model.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
+        shadow=shadow,
+        start_s=float(asked.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
+        routing=(asked.get("RoutingConfig") or {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS"),
+        serverless=serverless,
+    )
+
+
+def _weighted(variant: Variant, asked: dict[str, Any] | None) -> Variant:
+    if asked is None:
+        return variant
+    count = asked.get("DesiredInstanceCount")
+    if count is not None and variant.serverless:
+        raise ValidationException(f'The variant "{variant.name}" is serverless: it has no DesiredInstanceCount.')
+    if asked.get("ServerlessUpdateConfig") and not variant.serverless:
+        raise ValidationException(
+            f'The variant "{variant.name}" is not serverless: it takes no ServerlessUpdateConfig.'
+        )
+    serverless = variant.serverless and {**variant.serverless, **(asked.get("ServerlessUpdateConfig") or {})}
+    weight = asked.get("DesiredWeight")
+    return replace(
+        variant,
+        weight=variant.weight if weight is None else float(weight),
+        wanted=variant.wanted if count is None else count,
+        serverless=serverless,
+    )
+
+
+def _retained(fleet: Fleet, state: State, excluded: set[str]) -> Fleet:
+    """With the weights and counts that variants of the same name have now."""
+    present = {variant.name: variant for one in state.fleets if one.share for variant in one.variants}
+    capture = next((one.capture for one in state.fleets if one.share), None)
+
+    def retained(variant: Variant) -> Variant:
+        now = present.get(variant.name)
+        if now is None:
+            return variant
+        return replace(
+            variant,
+            weight=variant.weight if "DesiredWeight" in excluded else now.weight,
+            wanted=variant.wanted if "DesiredInstanceCount" in excluded or variant.serverless else now.wanted,
+        )
+
+    kept = fleet.capture if "DataCaptureConfig" in excluded or capture is None else capture
+    return replace(fleet, variants=[retained(one) for one in fleet.variants], capture=kept)
+
+
+def _deployment(request: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValidationException for policies that exclude each other."""
+    deployment: dict[str, Any] = request.get("DeploymentConfig") or {}
+    if "BlueGreenUpdatePolicy" in deployment and "RollingUpdatePolicy" in deployment:
+        raise ValidationException("BlueGreenUpdatePolicy and RollingUpdatePolicy exclude each other; both are given.")
+    routing = (deployment.get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
+    for kind, member in (("CANARY", "CanarySize"), ("LINEAR", "LinearStepSize")):
+        if routing.get("Type") == kind and member not in routing:
+            raise ValidationException(f"TrafficRoutingConfiguration of the Type {kind} needs {member}.")
+        if routing.get("Type") != kind and member in routing:
+            raise ValidationException(f"{member} needs TrafficRoutingConfiguration of the Type {kind}.")
+    return deployment
+
+
+def _configs(context: Context) -> Place:
+    return Place(CONFIGS.kind, context.account, context.region)

@@ -1,0 +1,41 @@
+"""`python -m sagewright.toolkit.unpacking ARCHIVE DIRECTORY BYTES`: a tar is unpacked where only its sandbox can be hurt.
+
+Exit status 1, and a sentence, for what is no archive, leads out of the directory, or has more than so many bytes in it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import zlib
+
+MOST_MEMBERS = 1_000_000
+
+
+class Refused(Exception):
+    """The message says why."""
+
+
+def unpack(archive: str, directory: str, most: int) -> None:
+    """Raises Refused."""
+    left = most
+    try:
+        with tarfile.open(archive) as tar:
+            for number, member in enumerate(tar):
+                left -= member.size if member.isreg() else 512
+                if left < 0 or number >= MOST_MEMBERS:
+                    raise Refused("The model data archive is too large.")
+                if hasattr(tarfile, "data_filter"):
+                    tar.extract(member, directory, filter="data")
+                else:  # an old Python: this is inside a sandbox
+                    tar.extract(member, directory)
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, OverflowError) as error:
+        raise Refused(f"It can't be unpacked: {error}") from error
+
+
+if __name__ == "__main__":
+    try:
+        unpack(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    except Refused as refused:
+        print(refused, flush=True)
+        sys.exit(1)

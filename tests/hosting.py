@@ -1,0 +1,111 @@
+"""What tests of endpoints share: models whose code is a few lines, endpoints of them, and waiting for a status."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import textwrap
+import time
+from typing import TYPE_CHECKING, Any
+
+from tests.conftest import ROLE, SHELL_IMAGE
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+BUCKET = "hosting"
+ECHO = """
+    def model_fn(directory):
+        return "WORD"
+    def input_fn(body, content_type):
+        return body.decode() if isinstance(body, bytes) else body
+    def predict_fn(data, model):
+        return f"{model} {data}"
+    def output_fn(prediction, accept):
+        return prediction, "text/plain"
+"""
+
+
+def archive(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in files.items():
+            data = textwrap.dedent(text).encode()
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+class Hosting:
+    """Endpoints of one server, by boto3."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server = server
+        self.sagemaker, self.s3 = server.boto("sagemaker"), server.boto("s3")
+        self.runtime = server.boto("sagemaker-runtime")
+        if BUCKET not in {one["Name"] for one in self.s3.list_buckets()["Buckets"]}:
+            self.s3.create_bucket(Bucket=BUCKET)
+
+    def model(self, name: str, code: str = ECHO, word: str = "", **changes: Any) -> str:
+        """A model whose script is `code`; WORD in it stands for `word`, or the model's name."""
+        script = textwrap.dedent(code).replace("WORD", word or name)
+        self.s3.put_object(Bucket=BUCKET, Key=f"{name}/model.tar.gz", Body=archive({"code/inference.py": script}))
+        container = {
+            "Image": SHELL_IMAGE,
+            "ModelDataUrl": f"s3://{BUCKET}/{name}/model.tar.gz",
+            "Environment": {
+                "SAGEMAKER_PROGRAM": "inference.py",
+                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+            },
+        }
+        container["Environment"] |= changes.pop("environment", {})
+        request = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": container | changes}
+        self.sagemaker.create_model(**request)
+        return name
+
+    def variant(self, name: str, model: str, weight: float = 1.0, **changes: Any) -> dict[str, Any]:
+        variant = {
+            "VariantName": name,
+            "ModelName": model,
+            "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 1,
+            "InitialVariantWeight": weight,
+        }
+        return variant | changes
+
+    def config(self, name: str, *variants: dict[str, Any], **changes: Any) -> str:
+        request = {"EndpointConfigName": name, "ProductionVariants": list(variants)}
+        self.sagemaker.create_endpoint_config(**(request | changes))
+        return name
+
+    def endpoint(self, name: str, *variants: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        """A new endpoint that is in service."""
+        self.config(f"{name}-config", *variants, **changes)
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-config")
+        return self.settled(name)
+
+    def settled(self, name: str, status: str = "InService", timeout_s: float = 120) -> dict[str, Any]:
+        """The endpoint once nothing is under way; it has that status then."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            told: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
+            if told["EndpointStatus"] not in {"Creating", "Updating", "RollingBack"}:
+                assert told["EndpointStatus"] == status, (told, self.lines(name))
+                return told
+            time.sleep(0.05)
+        raise AssertionError((self.sagemaker.describe_endpoint(EndpointName=name), self.lines(name)))
+
+    def lines(self, name: str) -> list[str]:
+        """What its model servers have said."""
+        try:
+            found = self.server.boto("logs").filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}")
+        except Exception as error:  # the reason of a failure is told with it, not in its place
+            return [repr(error)]
+        return [event["message"] for event in found["events"]]
+
+    def ask(self, name: str, body: str = "x", **changes: Any) -> str:
+        answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/plain", **changes)
+        text: str = answer["Body"].read().decode()
+        return text
