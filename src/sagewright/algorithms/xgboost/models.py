@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.xgboost.library import xgb
+from sagewright.algorithms.xgboost.oldmodels import load_old
 
 MODEL_NAME = "xgboost-model"
 CHECKPOINT_NAME = "xgboost-checkpoint"
@@ -31,8 +33,10 @@ def save(booster: Any, path: Path) -> None:
 
 
 def load(path: Path) -> Any:
-    """Raises xgboost.core.XGBoostError for a file that is no model."""
-    return xgb.Booster(model_file=bytearray(path.read_bytes()))
+    """Raises xgboost.core.XGBoostError for a file that is no model, UserError for one of an old release that can't be loaded."""
+    content = path.read_bytes()
+    old = load_old(content)
+    return xgb.Booster(model_file=bytearray(content)) if old is None else old
 
 
 def remove_parts(directory: Path) -> None:
@@ -54,7 +58,7 @@ def latest_checkpoint(directory: Path) -> tuple[int, bytes] | None:
     for iteration, path in reversed(checkpoints(directory)):
         try:
             load(path)
-        except (xgb.core.XGBoostError, OSError):
+        except (xgb.core.XGBoostError, UserError, OSError):
             logging.warning("Checkpoint %s can't be read; trying the one before.", path)
             continue
         logging.info("Checkpoint loaded from %s", path)

@@ -1,0 +1,97 @@
+"""Model files of old releases: pickled boosters, as AWS's images 0.90 to 1.2 wrote them, and XGBoost's binary format.
+
+A pickle is opened by a reader that knows boosters alone, and nothing else in it is called. XGBoost 3.1 and later read neither the
+binary format nor pickles with that inside.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from typing import Any
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.xgboost.library import xgb
+
+_PICKLE = b"\x80"
+_BINARY = (b"binf", b"CONFIG-offset:")
+_PLAIN = {"builtins": {"bytearray", "bytes", "dict", "list", "set", "tuple", "int", "float", "str", "object"}}
+_HOW = (
+    "XGBoost {version} does not read what XGBoost before 1.6 wrote in its binary format. Load the model with XGBoost 1.7 and save "
+    "it with save_model('model.json'), or serve it with an image of 1.7 and the setting framework_versions=exact."
+)
+
+
+class _Held:
+    """Stands for a booster in a pickle: its state, and no code of it."""
+
+    def __init__(self, *_arguments: Any, **_named: Any) -> None:
+        self.state: dict[str, Any] = {}
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state if isinstance(state, dict) else {}
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] == "xgboost":
+            return _Held
+        if name in _PLAIN.get(module.replace("__builtin__", "builtins"), ()):
+            return getattr(__import__("builtins"), name)
+        if (module, name) in {("copyreg", "_reconstructor"), ("_codecs", "encode")}:
+            return getattr(__import__(module), name)
+        raise UserError(
+            f"The model is a pickle with {module}.{name} in it; only XGBoost's boosters are loaded from pickles."
+        )
+
+
+def load_old(content: bytes) -> Any | None:
+    """The booster, None for what is no file of an old release. Raises UserError where it can't be loaded."""
+    if content.startswith(_PICKLE):
+        return _load_pickle(content)
+    if not _reads_binary() and (content.startswith(_BINARY) or _is_headless(content)):
+        raise _too_old()
+    return None
+
+
+def _load_pickle(content: bytes) -> Any:
+    try:
+        held = _Reader(io.BytesIO(content)).load()
+    except UserError:
+        raise
+    except Exception as error:  # whatever a damaged pickle leads to
+        raise UserError(f"Unable to load model: its pickle cannot be read: {type(error).__name__}: {error}") from error
+    state = held.state if isinstance(held, _Held) else {}
+    inner = state.get("_Booster")
+    handle = (inner.state if isinstance(inner, _Held) else state).get("handle")
+    if not isinstance(handle, (bytes, bytearray)):
+        raise UserError("Unable to load model: the pickle holds no trained booster.")
+    return _load_handle(bytes(handle))
+
+
+def _load_handle(handle: bytes) -> Any:
+    """What a booster's state has of its model: since 1.6 in today's form, since 1.1 in JSON, before that in the binary one."""
+    if handle.startswith(b'{"'):
+        model = json.loads(handle).get("Model")
+        return xgb.Booster(model_file=bytearray(json.dumps(model).encode()))
+    if not handle.startswith(b"{") and not _reads_binary():
+        raise _too_old()
+    if not handle.startswith((b"{", *_BINARY)):  # before 1.0: the model alone
+        return xgb.Booster(model_file=bytearray(handle))
+    booster = xgb.Booster()
+    booster.__setstate__({"handle": bytearray(handle)})
+    return booster
+
+
+def _reads_binary() -> bool:
+    return tuple(int(part) for part in xgb.__version__.split(".")[:2]) < (3, 1)
+
+
+def _is_headless(content: bytes) -> bool:
+    """The binary format before 1.0: a base score, and the number of columns in the next word."""
+    return len(content) > 136 and content[:3] == b"\0\0\0" and 0 < int.from_bytes(content[4:8], "little") < 1 << 24
+
+
+def _too_old() -> UserError:
+    return UserError("Unable to load model: " + _HOW.format(version=xgb.__version__))

@@ -1,0 +1,65 @@
+"""Models that old releases wrote: see oldmodels/README.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.xgboost import serving
+
+OLD = Path(__file__).parent / "oldmodels"
+EXPECTED = json.loads((OLD / "expected.json").read_text())
+
+
+def loaded(tmp_path: Path, name: str) -> serving.Service:
+    shutil.copy(OLD / name, tmp_path / "xgboost-model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # XGBoost's own, about old files
+        return serving.Service(serving.load_models(tmp_path, {}), {})
+
+
+@pytest.mark.parametrize("name", ["pickle-1.3.3", "pickle-1.7.6", "model-json-1.7.6"])
+def test_what_can_be_read_predicts_as_it_did(tmp_path: Path, name: str) -> None:
+    service = loaded(tmp_path, name)
+    body = "\n".join(",".join(map(str, row)) for row in EXPECTED["rows"]).encode()
+    answer = service.invoke(body, "text/csv", "text/csv")
+    assert np.allclose([float(line) for line in answer.body.split()], EXPECTED[name.rpartition("-")[2]], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["pickle-0.90", "pickle-1.0.2", "model-0.90", "model-1.7.6"])
+def test_what_is_too_old_is_refused_with_what_can_be_done(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"binary format.*save_model.*framework_versions"):
+        loaded(tmp_path, name)
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("evil",)
+
+
+@pytest.mark.parametrize("value", [Evil(), {"handle": Evil()}, [1, 2], np.zeros(3)])
+def test_a_pickle_of_anything_else_is_refused_and_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "xgboost-model").write_bytes(pickle.dumps(value))
+    with pytest.raises(UserError, match=r"only XGBoost's boosters|no trained booster"):
+        serving.load_models(tmp_path / "model", {})
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40, 400])
+def test_a_pickle_that_is_cut_off_is_the_users_fault(tmp_path: Path, cut: int) -> None:
+    (tmp_path / "xgboost-model").write_bytes((OLD / "pickle-1.7.6").read_bytes()[:cut])
+    with pytest.raises(UserError, match="Unable to load model"):
+        serving.load_models(tmp_path, {})
