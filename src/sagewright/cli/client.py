@@ -25,6 +25,17 @@ def client(settings: Settings, service: str) -> Any:
 
 def post(settings: Settings, path: str) -> None:
     """Ask the server for something that AWS has no operation for; ends the command when it refuses."""
+    _ask(settings, "POST", path)
+
+
+def get(settings: Settings, path: str) -> Any:
+    """What the server tells that AWS has no operation for; ends the command when it refuses."""
+    import orjson
+
+    return orjson.loads(_ask(settings, "GET", path))
+
+
+def _ask(settings: Settings, method: str, path: str) -> bytes:
     import orjson
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -32,13 +43,14 @@ def post(settings: Settings, path: str) -> None:
     from botocore.httpsession import URLLib3Session
 
     target = _target(settings)
-    request = AWSRequest("POST", f"{target.endpoint}/_sagewright/{path}", data=b"")
+    request = AWSRequest(method, f"{target.endpoint}/_sagewright/{path}", data=b"")
     SigV4Auth(Credentials(target.access_key_id, target.secret_access_key), "sagewright", target.region).add_auth(
         request
     )
     answer = URLLib3Session().send(request.prepare())
     if answer.status_code >= 400:
         fail(str(orjson.loads(answer.content)["message"]))
+    return bytes(answer.content)
 
 
 def _target(settings: Settings) -> Target:

@@ -27,6 +27,8 @@ from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.peers import Peers
 from sagewright.services.context import Context, Platform, Principal
+from sagewright.services.events.deployments import deployment_states
+from sagewright.services.sagemaker.approvals import approval_history
 from sagewright.services.sagemaker.interruption import interrupt_training_job
 from sagewright.store import hosts
 from sagewright.store.hosts import Host
@@ -65,6 +67,8 @@ class InternalApi:
             routes=[
                 Route(f"{PREFIX}/health", self._health),
                 Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._told(self._interrupt), methods=["POST"]),
+                Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._told(self._history)),
+                Route(f"{PREFIX}/deployments/{{rule}}", self._told(self._deployments)),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._told(self._report), methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._told(self._objects), methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._told(self._put_part), methods=["PUT"]),
@@ -113,12 +117,32 @@ class InternalApi:
         return Response(status_code=204)
 
     def _interrupt_as(self, received: HttpRequest, name: str) -> None:
+        interrupt_training_job(self._command(received, "interrupt jobs"), name)
+
+    async def _history(self, request: Request, incoming: Incoming) -> Response:
+        """For the command, as above: who has done what to a version of a model package group."""
+        path = request.path_params
+        return await self._tell(incoming, lambda context: approval_history(context, path["group"], path["version"]))
+
+    async def _deployments(self, request: Request, incoming: Incoming) -> Response:
+        """For the command, as above: how far the targets of a rule are that are endpoints."""
+        return await self._tell(incoming, lambda context: deployment_states(context, request.path_params["rule"]))
+
+    async def _tell(self, incoming: Incoming, tell: Callable[[Context], object]) -> Response:
+        received = incoming.request
+        received.body = BytesBody(await incoming.whole(SMALL, _too_long))
+        told = await self._pool.run(lambda: tell(self._command(received, "ask this")))
+        incoming.prove()
+        return Response(orjson.dumps(told), media_type="application/json")
+
+    def _command(self, received: HttpRequest, what: str) -> Context:
+        """Raises AwsError for a request that the command has not signed."""
         key = self._authenticator.authenticate(received, "sagewright")
         if key.job_id is not None:
-            raise AwsError("AccessDeniedException", "The credentials of a job can not interrupt jobs.", 403)
+            raise AwsError("AccessDeniedException", f"The credentials of a job can not {what}.", 403)
         settings = self._platform.settings
         principal = Principal(key.principal_arn, key.user_id, key.id)
-        interrupt_training_job(Context("", settings.account, settings.region, principal, self._platform), name)
+        return Context("", settings.account, settings.region, principal, self._platform)
 
     async def _objects(self, request: Request, incoming: Incoming) -> Response:
         if await self._authorised(request, incoming) is None:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from sagewright.compute.sites import Site
 from sagewright.engine.control import Engine
+from sagewright.engine.delivering import Delivering
+from sagewright.engine.deploying import Deploying
 from sagewright.engine.endings import Endings
 from sagewright.engine.endpoints import Endpoints
+from sagewright.engine.eventrouting import EventRouting
 from sagewright.engine.gangs import Place
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
@@ -24,10 +27,12 @@ from sagewright.objects.access import ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.external import ExternalStore
 from sagewright.server.notes import server_id
+from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import AccessKey, NewKey
+from sagewright.wire.calls import Calls
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.protocols.rest_xml import PROLOGUE
 from sagewright.wire.protocols.xmltree import escape
@@ -56,7 +61,21 @@ def build(settings: Settings, address: Address, site: Site) -> Platform:
         Machinery(place, site.backend, reservations, engine.wake, engine.wake_after),
         server_id(settings.data / "server-id"),
     )
-    return Platform(settings, store, objects, engine)
+    platform = Platform(settings, store, objects, engine)
+    add_rules(platform, server_id(settings.data / "server-id"))
+    return platform
+
+
+def add_rules(platform: Platform, owner: str) -> None:
+    """What follows from what happens: rules, what they send, and what they deploy."""
+    store, engine, settings = platform.store, platform.engine, platform.settings
+    call = Calls(platform, registry.load())
+    for reconciler in (
+        EventRouting(store, call, (settings.account, settings.region), engine.wake),
+        Delivering(store, call, owner, engine.wake),
+        Deploying(store, call, owner),
+    ):
+        engine.add(reconciler)
 
 
 def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:

@@ -86,8 +86,10 @@ def create(store: Database, place: Place, new: New) -> Resource:
         raise NameTaken(new.name) from None
 
 
-def create_in(connection: Connection, place: Place, new: New, detail: dict[str, Any] | None = None) -> Resource:
-    """`create` inside a transaction of the caller's; `detail`: of the event. Raises IntegrityError where the name is taken."""
+def create_in(
+    connection: Connection, place: Place, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
+) -> Resource:
+    """`create` inside a transaction of the caller's; `detail`: makes that of the event. Raises IntegrityError."""
     now = now_ms()
     made = Resource(
         id=uuid.uuid4().hex,
@@ -101,7 +103,7 @@ def create_in(connection: Connection, place: Place, new: New, detail: dict[str, 
         document=new.document,
     )
     connection.execute(_INSERT, vars(made))
-    _log(connection, made, "Created", new.principal, detail)
+    _log(connection, made, "Created", new.principal, detail(made) if detail else None)
     if new.pairs:
         tags.add_in(connection, new.arn, new.pairs)
     changes(connection, _named(place, new.name, new.version), resource=made)

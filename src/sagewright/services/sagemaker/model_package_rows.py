@@ -22,6 +22,10 @@ def place_of(context: Context) -> Place:
     return Place(KIND, context.account, context.region)
 
 
+def arn_for(context: Context, name: str, version: int) -> str:
+    return sagemaker_arn(context.region, context.account, KIND, f"{name}/{version}" if version else name)
+
+
 def arn_of(package: Resource) -> str:
     name = f"{package.name}/{package.version}" if package.version else package.name
     return sagemaker_arn(package.region, package.account, KIND, name)

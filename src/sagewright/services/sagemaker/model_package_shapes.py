@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sagewright.engine.eventforms import iso
 from sagewright.model.clock import to_datetime
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.model_package_rows import arn_of, names_of
@@ -21,6 +22,8 @@ TOLD_BY_EVENTS = (
     "ModelMetrics",
     "SourceUri",
     "CustomerMetadataProperties",
+    "CreatedBy",
+    "LastModifiedBy",
 )
 
 
@@ -62,7 +65,7 @@ def documents(context: Context, packages: Sequence[Resource]) -> Iterable[dict[s
 
 
 def event_detail(package: Resource, fields: Sequence[str] = ()) -> dict[str, Any]:
-    """What an event tells of a package, without times: kept in the event log, since the package may change or go.
+    """What an event tells of a package: kept in the event log, since the package may change or go.
 
     `fields`: the members that an update has changed.
     """
@@ -70,6 +73,7 @@ def event_detail(package: Resource, fields: Sequence[str] = ()) -> dict[str, Any
     told |= {
         **names_of(package),
         "ModelPackageArn": arn_of(package),
+        "CreationTime": iso(package.created_ms),
         "ModelPackageStatus": package.status,
         "ModelPackageStatusDetails": status_details(),
         "CertifyForMarketplace": False,

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from sagewright.engine.eventrouting import SUBJECT as LOG
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
@@ -19,7 +20,15 @@ from sagewright.services.sagemaker import model_package_shapes as shapes
 from sagewright.services.sagemaker.catalogue import Declaration, Searched, declare
 from sagewright.services.sagemaker.identities import user_context
 from sagewright.services.sagemaker.model_package_groups import locked_group, require_group
-from sagewright.services.sagemaker.model_package_rows import KIND, ROWS, arn_of, missing, place_of, require_package
+from sagewright.services.sagemaker.model_package_rows import (
+    KIND,
+    ROWS,
+    arn_for,
+    arn_of,
+    missing,
+    place_of,
+    require_package,
+)
 from sagewright.services.sagemaker.model_package_updates import update
 from sagewright.services.sagemaker.repeats import once
 from sagewright.store import resources
@@ -54,7 +63,9 @@ def create_model_package(context: Context, request: dict[str, Any]) -> dict[str,
         return {"ModelPackageArn": arn_of(_create(context, connection, request, document, group))}
 
     try:
-        return once(context, "CreateModelPackage", request, create)
+        answer = once(context, "CreateModelPackage", request, create)
+        context.engine.wake(*LOG)
+        return answer
     except IntegrityError:
         name = request.get("ModelPackageName", "")
         if group is not None or resources.find(context.store, place_of(context), name) is None:
@@ -87,11 +98,10 @@ def _create(
         locked_group(context, connection, group)  # or it could be deleted meanwhile
         parent, name, version = group.id, group.name, resources.next_version_in(connection, group.id)
     place = place_of(context)
-    draft = Resource("", **vars(place), name=name, version=version, parent=parent, status="Completed", created_ms=0,
-                     modified_ms=0, document=document)  # fmt: skip
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
-    new = New(name, document, arn_of(draft), pairs, version, parent, draft.status, context.principal.arn)
-    return resources.create_in(connection, place, new, {"told": shapes.event_detail(draft)})
+    arn = arn_for(context, name, version)
+    new = New(name, document, arn, pairs, version, parent, "Completed", context.principal.arn)
+    return resources.create_in(connection, place, new, lambda made: {"told": shapes.event_detail(made)})
 
 
 @operation("sagemaker", "DescribeModelPackage", quick=True)

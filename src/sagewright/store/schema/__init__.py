@@ -12,6 +12,7 @@ from sagewright.store.schema import (
     properties,
     reservations,
     resources,
+    rules,
     tags,
     warmpools,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "properties",
     "reservations",
     "resources",
+    "rules",
     "tags",
     "warmpools",
 ]

@@ -1,0 +1,163 @@
+"""`sagewright deploy-rule`: rules whose target is an endpoint, made by the same operations as any rule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
+from rich.table import Column, Table
+
+from sagewright.cli.client import client, get
+from sagewright.cli.jobkinds import answer
+from sagewright.cli.options import DataOption, console, fail, settings_of
+
+TARGET = "endpoint"
+MOST_NAME = 64
+COLOURS = {"Deployed": "green", "Failed": "red"}
+Name = Annotated[str, typer.Argument(help="Name of the rule.")]
+
+app = typer.Typer(help="Rules that deploy approved versions: create, list, show, delete.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    group: Annotated[str, typer.Option(help="The model package group whose approved versions are deployed.")],
+    endpoint: Annotated[str, typer.Option(help="The endpoint, which is created if it is not there.")],
+    data: DataOption = None,
+    instance_type: Annotated[
+        str | None, typer.Option(help="Without it, the first that the version supports, else ml.m5.large.")
+    ] = None,
+    instances: Annotated[int, typer.Option(help="How many instances.")] = 1,
+    strategy: Annotated[
+        str, typer.Option(help="all-at-once, canary:10%/5m, linear:20%/2m or rolling:50%/1m.")
+    ] = "all-at-once",
+) -> None:
+    """From now on, what is approved in the group is served by the endpoint."""
+    settings = settings_of(data=data)
+    rules = client(settings, "events")
+    named = name_of(group, endpoint)
+    given = {"InstanceType": instance_type, "InstanceCount": str(instances), "Strategy": strategy}
+    listed = [{"Name": key, "Value": value} for key, value in given.items() if value]
+    pattern = {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Model Package State Change"],
+        "detail": {"ModelPackageGroupName": [group]},
+    }
+    try:
+        client(settings, "sagemaker").describe_model_package_group(ModelPackageGroupName=group)
+        arn = rules.put_rule(Name=named, EventPattern=json.dumps(pattern), Description=f"Deploys {group} to {endpoint}")
+        target = {
+            "Id": TARGET,
+            "Arn": _endpoint_arn(arn["RuleArn"], endpoint),
+            "SageMakerPipelineParameters": {"PipelineParameterList": listed},
+        }
+        failed = rules.put_targets(Rule=named, Targets=[target])["FailedEntries"]
+    except ClientError as error:
+        fail(answer(error))
+    except BotoCoreError as error:
+        fail(str(error))
+    if failed:
+        rules.delete_rule(Name=named)
+        fail(failed[0]["ErrorMessage"])
+    console.print(f"the rule {named} deploys {group} to {endpoint}")
+
+
+def name_of(group: str, endpoint: str) -> str:
+    """The rule's name, which is the same for the same two."""
+    name = f"deploy-{group}-to-{endpoint}"
+    digest = hashlib.sha256(f"{group}/{endpoint}".encode()).hexdigest()[:8]
+    return name if len(name) <= MOST_NAME else f"{name[: MOST_NAME - 9]}-{digest}"
+
+
+def _endpoint_arn(rule_arn: str, endpoint: str) -> str:
+    _, partition, _, region, account, _ = rule_arn.split(":", 5)
+    return f"arn:{partition}:sagemaker:{region}:{account}:endpoint/{endpoint}"
+
+
+@app.command("list")
+def list_(data: DataOption = None) -> None:
+    """All rules whose target is an endpoint."""
+    settings = settings_of(data=data)
+    rules = client(settings, "events")
+    table = Table(Column("rule", overflow="fold"), "state", "group", "endpoint", "deployed", "status", box=None)
+    for page in rules.get_paginator("list_rules").paginate():
+        for rule in page["Rules"]:
+            for target in _targets(rules, rule["Name"]):
+                state = _state(settings, rule["Name"], target["Arn"])
+                endpoint = target["Arn"].rpartition("/")[2]
+                deployed = _version(state.get("deployed", ""))
+                table.add_row(rule["Name"], rule["State"], _group(rule), endpoint, deployed, _coloured(state))
+    console.print(table)
+
+
+@app.command()
+def show(name: Name, data: DataOption = None) -> None:
+    """One rule: what it deploys to where, how far that is, and who asked for it."""
+    settings = settings_of(data=data)
+    rules = client(settings, "events")
+    try:
+        rule = rules.describe_rule(Name=name)
+    except ClientError as error:
+        fail(answer(error))
+    console.print(f"[bold]{name}[/bold]  {rule['State']}")
+    table = Table(box=None, show_header=False)
+    table.add_row("group", escape(_group(rule)))
+    for target in _targets(rules, name):
+        table.add_row("endpoint", escape(target["Arn"].rpartition("/")[2]))
+        for parameter in target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", []):
+            table.add_row(escape(parameter["Name"]), escape(parameter["Value"]))
+        state = _state(settings, name, target["Arn"])
+        table.add_row("status", _coloured(state))
+        if "package" in state:
+            at = datetime.fromtimestamp(state["asked_ms"] / 1000, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            table.add_row("wanted", f"{_version(state['package'])} since {at} by {escape(state['asked_by'])}")
+            table.add_row("deployed", _version(state["deployed"]) or "nothing yet")
+        if state.get("message"):
+            table.add_row("", escape(state["message"]))
+    console.print(table)
+
+
+@app.command()
+def delete(name: Name, data: DataOption = None) -> None:
+    """Delete a rule; the endpoint stays as it is."""
+    rules = client(settings_of(data=data), "events")
+    try:
+        ids = [target["Id"] for target in _targets(rules, name)]
+        if ids:
+            rules.remove_targets(Rule=name, Ids=ids)
+        rules.delete_rule(Name=name)
+    except ClientError as error:
+        fail(answer(error))
+    console.print(f"{name} is deleted")
+
+
+def _targets(rules: Any, name: str) -> list[dict[str, Any]]:
+    """Those of a rule that are endpoints."""
+    found = rules.list_targets_by_rule(Rule=name)["Targets"]
+    return [target for target in found if ":sagemaker:" in target["Arn"] and ":endpoint/" in target["Arn"]]
+
+
+def _state(settings: Any, name: str, arn: str) -> dict[str, Any]:
+    states = get(settings, f"deployments/{name}")
+    return next((state for state in states if state["target"] == arn), {})
+
+
+def _group(rule: dict[str, Any]) -> str:
+    detail = json.loads(rule.get("EventPattern", "{}")).get("detail", {})
+    groups = detail.get("ModelPackageGroupName", [])
+    return ", ".join(one if isinstance(one, str) else json.dumps(one) for one in groups)
+
+
+def _version(arn: str) -> str:
+    return arn.partition(":model-package/")[2]
+
+
+def _coloured(state: dict[str, Any]) -> str:
+    status = state.get("status") or ("Waiting" if state.get("waiting") else "nothing approved yet")
+    colour = COLOURS.get(status, "cyan")
+    return f"[{colour}]{status}[/{colour}]"

@@ -1,0 +1,159 @@
+"""What happened, as AWS's events tell it: an entry of the event log becomes an event of EventBridge.
+
+Source: AWS's developer guide, "Events that SageMaker sends to Amazon EventBridge".
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sagewright.engine.asking import Call, Question
+from sagewright.model.arns import ROLE_NAME, role_arn
+from sagewright.model.clock import to_datetime, to_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import events, jobs
+from sagewright.store.database import Database
+from sagewright.store.events import Entry, Logged
+
+log = logging.getLogger("sagewright.engine.events")
+SOURCE = "aws.sagemaker"
+MODEL_PACKAGE = "SageMaker Model Package State Change"
+_NAMES = uuid.UUID("6f0c29a5-0f0e-4c43-9d66-5b4b4f7d7a11")
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobForm:
+    """Events of a kind of job: their detail is what `operation` tells of it, with the status that it had then.
+
+    `noun`: the prefix of its members. `steps`: whether its secondary status is told too.
+    """
+
+    detail_type: str
+    noun: str
+    steps: bool = False
+
+    @property
+    def status(self) -> str:
+        return f"{self.noun}Status"
+
+
+JOBS = {
+    "training": JobForm("SageMaker Training Job State Change", "TrainingJob", steps=True),
+    "processing": JobForm("SageMaker Processing Job State Change", "ProcessingJob"),
+    "transform": JobForm("SageMaker Transform Job State Change", "TransformJob"),
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event of which only the head is known yet. `detail`: what makes the rest, None where there is no event after all."""
+
+    head: Event
+    detail: Callable[[], tuple[list[str], Event] | None]
+
+    def whole(self) -> Event | None:
+        found = self.detail()
+        return None if found is None else {**self.head, "resources": found[0], "detail": found[1]}
+
+
+def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> Draft | None:
+    """The event of an entry; None for what has none. `place`: account and region."""
+    form = JOBS.get(logged.subject.kind)
+    if form is not None:
+        head = _head(logged, form.detail_type, place)
+        return Draft(head, lambda: _of_job(store, call, logged, form))
+    if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
+        return Draft(_head(logged, MODEL_PACKAGE, place), lambda: _of_package(logged.entry))
+    return None
+
+
+def event_head(event_id: str, source: str, detail_type: str, at_ms: int, place: tuple[str, str]) -> Event:
+    """What every event begins with."""
+    return {
+        "version": "0",
+        "id": event_id,
+        "detail-type": detail_type,
+        "source": source,
+        "account": place[0],
+        "time": iso(at_ms, "seconds"),
+        "region": place[1],
+    }
+
+
+def iso(at_ms: int, precision: str = "milliseconds") -> str:
+    return to_datetime(at_ms).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def _head(logged: Logged, detail_type: str, place: tuple[str, str]) -> Event:
+    """The same entry has the same id, so that who gets an event twice can tell."""
+    event_id = str(uuid.uuid5(_NAMES, f"{place}/{logged.cursor.writer}/{logged.cursor.seq}"))
+    return event_head(event_id, SOURCE, detail_type, logged.entry.at_ms, place)
+
+
+def _of_package(entry: Entry) -> tuple[list[str], Event]:
+    told: Event = dict((entry.detail or {})["told"])
+    told["LastModifiedTime"] = iso(entry.at_ms)
+    return [told["ModelPackageArn"]], told
+
+
+def _of_job(store: Database, call: Call, logged: Logged, form: JobForm) -> tuple[list[str], Event] | None:
+    job = jobs.get(store, logged.subject.id)
+    if job is None or not _is_change(store, logged, form):
+        return None
+    question = Question(
+        role_arn(job.account, ROLE_NAME), "sagemaker", f"Describe{form.noun}", {f"{form.noun}Name": job.name}
+    )
+    try:
+        detail = call(question)
+    except AwsError as error:
+        log.warning("there is no event of %s %s: %s", job.kind, job.name, error.message)
+        return None
+    entry = logged.entry
+    detail = dict(detail) | {form.status: entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
+    if form.steps:
+        detail["SecondaryStatus"] = entry.step
+    _forget_what_came_later(detail, entry)
+    return [detail[f"{form.noun}Arn"]], _plain(detail)
+
+
+def _is_change(store: Database, logged: Logged, form: JobForm) -> bool:
+    """Whether the entry is more than a message about a state that was told before."""
+    before: Entry | None = None
+    for entry in events.of(store, logged.subject.id):
+        if entry == logged.entry:
+            break
+        before = entry
+    if before is None:
+        return True
+    return before.status != logged.entry.status or (form.steps and before.step != logged.entry.step)
+
+
+def _forget_what_came_later(detail: Event, entry: Entry) -> None:
+    at = to_datetime(entry.at_ms)
+    for name in [name for name, value in detail.items() if isinstance(value, datetime) and value > at]:
+        del detail[name]
+    if entry.status not in {"Failed", "Stopped", "Completed"}:
+        for name in ("FailureReason", "ExitMessage"):
+            detail.pop(name, None)
+    if "SecondaryStatusTransitions" in detail:
+        seen = [dict(one) for one in detail["SecondaryStatusTransitions"] if one["StartTime"] <= at]
+        if seen and seen[-1].get("EndTime", at) > at:
+            del seen[-1]["EndTime"]
+        detail["SecondaryStatusTransitions"] = seen
+
+
+def _plain(value: Any) -> Any:
+    """Times are milliseconds since the epoch in events of jobs."""
+    if isinstance(value, datetime):
+        return to_ms(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,86 @@
+"""Events that users put, and patterns that they try: PutEvents, TestEventPattern."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sagewright.engine.eventforms import event_head
+from sagewright.engine.eventpatterns import read_pattern
+from sagewright.engine.eventrouting import TARGET
+from sagewright.engine.eventrules import Rule, enabled
+from sagewright.model.clock import now_ms, to_ms
+from sagewright.model.documents import read_json
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.events.buses import check_bus
+from sagewright.services.events.rules import check_pattern
+from sagewright.services.registry import operation
+from sagewright.store import deliveries
+
+MOST_BYTES = 256 * 1024
+NEEDED = ("id", "account", "source", "time", "region", "resources", "detail-type")
+
+
+@operation("events", "PutEvents")
+def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    size = sum(len(str(value).encode()) for entry in request["Entries"] for value in entry.values())
+    if size > MOST_BYTES:
+        raise ValidationException(
+            f"Total size of the entries in the request is over the limit: {size} bytes, at most {MOST_BYTES}."
+        )
+    rules = enabled(context.store, (context.account, context.region))
+    answers: list[dict[str, str]] = []
+    wanted: list[deliveries.Wanted] = []
+    for entry in request["Entries"]:
+        try:
+            event = _event(context, entry)
+        except AwsError as error:
+            answers.append({"ErrorCode": error.code, "ErrorMessage": error.message})
+            continue
+        answers.append({"EventId": event["id"]})
+        wanted += [one for rule in rules if _matches(rule, event) for one in rule.wanted(event)]
+    if wanted:
+        deliveries.queue(context.store, wanted)
+        for target in dict.fromkeys(target for target, _ in wanted):
+            context.engine.wake(TARGET, target)
+    return {"FailedEntryCount": sum("ErrorCode" in one for one in answers), "Entries": answers}
+
+
+def _event(context: Context, entry: dict[str, Any]) -> dict[str, Any]:
+    """Raises AwsError for an entry that is none."""
+    for member in ("Source", "DetailType", "Detail"):
+        if not entry.get(member):
+            raise AwsError(
+                "InvalidArgument", f"Parameter {member} is not valid. Reason: {member} is a required argument."
+            )
+    if entry["Source"].startswith("aws."):
+        raise AwsError("NotAuthorizedForSource", "Not authorized for the source.")
+    check_bus(context, entry.get("EventBusName"))
+    try:
+        detail = read_json(entry["Detail"])
+    except ValueError:
+        detail = None
+    if not isinstance(detail, dict):
+        raise AwsError("MalformedDetail", "Detail is malformed.")
+    at_ms = to_ms(entry["Time"]) if "Time" in entry else now_ms()
+    head = event_head(str(uuid.uuid4()), entry["Source"], entry["DetailType"], at_ms, (context.account, context.region))
+    return {**head, "resources": entry.get("Resources", []), "detail": detail}
+
+
+def _matches(rule: Rule, event: dict[str, Any]) -> bool:
+    return rule.pattern is not None and rule.pattern.matches(event)
+
+
+@operation("events", "TestEventPattern")
+def test_event_pattern(_context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    check_pattern(request["EventPattern"])
+    try:
+        event = read_json(request["Event"])
+    except ValueError:
+        event = None
+    if not isinstance(event, dict):
+        raise ValidationException("Parameter Event is not valid. Reason: it is not a JSON object.")
+    if lacking := [member for member in NEEDED if member not in event]:
+        raise ValidationException(f"Parameter Event is not valid. Reason: it has no {lacking[0]}.")
+    return {"Result": read_pattern(request["EventPattern"]).matches(event)}

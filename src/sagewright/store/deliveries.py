@@ -1,0 +1,136 @@
+"""What targets of rules have yet to be sent, in order for each target, and how far the log was read for it.
+
+An event is queued for its targets in the transaction that moves the cursor past it, so a server that is killed has done both or
+neither. A delivery is removed once it is done: a server that is killed before does it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.store.database import Database
+from sagewright.store.events import Cursor
+from sagewright.store.schema.rules import cursors, deliveries
+
+LOG = "rules"
+LEASE_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event for a target. `attempts`: how often it was tried in vain."""
+
+    id: int
+    target: str
+    event: dict[str, Any]
+    at_ms: int
+    due_ms: int
+    attempts: int
+
+
+_COLUMNS = [deliveries.c[name] for name in Delivery.__dataclass_fields__]
+Wanted = tuple[str, dict[str, Any]]
+"""A target and an event for it."""
+
+
+def cursor(store: Database, name: str = LOG) -> Cursor | None:
+    with store.read() as connection:
+        row = connection.execute(select(cursors.c.writer, cursors.c.seq).where(cursors.c.name == name)).first()
+    return Cursor(*row) if row else None
+
+
+def advance(store: Database, name: str, before: Cursor | None, after: Cursor, wanted: Sequence[Wanted]) -> bool:
+    """Queue `wanted` and move the cursor on; False, and nothing is done, if somebody else has moved it meanwhile."""
+    with store.write() as connection:
+        if not _move(connection, name, before, after):
+            return False
+        queue_in(connection, wanted)
+    return True
+
+
+def _move(connection: Connection, name: str, before: Cursor | None, after: Cursor) -> bool:
+    values = {"writer": after.writer, "seq": after.seq}
+    if before is None:
+        if connection.execute(select(cursors.c.name).where(cursors.c.name == name)).first() is not None:
+            return False
+        connection.execute(insert(cursors), {"name": name, **values})
+        return True
+    here = and_(cursors.c.name == name, cursors.c.writer == before.writer, cursors.c.seq == before.seq)
+    moved = connection.execute(update(cursors).where(here).values(**values).returning(cursors.c.name))
+    return moved.first() is not None
+
+
+def queue(store: Database, wanted: Sequence[Wanted]) -> None:
+    with store.write() as connection:
+        queue_in(connection, wanted)
+
+
+def queue_in(connection: Connection, wanted: Sequence[Wanted]) -> None:
+    """In the transaction of what makes the events true."""
+    now = now_ms()
+    rows = [{"target": target, "event": event, "at_ms": now, "due_ms": now} for target, event in wanted]
+    if rows:
+        connection.execute(insert(deliveries), rows)
+
+
+def heads(store: Database, limit: int = 1000) -> list[str]:
+    """Targets of which the first delivery is due."""
+    first = select(func.min(deliveries.c.id)).group_by(deliveries.c.target)
+    statement = (
+        select(deliveries.c.target).where(deliveries.c.id.in_(first), deliveries.c.due_ms <= now_ms()).limit(limit)
+    )
+    with store.read() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def take(store: Database, target: str, owner: str) -> Delivery | None:
+    """The first delivery of a target if it is due and no other server is at it; `owner` has it for LEASE_MS."""
+    now = now_ms()
+    with store.write() as connection:
+        statement = select(*_COLUMNS).where(deliveries.c.target == target).order_by(deliveries.c.id).limit(1)
+        row = connection.execute(statement).first()
+        if row is None or row.due_ms > now:
+            return None
+        free = or_(deliveries.c.owner.is_(None), deliveries.c.owner == owner, deliveries.c.until_ms < now)
+        held = update(deliveries).where(deliveries.c.id == row.id, free).values(owner=owner, until_ms=now + LEASE_MS)
+        if connection.execute(held.returning(deliveries.c.id)).first() is None:
+            return None
+    return Delivery(*row)
+
+
+def done(store: Database, delivery: Delivery) -> None:
+    with store.write() as connection:
+        done_in(connection, delivery)
+
+
+def done_in(connection: Connection, delivery: Delivery) -> None:
+    connection.execute(delete(deliveries).where(deliveries.c.id == delivery.id))
+
+
+def later(store: Database, delivery: Delivery, delay_ms: int) -> None:
+    """It was tried in vain, and is to be tried again."""
+    values = {"attempts": delivery.attempts + 1, "due_ms": now_ms() + delay_ms, "owner": None}
+    with store.write() as connection:
+        connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(**values))
+
+
+def waiting(store: Database, target: str) -> int:
+    """How many deliveries a target has to be sent yet."""
+    with store.read() as connection:
+        count = select(func.count()).select_from(deliveries).where(deliveries.c.target == target)
+        return int(connection.execute(count).scalar() or 0)
+
+
+def forget_in(connection: Connection, subject: str) -> None:
+    """A rule, by its id, or one of its targets is no more: nothing is sent for it, and its schedule is forgotten."""
+    connection.execute(
+        delete(deliveries).where(
+            or_(deliveries.c.target == subject, deliveries.c.target.startswith(f"{subject}/", autoescape=True))
+        )
+    )
+    connection.execute(delete(cursors).where(cursors.c.name == subject))

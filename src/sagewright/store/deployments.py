@@ -1,0 +1,108 @@
+"""What each deploy target wants its endpoint to serve, and how far that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.store.database import Database
+from sagewright.store.schema.rules import deployments
+
+LEASE_MS = 60_000
+
+
+class State(StrEnum):
+    """How far a deployment is."""
+
+    WAITING = "Waiting"  # not yet looked at, or to be tried again
+    DEPLOYING = "Deploying"  # the endpoint is being created or updated
+    DEPLOYED = "Deployed"  # the endpoint serves the version
+    FAILED = "Failed"  # it could not; `message` says why
+
+
+OPEN = frozenset({State.WAITING, State.DEPLOYING})
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """See the table for the columns."""
+
+    target: str
+    package: str
+    asked_ms: int
+    asked_by: str
+    status: str
+    message: str = ""
+    deployed: str = ""
+    updated: str = ""
+    due_ms: int = 0
+    attempts: int = 0
+
+
+_COLUMNS = [deployments.c[name] for name in Deployment.__dataclass_fields__]
+
+
+def find(store: Database, target: str) -> Deployment | None:
+    with store.read() as connection:
+        row = connection.execute(select(*_COLUMNS).where(deployments.c.target == target)).first()
+    return Deployment(*row) if row else None
+
+
+def want_in(connection: Connection, target: str, package: str, asked_by: str) -> None:
+    """The endpoint is to serve this version from now on. A version that failed is tried again."""
+    now = now_ms()
+    values = {
+        "package": package, "asked_ms": now, "asked_by": asked_by, "status": State.WAITING.value, "message": "",
+        "due_ms": now, "attempts": 0, "updated": "", "owner": None,
+    }  # fmt: skip
+    changed = update(deployments).where(deployments.c.target == target).values(**values)
+    if connection.execute(changed.returning(deployments.c.target)).first() is None:
+        connection.execute(insert(deployments), {"target": target, **values})
+
+
+def open_ones(store: Database, limit: int = 1000) -> list[str]:
+    """Targets whose deployment is to be looked at now."""
+    due = (
+        select(deployments.c.target)
+        .where(deployments.c.status.in_(OPEN), deployments.c.due_ms <= now_ms())
+        .limit(limit)
+    )
+    with store.read() as connection:
+        return list(connection.execute(due).scalars())
+
+
+def take(store: Database, target: str, owner: str) -> Deployment | None:
+    """The deployment if it is open and no other server is at it; `owner` has it for LEASE_MS."""
+    now = now_ms()
+    free = or_(deployments.c.owner.is_(None), deployments.c.owner == owner, deployments.c.until_ms < now)
+    held = (
+        update(deployments)
+        .where(deployments.c.target == target, deployments.c.status.in_(OPEN), deployments.c.due_ms <= now, free)
+        .values(owner=owner, until_ms=now + LEASE_MS)
+        .returning(*_COLUMNS)
+    )
+    with store.write() as connection:
+        row = connection.execute(held).first()
+    return Deployment(*row) if row else None
+
+
+def note(store: Database, deployment: Deployment, **changes: Any) -> bool:
+    """Keep what has become of it; False if another version has been wanted since."""
+    same = (deployments.c.target == deployment.target, deployments.c.asked_ms == deployment.asked_ms,
+            deployments.c.package == deployment.package)  # fmt: skip
+    changed = update(deployments).where(*same).values(owner=None, **changes).returning(deployments.c.target)
+    with store.write() as connection:
+        return connection.execute(changed).first() is not None
+
+
+def forget_in(connection: Connection, subject: str) -> None:
+    """A rule, by its id, or one of its targets is no more. Its endpoint stays as it is."""
+    connection.execute(
+        delete(deployments).where(
+            or_(deployments.c.target == subject, deployments.c.target.startswith(f"{subject}/", autoescape=True))
+        )
+    )
