@@ -6,6 +6,7 @@ Source: AWS's developer guide, "Events that SageMaker sends to Amazon EventBridg
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from sagewright.engine.asking import Call, Question
 from sagewright.model.arns import ROLE_NAME, role_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import events, jobs
+from sagewright.store import events, jobs, resources
 from sagewright.store.database import Database
 from sagewright.store.events import Entry, Logged
 
@@ -49,6 +50,8 @@ JOBS = {
     "transform": JobForm("SageMaker Transform Job State Change", "TransformJob"),
 }
 
+ENDPOINT = "SageMaker Endpoint State Change"
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -68,6 +71,8 @@ def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]
     if form is not None:
         head = _head(logged, form.detail_type, place)
         return Draft(head, lambda: _of_job(store, call, logged, form))
+    if logged.subject.kind == "endpoint":
+        return Draft(_head(logged, ENDPOINT, place), lambda: _of_endpoint(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
         return Draft(_head(logged, MODEL_PACKAGE, place), lambda: _of_package(logged.entry))
     return None
@@ -122,7 +127,25 @@ def _of_job(store: Database, call: Call, logged: Logged, form: JobForm) -> tuple
     return [detail[f"{form.noun}Arn"]], _plain(detail)
 
 
-def _is_change(store: Database, logged: Logged, form: JobForm) -> bool:
+def _of_endpoint(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
+    """Of one that is gone nothing is told but that it is being deleted, which comes before. Statuses are in capitals."""
+    found = resources.several(store, [logged.subject.id])
+    if not found or not _is_change(store, logged, None):
+        return None
+    name, entry = found[0].name, logged.entry
+    question = Question(role_arn(found[0].account, ROLE_NAME), "sagemaker", "DescribeEndpoint", {"EndpointName": name})
+    try:
+        detail = dict(call(question)) | {"LastModifiedTime": to_datetime(entry.at_ms)}
+    except AwsError as error:
+        log.warning("there is no event of the endpoint %s: %s", name, error.message)
+        return None
+    detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
+    if entry.status not in {"Failed", "InService"}:
+        detail.pop("FailureReason", None)
+    return [detail["EndpointArn"]], _plain(detail)
+
+
+def _is_change(store: Database, logged: Logged, form: JobForm | None) -> bool:
     """Whether the entry is more than a message about a state that was told before."""
     before: Entry | None = None
     for entry in events.of(store, logged.subject.id):
@@ -131,7 +154,8 @@ def _is_change(store: Database, logged: Logged, form: JobForm) -> bool:
         before = entry
     if before is None:
         return True
-    return before.status != logged.entry.status or (form.steps and before.step != logged.entry.step)
+    steps = form is not None and form.steps
+    return before.status != logged.entry.status or (steps and before.step != logged.entry.step)
 
 
 def _forget_what_came_later(detail: Event, entry: Entry) -> None:

@@ -1,0 +1,111 @@
+"""From a trained model to an endpoint with no one in between: registered, approved, served; rejected, and the last one is back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conftest import SHELL_IMAGE
+from tests.hosting import BUCKET, ECHO, Hosting, archive
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+GROUP, ENDPOINT = "deployed", "live"
+LOGS = "arn:aws:logs:us-east-1:000000000000:log-group:"
+
+
+def register(hosting: Hosting, word: str, **changes: Any) -> str:
+    """A version whose model answers with a word."""
+    import textwrap
+
+    script = textwrap.dedent(ECHO).replace("WORD", word)
+    hosting.s3.put_object(Bucket=BUCKET, Key=f"{word}/model.tar.gz", Body=archive({"code/inference.py": script}))
+    container = {
+        "Image": SHELL_IMAGE,
+        "ModelDataUrl": f"s3://{BUCKET}/{word}/model.tar.gz",
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+        },
+    }
+    specification = {"Containers": [container], "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"]}
+    request = {"ModelPackageGroupName": GROUP, "InferenceSpecification": specification}
+    arn: str = hosting.sagemaker.create_model_package(**(request | changes))["ModelPackageArn"]
+    return arn
+
+
+def command(server: RunningServer, *arguments: str) -> str:
+    argv = [str(Path(sys.executable).parent / "sagewright"), *arguments, "--data", str(server.data)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def answered(hosting: Hosting, word: str, timeout_s: float = 120) -> None:
+    """Return once the endpoint answers with the word; it may not be there before."""
+    deadline = time.monotonic() + timeout_s
+    said = ""
+    while said != f"{word} x":
+        assert time.monotonic() < deadline, (said, command(hosting.server, "deploy-rule", "list"))
+        try:
+            said = hosting.ask(ENDPOINT)
+        except (hosting.runtime.exceptions.ClientError, hosting.runtime.exceptions.ServiceUnavailable) as error:
+            said = str(error)
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def hosting(server: RunningServer) -> Hosting:
+    made = Hosting(server)
+    made.sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
+    return made
+
+
+def test_what_is_approved_is_served_and_what_is_rejected_gives_way(server: RunningServer, hosting: Hosting) -> None:
+    events = server.boto("events")
+    events.put_rule(Name="told", EventPattern=json.dumps({"detail-type": ["SageMaker Endpoint State Change"]}))
+    events.put_targets(Rule="told", Targets=[{"Id": "log", "Arn": f"{LOGS}/aws/events/endpoints"}])
+    command(server, "deploy-rule", "create", "--group", GROUP, "--endpoint", ENDPOINT, "--strategy", "all-at-once")
+    first, second = register(hosting, "first"), register(hosting, "second")
+    hosting.sagemaker.update_model_package(ModelPackageArn=first, ModelApprovalStatus="Approved")
+    answered(hosting, "first")
+    hosting.sagemaker.update_model_package(ModelPackageArn=second, ModelApprovalStatus="Approved")
+    answered(hosting, "second")
+    command(server, "models", "reject", f"{GROUP}/2", "--why", "drifts")
+    answered(hosting, "first")
+    deadline = time.monotonic() + 60
+    while "Deployed" not in (shown := command(server, "deploy-rule", "show", f"deploy-{GROUP}-to-{ENDPOINT}")):
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.2)
+    assert f"{GROUP}/1" in shown
+    assert len(hosting.sagemaker.list_endpoint_configs(NameContains=ENDPOINT)["EndpointConfigs"]) == 2
+    lines = server.boto("logs").filter_log_events(logGroupName="/aws/events/endpoints")["events"]
+    told = [json.loads(line["message"])["detail"] for line in lines]
+    statuses = [one["EndpointStatus"] for one in told if one["EndpointName"] == ENDPOINT]
+    assert statuses[:4] == ["CREATING", "IN_SERVICE", "UPDATING", "IN_SERVICE"]
+
+
+def test_a_version_that_cannot_be_served_leaves_the_endpoint_as_it_is(server: RunningServer, hosting: Hosting) -> None:
+    answered(hosting, "first")
+    arn = register(hosting, "broken")
+    hosting.s3.put_object(
+        Bucket=BUCKET, Key="broken/model.tar.gz", Body=archive({"code/inference.py": "import nothing"})
+    )
+    hosting.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    deadline = time.monotonic() + 120
+    while "Failed" not in (shown := command(server, "deploy-rule", "show", f"deploy-{GROUP}-to-{ENDPOINT}")):
+        assert time.monotonic() < deadline, shown
+        assert hosting.ask(ENDPOINT) == "first x"
+        time.sleep(0.2)
+    assert hosting.ask(ENDPOINT) == "first x"
+    hosting.sagemaker.update_model_package(ModelPackageArn=register(hosting, "good"), ModelApprovalStatus="Approved")
+    answered(hosting, "good")
+    command(server, "deploy-rule", "delete", f"deploy-{GROUP}-to-{ENDPOINT}")
+    assert hosting.ask(ENDPOINT) == "good x"
