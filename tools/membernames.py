@@ -21,6 +21,8 @@ REQUESTS = ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob", "C
 WORDS = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+")  # `Name` and `Key` are words of S3's as well
 VALUES = {"ManifestFile", "AugmentedManifestFile"}
 """Names that are values too."""
+ANSWERED = {"agent/transforming.py": {"MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy"}}
+"""Names that a program's answer has as well: of GET /execution-parameters."""
 
 
 def members(shape: Shape, seen: set[str]) -> Iterator[str]:
@@ -44,8 +46,9 @@ def main() -> int:
     found = 0
     for package in BELOW:
         for file in sorted((SOURCE / package).rglob("*.py")):
+            here = forbidden - ANSWERED.get(str(file.relative_to(SOURCE)), set())
             for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in forbidden:
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in here:
                     print(
                         f"{file.relative_to(SOURCE.parent)}:{node.lineno}: the member {node.value} of a request is read here"
                     )

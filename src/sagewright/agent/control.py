@@ -24,6 +24,7 @@ class Control:
         self.wake_fd, self._signal_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.stop = False
         self.gone = False
+        self.done = False
         self.failure: JobError | None = None
 
     def take(self, desired: str) -> None:
@@ -51,6 +52,11 @@ class Control:
     def fail(self, failure: JobError) -> None:
         """The job cannot go on: its process is killed, and it fails for this reason. The first one counts."""
         self.failure = self.failure or failure
+        self._wake()
+
+    def finish(self) -> None:
+        """The job has done what it was for: its process, which would go on, is ended, and that counts as success."""
+        self.done = True
         self._wake()
 
     def check_gone(self) -> None:

@@ -40,6 +40,7 @@ from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.serving import Health, Restarts, failed
 from sagewright.agent.share import HostShare
+from sagewright.agent.transforming import Transforming
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
@@ -107,6 +108,9 @@ class HostRun:
         self._model_data = ModelData(host, control, Held(self._share.wrapper, self._limits))
         self._views: list[View] = []
         self._health = None if host.brief.health is None else self._new_health(host.brief.health.start_s)
+        self._transforming = (
+            None if host.brief.transform is None else Transforming(host, host.brief.transform, control, reporter.log)
+        )
         self._image = resolve_image(host.brief.program.image)
 
     def run(self) -> None:
@@ -267,6 +271,8 @@ class HostRun:
             with self._inputs.feeding():
                 ended = self._run_processes(sandbox, environment, book)
         finally:
+            if self._transforming is not None:
+                self._transforming.close()
             self._volume.close()
             book.close()
             self._share.tell()
@@ -284,6 +290,8 @@ class HostRun:
         restarts = Restarts(self._control, self._reporter.log)
         while True:
             ended = self._run_process(sandbox, environment, book)
+            if self._control.done and ended.cause == Cause.EXIT:
+                return Exit(0, Cause.EXIT)
             if environment is not None and (asked := self._layers.asked(ended)) is not None:
                 end_left()  # of its sandbox: the next one mounts the same directories
                 environment = self._layers.install(environment, asked)
@@ -296,7 +304,13 @@ class HostRun:
             restarts.wait(ended, steady=self._health.steady())
 
     def _new_health(self, start_s: float) -> Health:
-        return Health(self._host.directory, start_s, self._control, lambda: self._reporter.send(phase=Phase.RUNNING))
+        return Health(self._host.directory, start_s, self._control, self._well)
+
+    def _well(self) -> None:
+        """The server answers for the first time."""
+        self._reporter.send(phase=Phase.RUNNING)
+        if self._transforming is not None:
+            self._transforming.start()
 
     def _run_process(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
         """The job's process, once."""

@@ -56,7 +56,7 @@ class Outlet:
         _write(pipe, _tail(size) if piece.framed else b"")
 
     def _unpack(self, piece: Piece, stored: Stored, pipe: int) -> None:
-        chunks = gunzip(self._chunks(stored), stored.uri)
+        chunks = gunzip(self.chunks(stored), stored.uri)
         if not piece.framed:
             self._framed(piece, 0, chunks, pipe)
             return
@@ -67,7 +67,8 @@ class Outlet:
             spool.seek(0)
             self._framed(piece, size, iter(lambda: spool.read(_CHUNK), b""), pipe)
 
-    def _chunks(self, stored: Stored) -> Iterator[bytes]:
+    def chunks(self, stored: Stored) -> Iterator[bytes]:
+        """The bytes of an object in pieces, unchanged."""
         if stored.file is None:
             yield from self._s3.stream(stored.bucket, stored.key)[1]
             return

@@ -26,6 +26,7 @@ from sagewright.sandbox.kernel import runs
 _PR_SET_CHILD_SUBREAPER = 36
 _DRAIN_S = 5.0  # for output that is still in the pipe when the process has ended
 _CHUNK = 1 << 16
+_DONE_GRACE_S = 30.0  # for a server that is not needed any more
 GONE, FAILED = "gone", "failed"
 """Why this agent killed the process: the job is not its any more, or can't go on."""
 _FULL_S = 0.02  # between two looks whether the log takes lines again
@@ -188,6 +189,9 @@ class _Running:
         elif self._control.stop or now >= self._limits.deadline:
             self._cause = Cause.STOP if self._control.stop else Cause.MAX_RUNTIME
             self._kill_at = now + self._limits.stop_grace_s
+            self._terminate()
+        elif self._control.done:
+            self._kill_at = now + min(self._limits.stop_grace_s, _DONE_GRACE_S)
             self._terminate()
 
     def _timeout(self) -> float:

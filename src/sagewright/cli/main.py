@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sagewright.cli import deployrules, doctor, door, jobs, models, objects, processing, up
+from sagewright.cli import deployrules, doctor, door, jobs, models, objects, processing, transform, up
 
 app = typer.Typer(
     name="sagewright",
@@ -18,6 +18,7 @@ app.command("exec", context_settings={"ignore_unknown_options": True, "allow_int
 app.command("env")(door.env)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(processing.app, name="processing")
+app.add_typer(transform.app, name="transform")
 app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")

@@ -6,5 +6,6 @@ from sagewright.kinds.base import Kind
 from sagewright.kinds.processing import Processing
 from sagewright.kinds.serving import Serving
 from sagewright.kinds.training import Training
+from sagewright.kinds.transform import Transforming
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Training(), Processing(), Serving())}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Training(), Processing(), Transforming(), Serving())}

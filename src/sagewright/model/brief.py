@@ -162,11 +162,44 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """What is done to the rows of a transform: `before` and `after` are JSONPaths; `join`: a row stands before its answer."""
+
+    before: str = "$"
+    after: str = "$"
+    join: bool = False
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Objects that go through the program's server, and come back as objects of the same names below `uri`.
+
+    `split`: None, Line, RecordIO or TFRecord; `lined`: each answer ends a line of its object; `several`: records at once;
+    `payload_mb`: 0 for whole objects of any size. Where these or `concurrency` are None, the program is asked. `timeout_s` and
+    `retries` are of a request.
+    """
+
+    data: DataSet
+    uri: str
+    content_type: str = ""
+    accept: str = ""
+    gzip: bool = False
+    split: str = "None"
+    lined: bool = False
+    rows: Rows = field(default_factory=Rows)
+    several: bool | None = None
+    payload_mb: int | None = None
+    concurrency: int | None = None
+    timeout_s: int = 600
+    retries: int = 3
+
+
+@dataclass(frozen=True)
 class Brief:
     """`documents`: by their place, written before the process starts; `resources`: the place of the one that each host has of its
     own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end; `volume_gb`: 0 for no
     limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not asked; `health`: of a program that
-    serves until it is stopped, None for one that has an end.
+    serves until it is stopped, None for one that has an end; `transform`: what such a program is asked, after which it ends.
     """
 
     kind: str
@@ -189,6 +222,7 @@ class Brief:
     note: str | None = None
     kms_key: str = ""
     health: Health | None = None
+    transform: Transform | None = None
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:
@@ -201,6 +235,7 @@ class Brief:
         if document["version"] != VERSION:
             raise ValueError(f"a brief of version {document['version']} is not known here, only of version {VERSION}")
         checkpoints, health = document["checkpoints"], document.get("health")
+        transform = document.get("transform")
         return cls(
             **{
                 **document,
@@ -211,6 +246,7 @@ class Brief:
                 "checkpoints": Checkpoints(**checkpoints) if checkpoints else None,
                 "metrics": [Metric(**one) for one in document["metrics"]],
                 "health": Health(**health) if health else None,
+                "transform": _transform(transform) if transform else None,
             }
         )
 
@@ -221,3 +257,7 @@ class Brief:
 def _input(document: Mapping[str, Any]) -> Input:
     data, folder = document["data"], document["folder"]
     return Input(**{**document, "data": data and DataSet(**data), "folder": folder and Folder(**folder)})
+
+
+def _transform(document: Mapping[str, Any]) -> Transform:
+    return Transform(**{**document, "data": DataSet(**document["data"]), "rows": Rows(**document["rows"])})

@@ -132,9 +132,10 @@ TRAINING = Life(
     },
 )
 PROCESSING = Life("processing")  # its clients see no steps
+TRANSFORM = Life("transform")  # nor do those of batch transform
 SERVING = Life("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
 
-LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, SERVING)}
+LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, SERVING)}
 
 
 class EndpointStatus(StrEnum):

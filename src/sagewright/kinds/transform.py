@@ -1,0 +1,111 @@
+"""Transform jobs: a model's server on each host, and the host's share of the objects that go through it.
+
+The request of such a job is kept with its model as it was then (MODEL). Source: AWS's API reference, CreateTransformJob, and its
+developer guide, "Use Batch Transform".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named, host_names
+from sagewright.kinds.modelcontainers import containers_of
+from sagewright.kinds.serving import START_S, STOP_GRACE_S, model_inputs, role_of
+from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Health, Program, Purpose, Rows, Transform
+from sagewright.model.lives import TRANSFORM
+
+MODEL = "ResolvedModel"
+"""The member of a kept request, which Describe does not tell, with the model's document."""
+ACCOUNT = "AccountId"
+DEFAULT_TIMEOUT_S, DEFAULT_RETRIES = 600, 3
+MAX_RUNTIME_S = 5 * 86_400
+GROUP, CONFIG, MODEL_PLACE, SOCKETS = "homogeneousCluster", "input/config", "model", "serving"
+
+
+class Transforming(Kind):
+    life = TRANSFORM
+    resource = "transform-job"
+    log_group = namespace = "/aws/sagemaker/TransformJobs"
+    dimension = "TransformJobName"
+
+    def demand(self, request: dict[str, Any]) -> Demand:
+        resources = request["TransformResources"]
+        return Demand(
+            role_arn=role_of(request[MODEL], request[ACCOUNT]),
+            image=container_of(request)["Image"],
+            purpose=Purpose.SERVE,
+            instance_type=resources["InstanceType"],
+            hosts=resources["InstanceCount"],
+            max_runtime_s=MAX_RUNTIME_S,
+            stop_grace_s=STOP_GRACE_S,
+        )
+
+    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+        container, resources = container_of(request), request["TransformResources"]
+        return Brief(
+            kind=self.name,
+            name=job.name,
+            arn=job.arn,
+            program=Program(image=container["Image"], purpose=Purpose.SERVE),
+            groups=[Group(GROUP, resources["InstanceType"], host_names(resources["InstanceCount"]))],
+            resources=f"{CONFIG}/resourceconfig.json",
+            environment={
+                **(container.get("Environment") or {}),
+                **_told(request),
+                **(request.get("Environment") or {}),
+            },
+            directories=[CONFIG, MODEL_PLACE, SOCKETS, "output"],
+            inputs=model_inputs(container),
+            isolated=bool(request[MODEL].get("EnableNetworkIsolation")),
+            health=Health(start_s=START_S),
+            transform=_transform(request),
+            kms_key=request["TransformOutput"].get("KmsKeyId") or "",
+        )
+
+    def failure_reason(self, failure: Failure) -> str:
+        return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information"[:MAX_FAILURE]
+
+
+def container_of(request: dict[str, Any]) -> dict[str, Any]:
+    """The one container of the model."""
+    return containers_of(request[MODEL])[0]
+
+
+def _transform(request: dict[str, Any]) -> Transform:
+    given, output = request["TransformInput"], request["TransformOutput"]
+    client, processing = request.get("ModelClientConfig") or {}, request.get("DataProcessing") or {}
+    source = given["DataSource"]["S3DataSource"]
+    strategy = request.get("BatchStrategy")
+    return Transform(
+        data=DataSet(uri=source["S3Uri"], listing=source["S3DataType"], sharded=True),
+        uri=output["S3OutputPath"],
+        content_type=given.get("ContentType") or "",
+        accept=output.get("Accept") or "",
+        gzip=given.get("CompressionType") == "Gzip",
+        split=given.get("SplitType") or "None",
+        lined=output.get("AssembleWith") == "Line",
+        rows=Rows(
+            processing.get("InputFilter") or "$",
+            processing.get("OutputFilter") or "$",
+            processing.get("JoinSource") == "Input",
+        ),
+        several=None if strategy is None else strategy == "MultiRecord",
+        payload_mb=request.get("MaxPayloadInMB"),
+        concurrency=request.get("MaxConcurrentTransforms") or None,
+        timeout_s=client.get("InvocationsTimeoutInSeconds") or DEFAULT_TIMEOUT_S,
+        retries=client.get("InvocationsMaxRetries", DEFAULT_RETRIES),
+    )
+
+
+def _told(request: dict[str, Any]) -> dict[str, str]:
+    """What the model's server learns of the job, of what the request says."""
+    told = {"SAGEMAKER_BATCH": "true"}
+    if "MaxPayloadInMB" in request:
+        told["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(request["MaxPayloadInMB"])
+    if "BatchStrategy" in request:
+        told["SAGEMAKER_BATCH_STRATEGY"] = (
+            "MULTI_RECORD" if request["BatchStrategy"] == "MultiRecord" else "SINGLE_RECORD"
+        )
+    if request.get("MaxConcurrentTransforms"):
+        told["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = str(request["MaxConcurrentTransforms"])
+    return told

@@ -1,0 +1,284 @@
+"""Batch transform driven by boto3: what goes in, what comes out and where, what fails, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.hosting import Hosting
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+BUCKET = "transforms"
+GROUP = "/aws/sagemaker/TransformJobs"
+ROWS = "".join(f"{n},{n}.5\n" for n in range(1000))
+LOOKS = '''
+import json, os, time
+def model_fn(directory):
+    return None
+def transform_fn(model, data, content_type, accept):
+    """Says how it was asked; sums of rows of CSV; what is in a request decides what goes wrong."""
+    text = data if isinstance(data, str) else bytes(data).decode("latin-1")
+    if "refuse" in text:
+        error = ValueError("a bad record"); error.status_code = 422; raise error
+    if "break" in text:
+        raise RuntimeError("broken inside")
+    if "die" in text and not os.path.exists("/tmp/died"):
+        open("/tmp/died", "w").close(); os._exit(9)
+    if "sleep" in text:
+        time.sleep(30)
+    if accept == "application/say":
+        return json.dumps([len(data), content_type, sorted(n for n in os.environ if n.startswith("SAGEMAKER_BATCH"))])
+    if content_type == "text/csv":
+        return "".join(f"{sum(map(float, line.split(',')))}\\n" for line in text.split("\\n"))
+    if content_type == "application/jsonlines":
+        return "".join(json.dumps({"n": len(json.loads(line))}) + "\\n" for line in text.split("\\n"))
+    return data
+'''
+
+
+@pytest.fixture(scope="module")
+def hosting(server: RunningServer) -> Hosting:
+    made = Hosting(server)
+    made.model("looks", LOOKS)
+    s3 = server.boto("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    for key, body in {
+        "csv/a.csv": ROWS, "csv/deep/er/b.csv": "1,2\n3,4", "csv/empty.csv": "", "one/row.csv": "1,2\n",
+        "lines/x.jsonl": '{"id": 1}\n[1, 2]\n', "zipped/z.csv.gz": gzip.compress(ROWS.encode()),
+        "bad/1-good.csv": "1,2\n", "bad/2-refuse.csv": "1,2\nrefuse\n", "bad/3-good.csv": "3,4\n",
+        "broken/1.csv": "break\n", "broken/2.csv": "1\n", "slow/1.csv": "sleep\n", "dies/1.csv": "1,1\n", "dies/2.txt": "die",
+        "binary/record.rec": b"".join(struct.pack("<II", 0xCED7230A, 4) + b"abc%d" % n for n in range(3)),
+    }.items():  # fmt: skip
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    manifest = [{"prefix": f"s3://{BUCKET}/csv/"}, "deep/er/b.csv", "a.csv"]
+    s3.put_object(Bucket=BUCKET, Key="some.manifest", Body=json.dumps(manifest))
+    return made
+
+
+def requested(name: str, source: str, model: str = "looks", **changes: Any) -> dict[str, Any]:
+    """`input` and `output` change what is nested, the rest members of the request."""
+    data = {"S3DataSource": {"S3DataType": changes.pop("listing", "S3Prefix"), "S3Uri": f"s3://{BUCKET}/{source}"}}
+    given = {"DataSource": data, "ContentType": "text/csv", "SplitType": "Line", **changes.pop("input", {})}
+    output = {"S3OutputPath": f"s3://{BUCKET}/out/{name}", **changes.pop("output", {})}
+    return {
+        "TransformJobName": name,
+        "ModelName": model,
+        "TransformInput": given,
+        "TransformOutput": output,
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": changes.pop("hosts", 1)},
+        **changes,
+    }
+
+
+def run(hosting: Hosting, name: str, source: str, **changes: Any) -> dict[str, Any]:
+    hosting.sagemaker.create_transform_job(**requested(name, source, **changes))
+    return settled(hosting, name)
+
+
+def settled(hosting: Hosting, name: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while True:
+        told: dict[str, Any] = hosting.sagemaker.describe_transform_job(TransformJobName=name)
+        if told["TransformJobStatus"] in {"Completed", "Failed", "Stopped"}:
+            return told
+        assert time.monotonic() < deadline, told
+        time.sleep(0.05)
+
+
+def outputs(hosting: Hosting, name: str) -> dict[str, bytes]:
+    s3, prefix = hosting.server.boto("s3"), f"out/{name}/"
+    found = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    return {
+        one["Key"].removeprefix(prefix): s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read() for one in found
+    }
+
+
+def lines(hosting: Hosting, name: str) -> list[str]:
+    logs = hosting.server.boto("logs")
+    streams = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{name}/")["logStreams"]
+    return [
+        event["message"]
+        for stream in streams
+        for event in logs.get_log_events(logGroupName=GROUP, logStreamName=stream["logStreamName"], startFromHead=True)[
+            "events"
+        ]
+    ]
+
+
+SUMS = "".join(f"{n + n + 0.5}\n" for n in range(1000)).encode()
+
+
+def test_every_object_becomes_one_of_its_name(hosting: Hosting) -> None:
+    told = run(hosting, "plain", "csv/", BatchStrategy="MultiRecord")
+    assert told["TransformJobStatus"] == "Completed", lines(hosting, "plain")
+    assert outputs(hosting, "plain") == {"a.csv.out": SUMS, "deep/er/b.csv.out": b"3.0\n7.0\n", "empty.csv.out": b""}
+    assert told["TransformJobArn"] == "arn:aws:sagemaker:us-east-1:000000000000:transform-job/plain"
+    assert told["TransformInput"]["CompressionType"] == "None"
+    assert told["DataProcessing"] == {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}
+    assert told["TransformStartTime"] <= told["TransformEndTime"]
+    assert "ResolvedModel" not in told
+    log = lines(hosting, "plain")
+    assert "[sagemaker logs]: MaxConcurrentTransforms=1, MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD" in log
+    assert "[sagemaker logs]: 3 of 3 objects are done." in log
+    found = hosting.sagemaker.list_transform_jobs(NameContains="plain", StatusEquals="Completed")[
+        "TransformJobSummaries"
+    ]
+    assert [one["TransformJobName"] for one in found] == ["plain"]
+
+
+def test_records_go_one_by_one_or_together_and_come_back_in_order(hosting: Hosting) -> None:
+    single = run(
+        hosting,
+        "single",
+        "csv/",
+        BatchStrategy="SingleRecord",
+        MaxConcurrentTransforms=4,
+        output={"AssembleWith": "Line"},
+    )
+    assert single["TransformJobStatus"] == "Completed"
+    assert outputs(hosting, "single")["a.csv.out"] == SUMS
+    said = {"Accept": "application/say", "AssembleWith": "Line"}
+    run(hosting, "said", "csv/deep/er/b.csv", BatchStrategy="SingleRecord", MaxPayloadInMB=1, output=said)
+    told = [json.loads(line) for line in outputs(hosting, "said")["b.csv.out"].splitlines()]
+    assert told == [[3, "text/csv", ["SAGEMAKER_BATCH", "SAGEMAKER_BATCH_STRATEGY"]]] * 2
+    run(hosting, "framed", "binary/", BatchStrategy="SingleRecord", output={"Accept": "application/say", "AssembleWith": "Line"},
+        input={"SplitType": "RecordIO", "ContentType": "application/x-recordio-protobuf"})  # fmt: skip
+    assert [json.loads(line)[0] for line in outputs(hosting, "framed")["record.rec.out"].splitlines()] == [12] * 3
+
+
+def test_manifests_gzip_and_whole_objects(hosting: Hosting) -> None:
+    run(hosting, "manifest", "some.manifest", listing="ManifestFile")
+    assert outputs(hosting, "manifest") == {"deep/er/b.csv.out": b"3.0\n7.0\n", "a.csv.out": SUMS}
+    run(hosting, "zipped", "zipped", input={"CompressionType": "Gzip"})
+    assert outputs(hosting, "zipped") == {"z.csv.gz.out": SUMS}
+    for name, amount in (("whole", {}), ("endless", {"MaxPayloadInMB": 0})):
+        run(hosting, name, "binary/", input={"SplitType": "None", "ContentType": "x/y"}, **amount)
+        assert len(outputs(hosting, name)["record.rec.out"]) == 36
+
+
+def test_filters_and_joins(hosting: Hosting) -> None:
+    told = run(
+        hosting,
+        "joined",
+        "csv/deep",
+        DataProcessing={"InputFilter": "$[1:]", "OutputFilter": "$[0,-1]", "JoinSource": "Input"},
+    )
+    assert outputs(hosting, "joined") == {"er/b.csv.out": b"1,2.0\n3,4.0\n"}
+    assert told["DataProcessing"]["JoinSource"] == "Input"
+    run(
+        hosting,
+        "jsonlines",
+        "lines/",
+        DataProcessing={"JoinSource": "Input"},
+        input={"ContentType": "application/jsonlines"},
+    )
+    assert outputs(hosting, "jsonlines")["x.jsonl.out"].splitlines() == [
+        b'{"id":1,"SageMakerOutput":{"n":1}}',
+        b'{"SageMakerInput":[1,2],"SageMakerOutput":{"n":2}}',
+    ]
+
+
+def test_several_hosts_share_the_objects(hosting: Hosting) -> None:
+    told = run(hosting, "shared", "csv/", hosts=2)
+    assert told["TransformJobStatus"] == "Completed"
+    assert len(outputs(hosting, "shared")) == 3
+    done = [line for line in lines(hosting, "shared") if "objects are done" in line]
+    assert sorted(re.findall(r"(\d) of (\d)", " ".join(done))) == [("1", "1"), ("2", "2")]
+
+
+def test_a_bad_record_fails_the_job_and_spares_the_other_objects(hosting: Hosting) -> None:
+    told = run(hosting, "bad", "bad/")
+    assert (told["TransformJobStatus"], told["FailureReason"]) == (
+        "Failed",
+        "ClientError: See job logs for more information",
+    )
+    assert outputs(hosting, "bad") == {"1-good.csv.out": b"3.0\n", "3-good.csv.out": b"7.0\n"}
+    name = f"[sagemaker logs]: {BUCKET}/bad/2-refuse.csv: "
+    log = lines(hosting, "bad")
+    first = log.index(f"{name}Bad HTTP status received from algorithm: 422")
+    assert log[first + 1 : first + 4] == [name.rstrip(), f"{name}Message:", f"{name}a bad record"] or log[
+        first + 1 : first + 4
+    ] == [name, f"{name}Message:", f"{name}a bad record"]
+
+
+def test_a_model_that_breaks_is_the_models_fault_and_is_asked_again_as_often_as_may_be(hosting: Hosting) -> None:
+    told = run(hosting, "broken", "broken/", ModelClientConfig={"InvocationsMaxRetries": 1})
+    assert told["FailureReason"] == "AlgorithmError: See job logs for more information"
+    assert sum("RuntimeError: broken inside" in line for line in lines(hosting, "broken")) >= 2
+    assert outputs(hosting, "broken") == {"2.csv.out": b"1.0\n"}
+
+
+def test_a_request_that_takes_too_long_fails_its_object(hosting: Hosting) -> None:
+    client = {"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0}
+    told = run(hosting, "slow", "slow/", ModelClientConfig=client)
+    assert told["FailureReason"] == "AlgorithmError: See job logs for more information"
+    assert any("did not answer within 1 s" in line for line in lines(hosting, "slow"))
+
+
+def test_a_worker_that_dies_costs_a_retry(hosting: Hosting) -> None:
+    told = run(hosting, "dies", "dies/", input={"SplitType": "None", "ContentType": "text/plain"})
+    assert told["TransformJobStatus"] == "Completed", lines(hosting, "dies")
+    assert outputs(hosting, "dies")["2.txt.out"] == b"die"
+
+
+def test_a_job_is_stopped(hosting: Hosting) -> None:
+    hosting.sagemaker.create_transform_job(**requested("stopped", "slow/"))
+    deadline = time.monotonic() + 60
+    while not any("MaxConcurrentTransforms" in line for line in lines(hosting, "stopped")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    hosting.sagemaker.stop_transform_job(TransformJobName="stopped")
+    assert settled(hosting, "stopped")["TransformJobStatus"] == "Stopped"
+    with pytest.raises(ClientError, match="in status Stopped"):
+        hosting.sagemaker.stop_transform_job(TransformJobName="stopped")
+
+
+def test_a_model_that_cannot_be_loaded_fails_the_job_in_seconds(hosting: Hosting) -> None:
+    hosting.model("unloadable", "def model_fn(directory):\n    raise RuntimeError('no such weights')\n")
+    began = time.monotonic()
+    told = run(hosting, "unloadable", "one/", model="unloadable")
+    assert told["TransformJobStatus"] == "Failed"
+    assert told["FailureReason"].startswith("AlgorithmError: ")
+    assert time.monotonic() - began < 60
+    assert any("no such weights" in line for line in lines(hosting, "unloadable"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": "nothing/"}, "No S3 objects found"),
+        ({"model": "absent"}, "Could not find model"),
+        ({"MaxPayloadInMB": 20, "MaxConcurrentTransforms": 6}, "at most 100"),
+        ({"MaxPayloadInMB": 0}, "SplitType None"),
+        ({"output": {"S3OutputPath": "http://x"}}, "s3OutputPath"),
+        ({"DataProcessing": {"InputFilter": "$[?@.a]"}}, "filter expressions"),
+        ({"DataProcessing": {"OutputFilter": "x"}}, "is no JSONPath"),
+        ({"DataProcessing": {"JoinSource": "Input"}, "input": {"ContentType": "image/png"}}, "image/png"),
+        ({"DataProcessing": {"JoinSource": "Input"}, "input": {"SplitType": "None"}}, "SplitType Line"),
+        ({"DataProcessing": {"JoinSource": "Input"}, "output": {"Accept": "application/json"}}, "Accept"),
+        ({"listing": "AugmentedManifestFile"}, "AugmentedManifestFile"),
+    ],
+)
+def test_what_is_refused_at_once(hosting: Hosting, changes: dict[str, Any], message: str) -> None:
+    source = changes.pop("source", "one/")
+    with pytest.raises(ClientError, match=re.escape(message)):
+        hosting.sagemaker.create_transform_job(**requested("refused", source, **changes))
+    with pytest.raises(ClientError, match="Could not find requested job with name: refused"):
+        hosting.sagemaker.describe_transform_job(TransformJobName="refused")
+
+
+def test_names_are_unique_and_tags_are_kept(hosting: Hosting) -> None:
+    tags = [{"Key": "team", "Value": "red"}]
+    hosting.sagemaker.create_transform_job(**requested("tagged", "one/"), Tags=tags)
+    with pytest.raises(ClientError, match="Transform job names must be unique"):
+        hosting.sagemaker.create_transform_job(**requested("tagged", "one/"))
+    told = settled(hosting, "tagged")
+    assert hosting.sagemaker.list_tags(ResourceArn=told["TransformJobArn"])["Tags"] == tags
