@@ -7,6 +7,7 @@ UV := $(BIN)/uv
 DATA ?= .cache/demo-data
 ROUNDS ?= 3
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
+JOBENV_WORKERS ?= $(WORKERS)
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
@@ -15,7 +16,7 @@ export UV_COMPILE_BYTECODE := 1
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py)
 
-.PHONY: help setup serve demo test suite soak unit contract jobenv packages ray lint format bench bench-algorithms arena conformance docs clients system clean
+.PHONY: help setup serve demo test suite shared shared-aloud alone soak unit contract jobenv packages ray lint format bench bench-algorithms arena conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,10 +54,22 @@ serve: setup ## The server in the foreground, on port 4700
 demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains on real data here
 	$(BIN)/python tools/demo.py --data $(DATA)
 
-test: suite jobenv packages ray ## Every test
+test: setup ## Every test; what computes and what waits side by side
+	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/ray/.ready
+	$(MAKE) --jobs=3 --output-sync=target shared-aloud jobenv ray JOBENV_WORKERS=1
+	$(MAKE) alone packages
 
-suite: setup clients system ## Tests of the server and its clients, side by side in WORKERS processes
+suite: ## Tests of the server and its clients
+	$(MAKE) shared
+	$(MAKE) alone
+
+shared: setup clients system ## Those of them that run side by side in WORKERS processes
 	$(BIN)/python -m pytest $(SPREAD) -m "not alone" $(SUITE)
+
+shared-aloud:
+	$(MAKE) --output-sync=none shared
+
+alone: setup clients system ## Those beside which nothing else may run
 	$(BIN)/python -m pytest -m alone $(SUITE)
 
 soak: setup clients system ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
@@ -72,7 +85,7 @@ unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest $(SPREAD) tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -n $(WORKERS) --dist loadfile -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
+	OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -n $(JOBENV_WORKERS) --dist loadfile -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
 
 packages: setup ## Tests and types of the distributions in packages/, in the environment of a PyTorch job
 	place=packages/sagewright-distributed && python=$$($(BIN)/python tools/environment.py $(PYTORCH_IMAGE) $$place/tests/requirements.txt) && \

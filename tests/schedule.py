@@ -28,6 +28,7 @@ SCATTERED = {
             "processing_boto3",
             "processing_clients",
             "remote_functions",
+            "spark_clients",
             "spot",
             "training_boto3",
         )

@@ -183,7 +183,7 @@ def interrupted(server: RunningServer, times: int, epochs: int) -> str:
 
 @needs_fashion
 def test_ddp_is_interrupted_and_goes_on(server: RunningServer) -> None:
-    assert accuracy(interrupted(server, 1, 3)) > 0.75
+    assert accuracy(interrupted(server, 1, 2)) > 0.75
 
 
 @pytest.mark.soak
@@ -200,7 +200,7 @@ def accuracy(out: str) -> float:
 
 def shared_files() -> set[str]:
     """What lies in the machine's shared memory, but for what programs beside these tests keep there."""
-    others = ("PostgreSQL.", "libpod_", "sagewright-tests-")
+    others = ("PostgreSQL.", "libpod_", "plasma", "sagewright-tests-")  # plasma: Ray's
     return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(others)}
 
 

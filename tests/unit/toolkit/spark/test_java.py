@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.toolkit.spark.errors import InputError
-from sagewright.toolkit.spark.java import HOME, Installation
+from sagewright.toolkit.spark.java import HOME, PATIENT, Installation
 
 MEMORY = {"spark.driver.memory": "700m"}
 
@@ -43,9 +43,15 @@ def test_a_driver_is_started_at_once(environ: dict[str, str], monkeypatch: pytes
     command = installation.driver(Path("/conf"), properties, 3, ["--master", "local[3]", "app.py"])
     assert command[0] == str(tmp_path / HOME / "bin" / "java")
     assert command[1:3] == ["-cp", f"/mine.jar:{tmp_path}/pyspark/jars/*:/conf"]
-    assert command[3:7] == ["-XX:ActiveProcessorCount=3", "-Xmx700m", "-Da=1", "-Db=x y"]
-    assert command[7].startswith("-Djava.library.path=/libs:")
-    assert command[8:] == ["org.apache.spark.deploy.SparkSubmit", "--master", "local[3]", "app.py"]
+    assert command[3:7] == PATIENT
+    assert command[7:11] == [
+        "-XX:ActiveProcessorCount=3",
+        "-Xmx700m",
+        "-Da=1",
+        "-Db=x y",
+    ]  # the user's options come last
+    assert command[11].startswith("-Djava.library.path=/libs:")
+    assert command[12:] == ["org.apache.spark.deploy.SparkSubmit", "--master", "local[3]", "app.py"]
 
 
 @pytest.mark.parametrize("variable", ["JAVA_HOME", "SPARK_HOME"])
