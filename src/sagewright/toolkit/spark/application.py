@@ -17,7 +17,7 @@ from sagewright.toolkit.spark.daemons import Daemon, ExecutorLogs, end
 from sagewright.toolkit.spark.errors import ClusterFailed, SubmitFailed
 from sagewright.toolkit.spark.eventlogs import EventLogs
 from sagewright.toolkit.spark.gathering import Follower, Leader, address_of
-from sagewright.toolkit.spark.java import Installation
+from sagewright.toolkit.spark.java import PATIENT, Installation
 from sagewright.toolkit.spark.options import Options
 from sagewright.toolkit.spark.s3 import core_site, spark_defaults
 from sagewright.toolkit.spark.sizing import Share, defaults
@@ -72,6 +72,7 @@ class Application:
             made |= self._logs.properties()
         if not self.alone:
             made |= {
+                "spark.executor.defaultJavaOptions": " ".join(PATIENT),
                 "spark.authenticate": "true",
                 "spark.authenticate.secret": secret_of(self.given).hex(),
                 "spark.cores.max": str(self.share.cpus * len(self.hosts)),

@@ -17,6 +17,18 @@ from sagewright.toolkit.spark.errors import InputError
 
 HOME = "lib/sagewright-java"
 """A JAVA_HOME in the environment, whose `java` is made for Spark (see sagewright.runtimes.spark)."""
+PATIENT = [
+    f"-XX:Tier4{name}Threshold={count}"
+    for name, count in (
+        ("MinInvocation", 6_000),
+        ("Invocation", 50_000),
+        ("Compile", 150_000),
+        ("BackEdge", 400_000),
+    )
+]
+"""The JVM's second compiler takes code up that has run ten times as often as it would wait for by itself: in a job's first seconds
+it takes more of the processors than the job does, for code that is hardly run again."""
+_BRIEF = ["-XX:TieredStopAtLevel=1"]  # what masters and workers do is not worth the second compiler at all
 _SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 
 
@@ -52,13 +64,13 @@ class Installation:
         if not self._direct:
             return [str(self.spark / "bin" / "spark-submit"), *submitted]
         more = properties.get("spark.driver.extraClassPath", "")
-        return [*self._java(conf, more), *_driver_options(properties, cpus), _SUBMIT, *submitted]
+        return [*self._java(conf, more), *PATIENT, *_driver_options(properties, cpus), _SUBMIT, *submitted]
 
     def daemon(self, conf: Path, main: str, memory_mb: int, words: Sequence[str]) -> list[str]:
         """A master or a worker, by its class."""
         if not self._direct:
             return [str(self.spark / "bin" / "spark-class"), main, *words]
-        return [*self._java(conf), f"-Xmx{memory_mb}m", "-XX:+UseSerialGC", main, *words]
+        return [*self._java(conf), f"-Xmx{memory_mb}m", "-XX:+UseSerialGC", *_BRIEF, main, *words]
 
     def _scala(self) -> str:
         core = next((self.spark / "jars").glob("spark-core_*.jar"), Path("spark-core_2.13-"))
