@@ -11,6 +11,8 @@ from sagewright.wire.protocols.rest_xml import RestXmlProtocol
 WAITING = 4096
 AWAY = 1024
 STRANGERS_WAITING = 256
+QUEUES = frozenset({"sqs"})
+"""Services whose requests may wait for something to happen, and must keep no other from its answer."""
 DATA_PLANE = frozenset({"sagemaker-runtime"})
 
 
@@ -21,6 +23,7 @@ class Pools:
         self.control = Pool("control", 32, WAITING)
         self.data = Pool("data", 32, WAITING, AWAY)
         self.objects = Pool("objects", 32, WAITING, AWAY)
+        self.queues = Pool("queues", 32, WAITING, AWAY)
         self.strangers = Pool("strangers", 4, STRANGERS_WAITING, AWAY // 8)
         self.entry = Pool("entry", 8, WAITING)
 
@@ -30,6 +33,8 @@ class Pools:
             return self.strangers
         if service == "s3":
             return self.objects
+        if service in QUEUES:
+            return self.queues
         return self.data if service in DATA_PLANE else self.control
 
 

@@ -19,8 +19,8 @@ from sagewright.wire.protocols.query import form_values
 
 REST_JSON = ("sagemaker-runtime", "sagemaker-metrics")
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
-QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch"}
-SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "s3": "s3"}
+QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch", "2010-03-31": "sns"}
+SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "sns": "sns", "s3": "s3"}
 _ACTION_WITHIN = 1024
 """Bytes within which a compressed form names its action; AWS's SDKs begin with it."""
 _PREFIXES = {prefix: service for service, prefix in SERVICES.items() if prefix}

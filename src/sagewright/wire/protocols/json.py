@@ -62,9 +62,21 @@ class JsonProtocol:
         return response
 
 
+EARLIER_CODES = {
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
+    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+    "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong": "AWS.SimpleQueueService.BatchRequestTooLong",
+}
+"""Codes of SQS's errors in the query protocol, where they were others."""
+
+
 def query_error(error: AwsError) -> tuple[str, str]:
     """The header by which clients of a service that spoke the query protocol before find the code of that time."""
-    return "x-amzn-query-error", f"{error.code};{'Sender' if error.status < 500 else 'Receiver'}"
+    code = EARLIER_CODES.get(error.code, error.code)
+    return "x-amzn-query-error", f"{code};{'Sender' if error.status < 500 else 'Receiver'}"
 
 
 def _response(status: int, body: bytes, request_id: str, operation: OperationModel | None) -> HttpResponse:

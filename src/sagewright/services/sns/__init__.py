@@ -1,0 +1,1 @@
+"""SNS: topics, queues that subscribe to them, and what is published."""

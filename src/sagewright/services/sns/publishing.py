@@ -1,0 +1,143 @@
+"""Publish and PublishBatch: a message goes to every queue that subscribes and whose filter it passes, in one transaction.
+
+Source: AWS's API reference, Amazon SNS; its developer guide for the form that queues get.
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import Any
+
+import orjson
+
+from sagewright.engine.eventforms import iso
+from sagewright.engine.eventpatterns import BadPattern, read_pattern
+from sagewright.model.clock import now_ms
+from sagewright.model.documents import read_json
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.services.sns.subscriptions import arn_of, queue_id
+from sagewright.services.sns.topics import invalid, require_topic, topic_arn
+from sagewright.store import messages, resources
+from sagewright.store.messages import Draft
+from sagewright.store.resources import Resource
+
+MOST_BYTES = 256 * 1024
+MOST_ENTRIES = 10
+
+
+@operation("sns", "Publish")
+def publish(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if "PhoneNumber" in request:
+        raise invalid("PhoneNumber", "Sagewright sends no text messages.")
+    return _published(context, request.get("TopicArn") or request.get("TargetArn", ""), request)
+
+
+@operation("sns", "PublishBatch")
+def publish_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    entries = request["PublishBatchRequestEntries"]
+    if not entries:
+        raise AwsError("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+    if len(entries) > MOST_ENTRIES:
+        raise AwsError("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
+    if len({entry["Id"] for entry in entries}) != len(entries):
+        raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    require_topic(context, request["TopicArn"])
+    good: list[dict[str, Any]] = []
+    bad: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            good.append({"Id": entry["Id"], **_published(context, request["TopicArn"], entry)})
+        except AwsError as error:
+            bad.append(
+                {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": error.status < 500}
+            )
+    return {"Successful": good, "Failed": bad}
+
+
+def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str, Any]:
+    topic = require_topic(context, arn)
+    text: str = request["Message"]
+    if not text:
+        raise invalid("Empty message", "a message must not be empty.")
+    if len(text.encode()) > MOST_BYTES:
+        raise invalid("Message too long", f"a message has at most {MOST_BYTES} bytes.")
+    if request.get("MessageStructure") == "json":
+        text = _for_queues(text)
+    message_id = str(uuid.uuid4())
+    attributes: dict[str, Any] = request.get("MessageAttributes") or {}
+    chosen = [one for one in resources.children(context.store, topic.id) if _passes(one, text, attributes)]
+    notification: dict[str, Any] = {"MessageId": message_id, "Message": text, "Timestamp": iso(now_ms())}
+    notification |= {"Subject": request["Subject"]} if "Subject" in request else {}
+    if attributes:
+        notification["MessageAttributes"] = {name: _told(value) for name, value in attributes.items()}
+    sent: list[tuple[str, Draft]] = []
+    for one in chosen:
+        try:
+            queue = queue_id(context, one.document["Endpoint"])
+        except AwsError:  # the queue is no more
+            continue
+        raw = one.document.get("RawMessageDelivery") == "true"
+        body = text if raw else _enveloped(topic, one, notification)
+        kept = {name: _kept(value) for name, value in attributes.items()} if raw else {}
+        sent.append((queue, Draft(body, kept, context.principal.user_id)))
+    with context.store.write() as connection:
+        for queue, draft in sent:
+            messages.send_in(connection, queue, draft)
+    return {"MessageId": message_id}
+
+
+def _for_queues(text: str) -> str:
+    try:
+        several = read_json(text)
+        return str(several.get("sqs", several["default"]))
+    except (ValueError, KeyError, AttributeError):
+        raise invalid("Message Structure", "it must be a JSON object with a default.") from None
+
+
+def _enveloped(topic: Resource, subscription: Resource, notification: dict[str, Any]) -> str:
+    """Without AWS's signature: who reads the queue has it from this server alone."""
+    arn = arn_of(subscription)
+    unsubscribe = f"/?Action=Unsubscribe&SubscriptionArn={arn}"
+    document = {"Type": "Notification", "TopicArn": topic_arn(topic), **notification, "UnsubscribeURL": unsubscribe}
+    return orjson.dumps(document).decode()
+
+
+def _passes(subscription: Resource, text: str, attributes: dict[str, Any]) -> bool:
+    policy = subscription.document.get("FilterPolicy")
+    if not policy:
+        return True
+    try:
+        pattern = read_pattern(policy)
+        if subscription.document.get("FilterPolicyScope") == "MessageBody":
+            body = read_json(text)
+            return isinstance(body, dict) and pattern.matches(body)
+    except (BadPattern, ValueError):
+        return False
+    return pattern.matches({name: _filtered(value) for name, value in attributes.items()})
+
+
+def _filtered(attribute: dict[str, Any]) -> Any:
+    """A number and a list of strings are compared as such."""
+    value = attribute.get("StringValue", "")
+    try:
+        if attribute["DataType"] == "Number" or attribute["DataType"] == "String.Array":
+            return read_json(value)
+    except ValueError:
+        pass
+    return value
+
+
+def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
+    """An attribute as the store keeps it, bytes as hexadecimal digits."""
+    if "BinaryValue" in attribute:
+        return {"DataType": attribute["DataType"], "Hex": bytes(attribute["BinaryValue"]).hex()}
+    return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
+
+
+def _told(attribute: dict[str, Any]) -> dict[str, str]:
+    if "BinaryValue" in attribute:
+        return {"Type": attribute["DataType"], "Value": base64.b64encode(bytes(attribute["BinaryValue"])).decode()}
+    return {"Type": attribute["DataType"], "Value": attribute.get("StringValue", "")}

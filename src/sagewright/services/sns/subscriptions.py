@@ -1,0 +1,146 @@
+"""Subscriptions of queues to topics: Subscribe, Unsubscribe, lists and attributes.
+
+Source: AWS's API reference, Amazon SNS.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from sagewright.engine.eventpatterns import BadPattern, read_pattern
+from sagewright.model.errors import AwsError
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.services.sns.topics import MOST_LISTED, invalid, require_topic, topic_arn
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
+from sagewright.store.resources import New, Resource
+
+KIND = "sns-subscription"
+QUEUES = "sqs-queue"
+SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "DeliveryPolicy")
+
+
+def place_of(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)
+
+
+def arn_of(subscription: Resource) -> str:
+    return f"{subscription.document['TopicArn']}:{subscription.name}"
+
+
+@operation("sns", "Subscribe")
+def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """The same queue has one subscription to a topic."""
+    topic = require_topic(context, request["TopicArn"])
+    protocol, endpoint = request["Protocol"], request.get("Endpoint", "")
+    if protocol != "sqs":
+        raise invalid("Protocol", f"Sagewright serves subscriptions of queues (sqs), not {protocol}.")
+    queue_id(context, endpoint)
+    attributes = dict(request.get("Attributes") or {})
+    _check(attributes)
+    for there in resources.children(context.store, topic.id):
+        if there.document["Endpoint"] == endpoint:
+            return {"SubscriptionArn": arn_of(there)}
+    document = {"TopicArn": topic_arn(topic), "Protocol": protocol, "Endpoint": endpoint, **attributes}
+    new = New(str(uuid.uuid4()), document, "", {}, parent=topic.id, principal=context.principal.arn)
+    return {"SubscriptionArn": arn_of(resources.create(context.store, place_of(context), new))}
+
+
+def queue_id(context: Context, arn: str) -> str:
+    """Raises InvalidParameter for what is no queue here."""
+    name = arn.rpartition(":")[2]
+    found = resources.find(context.store, Place(QUEUES, context.account, context.region), name)
+    if found is None or arn != f"arn:aws:sqs:{context.region}:{context.account}:{name}":
+        raise invalid("SQS endpoint ARN", f"there is no queue {arn}.")
+    return found.id
+
+
+@operation("sns", "Unsubscribe")
+def unsubscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    name = request["SubscriptionArn"].rpartition(":")[2]
+    found = resources.find(context.store, place_of(context), name)
+    if found is not None:
+        resources.remove(context.store, found, arn_of(found), context.principal.arn)
+    return {}
+
+
+@operation("sns", "ListSubscriptions")
+def list_subscriptions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    page = Page(sort_by="name", descending=False, limit=100_000)
+    return _listed(request, resources.page(context.store, place_of(context), page))
+
+
+@operation("sns", "ListSubscriptionsByTopic")
+def list_subscriptions_by_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    topic = require_topic(context, request["TopicArn"])
+    return _listed(request, resources.children(context.store, topic.id))
+
+
+def _listed(request: dict[str, Any], rows: list[Resource]) -> dict[str, Any]:
+    after = paging.decode(request.get("NextToken"), invalid("NextToken", "it is not one of this list."))
+    page, token = paging.page_of(rows, lambda row: [row.name], after, MOST_LISTED)
+    told = [
+        {
+            "SubscriptionArn": arn_of(row),
+            "Owner": row.account,
+            **{name: row.document[name] for name in ("Protocol", "Endpoint", "TopicArn")},
+        }
+        for row in page
+    ]
+    return {"Subscriptions": told, **({"NextToken": token} if token else {})}
+
+
+@operation("sns", "GetSubscriptionAttributes")
+def get_subscription_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    found = _require(context, request["SubscriptionArn"])
+    told = {
+        "RawMessageDelivery": "false",
+        **found.document,
+        "SubscriptionArn": arn_of(found),
+        "Owner": found.account,
+        "PendingConfirmation": "false",
+        "ConfirmationWasAuthenticated": "true",
+    }
+    return {"Attributes": told}
+
+
+@operation("sns", "SetSubscriptionAttributes")
+def set_subscription_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    found = _require(context, request["SubscriptionArn"])
+    given = {request["AttributeName"]: request.get("AttributeValue", "")}
+    _check(given)
+    with context.store.write() as connection:
+        now = resources.locked_in(connection, found.id)
+        if now is None:
+            raise AwsError("NotFound", "Subscription does not exist", 404)
+        kept = {name: value for name, value in (now.document | given).items() if value not in {"", "{}"}}
+        resources.change_in(connection, replace(now, document=kept), context.principal.arn)
+    return {}
+
+
+def _require(context: Context, arn: str) -> Resource:
+    found = resources.find(context.store, place_of(context), arn.rpartition(":")[2])
+    if found is None or arn_of(found) != arn:
+        raise AwsError("NotFound", "Subscription does not exist", 404)
+    return found
+
+
+def _check(attributes: dict[str, str]) -> None:
+    """Raises InvalidParameter."""
+    for name, value in attributes.items():
+        if name not in SETTABLE:
+            raise invalid("AttributeName", name)
+        if name == "RawMessageDelivery" and value not in {"true", "false"}:
+            raise invalid("Attributes", f"RawMessageDelivery: {value} is neither true nor false.")
+        if name == "FilterPolicyScope" and value not in {"MessageAttributes", "MessageBody"}:
+            raise invalid("Attributes", f"FilterPolicyScope: {value} is neither MessageAttributes nor MessageBody.")
+        if name == "FilterPolicy" and value not in {"", "{}"}:
+            try:
+                read_pattern(value)
+            except BadPattern as error:
+                raise invalid("FilterPolicy", str(error)) from None

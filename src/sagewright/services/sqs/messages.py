@@ -1,0 +1,257 @@
+"""Messages: Send, Receive, Delete, ChangeVisibility, one at a time and in batches.
+
+Source: AWS's API reference, Amazon SQS; its developer guide for the digests of attributes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.services.sqs.queues import Queue, find, require_queue
+from sagewright.store import messages
+from sagewright.store.messages import Draft, Message, Reception
+
+MOST_ENTRIES = 10
+MOST_HIDDEN_S = 43_200
+LOOK_S = 0.2
+"""How often a request that waits for a message looks for one."""
+
+
+@operation("sqs", "SendMessage")
+def send_message(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    queue = require_queue(context, request["QueueUrl"])
+    draft = _draft(context, queue, request)
+    (message_id,) = messages.send(context.store, queue.id, [draft])
+    return _sent(draft, message_id)
+
+
+@operation("sqs", "SendMessageBatch")
+def send_message_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    queue = require_queue(context, request["QueueUrl"])
+
+    def send(entry: dict[str, Any]) -> dict[str, Any]:
+        draft = _draft(context, queue, entry)
+        (message_id,) = messages.send(context.store, queue.id, [draft])
+        return _sent(draft, message_id)
+
+    size = sum(_size(entry) for entry in request["Entries"])
+    if size > queue.number("MaximumMessageSize"):
+        raise AwsError("BatchRequestTooLong", f"Batch requests cannot be longer than {queue.number('MaximumMessageSize')} bytes. "
+                       f"You have sent {size} bytes.")  # fmt: skip
+    return _each(request["Entries"], send)
+
+
+@operation("sqs", "ReceiveMessage")
+def receive_message(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    queue = require_queue(context, request["QueueUrl"])
+    most = request.get("MaxNumberOfMessages", 1)
+    if not 1 <= most <= MOST_ENTRIES:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.",
+        )
+    wait_s = request.get("WaitTimeSeconds", queue.number("ReceiveMessageWaitTimeSeconds"))
+    if not 0 <= wait_s <= 20:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value {wait_s} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.",
+        )
+    hidden_s = _hidden_s(request.get("VisibilityTimeout", queue.number("VisibilityTimeout")))
+    dead = queue.redrive
+    dead_queue = find(context, dead[0]) if dead else None
+    until = time.monotonic() + wait_s
+    while True:
+        how = Reception(most, hidden_s * 1000, now_ms() - queue.number("MessageRetentionPeriod") * 1000, queue.fifo,
+                        dead[1] if dead and dead_queue else 0, dead_queue.id if dead_queue else "")  # fmt: skip
+        found = messages.receive(context.store, queue.id, how)
+        if found or time.monotonic() >= until:
+            break
+        time.sleep(min(LOOK_S, max(0.0, until - time.monotonic())))
+    return {"Messages": [_told(one, request) for one in found]} if found else {}
+
+
+@operation("sqs", "DeleteMessage")
+def delete_message(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _delete(context, require_queue(context, request["QueueUrl"]), request)
+    return {}
+
+
+@operation("sqs", "DeleteMessageBatch")
+def delete_message_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    queue = require_queue(context, request["QueueUrl"])
+    return _each(request["Entries"], lambda entry: _delete(context, queue, entry))
+
+
+@operation("sqs", "ChangeMessageVisibility")
+def change_message_visibility(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _hide(context, require_queue(context, request["QueueUrl"]), request)
+    return {}
+
+
+@operation("sqs", "ChangeMessageVisibilityBatch")
+def change_message_visibility_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    queue = require_queue(context, request["QueueUrl"])
+    return _each(request["Entries"], lambda entry: _hide(context, queue, entry))
+
+
+def _delete(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
+    messages.remove(context.store, queue.id, entry["ReceiptHandle"])
+    return {}
+
+
+def _hide(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
+    hidden_s = _hidden_s(entry.get("VisibilityTimeout", queue.number("VisibilityTimeout")))
+    if not messages.hide(context.store, queue.id, entry["ReceiptHandle"], hidden_s * 1000):
+        raise AwsError(
+            "ReceiptHandleIsInvalid",
+            f'The input receipt handle "{entry["ReceiptHandle"][:100]}" is not a valid receipt handle.',
+        )
+    return {}
+
+
+def _hidden_s(seconds: int) -> int:
+    if not 0 <= seconds <= MOST_HIDDEN_S:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and {MOST_HIDDEN_S}.",
+        )
+    return seconds
+
+
+def _each(entries: list[dict[str, Any]], do: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """What comes of each entry of a batch."""
+    if not entries:
+        raise AwsError("EmptyBatchRequest", "There should be at least one entry in the request.")
+    if len(entries) > MOST_ENTRIES:
+        raise AwsError(
+            "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are 10. You have sent {len(entries)}.",
+        )
+    ids = [entry["Id"] for entry in entries]
+    if len(set(ids)) != len(ids):
+        raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    good: list[dict[str, Any]] = []
+    bad: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            good.append({"Id": entry["Id"], **do(entry)})
+        except AwsError as error:
+            bad.append(
+                {"Id": entry["Id"], "SenderFault": error.status < 500, "Code": error.code, "Message": error.message}
+            )
+    return {"Successful": good, "Failed": bad}
+
+
+def _draft(context: Context, queue: Queue, entry: dict[str, Any]) -> Draft:
+    """Raises AwsError for a message that the queue doesn't take."""
+    body, attributes = entry["MessageBody"], entry.get("MessageAttributes") or {}
+    if not body:
+        raise AwsError("MissingParameter", "The request must contain the parameter MessageBody.")
+    most = queue.number("MaximumMessageSize")
+    if _size(entry) > most:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.",
+        )
+    if len(attributes) > 10:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [10].",
+        )
+    delay_s = entry.get("DelaySeconds", queue.number("DelaySeconds"))
+    if not 0 <= delay_s <= 900:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value {delay_s} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
+        )
+    group, token = entry.get("MessageGroupId", ""), entry.get("MessageDeduplicationId", "")
+    if queue.fifo:
+        if not group:
+            raise AwsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
+        if not token and queue.attributes.get("ContentBasedDeduplication") == "true":
+            token = hashlib.sha256(body.encode()).hexdigest()
+        if not token:
+            raise AwsError(
+                "InvalidParameterValue",
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+            )
+    kept = {name: _kept(value) for name, value in attributes.items()}
+    return Draft(body, kept, context.principal.user_id, delay_s, group, token if queue.fifo else "")
+
+
+def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
+    """An attribute as a document: bytes as hexadecimal digits."""
+    if "BinaryValue" in attribute:
+        return {"DataType": attribute["DataType"], "Hex": bytes(attribute["BinaryValue"]).hex()}
+    return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
+
+
+def _size(entry: dict[str, Any]) -> int:
+    attributes = entry.get("MessageAttributes") or {}
+    values = (value.get("BinaryValue") or str(value.get("StringValue", "")).encode() for value in attributes.values())
+    return len(entry["MessageBody"].encode()) + sum(len(value) for value in values)
+
+
+def _sent(draft: Draft, message_id: str) -> dict[str, Any]:
+    answer = {"MessageId": message_id, "MD5OfMessageBody": _md5(draft.body.encode())}
+    return answer | ({"MD5OfMessageAttributes": attributes_md5(draft.attributes)} if draft.attributes else {})
+
+
+def _told(message: Message, request: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "MessageId": message.message_id,
+        "ReceiptHandle": message.handle,
+        "Body": message.body,
+        "MD5OfBody": _md5(message.body.encode()),
+    }
+    asked = {*(request.get("AttributeNames") or ()), *(request.get("MessageSystemAttributeNames") or ())}
+    system = {
+        "SenderId": message.sender,
+        "SentTimestamp": str(message.sent_ms),
+        "ApproximateReceiveCount": str(message.receives),
+        "ApproximateFirstReceiveTimestamp": str(message.received_ms),
+        **({"MessageGroupId": message.group_name, "SequenceNumber": str(message.id)} if message.group_name else {}),
+    }
+    shown = {name: value for name, value in system.items() if name in asked or "All" in asked}
+    wanted = request.get("MessageAttributeNames") or ()
+    own = {name: _shown(value) for name, value in message.attributes.items() if _is_wanted(name, wanted)}
+    told |= {"Attributes": shown} if shown else {}
+    if own:
+        kept = {name: message.attributes[name] for name in own}
+        told |= {"MessageAttributes": own, "MD5OfMessageAttributes": attributes_md5(kept)}
+    return told
+
+
+def _is_wanted(name: str, wanted: list[str] | tuple[str, ...]) -> bool:
+    return any(one in {"All", ".*", name} or (one.endswith(".*") and name.startswith(one[:-2])) for one in wanted)
+
+
+def _shown(kept: dict[str, Any]) -> dict[str, Any]:
+    if "Hex" in kept:
+        return {"DataType": kept["DataType"], "BinaryValue": bytes.fromhex(kept["Hex"])}
+    return kept
+
+
+def attributes_md5(attributes: dict[str, dict[str, Any]]) -> str:
+    """Of names, types and values, each with its length before it, in the order of the names."""
+    digested = bytearray()
+    for name in sorted(attributes):
+        kept = attributes[name]
+        binary = "Hex" in kept
+        value = bytes.fromhex(kept["Hex"]) if binary else kept["StringValue"].encode()
+        for part in (name.encode(), kept["DataType"].encode()):
+            digested += struct.pack(">I", len(part)) + part
+        digested += (b"\x02" if binary else b"\x01") + struct.pack(">I", len(value)) + value
+    return _md5(bytes(digested))
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

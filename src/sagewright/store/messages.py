@@ -1,0 +1,182 @@
+"""Messages of queues: sent, received and hidden for a while, received again unless they are deleted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.store.database import Database
+from sagewright.store.schema.messages import message_tokens, messages
+
+TOKEN_MS = 5 * 60 * 1000
+"""So long a FIFO queue knows what was sent. Source: AWS's guide, "Exactly-once processing in Amazon SQS"."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is sent. `group` and `token`: of FIFO queues, "" for none."""
+
+    body: str
+    attributes: dict[str, Any]
+    sender: str
+    delay_s: int = 0
+    group: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """See the table for the columns."""
+
+    id: int
+    queue_id: str
+    message_id: str
+    body: str
+    attributes: dict[str, Any]
+    sender: str
+    sent_ms: int
+    visible_ms: int
+    received_ms: int | None
+    receives: int
+    handle: str | None
+    group_name: str
+
+
+@dataclass(frozen=True)
+class Reception:
+    """How messages are received. `most_receives`: a message that was received so often goes to the queue `dead` instead."""
+
+    most: int
+    hidden_ms: int
+    oldest_ms: int
+    fifo: bool = False
+    most_receives: int = 0
+    dead: str = ""
+
+
+@dataclass(frozen=True)
+class Count:
+    """Messages of a queue: those that can be received, those that were and are hidden, and those that are delayed."""
+
+    visible: int
+    hidden: int
+    delayed: int
+
+
+_COLUMNS = [messages.c[name] for name in Message.__dataclass_fields__]
+
+
+def send(store: Database, queue_id: str, drafts: Sequence[Draft]) -> list[str]:
+    """The ids of the messages."""
+    with store.write() as connection:
+        return [send_in(connection, queue_id, draft) for draft in drafts]
+
+
+def send_in(connection: Connection, queue_id: str, draft: Draft) -> str:
+    """In a transaction of the caller's."""
+    now = now_ms()
+    if draft.token:
+        here = and_(message_tokens.c.queue_id == queue_id, message_tokens.c.token == draft.token)
+        connection.execute(
+            delete(message_tokens).where(message_tokens.c.queue_id == queue_id, message_tokens.c.at_ms < now - TOKEN_MS)
+        )
+        known = connection.execute(select(message_tokens.c.message_id).where(here)).scalar()
+        if known is not None:
+            return str(known)
+    message_id = str(uuid.uuid4())
+    if draft.token:
+        row = {"queue_id": queue_id, "token": draft.token, "message_id": message_id, "at_ms": now}
+        connection.execute(insert(message_tokens), row)
+    row = {
+        "queue_id": queue_id, "message_id": message_id, "body": draft.body, "attributes": draft.attributes,
+        "sender": draft.sender, "sent_ms": now, "visible_ms": now + draft.delay_s * 1000, "group_name": draft.group,
+    }  # fmt: skip
+    connection.execute(insert(messages), row)
+    return message_id
+
+
+def receive(store: Database, queue_id: str, how: Reception) -> list[Message]:
+    """At most `how.most` messages, each with a new handle, and hidden for a while from all others."""
+    now = now_ms()
+    ready = _ready(queue_id, now, how)
+    with store.read() as connection:
+        if connection.execute(select(messages.c.id).where(*ready).limit(1)).first() is None:
+            return []
+    found: list[Message] = []
+    with store.write() as connection:
+        old = and_(messages.c.queue_id == queue_id, messages.c.sent_ms < how.oldest_ms)
+        connection.execute(delete(messages).where(old))
+        statement = select(*_COLUMNS).where(*ready).order_by(messages.c.id).limit(how.most)
+        for row in connection.execute(statement.with_for_update(skip_locked=True)).all():
+            message = _received(connection, Message(*row), now, how)
+            found += [message] if message else []
+    return found
+
+
+def _ready(queue_id: str, now: int, how: Reception) -> list[Any]:
+    """Conditions of a message that may be received. Of a group of a FIFO queue none comes while one is in somebody's hands."""
+    ready: list[Any] = [messages.c.queue_id == queue_id, messages.c.visible_ms <= now]
+    if how.fifo:
+        before = messages.alias()
+        held = exists().where(
+            before.c.queue_id == queue_id,
+            before.c.group_name == messages.c.group_name,
+            before.c.visible_ms > now,
+            before.c.id < messages.c.id,
+        )
+        ready.append(~held)
+    return ready
+
+
+def _received(connection: Connection, message: Message, now: int, how: Reception) -> Message | None:
+    """None for one that was received often enough, and is a dead letter now."""
+    own = messages.c.id == message.id
+    if how.most_receives and message.receives >= how.most_receives:
+        moved = {"queue_id": how.dead, "visible_ms": now, "handle": None}
+        connection.execute(update(messages).where(own).values(**moved))
+        return None
+    changed = {
+        "visible_ms": now + how.hidden_ms,
+        "received_ms": message.received_ms or now,
+        "receives": message.receives + 1,
+        "handle": uuid.uuid4().hex,
+    }
+    connection.execute(update(messages).where(own).values(**changed))
+    return Message(**{**vars(message), **changed})
+
+
+def remove(store: Database, queue_id: str, handle: str) -> None:
+    """The message with that handle, if it is still its last one."""
+    with store.write() as connection:
+        connection.execute(delete(messages).where(messages.c.queue_id == queue_id, messages.c.handle == handle))
+
+
+def hide(store: Database, queue_id: str, handle: str, hidden_ms: int) -> bool:
+    """Whether there is a message with that handle, which is hidden from now on for so long."""
+    own = and_(messages.c.queue_id == queue_id, messages.c.handle == handle)
+    changed = update(messages).where(own).values(visible_ms=now_ms() + hidden_ms).returning(messages.c.id)
+    with store.write() as connection:
+        return connection.execute(changed).first() is not None
+
+
+def count(store: Database, queue_id: str) -> Count:
+    now = now_ms()
+    later = messages.c.visible_ms > now
+    statement = select(
+        func.count().filter(messages.c.visible_ms <= now),
+        func.count().filter(later, messages.c.receives > 0),
+        func.count().filter(later, messages.c.receives == 0),
+    ).where(messages.c.queue_id == queue_id)
+    with store.read() as connection:
+        return Count(*connection.execute(statement).one())
+
+
+def purge_in(connection: Connection, queue_id: str) -> None:
+    """Forget all of a queue's messages."""
+    connection.execute(delete(messages).where(messages.c.queue_id == queue_id))
+    connection.execute(delete(message_tokens).where(message_tokens.c.queue_id == queue_id))

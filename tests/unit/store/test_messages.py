@@ -1,0 +1,93 @@
+"""Messages of queues: each is received by one at a time, whoever asks beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import pytest
+
+from sagewright.store import messages
+from sagewright.store.database import Database
+from sagewright.store.messages import Draft, Reception
+
+PLAIN = Reception(most=10, hidden_ms=60_000, oldest_ms=0)
+FIFO = Reception(most=10, hidden_ms=60_000, oldest_ms=0, fifo=True)
+
+
+def send(store: Database, *bodies: str, group: str = "") -> None:
+    messages.send(store, "q", [Draft(body, {}, "me", group=group) for body in bodies])
+
+
+def bodies(store: Database, how: Reception, queue: str = "q") -> list[str]:
+    return [one.body for one in messages.receive(store, queue, how)]
+
+
+def test_a_message_is_received_by_one_of_many(database: Database) -> None:
+    send(database, *(str(number) for number in range(60)))
+    found: Counter[str] = Counter()
+
+    def receive() -> None:
+        while got := bodies(database, PLAIN):
+            found.update(got)
+
+    threads = [threading.Thread(target=receive) for _ in range(6)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    receive()  # what each thought another one held
+    assert found == Counter({str(number): 1 for number in range(60)})
+    assert messages.count(database, "q") == messages.Count(0, 60, 0)
+
+
+def test_a_hidden_message_comes_back_and_its_old_handle_is_void(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(database, "x")
+    (first,) = messages.receive(database, "q", PLAIN)
+    later = messages.now_ms() + PLAIN.hidden_ms + 1
+    monkeypatch.setattr(messages, "now_ms", lambda: later)
+    (second,) = messages.receive(database, "q", PLAIN)
+    assert (second.receives, second.received_ms) == (2, first.received_ms)
+    messages.remove(database, "q", first.handle or "")
+    assert not messages.hide(database, "q", first.handle or "", 0)
+    assert messages.hide(database, "q", second.handle or "", 0)
+    assert messages.count(database, "q") == messages.Count(1, 0, 0)
+    messages.remove(database, "q", second.handle or "")
+    assert messages.count(database, "q") == messages.Count(0, 0, 0)
+
+
+def test_what_is_too_old_is_forgotten(database: Database) -> None:
+    send(database, "x")
+    assert bodies(database, Reception(most=1, hidden_ms=0, oldest_ms=messages.now_ms() + 1)) == []
+    assert messages.count(database, "q") == messages.Count(0, 0, 0)
+
+
+def test_what_was_received_too_often_goes_to_another_queue(database: Database) -> None:
+    send(database, "x")
+    how = Reception(most=1, hidden_ms=0, oldest_ms=0, most_receives=2, dead="dead")
+    assert [bodies(database, how) for _ in range(3)] == [["x"], ["x"], []]
+    assert bodies(database, PLAIN, "dead") == ["x"]
+
+
+def test_of_a_group_nothing_comes_while_an_earlier_one_is_held(database: Database) -> None:
+    send(database, "a1", "a2", group="a")
+    send(database, "b1", group="b")
+    one = Reception(most=1, hidden_ms=60_000, oldest_ms=0, fifo=True)
+    (first,) = messages.receive(database, "q", one)
+    assert first.body == "a1"
+    assert bodies(database, FIFO) == ["b1"]
+    messages.remove(database, "q", first.handle or "")
+    assert bodies(database, FIFO) == ["a2"]
+
+
+def test_what_has_the_same_token_is_sent_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = Draft("x", {}, "me", group="g", token="t")
+    (first,), (second,) = (messages.send(database, "q", [draft]) for _ in range(2))
+    assert first == second
+    later = messages.now_ms() + messages.TOKEN_MS + 1
+    monkeypatch.setattr(messages, "now_ms", lambda: later)
+    (third,) = messages.send(database, "q", [draft])
+    assert third != first
+    assert bodies(database, FIFO) == ["x", "x"]
