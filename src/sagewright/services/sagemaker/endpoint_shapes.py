@@ -56,7 +56,7 @@ def _told_of(fleet: Fleet, status: str) -> dict[str, Any]:
             "CaptureStatus": "Started" if enabled and status == EndpointStatus.IN_SERVICE else "Stopped",
             "CurrentSamplingPercentage": fleet.capture["InitialSamplingPercentage"],
             "DestinationS3Uri": fleet.capture["DestinationS3Uri"],
-            **({"KmsKeyId": fleet.capture["KmsKeyId"]} if fleet.capture.get("KmsKeyId") else {}),
+            "KmsKeyId": fleet.capture.get("KmsKeyId", ""),
         }
     if fleet.asynchronous:
         told["AsyncInferenceConfig"] = fleet.asynchronous
