@@ -56,8 +56,8 @@ def test_an_unserved_service_is_named_with_http_400(server: RunningServer, servi
 
 def test_runtime_operations_are_not_taken_for_s3(server: RunningServer) -> None:
     code, message, status = fault(server.boto("sagemaker-runtime").invoke_endpoint, EndpointName="e", Body=b"x")
-    assert (code, status) == ("UnknownOperationException", 400)
-    assert "sagemaker-runtime:InvokeEndpoint" in message
+    assert (code, status) == ("ValidationError", 400)
+    assert message == "Endpoint e of account 000000000000 not found."
 
 
 def test_a_bucket_called_endpoints_is_a_bucket(server: RunningServer) -> None:

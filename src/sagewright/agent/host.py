@@ -38,14 +38,14 @@ from sagewright.agent.patience import Patience
 from sagewright.agent.process import FAILED, GONE, Exit, Limits, Started, attend_process, end_left, start_process
 from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
-from sagewright.agent.serving import Health, Restarts, failed
+from sagewright.agent.serving import PORT_VARIABLE, Health, Restarts, failed, listening_place
 from sagewright.agent.share import HostShare
 from sagewright.agent.transforming import Transforming
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
 from sagewright.model.brief import Cause, Desired, FaultClass, Phase
-from sagewright.model.servingplaces import SOCKET, SOCKET_VARIABLE
+from sagewright.model.servingplaces import SOCKET, SOCKET_VARIABLE, note_port
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,
@@ -169,7 +169,9 @@ class HostRun:
         sandbox = self._sandbox()
         given = sandbox.declare()
         possible = given["hosts_file"].given and given["joins_network"].given
-        self._network = open_network(self._host, possible, self._control.check)
+        # Many containers listen on port 8080 whatever they are told.
+        apart = self._health is not None and sandbox.name == "container" and given["own_ports"].given
+        self._network = open_network(self._host, possible or apart, self._control.check, apart=apart)
         if self._network.warning:
             self._host.warnings.append(self._network.warning)
         self._memory = (
@@ -360,6 +362,7 @@ class HostRun:
             library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
             environment=environment.path if environment else Path(),
             network=self._network.own or not self._host.isolated,
+            network_namespace=self._network.namespace if sandbox.name == "container" else "",
             readable=sources.local_paths() if environment else [],
             views=[*self._inputs.views, *self._views],
             image=own_image(self._host, self._say_status),
@@ -370,9 +373,13 @@ class HostRun:
 
     def _serving_variables(self, sandbox: Sandbox) -> dict[str, str]:
         """Where a server of ours listens."""
-        if self._health is None or not has_environment(self._image):
+        if self._health is None:
             return {}
-        return {SOCKET_VARIABLE: str(sandbox.ml_root(self._host.directory) / SOCKET)}
+        if has_environment(self._image):
+            return {SOCKET_VARIABLE: str(sandbox.ml_root(self._host.directory) / SOCKET)}
+        listening = listening_place(self._network.namespace)
+        note_port(self._host.directory, listening)
+        return {PORT_VARIABLE: str(listening.port)}
 
     def _stand_ins(self, sandbox: Sandbox) -> Path | None:
         return stand_ins(self._host, sandbox, self._network.own) if uses_mpi_driver(self._host) else None

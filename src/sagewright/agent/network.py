@@ -44,18 +44,23 @@ class JobNetwork:
     def own(self) -> bool:
         return bool(self.enter)
 
+    @property
+    def namespace(self) -> str:
+        """The path of the host's own network namespace, good while this process lives; "" without one."""
+        return next((f"/proc/{os.getpid()}/fd/{one.net}" for one in self.opened[1:] if isinstance(one, Namespace)), "")
+
     def close(self) -> None:
         while self.opened:
             self.opened.pop().close()
 
 
-def open_network(host: HostFile, possible: bool, check: Callable[[], None]) -> JobNetwork:
+def open_network(host: HostFile, possible: bool, check: Callable[[], None], *, apart: bool = False) -> JobNetwork:
     """The network of a host. `possible`: the sandbox can lead the hosts' names to addresses; `check` raises if the job
-    is not wanted any more.
+    is not wanted any more; `apart`: a job of one host has a network of its own too, where it can.
 
     Raises NetworkFailed, TimeoutError, ClientError if a network of its own is demanded and cannot be had.
     """
-    if len(host.hosts) == 1 and host.network != "own":
+    if len(host.hosts) == 1 and host.network != "own" and not apart:
         return JobNetwork(host.addresses)
     if host.network == "machines":
         return JobNetwork(host.addresses, _interface_with(host.addresses[host.host]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +18,9 @@ from sagewright.agent.control import Control
 from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.process import Exit, Started
 from sagewright.model.brief import Cause
-from sagewright.model.servingplaces import connected
+from sagewright.model.servingplaces import Listening, connected
 
+PORT_VARIABLE, PORT = "SAGEMAKER_BIND_TO_PORT", 8080
 PING_S = 2.0
 BETWEEN_S = 10.0
 """Between two pings of a server that is well."""
@@ -41,6 +43,15 @@ def ping(directory: Path) -> bool:
         return False
     finally:
         connection.close()
+
+
+def listening_place(namespace: str) -> Listening:
+    """Where a container's server is to listen: on AWS's port in a network of its own; without one on a port that is free now."""
+    if namespace:
+        return Listening(PORT, namespace)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return Listening(found.getsockname()[1])
 
 
 class Health:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 SOCKET = Path("serving") / "http.sock"
 """Below /opt/ml."""
 _NOTE = "serving.json"
+_CLONE_NEWNET = 0x4000_0000
 
 
 @dataclass(frozen=True)
@@ -38,33 +41,48 @@ def noted_port(directory: Path) -> Listening | None:
 
 
 def connected(directory: Path, timeout_s: float | None) -> socket.socket:
-    """A connection to the server of the host in HOST_DIRECTORY. Raises OSError; with no time-out it does not block.
-
-    The job owns the directory of its socket: what lies there is opened through no link, and connected to by its descriptor, so that
-    it leads to nobody else's socket.
-    """
+    """A connection to the server of the host in HOST_DIRECTORY. Raises OSError."""
     port = noted_port(directory)
-    if port is not None:
-        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        target: tuple[str, int] | str = ("127.0.0.1", port.port)
-    else:
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        target = ""
+    if port is None:
+        return _by_path(directory / "ml" / SOCKET.parent, SOCKET.name, timeout_s)
+    if not port.namespace:
+        return _by_port(port.port, timeout_s)
+    with ThreadPoolExecutor(1) as apart:  # a thread that has entered a namespace is of no use for anything else
+        return apart.submit(_within, port, timeout_s).result()
+
+
+def _by_path(directory: Path, name: str, timeout_s: float | None) -> socket.socket:
+    """The job owns the directory of its socket: what lies there is opened through no link, and connected to by its descriptor, so
+    that it leads to nobody else's socket."""
+    descriptor = _opened(directory, name)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         made.settimeout(timeout_s)
-        if port is not None:
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            made.connect(target)
-            return made
-        descriptor = _opened(directory / "ml" / SOCKET.parent, SOCKET.name)
-        try:
-            made.connect(f"/proc/self/fd/{descriptor}")
-        finally:
-            os.close(descriptor)
+        made.connect(f"/proc/self/fd/{descriptor}")
     except BaseException:
         made.close()
         raise
+    finally:
+        os.close(descriptor)
     return made
+
+
+def _by_port(port: int, timeout_s: float | None) -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
+def _within(listening: Listening, timeout_s: float | None) -> socket.socket:
+    """In another network namespace, for a thread of its own."""
+    descriptor = os.open(listening.namespace, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
+            error = ctypes.get_errno()
+            raise OSError(error, f"setns: {os.strerror(error)}")
+    finally:
+        os.close(descriptor)
+    return _by_port(listening.port, timeout_s)
 
 
 def _opened(directory: Path, name: str) -> int:

@@ -16,6 +16,7 @@ CAPABILITIES = {
     "own_tmp": "/tmp is its own and ends with it",  # noqa: S108 - words, not a path
     "own_pids": "it sees no other process, and none of its own outlives it",
     "hosts_file": "the names algo-1 … algo-N lead to the job's hosts",
+    "own_ports": "it can have a network to itself, so that every port is free",
     "joins_network": "it runs in the network that it is started in, which may be one of the job's own",
     "shared_memory": "the hosts of a job on one machine can have memory in common",
     "no_network": "it can be cut off from every network",
@@ -106,7 +107,8 @@ class Launch:
     programs: a directory whose programs are seen in /usr/sbin (needs stand_in_programs);
     layers: directories whose files are seen in the environment, over its own (needs layers);
     mounts: the mount namespace in which the directories named here are to be looked up, None: the agent's;
-    memory: the descriptor of memory that the job's hosts share; MEMORY_VARIABLE tells the process its place (needs shared_memory).
+    memory: the descriptor of memory that the job's hosts share; MEMORY_VARIABLE tells the process its place (needs shared_memory);
+    network_namespace: the path of the one that a container joins, "" for the machine's.
     """
 
     argv: list[str]
@@ -121,6 +123,7 @@ class Launch:
     views: list[View] = field(default_factory=list)
     image: OwnImage | None = None
     memory: int | None = None
+    network_namespace: str = ""
     programs: Path | None = None
     layers: list[Path] = field(default_factory=list)
     mounts: MountNamespace | None = None

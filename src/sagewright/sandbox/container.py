@@ -68,6 +68,13 @@ class ContainerSandbox:
         not_root = self._found.is_podman or self._separates_users()
         given["unprivileged"] = Support(not_root, who if not_root else _DOCKER_ROOT)
         given["any_user"] = Support(True, "the container's user namespace")
+        apart = self._gives_users and self._found.ours
+        why = (
+            "a network namespace of the job's"
+            if apart
+            else "the engine is not one that Sagewright has started, as root"
+        )
+        given["own_ports"] = Support(apart, why)
         given["joins_network"] = Support(False, "the engine starts it in a network of the engine's")
         given["stand_in_programs"] = Support(False, "the programs are the image's own")
         given["shared_memory"] = Support(False, "the engine hands no descriptor on to a container")

@@ -28,7 +28,7 @@ def document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
         "Env": [f"{name}={value}" for name, value in {**launch.environ, **_paths(launch)}.items()],
         "Labels": {LABEL_DIRECTORY: str(launch.directory), LABEL_HOST: launch.environ.get("SAGEWRIGHT_HOST_ID", "")},
         "HostConfig": {
-            "NetworkMode": "host" if launch.network else "none",
+            "NetworkMode": f"ns:{launch.network_namespace}" if launch.network_namespace else _mode(launch),
             "ExtraHosts": [f"{name}:{address}" for name, address in launch.addresses.items()],
             "Binds": _binds(launch),
             "LogConfig": {"Type": "none"},  # the agent keeps them
@@ -43,6 +43,10 @@ def document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
     if image.entrypoint:
         told["Entrypoint"] = image.entrypoint
     return told
+
+
+def _mode(launch: Launch) -> str:
+    return "host" if launch.network else "none"
 
 
 def _paths(launch: Launch) -> dict[str, str]:
@@ -103,7 +107,7 @@ def podman_spec(told: dict[str, Any], name: str, profile: Path, users: Users | N
         "command": told["Cmd"],
         "env": dict(line.split("=", 1) for line in told["Env"]),
         "labels": told["Labels"],
-        "netns": {"nsmode": host["NetworkMode"]},
+        "netns": _podman_network(host["NetworkMode"]),
         "hostadd": host["ExtraHosts"],
         "mounts": [_mount(bind) for bind in host["Binds"]],
         "log_configuration": {"driver": "none"},
@@ -123,6 +127,10 @@ def podman_spec(told: dict[str, Any], name: str, profile: Path, users: Users | N
     if "Entrypoint" in told:
         spec["entrypoint"] = told["Entrypoint"]
     return spec
+
+
+def _podman_network(mode: str) -> dict[str, str]:
+    return {"nsmode": "path", "value": mode[3:]} if mode.startswith("ns:") else {"nsmode": mode}
 
 
 def _mount(bind: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sagewright.sandbox.base import Unavailable
@@ -20,17 +20,21 @@ HOW = (
     "Containers need Docker or Podman on this machine. On Debian and Ubuntu: apt-get install podman (Sagewright starts its "
     "service by itself), or Docker with the server's user in the group docker. DOCKER_HOST=unix:///… names another socket."
 )
+_SETTINGS = "[containers]\ndefault_sysctls = []\n"
+"""A network namespace that a container joins belongs to the machine's root: the container can't change its settings."""
 _IDLE_S = 600
 _START_S = 20.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """An engine that answers. `kind`: Podman or Docker, and its version; `how`: where it was found, for people."""
+    """An engine that answers. `kind`: Podman or Docker, and its version; `how`: where it was found, for people; `ours`: it is
+    Podman's service as Sagewright starts it."""
 
     engine: Engine
     kind: str
     how: str
+    ours: bool = False
 
     @property
     def is_podman(self) -> bool:
@@ -54,7 +58,9 @@ def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path
     podman = shutil.which("podman", path=environ.get("PATH"))
     if podman is None:
         raise Unavailable(f"No container engine was found.{refused} {HOW}")
-    return _found(_start_service(podman, environ), f"the service of {podman}, started by Sagewright")
+    return replace(
+        _found(_start_service(podman, environ), f"the service of {podman}, started by Sagewright"), ours=True
+    )
 
 
 def _named_engine(address: str) -> Found:
@@ -83,16 +89,17 @@ def _found(path: Path, how: str) -> Found:
 def _start_service(podman: str, environ: Mapping[str, str]) -> Path:
     """The socket of a service that ends by itself once it is not used. Starters in any process take turns."""
     directory = _own_directory(environ)
-    path = directory / "podman.sock"
+    path = directory / "containers.sock"
     with (directory / "podman.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _answers(path):
             return path
         path.unlink(missing_ok=True)
         with (directory / "podman.log").open("wb") as log:
-            _spawn_orphan(
-                [podman, *_runtime_options(), "system", "service", f"--time={_IDLE_S}", f"unix://{path}"], log.fileno()
-            )
+            settings = directory / "containers.conf"
+            settings.write_text(_SETTINGS)
+            service = [podman, *_runtime_options(), "system", "service", f"--time={_IDLE_S}", f"unix://{path}"]
+            _spawn_orphan(service, log.fileno(), {"CONTAINERS_CONF_OVERRIDE": str(settings)})
         deadline = time.monotonic() + _START_S
         while not _answers(path):
             if time.monotonic() > deadline:
@@ -130,9 +137,9 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _spawn_orphan(argv: list[str], output: int) -> None:
+def _spawn_orphan(argv: list[str], output: int, variables: Mapping[str, str]) -> None:
     """Start a program that is nobody's child: what ends an agent with all its descendants must not end other jobs'
     containers with it."""
     starter = ["/bin/sh", "-c", 'setsid "$@" & exit 0', "sh", *argv]
-    environ = {**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
+    environ = {**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1", **variables}
     subprocess.run(starter, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ, cwd="/", check=True)

@@ -34,6 +34,7 @@ class PlainSandbox:
 
     def declare(self) -> dict[str, Support]:
         given = {name: Support(False, reason) for name, reason in _WHY_NOT.items()}
+        given["own_ports"] = Support(True, "it is a process like any other")
         given["joins_network"] = Support(True, "it is a process like any other")
         given["shared_memory"] = Support(True, "by a descriptor of the agent's")
         given["writable_environment"] = Support(True, "a private environment on top of the shared one")
