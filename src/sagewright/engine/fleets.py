@@ -160,6 +160,7 @@ class Fleets:
                 "Container": container,
                 "Isolated": variant.isolated,
                 "StartSeconds": variant.start_s,
+                "MemoryGigabytes": (variant.serverless or {}).get("MemorySizeInMB", 0) // 1024,
             }
             try:
                 job = jobs.create(self._m.store, place, Draft(_job_name(instance, number), request))

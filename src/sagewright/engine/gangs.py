@@ -58,6 +58,9 @@ def share_of(reservations: Reservations, demand: Demand) -> Share:
     """What the job's hosts get. Of one that does not queue no CPU and no memory is kept from the others: it has its limits, and
     idles most of the time."""
     share = reservations.share_of(demand.instance_type, demand.hosts)
+    if demand.memory_gb:
+        least = min(demand.memory_gb, share.per_host.memory_gb)
+        share = replace(share, per_host=replace(share.per_host, memory_gb=least))
     return share if demand.queued else replace(share, total=replace(share.total, cpus=0, memory_gb=0))
 
 

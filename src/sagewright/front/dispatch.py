@@ -191,7 +191,7 @@ class Dispatch:
 
     async def present(self, endpoint: Endpoint, variant: Variant) -> Variant:
         """The variant as it is now, once it has an instance. Raises ServiceUnavailable, ModelNotReadyException."""
-        now = self._present(endpoint.name, variant)
+        now, begin = self._present(endpoint.name, variant), time.monotonic()
         limit = time.monotonic() + (TIMEOUT_S if now.scales_from_zero else AWAY_S)
         while not now.instances:
             self.wanted.add(endpoint.id)
@@ -202,6 +202,8 @@ class Dispatch:
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), min(left, 0.5))
             now = self._present(endpoint.name, variant)
+        if now.scales_from_zero:
+            self.tally(endpoint.name, now).timed("ModelSetupTime", (time.monotonic() - begin) * 1e6)
         return now
 
     def _present(self, name: str, variant: Variant) -> Variant:

@@ -21,8 +21,8 @@ class Demand:
 
     `max_wait_s`: the longest that a spot job waits and runs, in all; `interruptions`: a spot job's own schedule of them;
     `retries`: after internal errors; `keep_alive_s`: how long its hosts are kept for the next job whose `shape` is the same.
-    `queued`: whether it waits for a share of the CPUs and the memory that nobody else has; `stop_grace_s`: between SIGTERM and
-    SIGKILL, None for what the settings say.
+    `memory_gb`: at most so much for each host, 0 for what its instance type has; `queued`: whether it waits for a share of the
+    CPUs and the memory that nobody else has; `stop_grace_s`: between SIGTERM and SIGKILL, None for what the settings say.
     """
 
     role_arn: str
@@ -37,6 +37,7 @@ class Demand:
     retries: int = 0
     keep_alive_s: int = 0
     shape: str | None = None
+    memory_gb: int = 0
     queued: bool = True
     stop_grace_s: float | None = None
 

@@ -38,6 +38,7 @@ class Serving(Kind):
             instance_type=request["InstanceType"],
             hosts=1,
             max_runtime_s=FOR_EVER_S,
+            memory_gb=request.get("MemoryGigabytes", 0),
             queued=False,
             stop_grace_s=STOP_GRACE_S,
         )

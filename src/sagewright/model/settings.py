@@ -126,6 +126,9 @@ class Settings:
     environments: Path = _setting(
         Path(), "Directory of cached job environments. Empty: `environments` in the data directory."
     )
+    serverless_idle_s: int = _setting(
+        300, "Seconds without an invocation after which a serverless variant of an endpoint gives back what it holds."
+    )
     link_channels: bool = _setting(
         True,
         "Give a job that runs beside the embedded object store its input as links to the store's files. "

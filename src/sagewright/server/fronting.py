@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.engine.routing import routes_of
+from sagewright.engine.scaling import asleep, awake, scale
 from sagewright.front.link import Link
 from sagewright.http.limits import Limits
 from sagewright.kinds.serving import ENDPOINT
@@ -59,6 +61,8 @@ class Fronting:
         self._process: asyncio.subprocess.Process | None = None
         self._routes = ""
         self._writes: set[asyncio.Task[None]] = set()
+        self._used: dict[tuple[str, str], float] = {}
+        self._slept = 0.0
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -70,6 +74,7 @@ class Fronting:
                 changed, cursor = await asyncio.to_thread(self._changed, cursor)
                 if changed or fresh:
                     fresh = not await self._tell_routes()
+                await self._let_sleep()
                 if (self._process is None or self._process.returncode is not None) and self._needed():
                     await self._start()
                     fresh = True
@@ -102,6 +107,22 @@ class Fronting:
             return True
         waiting, _, _ = select.select([self._bound, self._local], [], [], 0)
         return bool(waiting)
+
+    async def _let_sleep(self) -> None:
+        """Serverless variants that nobody has asked for a while give back what they hold."""
+        now = time.monotonic()
+        if now - self._slept < 1.0 or not self._routes:
+            return
+        self._slept = now
+        for endpoint in json.loads(self._routes)["endpoints"]:
+            for variant in (one for fleet in endpoint["fleets"] for one in fleet["variants"]):
+                key = endpoint["name"], variant["name"]
+                if not (variant["scales_from_zero"] and variant["instances"]):
+                    self._used.pop(key, None)
+                elif now - self._used.setdefault(key, now) > self._settings.serverless_idle_s:
+                    names = frozenset({variant["name"]})
+                    if await asyncio.to_thread(scale, self._platform.store, endpoint["id"], asleep, names):
+                        self._platform.engine.wake(ENDPOINT, endpoint["id"])
 
     def _end_of_log(self) -> Cursor:
         cursor = Cursor()
@@ -171,9 +192,11 @@ class Fronting:
             self._write(document)
         elif "wanted" in document:
             for endpoint_id in document["wanted"]:
+                await asyncio.to_thread(scale, self._platform.store, endpoint_id, awake)
                 self._platform.engine.wake(ENDPOINT, endpoint_id)
 
     def _write(self, document: dict[str, Any]) -> None:
+        self._used |= {(one["endpoint"], one["variant"]): time.monotonic() for one in document["counted"]}
         task = asyncio.create_task(asyncio.to_thread(self._keep, document))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)

@@ -44,6 +44,10 @@ ENDPOINTS = Form(
 
 @operation("sagemaker", "CreateEndpoint")
 def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if context.settings.backend != "local":
+        raise ValidationException(
+            f"Sagewright serves endpoints on this machine alone, and the setting backend is {context.settings.backend}."
+        )
     fleet = fleet_of(context, request["EndpointConfigName"])
     deployment = _deployment(request)
     kept = {name: request[name] for name in ("EndpointName", "EndpointConfigName", "Tags") if name in request}
