@@ -6,8 +6,10 @@ import io
 import tarfile
 import textwrap
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
 from tests.conftest import ROLE, SHELL_IMAGE
 
 if TYPE_CHECKING:
@@ -46,6 +48,22 @@ class Hosting:
         self.runtime = server.boto("sagemaker-runtime")
         if BUCKET not in {one["Name"] for one in self.s3.list_buckets()["Buckets"]}:
             self.s3.create_bucket(Bucket=BUCKET)
+
+    def __enter__(self) -> Hosting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """No endpoint is left to tests that share the server."""
+        self.delete_all()
+
+    def delete_all(self, timeout_s: float = 90) -> None:
+        until = time.monotonic() + timeout_s
+        while names := [one["EndpointName"] for one in self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]:
+            assert time.monotonic() < until, names
+            for name in names:
+                with suppress(ClientError):  # in Creating or Updating it has to wait
+                    self.sagemaker.delete_endpoint(EndpointName=name)
+            time.sleep(0.1)
 
     def model(self, name: str, code: str = ECHO, word: str = "", **changes: Any) -> str:
         """A model whose script is `code`; WORD in it stands for `word`, or the model's name."""

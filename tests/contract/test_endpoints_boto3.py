@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from tests.hosting import ECHO, Hosting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import RunningServer
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/"
@@ -22,8 +24,9 @@ BROKEN = "def model_fn(directory):\n    raise RuntimeError('no such weights')\n"
 
 
 @pytest.fixture(scope="module")
-def hosting(server: RunningServer) -> Hosting:
-    return Hosting(server)
+def hosting(server: RunningServer) -> Iterator[Hosting]:
+    with Hosting(server) as made:
+        yield made
 
 
 def fault(call: Any, **request: Any) -> tuple[str, str]:

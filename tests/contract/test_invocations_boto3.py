@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from tests.hosting import BUCKET, ECHO, Hosting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import RunningServer
 
 HEADERS = """
@@ -41,8 +43,9 @@ SLOW = ECHO.replace("def predict_fn(data, model):", "def predict_fn(data, model)
 
 
 @pytest.fixture(scope="module")
-def hosting(server: RunningServer) -> Hosting:
-    return Hosting(server)
+def hosting(server: RunningServer) -> Iterator[Hosting]:
+    with Hosting(server) as made:
+        yield made
 
 
 def test_a_stream_comes_piece_by_piece(hosting: Hosting) -> None:

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from tests.hosting import BUCKET, Hosting, archive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import Podman, RunningServer
 
 SERVE = r"""#!/bin/sh
@@ -39,8 +41,9 @@ printf 'HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %s\r\nConnect
 
 
 @pytest.fixture(scope="module")
-def hosting(server: RunningServer) -> Hosting:
-    return Hosting(server)
+def hosting(server: RunningServer) -> Iterator[Hosting]:
+    with Hosting(server) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

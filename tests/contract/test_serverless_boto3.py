@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tests.hosting import ECHO, Hosting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conftest import RunningServer
 
@@ -19,8 +19,9 @@ SLOW = ECHO.replace("def predict_fn(data, model):", "def predict_fn(data, model)
 
 
 @pytest.fixture(scope="module")
-def hosting(server_with: Callable[..., RunningServer]) -> Hosting:
-    return Hosting(server_with(SAGEWRIGHT_SERVERLESS_IDLE_S="2"))
+def hosting(server_with: Callable[..., RunningServer]) -> Iterator[Hosting]:
+    with Hosting(server_with(SAGEWRIGHT_SERVERLESS_IDLE_S="2")) as made:
+        yield made
 
 
 def test_from_nothing_and_back(hosting: Hosting) -> None:

@@ -1,6 +1,6 @@
-"""`python -m sagewright.front`: the process. Its standard input is the line to the server; the sockets it listens on are inherited.
+"""`python -m sagewright.front`: the process. The sockets that it listens on, and the line to the server, are inherited.
 
-One JSON argument: region, account, `listen` (descriptors of sockets), `link` (a descriptor), and the limits of connections.
+One JSON argument: region, `server` (its host and port), `listen` (descriptors of sockets), `link` (a descriptor), `connections`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from sagewright.front.dispatch import Dispatch
 from sagewright.front.keys import Keys
 from sagewright.front.link import Link
 from sagewright.front.routes import Routes
+from sagewright.front.upstream import Upstream
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
 from sagewright.http.takeover import TakeoverProtocol
@@ -36,6 +37,7 @@ TELL_S = 0.5
 """How often the server is told what was counted."""
 DRAIN_S = 5
 REFRESH_S = 2.0
+CONNECT_S = 2.0
 log = logging.getLogger("sagewright.front")
 
 
@@ -52,19 +54,21 @@ class Front:
     async def run(self) -> None:
         limits = Limits(connections=self._told["connections"], per_address=self._told["connections"])
         connections = Connections(limits)
-        application = Invocations(self._dispatch, self._keys, self._capturing, limits, self._told["region"])
+        host, port = self._told["server"]
+        server = Upstream(lambda: socket.create_connection((host, port), timeout=CONNECT_S))
+        application = Invocations(self._dispatch, self._keys, self._capturing, limits, self._told["region"], server)
         configuration = uvicorn.Config(
             application, http=cast("type[asyncio.Protocol]", partial(TakeoverProtocol, connections=connections)), ws="none",
             lifespan="off", log_level="warning", access_log=False, server_header=False, proxy_headers=False, backlog=1024,
             timeout_graceful_shutdown=DRAIN_S,
         )  # fmt: skip
-        server = _QuietSignals(configuration)
+        serving = _QuietSignals(configuration)
         sockets = [socket.socket(fileno=descriptor) for descriptor in self._told["listen"]]
         self._link = await Link.open(socket.socket(fileno=self._told["link"]), self._take)
         telling = asyncio.create_task(self._tell())
         watching = asyncio.create_task(connections.watch())
-        linked = asyncio.create_task(self._linked(server))
-        await server.serve(sockets=sockets)
+        linked = asyncio.create_task(self._linked(serving))
+        await serving.serve(sockets=sockets)
         for task in (telling, watching, linked):
             task.cancel()
         self._send_counts()

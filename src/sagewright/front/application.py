@@ -21,7 +21,7 @@ from sagewright.front.dispatch import Dispatch, Wanted
 from sagewright.front.keys import Keys
 from sagewright.front.routes import Variant
 from sagewright.front.shadowing import Shadowing
-from sagewright.front.upstream import Ask, Broken
+from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
 from sagewright.http.body import BytesBody
@@ -52,6 +52,8 @@ _RETURNED = (
     "x-amzn-sagemaker-new-session-id",
     "x-amzn-sagemaker-closed-session-id",
 )
+_OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date", "server"}
+SERVER_S = 60.0
 _ACCEPT = "x-amzn-sagemaker-accept"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
 log = logging.getLogger("sagewright.front")
@@ -60,7 +62,11 @@ log = logging.getLogger("sagewright.front")
 class Invocations:
     """See the module. To be used from one event loop."""
 
-    def __init__(self, dispatch: Dispatch, keys: Keys, capturing: Capturing, limits: Limits, region: str) -> None:
+    def __init__(
+        self, dispatch: Dispatch, keys: Keys, capturing: Capturing, limits: Limits, region: str, server: Upstream
+    ) -> None:
+        """`server`: who keeps what is to be done later."""
+        self._server = server
         self._dispatch, self._keys, self._capturing, self._limits = dispatch, keys, capturing, limits
         self._authenticator = Authenticator(keys.find, region)
         self._shadowing = Shadowing(dispatch, capturing)
@@ -86,9 +92,7 @@ class Invocations:
                 return await self._invoke(name, incoming.request, body, request_id, begin)
             if kind == "invocations-response-stream":
                 return await self._stream(name, incoming.request, body, request_id, send)
-            raise AwsError(
-                "NotImplemented", "Sagewright does not serve InvokeEndpointAsync of sagemaker-runtime yet.", 400
-            )
+            return await self._later(incoming.request, body)
         except AwsError as error:
             return _error(error, request_id)
         except (Gone, asyncio.CancelledError):
@@ -169,6 +173,17 @@ class Invocations:
         headers += [(one, answer.headers[one]) for one in ("content-type", *_RETURNED) if one in answer.headers]
         tally.timed("OverheadLatency", max(0.0, time.monotonic() - begin - served.model_s) * 1e6)
         return HttpResponse(200, headers, answer.body)
+
+    async def _later(self, request: HttpRequest, body: bytes) -> HttpResponse:
+        """InvokeEndpointAsync: the server's answer to the request as it came."""
+        headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
+        path = request.path + (f"?{request.query}" if request.query else "")
+        try:
+            answer = await self._server.ask(Ask("POST", path, headers, body), SERVER_S)
+        except (Unreachable, Broken, TimeoutError) as error:
+            raise faults.unavailable(f"The server can't be reached now: {error}") from None
+        kept = [(name, value) for name, value in answer.headers.items() if name not in _OF_THE_CONNECTION]
+        return HttpResponse(answer.status, kept, answer.body)
 
     async def _stream(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, send: Any

@@ -21,6 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sagewright.engine.routing import routes_of
 from sagewright.engine.scaling import asleep, awake, scale
@@ -51,8 +52,11 @@ log = logging.getLogger("sagewright.server.fronting")
 class Fronting:
     """One server's front. To be used from its event loop; `close` ends the front."""
 
-    def __init__(self, settings: Settings, platform: Platform, limits: Limits) -> None:
+    def __init__(self, settings: Settings, platform: Platform, limits: Limits, url: str) -> None:
+        """`url`: of the server itself, as clients on this machine reach it."""
         self._settings, self._platform, self._limits = settings, platform, limits
+        parts = urlsplit(url)
+        self._server = (parts.hostname, parts.port)
         self._bound = bind_like_before(settings, "runtime-port", 0)
         self._bound.listen(1024)
         self.url = url_of(settings.host, self._bound.getsockname()[1])
@@ -153,6 +157,7 @@ class Fronting:
         ours, theirs = socket.socketpair()
         told = {
             "region": self._settings.region,
+            "server": self._server,
             "listen": [self._bound.fileno(), self._local.fileno()],
             "link": theirs.fileno(),
             "connections": self._limits.connections,

@@ -6,6 +6,7 @@ import resource
 from dataclasses import dataclass
 
 from sagewright.compute.sites import Site
+from sagewright.engine.asynchronous import Asynchronous, Parts
 from sagewright.engine.control import Engine
 from sagewright.engine.delivering import Delivering
 from sagewright.engine.deploying import Deploying
@@ -74,6 +75,7 @@ def add_rules(platform: Platform, owner: str) -> None:
         EventRouting(store, call, (settings.account, settings.region), engine.wake),
         Delivering(store, call, owner, engine.wake),
         Deploying(store, call, owner),
+        Asynchronous(Parts(store, platform.objects, call, owner)),
     ):
         engine.add(reconciler)
 

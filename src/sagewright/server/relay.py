@@ -25,7 +25,7 @@ SERVICE = "sagemaker"
 MOST_BODY = 25 * 1024 * 1024
 UNASKED = 64 * 1024
 WAIT_S = 600.0
-_PATH = re.compile(rb"/endpoints/[^/?]+/(async-)?invocations(-response-stream)?")
+_PATH = re.compile(rb"/endpoints/[^/?]+/invocations(-response-stream)?")
 _OF_THE_CONNECTION = {
     "connection",
     "keep-alive",

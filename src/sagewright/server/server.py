@@ -79,7 +79,7 @@ class Server:
             loop.add_signal_handler(number, server.ask_to_end)
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
-        fronting = Fronting(self.settings, platform, connections.limits)
+        fronting = Fronting(self.settings, platform, connections.limits, self.address.url)
         warming = loop.run_in_executor(None, warm, site)
         watching = asyncio.create_task(connections.watch())
         dispatching = asyncio.create_task(fronting.run())

@@ -1,0 +1,99 @@
+"""InvokeEndpointAsync: the request is kept, and answered with where its result will be.
+
+Source: AWS's API reference, InvokeEndpointAsync.
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import Any
+
+from sagewright.engine import fleets
+from sagewright.engine.asynchronous import DEFAULT_TIMEOUT_S, DEFAULT_TTL_S, KIND, WAITING
+from sagewright.kinds.serving import ENDPOINT
+from sagewright.model.errors import AwsError
+from sagewright.model.lives import EndpointStatus
+from sagewright.model.s3uris import read_s3_uri
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import New
+
+_SERVES = {EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK}
+
+
+@operation("sagemaker-runtime", "InvokeEndpointAsync")
+def invoke_endpoint_async(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    name = request["EndpointName"]
+    endpoint = resources.find(context.store, Place(ENDPOINT, context.account, context.region), name)
+    if endpoint is None:
+        raise _fault(f"Endpoint {name} of account {context.account} not found.")
+    if endpoint.status not in _SERVES:
+        raise _fault(
+            f"Endpoint {name} of account {context.account} is not in service: its status is {endpoint.status}."
+        )
+    config = next((one.asynchronous for one in fleets.read(endpoint.document) if one.share and one.asynchronous), None)
+    if config is None:
+        raise _fault(f"Endpoint {name} is not asynchronous: its configuration has no AsyncInferenceConfig.")
+    _check_input(request)
+    inference_id = request.get("InferenceId") or str(uuid.uuid4())
+    document = _document(request, config, inference_id)
+    new = New(uuid.uuid4().hex, document, "", {}, parent=endpoint.id, status=WAITING, principal=context.principal.arn)
+    made = resources.create(context.store, Place(KIND, context.account, context.region), new)
+    context.engine.wake(KIND, made.id)
+    answer = {"InferenceId": inference_id, "OutputLocation": document["OutputLocation"]}
+    return answer | ({"FailureLocation": document["FailureLocation"]} if "FailureLocation" in document else {})
+
+
+def _check_input(request: dict[str, Any]) -> None:
+    body = request.get("Body")
+    if bool(request.get("InputLocation")) == bool(body):
+        raise _fault("Exactly one of InputLocation and Body must be given.")
+    if request.get("InputLocation"):
+        try:
+            place = read_s3_uri(request["InputLocation"])
+        except ValueError as error:
+            raise _fault(f"InputLocation {request['InputLocation']!r} is no object in S3: {error}") from None
+        if not place.key:
+            raise _fault(f"InputLocation {request['InputLocation']!r} names no object.")
+
+
+def _document(request: dict[str, Any], config: dict[str, Any], inference_id: str) -> dict[str, Any]:
+    output, unique = config["OutputConfig"], str(uuid.uuid4())
+    name = request.get("Filename") or f"{unique}.out"
+    extension = (request.get("S3OutputPathExtension") or "").strip("/")
+    document: dict[str, Any] = {
+        "EndpointName": request["EndpointName"],
+        "InferenceId": inference_id,
+        "OutputLocation": _joined(output["S3OutputPath"], extension, name),
+        "TtlSeconds": request.get("RequestTTLSeconds", DEFAULT_TTL_S),
+        "TimeoutSeconds": request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_S),
+        "Headers": _headers(request, inference_id),
+    }
+    if output.get("S3FailurePath"):
+        document["FailureLocation"] = _joined(output["S3FailurePath"], extension, f"{unique}-error.out")
+    if request.get("InputLocation"):
+        return document | {"InputLocation": request["InputLocation"]}
+    body = request["Body"]
+    data = body if isinstance(body, bytes) else body.read()
+    return document | {"Body": base64.b64encode(data).decode()}
+
+
+def _headers(request: dict[str, Any], inference_id: str) -> dict[str, str]:
+    told = {
+        "Content-Type": request.get("ContentType") or "application/octet-stream",
+        "Accept": request.get("Accept"),
+        "X-Amzn-SageMaker-Custom-Attributes": request.get("CustomAttributes"),
+        "X-Amzn-SageMaker-Inference-Id": inference_id,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _joined(path: str, *steps: str) -> str:
+    return "/".join([path.rstrip("/"), *(step for step in steps if step)])
+
+
+def _fault(message: str) -> AwsError:
+    return AwsError("ValidationError", message, 400)
