@@ -46,6 +46,8 @@ class Hosting:
         self.server = server
         self.sagemaker, self.s3 = server.boto("sagemaker"), server.boto("s3")
         self.runtime = server.boto("sagemaker-runtime")
+        pages = self.sagemaker.get_paginator("list_models").paginate()
+        self._before = {one["ModelName"] for page in pages for one in page["Models"]}
         if BUCKET not in {one["Name"] for one in self.s3.list_buckets()["Buckets"]}:
             self.s3.create_bucket(Bucket=BUCKET)
 
@@ -53,8 +55,12 @@ class Hosting:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """No endpoint is left to tests that share the server."""
+        """Nothing is left to tests that share the server."""
         self.delete_all()
+        for page in self.sagemaker.get_paginator("list_models").paginate():
+            for one in page["Models"]:
+                if one["ModelName"] not in self._before:
+                    self.sagemaker.delete_model(ModelName=one["ModelName"])
 
     def delete_all(self, timeout_s: float = 90) -> None:
         until = time.monotonic() + timeout_s
