@@ -52,15 +52,19 @@ class Engine:
         self._reconcilers: list[Reconciler] = []
         self._by_kind: dict[str, Reconciler] = {}
         self._pool: KeyedPool[Subject] = KeyedPool("engine", THREADS, self._step)
+        self._own_pools: dict[str, KeyedPool[Subject]] = {}
         self._timers: list[tuple[float, Subject]] = []
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine-timers", daemon=True)
 
-    def add(self, reconciler: Reconciler) -> None:
-        """To be called before `start`."""
+    def add(self, reconciler: Reconciler, own_threads: int = 0) -> None:
+        """To be called before `start`. `own_threads`: how many it has, if what it waits for must keep no other from its turn."""
         self._reconcilers.append(reconciler)
         self._by_kind |= dict.fromkeys(reconciler.kinds, reconciler)
+        if own_threads:
+            pool = KeyedPool(f"engine-{reconciler.kinds[0]}", own_threads, self._step)
+            self._own_pools |= dict.fromkeys(reconciler.kinds, pool)
 
     def start(self) -> None:
         for reconciler in self._reconcilers:
@@ -74,17 +78,21 @@ class Engine:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout=30)
-        self._pool.close(timeout_s=30)
+        for pool in (self._pool, *set(self._own_pools.values())):
+            pool.close(timeout_s=30)
 
     def wake(self, kind: str, subject_id: str) -> None:
         """Something happened to the subject."""
-        self._pool.put(Subject(kind, subject_id))
+        self._put(Subject(kind, subject_id))
 
     def wake_after(self, delay_s: float, kind: str, subject_id: str) -> None:
         """Have the subject looked at then, whatever happens to it before."""
         with self._changed:
             heapq.heappush(self._timers, (time.monotonic() + delay_s, Subject(kind, subject_id)))
             self._changed.notify_all()
+
+    def _put(self, subject: Subject) -> None:
+        self._own_pools.get(subject.kind, self._pool).put(subject)
 
     def _run(self) -> None:
         due = time.monotonic()
@@ -94,7 +102,7 @@ class Engine:
                     return
                 now = time.monotonic()
                 while self._timers and self._timers[0][0] <= now:
-                    self._pool.put(heapq.heappop(self._timers)[1])
+                    self._put(heapq.heappop(self._timers)[1])
                 if now < due:
                     until = min(due, self._timers[0][0]) if self._timers else due
                     self._changed.wait(until - now)
@@ -106,7 +114,7 @@ class Engine:
         for reconciler in self._reconcilers:
             try:
                 for kind, subject_id in reconciler.active():
-                    self._pool.put(Subject(kind, subject_id))
+                    self._put(Subject(kind, subject_id))
             except ServiceUnavailable as error:
                 log.warning("the sweep of %s is done later: %s", type(reconciler).__name__, error.message)
             except Exception:

@@ -15,6 +15,7 @@ from sagewright.engine.eventinputs import BadPath, Origin, input_of
 from sagewright.engine.eventrouting import TARGET
 from sagewright.engine.eventrules import Rule, target_of
 from sagewright.engine.eventtargets import Message, Undeliverable, log_line, queue_url, send, service_of
+from sagewright.engine.hooks import Hooks
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store import deliveries
@@ -33,12 +34,12 @@ NO_SENSE = frozenset({"ThrottlingException", "RequestThrottled", "ServiceUnavail
 
 
 class Delivering:
-    """See engine.control.Reconciler. `owner`: the server's name, under which it holds what it sends."""
+    """See engine.control.Reconciler. `owner`: the server's name, under which it holds what it sends; `hooks`: who calls URLs."""
 
     kinds: tuple[str, ...] = (TARGET,)
 
-    def __init__(self, store: Database, call: Call, owner: str, wake: Callable[[str, str], None]) -> None:
-        self._store, self._call, self._owner, self._wake = store, call, owner, wake
+    def __init__(self, store: Database, call: Call, owner: str, wake: Callable[[str, str], None], hooks: Hooks) -> None:
+        self._store, self._call, self._owner, self._wake, self._hooks = store, call, owner, wake, hooks
 
     def recover(self) -> None:
         """All there is stands in the store."""
@@ -64,8 +65,7 @@ class Delivering:
             if service_of(target["Arn"]) == "endpoint":
                 self._deploy(delivery, rule, target)
             else:
-                text = input_of(target, delivery.event, Origin(rule.arn, rule.name))
-                send(self._call, Message(rule, target, delivery.event, text))
+                self._send(Message(rule, target, delivery.event, _text(rule, target, delivery)))
                 deliveries.done(self._store, delivery)
         except AwsError as error:
             again = error.status >= 500 or error.code in NO_SENSE
@@ -73,6 +73,12 @@ class Delivering:
         except (Undeliverable, BadPath, ValueError) as error:
             again = isinstance(error, Undeliverable) and error.again
             self._failed(delivery, rule, target, ("TARGET_ERROR", str(error)), again=again)
+
+    def _send(self, message: Message) -> None:
+        if service_of(message.arn) == "api-destination":
+            self._hooks.send(message)
+        else:
+            send(self._call, message)
 
     def _deploy(self, delivery: Delivery, rule: Rule, target: dict[str, Any]) -> None:
         if not accept(self._store, self._call, rule.principal(target), delivery):
@@ -118,3 +124,7 @@ class Delivering:
             log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line)
         except AwsError as error:
             log.warning("the dead letter of the rule %s is not kept: %s", rule.name, error.message)
+
+
+def _text(rule: Rule, target: dict[str, Any], delivery: Delivery) -> str:
+    return input_of(target, delivery.event, Origin(rule.arn, rule.name))

@@ -188,6 +188,12 @@ class Settings:
         60, "Seconds that the sender of a body may be silent; after so many, `body_rate` holds as well."
     )
     body_rate: int = _setting(512, "Bytes a second that a body must bring on average, as long as it is waited for.")
+    hook_networks: str = _setting(
+        "public",
+        "Where the API destinations of rules may be. public: at public addresses alone. any: also on this machine and in private "
+        "networks. Link-local addresses, where clouds keep credentials, are refused either way.",
+        ("public", "any"),
+    )
     spot_interruptions: str = _setting(
         "",
         "When spot jobs are interrupted to test that they resume: after=20,40 (seconds of training of the first, second, … "

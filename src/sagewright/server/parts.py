@@ -14,6 +14,7 @@ from sagewright.engine.endings import Endings
 from sagewright.engine.endpoints import Endpoints
 from sagewright.engine.eventrouting import EventRouting
 from sagewright.engine.gangs import Place
+from sagewright.engine.hooks import Hooks
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.queueing import Queueing
@@ -39,6 +40,8 @@ from sagewright.wire.protocols.rest_xml import PROLOGUE
 from sagewright.wire.protocols.xmltree import escape
 
 STRANGERS_RATE = 4096
+SENDERS = 8
+"""Threads that send targets of rules what they get: a slow one has one of them for some seconds."""
 FILES = 65536
 """Open files that are enough for any number of connections that the settings may allow."""
 
@@ -71,13 +74,10 @@ def add_rules(platform: Platform, owner: str) -> None:
     """What follows from what happens: rules, what they send, and what they deploy."""
     store, engine, settings = platform.store, platform.engine, platform.settings
     call = Calls(platform, registry.load())
-    for reconciler in (
-        EventRouting(store, call, (settings.account, settings.region), engine.wake),
-        Delivering(store, call, owner, engine.wake),
-        Deploying(store, call, owner),
-        Asynchronous(Parts(store, platform.objects, call, owner)),
-    ):
-        engine.add(reconciler)
+    engine.add(EventRouting(store, call, (settings.account, settings.region), engine.wake))
+    engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
+    engine.add(Deploying(store, call, owner))
+    engine.add(Asynchronous(Parts(store, platform.objects, call, owner)))
 
 
 def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:

@@ -17,6 +17,7 @@ from sagewright.engine.delivering import Delivering
 from sagewright.engine.deploying import Deploying
 from sagewright.engine.eventrouting import EventRouting
 from sagewright.engine.eventrules import enabled
+from sagewright.engine.hooks import Hooks
 from sagewright.model.errors import ServiceUnavailable
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
@@ -54,7 +55,7 @@ class World:
         place = ("000000000000", "us-east-1")
         self.reconcilers = (
             EventRouting(self.store, call, place, Quiet().wake),
-            Delivering(self.store, call, "server", Quiet().wake),
+            Delivering(self.store, call, "server", Quiet().wake, Hooks(self.store, "public")),
             Deploying(self.store, call, "server", look_ms=0),
         )
         for one in self.reconcilers:

@@ -12,6 +12,7 @@ from sagewright.engine.asking import Question
 from sagewright.engine.delivering import Delivering
 from sagewright.engine.eventrouting import EventRouting
 from sagewright.engine.eventrules import KIND, PRINCIPAL
+from sagewright.engine.hooks import Hooks
 from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.store import deliveries, resources
 from sagewright.store.database import Database
@@ -80,7 +81,7 @@ def settle(*reconcilers: EventRouting | Delivering) -> None:
 
 
 def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRouting, Delivering]:
-    made = EventRouting(store, call, PLACE, wake), Delivering(store, call, name, wake)
+    made = EventRouting(store, call, PLACE, wake), Delivering(store, call, name, wake, Hooks(store, "public"))
     made[0].recover()
     return made
 
