@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,6 @@ LOGS = "arn:aws:logs:us-east-1:000000000000:log-group:"
 
 def register(hosting: Hosting, word: str, **changes: Any) -> str:
     """A version whose model answers with a word."""
-    import textwrap
-
     script = textwrap.dedent(ECHO).replace("WORD", word)
     hosting.s3.put_object(Bucket=BUCKET, Key=f"{word}/model.tar.gz", Body=archive({"code/inference.py": script}))
     container = {
@@ -59,6 +58,29 @@ def answered(hosting: Hosting, word: str, timeout_s: float = 120) -> None:
         except (hosting.runtime.exceptions.ClientError, hosting.runtime.exceptions.ServiceUnavailable) as error:
             said = str(error)
         time.sleep(0.1)
+
+
+SDK_V2 = """
+import sys, sagemaker
+from sagemaker import ModelPackage
+from sagemaker.predictor import Predictor
+from sagemaker.serializers import IdentitySerializer
+session = sagemaker.Session()
+package = ModelPackage(role=sagemaker.get_execution_role(), model_package_arn=sys.argv[1], sagemaker_session=session)
+package.deploy(initial_instance_count=1, instance_type="ml.m5.large", endpoint_name="by-sdk")
+predictor = Predictor("by-sdk", session, serializer=IdentitySerializer("text/plain"))
+print("SAID", predictor.predict("x").decode())
+predictor.delete_endpoint()
+"""
+
+
+def test_sdk_v2_deploys_a_version(server: RunningServer, hosting: Hosting, tmp_path: Path) -> None:
+    """It approves the version itself."""
+    arn, program = register(hosting, "sdk"), tmp_path / "program.py"
+    program.write_text(SDK_V2)
+    done = server.sdk_v2(program, arn)
+    assert "SAID sdk x" in done.stdout, done.stdout + done.stderr
+    assert hosting.sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
 
 
 @pytest.fixture(scope="module")

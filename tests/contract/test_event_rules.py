@@ -280,6 +280,20 @@ def test_what_happens_to_model_packages_is_told(server: RunningServer, events: A
     assert details[1]["LastModifiedBy"]["IamIdentity"]["Arn"].endswith("/admin")
 
 
+def test_what_happens_to_model_cards_is_told_without_their_content(
+    server: RunningServer, events: Any, name: str
+) -> None:
+    pattern = {"detail-type": ["SageMaker Model Card State Change"], "detail": {"ModelCardName": [name]}}
+    group = rule_to_log(events, name, pattern)
+    sagemaker = server.boto("sagemaker")
+    sagemaker.create_model_card(ModelCardName=name, Content='{"secret": 1}', ModelCardStatus="Draft")
+    sagemaker.update_model_card(ModelCardName=name, ModelCardStatus="Approved")
+    lines = eventually(lambda: (found := logged(server, group)) and len(found) == 2 and found)
+    details = [json.loads(line)["detail"] for line in lines]
+    assert [one["ModelCardStatus"] for one in details] == ["Draft", "Approved"]
+    assert "secret" not in "".join(lines)
+
+
 def test_what_happens_to_jobs_is_told_in_order(server: RunningServer, events: Any, job_name: str) -> None:
     name = f"j-{uuid.uuid4().hex[:8]}"
     pattern = {

@@ -437,6 +437,11 @@ def test_sdk_v2(server: RunningServer, sagemaker: Any, tmp_path: Path) -> None:
 
 SDK_V3 = """
 import sys
+from sagemaker.serve import ModelBuilder
+builder = ModelBuilder(image_uri=sys.argv[3], s3_model_data_url="s3://registry/m/model.tar.gz", role_arn=sys.argv[4])
+made = builder.register(model_package_group_name=sys.argv[1] + "-built", content_types=["text/csv"],
+    response_types=["text/csv"], inference_instances=["ml.m5.large"], approval_status="Approved")
+print("MADE", made)
 from sagemaker.core.resources import ModelPackage, ModelPackageGroup
 group = ModelPackageGroup.get(model_package_group_name=sys.argv[1])
 print("GROUP", group.model_package_group_status)
@@ -453,8 +458,18 @@ def test_sdk_v3(server: RunningServer, sagemaker: Any, group: str, tmp_path: Pat
     arn, program = register(sagemaker, group), tmp_path / "program.py"
     program.write_text(SDK_V3)
     out = run(
-        server, str(CLIENTS / "sdk-v3" / "bin" / "python"), "-W", "ignore", "program.py", group, arn, cwd=tmp_path
+        server,
+        str(CLIENTS / "sdk-v3" / "bin" / "python"),
+        "-W",
+        "ignore",
+        "program.py",
+        group,
+        arn,
+        IMAGE,
+        ROLE,
+        cwd=tmp_path,
     )
+    assert f"MADE {ARN}:model-package/{group}-built/1" in out
     assert "GROUP Completed" in out
     assert "STATUS Approved" in out
     assert arn in out[out.index("LISTED") :]

@@ -51,6 +51,7 @@ JOBS = {
 }
 
 ENDPOINT = "SageMaker Endpoint State Change"
+MODEL_CARD = "SageMaker Model Card State Change"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]
         return Draft(head, lambda: _of_job(store, call, logged, form))
     if logged.subject.kind == "endpoint":
         return Draft(_head(logged, ENDPOINT, place), lambda: _of_endpoint(store, call, logged))
+    if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
+        return Draft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
         return Draft(_head(logged, MODEL_PACKAGE, place), lambda: _of_package(logged.entry))
     return None
@@ -125,6 +128,23 @@ def _of_job(store: Database, call: Call, logged: Logged, form: JobForm) -> tuple
         detail["SecondaryStatus"] = entry.step
     _forget_what_came_later(detail, entry)
     return [detail[f"{form.noun}Arn"]], _plain(detail)
+
+
+def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
+    """Without the content, which may be confidential, and with the status that it had then."""
+    found = resources.several(store, [logged.subject.id])
+    if not found:
+        return None
+    request = {"ModelCardName": found[0].name, "IncludedData": "MetadataOnly"}
+    try:
+        told = call(Question(role_arn(found[0].account, ROLE_NAME), "sagemaker", "DescribeModelCard", request))
+    except AwsError as error:
+        log.warning("there is no event of the model card %s: %s", found[0].name, error.message)
+        return None
+    entry = logged.entry
+    detail = {name: value for name, value in told.items() if name != "Content"}
+    detail |= {"ModelCardStatus": entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
+    return [detail["ModelCardArn"]], _plain(detail)
 
 
 def _of_endpoint(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
