@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src"
+ROOT = Path(__file__).parents[2]
+PATH = os.pathsep.join(map(str, (ROOT / "src", ROOT / "packages" / "sagewright-inference" / "src")))
 START_S = 60.0
 
 
@@ -63,7 +64,7 @@ class ModelServer:
         self._log = root / "serving" / "log"
         variables = {
             **os.environ,
-            "PYTHONPATH": str(SOURCE),
+            "PYTHONPATH": PATH,
             "PYTHONUNBUFFERED": "1",
             "SAGEWRIGHT_ML_ROOT": str(root),
             "SAGEWRIGHT_SERVE_SOCKET": str(self.socket),

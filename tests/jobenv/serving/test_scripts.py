@@ -258,3 +258,61 @@ def test_a_tensorflow_script_with_a_handler(serve: Served) -> None:
     )
     answer = server.invoke(b"abc", "text/x", "text/y", X_Amzn_SageMaker_Custom_Attributes="c")
     assert (answer.body, answer.headers["content-type"]) == (b"abc text/x c", "text/y")
+
+
+def test_a_script_may_import_awss_inference_toolkit(serve: Served) -> None:
+    server = serve(
+        """
+    from sagemaker_inference import content_types, decoder, encoder, errors, utils
+    import sagemaker_inference.utils
+    from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+    def model_fn(model_dir):
+        return DefaultInferenceHandler()
+    def input_fn(data, content_type):
+        if content_type == "text/x":
+            raise errors.UnsupportedFormatError(content_type)
+        if content_type == "text/y":
+            raise errors.GenericInferenceToolkitError(409, "not now")
+        assert content_type in content_types.UTF8_TYPES
+        return decoder.decode(data, content_type)
+    def predict_fn(data, model):
+        return data * 2
+    def output_fn(prediction, accept):
+        return encoder.encode(prediction, utils.parse_accept(accept)[0])
+    """
+    )
+    assert server.invoke(b"[1, 2]").body == b"[2, 4]"
+    assert [server.invoke(b"1", kind).status for kind in ("text/x", "text/y")] == [415, 409]
+
+
+def test_a_script_may_import_awss_older_toolkit(serve: Served) -> None:
+    server = serve(
+        """
+    from sagemaker_containers.beta.framework import content_types, encoders, env, modules, transformer, worker
+    def model_fn(model_dir):
+        return None
+    def predict_fn(data, model):
+        return data
+    def output_fn(prediction, accept):
+        if accept == content_types.JSON:
+            return worker.Response(encoders.encode(prediction, accept), mimetype=accept, status=202)
+        return env.ServingEnv()
+    """
+    )
+    answer = server.invoke(b"[1]")
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (202, b"[1.0]", "application/json")
+    assert b"a server of its own" in server.invoke(b"[1]", accept="x/y").body
+
+
+def test_a_script_may_import_awss_xgboost_encoder(serve: Served) -> None:
+    server = serve(
+        """
+    from sagemaker_xgboost_container import encoder
+    def model_fn(model_dir):
+        return None
+    def transform_fn(model, data, content_type, accept):
+        return str(encoder.csv_to_dmatrix(data).num_col()) + str(encoder.decode("1 0:1 3:2", "text/libsvm").num_col())
+    """,
+        "xgboost",
+    )
+    assert server.invoke(b"1,2,3", "text/csv").body == b"34"

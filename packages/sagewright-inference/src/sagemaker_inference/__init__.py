@@ -1,0 +1,9 @@
+"""What scripts import from the SageMaker inference toolkit, on Sagewright's own decoders and encoders."""
+
+import sys
+
+from sagemaker_inference import headers as utils
+
+sys.modules["sagemaker_inference.utils"] = utils  # the toolkit's name for it
+
+__all__ = ["utils"]

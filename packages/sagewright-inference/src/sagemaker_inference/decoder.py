@@ -1,0 +1,5 @@
+"""Requests to arrays."""
+
+from sagewright.toolkit.serving.content import decode
+
+__all__ = ["decode"]
