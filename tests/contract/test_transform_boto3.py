@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import signal
 import struct
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.hosting import Hosting
+from tests.conftest import ROLE, SHELL_IMAGE
+from tests.hosting import Hosting, archive
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -32,6 +34,8 @@ def transform_fn(model, data, content_type, accept):
         raise RuntimeError("broken inside")
     if "die" in text and not os.path.exists("/tmp/died"):
         open("/tmp/died", "w").close(); os._exit(9)
+    if "whole" in text and not os.path.exists("/tmp/killed"):
+        open("/tmp/killed", "w").close(); os.kill(os.getppid(), 9); os._exit(9)
     if "sleep" in text:
         time.sleep(30)
     if accept == "application/say":
@@ -55,6 +59,8 @@ def hosting(server: RunningServer) -> Hosting:
         "lines/x.jsonl": '{"id": 1}\n[1, 2]\n', "zipped/z.csv.gz": gzip.compress(ROWS.encode()),
         "bad/1-good.csv": "1,2\n", "bad/2-refuse.csv": "1,2\nrefuse\n", "bad/3-good.csv": "3,4\n",
         "broken/1.csv": "break\n", "broken/2.csv": "1\n", "slow/1.csv": "sleep\n", "dies/1.csv": "1,1\n", "dies/2.txt": "die",
+        "killed/1.txt": "a", "killed/2.txt": "whole", "killed/3.txt": "b",
+        "big/x.csv": "1234567\n",
         "binary/record.rec": b"".join(struct.pack("<II", 0xCED7230A, 4) + b"abc%d" % n for n in range(3)),
     }.items():  # fmt: skip
         s3.put_object(Bucket=BUCKET, Key=key, Body=body)
@@ -229,6 +235,39 @@ def test_a_worker_that_dies_costs_a_retry(hosting: Hosting) -> None:
     assert outputs(hosting, "dies")["2.txt.out"] == b"die"
 
 
+def test_a_server_that_is_killed_is_started_again_and_goes_on(hosting: Hosting) -> None:
+    told = run(hosting, "killed", "killed/", input={"SplitType": "None", "ContentType": "text/plain"})
+    assert told["TransformJobStatus"] == "Completed", lines(hosting, "killed")
+    assert outputs(hosting, "killed") == {"1.txt.out": b"a", "2.txt.out": b"whole", "3.txt.out": b"b"}
+    assert any("is started again" in line for line in lines(hosting, "killed"))
+
+
+def test_a_model_may_ask_for_packages_and_be_isolated(hosting: Hosting) -> None:
+    script = (
+        "import humanize\ndef model_fn(d): pass\ndef predict_fn(data, _): return humanize.intcomma(int(data.sum()))\n"
+    )
+    body = archive({"code/inference.py": script, "code/requirements.txt": "humanize\n"})
+    hosting.s3.put_object(Bucket=BUCKET, Key="packed/model.tar.gz", Body=body)
+    data = f"s3://{BUCKET}/packed/model.tar.gz"
+    container = {"Image": SHELL_IMAGE, "ModelDataUrl": data, "Environment": {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}}
+    for name, isolated in (("packed", False), ("isolated", True)):
+        request = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": container}
+        hosting.sagemaker.create_model(**request, EnableNetworkIsolation=isolated)
+        told = run(hosting, f"{name}-job", "big/", model=name)
+        assert told["TransformJobStatus"] == "Completed", lines(hosting, f"{name}-job")
+        assert outputs(hosting, f"{name}-job") == {"x.csv.out": b'"1,234,567"'}
+
+
+def test_code_may_lie_beside_the_model_in_s3(hosting: Hosting) -> None:
+    """As older SDKs have it: SAGEMAKER_SUBMIT_DIRECTORY names an archive in S3."""
+    script = "def model_fn(d): return None\ndef predict_fn(data, model): return 'from s3'\n"
+    hosting.s3.put_object(Bucket=BUCKET, Key="code/sourcedir.tar.gz", Body=archive({"serve_it.py": script}))
+    told = {"SAGEMAKER_PROGRAM": "serve_it.py", "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/code/sourcedir.tar.gz"}
+    hosting.model("beside", environment=told)
+    assert run(hosting, "beside", "big/", model="beside")["TransformJobStatus"] == "Completed", lines(hosting, "beside")
+    assert outputs(hosting, "beside") == {"x.csv.out": b'"from s3"'}
+
+
 def test_a_job_is_stopped(hosting: Hosting) -> None:
     hosting.sagemaker.create_transform_job(**requested("stopped", "slow/"))
     deadline = time.monotonic() + 60
@@ -282,3 +321,22 @@ def test_names_are_unique_and_tags_are_kept(hosting: Hosting) -> None:
         hosting.sagemaker.create_transform_job(**requested("tagged", "one/"))
     told = settled(hosting, "tagged")
     assert hosting.sagemaker.list_tags(ResourceArn=told["TransformJobArn"])["Tags"] == tags
+
+
+def test_a_job_goes_on_while_the_server_is_away(hosting: Hosting) -> None:
+    server = hosting.server
+    s3 = server.boto("s3")
+    for number in range(6):
+        s3.put_object(Bucket=BUCKET, Key=f"away/{number}.csv", Body=f"{number},0.25\n")
+    hosting.model("slow", LOOKS.replace('return "".join(f"{sum', 'time.sleep(0.4)\n        return "".join(f"{sum'))
+    hosting.sagemaker.create_transform_job(**requested("away", "away/", model="slow"))
+    deadline = time.monotonic() + 60
+    while not any("MaxConcurrentTransforms" in line for line in lines(hosting, "away")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    server.end(signal.SIGKILL)
+    time.sleep(0.5)
+    server.start()
+    fresh = Hosting(server)
+    assert settled(fresh, "away")["TransformJobStatus"] == "Completed", lines(fresh, "away")
+    assert outputs(fresh, "away") == {f"{n}.csv.out": f"{n}.25\n".encode() for n in range(6)}
