@@ -18,6 +18,8 @@ Test = Callable[[Any], bool]
 """Of a scalar at a leaf of an event."""
 
 MOST_NUMBER = 5_000_000_000
+MOST_TESTS = 100_000
+"""So many comparisons a leaf of a pattern has for a list in an event: one that would take more matches by exact values alone."""
 ABSENT = object()
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "=": lambda value, bound: value == bound,
@@ -34,15 +36,20 @@ class BadPattern(Exception):
 
 @dataclass(frozen=True)
 class Leaf:
-    """One of `tests` has to hold for a scalar there; `absent`: nothing being there will do as well."""
+    """A scalar there has to be one of `exact` or to pass one of `tests`; `absent`: nothing being there will do as well."""
 
+    exact: frozenset[str]
     tests: tuple[Test, ...]
     absent: bool
 
     def matches(self, value: Any) -> bool:
-        scalars = list(_scalars(value))
+        scalars = _scalars(value)
         if not scalars:
             return self.absent
+        if self.exact and any(isinstance(one, str) and one in self.exact for one in scalars):
+            return True
+        if len(self.tests) * len(scalars) > MOST_TESTS:
+            return False
         return any(test(one) for test in self.tests for one in scalars)
 
 
@@ -108,10 +115,14 @@ def _leaf(matchers: list[Any], path: str) -> Leaf:
     if not matchers:
         raise BadPattern(f"Empty arrays are not allowed at {path}.")
     tests: list[Test] = []
+    exact: set[str] = set()
     absent = False
     for one in matchers:
         if isinstance(one, list):
             raise BadPattern(f"{path} must not have an array in an array.")
+        if isinstance(one, str):
+            exact.add(one)
+            continue
         if not isinstance(one, dict):
             tests.append(_same(one))
             continue
@@ -125,7 +136,7 @@ def _leaf(matchers: list[Any], path: str) -> Leaf:
             tests += [lambda _value: True] if wanted else []
         else:
             tests.append(_test(operator, wanted, path))
-    return Leaf(tuple(tests), absent)
+    return Leaf(frozenset(exact), tuple(tests), absent)
 
 
 def _test(operator: str, wanted: Any, path: str) -> Test:

@@ -13,6 +13,9 @@ from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.schema.messages import message_tokens, messages
 
+MOST_KEPT_MS = 14 * 86_400_000
+"""No queue keeps a message for longer; what nobody receives is forgotten after that at the latest."""
+
 TOKEN_MS = 5 * 60 * 1000
 """So long a FIFO queue knows what was sent. Source: AWS's guide, "Exactly-once processing in Amazon SQS"."""
 
@@ -80,6 +83,7 @@ def send(store: Database, queue_id: str, drafts: Sequence[Draft]) -> list[str]:
 def send_in(connection: Connection, queue_id: str, draft: Draft) -> str:
     """In a transaction of the caller's."""
     now = now_ms()
+    _forget(connection, queue_id, now - MOST_KEPT_MS)
     if draft.token:
         here = and_(message_tokens.c.queue_id == queue_id, message_tokens.c.token == draft.token)
         connection.execute(
@@ -109,18 +113,28 @@ def receive(store: Database, queue_id: str, how: Reception) -> list[Message]:
             return []
     found: list[Message] = []
     with store.write() as connection:
-        old = and_(messages.c.queue_id == queue_id, messages.c.sent_ms < how.oldest_ms)
-        connection.execute(delete(messages).where(old))
-        statement = select(*_COLUMNS).where(*ready).order_by(messages.c.id).limit(how.most)
+        _forget(connection, queue_id, how.oldest_ms)
+        # In the order of the index; a FIFO queue has its order by what was sent first, also of what comes again.
+        order = (messages.c.id,) if how.fifo else (messages.c.visible_ms, messages.c.id)
+        statement = select(*_COLUMNS).where(*ready).order_by(*order).limit(how.most)
         for row in connection.execute(statement.with_for_update(skip_locked=True)).all():
             message = _received(connection, Message(*row), now, how)
             found += [message] if message else []
     return found
 
 
+def _forget(connection: Connection, queue_id: str, oldest_ms: int) -> None:
+    """Messages that could be received before then and were not, by the index: a queue may be long."""
+    connection.execute(delete(messages).where(messages.c.queue_id == queue_id, messages.c.visible_ms < oldest_ms))
+
+
 def _ready(queue_id: str, now: int, how: Reception) -> list[Any]:
     """Conditions of a message that may be received. Of a group of a FIFO queue none comes while one is in somebody's hands."""
-    ready: list[Any] = [messages.c.queue_id == queue_id, messages.c.visible_ms <= now]
+    ready: list[Any] = [
+        messages.c.queue_id == queue_id,
+        messages.c.visible_ms <= now,
+        messages.c.sent_ms >= how.oldest_ms,
+    ]
     if how.fifo:
         before = messages.alias()
         held = exists().where(

@@ -165,3 +165,13 @@ def test_no_pattern_takes_long_on_any_event() -> None:
     begun = time.thread_time()
     assert not pattern.matches(event)
     assert time.thread_time() - begun < 1
+    many = [{"prefix": f"p{number}"} for number in range(200)]
+    several = read_pattern(json.dumps({"detail": {"a": many}}))
+    exact = read_pattern(json.dumps({"detail": {"a": [f"e{number}" for number in range(400)]}}))
+    long = {"detail": {"a": [f"x{number}" for number in range(60_000)]}}
+    begun = time.thread_time()
+    assert not several.matches(long)
+    assert not exact.matches(long)
+    assert exact.matches({"detail": {"a": [*long["detail"]["a"], "e7"]}})
+    assert several.matches({"detail": {"a": ["y", "p7x"]}})
+    assert time.thread_time() - begun < 1
