@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sagewright.cli import deployrules, doctor, door, jobs, models, objects, processing, transform, up
+from sagewright.cli import deployrules, doctor, door, endpoints, jobs, models, objects, processing, transform, up
 
 app = typer.Typer(
     name="sagewright",
@@ -19,6 +19,7 @@ app.command("env")(door.env)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(processing.app, name="processing")
 app.add_typer(transform.app, name="transform")
+app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")

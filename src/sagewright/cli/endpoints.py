@@ -1,0 +1,231 @@
+"""`sagewright endpoints`: what serves."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import ClientError
+from rich.markup import escape
+from rich.table import Column, Table
+
+from sagewright.cli.client import client
+from sagewright.cli.jobkinds import answer
+from sagewright.cli.options import DataOption, console, fail, settings_of
+
+COLOURS = {"InService": "green", "Failed": "red"}
+CHANGING = {"Creating", "Updating", "RollingBack", "Deleting"}
+POLL_S = 0.5
+Name = Annotated[str, typer.Argument(help="Name of the endpoint.")]
+
+app = typer.Typer(help="Endpoints: list, show, invoke, logs, compare, delete.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    data: DataOption = None,
+    status: Annotated[str | None, typer.Option(help="Only endpoints of this status.")] = None,
+    contains: Annotated[str | None, typer.Option(help="Only endpoints with this in their name.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+) -> None:
+    """The newest endpoints."""
+    filters = {"StatusEquals": status, "NameContains": contains}
+    asked = {name: value for name, value in filters.items() if value is not None}
+    pages = (
+        client(settings_of(data=data), "sagemaker")
+        .get_paginator("list_endpoints")
+        .paginate(
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            PaginationConfig={"MaxItems": limit, "PageSize": 100},
+            **asked,
+        )
+    )
+    table = Table(Column("name", overflow="fold"), "status", "created", box=None)
+    try:
+        for found in (one for page in pages for one in page["Endpoints"]):
+            created = found["CreationTime"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            table.add_row(found["EndpointName"], coloured(found["EndpointStatus"]), created)
+    except ClientError as error:
+        fail(answer(error))
+    console.print(table)
+
+
+@app.command()
+def show(
+    name: Name,
+    data: DataOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Until nothing is under way any more.")] = False,
+) -> None:
+    """One endpoint: its status and why, its variants, what is under way."""
+    sagemaker = client(settings_of(data=data), "sagemaker")
+    found = _describe(sagemaker, name)
+    said = ""
+    while wait and found["EndpointStatus"] in CHANGING:
+        said = _progress(found, said)
+        time.sleep(POLL_S)
+        found = _describe(sagemaker, name)
+    console.print(f"[bold]{name}[/bold]  {coloured(found['EndpointStatus'])}  {escape(found['EndpointConfigName'])}")
+    if reason := found.get("FailureReason"):
+        console.print(reason, style="red", markup=False, soft_wrap=True)
+    console.print(_variants(found))
+    if pending := found.get("PendingDeploymentSummary"):
+        console.print(f"on the way to {escape(pending['EndpointConfigName'])}:")
+        console.print(_variants(pending))
+    if wait and found["EndpointStatus"] == "Failed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def invoke(
+    name: Name,
+    body: Annotated[str, typer.Argument(help="What is sent; @FILE for a file's content, - for the standard input.")],
+    data: DataOption = None,
+    content_type: Annotated[str, typer.Option(help="Of what is sent.")] = "application/json",
+    accept: Annotated[str | None, typer.Option(help="Wanted of the answer.")] = None,
+    variant: Annotated[str | None, typer.Option(help="The variant to ask, whatever the weights are.")] = None,
+) -> None:
+    """Ask an endpoint, and print its answer."""
+    asked = {"Accept": accept, "TargetVariant": variant}
+    runtime = client(settings_of(data=data), "sagemaker-runtime")
+    try:
+        told = runtime.invoke_endpoint(
+            EndpointName=name,
+            Body=_body(body),
+            ContentType=content_type,
+            **{member: value for member, value in asked.items() if value is not None},
+        )
+    except ClientError as error:
+        fail(answer(error))
+    sys.stdout.buffer.write(told["Body"].read())
+    sys.stdout.buffer.write(b"\n" if sys.stdout.isatty() else b"")
+    sys.stdout.buffer.flush()
+
+
+@app.command()
+def logs(
+    name: Name,
+    data: DataOption = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until Ctrl-C.")] = False,
+) -> None:
+    """What the model servers have said, variant by variant."""
+    cloudwatch = client(settings_of(data=data), "logs")
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    tokens: dict[str, str] = {}
+    while True:
+        try:
+            streams = [
+                one["logStreamName"]
+                for page in cloudwatch.get_paginator("describe_log_streams").paginate(logGroupName=group)
+                for one in page["logStreams"]
+            ]
+        except ClientError as error:
+            fail(answer(error))
+        for stream in streams:
+            _print_new(cloudwatch, group, stream, tokens)
+        if not follow:
+            return
+        time.sleep(POLL_S)
+
+
+@app.command()
+def compare(
+    name: Name,
+    data: DataOption = None,
+    minutes: Annotated[int, typer.Option(help="How far back.")] = 60,
+) -> None:
+    """The variants side by side: invocations, errors and latency, each with its 95 % confidence interval."""
+    from sagewright.cli.comparing import comparison
+
+    settings = settings_of(data=data)
+    found = _describe(client(settings, "sagemaker"), name)
+    variants = [*found.get("ProductionVariants", []), *found.get("ShadowProductionVariants", [])]
+    names = [one["VariantName"] for one in variants]
+    console.print(comparison(client(settings, "cloudwatch"), name, names, minutes))
+
+
+@app.command()
+def delete(name: Name, data: DataOption = None) -> None:
+    """Delete an endpoint; its configuration and models stay."""
+    try:
+        client(settings_of(data=data), "sagemaker").delete_endpoint(EndpointName=name)
+    except ClientError as error:
+        fail(answer(error))
+    console.print(f"{name} is being deleted")
+
+
+def _describe(sagemaker: Any, name: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        fail(answer(error))
+    return found
+
+
+def _progress(found: dict[str, Any], said: str) -> str:
+    """What is going on, said once."""
+    source = found.get("PendingDeploymentSummary", found)
+    messages = [
+        f"{variant['VariantName']}: {status['Status']}, {status.get('StatusMessage', '')}"
+        for variant in source.get("ProductionVariants", [])
+        for status in variant.get("VariantStatus", [])
+    ]
+    text = "; ".join([found["EndpointStatus"], *messages])
+    if text != said:
+        console.print(text, markup=False, soft_wrap=True)
+    return text
+
+
+def _variants(found: dict[str, Any]) -> Table:
+    table = Table(
+        Column("variant", overflow="fold"), "weight", "instances", Column("image", overflow="fold"), "", box=None
+    )
+    for member, kind in (("ProductionVariants", ""), ("ShadowProductionVariants", "shadow")):
+        for variant in found.get(member, []):
+            images = ", ".join(one["SpecifiedImage"] for one in variant.get("DeployedImages", []))
+            status = "; ".join(one.get("StatusMessage", one["Status"]) for one in variant.get("VariantStatus", []))
+            table.add_row(
+                escape(variant["VariantName"]),
+                f"{variant.get('CurrentWeight', 0):g}",
+                _size(variant),
+                escape(images),
+                escape(" ".join(filter(None, (kind, status)))),
+            )
+    return table
+
+
+def _size(variant: dict[str, Any]) -> str:
+    serverless = variant.get("CurrentServerlessConfig")
+    if serverless:
+        return f"serverless, {serverless['MemorySizeInMB']} MB, at most {serverless['MaxConcurrency']} at a time"
+    return f"{variant.get('CurrentInstanceCount', 0)} of {variant.get('DesiredInstanceCount', 0)}"
+
+
+def _body(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if not text.startswith("@"):
+        return text.encode()
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as error:
+        fail(f"{text[1:]}: {error.strerror}")
+
+
+def _print_new(cloudwatch: Any, group: str, stream: str, tokens: dict[str, str]) -> None:
+    while True:
+        asked = {"nextToken": tokens[stream]} if stream in tokens else {}
+        page = cloudwatch.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **asked)
+        tokens[stream] = page["nextForwardToken"]
+        if not page["events"]:
+            return
+        for event in page["events"]:
+            console.print(f"{stream} | {event['message']}", markup=False, soft_wrap=True)
+
+
+def coloured(status: str) -> str:
+    colour = COLOURS.get(status, "yellow" if status in CHANGING else "default")
+    return f"[{colour}]{status}[/{colour}]"
