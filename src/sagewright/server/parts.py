@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import resource
 from dataclasses import dataclass
+from functools import partial
 
 from sagewright.compute.sites import Site
+from sagewright.engine.alarms import Alarms, alarmed
 from sagewright.engine.asynchronous import Asynchronous, Parts
 from sagewright.engine.control import Engine
 from sagewright.engine.delivering import Delivering
@@ -78,6 +80,7 @@ def add_rules(platform: Platform, owner: str) -> None:
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
     engine.add(Deploying(store, call, owner))
     engine.add(Asynchronous(Parts(store, platform.objects, call, owner)))
+    engine.add(Alarms(store, call))
 
 
 def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
@@ -90,7 +93,7 @@ def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
         Runs(machinery, leases, pools, endings, queueing),  # what runs says first which GPUs it has
         pools,
         queueing,
-        Endpoints(machinery),
+        Endpoints(machinery, partial(alarmed, machinery.store)),
     ):
         engine.add(reconciler)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine import rollout
+from sagewright.engine.alarms import KIND as ALARMS
 from sagewright.engine.fleets import Fleet, Variant
 from sagewright.engine.rollout import RESIZE, State
 from sagewright.kinds.serving import ENDPOINT, START_S, role_of
@@ -49,7 +50,7 @@ def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
             f"Sagewright serves endpoints on this machine alone, and the setting backend is {context.settings.backend}."
         )
     fleet = fleet_of(context, request["EndpointConfigName"])
-    deployment = _deployment(request)
+    deployment = _deployment(context, request)
     kept = {name: request[name] for name in ("EndpointName", "EndpointConfigName", "Tags") if name in request}
     document = kept | {"Fleets": [], "Update": rollout.start(fleet, deployment, now_ms())}
     answer = ENDPOINTS.create(context, document, EndpointStatus.CREATING)
@@ -79,7 +80,7 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
     def change(state: State) -> State:
         target = _retained(fleet, state, excluded) if request.get("RetainAllVariantProperties") else fleet
         kept = state.rest.get("LastDeploymentConfig") or {} if request.get("RetainDeploymentConfig") else {}
-        deployment = _deployment(request) or kept
+        deployment = _deployment(context, request) or kept
         rest = {name: value for name, value in state.rest.items() if name != "FailureReason"}
         return replace(
             state, status=EndpointStatus.UPDATING, update=rollout.start(target, deployment, now_ms()), rest=rest
@@ -221,8 +222,8 @@ def _retained(fleet: Fleet, state: State, excluded: set[str]) -> Fleet:
     return replace(fleet, variants=[retained(one) for one in fleet.variants], capture=kept)
 
 
-def _deployment(request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValidationException for policies that exclude each other."""
+def _deployment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValidationException for policies that exclude each other, and alarms that are not there."""
     deployment: dict[str, Any] = request.get("DeploymentConfig") or {}
     if "BlueGreenUpdatePolicy" in deployment and "RollingUpdatePolicy" in deployment:
         raise ValidationException("BlueGreenUpdatePolicy and RollingUpdatePolicy exclude each other; both are given.")
@@ -232,6 +233,9 @@ def _deployment(request: dict[str, Any]) -> dict[str, Any]:
             raise ValidationException(f"TrafficRoutingConfiguration of the Type {kind} needs {member}.")
         if routing.get("Type") != kind and member in routing:
             raise ValidationException(f"{member} needs TrafficRoutingConfiguration of the Type {kind}.")
+    for alarm in (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or ():
+        if resources.find(context.store, Place(ALARMS, context.account, context.region), alarm["AlarmName"]) is None:
+            raise ValidationException(f"Could not find the alarm {alarm['AlarmName']} of AutoRollbackConfiguration.")
     return deployment
 
 

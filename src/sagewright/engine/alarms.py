@@ -1,0 +1,243 @@
+"""Alarms: looked at every few seconds, by the same operation that a client reads metrics with.
+
+Source: CloudWatch's user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import operator
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sagewright.engine.asking import Call, Question
+from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+KIND = "alarm"
+OK, ALARM, UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
+EVERY_S = 2.0
+MISSING, IGNORE = "missing", "ignore"
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", UNKNOWN: "InsufficientDataActions"}
+MOST_HISTORY = 50
+log = logging.getLogger("sagewright.engine.alarms")
+Scale = Callable[[str, Resource], None]
+"""Carries out the scaling policy of an ARN, for an alarm."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    state: str
+    reason: str
+    data: dict[str, Any]
+
+
+class Alarms:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, store: Database, call: Call, scale: Scale = lambda _arn, _alarm: None) -> None:
+        self._store, self._call, self._scale = store, call, scale
+        self._looked: dict[str, float] = {}
+
+    def recover(self) -> None:
+        """Nothing: states and the actions that are owed stand in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        now = time.monotonic()
+        found = resources.of_kind(self._store, KIND)
+        due = [one.id for one in found if now - self._looked.get(one.id, 0.0) >= EVERY_S]
+        self._looked = {one.id: self._looked.get(one.id, 0.0) for one in found} | dict.fromkeys(due, now)
+        return [(KIND, one) for one in due]
+
+    def reconcile(self, subject_id: str) -> None:
+        alarm = resources.get(self._store, subject_id)
+        if alarm is None:
+            return
+        try:
+            verdict = self._judged(alarm)
+        except AwsError as error:
+            verdict = Verdict(UNKNOWN, f"The metric can't be read: {error.message}", {})
+        if verdict is not None and verdict.state != alarm.status:
+            alarm = set_state(self._store, alarm.id, verdict) or alarm
+        if alarm.document.get("Owed"):
+            self._act(alarm)
+
+    def _judged(self, alarm: Resource) -> Verdict | None:
+        """None: it stays as it is."""
+        document = alarm.document
+        points = self._points(alarm)
+        wanted = int(document["EvaluationPeriods"])
+        return judge(document, points[:wanted])
+
+    def _points(self, alarm: Resource) -> list[float | None]:
+        """The values of the last periods, the latest first; None for a period without data."""
+        document = alarm.document
+        period, count = _period(document), int(document["EvaluationPeriods"])
+        now = datetime.now(UTC)
+        this = datetime.fromtimestamp(now.timestamp() // period * period, UTC)
+        begin = this - timedelta(seconds=period * count)
+        queries = document.get("Metrics") or [_query(document)]
+        request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
+        principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
+        answer = self._call(Question(principal, "cloudwatch", "GetMetricData", request))
+        asked = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
+        result = next(one for one in answer["MetricDataResults"] if one["Id"] == asked)
+        values = {at.timestamp(): value for at, value in zip(result["Timestamps"], result["Values"], strict=True)}
+        periods = [values.get(this.timestamp() - period * number) for number in range(count + 1)]
+        # What has begun counts at once where more of it can only make it worse.
+        rises = document["ComparisonOperator"].startswith("Greater")
+        return periods[:count] if rises and periods[0] is not None else periods[1:]
+
+    def _act(self, alarm: Resource) -> None:
+        for action in alarm.document["Owed"]:
+            try:
+                self._carry_out(action, alarm)
+            except AwsError as error:
+                log.warning("the action %s of alarm %s failed: %s", action, alarm.name, error.message)
+
+        def done(current: Resource) -> Resource:
+            return replace(current, document={**current.document, "Owed": []})
+
+        resources.alter(self._store, alarm.id, done)
+
+    def _carry_out(self, action: str, alarm: Resource) -> None:
+        if ":autoscaling:" in action:
+            self._scale(action, alarm)
+        elif action.startswith("arn:aws:sns:"):
+            principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
+            subject = f'{alarm.status}: "{alarm.name}" in {alarm.region}'
+            request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_told(alarm))}
+            self._call(Question(principal, "sns", "Publish", request))
+        else:
+            log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
+
+
+def judge(document: Mapping[str, Any], points: list[float | None]) -> Verdict | None:
+    """The state for values of the last periods, the latest first; None where it stays as it is."""
+    treat = document.get("TreatMissingData") or MISSING
+    compare, threshold = COMPARISONS[document["ComparisonOperator"]], float(document["Threshold"])
+    wanted = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
+    known = [value for value in points if value is not None]
+    data = {"threshold": threshold, "recentDatapoints": known}
+    if not known and treat == MISSING:
+        return Verdict(UNKNOWN, "Insufficient Data: no datapoints were received.", data)
+    if treat == IGNORE and len(known) < len(points):
+        return None
+    breaching = sum(compare(value, threshold) for value in known)
+    if treat == "breaching":
+        breaching += len(points) - len(known)
+    if treat == MISSING:
+        wanted = min(wanted, len(known))
+    state = ALARM if breaching >= wanted else OK
+    word = "breached" if state == ALARM else "did not breach"
+    reason = (
+        f"Threshold Crossed: {breaching} of {len(points)} datapoints {_list(known)} {word} the threshold ({threshold}) with "
+        f"{document['ComparisonOperator']}, {wanted} needed."
+    )
+    return Verdict(state, reason[:1023], data)
+
+
+def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | None:
+    """Have the alarm be in that state from now on; the actions of it are owed then."""
+
+    def how(current: Resource) -> Resource:
+        at = now_ms()
+        document = current.document
+        actions = document.get(ACTIONS[verdict.state]) or [] if document.get("ActionsEnabled", True) else []
+        changed = current.status != verdict.state
+        entry = {"AtMs": at, "From": current.status, "To": verdict.state, "Reason": verdict.reason}
+        return replace(
+            current,
+            status=verdict.state,
+            document={
+                **document,
+                "State": {"Reason": verdict.reason, "Data": verdict.data, "UpdatedMs": at},
+                "Owed": actions if changed else document.get("Owed", []),
+                "History": [*document.get("History", []), *([entry] if changed else [])][-MOST_HISTORY:],
+            },
+        )
+
+    return resources.alter(store, alarm_id, how)
+
+
+def alarmed(store: Database, endpoint: Resource, names: list[str]) -> str:
+    """The first of these alarms of an endpoint's account that is in ALARM; "" if none is."""
+    for name in names:
+        found = resources.find(store, Place(KIND, endpoint.account, endpoint.region), name)
+        if found is not None and found.status == ALARM:
+            return name
+    return ""
+
+
+def _period(document: Mapping[str, Any]) -> int:
+    if document.get("Period"):
+        return int(document["Period"])
+    periods = [one["MetricStat"]["Period"] for one in document.get("Metrics", []) if "MetricStat" in one]
+    periods += [one["Period"] for one in document.get("Metrics", []) if one.get("Period")]
+    return int(max(periods, default=60))
+
+
+def _query(document: Mapping[str, Any]) -> dict[str, Any]:
+    stat: dict[str, Any] = {
+        "Metric": {
+            "Namespace": document["Namespace"],
+            "MetricName": document["MetricName"],
+            "Dimensions": document.get("Dimensions", []),
+        },
+        "Period": document["Period"],
+        "Stat": document.get("ExtendedStatistic") or document["Statistic"],
+    }
+    if document.get("Unit"):
+        stat["Unit"] = document["Unit"]
+    return {"Id": "m1", "MetricStat": stat, "ReturnData": True}
+
+
+def _told(alarm: Resource) -> dict[str, Any]:
+    """Source: the form in which CloudWatch's messages to SNS are published."""
+    document = alarm.document
+    history = document.get("History") or [{"From": UNKNOWN}]
+    trigger = {
+        name: document[name]
+        for name in (
+            "MetricName",
+            "Namespace",
+            "Statistic",
+            "ExtendedStatistic",
+            "Period",
+            "EvaluationPeriods",
+            "Threshold",
+        )
+        if name in document
+    }
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": document.get("AlarmDescription"),
+        "AWSAccountId": alarm.account,
+        "NewStateValue": alarm.status,
+        "NewStateReason": document["State"]["Reason"],
+        "StateChangeTime": datetime.fromtimestamp(document["State"]["UpdatedMs"] / 1000, UTC).isoformat(),
+        "Region": alarm.region,
+        "OldStateValue": history[-1]["From"],
+        "Trigger": {**trigger, "ComparisonOperator": document["ComparisonOperator"]},
+    }
+
+
+def _list(values: list[float]) -> str:
+    return "[" + ", ".join(f"{value:g}" for value in values[:5]) + "]"
