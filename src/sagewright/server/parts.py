@@ -9,6 +9,7 @@ from functools import partial
 from sagewright.compute.sites import Site
 from sagewright.engine.alarms import Alarms, alarmed
 from sagewright.engine.asynchronous import Asynchronous, Parts
+from sagewright.engine.autoscaling import Autoscaling
 from sagewright.engine.control import Engine
 from sagewright.engine.delivering import Delivering
 from sagewright.engine.deploying import Deploying
@@ -80,7 +81,9 @@ def add_rules(platform: Platform, owner: str) -> None:
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
     engine.add(Deploying(store, call, owner))
     engine.add(Asynchronous(Parts(store, platform.objects, call, owner)))
-    engine.add(Alarms(store, call))
+    autoscaling = Autoscaling(store, call)
+    engine.add(autoscaling)
+    engine.add(Alarms(store, call, autoscaling.scale))
 
 
 def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:

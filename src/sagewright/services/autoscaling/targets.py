@@ -1,0 +1,357 @@
+"""Scalable targets, their policies, schedules, activities and tags.
+
+Source: Application Auto Scaling's API reference. Of its services SageMaker's variants alone are served.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sagewright.engine.autoscaling import DIMENSION, INVOCATIONS, KIND, NAMESPACE, ROLE, next_ms, variant_of
+from sagewright.engine.fleets import read
+from sagewright.engine.schedules import BadSchedule
+from sagewright.kinds.serving import ENDPOINT
+from sagewright.model.clock import now_ms, to_datetime, to_ms
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import resources, tags
+from sagewright.store.jobs import Place
+from sagewright.store.resources import New, Resource
+
+SERVICE = "application-autoscaling"
+PAGE = 50
+Changed = dict[str, Any]
+
+
+@operation(SERVICE, "RegisterScalableTarget")
+def register_scalable_target(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_place(request)
+    name = request["ResourceId"]
+    found = resources.find(context.store, _place(context), name)
+    bounds = {key: request[key] for key in ("MinCapacity", "MaxCapacity", "SuspendedState") if key in request}
+    if found is None:
+        _require_variant(context, name)
+        for key in ("MinCapacity", "MaxCapacity"):
+            if key not in bounds:
+                raise ValidationException(f"{key} must be given when a scalable target is registered.")
+    _check_bounds((found.document if found else {}) | bounds)
+    if found is not None:
+        _alter(context, found, lambda document: document | bounds)
+        return {"ScalableTargetARN": _arn(context, found)}
+    role = request.get("RoleARN") or f"arn:aws:iam::{context.account}:role/aws-service-role/{ROLE}"
+    document: dict[str, Any] = bounds | {
+        "RoleARN": role,
+        "Policies": [],
+        "Scheduled": [],
+        "Activities": [],
+        "Token": uuid.uuid4().hex,
+    }
+    arn = f"arn:aws:{SERVICE}:{context.region}:{context.account}:scalable-target/{document['Token']}"
+    new = New(name, document, arn, dict(request.get("Tags") or {}), principal=context.principal.arn)
+    made = resources.create(context.store, _place(context), new)
+    context.engine.wake(KIND, made.id)
+    return {"ScalableTargetARN": arn}
+
+
+@operation(SERVICE, "DescribeScalableTargets")
+def describe_scalable_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_namespace(request)
+    wanted = request.get("ResourceIds")
+    found = [one for one in _all(context) if not wanted or one.name in wanted]
+    return _page(request, "ScalableTargets", [_target(context, one) for one in found])
+
+
+@operation(SERVICE, "DeregisterScalableTarget")
+def deregister_scalable_target(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    target = _require(context, request)
+    resources.remove(context.store, target, _arn(context, target), context.principal.arn)
+    return {}
+
+
+@operation(SERVICE, "PutScalingPolicy")
+def put_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    target = _require(context, request)
+    _check_policy(request)
+    kept = next((one for one in target.document["Policies"] if one["PolicyName"] == request["PolicyName"]), None)
+    arn = (
+        kept["PolicyARN"]
+        if kept
+        else f"arn:aws:autoscaling:{context.region}:{context.account}:scalingPolicy:{uuid.uuid4()}:resource/{NAMESPACE}/"
+        f"{target.name}:policyName/{request['PolicyName']}"
+    )
+    policy = {
+        "PolicyARN": arn,
+        "PolicyName": request["PolicyName"],
+        "PolicyType": request.get("PolicyType", "StepScaling"),
+        "CreatedMs": kept["CreatedMs"] if kept else now_ms(),
+    }
+    policy |= {key: request[key] for key in request if key.endswith("PolicyConfiguration")}
+    _alter(context, target, _with(policy, "Policies", "PolicyName"))
+    return {"PolicyARN": arn, "Alarms": []}
+
+
+@operation(SERVICE, "DescribeScalingPolicies")
+def describe_scaling_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_namespace(request)
+    names = request.get("PolicyNames")
+    found = [
+        _head(target) | _shown(policy) | {"Alarms": []}
+        for target in _all(context, request.get("ResourceId"))
+        for policy in target.document["Policies"]
+        if not names or policy["PolicyName"] in names
+    ]
+    return _page(request, "ScalingPolicies", found)
+
+
+@operation(SERVICE, "DeleteScalingPolicy")
+def delete_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return _without(context, request, "Policies", "PolicyName", request["PolicyName"], "scaling policy")
+
+
+@operation(SERVICE, "PutScheduledAction")
+def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    target = _require(context, request)
+    name = request["ScheduledActionName"]
+    kept: dict[str, Any] = next((one for one in target.document["Scheduled"] if one["ScheduledActionName"] == name), {})
+    if not kept and "Schedule" not in request:
+        raise ValidationException("Schedule must be given when a scheduled action is made.")
+    if request.get("Timezone", "UTC") != "UTC" and not request.get("Schedule", "").startswith("at("):
+        raise ValidationException("Sagewright takes a Timezone other than UTC with at(…) alone.")
+    given = ("Schedule", "Timezone", "ScalableTargetAction")
+    action = kept | {"ScheduledActionName": name} | {key: request[key] for key in given if key in request}
+    action |= {
+        ours: to_ms(request[key]) for key, ours in (("StartTime", "StartMs"), ("EndTime", "EndMs")) if key in request
+    }
+    action.setdefault("CreatedMs", now_ms())
+    action.setdefault("Token", uuid.uuid4().hex)
+    try:
+        action["NextMs"] = next_ms(action, now_ms())
+    except BadSchedule as error:
+        raise ValidationException(f"Invalid schedule: {error}") from None
+    _check_bounds(target.document | (action.get("ScalableTargetAction") or {}))
+    _alter(context, target, _with(action, "Scheduled", "ScheduledActionName"))
+    return {}
+
+
+@operation(SERVICE, "DescribeScheduledActions")
+def describe_scheduled_actions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_namespace(request)
+    names = request.get("ScheduledActionNames")
+    found = [
+        _scheduled(context, target, one)
+        for target in _all(context, request.get("ResourceId"))
+        for one in target.document["Scheduled"]
+        if not names or one["ScheduledActionName"] in names
+    ]
+    return _page(request, "ScheduledActions", found)
+
+
+@operation(SERVICE, "DeleteScheduledAction")
+def delete_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    name = request["ScheduledActionName"]
+    return _without(context, request, "Scheduled", "ScheduledActionName", name, "scheduled action")
+
+
+@operation(SERVICE, "DescribeScalingActivities")
+def describe_scaling_activities(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_namespace(request)
+    found = [
+        _head(target) | _shown(one) | {"StartTime": to_datetime(one["AtMs"]), "EndTime": to_datetime(one["AtMs"])}
+        for target in _all(context, request.get("ResourceId"))
+        for one in target.document["Activities"]
+    ]
+    return _page(request, "ScalingActivities", found)
+
+
+@operation(SERVICE, "ListTagsForResource")
+def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    target = _of_arn(context, request["ResourceARN"])
+    return {"Tags": dict(tags.of_all(context.store, [_arn(context, target)]).get(_arn(context, target), {}))}
+
+
+@operation(SERVICE, "TagResource")
+def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    target = _of_arn(context, request["ResourceARN"])
+    with context.store.write() as connection:
+        tags.add_in(connection, _arn(context, target), dict(request["Tags"]))
+    return {}
+
+
+@operation(SERVICE, "UntagResource")
+def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    target = _of_arn(context, request["ResourceARN"])
+    tags.remove(context.store, _arn(context, target), request["TagKeys"])
+    return {}
+
+
+def _check_namespace(request: dict[str, Any]) -> None:
+    if request["ServiceNamespace"] != NAMESPACE:
+        raise ValidationException(f"Sagewright scales nothing of {request['ServiceNamespace']}, only of {NAMESPACE}.")
+
+
+def _check_place(request: dict[str, Any]) -> None:
+    _check_namespace(request)
+    if request["ScalableDimension"] != DIMENSION:
+        raise ValidationException(f"Sagewright does not scale {request['ScalableDimension']}, only {DIMENSION}.")
+    if variant_of(request["ResourceId"]) is None:
+        raise ValidationException(
+            f"ResourceId must have the form endpoint/NAME/variant/NAME, got {request['ResourceId']}."
+        )
+
+
+def _check_bounds(document: dict[str, Any]) -> None:
+    least, most = document["MinCapacity"], document["MaxCapacity"]
+    if least > most:
+        raise ValidationException(f"MaxCapacity must be at least MinCapacity: {most} is below {least}.")
+    if least < 1:
+        raise ValidationException(
+            f"MinCapacity must be at least 1, got {least}: a variant on instances has at least one."
+        )
+
+
+def _check_policy(request: dict[str, Any]) -> None:
+    kind = request.get("PolicyType", "StepScaling")
+    member = {
+        "StepScaling": "StepScalingPolicyConfiguration",
+        "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
+    }
+    if kind not in member:
+        raise ValidationException(f"Sagewright does not serve the PolicyType {kind}.")
+    config = request.get(member[kind])
+    if config is None:
+        raise ValidationException(f"A policy of the type {kind} needs {member[kind]}.")
+    if kind == "StepScaling":
+        if config.get("AdjustmentType") is None or not config.get("StepAdjustments"):
+            raise ValidationException("A step scaling policy needs AdjustmentType and StepAdjustments.")
+        return
+    known, own = config.get("PredefinedMetricSpecification"), config.get("CustomizedMetricSpecification")
+    if (known is None) == (own is None):
+        raise ValidationException(
+            "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be given."
+        )
+    if known and known["PredefinedMetricType"] != INVOCATIONS:
+        raise ValidationException(
+            f"Sagewright does not serve the metric {known['PredefinedMetricType']}, only {INVOCATIONS}."
+        )
+    if config["TargetValue"] <= 0:
+        raise ValidationException(f"TargetValue must be above 0, got {config['TargetValue']}.")
+
+
+def _require_variant(context: Context, resource_id: str) -> None:
+    endpoint, variant = variant_of(resource_id) or ("", "")
+    found = resources.find(context.store, Place(ENDPOINT, context.account, context.region), endpoint)
+    names = (
+        {one.name for fleet in read(found.document) for one in fleet.variants if not one.serverless} if found else set()
+    )
+    if variant not in names:
+        raise ValidationException(
+            f"There is no variant on instances at {resource_id}: {sorted(names) or 'no such endpoint'}."
+        )
+
+
+def _require(context: Context, request: dict[str, Any]) -> Resource:
+    _check_place(request)
+    found = resources.find(context.store, _place(context), request["ResourceId"])
+    if found is None:
+        raise AwsError(
+            "ObjectNotFoundException",
+            f"No scalable target registered for service namespace: {NAMESPACE}, resource ID: {request['ResourceId']}, "
+            f"scalable dimension: {DIMENSION}",
+        )
+    return found
+
+
+def _of_arn(context: Context, arn: str) -> Resource:
+    found = next((one for one in _all(context) if _arn(context, one) == arn), None)
+    if found is None:
+        raise AwsError("ResourceNotFoundException", f"There is no scalable target {arn}.")
+    return found
+
+
+def _all(context: Context, name: str | None = None) -> list[Resource]:
+    place = _place(context)
+    found = [
+        one
+        for one in resources.of_kind(context.store, KIND)
+        if (one.account, one.region) == (place.account, place.region)
+    ]
+    return [one for one in found if name in {None, one.name}]
+
+
+def _alter(context: Context, target: Resource, how: Callable[[Changed], Changed]) -> None:
+    resources.alter(context.store, target.id, lambda current: replace(current, document=how(current.document)))
+    context.engine.wake(KIND, target.id)
+
+
+def _with(entry: dict[str, Any], member: str, key: str) -> Callable[[Changed], Changed]:
+    """The document with an entry in place of the one of its name."""
+
+    def how(document: Changed) -> Changed:
+        others = [one for one in document[member] if one[key] != entry[key]]
+        return document | {member: [*others, entry]}
+
+    return how
+
+
+def _without(context: Context, request: dict[str, Any], member: str, key: str, name: str, noun: str) -> dict[str, Any]:
+    target = _require(context, request)
+    if all(one[key] != name for one in target.document[member]):
+        raise AwsError("ObjectNotFoundException", f"No {noun} found with the name {name} for {target.name}.")
+    _alter(context, target, lambda document: document | {member: [one for one in document[member] if one[key] != name]})
+    return {}
+
+
+def _target(context: Context, target: Resource) -> dict[str, Any]:
+    document = target.document
+    suspended = dict.fromkeys(
+        ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), False
+    )
+    return _head(target) | {
+        "MinCapacity": document["MinCapacity"],
+        "MaxCapacity": document["MaxCapacity"],
+        "RoleARN": document["RoleARN"],
+        "CreationTime": to_datetime(target.created_ms),
+        "SuspendedState": suspended | (document.get("SuspendedState") or {}),
+        "ScalableTargetARN": _arn(context, target),
+    }
+
+
+def _scheduled(context: Context, target: Resource, one: dict[str, Any]) -> dict[str, Any]:
+    place = f"arn:aws:autoscaling:{context.region}:{context.account}:scheduledAction:{one['Token']}"
+    arn = f"{place}:resource/{NAMESPACE}/{target.name}:scheduledActionName/{one['ScheduledActionName']}"
+    shown = _head(target) | _shown(one) | {"ScheduledActionARN": arn}
+    for key, ours in (("StartTime", "StartMs"), ("EndTime", "EndMs")):
+        if one.get(ours):
+            shown[key] = to_datetime(one[ours])
+    return shown
+
+
+def _shown(entry: dict[str, Any]) -> dict[str, Any]:
+    """Without what is ours."""
+    shown = {key: value for key, value in entry.items() if not key.endswith("Ms") and key != "Token"}
+    return shown | ({"CreationTime": to_datetime(entry["CreatedMs"])} if "CreatedMs" in entry else {})
+
+
+def _head(target: Resource) -> dict[str, Any]:
+    return {"ServiceNamespace": NAMESPACE, "ResourceId": target.name, "ScalableDimension": DIMENSION}
+
+
+def _arn(context: Context, target: Resource) -> str:
+    return f"arn:aws:{SERVICE}:{context.region}:{context.account}:scalable-target/{target.document['Token']}"
+
+
+def _page(request: dict[str, Any], member: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    wrong = AwsError("InvalidNextTokenException", "NextToken is invalid.")
+    after = paging.decode(request.get("NextToken"), wrong)
+    numbered = list(enumerate(found))
+    page, token = paging.page_of(numbered, lambda pair: [pair[0]], after, request.get("MaxResults", PAGE))
+    return {member: [one for _, one in page]} | ({"NextToken": token} if token else {})
+
+
+def _place(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)
