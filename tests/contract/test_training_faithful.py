@@ -130,10 +130,15 @@ def test_script_mode_of_sdk_v2_without_a_network(server: RunningServer, tmp_path
     assert json.loads(job["HyperParameters"]["sagemaker_submit_directory"]).startswith("/opt/ml/input/data/code")
 
 
+BASE_IMAGE = (
+    "236514542706.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python-310:1.0"  # its environment is made soonest
+)
+
+
 def test_a_job_is_stopped_while_its_environment_is_made(own_server: RunningServer, tmp_path: Path) -> None:
     own_server.environ["SAGEWRIGHT_ENVIRONMENTS"] = str(tmp_path / "environments")
     own_server.start()
-    own_server.run_shell("early", "true")
+    own_server.run_shell("early", "true", image=BASE_IMAGE)
     sagemaker = own_server.boto("sagemaker")
     deadline = time.monotonic() + 60
     while not list((tmp_path / "environments").glob("*/bin")):
@@ -144,7 +149,7 @@ def test_a_job_is_stopped_while_its_environment_is_made(own_server: RunningServe
     job = own_server.wait("early")
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert time.monotonic() - began < 30
-    own_server.run_shell("later", "echo there")
+    own_server.run_shell("later", "echo there", image=BASE_IMAGE)
     assert own_server.wait("later")["TrainingJobStatus"] == "Completed", "a half-made environment is made again"
 
 

@@ -1,6 +1,6 @@
 """A server killed while it launches a job, at each step and at random: what it had accepted completes, and no line is lost.
 
-SAGEWRIGHT_TEST_KILLS: how many kills at random (10; `make soak` 60); SAGEWRIGHT_TEST_SEED repeats a run.
+SAGEWRIGHT_TEST_KILLS: how many kills at random (6; `make soak` 60); SAGEWRIGHT_TEST_SEED repeats a run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STEPS = [
     "sagewright.store.hosts:set_handles:before:1",
     "sagewright.store.hosts:set_handles:after:1",
 ]
-KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "10"))
+KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "6"))
 SEED = int(os.environ.get("SAGEWRIGHT_TEST_SEED", str(random.SystemRandom().getrandbits(32))))
 
 
