@@ -22,6 +22,7 @@ _CACHE = "spark-classes"
 _SUBMIT_CLASS = "org.apache.spark.deploy.SparkSubmit"
 _AOT_SINCE = 25
 _VECTORS = "--add-modules=jdk.incubator.vector"
+_BRIEF = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # for a compiler that runs for seconds: half the CPU
 _PATIENCE_S = 900
 
 
@@ -55,7 +56,8 @@ def _compile(runtime: Path, spark: Path, scratch: Path) -> None:
     made = scratch / S3_JAR
     sources = [str(source) for source in sorted(HERE.glob("*.scala"))]
     compiler = ["scala.tools.nsc.Main", "-usejavacp", "-nowarn", "-d", str(made), *sources]
-    _run([str(runtime / "bin" / "java"), "-cp", str(spark / "jars" / "*"), *compiler], scratch, {})
+    java = [str(runtime / "bin" / "java"), *_BRIEF, "-cp", str(spark / "jars" / "*")]
+    _run([*java, *compiler], scratch, {})
     shutil.copy(made, spark / "jars" / S3_JAR)
 
 
