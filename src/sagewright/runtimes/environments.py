@@ -81,7 +81,7 @@ class Environments:
 
     def ready(self, image: Image) -> Environment | None:
         """What `ensure` gives for `image` if nothing has to be made for it. Raises NoRecipe."""
-        return next(filter(None, (self._complete(spec.key) for spec in self._specs(image))), None)
+        return next(filter(None, (self._complete(spec) for spec in self._specs(image))), None)
 
     def _specs(self, image: Image) -> list[_Spec]:
         """What may stand for `image`, the best first; the last is made if there is none."""
@@ -112,7 +112,12 @@ class Environments:
 
         return self._made(spec, install, say)
 
-    def _complete(self, key: str) -> Environment | None:
+    def _complete(self, spec: _Spec) -> Environment | None:
+        """What stands, if it has all that the recipe has today: an older release may have made it."""
+        standing = self._standing(spec.key)
+        return None if standing is None or _lacking(spec, standing) else standing
+
+    def _standing(self, key: str) -> Environment | None:
         place = self.directory / key
         try:
             manifest = json.loads((place / MANIFEST).read_bytes())
@@ -121,15 +126,21 @@ class Environments:
         return Environment(place, manifest["python"], manifest["packages"])
 
     def _made(self, spec: _Spec, install: Callable[[Path], None], say: Callable[[str], None]) -> Environment:
-        made = self._complete(spec.key)
+        made = self._complete(spec)
         if made is not None:
             return made
         with self.locked(spec.key):
-            made = self._complete(spec.key)
+            made = self._complete(spec)
             if made is None:
                 say(f"Preparing the environment {spec.key}; it is kept for later jobs.")
-                made = self._build(spec, install)
+                standing = self._standing(spec.key)
+                made = self._build(spec, install) if standing is None else self._extend(spec, standing)
         return made
+
+    def _extend(self, spec: _Spec, standing: Environment) -> Environment:
+        """Install what it lacks: jobs may run in it."""
+        self._install(standing.path, _lacking(spec, standing))
+        return self._noted(spec.key, standing.path, _packages(standing.path))
 
     def _build(self, spec: _Spec, install: Callable[[Path], None]) -> Environment:
         place = self.directory / spec.key
@@ -140,12 +151,16 @@ class Environments:
             packages = _packages(place)
             if "pyspark" in packages:
                 _finish_spark(place)
-            python = _version_of(place)
+            return self._noted(spec.key, place, packages)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
+
+    def _noted(self, key: str, place: Path, packages: dict[str, str]) -> Environment:
+        """The environment with its manifest, which is written last."""
+        python = _version_of(place)
         partial = place / (MANIFEST + ".part")
-        partial.write_text(json.dumps({"key": spec.key, "python": python, "packages": packages}))
+        partial.write_text(json.dumps({"key": key, "python": python, "packages": packages}))
         partial.rename(place / MANIFEST)
         return Environment(place, python, packages)
 
@@ -288,6 +303,12 @@ def _exact(recipe: Recipe, image: Image) -> _Spec:
 def _stock(recipe: Recipe, image: Image) -> _Spec:
     word, packages = recipe.nearest(image)
     return _Spec(f"{recipe.name}-{word}-py{platform.python_version()}", sys.executable, packages)
+
+
+def _lacking(spec: _Spec, environment: Environment) -> list[str]:
+    """The requirements of which no version is there."""
+    names = {one: _normal(re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0]) for one in spec.requirements}
+    return [one for one, name in names.items() if name not in environment.packages]
 
 
 def _python_of(place: Path) -> str:

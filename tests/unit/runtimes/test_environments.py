@@ -21,7 +21,7 @@ from sagewright.runtimes.environments import (
 )
 from sagewright.runtimes.images import resolve_image
 from sagewright.runtimes.pipconfig import PipSources, read_pip_sources
-from sagewright.runtimes.recipes import RECIPES, NoRecipe, recipe_for
+from sagewright.runtimes.recipes import RECIPES, NoRecipe, Recipe, recipe_for
 
 PYTHON = resolve_image("python:3.11")
 
@@ -76,6 +76,20 @@ def test_a_build_that_was_cut_off_is_made_again(cache: Environments) -> None:
 
     assert cache.ensure(PYTHON).path == place
     assert not (place / "half").exists()
+
+
+def test_one_that_an_older_release_made_gets_what_its_recipe_has_now(
+    cache: Environments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = cache.ensure(PYTHON)
+    (older.path / "in use").touch()
+    monkeypatch.setitem(RECIPES, "python", Recipe("python", "", ("Sagewright_Tiny<2",), ()))
+    assert cache.ready(PYTHON) is None
+    newer = cache.ensure(PYTHON)
+    assert (newer.path, newer.packages) == (older.path, {**older.packages, "sagewright-tiny": "1.0"})
+    assert (newer.path / "in use").exists()
+    assert run(newer, "import sagewright_tiny; print(sagewright_tiny.version)") == "1.0"
+    assert cache.ready(PYTHON) == newer
 
 
 def test_builders_in_two_processes_take_turns(tmp_path: Path) -> None:
