@@ -192,6 +192,19 @@ def test_filters_and_joins(hosting: Hosting) -> None:
     ]
 
 
+def test_what_went_in_and_came_out_is_captured(hosting: Hosting) -> None:
+    run(hosting, "captured", "bad/", DataCaptureConfig={"DestinationS3Uri": f"s3://{BUCKET}/capture"})
+    s3 = hosting.server.boto("s3")
+    told = {}
+    for one in s3.list_objects_v2(Bucket=BUCKET, Prefix="capture/")["Contents"]:
+        assert re.fullmatch(r"capture/(input|output)/\d{4}/\d\d/\d\d/\d\d/[0-9a-f-]{36}\.json", one["Key"])
+        told[one["Key"].split("/")[1]] = json.loads(s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
+    assert told == {
+        "input": [{"prefix": f"s3://{BUCKET}/bad/"}, "1-good.csv", "3-good.csv"],
+        "output": [{"prefix": f"s3://{BUCKET}/out/captured/"}, "1-good.csv.out", "3-good.csv.out"],
+    }
+
+
 def test_several_hosts_share_the_objects(hosting: Hosting) -> None:
     told = run(hosting, "shared", "csv/", hosts=2)
     assert told["TransformJobStatus"] == "Completed"
@@ -304,6 +317,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_in_seconds(hosting: Hosting
         ({"DataProcessing": {"JoinSource": "Input"}, "input": {"SplitType": "None"}}, "SplitType Line"),
         ({"DataProcessing": {"JoinSource": "Input"}, "output": {"Accept": "application/json"}}, "Accept"),
         ({"listing": "AugmentedManifestFile"}, "AugmentedManifestFile"),
+        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://b/c", "GenerateInferenceId": True}}, "GenerateInferenceId"),
     ],
 )
 def test_what_is_refused_at_once(hosting: Hosting, changes: dict[str, Any], message: str) -> None:

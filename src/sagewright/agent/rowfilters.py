@@ -117,6 +117,8 @@ class RowFilter:
         return b"\n".join(kept) + (b"\n" if answer.endswith(b"\n") else b"")
 
     def _kept(self, given: bytes | None, row: bytes) -> bytes:
+        if given is not None and self._after is None and isinstance(self._format, _Csv):
+            return given.rstrip(b"\r") + b"," + row.rstrip(b"\r")
         predicted = self._read(row, "output")
         if given is not None:
             predicted = self._format.joined(self._read(given, "input"), predicted)

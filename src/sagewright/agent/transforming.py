@@ -14,13 +14,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from sagewright.agent.causes import cause
 from sagewright.agent.channels import Channel, Member, members
 from sagewright.agent.control import Control
-from sagewright.agent.disk import Disk
 from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.invoking import Body, Failed, Invoking
@@ -29,7 +27,7 @@ from sagewright.agent.records import BadRecord, Payload, pack, split
 from sagewright.agent.rowfilters import BadRow, RowFilter
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.agent.sources import Stored, choose_source
-from sagewright.jobfiles.directory import JobDirectory
+from sagewright.agent.transformed import Place, Target, capture
 from sagewright.model.brief import Input, Transform
 
 SEE_LOG = "See job logs for more information"
@@ -123,12 +121,14 @@ class Transforming:
         outlet = Outlet(self._s3, source, self._host.directory)
         with ThreadPoolExecutor(plan.concurrency, "invoke") as pool:
             try:
-                _Objects(self._transform, plan, pool, self._invoking, outlet, self._check).run(
-                    chosen, self._target(), self._failed, self._progress(len(chosen))
-                )
+                target = self._target()
+                objects = _Objects(self._transform, plan, pool, self._invoking, outlet, self._check)
+                objects.run(chosen, target, self._failed, self._progress(len(chosen)))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        if self._transform.capture:
+            capture(self._transform.capture, target, chosen)
         if self._failures:
             raise next((each for each in self._failures if isinstance(each, AlgorithmError)), self._failures[0])
 
@@ -141,12 +141,12 @@ class Transforming:
         asked = Input("Transform input", "", data=data)
         return Channel(asked, data, self._host.hosts.index(self._host.host), len(self._host.hosts))
 
-    def _target(self) -> _Target:
+    def _target(self) -> Target:
         try:
             bucket, key = parse_uri(self._transform.uri)
         except ValueError as error:
             raise ClientError(f"S3OutputPath: {error}") from error
-        return _Target(self._s3, bucket, key.rstrip("/"), self._host.directory / "transformed", self._check)
+        return Target(self._s3, Place(bucket, key.rstrip("/")), self._host.directory / "transformed", self._check)
 
     def _failed(self, stored: Stored, error: Exception) -> None:
         """One object: it is told in the log, and the others go on."""
@@ -173,28 +173,6 @@ class Transforming:
                 self._log(f"{done} of {count} objects are done{failed}.")
 
         return tell
-
-
-class _Target:
-    """Where outputs go: a file for each object here, then an object in S3."""
-
-    def __init__(self, s3: JobS3, bucket: str, prefix: str, scratch: Path, check: Callable[[], None]) -> None:
-        self._s3, self._bucket, self._prefix, self._check = s3, bucket, prefix, check
-        self._scratch = scratch
-        scratch.mkdir(exist_ok=True)
-        self.disk = Disk(scratch)
-
-    def file(self, number: int) -> Path:
-        return self._scratch / str(number)
-
-    def upload(self, number: int, path: str) -> None:
-        """Raises ClientError."""
-        key = f"{self._prefix}/{path}.out" if self._prefix else f"{path}.out"
-        try:
-            with JobDirectory.at(self._scratch) as place, place.open(str(number), self._check) as file:
-                self._s3.upload(file, self._bucket, key)
-        except (S3Failed, OSError) as error:
-            raise ClientError(f"Artifact upload failed:{cause(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -227,7 +205,7 @@ class _Objects:
     def run(
         self,
         chosen: list[Member],
-        target: _Target,
+        target: Target,
         failed: Callable[[Stored, Exception], None],
         done: Callable[[int], None],
     ) -> None:
@@ -260,7 +238,7 @@ class _Objects:
                 target.file(one.number).unlink(missing_ok=True)
                 done(one.number + 1)
 
-    def _keep(self, one: _Sent, output: BinaryIO, target: _Target) -> None:
+    def _keep(self, one: _Sent, output: BinaryIO, target: Target) -> None:
         if one.error is not None:
             raise one.error
         if one.answer is None or one.number in self._bad:

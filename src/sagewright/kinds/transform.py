@@ -94,6 +94,7 @@ def _transform(request: dict[str, Any]) -> Transform:
         concurrency=request.get("MaxConcurrentTransforms") or None,
         timeout_s=client.get("InvocationsTimeoutInSeconds") or DEFAULT_TIMEOUT_S,
         retries=client.get("InvocationsMaxRetries", DEFAULT_RETRIES),
+        capture=(request.get("DataCaptureConfig") or {}).get("DestinationS3Uri") or "",
     )
 
 

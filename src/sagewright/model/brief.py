@@ -176,7 +176,7 @@ class Transform:
 
     `split`: None, Line, RecordIO or TFRecord; `lined`: each answer ends a line of its object; `several`: records at once;
     `payload_mb`: 0 for whole objects of any size. Where these or `concurrency` are None, the program is asked. `timeout_s` and
-    `retries` are of a request.
+    `retries` are of a request. `capture`: the prefix below which it is told which objects went in and came out, "" for nowhere.
     """
 
     data: DataSet
@@ -192,6 +192,7 @@ class Transform:
     concurrency: int | None = None
     timeout_s: int = 600
     retries: int = 3
+    capture: str = ""
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,21 @@ def test_sigterm_answers_what_has_come_and_ends_with_0(serve: Served) -> None:
     idle.close()
 
 
+def test_sigterm_ends_a_server_that_is_still_loading(serve: Served) -> None:
+    server = serve.start(
+        "import time\nprint('begun', flush=True)\ntime.sleep(600)\n", SAGEMAKER_MODEL_SERVER_WORKERS="2"
+    )
+    deadline = time.monotonic() + 30
+    while server.log.count("begun") < 2:
+        assert time.monotonic() < deadline, server.log
+        time.sleep(0.05)
+    waiting = server.ask("GET", "/ping")
+    assert waiting.status == 503
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 5
+
+
 def test_a_prediction_that_never_ends_does_not_hold_up_the_end(serve: Served) -> None:
     server = serve(SLOW, SAGEMAKER_MODEL_SERVER_TIMEOUT="0")
     client = server.connection()

@@ -104,11 +104,17 @@ def _check_input(context: Context, request: dict[str, Any]) -> None:
 
 
 def _check_output(request: dict[str, Any]) -> None:
-    path = request["TransformOutput"]["S3OutputPath"]
-    try:
-        read_s3_uri(path)
-    except ValueError:
-        raise ValidationException(f"S3OutputPath: '{path}' is not an S3 URI.") from None
+    capture = request.get("DataCaptureConfig") or {}
+    if capture.get("GenerateInferenceId"):
+        raise ValidationException("DataCaptureConfig: Sagewright does not serve GenerateInferenceId.")
+    targets = {"S3OutputPath": request["TransformOutput"]["S3OutputPath"]}
+    if capture:
+        targets["DestinationS3Uri"] = capture["DestinationS3Uri"]
+    for member, path in targets.items():
+        try:
+            read_s3_uri(path)
+        except ValueError:
+            raise ValidationException(f"{member}: '{path}' is not an S3 URI.") from None
 
 
 def _check_rows(request: dict[str, Any]) -> None:
