@@ -90,7 +90,8 @@ jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's envir
 packages: setup ## Tests and types of the distributions in packages/, in the environment of a PyTorch job
 	place=packages/sagewright-distributed && python=$$($(BIN)/python tools/environment.py $(PYTORCH_IMAGE) $$place/tests/requirements.txt) && \
 	$(BIN)/mypy --cache-dir .mypy_cache/packages --python-executable $$python -p smdistributed -p torch_sagemaker && \
-	$$python -m pytest -c $$place/tests/pytest.ini --rootdir $$place $$place/tests
+	$$python -m pytest -c $$place/tests/pytest.ini --rootdir $$place $$place/tests && \
+	OMP_NUM_THREADS=1 PYTHONPATH=src $$python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv/serving/test_frameworks.py
 
 ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
 	.cache/ray/bin/python -m pytest tests/conformance/backend
