@@ -83,6 +83,47 @@ def test_sdk_v2_deploys_a_version(server: RunningServer, hosting: Hosting, tmp_p
     assert hosting.sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
 
 
+WHOLE_WAY = """
+import json, subprocess, sys, time
+import numpy as np
+import sagemaker
+from sagemaker.predictor import Predictor
+from sagemaker.serializers import CSVSerializer
+from sklearn.datasets import make_blobs
+session, group, endpoint = sagemaker.Session(), "whole-way", "whole-way"
+session.sagemaker_client.create_model_package_group(ModelPackageGroupName=group)
+subprocess.run([*json.loads(sys.argv[1]), "--group", group, "--endpoint", endpoint], check=True)
+rows, _ = make_blobs(600, 5, centers=3, random_state=0)
+kmeans = sagemaker.KMeans(sagemaker.get_execution_role(), 1, "ml.m5.large", k=3, sagemaker_session=session)
+kmeans.fit(kmeans.record_set(rows.astype(np.float32)))
+package = kmeans.register(content_types=["text/csv"], response_types=["application/json"], model_package_group_name=group,
+    inference_instances=["ml.m5.large"], transform_instances=["ml.m5.large"])
+print("STATUS", session.sagemaker_client.describe_model_package(
+    ModelPackageName=package.model_package_arn)["ModelApprovalStatus"])
+package.update_approval_status("Approved", "found three blobs")
+predictor = Predictor(endpoint, session, serializer=CSVSerializer())
+deadline = time.monotonic() + 120
+while True:
+    try:
+        answer = json.loads(predictor.predict(rows[:20].astype(np.float32)))
+        break
+    except session.sagemaker_runtime_client.exceptions.ClientError as error:
+        assert time.monotonic() < deadline, error
+        time.sleep(0.2)
+print("CLUSTERS", len({one["closest_cluster"] for one in answer["predictions"]}), len(answer["predictions"]))
+"""
+
+
+def test_from_a_training_job_to_an_endpoint(server: RunningServer, tmp_path: Path) -> None:
+    """Trained, registered, approved: nobody deploys anything."""
+    program = tmp_path / "program.py"
+    program.write_text(WHOLE_WAY)
+    argv = [str(Path(sys.executable).parent / "sagewright"), "deploy-rule", "create", "--data", str(server.data)]
+    done = server.sdk_v2(program, json.dumps(argv))
+    assert "STATUS PendingManualApproval" in done.stdout, done.stdout + done.stderr
+    assert "CLUSTERS 3 20" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def hosting(server: RunningServer) -> Hosting:
     made = Hosting(server)
