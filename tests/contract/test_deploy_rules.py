@@ -76,7 +76,8 @@ predictor.delete_endpoint()
 
 def test_sdk_v2_deploys_a_version(server: RunningServer, hosting: Hosting, tmp_path: Path) -> None:
     """It approves the version itself."""
-    arn, program = register(hosting, "sdk"), tmp_path / "program.py"
+    hosting.sagemaker.create_model_package_group(ModelPackageGroupName="by-sdk")
+    arn, program = register(hosting, "sdk", ModelPackageGroupName="by-sdk"), tmp_path / "program.py"
     program.write_text(SDK_V2)
     done = server.sdk_v2(program, arn)
     assert "SAID sdk x" in done.stdout, done.stdout + done.stderr
@@ -172,3 +173,24 @@ def test_a_version_that_cannot_be_served_leaves_the_endpoint_as_it_is(server: Ru
     answered(hosting, "good")
     command(server, "deploy-rule", "delete", f"deploy-{GROUP}-to-{ENDPOINT}")
     assert hosting.ask(ENDPOINT) == "good x"
+
+
+def test_an_endpoint_that_goes_is_told_of(server: RunningServer, hosting: Hosting) -> None:
+    events, logs = server.boto("events"), server.boto("logs")
+    pattern = {"detail-type": ["SageMaker Endpoint State Change"], "detail": {"EndpointName": ["going"]}}
+    events.put_rule(Name="going", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="going", Targets=[{"Id": "log", "Arn": f"{LOGS}/aws/events/going"}])
+    hosting.model("goes")
+    hosting.endpoint("going", hosting.variant("only", "goes"))
+    hosting.sagemaker.delete_endpoint(EndpointName="going")
+    statuses: list[str] = []
+    deadline = time.monotonic() + 30
+    while "DELETING" not in statuses:
+        assert time.monotonic() < deadline, statuses
+        time.sleep(0.1)
+        try:
+            lines = logs.filter_log_events(logGroupName="/aws/events/going")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            continue
+        statuses = [json.loads(line["message"])["detail"]["EndpointStatus"] for line in lines]
+    assert statuses == ["CREATING", "IN_SERVICE", "DELETING"]

@@ -9,12 +9,13 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sagewright.engine.asking import Call, Question
-from sagewright.model.arns import ROLE_NAME, role_arn
+from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.store import events, jobs, resources
@@ -73,7 +74,7 @@ def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]
         head = _head(logged, form.detail_type, place)
         return Draft(head, lambda: _of_job(store, call, logged, form))
     if logged.subject.kind == "endpoint":
-        return Draft(_head(logged, ENDPOINT, place), lambda: _of_endpoint(store, call, logged))
+        return Draft(_head(logged, ENDPOINT, place), lambda: _of_endpoint(store, call, logged, place))
     if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
         return Draft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
@@ -147,22 +148,25 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
     return [detail["ModelCardArn"]], _plain(detail)
 
 
-def _of_endpoint(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
-    """Of one that is gone nothing is told but that it is being deleted, which comes before. Statuses are in capitals."""
-    found = resources.several(store, [logged.subject.id])
-    if not found or not _is_change(store, logged, None):
+def _of_endpoint(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> tuple[list[str], Event] | None:
+    """With its status in capitals. Of one that is gone there is no more to tell than its name."""
+    if logged.entry.step == "Deleted" or not _is_change(store, logged, None):
         return None
-    name, entry = found[0].name, logged.entry
-    question = Question(role_arn(found[0].account, ROLE_NAME), "sagemaker", "DescribeEndpoint", {"EndpointName": name})
-    try:
-        detail = dict(call(question)) | {"LastModifiedTime": to_datetime(entry.at_ms)}
-    except AwsError as error:
-        log.warning("there is no event of the endpoint %s: %s", name, error.message)
+    entry = logged.entry
+    details = (one.detail or {} for one in events.of(store, logged.subject.id))
+    name = next((detail["name"] for detail in details if "name" in detail), None)
+    if name is None:
         return None
-    detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
+    told: Event = {"EndpointName": name, "EndpointArn": sagemaker_arn(place[1], place[0], "endpoint", name)}
+    if resources.several(store, [logged.subject.id]):
+        question = Question(role_arn(place[0], ROLE_NAME), "sagemaker", "DescribeEndpoint", {"EndpointName": name})
+        with suppress(AwsError):  # it has just gone
+            told = dict(call(question))
+    told["LastModifiedTime"] = to_datetime(entry.at_ms)
+    told["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
     if entry.status not in {"Failed", "InService"}:
-        detail.pop("FailureReason", None)
-    return [detail["EndpointArn"]], _plain(detail)
+        told.pop("FailureReason", None)
+    return [told["EndpointArn"]], _plain(told)
 
 
 def _is_change(store: Database, logged: Logged, form: JobForm | None) -> bool:

@@ -103,7 +103,7 @@ def create_in(
         document=new.document,
     )
     connection.execute(_INSERT, vars(made))
-    _log(connection, made, "Created", new.principal, detail(made) if detail else None)
+    _log(connection, made, "Created", new.principal, {"name": made.name} | (detail(made) if detail else {}))
     if new.pairs:
         tags.add_in(connection, new.arn, new.pairs)
     changes(connection, _named(place, new.name, new.version), resource=made)
