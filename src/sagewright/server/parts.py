@@ -16,6 +16,7 @@ from sagewright.engine.deploying import Deploying
 from sagewright.engine.endings import Endings
 from sagewright.engine.endpoints import Endpoints
 from sagewright.engine.eventrouting import EventRouting
+from sagewright.engine.experiments import Experiments
 from sagewright.engine.gangs import Place
 from sagewright.engine.hooks import Hooks
 from sagewright.engine.leases import Leases
@@ -80,6 +81,7 @@ def add_rules(platform: Platform, owner: str) -> None:
     engine.add(EventRouting(store, call, (settings.account, settings.region), engine.wake))
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
     engine.add(Deploying(store, call, owner))
+    engine.add(Experiments(store, call))
     engine.add(Asynchronous(Parts(store, platform.objects, call, owner)))
     autoscaling = Autoscaling(store, call)
     engine.add(autoscaling)
