@@ -28,7 +28,7 @@ from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.memory import JobMemory, open_memory
 from sagewright.agent.metrics import MetricScanner
-from sagewright.agent.modeldata import Held, ModelData
+from sagewright.agent.modeldata import Archives, Held, ModelData
 from sagewright.agent.mpidriver import REQUIREMENTS, stand_ins, uses_mpi_driver
 from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
@@ -40,6 +40,7 @@ from sagewright.agent.report import Reporter
 from sagewright.agent.s3 import JobS3
 from sagewright.agent.serving import PORT_VARIABLE, Health, Restarts, failed, listening_place
 from sagewright.agent.share import HostShare
+from sagewright.agent.shelf import Shelf
 from sagewright.agent.transforming import Transforming
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
@@ -105,7 +106,9 @@ class HostRun:
         closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
         installing = Installing(self._install_wrapper, self._limits, not closed, reporter.log)
         self._layers = Layers(host, self._ml, self._environments, control, installing)
-        self._model_data = ModelData(host, control, Held(self._share.wrapper, self._limits))
+        archives = Archives(host, control, Held(self._share.wrapper, self._limits))
+        self._model_data = ModelData(host, archives)
+        self._shelf = Shelf(host.brief.models, host.directory, archives, reporter.log) if host.brief.models else None
         self._views: list[View] = []
         self._health = None if host.brief.health is None else self._new_health(host.brief.health.start_s)
         self._transforming = (
@@ -128,6 +131,8 @@ class HostRun:
             self._reporter.send(failed={"class": FaultClass.INTERNAL, "message": message}, finished=True)
         if self._cell is not None:
             self._cell.close()
+        if self._shelf is not None:
+            self._shelf.close()
         self._share.close()
         self._watchdog.close()
         self._reporter.finish()
@@ -224,9 +229,10 @@ class HostRun:
         made: list[Environment | None] = []
         steps = [lambda: made.append(self._make_environment()), lambda: self._fetch_files(sandbox)]
         for_each(steps, lambda step: step(), self._control.check, len(steps))
-        self._views = self._model_data.prepare(
-            sandbox, self._ml.root, made[0].path if made[0] is not None else Path(sys.prefix)
-        )
+        own = made[0].path if made[0] is not None else Path(sys.prefix)
+        self._views = self._model_data.prepare(sandbox, self._ml.root, own)
+        if self._shelf is not None:
+            self._shelf.open(sandbox.ml_root(self._host.directory), own)
         return self._with_client(made[0])
 
     def _make_environment(self) -> Environment | None:

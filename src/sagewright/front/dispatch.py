@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from sagewright.front import faults
@@ -16,6 +17,7 @@ from sagewright.front.choosing import Quota, least_busy
 from sagewright.front.counting import Counting, Tally
 from sagewright.front.faults import Where
 from sagewright.front.routes import Endpoint, Fleet, Instance, Routes, Variant
+from sagewright.front.shelves import Shelves
 from sagewright.front.upstream import Answer, Ask, Broken, Stream, TooLong, Unreachable, Upstream
 from sagewright.model.errors import AwsError
 from sagewright.model.servingplaces import connected
@@ -69,6 +71,8 @@ class Dispatch:
         self._quotas: dict[str, Quota] = {}
         self._upstreams: dict[Path, Upstream] = {}
         self._busy = Counters()
+        self._shelves = Shelves()
+        self._models: dict[tuple[Path, str], str] = {}
         self._changed = asyncio.Event()
         self.wanted: set[str] = set()
         """Endpoints whose variants have been asked for while they have no instance, since the last look."""
@@ -86,6 +90,7 @@ class Dispatch:
         }
         for gone in self._upstreams.keys() - known:
             self._upstreams.pop(gone).close()
+        self._models = {key: name for key, name in self._models.items() if key[0] in known}
         for name in self._quotas.keys() - routes.endpoints.keys():
             del self._quotas[name]
         self._changed.set()
@@ -132,7 +137,7 @@ class Dispatch:
         async with _Slot(self, endpoint, variant) as slot:
             answer = Answer(0, {}, b"")
             for number in slot.steps(wanted):
-                answer = await self._step(where, slot, number, ask)
+                answer = await self._step(where, slot, number, ask, wanted)
                 if not 200 <= answer.status < 300:
                     raise faults.model_error(where, _told_name(variant, number), answer.status, answer.body)
                 headers = {**ask.headers}
@@ -141,9 +146,36 @@ class Dispatch:
                 ask = replace(ask, body=answer.body, headers=headers)
         return Served(fleet, variant, answer, time.monotonic() - begin)
 
-    async def _step(self, where: Where, slot: _Slot, number: int, ask: Ask) -> Answer:
+    async def _several(self, where: Where, slot: _Slot, number: int, ask: Ask, model: str) -> Answer:
+        """Of one model of a multi-model container, which is loaded first if it isn't."""
+        place, container = slot.instance.directories[number], _told_name(slot.variant, number)
+        key = place, model
+        answer = Answer(0, {}, b"")
+        for fresh in (False, True):
+            if fresh or key not in self._models:
+                self._models[key] = await self._shelves.bring(place, model)
+            path = f"/models/{self._models[key]}/invoke"
+            try:
+                answer = await self._upstream(place).ask(replace(ask, path=path), TIMEOUT_S)
+            except Unreachable:
+                self._models.pop(key, None)
+                if fresh:
+                    raise faults.unavailable(f"The container {container} can't be reached.") from None
+                continue  # it is being started again, and its models with it
+            except (Broken, TooLong) as error:
+                raise faults.broken(where, container, str(error)) from None
+            except TimeoutError:
+                raise faults.timed_out(where, container, TIMEOUT_S) from None
+            if answer.status != HTTPStatus.NOT_FOUND:
+                break
+            self._models.pop(key, None)  # the container was started again, or has given it up
+        return answer
+
+    async def _step(self, where: Where, slot: _Slot, number: int, ask: Ask, wanted: Wanted) -> Answer:
         container = _told_name(slot.variant, number)
         until = time.monotonic() + AWAY_S
+        if slot.variant.containers[number].multi_model and wanted.model:
+            return await self._several(where, slot, number, ask, wanted.model)
         while True:
             try:
                 return await self._upstream(slot.instance.directories[number]).ask(ask, TIMEOUT_S)
@@ -167,7 +199,7 @@ class Dispatch:
         try:
             steps = slot.steps(wanted)
             for number in steps[:-1]:
-                answer = await self._step(where, slot, number, ask)
+                answer = await self._step(where, slot, number, ask, wanted)
                 if not 200 <= answer.status < 300:
                     raise faults.model_error(where, _told_name(variant, number), answer.status, answer.body)
                 ask = replace(ask, body=answer.body)

@@ -53,10 +53,12 @@ class Serving(Kind):
             groups=[Group(GROUP, request["InstanceType"], [HOST])],
             resources=f"{CONFIG}/resourceconfig.json",
             environment=container.get("Environment") or {},
+            variables={"SAGEMAKER_MULTI_MODEL": "true"} if _is_several(container) else {},
             directories=[CONFIG, MODEL, SOCKETS, "output"],
             inputs=model_inputs(container),
             isolated=request["Isolated"],
             health=Health(start_s=request["StartSeconds"]),
+            models=container.get("ModelDataUrl") or "" if _is_several(container) else "",
         )
 
     def failure_reason(self, failure: Failure) -> str:
@@ -80,7 +82,7 @@ class Serving(Kind):
 def model_inputs(container: dict[str, Any]) -> list[Input]:
     """The model data of a container: one archive that is unpacked, or files as they are."""
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
-    if container.get("Mode") == "MultiModel":
+    if _is_several(container):
         return []  # brought one by one, when they are asked for
     if source is None and not container.get("ModelDataUrl"):
         return []
@@ -100,3 +102,8 @@ def role_of(model: dict[str, Any], account: str) -> str:
     """The role of a model's containers; the one that is there from the start where the model names none."""
     role: str = model.get("ExecutionRoleArn") or role_arn(account, ROLE_NAME)
     return role
+
+
+def _is_several(container: dict[str, Any]) -> bool:
+    """Whether it is a multi-model container."""
+    return container.get("Mode") == "MultiModel"

@@ -200,7 +200,8 @@ class Brief:
     """`documents`: by their place, written before the process starts; `resources`: the place of the one that each host has of its
     own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end; `volume_gb`: 0 for no
     limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not asked; `health`: of a program that
-    serves until it is stopped, None for one that has an end; `transform`: what such a program is asked, after which it ends.
+    serves until it is stopped, None for one that has an end; `transform`: what such a program is asked, after which it ends;
+    `models`: the prefix of models that it is given when they are asked for, "" for none.
     """
 
     kind: str
@@ -223,6 +224,7 @@ class Brief:
     note: str | None = None
     kms_key: str = ""
     health: Health | None = None
+    models: str = ""
     transform: Transform | None = None
     version: int = VERSION
 

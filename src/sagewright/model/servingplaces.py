@@ -14,6 +14,8 @@ from pathlib import Path
 SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 SOCKET = Path("serving") / "http.sock"
 """Below /opt/ml."""
+SHELF = "models.sock"
+"""In HOST_DIRECTORY: where the models of a multi-model container are asked for."""
 _NOTE = "serving.json"
 _CLONE_NEWNET = 0x4000_0000
 
@@ -49,6 +51,11 @@ def connected(directory: Path, timeout_s: float | None) -> socket.socket:
         return _by_port(port.port, timeout_s)
     with ThreadPoolExecutor(1) as apart:  # a thread that has entered a namespace is of no use for anything else
         return apart.submit(_within, port, timeout_s).result()
+
+
+def shelf(directory: Path, timeout_s: float | None) -> socket.socket:
+    """A connection to the agent of a multi-model container, which brings models. Raises OSError."""
+    return _by_path(directory, SHELF, timeout_s)
 
 
 def _by_path(directory: Path, name: str, timeout_s: float | None) -> socket.socket:
