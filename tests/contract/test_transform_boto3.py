@@ -36,6 +36,8 @@ def transform_fn(model, data, content_type, accept):
         open("/tmp/died", "w").close(); os._exit(9)
     if "whole" in text and not os.path.exists("/tmp/killed"):
         open("/tmp/killed", "w").close(); os.kill(os.getppid(), 9); os._exit(9)
+    if "nap" in text:
+        time.sleep(4)
     if "sleep" in text:
         time.sleep(30)
     if accept == "application/say":
@@ -60,6 +62,7 @@ def hosting(server: RunningServer) -> Hosting:
         "bad/1-good.csv": "1,2\n", "bad/2-refuse.csv": "1,2\nrefuse\n", "bad/3-good.csv": "3,4\n",
         "broken/1.csv": "break\n", "broken/2.csv": "1\n", "slow/1.csv": "sleep\n", "dies/1.csv": "1,1\n", "dies/2.txt": "die",
         "killed/1.txt": "a", "killed/2.txt": "whole", "killed/3.txt": "b",
+        "mixed/1.txt": "nap", "mixed/2.txt": "refuse", "mixed/3.txt": "a",
         "big/x.csv": "1234567\n",
         "binary/record.rec": b"".join(struct.pack("<II", 0xCED7230A, 4) + b"abc%d" % n for n in range(3)),
     }.items():  # fmt: skip
@@ -211,6 +214,13 @@ def test_several_hosts_share_the_objects(hosting: Hosting) -> None:
     assert len(outputs(hosting, "shared")) == 3
     done = [line for line in lines(hosting, "shared") if "objects are done" in line]
     assert sorted(re.findall(r"(\d) of (\d)", " ".join(done))) == [("1", "1"), ("2", "2")]
+
+
+def test_a_host_that_fails_does_not_end_the_others(hosting: Hosting) -> None:
+    told = run(hosting, "mixed", "mixed/", hosts=2, input={"SplitType": "None", "ContentType": "text/plain"})
+    assert told["TransformJobStatus"] == "Failed"
+    assert re.fullmatch(r"ClientError: algo-\d: See job logs for more information", told["FailureReason"])
+    assert outputs(hosting, "mixed") == {"1.txt.out": b"nap", "3.txt.out": b"a"}
 
 
 def test_a_bad_record_fails_the_job_and_spares_the_other_objects(hosting: Hosting) -> None:

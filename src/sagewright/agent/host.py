@@ -312,7 +312,8 @@ class HostRun:
             restarts.wait(ended, steady=self._health.steady())
 
     def _new_health(self, start_s: float) -> Health:
-        return Health(self._host.directory, start_s, self._control, self._well)
+        always = self._host.brief.transform is None
+        return Health(self._host.directory, start_s, self._control, self._well, always=always)
 
     def _well(self) -> None:
         """The server answers for the first time."""

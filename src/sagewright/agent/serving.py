@@ -55,10 +55,13 @@ def listening_place(namespace: str) -> Listening:
 
 
 class Health:
-    """Of one host's server. `well` is called when it is well for the first time."""
+    """Of one host's server. `well` is called when it is well for the first time; `always`: it is to stay so."""
 
-    def __init__(self, directory: Path, start_s: float, control: Control, well: Callable[[], None]) -> None:
+    def __init__(
+        self, directory: Path, start_s: float, control: Control, well: Callable[[], None], *, always: bool = True
+    ) -> None:
         self._directory, self._start_s, self._control, self._well = directory, start_s, control, well
+        self._always = always
         self._begin = time.monotonic()
         self.ever = False
         self._since: float | None = None
@@ -93,6 +96,10 @@ class Health:
             if time.monotonic() - self._begin > self._start_s and not self.ever:
                 self._control.fail(AlgorithmError(f"ping was not answered with 200 within {self._start_s:g} s"))
                 return
+        if (
+            not self._always
+        ):  # whoever asks it knows how long an answer may take, and a server may do one thing at a time
+            return
         missed = 0
         while not over.wait(BETWEEN_S):
             missed = 0 if ping(self._directory) else missed + 1

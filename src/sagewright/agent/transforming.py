@@ -36,6 +36,7 @@ _MOST_CONCURRENCY = 100
 _PROGRESS_S = 10.0
 _LINE = 1000
 _LINES = 20
+_MOST_TOLD = 200
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,13 @@ class Transforming:
 
     def _failed(self, stored: Stored, error: Exception) -> None:
         """One object: it is told in the log, and the others go on."""
+        ours = isinstance(error, Failed) and not error.is_the_clients
+        self._failures.append(AlgorithmError(SEE_LOG) if ours else ClientError(SEE_LOG))
         name = f"{stored.bucket}/{stored.key}"
+        if len(self._failures) > _MOST_TOLD:
+            return
+        if len(self._failures) == _MOST_TOLD:
+            self._log(f"{_MOST_TOLD} objects have failed; of the ones after {name} nothing is told.")
         if isinstance(error, Failed) and error.status:
             self._log(f"{name}: Bad HTTP status received from algorithm: {error.status}")
             self._log(f"{name}: ")
@@ -159,8 +166,6 @@ class Transforming:
                 self._log(f"{name}: {line[:_LINE]}")
         else:
             self._log(f"{name}: {error.body if isinstance(error, Failed) else cause(error)}")
-        ours = isinstance(error, Failed) and not error.is_the_clients
-        self._failures.append(AlgorithmError(SEE_LOG) if ours else ClientError(SEE_LOG))
 
     def _progress(self, count: int) -> Callable[[int], None]:
         told = time.monotonic()

@@ -42,9 +42,14 @@ def _vanished(host: Host) -> bool:
 
 
 def first_failure(placed: list[Host]) -> Host | None:
-    """The host that failed first; the others were stopped because of it."""
+    """The host that failed first; of most kinds the others were stopped because of it."""
     broken = [host for host in placed if failed(host)]
     return min(broken, key=lambda host: host.seen_ms) if broken else None
+
+
+def is_lost(kind: Kind, placed: list[Host]) -> bool:
+    """Whether the job can't succeed any more, and its hosts are to stop for that."""
+    return not kind.independent and first_failure(placed) is not None
 
 
 def failure_reason(kind: Kind, host: Host, alone: bool) -> str:

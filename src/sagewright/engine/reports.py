@@ -144,7 +144,7 @@ def _desired(store: Database, job: Job, host_id: str) -> Desired:
     current = jobs.get(store, job.id)
     if host.exited:  # it brings its artefacts to S3, for which a stopped job has a limited time
         return Desired.STOP if current is not None and current.wanted == Wanted.STOP else Desired.RUN
-    if current is None or current.wanted == Wanted.STOP or outcome.first_failure(placed) is not None:
+    if current is None or current.wanted == Wanted.STOP or outcome.is_lost(kind_of(job), placed):
         return Desired.STOP
     return Desired.INTERRUPT if current.wanted == Wanted.INTERRUPT else Desired.RUN
 

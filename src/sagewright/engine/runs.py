@@ -137,7 +137,7 @@ class Runs:
         if job.status == Status.IN_PROGRESS and (job.wanted == Wanted.STOP or overdue):
             self._move(job, Event(Step.STOPPING))
         ending = job.wanted != Wanted.RUN or overdue
-        stopping = ending or outcome.first_failure(placed) is not None
+        stopping = ending or outcome.is_lost(kind_of(job), placed)
         for host in placed:
             if host.over:
                 continue

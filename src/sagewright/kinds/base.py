@@ -66,8 +66,11 @@ class Failure:
 class Kind(ABC):
     """One kind of work.
 
-    `resource`: its name in ARNs; `log_group` and `namespace`: of its lines and metrics; `dimension`: which names a job there.
+    `resource`: its name in ARNs; `log_group` and `namespace`: of its lines and metrics; `dimension`: which names a job there;
+    `independent`: whether a job's hosts go on when one of them has failed.
     """
+
+    independent = False
 
     life: Life
     resource: str

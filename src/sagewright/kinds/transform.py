@@ -27,6 +27,7 @@ class Transforming(Kind):
     resource = "transform-job"
     log_group = namespace = "/aws/sagemaker/TransformJobs"
     dimension = "TransformJobName"
+    independent = True
 
     def demand(self, request: dict[str, Any]) -> Demand:
         resources = request["TransformResources"]

@@ -62,7 +62,19 @@ def serving(_hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
     }
 
 
-REQUESTS = {"training": training, "processing": processing, "serving": serving}
+def transform(hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
+    container = {"Image": "sagemaker-scikit-learn:1.2-1-cpu-py3"}
+    return {
+        "ModelName": "model",
+        "ResolvedModel": {"ExecutionRoleArn": "arn:aws:iam::000000000000:role/r", "PrimaryContainer": container},
+        "AccountId": "000000000000",
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in"}}},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": hosts},
+    }
+
+
+REQUESTS = {"training": training, "processing": processing, "serving": serving, "transform": transform}
 
 
 class Jobs(RuleBasedStateMachine):
