@@ -15,13 +15,20 @@ from sagewright.toolkit.requirements import ASK, Asked, ask_for_requirements, in
 from sagewright.toolkit.serving.apart import Apart
 from sagewright.toolkit.serving.application import ScriptApplication
 
+_GIB = 1 << 30
+_MOST_OF_MEMORY = 0.8
+_IN_MEMORY = 2.0
+"""What a model takes for each byte of its files, with what it needs to answer: a guess that errs on the safe side."""
+_BESIDE = 400 << 20
+"""Bytes of a worker with a framework and no model."""
+
 
 def serve(root: Path, framework: str) -> int:
     """The exit status: 0 after SIGTERM, ASK where the agent is to install requirements, 1 where it can't be served."""
     environment = os.environ
     try:
         timeout_s = 0.0 if environment.get("SAGEMAKER_BATCH") == "true" else DEFAULT_TIMEOUT_S
-        settings = Settings.read(environment, 1 if is_asked_for() else cpus(environment), timeout_s)
+        settings = Settings.read(environment, 1 if is_asked_for() else fitting_workers(root / "model"), timeout_s)
         if is_asked_for():
             return serve_forever(Several(lambda directory: Apart(directory, framework)), settings)
         code = _bring_code(root)
@@ -36,6 +43,16 @@ def serve(root: Path, framework: str) -> int:
     if code.is_dir():
         os.chdir(code)
     return serve_forever(ScriptApplication(root / "model", code, framework), settings)
+
+
+def fitting_workers(model: Path) -> int:
+    """As many as there are CPUs, and no more than there is memory for: each loads the model, whose files say how large it is."""
+    size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) if model.is_dir() else 0
+    memory = float(os.environ.get("SAGEWRIGHT_MEMORY_GB") or 0) * _GIB
+    if not memory:
+        return cpus()
+    fitting = int(memory * _MOST_OF_MEMORY / (_BESIDE + _IN_MEMORY * size))
+    return max(min(cpus(), fitting), 1)
 
 
 def _share_threads(workers: int) -> None:

@@ -15,6 +15,8 @@ from modelserver import Answer
 from serving.conftest import Served
 from sklearn.ensemble import RandomForestClassifier
 
+from sagewright.toolkit.servecommand import fitting_workers
+
 ECHO = """
     def model_fn(model_dir):
         return "model of " + model_dir.rpartition("/")[2]
@@ -88,6 +90,18 @@ def test_warm_up_functions_are_called_before_the_first_request(serve: Served) ->
     """
     )
     assert server.invoke(b"x").body == b"pre,model,warm"
+
+
+@pytest.mark.parametrize("given", ["{'MaxPayloadInMB': 3}", "worker.Response('{\"MaxPayloadInMB\": 3}')"])
+def test_a_script_may_say_how_batch_transform_is_to_ask(serve: Served, given: str) -> None:
+    server = serve(
+        ECHO
+        + f"""
+    from sagemaker_containers.beta.framework import worker
+    def execution_parameters_fn(): return {given}
+    """
+    )
+    assert json.loads(server.ask("GET", "/execution-parameters").body) == {"MaxPayloadInMB": 3}
 
 
 SCIKIT = """
@@ -316,3 +330,17 @@ def test_a_script_may_import_awss_xgboost_encoder(serve: Served) -> None:
         "xgboost",
     )
     assert server.invoke(b"1,2,3", "text/csv").body == b"34"
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "memory_gb", "workers"),
+    [(0, "8", 4), (900, "8", 2), (4000, "8", 1), (900, "64", 4), (4000, "", 4), (0, "1", 2)],
+)
+def test_there_are_no_more_workers_than_there_is_memory_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, megabytes: int, memory_gb: str, workers: int
+) -> None:
+    with (tmp_path / "weights").open("wb") as file:
+        file.truncate(megabytes << 20)
+    monkeypatch.setenv("SAGEWRIGHT_CPUS", "4")
+    monkeypatch.setenv("SAGEWRIGHT_MEMORY_GB", memory_gb)
+    assert fitting_workers(tmp_path) == workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +70,12 @@ class ScriptApplication(Application):
         return [answer_of(self._script.call("output_fn", part, wanted(each)), wanted(each)) for part, each in pairs]
 
     def execution_parameters(self) -> Mapping[str, Any] | None:
-        return None
+        """What the script's execution_parameters_fn says, where it has one: a map, or an answer with JSON. Raises ValueError."""
+        if not self._script.has("execution_parameters_fn"):
+            return None
+        said = self._script.call("execution_parameters_fn")
+        found = said if isinstance(said, Mapping) else json.loads(answer_of(said, content.JSON).body)  # type: ignore[arg-type]
+        return dict(found)
 
     def _transform(self, request: Request, accept: str) -> Any:
         data = _data(request)

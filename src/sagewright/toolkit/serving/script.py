@@ -15,6 +15,17 @@ from sagewright.toolkit.serving.defaults import Defaults
 
 DEFAULT_PROGRAM = "inference.py"
 _HOOKS = ("input_fn", "predict_fn", "output_fn")
+_GIVEN = {
+    "execution_parameters_fn": 0,
+    "model_fn": 1,
+    "pre_model_fn": 1,
+    "model_warmup_fn": 2,
+    "input_fn": 2,
+    "predict_fn": 2,
+    "output_fn": 2,
+    "transform_fn": 4,
+}
+"""How many arguments each gets, besides the context."""
 
 
 class ScriptError(Exception):
@@ -26,8 +37,7 @@ class Script:
 
     def __init__(self, module: Any, defaults: Defaults, context: Context) -> None:
         """Raises ScriptError."""
-        named = (*_HOOKS, "model_fn", "transform_fn", "pre_model_fn", "model_warmup_fn")
-        self.own = {name: getattr(module, name) for name in named if callable(getattr(module, name, None))}
+        self.own = {name: getattr(module, name) for name in _GIVEN if callable(getattr(module, name, None))}
         mixed = [name for name in _HOOKS if name in self.own]
         if "transform_fn" in self.own and mixed:
             raise ScriptError(f"Cannot use transform_fn implementation in conjunction with {', '.join(mixed)}.")
@@ -50,12 +60,9 @@ class Script:
         return function(*given, self._context) if self._takes_context[name] else function(*given)
 
 
-_GIVEN = {"model_fn": 1, "pre_model_fn": 1, "model_warmup_fn": 2, "input_fn": 2, "predict_fn": 2, "output_fn": 2}
-
-
 def _takes_context(function: Callable[..., Any], name: str) -> bool:
     """Raises ScriptError for a function that takes another number of arguments."""
-    given = _GIVEN.get(name, 4)
+    given = _GIVEN[name]
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # a builtin
