@@ -18,7 +18,7 @@ from sagewright.store.events import Cursor
 from sagewright.store.schema.rules import cursors, deliveries
 
 LOG = "rules"
-LEASE_MS = 60_000
+LEASE_MS = 30_000
 
 
 @dataclass(frozen=True)

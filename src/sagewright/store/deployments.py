@@ -12,7 +12,7 @@ from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.schema.rules import deployments
 
-LEASE_MS = 60_000
+LEASE_MS = 30_000
 
 
 class State(StrEnum):
