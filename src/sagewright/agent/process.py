@@ -26,7 +26,7 @@ from sagewright.sandbox.kernel import runs
 _PR_SET_CHILD_SUBREAPER = 36
 _DRAIN_S = 5.0  # for output that is still in the pipe when the process has ended
 _CHUNK = 1 << 16
-_DONE_GRACE_S = 30.0  # for a server that is not needed any more
+_DONE_GRACE_S = 3.0  # for a server that is not needed any more; many shells in containers ignore SIGTERM
 GONE, FAILED = "gone", "failed"
 """Why this agent killed the process: the job is not its any more, or can't go on."""
 _FULL_S = 0.02  # between two looks whether the log takes lines again

@@ -8,9 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
-
-Body = Union[bytes, Iterator[bytes]]  # noqa: UP007 - evaluated, also by Python 3.8
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Request:
 class Response:
     """An answer. For errors the body is the message; a body that is an iterator is sent as it comes."""
 
-    body: Body
+    body: bytes | Iterator[bytes]
     content_type: str = "text/plain"
     status: int = 200
 

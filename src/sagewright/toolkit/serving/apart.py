@@ -47,4 +47,4 @@ class Apart(Application):
 
     def _owns(self, module: ModuleType | None) -> bool:
         file = getattr(module, "__file__", None)
-        return isinstance(file, str) and Path(file).is_relative_to(self._code)
+        return isinstance(file, str) and self._code in Path(file).parents
