@@ -16,7 +16,7 @@ from sagewright.serving.messages import Application
 from sagewright.serving.settings import Settings
 from sagewright.serving.worker import CANNOT_LOAD, Worker
 
-DRAIN_S = 10.0
+DRAIN_S = 5.0
 _WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 _FIRST_S, _LONGEST_S, _STEADY_S = 0.05, 10.0, 30.0
 _MOST_FAILURES = 5
