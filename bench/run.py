@@ -26,6 +26,7 @@ MODULES = (
     "channels",
     "objects",
     "containers",
+    "endpoints",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

@@ -26,7 +26,8 @@ BETWEEN_S = 10.0
 """Between two pings of a server that is well."""
 MISSED = 3
 """So many pings in a row without a good answer, and the server is started anew."""
-_FIRST_S, _LONGEST_S = 0.01, 0.5
+_OFTEN_S, _SELDOM_S, _SOON_S = 0.025, 0.5, 15.0
+"""Between two pings of a server that starts: often as long as it may come up soon."""
 _BACKOFF_S, _MOST_BACKOFF_S = 0.1, 20.0
 _STEADY_S = 60.0
 """A server that was well for so long has a new beginning when it ends."""
@@ -84,15 +85,14 @@ class Health:
 
     def _watch(self, started: Started, over: threading.Event) -> None:
         self._since = None
-        pause = _FIRST_S
-        while not over.wait(pause):
+        begin = time.monotonic()
+        while not over.wait(_OFTEN_S if time.monotonic() - begin < _SOON_S else _SELDOM_S):
             if ping(self._directory):
                 self._since = time.monotonic()
                 if not self.ever:
                     self.ever = True
                     self._well()
                 break
-            pause = min(_LONGEST_S, pause * 1.3)
             if time.monotonic() - self._begin > self._start_s and not self.ever:
                 self._control.fail(AlgorithmError(f"ping was not answered with 200 within {self._start_s:g} s"))
                 return
