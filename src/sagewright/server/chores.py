@@ -14,6 +14,7 @@ from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.server.images import collect
 from sagewright.server.peers import TELL_S, Peers
 from sagewright.services.context import Platform
+from sagewright.services.kms.states import forget_deleted
 from sagewright.services.sagemaker.indexing import keep_up
 from sagewright.store import identity
 from sagewright.store.logsweep import sweep
@@ -49,10 +50,11 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
 
 
 async def _collect(platform: Platform) -> None:
-    """Clear now and then credentials that have long expired, and layers of images that are no more."""
+    """Clear now and then credentials that have long expired, layers of images that are no more, and deleted keys of KMS."""
     while True:
         await asyncio.to_thread(collect, platform, LAYER_GRACE_S)
         await asyncio.to_thread(identity.delete_expired_keys, platform.store)
+        await asyncio.to_thread(forget_deleted, platform.store)
         await asyncio.sleep(COLLECT_S)
 
 

@@ -16,6 +16,7 @@ SERVICES: dict[str, str] = {
     "events": "AWSEvents",
     "sqs": "AmazonSQS",
     "application-autoscaling": "AnyScaleFrontendService",
+    "kms": "TrentService",
     "sns": "",
     "sts": "",
     "iam": "",

@@ -166,10 +166,13 @@ def _scalar(shape: Shape) -> Check:
         "blob": (bytes, bytearray),
         "timestamp": (datetime,),
     }.get(kind, (object,))
+    length = _length(shape)
 
-    def check(value: Any, path: str, _failures: Failures) -> None:
+    def check(value: Any, path: str, failures: Failures) -> None:
         if not isinstance(value, expected) and not hasattr(value, "read"):
             raise _wrong_type(value, path, kind)
+        if isinstance(value, (bytes, bytearray)):
+            length(len(value), value, path, failures)
 
     return check
 
@@ -237,6 +240,10 @@ def _show(value: Any) -> str:
         text = "{" + ", ".join(f"{k}={_show(v)}" for k, v in value.items()) + "}"
     elif isinstance(value, list):
         text = "[" + ", ".join(_show(v) for v in value) + "]"
+    elif isinstance(value, (bytes, bytearray)):
+        text = (
+            f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"  # as AWS shows it; bytes may be secret
+        )
     else:
         text = str(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

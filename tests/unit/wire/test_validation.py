@@ -125,3 +125,16 @@ def test_numbers() -> None:
     assert [read_scalar(shape, "-42") for shape in shapes] == [-42, -42, -42.0]
     assert read_scalar(shapes[1], str(2**63 - 1)) == 2**63 - 1
     assert read_scalar(shapes[2], "-1.5e-3") == -0.0015
+
+
+@pytest.mark.parametrize(
+    ("size", "constraint"), [(0, "greater than or equal to 1"), (4097, "less than or equal to 4096")]
+)
+def test_the_length_of_bytes_is_held_and_bytes_are_not_shown(size: int, constraint: str) -> None:
+    operation = operation_model("kms", "Encrypt")
+    assert operation
+    with pytest.raises(ValidationException) as caught:
+        validate(operation, {"KeyId": "k", "Plaintext": b"s" * size})
+    shown = f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
+    wanted = f"Value '{shown}' at 'plaintext' failed to satisfy constraint: Member must have length {constraint}"
+    assert caught.value.message == f"1 validation error detected: {wanted}"

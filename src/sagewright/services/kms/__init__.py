@@ -1,0 +1,1 @@
+"""AWS KMS: symmetric keys, their aliases, and what they encrypt."""

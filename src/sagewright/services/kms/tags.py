@@ -1,0 +1,60 @@
+"""Tags of keys: TagResource, UntagResource, ListResourceTags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.kms.markers import marked, marker_of
+from sagewright.services.kms.names import arn_of, refuse_pending, require_key, require_own
+from sagewright.services.registry import operation
+from sagewright.store import tags
+
+MOST_TAGS = 50
+
+
+@operation("kms", "TagResource")
+def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    arn, pairs = _changeable(context, request), pairs_of(request["Tags"])
+    with context.store.write() as connection:
+        count = len(tags.of_in(connection, arn) | pairs)
+        if count > MOST_TAGS:
+            message = f"A key has at most {MOST_TAGS} tags; {arn} would have {count}."
+            raise AwsError("LimitExceededException", message)
+        tags.add_in(connection, arn, pairs)
+    return {}
+
+
+@operation("kms", "UntagResource")
+def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    tags.remove(context.store, _changeable(context, request), request["TagKeys"])
+    return {}
+
+
+@operation("kms", "ListResourceTags")
+def list_resource_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    found = tags.of(context.store, arn_of(context, require_key(context, request["KeyId"]).name))
+    page, token = paging.page_of(found, lambda key: [key], marker_of(request), request.get("Limit", MOST_TAGS))
+    return {"Tags": [{"TagKey": key, "TagValue": found[key]} for key in page], **marked(token)}
+
+
+def pairs_of(given: Sequence[dict[str, str]]) -> dict[str, str]:
+    """Raises TagException, LimitExceededException."""
+    pairs = {pair["TagKey"]: pair["TagValue"] for pair in given}
+    if len(pairs) < len(given):
+        raise AwsError("TagException", "Two tags have the same key.")
+    if reserved := [key for key in pairs if key.lower().startswith("aws:")]:
+        raise AwsError("TagException", f"The tag key {reserved[0]} begins with aws:, which is reserved for AWS.")
+    if len(pairs) > MOST_TAGS:
+        raise AwsError("LimitExceededException", f"A key has at most {MOST_TAGS} tags, not {len(pairs)}.")
+    return pairs
+
+
+def _changeable(context: Context, request: dict[str, Any]) -> str:
+    """The ARN of a key whose tags may change."""
+    key = require_own(context, request["KeyId"])
+    refuse_pending(context, key)
+    return arn_of(context, key.name)
