@@ -13,7 +13,9 @@ import httptools
 
 MOST_CONNECTIONS = 64
 """To one server; further requests wait for one of these."""
-MOST_BODY = 256 * 1024 * 1024
+MOST_BODY = 32 * 1024 * 1024
+"""Of an answer that is kept whole; a stream is not."""
+MOST_HEAD = 64 * 1024
 _HIGH, _LOW = 1 << 20, 1 << 18
 _IDLE_S = 30.0
 
@@ -70,7 +72,8 @@ class _Connection(asyncio.Protocol):
 
     def reset(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.status = self.size = 0
+        self.status = self.size = self.head = 0
+        self.streams = self._paused = self._over = False
         self.headers: dict[str, str] = {}
         self.pieces: deque[bytes] = deque()
         self.complete = self.begun = False
@@ -98,6 +101,9 @@ class _Connection(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
+        if self.complete:
+            self._fail(Broken("the server said more than its answer"))
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -116,10 +122,23 @@ class _Connection(asyncio.Protocol):
 
     # The parser.
 
+    def on_message_begin(self) -> None:
+        if self.complete:  # what follows an answer in the same bytes is nobody's
+            self._over = True
+            self.open = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._over:
+            return
+        self.head += len(name) + len(value)
+        if self.head > MOST_HEAD:
+            self._fail(TooLong(f"the answer's head has more than {MOST_HEAD} bytes"))
+            return
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        if self._over:
+            return
         self.status = self._parser.get_status_code()
         self.keep = self._parser.should_keep_alive()
         self.begun = self.status >= 200
@@ -127,14 +146,21 @@ class _Connection(asyncio.Protocol):
             self._wake()
 
     def on_body(self, data: bytes) -> None:
+        if self._over:
+            return
         self.size += len(data)
-        if self.size > MOST_BODY:
+        if not self.streams and self.size > MOST_BODY:
             self._fail(TooLong(f"the answer has more than {MOST_BODY} bytes"))
             return
         self.pieces.append(data)
+        if self.streams and self.size > _HIGH and not self._paused:
+            self.transport.pause_reading()  # whoever reads it is slower
+            self._paused = True
         self._wake()
 
     def on_message_complete(self) -> None:
+        if self._over:
+            return
         if not self.begun:  # 100 Continue
             self.headers = {}
             return
@@ -147,8 +173,9 @@ class _Connection(asyncio.Protocol):
 
     # Who asks.
 
-    async def send(self, ask: Ask) -> None:
+    async def send(self, ask: Ask, *, streams: bool = False) -> None:
         self.reset()
+        self.streams = streams
         if not self.open or self.transport.is_closing():
             raise Unreachable("the connection is closed")
         head = ask.head()
@@ -169,19 +196,24 @@ class _Connection(asyncio.Protocol):
         self._waiter = None
 
     async def whole(self) -> Answer:
-        while not self.complete:
-            if self._fault is not None:
-                raise self._fault
+        while not self.complete and self._fault is None:
             self._waiter = self._loop.create_future()
             await self._waiter
         self._waiter = None
+        if self._fault is not None and not self._over:
+            raise self._fault
         body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         return Answer(self.status, self.headers, body)
 
     async def stream(self) -> AsyncIterator[bytes]:
         while True:
             while self.pieces:
-                yield self.pieces.popleft()
+                piece = self.pieces.popleft()
+                self.size -= len(piece)
+                if self._paused and self.size < _LOW:
+                    self.transport.resume_reading()
+                    self._paused = False
+                yield piece
             if self.complete:
                 return
             await self.until(begun=False)
@@ -224,7 +256,7 @@ class Upstream:
             async with asyncio.timeout(timeout_s):
                 connection = await self._connection()
                 try:
-                    await connection.send(ask)
+                    await connection.send(ask, streams=True)
                     await connection.until(begun=True)
                 except BaseException:
                     connection.close()

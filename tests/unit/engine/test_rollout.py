@@ -1,0 +1,182 @@
+"""How endpoints get from one configuration to another, tried on every order of what may happen to their instances."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sagewright.engine import fleets, rollout
+from sagewright.engine.fleets import Fleet, InstanceState, Variant
+from sagewright.engine.rollout import Look, Seen, State
+from sagewright.model.lives import CHANGING, EndpointStatus
+
+CONTAINER = {"Image": "sklearn", "ModelDataUrl": "s3://b/m.tar.gz"}
+CANARY = {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10}, "WaitIntervalInSeconds": 5}
+LINEAR = {"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 40}, "WaitIntervalInSeconds": 5}
+ROLLING = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 5}
+DEPLOYMENTS: list[dict[str, Any]] = [
+    {},
+    {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": CANARY, "TerminationWaitInSeconds": 3}},
+    {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": LINEAR}},
+    {"RollingUpdatePolicy": ROLLING},
+]
+
+
+def fleet(name: str, count: int = 2) -> Fleet:
+    variant = Variant("v", 1.0, count, "ml.m5.large", [CONTAINER], "m", "arn:aws:iam::000000000000:role/r")
+    return Fleet(name, f"{name}-config", [variant])
+
+
+class Machine:
+    """An endpoint whose instances do what they are told to. Time passes a second a step."""
+
+    def __init__(self, state: State) -> None:
+        self.state, self.at_ms = state, 1_000_000
+        self.states: dict[str, InstanceState] = {}
+        self.alarm = ""
+
+    def step(self, passing_ms: int = 1000) -> None:
+        self.at_ms += passing_ms
+        seen = {}
+        for _variant, instance in fleets.instances(self.state.fleets):
+            how = self.states.setdefault(instance.id, InstanceState.STARTING)
+            gone = instance.leaving_ms is not None and rollout.may_stop(instance, self.at_ms)
+            places = [f"/{instance.id}"] if how is InstanceState.READY else []
+            seen[instance.id] = Seen(how, places, "AlgorithmError: it ended" if how is InstanceState.OVER else "", gone)
+        self.state = rollout.advance(self.state, Look(self.at_ms, seen, self.alarm))
+        self.check()
+
+    def settle(self, how: InstanceState = InstanceState.READY, steps: int = 60) -> None:
+        for _ in range(steps):
+            for _variant, instance in fleets.instances(self.state.fleets):
+                if self.states.get(instance.id) in {None, InstanceState.STARTING}:
+                    self.states[instance.id] = how
+            self.step()
+
+    def check(self) -> None:
+        """Whatever happens, all of the traffic goes to fleets that have instances, once there were some."""
+        serving = [one for one in self.state.fleets if one.share]
+        if self.state.status in {EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING}:
+            assert sum(one.share for one in serving) == pytest.approx(100.0)
+        read = State.read(self.state.status, self.state.document())
+        assert read == self.state, "a document says all of it"
+
+    def update(self, wanted: Fleet, deployment: dict[str, Any]) -> None:
+        started = rollout.start(wanted, deployment, self.at_ms)
+        self.state = replace(self.state, status=EndpointStatus.UPDATING, update=started)
+
+
+def in_service() -> Machine:
+    document = {
+        "EndpointConfigName": "blue-config",
+        "Fleets": [],
+        "Update": rollout.start(fleet("blue"), {}, 1_000_000),
+    }
+    machine = Machine(State.read(EndpointStatus.CREATING, document))
+    machine.settle()
+    assert machine.state.status == EndpointStatus.IN_SERVICE
+    return machine
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_an_update_ends_with_the_new_fleet_alone(deployment: dict[str, Any]) -> None:
+    machine = in_service()
+    machine.update(fleet("green"), deployment)
+    machine.settle()
+    assert machine.state.status == EndpointStatus.IN_SERVICE
+    assert machine.state.rest["EndpointConfigName"] == "green-config"
+    assert [(one.id, one.share) for one in machine.state.fleets] == [("green", 100.0)]
+    assert len(machine.state.fleets[0].variants[0].ready) == 2
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_an_update_whose_instances_end_leaves_the_old_fleet(deployment: dict[str, Any]) -> None:
+    machine = in_service()
+    machine.update(fleet("green"), deployment)
+    machine.settle(InstanceState.OVER)
+    assert machine.state.status == EndpointStatus.IN_SERVICE
+    assert machine.state.rest["EndpointConfigName"] == "blue-config"
+    assert "ping health check" in machine.state.rest["FailureReason"]
+    assert [(one.id, one.share) for one in machine.state.fleets] == [("blue", 100.0)]
+
+
+def test_a_canary_gets_its_part_until_its_time_is_over() -> None:
+    machine = in_service()
+    machine.update(fleet("green"), DEPLOYMENTS[1])
+    shares = set()
+    for _ in range(30):
+        machine.settle(steps=1)
+        shares.add(tuple(sorted((one.id, one.share) for one in machine.state.fleets if one.share)))
+    assert shares == {(("blue", 100.0),), (("blue", 90.0), ("green", 10.0)), (("green", 100.0),)}
+
+
+def test_an_alarm_takes_an_update_back_while_it_waits() -> None:
+    machine = in_service()
+    machine.update(fleet("green"), DEPLOYMENTS[1])
+    machine.settle(steps=3)
+    machine.alarm = "guard"
+    machine.settle()
+    assert machine.state.rest["EndpointConfigName"] == "blue-config"
+    assert "guard" in machine.state.rest["FailureReason"]
+
+
+def test_a_new_endpoint_whose_instances_end_has_failed() -> None:
+    document = {"EndpointConfigName": "c", "Fleets": [], "Update": rollout.start(fleet("blue"), {}, 1_000_000)}
+    machine = Machine(State.read(EndpointStatus.CREATING, document))
+    machine.settle(InstanceState.OVER)
+    assert machine.state.status == EndpointStatus.FAILED
+    assert not any(True for _ in fleets.instances(machine.state.fleets)), "nothing is left of it"
+
+
+def test_a_lost_instance_is_replaced_later_each_time() -> None:
+    machine = in_service()
+    lost = machine.state.fleets[0].variants[0].instances[0].id
+    machine.states[lost] = InstanceState.OVER
+    machine.step()
+    made = {one.id for one in machine.state.fleets[0].variants[0].kept}
+    assert lost not in made and len(made) == 2
+    times = []
+    for _ in range(300):
+        before = {one.id for one in machine.state.fleets[0].variants[0].instances}
+        for instance in machine.state.fleets[0].variants[0].kept:
+            if machine.states.get(instance.id) is not InstanceState.READY:
+                machine.states[instance.id] = InstanceState.OVER
+        machine.step()
+        if {one.id for one in machine.state.fleets[0].variants[0].instances} - before:
+            times.append(machine.at_ms)
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert waits == sorted(waits) and waits[-1] > 10_000, waits
+
+
+HAPPENINGS = st.lists(
+    st.tuples(st.sampled_from(["ready", "over", "time", "update", "delete"]), st.integers(0, 9)), max_size=40
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(HAPPENINGS, st.sampled_from(DEPLOYMENTS))
+def test_whatever_happens_it_comes_to_an_end(happenings: list[tuple[str, int]], deployment: dict[str, Any]) -> None:
+    machine = in_service()
+    for number, (what, which) in enumerate(happenings):
+        known = [instance.id for _variant, instance in fleets.instances(machine.state.fleets)]
+        if what in {"ready", "over"} and known:
+            chosen = known[which % len(known)]
+            if what == "over" or machine.states.get(chosen) is not InstanceState.OVER:
+                machine.states[chosen] = InstanceState.READY if what == "ready" else InstanceState.OVER
+        elif what == "update" and machine.state.status == EndpointStatus.IN_SERVICE and machine.state.update is None:
+            machine.update(fleet(f"new-{number}", 1 + which % 3), deployment)
+        elif what == "delete" and which == 9:
+            machine.state = replace(machine.state, status=EndpointStatus.DELETING, update=None)
+        machine.step(1000 if what != "time" else 1000 * (1 + which))
+    machine.settle(steps=200)
+    assert machine.state.status not in CHANGING
+    if machine.state.status == EndpointStatus.DELETING:
+        assert machine.state.finished
+    elif machine.state.status == EndpointStatus.IN_SERVICE:
+        (serving,) = machine.state.fleets
+        assert serving.share == 100.0 and serving.whole
