@@ -10,7 +10,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.logs.filters import matches
+from sagewright.services.logs.filters import compile_filter
 from sagewright.services.logs.groups import group_name, place_of, require_group, require_stream
 from sagewright.services.registry import operation
 from sagewright.store import logevents, logs
@@ -20,6 +20,8 @@ from sagewright.store.logs import Stream
 MAX_EVENTS = 10_000
 MAX_BYTES = 1_000_000  # an answer of CloudWatch is at most 1 MB
 SCAN = 20_000
+SCAN_BYTES = 64 << 20
+"""What one request searches at most; the rest is for the next page."""
 DAY_MS = 86_400_000
 OLDEST_MS = 14 * DAY_MS
 NEWEST_MS = 2 * 3_600_000
@@ -128,15 +130,15 @@ def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, An
     )
     window = Window(request.get("startTime"), request.get("endTime"))
     events = logevents.merged(context.store, streams, window, _position(position))
-    pattern, limit = request.get("filterPattern", ""), request.get("limit", MAX_EVENTS)
-    matches(pattern, "")  # one that is not served is refused, also where nothing is searched
+    matches, limit = compile_filter(request.get("filterPattern", "")), request.get("limit", MAX_EVENTS)
     found: list[dict[str, Any]] = []
-    size = 0
+    size = searched = 0
     for scanned, event in enumerate(events, 1):
-        if matches(pattern, event.message):
+        searched += event.size
+        if matches(event.message):
             found.append(_filtered(event, names))
             size += event.size
-        if len(found) >= limit or size >= MAX_BYTES or scanned >= SCAN:
+        if len(found) >= limit or size >= MAX_BYTES or scanned >= SCAN or searched >= SCAN_BYTES:
             last = paging.encode([event.at_ms, event.stream_id, event.seq])
             more = {"nextToken": last} if next(events, None) else {}
             return {"events": found, "searchedLogStreams": [], **more}

@@ -1,0 +1,40 @@
+"""FilterLogEvents searches so many bytes for a page, and its pages tell everything once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from sagewright.model.settings import Settings
+from sagewright.services.context import ANONYMOUS, Context, Platform
+from sagewright.services.logs import events
+from sagewright.services.logs.events import filter_log_events
+from sagewright.services.logs.groups import create_log_group, create_log_stream, place_of
+from sagewright.store import logs
+from sagewright.store.database import Database
+
+
+def test_a_page_searches_a_bounded_part(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = cast("Any", None)
+    platform = Platform(Settings(data=tmp_path / "data"), database, engine, engine)
+    context = Context("", "000000000000", "us-east-1", ANONYMOUS, platform)
+    create_log_group(context, {"logGroupName": "g"})
+    create_log_stream(context, {"logGroupName": "g", "logStreamName": "s"})
+    lines = [(1000 + i, f"{i:04d}" + "x" * 100) for i in range(20)]
+    logs.put(database, place_of(context), ("g", "s"), lines)
+    monkeypatch.setattr(events, "SCAN_BYTES", 390)
+
+    request: dict[str, Any] = {"logGroupName": "g", "filterPattern": "%^00.[05]%"}
+    sizes, found = [], []
+    while True:
+        page = filter_log_events(context, request)
+        sizes.append(len(page["events"]))
+        found += [event["message"][:4] for event in page["events"]]
+        if "nextToken" not in page:
+            break
+        request["nextToken"] = page["nextToken"]
+    assert found == ["0000", "0005", "0010", "0015"]
+    assert len(sizes) == 7, "three of the twenty lines a page"
+    assert 0 in sizes
