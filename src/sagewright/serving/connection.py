@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,13 @@ MOST_HEADER_BYTES = 64 << 10
 _WHOLE = 64 << 10
 """Up to here head and body are one write."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_OWN = {
+    *("content-type", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"),
+    *("proxy-connection", "date", "server"),
+}
+"""Headers that are the server's to write."""
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -238,5 +246,17 @@ class Connection(asyncio.Protocol):
 def _head(response: Response, keep: bool, length: bytes) -> bytes:
     phrase = _PHRASES.get(response.status, "")
     kind = response.content_type.replace("\r", " ").replace("\n", " ")
-    lines = f"HTTP/1.1 {response.status} {phrase}\r\ncontent-type: {kind}\r\n".encode("latin-1", "replace")
+    further = _further(response.headers) if response.headers else ""
+    lines = f"HTTP/1.1 {response.status} {phrase}\r\ncontent-type: {kind}\r\n{further}".encode("latin-1", "replace")
     return lines + length + (b"\r\n\r\n" if keep else b"\r\nconnection: close\r\n\r\n")
+
+
+def _further(headers: Mapping[str, str]) -> str:
+    """Lines of those headers that may be sent, and no more than a client takes."""
+    lines, left = [], MOST_HEADER_BYTES // 2
+    for name, value in headers.items():
+        can_be = name.lower() not in _OWN and _TOKEN.fullmatch(name) and _TEXT.fullmatch(value)
+        if can_be and len(name) + len(value) <= left:
+            left -= len(name) + len(value)
+            lines.append(f"{name}: {value.strip()}\r\n")
+    return "".join(lines)

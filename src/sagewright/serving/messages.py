@@ -25,11 +25,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer. For errors the body is the message; a body that is an iterator is sent as it comes."""
+    """An answer. For errors the body is the message; a body that is an iterator is sent as it comes.
+
+    `headers`: what is sent besides those that the server writes itself; what can't be a header is left out.
+    """
 
     body: bytes | Iterator[bytes]
     content_type: str = "text/plain"
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Answering(ABC):

@@ -79,6 +79,30 @@ def test_functions_may_take_the_context(serve: Served) -> None:
     assert (answer.body, answer.headers["content-type"]) == (b"True tenant=7 text/plain", "text/mine")
 
 
+def test_headers_of_the_answer_are_the_scripts_and_those_of_one_request_only(serve: Served) -> None:
+    server = serve(
+        """
+    def model_fn(model_dir): return None
+    def transform_fn(model, data, content_type, accept, context):
+        if data == b"set":
+            context.set_response_header(0, "X-Amzn-SageMaker-Custom-Attributes", "trace=7")
+            context.set_response_header(0, "Content-Type", "text/mine")
+            context.set_response_header(0, "Content-Length", "3")
+            context.set_response_header(0, "X-Split", "a\\r\\nX-Smuggled: b")
+            context.set_response_header(0, "X-Split: c\\r\\nX-Smuggled", "d")
+            context.set_response_header(0, "X-Wide", "\u4e16")
+            context.set_response_header(0, "X-Long", "x" * 100_000)
+        return "answer"
+    """
+    )
+    answer = server.invoke(b"set", "text/plain", "text/plain")
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    assert headers["x-amzn-sagemaker-custom-attributes"] == "trace=7"
+    assert (headers["content-length"], headers["content-type"], answer.body) == ("6", "text/mine", b"answer")
+    assert not {name for name in headers if "split" in name or "smuggled" in name or name in ("x-wide", "x-long")}
+    assert server.invoke(b"not", "text/plain", "text/plain").headers.keys() == {"content-type", "content-length"}
+
+
 def test_warm_up_functions_are_called_before_the_first_request(serve: Served) -> None:
     server = serve(
         """

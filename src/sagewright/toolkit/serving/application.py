@@ -6,6 +6,7 @@ import json
 import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,18 @@ class ScriptApplication(Application):
         self.joins = self._script.is_default and self._handlers is None and self._defaults.joins(self._model)
 
     def invoke(self, request: Request) -> Response:
-        self._context.request, self._context.content_type = request, ""
+        self._context.begin(request)
         accept = wanted(request)
         try:
             if self._handlers is not None:
                 return self._handlers.invoke(request, accept)
-            return answer_of(self._transform(request, accept), self._context.content_type or accept)
+            result = self._transform(request, accept)
+            answer = answer_of(result, self._context.content_type or accept)
+            return (
+                replace(answer, headers={**answer.headers, **self._context.headers})
+                if self._context.headers
+                else answer
+            )
         except (Exception, SystemExit) as error:
             return self._failed(error)
 
@@ -117,9 +124,9 @@ def answer_of(result: Any, accept: str) -> Response:
     if isinstance(result, tuple) and len(result) == 2:
         result, media = result[0], str(result[1])
     if hasattr(result, "get_data") and hasattr(result, "mimetype"):
-        return Response(
-            bytes(result.get_data()), str(result.mimetype or media), int(getattr(result, "status_code", 200))
-        )
+        headers = {str(name): str(value) for name, value in dict(getattr(result, "headers", {})).items()}
+        status = int(getattr(result, "status_code", 200))
+        return Response(bytes(result.get_data()), str(result.mimetype or media), status, headers)
     if isinstance(result, Iterator):
         return Response((_bytes(part) for part in result), media)
     return Response(_bytes(result), media)

@@ -24,6 +24,12 @@ class Context:
         }
         self.request = NO_REQUEST
         self.content_type = ""
+        self.headers: dict[str, str] = {}
+        """Of the answer."""
+
+    def begin(self, request: Request) -> None:
+        """Forget the request before."""
+        self.request, self.content_type, self.headers = request, "", {}
 
     @property
     def request_processor(self) -> list[Context]:
@@ -43,6 +49,12 @@ class Context:
 
     def set_response_content_type(self, _index: int, content_type: str) -> None:
         self.content_type = content_type
+
+    def set_response_header(self, _index: int, key: str, value: str) -> None:
+        if str(key).lower() == "content-type":
+            self.content_type = str(value)
+        else:
+            self.headers[str(key)] = str(value)
 
 
 def _gpu() -> int | None:
