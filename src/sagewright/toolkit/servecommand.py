@@ -29,11 +29,11 @@ def serve(root: Path, framework: str) -> int:
     try:
         timeout_s = 0.0 if environment.get("SAGEMAKER_BATCH") == "true" else DEFAULT_TIMEOUT_S
         settings = Settings.read(environment, 1 if is_asked_for() else fitting_workers(root / "model"), timeout_s)
-        if is_asked_for():
-            return serve_forever(Several(lambda directory: Apart(directory, framework)), settings)
         code = _bring_code(root)
         ask_for_requirements(root, code)
         install_requirements(code)
+        if is_asked_for():
+            return serve_forever(Several(lambda directory: Apart(directory, code, framework)), settings)
     except Asked:
         return ASK
     except (ToolkitError, WrongSetting, OSError) as error:

@@ -60,6 +60,30 @@ def test_scripts_of_several_models_do_not_see_each_other(tmp_path: Path, model_s
     assert server.ask("POST", "/models/one/invoke", b"x", Content_Type="text/plain").status == 200
 
 
+def test_a_model_without_a_script_has_the_one_of_the_container(tmp_path: Path, model_server: Start) -> None:
+    shared = script(tmp_path / "shared", "shared") / "code"
+    (shared / "inference.py").write_text(SCRIPT.replace("helper.NAME", "model_dir[-3:] + helper.NAME", 1))
+    server = model_server(
+        "sagewright.toolkit",
+        "serve",
+        "sklearn",
+        SAGEMAKER_MULTI_MODEL="true",
+        SAGEMAKER_PROGRAM="inference",
+        SAGEMAKER_SUBMIT_DIRECTORY=str(shared),
+    ).wait()
+    places = {name: tmp_path / "models" / name for name in ("one", "two")}
+    for place in places.values():
+        (place / "code").mkdir(parents=True)  # as training leaves it, with what is no script
+    places["own"] = script(tmp_path / "models" / "own", "own")
+    for name, place in places.items():
+        assert add(server, name, place).status == 200
+    expected = {"one": "oneshared shared shared", "own": "own own own", "two": "twoshared shared shared"}
+    for _ in range(2):
+        for name, said in expected.items():
+            answer = server.ask("POST", f"/models/{name}/invoke", b"x", Content_Type="text/plain")
+            assert (answer.status, answer.body.decode()) == (200, said)
+
+
 def test_what_cannot_be_loaded_leaves_the_others_alone(tmp_path: Path, model_server: Start) -> None:
     server = model_server("sagewright.toolkit", "serve", "sklearn", SAGEMAKER_MULTI_MODEL="true").wait()
     assert add(server, "good", script(tmp_path / "good", "good")).status == 200

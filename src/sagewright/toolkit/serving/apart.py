@@ -11,13 +11,17 @@ from types import ModuleType
 
 from sagewright.serving.messages import Application, Request, Response
 from sagewright.toolkit.serving.application import ScriptApplication
+from sagewright.toolkit.serving.script import program_of, script_in
 
 
 class Apart(Application):
-    """The model in `directory`. A stream's parts are made while its modules are away, which no module notices that is imported."""
+    """The model in `directory`, by the script in its archive, else by that in `code`, which is all models'.
 
-    def __init__(self, directory: Path, framework: str) -> None:
-        self._code = directory / "code"
+    A stream's parts are made while its modules are away, which no module notices that is imported.
+    """
+
+    def __init__(self, directory: Path, code: Path, framework: str) -> None:
+        self._code = next((place for place in (directory / "code", code) if _has_script(place)), directory / "code")
         self._application = ScriptApplication(directory, self._code, framework)
         self._modules: dict[str, ModuleType] = {}
 
@@ -48,3 +52,7 @@ class Apart(Application):
     def _owns(self, module: ModuleType | None) -> bool:
         file = getattr(module, "__file__", None)
         return isinstance(file, str) and self._code in Path(file).parents
+
+
+def _has_script(place: Path) -> bool:
+    return script_in(place, program_of(os.environ)).is_file()

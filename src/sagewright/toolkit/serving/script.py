@@ -87,9 +87,7 @@ def load_module(directory: Path, program: str) -> Any:
     for place in (directory / "lib", directory):
         if str(place) not in sys.path:
             sys.path.insert(0, str(place))
-    path = directory / (program or DEFAULT_PROGRAM)
-    if not path.suffix:
-        path = path.with_suffix(".py")
+    path = script_in(directory, program)
     if not path.is_file():
         if program:
             raise ScriptError(f"SAGEMAKER_PROGRAM names {program}, which is not in {directory}.")
@@ -103,6 +101,11 @@ def load_module(directory: Path, program: str) -> Any:
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
+
+
+def script_in(directory: Path, program: str) -> Path:
+    path = directory / (program or DEFAULT_PROGRAM)
+    return path if path.suffix else path.with_suffix(".py")
 
 
 def program_of(environment: Mapping[str, str]) -> str:
