@@ -27,7 +27,7 @@ from sagewright.model.errors import AwsError
 from sagewright.model.lives import EndpointStatus
 from sagewright.model.s3uris import read_s3_uri
 from sagewright.model.servingplaces import connected
-from sagewright.objects.access import ObjectStore
+from sagewright.objects.access import ANY_TYPE, ObjectStore
 from sagewright.store import metrics, resources
 from sagewright.store.database import Database
 from sagewright.store.metrics import Datum, Series
@@ -42,6 +42,7 @@ LARGE_BYTES = 64 << 20
 MOST_THREADS = 32
 DEFAULT_CONCURRENCY = 4
 """Requests to one instance at a time where ClientConfig doesn't say."""
+UNKNOWN_TYPE = "application/octet-stream"
 LEASE_MS = 60_000
 CONNECT_S = 5.0
 log = logging.getLogger("sagewright.engine.asynchronous")
@@ -149,7 +150,7 @@ class Asynchronous:
         begin = now_ms()
         size = self._size(document)
         with self._large if size > LARGE_BYTES else threading.Lock():
-            body, headers = self._read(document), dict(document["Headers"])
+            body, headers = self._read(document), {"Content-Type": self._type(document)} | document["Headers"]
             for number, place in enumerate(instance.directories):
                 name = "primary" if len(variant.containers) == 1 else fleets.container_name(variant, number)
                 body, headers["Content-Type"] = _asked(Path(place), headers, body, document["TimeoutSeconds"], name)
@@ -168,6 +169,14 @@ class Asynchronous:
         if found is None:
             raise _Failed(f"Unable to access the input at {document['InputLocation']}: there is no such object.")
         return found
+
+    def _type(self, document: dict[str, Any]) -> str:
+        """Of a request that names none: that of the object, as SDK v2's AsyncPredictor expects."""
+        if "InputLocation" not in document:
+            return UNKNOWN_TYPE
+        place = read_s3_uri(document["InputLocation"])
+        told = self._parts.objects.content_type(place.bucket, place.key)
+        return UNKNOWN_TYPE if told == ANY_TYPE else told
 
     def _read(self, document: dict[str, Any]) -> bytes:
         if "Body" in document:
@@ -287,4 +296,4 @@ def _asked(place: Path, headers: dict[str, str], body: bytes, timeout_s: float, 
         side = "client" if 400 <= answer.status < 500 else "server"
         text = data[:3000].decode(errors="replace")
         raise _Failed(f'Received {side} error ({answer.status}) from {container} with message "{text}".')
-    return data, answer.headers.get("Content-Type") or "application/octet-stream"
+    return data, answer.headers.get("Content-Type") or UNKNOWN_TYPE

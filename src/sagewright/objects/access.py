@@ -48,6 +48,10 @@ class ObjectStore(Protocol):
         """All of an object, in memory. Raises AwsError: NoSuchBucket, NoSuchKey, EntityTooLarge for more than `most` bytes."""
         ...
 
+    def content_type(self, bucket: str, key: str) -> str:
+        """The media type that an object was put with, ANY_TYPE where it had none. Raises AwsError."""
+        ...
+
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> object:
         """Put an object from memory; what it returns is the store's own. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
         ...

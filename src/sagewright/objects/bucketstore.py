@@ -108,6 +108,10 @@ class BucketStore:
                 continue
         raise self.contents.missing(version)
 
+    def content_type(self, bucket: str, key: str) -> str:
+        """See ObjectStore."""
+        return str(self.contents.find(bucket, key).headers.get("ContentType", ANY_TYPE))
+
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> Version:
         """Put an object from memory."""
         with self.blobs.take(io.BytesIO(data)) as blob:

@@ -79,6 +79,10 @@ class ExternalStore:
                     raise too_large(bucket, key, found["ContentLength"], most)
                 return bytes(body.read())
 
+    def content_type(self, bucket: str, key: str) -> str:
+        with self._told():
+            return str(self._client.head_object(Bucket=bucket, Key=key).get("ContentType", ANY_TYPE))
+
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> None:
         with self._told():
             self._client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)

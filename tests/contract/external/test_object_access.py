@@ -10,7 +10,7 @@ import pytest
 
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
-from sagewright.objects.access import Access, ObjectStore
+from sagewright.objects.access import ANY_TYPE, Access, ObjectStore
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.external import ExternalStore
 from sagewright.store.database import Database
@@ -51,6 +51,9 @@ def test_what_is_written_is_read(objects: ObjectStore) -> None:
     for data in (b"", b"small", b"x" * 300_000):
         objects.write_bytes(BUCKET, "some/key", data)
         assert objects.read_bytes(BUCKET, "some/key") == data
+    assert objects.content_type(BUCKET, "some/key") == ANY_TYPE
+    objects.write_bytes(BUCKET, "some/typed", b"[]", "application/json")
+    assert objects.content_type(BUCKET, "some/typed") == "application/json"
     assert objects.exists_any(BUCKET, "some/")
     assert not objects.exists_any(BUCKET, "other")
 

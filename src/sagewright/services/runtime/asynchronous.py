@@ -83,7 +83,7 @@ def _document(request: dict[str, Any], config: dict[str, Any], inference_id: str
 
 def _headers(request: dict[str, Any], inference_id: str) -> dict[str, str]:
     told = {
-        "Content-Type": request.get("ContentType") or "application/octet-stream",
+        "Content-Type": request.get("ContentType"),
         "Accept": request.get("Accept"),
         "X-Amzn-SageMaker-Custom-Attributes": request.get("CustomAttributes"),
         "X-Amzn-SageMaker-Inference-Id": inference_id,
