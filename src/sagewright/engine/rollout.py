@@ -17,6 +17,10 @@ from sagewright.model.lives import EndpointStatus
 
 DRAIN_MS = 2_000
 """How long an instance that gets no more requests is left before it is asked to end: every front knows by then."""
+KNOWN_MS = 250
+"""How long an endpoint is Updating at least once its traffic has been divided anew: who then reads InService is answered by what
+the endpoint has become, as every front knows of it.
+"""
 RETRY_MS = 1_000
 MOST_RETRY_MS = 60_000
 LAUNCH, WAIT, RESIZE = "launch", "wait", "resize"
@@ -63,6 +67,11 @@ class State:
     def finished(self) -> bool:
         """Whether it is to be deleted, and nothing is left of it."""
         return self.status == EndpointStatus.DELETING and not any(True for _ in fleets.instances(self.fleets))
+
+
+def resize(at_ms: int) -> dict[str, Any]:
+    """An update to weights and counts that the fleets have already."""
+    return {"Phase": RESIZE, "StartedMs": at_ms, "UntilMs": at_ms + KNOWN_MS, "Deployment": {}}
 
 
 def start(fleet: Fleet, deployment: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
@@ -151,6 +160,8 @@ def _refilled(fleet: Fleet, at_ms: int) -> Fleet:
 def _resized(state: State, look: Look) -> State:
     assert state.update is not None
     refilled = _kept(state, look)
+    if look.at_ms < (state.update.get("UntilMs") or 0):
+        return refilled
     if all(fleet.whole for fleet in refilled.fleets if fleet.share):
         return replace(refilled, update=None, status=EndpointStatus.IN_SERVICE)
     reason = _why_failed(state.fleets, look)
@@ -161,7 +172,7 @@ def _resized(state: State, look: Look) -> State:
         ]
         rest = {**state.rest, "FailureReason": reason or "The instances did not start in time."}
         return replace(state, fleets=kept, rest=rest, update=None, status=EndpointStatus.IN_SERVICE)
-    return refilled
+    return replace(refilled, update={**state.update, "UntilMs": 0})
 
 
 def _updated(state: State, look: Look) -> State:
@@ -354,7 +365,7 @@ def _wait_ms(update: Mapping[str, Any], *, last: bool) -> int:
     seconds = int(routing.get("WaitIntervalInSeconds") or 0)
     if last:
         seconds += int(blue_green.get("TerminationWaitInSeconds") or 0)
-    return seconds * 1000
+    return max(seconds * 1000, KNOWN_MS if last else 0)
 
 
 def _deadline_ms(update: Mapping[str, Any]) -> int:

@@ -105,6 +105,32 @@ def test_an_update_whose_instances_end_leaves_the_old_fleet(deployment: dict[str
     assert [(one.id, one.share) for one in machine.state.fleets] == [("blue", 100.0)]
 
 
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_who_reads_in_service_is_answered_by_the_new_fleet(deployment: dict[str, Any]) -> None:
+    """The shares are what the fronts are told of; they get to know within `KNOWN_MS`."""
+    machine, since = in_service(), 0
+    machine.update(fleet("green"), deployment)
+    while machine.state.status == EndpointStatus.UPDATING:
+        for _variant, instance in fleets.instances(machine.state.fleets):
+            machine.states[instance.id] = InstanceState.READY
+        machine.step(10)
+        alone = [one.id for one in machine.state.fleets if one.share] == ["green"]
+        since = since or (machine.at_ms if alone else 0)
+    assert machine.at_ms - since >= rollout.KNOWN_MS
+
+
+def test_who_reads_in_service_is_answered_by_the_new_weights() -> None:
+    machine = in_service()
+    begin_ms = machine.at_ms
+    weighted = [replace(one, variants=[replace(one.variants[0], weight=3.0)]) for one in machine.state.fleets]
+    update = rollout.resize(begin_ms)
+    machine.state = replace(machine.state, status=EndpointStatus.UPDATING, fleets=weighted, update=update)
+    assert rollout.due_ms(machine.state) == begin_ms + rollout.KNOWN_MS
+    while machine.state.status == EndpointStatus.UPDATING:
+        machine.step(10)
+    assert machine.at_ms == begin_ms + rollout.KNOWN_MS
+
+
 def test_a_canary_gets_its_part_until_its_time_is_over() -> None:
     machine = in_service()
     machine.update(fleet("green"), DEPLOYMENTS[1])

@@ -13,7 +13,7 @@ from typing import Any
 from sagewright.engine import rollout
 from sagewright.engine.alarms import KIND as ALARMS
 from sagewright.engine.fleets import Fleet, Variant
-from sagewright.engine.rollout import RESIZE, State
+from sagewright.engine.rollout import State
 from sagewright.kinds.serving import ENDPOINT, START_S, role_of
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ValidationException
@@ -108,8 +108,7 @@ def update_endpoint_weights_and_capacities(context: Context, request: dict[str, 
         ]
         if not sum(one.weight for fleet in fleets if fleet.share for one in fleet.variants if not one.shadow):
             raise ValidationException("At least one of the endpoint's variants must keep a weight above 0.")
-        update = {"Phase": RESIZE, "StartedMs": now_ms(), "Deployment": {}}
-        return replace(state, status=EndpointStatus.UPDATING, fleets=fleets, update=update)
+        return replace(state, status=EndpointStatus.UPDATING, fleets=fleets, update=rollout.resize(now_ms()))
 
     return _changed(context, request["EndpointName"], change)
 
