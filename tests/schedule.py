@@ -24,6 +24,7 @@ SCATTERED = {
     *(
         f"tests/contract/test_{name}.py"
         for name in (
+            "hosting_clients",
             "numeric_algorithms",
             "processing_boto3",
             "processing_clients",
