@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 SAGEWRIGHT = Path(sys.executable).parent / "sagewright"
 EXAMPLES = ROOT / "examples"
 CLIENT = ROOT / ".cache" / "clients" / "sdk-v2" / "bin" / "python"
+EXAMPLE_PROGRAMS = ("pytorch_script_mode.py", "xgboost_builtin.py", "deploy_and_compare.py")
 START_S = 30
 console = Console(highlight=False)
 
@@ -60,7 +61,7 @@ def main() -> None:
     data = parser.parse_args().data.absolute()
     with server(data) as url:
         console.print(f"Sagewright answers at [bold]{url}[/bold]")
-        seconds = {name: example(data, name) for name in ("pytorch_script_mode.py", "xgboost_builtin.py")}
+        seconds = {name: example(data, name) for name in EXAMPLE_PROGRAMS}
         console.print(Rule("sagewright jobs list"))
         subprocess.run([str(SAGEWRIGHT), "jobs", "list", "--data", str(data), "--limit", "2"], check=True)
         console.print(Rule())

@@ -63,6 +63,15 @@ def test_v2_builtin_xgboost_on_a_real_churn_table(server: RunningServer) -> None
     assert metrics["validation:error"] < 0.1
 
 
+def test_v2_two_variants_behind_an_endpoint(server: RunningServer) -> None:
+    out = run(server, V2, *QUIET, "deploy_and_compare.py")
+    told = re.findall(r"^(\w+): (\d+) requests, ([0-9.]+) of them right$", out, re.MULTILINE)
+    asked = {name: int(count) for name, count, _right in told}
+    assert sum(asked.values()) == 1000 and abs(asked["shallow"] - 700) <= 1, told
+    right = {name: float(share) for name, _count, share in told}
+    assert right["deep"] > 0.9 and "all requests go to deep from now on" in out
+
+
 def test_v3_model_trainer(server: RunningServer) -> None:
     out = run(server, V3, *QUIET, "model_trainer_v3.py")
     assert len(re.findall(r"epoch \d+: train_loss=", out)) == 10, out
