@@ -46,8 +46,7 @@ class Hosting:
         self.server = server
         self.sagemaker, self.s3 = server.boto("sagemaker"), server.boto("s3")
         self.runtime = server.boto("sagemaker-runtime")
-        pages = self.sagemaker.get_paginator("list_models").paginate()
-        self._before = {one["ModelName"] for page in pages for one in page["Models"]}
+        self._before = self._models()
         if BUCKET not in {one["Name"] for one in self.s3.list_buckets()["Buckets"]}:
             self.s3.create_bucket(Bucket=BUCKET)
 
@@ -57,10 +56,11 @@ class Hosting:
     def __exit__(self, *_: object) -> None:
         """Nothing is left to tests that share the server."""
         self.delete_all()
-        for page in self.sagemaker.get_paginator("list_models").paginate():
-            for one in page["Models"]:
-                if one["ModelName"] not in self._before:
-                    self.sagemaker.delete_model(ModelName=one["ModelName"])
+        for name in self._models() - self._before:
+            self.sagemaker.delete_model(ModelName=name)
+        for page in self.sagemaker.get_paginator("list_endpoint_configs").paginate():
+            for one in page["EndpointConfigs"]:
+                self.sagemaker.delete_endpoint_config(EndpointConfigName=one["EndpointConfigName"])
 
     def delete_all(self, timeout_s: float = 90) -> None:
         until = time.monotonic() + timeout_s
@@ -70,6 +70,17 @@ class Hosting:
                 with suppress(ClientError):  # in Creating or Updating it has to wait
                     self.sagemaker.delete_endpoint(EndpointName=name)
             time.sleep(0.1)
+
+    def _models(self) -> set[str]:
+        pages = self.sagemaker.get_paginator("list_models").paginate()
+        return {one["ModelName"] for page in pages for one in page["Models"]}
+
+    def create_model(self, name: str, **request: Any) -> None:
+        """A model in place of the one of its name that another test has left."""
+        if name in self._before:
+            self.sagemaker.delete_model(ModelName=name)
+            self._before.discard(name)
+        self.sagemaker.create_model(ModelName=name, **request)
 
     def model(self, name: str, code: str = ECHO, word: str = "", **changes: Any) -> str:
         """A model whose script is `code`; WORD in it stands for `word`, or the model's name."""
@@ -85,8 +96,7 @@ class Hosting:
             },
         }
         container["Environment"] |= changes.pop("environment", {})
-        request = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": container | changes}
-        self.sagemaker.create_model(**request)
+        self.create_model(name, ExecutionRoleArn=ROLE, PrimaryContainer=container | changes)
         return name
 
     def variant(self, name: str, model: str, weight: float = 1.0, **changes: Any) -> dict[str, Any]:

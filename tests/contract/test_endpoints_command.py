@@ -31,7 +31,7 @@ def command(hosting: Hosting, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_list_show_invoke_logs_compare_and_delete(hosting: Hosting) -> None:
-    hosting.model("cli-a")
+    hosting.model("cli-a", ECHO.replace('return "WORD"', 'import time; time.sleep(3)\n        return "WORD"'))
     hosting.model("cli-b", ECHO.replace("return f", "assert data != 'bad'\n        return f"))
     hosting.config("cli-config", hosting.variant("a", "cli-a"), hosting.variant("b", "cli-b"))
     hosting.sagemaker.create_endpoint(EndpointName="cli", EndpointConfigName="cli-config")

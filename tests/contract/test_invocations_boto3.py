@@ -157,10 +157,8 @@ def test_a_pipeline_of_containers_and_direct_ones(hosting: Hosting) -> None:
         hosting.sagemaker.describe_model(ModelName=name)["PrimaryContainer"] | {"ContainerHostname": name}
         for name in ("first", "second")
     ]
-    hosting.sagemaker.create_model(ModelName="chain", Containers=containers)
-    hosting.sagemaker.create_model(
-        ModelName="direct", Containers=containers, InferenceExecutionConfig={"Mode": "Direct"}
-    )
+    hosting.create_model("chain", Containers=containers)
+    hosting.create_model("direct", Containers=containers, InferenceExecutionConfig={"Mode": "Direct"})
     hosting.endpoint("chain", hosting.variant("v", "chain"))
     assert hosting.ask("chain") == "second first x"
     hosting.endpoint("direct", hosting.variant("v", "direct"))

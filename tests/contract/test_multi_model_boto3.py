@@ -31,7 +31,7 @@ def hosting(server: RunningServer) -> Iterator[Hosting]:
             "ModelDataUrl": f"s3://{BUCKET}/several/",
             "Environment": {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
         }
-        made.sagemaker.create_model(ModelName="several", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        made.create_model("several", ExecutionRoleArn=ROLE, PrimaryContainer=container)
         made.endpoint("several", made.variant("v", "several"))
         yield made
 

@@ -56,7 +56,7 @@ def image(podman: Podman) -> str:
 def model(hosting: Hosting, name: str, image: str, *, isolated: bool = False) -> str:
     hosting.s3.put_object(Bucket=BUCKET, Key=f"{name}.tar.gz", Body=archive({"weights": name}))
     container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/{name}.tar.gz"}
-    hosting.sagemaker.create_model(ModelName=name, PrimaryContainer=container, EnableNetworkIsolation=isolated)
+    hosting.create_model(name, PrimaryContainer=container, EnableNetworkIsolation=isolated)
     return name
 
 
@@ -83,7 +83,7 @@ def test_an_isolated_container_reaches_nothing(hosting: Hosting, image: str) -> 
 def test_model_data_that_is_no_archive(hosting: Hosting, image: str) -> None:
     hosting.s3.put_object(Bucket=BUCKET, Key="broken.tar.gz", Body=b"not a tar")
     container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/broken.tar.gz"}
-    hosting.sagemaker.create_model(ModelName="broken", PrimaryContainer=container)
+    hosting.create_model("broken", PrimaryContainer=container)
     hosting.config("broken-config", hosting.variant("v", "broken"))
     hosting.sagemaker.create_endpoint(EndpointName="broken", EndpointConfigName="broken-config")
     reason = hosting.settled("broken", "Failed")["FailureReason"]
@@ -96,7 +96,7 @@ def test_an_endpoint_of_an_image_that_is_nowhere(hosting: Hosting) -> None:
     hosting.s3.put_object(Bucket=BUCKET, Key="nowhere.tar.gz", Body=archive({"weights": "x"}))
     container = {"Image": "localhost/no/such:image", "ModelDataUrl": f"s3://{BUCKET}/nowhere.tar.gz"}
     try:
-        hosting.sagemaker.create_model(ModelName="nowhere", PrimaryContainer=container)
+        hosting.create_model("nowhere", PrimaryContainer=container)
     except ClientError as error:
         assert "not found" in error.response["Error"]["Message"]
         return

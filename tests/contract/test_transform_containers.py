@@ -39,7 +39,7 @@ def test_objects_through_a_custom_container(server: RunningServer, podman: Podma
     hosting = Hosting(server)
     hosting.s3.put_object(Bucket=BUCKET, Key="own-transform.tar.gz", Body=archive({"weights": "w"}))
     container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/own-transform.tar.gz"}
-    hosting.sagemaker.create_model(ModelName="own-transform", PrimaryContainer=container)
+    hosting.create_model("own-transform", PrimaryContainer=container)
     for key, body in (("a", "one\ntwo\n"), ("b", "bad\n")):
         hosting.s3.put_object(Bucket=BUCKET, Key=f"own-in/{key}", Body=body)
     data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/own-in/"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -88,3 +89,33 @@ def test_tags_have_pages(database: Database) -> None:
     assert sorted(seen) == sorted([*pairs, "later"])
     assert seen == list(tags.of(database, "arn"))
     assert tags.of_all(database, ["arn", "nobody"]) == {"arn": tags.of(database, "arn")}
+
+
+def test_alterations_at_the_same_time_lose_none(database: Database) -> None:
+    """Each sees what the one before it has made."""
+    made = resources.create(database, PLACE, New("counted", {"count": 0}, "arn:counted", {}))
+
+    def count() -> None:
+        for _ in range(20):
+            resources.alter(
+                database, made.id, lambda one: replace(one, document={"count": one.document["count"] + 1}), "counted"
+            )
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = resources.get(database, made.id)
+    assert found is not None and found.document == {"count": 80}
+    assert resources.find(database, PLACE, "counted") == found
+    assert [one.id for one in resources.of_kind(database, PLACE.kind)] == [made.id]
+
+
+def test_an_alteration_that_makes_nothing_changes_nothing(database: Database) -> None:
+    made = resources.create(database, PLACE, New("kept", {"a": 1}, "arn:kept", {}))
+    before = len(events.of(database, made.id))
+    assert resources.alter(database, made.id, lambda _one: None) is None
+    assert resources.alter(database, "nobody", lambda one: one) is None
+    assert resources.get(database, made.id) == made
+    assert len(events.of(database, made.id)) == before
