@@ -1,4 +1,4 @@
-"""Searches of log groups by boto3: filter patterns on JSON."""
+"""Searches of log groups by boto3: filter patterns on JSON, and Logs Insights."""
 
 from __future__ import annotations
 
@@ -49,3 +49,81 @@ def test_filter_patterns_on_json(logs: Any, group: str) -> None:
     with pytest.raises(ClientError) as caught:
         logs.filter_log_events(logGroupName=group, filterPattern="{ $.level = }")
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
+def query(logs: Any, group: str, text: str, **changes: Any) -> list[dict[str, str]]:
+    """What a query finds, a row each, without the pointers."""
+    now = int(time.time())
+    request = {"logGroupName": group, "startTime": now - 3600, "endTime": now, "queryString": text}
+    found = logs.get_query_results(queryId=logs.start_query(**(request | changes))["queryId"])
+    assert found["status"] == "Complete"
+    return [{field["field"]: field["value"] for field in row if field["field"] != "@ptr"} for row in found["results"]]
+
+
+def fault(call: Any, **request: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    code: str = caught.value.response["Error"]["Code"]
+    return code
+
+
+def test_insights(logs: Any, group: str) -> None:
+    events = [{"level": "ERROR" if i % 3 == 0 else "INFO", "latency": 10 * i, "user": {"id": i % 2}} for i in range(9)]
+    messages = [json.dumps(event) for event in events]
+    began_ms = put(logs, group, [*messages, "user=ann, took=7 ms"])
+    times = [time.strftime("%Y-%m-%d %H:%M:%S.000", time.gmtime(began_ms // 1000 + i)) for i in range(10)]
+
+    newest = query(logs, group, "fields @timestamp, @message | limit 2")
+    assert newest == [
+        {"@timestamp": times[9], "@message": "user=ann, took=7 ms"},
+        {"@timestamp": times[8], "@message": messages[8]},
+    ]
+    found = query(
+        logs, group, 'filter level = "ERROR" and latency > 0 | fields latency, user.id as id | sort latency asc'
+    )
+    assert found == [{"latency": "30", "id": "1"}, {"latency": "60", "id": "0"}]
+    found = query(
+        logs, group, "stats count(*) as n, avg(latency), max(latency), pct(latency, 50) by level | sort n desc"
+    )
+    assert found == [
+        {"level": "INFO", "n": "6", "avg(latency)": "45", "max(latency)": "80", "pct(latency, 50)": "40"},
+        {"level": "ERROR", "n": "3", "avg(latency)": "30", "max(latency)": "60", "pct(latency, 50)": "30"},
+        {"n": "1"},
+    ]
+    parsed = query(
+        logs, group, 'parse @message "user=*, took=* ms" as who, took | filter ispresent(who) | display who, took'
+    )
+    assert parsed == [{"who": "ann", "took": "7"}]
+    parsed = query(logs, group, r"parse @message /took=(?<took>\d+)/ | filter took < 10 | display took")
+    assert parsed == [{"took": "7"}]
+    assert query(
+        logs, group, "filter @message like /ann|bob/ | stats count() by bin(1h) as hour | display `count()`"
+    ) == [{"count()": "1"}]
+    per_minute = query(logs, group, "stats sum(latency) as total by bin(1d)")
+    assert sum(float(row["total"]) for row in per_minute) == 360
+    assert len(query(logs, group, "dedup level | fields level")) == 3
+    assert len(query(logs, group, "fields @message", limit=4)) == 4
+    assert query(logs, group, "fields @message", startTime=1, endTime=2) == []
+
+
+def test_the_life_of_a_query(logs: Any, group: str) -> None:
+    put(logs, group, ["a", "b", "c"])
+    now = int(time.time())
+    request = {"logGroupNames": [group], "startTime": now - 3600, "endTime": now, "queryString": "fields @message"}
+    query_id = logs.start_query(**request)["queryId"]
+    told = logs.get_query_results(queryId=query_id)
+    assert told["statistics"]["recordsScanned"] == 3
+    assert told["statistics"]["recordsMatched"] == 3
+    assert {field["field"] for field in told["results"][0]} == {"@message", "@ptr"}
+    page = logs.get_query_results(queryId=query_id, maxItems=2)
+    rest = logs.get_query_results(queryId=query_id, maxItems=2, nextToken=page["nextToken"])
+    assert page["results"] + rest["results"] == told["results"]
+    (listed,) = logs.describe_queries(logGroupName=group)["queries"]
+    assert (listed["queryId"], listed["status"], listed["queryString"]) == (query_id, "Complete", "fields @message")
+    assert fault(logs.stop_query, queryId=query_id) == "InvalidParameterException"
+    assert fault(logs.get_query_results, queryId="absent") == "ResourceNotFoundException"
+    assert fault(logs.start_query, **(request | {"queryString": "explode @message"})) == "MalformedQueryException"
+    assert fault(logs.start_query, **(request | {"logGroupNames": ["/absent"]})) == "ResourceNotFoundException"
+    assert fault(logs.start_query, **(request | {"logGroupName": group})) == "InvalidParameterException"
+    assert fault(logs.start_query, **(request | {"endTime": 1})) == "InvalidParameterException"
+    assert fault(logs.start_query, **(request | {"queryLanguage": "SQL"})) == "InvalidParameterException"

@@ -96,6 +96,33 @@ def merged(store: Database, streams: Sequence[Stream], window: Window, after: Po
         _push(heads, rest)
 
 
+def newest(
+    store: Database, streams: Sequence[Stream], window: Window, tick: Callable[[], None]
+) -> tuple[list[LogEvent], bool]:
+    """The newest events of several streams, newest first, as many as `window` has room for, and whether there are older ones.
+
+    `tick` is called for each event that is read; what it raises ends the search.
+    """
+    held: list[tuple[int, int, int, LogEvent]] = []
+    size, cut = 0, False
+    for stream in sorted(streams, key=lambda each: each.last_ms or 0, reverse=True):
+        if not _may_have(stream, window):
+            continue
+        if cut and stream.last_ms is not None and stream.last_ms < held[0][0]:
+            break
+        since = max(window.start_ms or 0, held[0][0]) if cut else window.start_ms
+        more = window.most_bytes and 2 * window.most_bytes  # so that it is seen below that there was more
+        part = replace(window, start_ms=since, forward=False, limit=window.limit + 1, most_bytes=more)
+        for event in read(store, stream, part):
+            tick()
+            heapq.heappush(held, (event.at_ms, event.stream_id, event.seq, event))
+            size += event.size
+            while len(held) > window.limit or (len(held) > 1 and window.most_bytes and size > window.most_bytes):
+                size -= heapq.heappop(held)[3].size
+                cut = True
+    return [event for *_, event in sorted(held, reverse=True)], cut
+
+
 def _push(heads: list[tuple[int, int, int, LogEvent, Iterator[LogEvent]]], events: Iterator[LogEvent]) -> None:
     event = next(events, None)
     if event is not None:

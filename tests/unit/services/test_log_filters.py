@@ -166,4 +166,4 @@ def test_hostile_patterns_take_no_long(pattern: str) -> None:
         compile_filter(pattern)(message)
     except AwsError as error:
         assert error.code == "InvalidParameterException"
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10

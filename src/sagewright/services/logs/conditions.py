@@ -19,6 +19,7 @@ from sagewright.model.regexes import compile_linear
 
 MOST_NESTED = 50
 MOST_REGEXES = 2
+REGEX_BYTES = 1 << 18
 MISSING = object()
 REGEX = re.compile(r"[A-Za-z0-9_#=@/;,:\s'\"~`<>&^$?\[\]{}|\\*+.-]*")
 """What a regex may be written with: no groups."""
@@ -55,7 +56,7 @@ def wrong(pattern: str, why: str) -> AwsError:
 def regex_of(pattern: str, text: str) -> Any:
     """RE2's object for a regex between percent signs. Raises InvalidParameterException."""
     inner = text[1:-1]
-    compiled = compile_linear(inner) if inner and REGEX.fullmatch(inner) else None
+    compiled = compile_linear(inner, REGEX_BYTES) if inner and REGEX.fullmatch(inner) else None
     if compiled is None:
         raise wrong(pattern, f"the regex {text} cannot be used")
     return compiled
