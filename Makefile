@@ -16,7 +16,7 @@ export UV_COMPILE_BYTECODE := 1
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
 
-.PHONY: help setup serve demo test suite shared shared-aloud alone soak unit contract jobenv packages ray lint format bench bench-algorithms arena conformance docs clients system clean
+.PHONY: help setup serve demo test suite shared alone soak unit contract jobenv packages ray lint format bench bench-algorithms arena conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,10 +54,12 @@ serve: setup ## The server in the foreground, on port 4700
 demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains on real data here
 	$(BIN)/python tools/demo.py --data $(DATA)
 
-test: setup ## Every test; what computes and what waits side by side
+test: setup ## Every test
 	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/ray/.ready
-	$(MAKE) --jobs=3 --output-sync=target shared-aloud jobenv ray JOBENV_WORKERS=1
+	$(MAKE) shared
+	$(MAKE) jobenv
 	$(MAKE) alone packages
+	$(MAKE) ray
 
 suite: ## Tests of the server and its clients
 	$(MAKE) shared
@@ -65,9 +67,6 @@ suite: ## Tests of the server and its clients
 
 shared: setup clients system ## Those of them that run side by side in WORKERS processes
 	$(BIN)/python -m pytest $(SPREAD) -m "not alone" $(SUITE)
-
-shared-aloud:
-	$(MAKE) --output-sync=none shared
 
 alone: setup clients system ## Those beside which nothing else may run
 	$(BIN)/python -m pytest -m alone $(SUITE)
