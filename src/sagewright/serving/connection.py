@@ -15,6 +15,8 @@ import httptools
 from sagewright.serving.messages import Request, Response
 
 MOST_HEADER_BYTES = 64 << 10
+LINGER_S, LINGER_BYTES = 2.0, 32 << 20
+"""How long, and for how many bytes, what a refused client still sends is passed over: closed at once, it might not read why."""
 _WHOLE = 64 << 10
 """Up to here head and body are one write."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -95,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._drained: list[Callable[[], None]] = []
         self.is_closed = False
         self.is_ending = False
+        self._passed_over: int | None = None
         self.on_message_begin()
 
     @property
@@ -113,6 +116,11 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
+        if self._passed_over is not None:
+            self._passed_over += len(data)
+            if self._passed_over > LINGER_BYTES:
+                self.end()
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -240,7 +248,12 @@ class Connection(asyncio.Protocol):
         body = message.encode()
         if self._current is None:
             self.write(_head(Response(body, status=status), False, b"content-length: %d" % len(body)) + body)
-        self.end()
+        if self._current is None and self._can_be_used and self._transport.can_write_eof():
+            self.is_ending, self._passed_over = True, 0
+            self._transport.write_eof()
+            asyncio.get_running_loop().call_later(LINGER_S, self.end)
+        else:
+            self.end()
 
 
 def _head(response: Response, keep: bool, length: bytes) -> bytes:
