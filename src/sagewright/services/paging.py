@@ -40,9 +40,15 @@ def page_of(
 ) -> tuple[list[T], str | None]:
     """At most `size` of the entries beyond the position `after`, by key, and the cursor of the next page if there is one.
 
-    For lists that are put together in memory. No two entries have the same key.
+    For lists that are put together in memory. No two entries have the same key. Raises ValidationException for a size that gives
+    no page, and for a position of another list.
     """
-    ordered = sorted((entry for entry in entries if after is None or key(entry) > after), key=key)
+    if size < 1:
+        raise ValidationException(f"A page has at least one entry, and {size} were asked for.")
+    try:
+        ordered = sorted((entry for entry in entries if after is None or key(entry) > after), key=key)
+    except TypeError:
+        raise ValidationException("Invalid NextToken.") from None
     page = ordered[:size]
     return page, encode(key(page[-1])) if len(ordered) > size else None
 

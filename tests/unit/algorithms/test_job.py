@@ -100,7 +100,7 @@ def test_anything_else_ends_with_1_and_its_class(tmp_path: Path, monkeypatch: py
     def fail(*_: object) -> None:
         raise RuntimeError("x" * 2000)
 
-    monkeypatch.setattr(run, "_load", lambda _: fail)
+    monkeypatch.setattr(run, "load_function", lambda _: fail)
     assert run.main(["xgboost", "train"]) == 1
     text = (tmp_path / "output" / "failure").read_text()
     assert text == ("RuntimeError: " + "x" * 2000)[:1024]

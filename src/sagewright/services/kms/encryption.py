@@ -93,6 +93,10 @@ def _data_key(context: Context, request: dict[str, Any]) -> tuple[bytes, dict[st
 def _decrypted(context: Context, request: dict[str, Any], members: tuple[str, str]) -> tuple[Resource, bytes]:
     """`members`: those of the key that is expected, if any, and of the encryption context."""
     expected, encryption_context = members
+    if "CiphertextBlob" not in request:
+        raise ValidationException(
+            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
+        )
     wanted = _usable(context, request[expected]) if expected in request else None
     try:
         ciphertext = Ciphertext.parse(request["CiphertextBlob"])
