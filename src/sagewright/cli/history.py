@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -101,6 +102,8 @@ def _serve(settings: Settings, place: Path, port: int, count: int) -> None:
         environment=environment.path,
     )
     command = sandbox.command(launch)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has its background commands ignore Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     try:
         with (place / "log").open("wb") as log:
             process = subprocess.Popen(
