@@ -139,6 +139,15 @@ class Hosting:
             return [repr(error)]
         return [event["message"] for event in found["events"]]
 
+    def says(self, name: str, line: str, timeout_s: float = 20) -> bool:
+        """Whether its model servers say it: lines come to the log a little after what they tell of."""
+        deadline = time.monotonic() + timeout_s
+        while line not in self.lines(name):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
+
     def ask(self, name: str, body: str = "x", **changes: Any) -> str:
         answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/plain", **changes)
         text: str = answer["Body"].read().decode()

@@ -47,7 +47,7 @@ def test_models_are_brought_when_they_are_asked_for(hosting: Hosting) -> None:
     assert hosting.ask("several", TargetModel="red.tar.gz") == "red x"
     put(hosting, "late")
     assert hosting.ask("several", TargetModel="late.tar.gz") == "late x"
-    assert "Loading the model late.tar.gz." in hosting.lines("several")
+    assert hosting.says("several", "Loading the model late.tar.gz."), hosting.lines("several")
 
 
 def test_a_container_that_dies_gets_its_models_again(hosting: Hosting) -> None:

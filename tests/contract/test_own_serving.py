@@ -66,7 +66,7 @@ def test_two_containers_that_listen_on_one_port(hosting: Hosting, image: str) ->
     assert hosting.ask("own", TargetVariant="a") == "own-a x"
     assert hosting.ask("own", TargetVariant="b") == "own-b x"
     assert hosting.ask("own", "outside", TargetVariant="a") == "reached"
-    assert "serving with own-a" in hosting.lines("own")
+    assert hosting.says("own", "serving with own-a"), hosting.lines("own")
     hosting.sagemaker.delete_endpoint(EndpointName="own")
     until = time.monotonic() + 60
     while hosting.sagemaker.list_endpoints(NameContains="own")["Endpoints"] and time.monotonic() < until:

@@ -70,16 +70,16 @@ class Archives:
         self._s3 = JobS3(host, control.check)
         self._numbers = itertools.count()
 
-    def place(self, uri: str, place: Path, environment: Path) -> None:
-        """While the job's process runs: the content of an archive at `place`, which all may read. For a thread that lives on.
-        Raises ClientError."""
+    def place(self, uri: str, path: str, environment: Path) -> None:
+        """While the job's process runs: the content of an archive at `path` below its `ml`, which all may read. For a thread that
+        lives on. Raises ClientError, OSError."""
         one = Input(title="Model data", place="", data=DataSet(uri), unpacked=True)
         scratch = self._host.directory / "unpacked" / f"later-{next(self._numbers)}"
         try:
             content = self.content(one, scratch, environment, self._run_beside)
             _let_read(content)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            content.rename(place)
+            with JobDirectory.at(self._host.directory / "ml") as ml:
+                ml.adopt(path, content)
         finally:
             remove_tree(scratch)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from sagewright.agent.errors import JobError
 from sagewright.agent.modeldata import Archives
-from sagewright.jobfiles.removal import remove_tree
+from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.servingplaces import SHELF, connected
 
 MOST_MODELS = 64
@@ -98,11 +98,10 @@ class Shelf:
         """The name by which the container knows the model, which is loaded. Raises Refused, JobError."""
         name = hashlib.sha256(model.encode()).hexdigest()[:32]
         with self._lock:  # one after the other: a container loads into memory that all share
-            place = self._directory / "ml" / ML_PLACE / name
             if name not in self._known:
                 self._make_room(MOST_MODELS - 1)
                 self._log(f"Loading the model {model}.")
-                self._archives.place(self._prefix + model, place, self._environment)
+                self._archives.place(self._prefix + model, f"{ML_PLACE}/{name}", self._environment)
             self._known[name] = model
             self._known.move_to_end(name)
             while True:
@@ -129,7 +128,11 @@ class Shelf:
         self._log(f"Unloading the model {model}.")
         with suppress(Refused):
             self._asked("DELETE", f"/models/{name}", None)
-        remove_tree(self._directory / "ml" / ML_PLACE / name)
+        try:
+            with JobDirectory.at(self._directory / "ml") as ml:
+                ml.remove(f"{ML_PLACE}/{name}")
+        except OSError as error:  # the container has put something else in the way
+            self._log(f"The files of the model {model} can't be removed: {error}")
 
     def _asked(self, method: str, path: str, document: dict[str, str] | None) -> tuple[int, str]:
         connection = http.client.HTTPConnection("localhost")

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from sagewright.jobfiles.descriptors import open_beneath, open_directory, open_regular, steps
 from sagewright.jobfiles.jobfile import JobFile
+from sagewright.jobfiles.removal import remove_tree
 from sagewright.jobfiles.walking import Entry, raising, walk
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -120,6 +121,17 @@ class JobDirectory:
             if path != old:
                 _vacate(parent, name)
             os.link(old_name, name, src_dir_fd=old_parent, dst_dir_fd=parent, follow_symlinks=False)
+
+    def adopt(self, path: str, place: Path) -> None:
+        """Move a directory of the same file system here, which no job reaches yet, in place of whatever has the name."""
+        with self._parent(path) as (parent, name):
+            remove_tree(Path(f"/proc/self/fd/{parent}/{name}"))
+            os.rename(place, name, dst_dir_fd=parent)
+
+    def remove(self, path: str) -> list[str]:
+        """Whatever has the name, with all it holds. What removal.remove_tree says is left."""
+        with self._parent(path) as (parent, name):
+            return remove_tree(Path(f"/proc/self/fd/{parent}/{name}"))
 
     @contextmanager
     def _parent(self, path: str) -> Iterator[tuple[int, str]]:

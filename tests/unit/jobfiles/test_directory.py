@@ -245,3 +245,28 @@ def test_a_copy_keeps_holes_and_all_data(tree: JobDirectory, tmp_path: Path) -> 
         with holes.open("rb") as one, (tmp_path / "copy").open("rb") as other:
             one.seek(place), other.seek(place)
             assert one.read(200_000) == other.read(200_000)
+
+
+def test_a_directory_is_adopted_and_removed_where_no_link_leads(tree: JobDirectory, tmp_path: Path) -> None:
+    brought = tmp_path / "brought"
+    brought.mkdir()
+    (brought / "weights").write_text("1")
+    outside = tmp_path / "elsewhere"
+    (outside / "name").mkdir(parents=True)
+    (outside / "name" / "precious").write_text("2")
+    os.symlink(outside, "models", dir_fd=tree.descriptor)
+
+    with pytest.raises(OSError, match="models"):
+        tree.adopt("models/name", brought)
+    with pytest.raises(OSError, match="models"):
+        tree.remove("models/name")
+    assert (outside / "name" / "precious").read_text() == "2"
+    assert (brought / "weights").exists()
+
+    os.unlink("models", dir_fd=tree.descriptor)
+    with tree.make("models/name"):
+        pass  # what has the name gives way
+    tree.adopt("models/name", brought)
+    assert tree.read("models/name/weights", 10) == b"1"
+    assert tree.remove("models/name") == []
+    assert not tree.has("models/name")
