@@ -12,7 +12,9 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +39,8 @@ KIND = "async-invocation"
 WAITING, RUNNING = "Waiting", "Running"
 DEFAULT_TTL_S, DEFAULT_TIMEOUT_S = 21_600, 900
 MOST_BYTES = 1 << 30
-LARGE_BYTES = 64 << 20
-"""Of payloads with more, one is in memory at a time."""
+LARGE_BYTES = 16 << 20
+"""Of payloads and answers with more, those of one invocation are in memory at a time."""
 MOST_THREADS = 32
 DEFAULT_CONCURRENCY = 4
 """Requests to one instance at a time where ClientConfig doesn't say."""
@@ -69,7 +71,7 @@ class Asynchronous:
         self._parts = parts
         self._pool = ThreadPoolExecutor(MOST_THREADS, "asynchronous")
         self._lock = threading.Lock()
-        self._large = threading.Lock()
+        self._large = threading.RLock()
         self._running: set[str] = set()
         self._busy: Counter[str] = Counter()
         self._told = 0.0
@@ -149,11 +151,20 @@ class Asynchronous:
         document = row.document
         begin = now_ms()
         size = self._size(document)
-        with self._large if size > LARGE_BYTES else threading.Lock():
+        with ExitStack() as held:
+            if size > LARGE_BYTES:
+                held.enter_context(self._large)
             body, headers = self._read(document), {"Content-Type": self._type(document)} | document["Headers"]
             for number, place in enumerate(instance.directories):
                 name = "primary" if len(variant.containers) == 1 else fleets.container_name(variant, number)
-                body, headers["Content-Type"] = _asked(Path(place), headers, body, document["TimeoutSeconds"], name)
+                body, headers["Content-Type"] = _asked(
+                    Path(place),
+                    headers,
+                    body,
+                    document["TimeoutSeconds"],
+                    name,
+                    lambda: held.enter_context(self._large),
+                )
             output = read_s3_uri(document["OutputLocation"])
             self._parts.objects.write_bytes(output.bucket, output.key, body, headers["Content-Type"])
         self._measure(row, variant, begin)
@@ -275,15 +286,21 @@ class Asynchronous:
             metrics.put(connection, data)
 
 
-def _asked(place: Path, headers: dict[str, str], body: bytes, timeout_s: float, container: str) -> tuple[bytes, str]:
-    """The answer of one model server, and its content type. Raises _Failed."""
+def _asked(
+    place: Path, headers: dict[str, str], body: bytes, timeout_s: float, container: str, large: Callable[[], object]
+) -> tuple[bytes, str]:
+    """The answer of one model server, and its content type. `large` is called before more than LARGE_BYTES are read of it.
+    Raises _Failed."""
     connection = http.client.HTTPConnection("localhost")
     try:
         connection.sock = connected(place, CONNECT_S)
         connection.sock.settimeout(timeout_s)
         connection.request("POST", "/invocations", body, {"Host": "localhost", **headers})
         answer = connection.getresponse()
-        data = answer.read(MOST_BYTES + 1)
+        data = answer.read(LARGE_BYTES)
+        if len(data) == LARGE_BYTES:
+            large()
+            data += answer.read(MOST_BYTES + 1 - LARGE_BYTES)
     except TimeoutError:
         raise _Failed(f"Your invocation timed out while waiting for a response from container {container}.") from None
     except (OSError, http.client.HTTPException) as error:

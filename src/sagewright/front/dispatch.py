@@ -76,7 +76,6 @@ class Dispatch:
         self._changed = asyncio.Event()
         self.wanted: set[str] = set()
         """Endpoints whose variants have been asked for while they have no instance, since the last look."""
-        self.used: dict[str, float] = {}
 
     def take(self, routes: Routes) -> None:
         self.routes = routes
