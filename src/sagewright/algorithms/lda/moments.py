@@ -16,7 +16,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 DENSE = 400
 """Vocabularies up to which the pairs' matrix is written out."""
 BLOCK_ROWS = 1 << 13
-
+BLOCK_NUMBERS = 1 << 20
+"""Of a product of documents and vectors: 8 MiB, and some of them are held at a time."""
 
 Image = Callable[[np.ndarray], np.ndarray]
 """Of a symmetric tensor T of vectors (r, m) in columns: T(·, v, v) of each, (r, m)."""
@@ -66,7 +67,7 @@ class Moments:
         mean = self._mean()
 
         def times(right: np.ndarray) -> np.ndarray:
-            pairs = self.counts.T @ (weight[:, None] * (self.counts @ right)) - own[:, None] * right
+            pairs = self._pairs(weight, right) - own[:, None] * right
             return (self.alpha0 + 1) * pairs - self.alpha0 * mean[:, None] * (mean @ right)
 
         count = min(topics, width)
@@ -79,6 +80,17 @@ class Moments:
         start = np.random.default_rng([seed, 0]).normal(size=width)
         values, vectors = eigsh(operator, k=count, which="LA", v0=start, tol=1e-4)
         return values, vectors
+
+    def _pairs(self, weight: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Σ wᵢ cᵢ cᵢᵀ of the documents' counts, times `right` (V, m); a block of documents at a time."""
+        most = max(1, BLOCK_NUMBERS // right.shape[1])
+        if self.documents <= most:
+            return np.asarray(self.counts.T @ (weight[:, None] * (self.counts @ right)))
+        pairs = np.zeros(right.shape)
+        for part in _blocks(self.documents, most):
+            rows = self.counts[part]
+            pairs += rows.T @ (weight[part, None] * (rows @ right))
+        return pairs
 
     def _image(self, whitener: np.ndarray) -> Image:
         """The corrected moment of triples, whitened, as what it makes of vectors: to write it out would take r³ numbers and as
@@ -109,6 +121,6 @@ class Moments:
         return image
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    for start in range(0, count, BLOCK_ROWS):
-        yield slice(start, start + BLOCK_ROWS)
+def _blocks(count: int, rows: int = BLOCK_ROWS) -> Iterator[slice]:
+    for start in range(0, count, rows):
+        yield slice(start, start + rows)
