@@ -42,6 +42,14 @@ def is_delete_marker(version: str) -> AwsError:
     return AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405, fields)
 
 
+def malformed_xml() -> AwsError:
+    """A body that is missing, lacks what the operation needs, or breaks the schema."""
+    return AwsError(
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    )
+
+
 def no_such_version(key: str, version: str) -> AwsError:
     fields = {"Key": key, "VersionId": version}
     return AwsError("NoSuchVersion", "The specified version does not exist.", 404, fields)

@@ -20,6 +20,7 @@ from sagewright.store.uploads import Upload
 DAY_MS = 86_400_000
 MOST_RULES = 1000
 MOST_ID = 255
+STATUSES = frozenset({"Enabled", "Disabled"})
 ACTIONS = (
     "Expiration", "Transition", "Transitions", "NoncurrentVersionTransition", "NoncurrentVersionTransitions",
     "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload",
@@ -165,6 +166,8 @@ def check(document: Mapping[str, Any]) -> None:
     ids = [rule["ID"] for rule in rules if rule.get("ID")]
     if len(set(ids)) != len(ids):
         raise errors.invalid_argument("Rule ID must be unique. Found same ID for more than one rule", "ID")
+    if any(rule.get("Status") not in STATUSES for rule in rules):
+        raise errors.malformed_xml()
     for rule in rules:
         for message in _faults(rule):
             raise AwsError("InvalidArgument", message)
@@ -174,15 +177,14 @@ def _faults(rule: Mapping[str, Any]) -> Iterator[str]:
     expiration = rule.get("Expiration") or {}
     noncurrent = rule.get("NoncurrentVersionExpiration") or {}
     abort = rule.get("AbortIncompleteMultipartUpload") or {}
-    if rule.get("Status") not in {"Enabled", "Disabled"}:
-        yield f"Status must be Enabled or Disabled, got {rule.get('Status')!r}"
     if len(rule.get("ID", "")) > MOST_ID:
         yield f"ID length should not exceed allowed limit of {MOST_ID}"
     if not any(action in rule for action in ACTIONS):
         yield "At least one action needs to be specified in a rule"
     if "Expiration" in rule and len([name for name, value in expiration.items() if value is not None]) != 1:
         yield "Exactly one of Days, Date and ExpiredObjectDeleteMarker must be given in Expiration"
-    if "Date" in expiration and _date_ms(expiration["Date"]) % DAY_MS:
+    dated = [expiration, *(rule.get("Transitions") or ())]
+    if any("Date" in one and _date_ms(one["Date"]) % DAY_MS for one in dated):
         yield "'Date' must be at midnight GMT"
     days = {
         "'Days' for Expiration action": expiration.get("Days"),

@@ -85,7 +85,10 @@ def _read(encoded: str) -> dict[str, Any]:
 
 
 def _moment(text: Any) -> datetime:
+    """ISO 8601 with a T, as S3 demands."""
     try:
+        if "T" not in text:
+            raise ValueError
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         raise _invalid(f"Invalid 'expiration' value: '{text}'") from None

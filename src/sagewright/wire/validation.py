@@ -22,6 +22,10 @@ Check = Callable[[Any, str, Failures], None]
 
 MAX_FAILURES = 50
 _SHOWN = 1024
+HIDDEN = object()
+"""In place of a value that a message must not show."""
+HIDE_WHAT_BREAKS_PATTERNS = frozenset({"logs"})
+"""Services whose messages don't show a value that breaks a pattern, seen at AWS."""
 
 _JAVA_TYPES = {
     "string": "String",
@@ -61,14 +65,15 @@ def _checker(service: str, name: str) -> Check:
     operation = operation_model(service, name)
     if operation is None or operation.input_shape is None:
         return lambda _value, _path, _failures: None
-    return _Compiler().compile(operation.input_shape)
+    return _Compiler(service).compile(operation.input_shape)
 
 
 class _Compiler:
     """Turns shapes into checks once; shapes that contain themselves are looked up late."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: str) -> None:
         self._known: dict[str, Check] = {}
+        self._hides_patterns = service in HIDE_WHAT_BREAKS_PATTERNS
 
     def compile(self, shape: Shape) -> Check:
         if shape.name in self._known:
@@ -90,7 +95,7 @@ class _Compiler:
             return self._list(shape)
         if isinstance(shape, MapShape):
             return self._map(shape)
-        return _scalar(shape)
+        return _scalar(shape, self._hides_patterns)
 
     def _structure(self, shape: StructureShape) -> Check:
         members = {name: self.compile(member) for name, member in shape.members.items()}
@@ -155,10 +160,10 @@ def _of_map(message: str, value: Any, path: str, side: str) -> str:
     return _failure(value, path, f"Map {side} must satisfy constraint: [{constraint}]")
 
 
-def _scalar(shape: Shape) -> Check:
+def _scalar(shape: Shape, hides_pattern: bool) -> Check:
     kind = shape.type_name
     if kind in {"string", "character"}:
-        return _string(shape)
+        return _string(shape, hides_pattern)
     if kind in {"integer", "long", "float", "double"}:
         return _number(shape)
     expected: tuple[type, ...] = {
@@ -177,8 +182,9 @@ def _scalar(shape: Shape) -> Check:
     return check
 
 
-def _string(shape: Shape) -> Check:
+def _string(shape: Shape, hides_pattern: bool) -> Check:
     length = _length(shape)
+    secret = _is_secret(shape)
     enum = shape.metadata.get("enum")
     allowed = frozenset(enum or ())
     pattern = shape.metadata.get("pattern")
@@ -189,9 +195,11 @@ def _string(shape: Shape) -> Check:
             raise _wrong_type(value, path, "string")
         length(len(value), value, path, failures)
         if enum and value not in allowed:
-            failures.append(_failure(value, path, f"Member must satisfy enum value set: [{', '.join(enum)}]"))
+            shown = HIDDEN if secret else value
+            failures.append(_failure(shown, path, f"Member must satisfy enum value set: [{', '.join(enum)}]"))
         if matches is not None and not matches(value):
-            failures.append(_failure(value, path, f"Member must satisfy regular expression pattern: {pattern}"))
+            shown = HIDDEN if secret or hides_pattern else value
+            failures.append(_failure(shown, path, f"Member must satisfy regular expression pattern: {pattern}"))
 
     return check
 
@@ -215,14 +223,21 @@ def _number(shape: Shape) -> Check:
 
 def _length(shape: Shape) -> Callable[[int, Any, str, Failures], None]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    secret = _is_secret(shape)
 
     def check(size: int, value: Any, path: str, failures: Failures) -> None:
+        shown = HIDDEN if secret else value
         if low is not None and size < low:
-            failures.append(_failure(value, path, f"Member must have length greater than or equal to {low}"))
+            failures.append(_failure(shown, path, f"Member must have length greater than or equal to {low}"))
         if high is not None and size > high:
-            failures.append(_failure(value, path, f"Member must have length less than or equal to {high}"))
+            failures.append(_failure(shown, path, f"Member must have length less than or equal to {high}"))
 
     return check
+
+
+def _is_secret(shape: Shape) -> bool:
+    """No message shows such a value, as at AWS."""
+    return bool(shape.metadata.get("sensitive"))
 
 
 def _join(path: str, member: str) -> str:
@@ -231,8 +246,8 @@ def _join(path: str, member: str) -> str:
 
 
 def _failure(value: Any, path: str, constraint: str) -> str:
-    shown = "null" if value is None else f"'{_show(value)}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+    shown = "" if value is HIDDEN else " null" if value is None else f" '{_show(value)}'"
+    return f"Value{shown} at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def _show(value: Any) -> str:

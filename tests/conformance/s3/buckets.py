@@ -89,6 +89,20 @@ def a_region_that_is_none_is_refused(target: Target) -> None:
 
 
 @check
+def us_east_1_is_no_constraint(target: Target) -> None:
+    """API CreateBucket: us-east-1 is not a LocationConstraint; moto, verified against AWS"""
+    wanted = {"Bucket": f"b-{uuid.uuid4().hex}", "CreateBucketConfiguration": {"LocationConstraint": "us-east-1"}}
+    assert refusal(target.s3.create_bucket, **wanted) == ("InvalidLocationConstraint", 400)
+
+
+@check
+def the_head_of_a_bucket_has_the_type_of_xml(target: Target) -> None:
+    """API HeadBucket; moto, verified against AWS"""
+    told = target.s3.head_bucket(Bucket=target.bucket())["ResponseMetadata"]["HTTPHeaders"]
+    assert told["content-type"] == "application/xml"
+
+
+@check
 def buckets_are_listed_in_pages(target: Target) -> None:
     """API ListBuckets: max-buckets, prefix, continuation-token"""
     prefix = f"p-{uuid.uuid4().hex[:8]}"

@@ -83,6 +83,17 @@ def a_copy_onto_itself_must_change_something(target: Target) -> None:
 
 
 @check
+def a_named_version_is_copied_onto_itself(target: Target) -> None:
+    """Guide: Restoring previous versions: copy a version onto the same key; moto, verified against AWS"""
+    bucket, source = a_source(target)
+    target.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = target.s3.put_object(Bucket=bucket, Key=KEY, Body=b"2")["VersionId"]
+    made = target.s3.copy_object(Bucket=bucket, Key=KEY, CopySource={**source, "VersionId": version})["VersionId"]
+    assert made != version
+    assert refusal(target.s3.copy_object, Bucket=bucket, Key=KEY, CopySource=source) == ("InvalidRequest", 400)
+
+
+@check
 def a_copy_of_nothing_is_no_such_key(target: Target) -> None:
     """API CopyObject; Guide: Error responses, NoSuchKey"""
     bucket = target.bucket()

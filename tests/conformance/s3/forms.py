@@ -259,3 +259,13 @@ def a_form_without_a_file_is_refused(target: Target) -> None:
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     answer = target.ask("POST", f"/{bucket}", head + f"--{BOUNDARY}--\r\n".encode(), headers)
     assert refused(answer) == (400, "InvalidArgument")
+
+
+@check
+def an_expiration_is_in_iso_8601(target: Target) -> None:
+    """API POST policy: expiration in ISO 8601 UTC date format; ceph/s3-tests"""
+    bucket = target.bucket()
+    expires = datetime.now(UTC) + timedelta(hours=1)
+    document = {"expiration": str(expires), "conditions": [{"bucket": bucket}, ["starts-with", "$key", ""]]}
+    fields = {"key": "k", **signed_by_version_2(target, document)}
+    assert refused(send(target, bucket, fields)) == (400, "InvalidPolicyDocument")

@@ -158,6 +158,34 @@ def checksums_of_parts_make_a_composite_one(target: Target) -> None:
 
 
 @check
+def attributes_tell_a_composite_checksum_without_its_number(target: Target) -> None:
+    """API GetObjectAttributes: Checksum; moto, verified against AWS"""
+    where = a_composite(target)
+    whole = target.s3.head_object(**where, ChecksumMode="ENABLED")["ChecksumSHA256"]
+    told = target.s3.get_object_attributes(**where, ObjectAttributes=["Checksum"])["Checksum"]
+    assert (f"{told['ChecksumSHA256']}-1", told["ChecksumType"]) == (whole, "COMPOSITE")
+
+
+@check
+def a_part_that_is_asked_for_has_its_checksum(target: Target) -> None:
+    """API GetObject: partNumber, x-amz-checksum-mode; ceph/s3-tests"""
+    where = a_composite(target)
+    for ask in (target.s3.get_object, target.s3.head_object):
+        told = ask(**where, PartNumber=1, ChecksumMode="ENABLED")
+        assert (told["ChecksumSHA256"], told["ChecksumType"]) == (HELLO["SHA256"], "COMPOSITE")
+
+
+def a_composite(target: Target) -> dict[str, Any]:
+    """An object of one part, which is `hello`."""
+    where: dict[str, Any] = {"Bucket": target.bucket(), "Key": "k"}
+    upload = {**where, "UploadId": target.s3.create_multipart_upload(**where, ChecksumAlgorithm="SHA256")["UploadId"]}
+    sent = target.s3.upload_part(**upload, PartNumber=1, Body=b"hello", ChecksumAlgorithm="SHA256")
+    part = {"PartNumber": 1, "ETag": sent["ETag"], "ChecksumSHA256": sent["ChecksumSHA256"]}
+    target.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+    return where
+
+
+@check
 def a_checksum_of_the_whole_of_all_parts(target: Target) -> None:
     """Guide: Checking object integrity: full object checksums"""
     where: dict[str, Any] = {"Bucket": target.bucket(), "Key": "k"}

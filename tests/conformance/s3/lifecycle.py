@@ -56,6 +56,23 @@ def a_configuration_without_rules_is_malformed(target: Target) -> None:
 
 
 @check
+def a_status_that_is_none_is_malformed(target: Target) -> None:
+    """API LifecycleRule: Status; MalformedXML; ceph/s3-tests"""
+    rules = [{"ID": "r", "Filter": {"Prefix": ""}, "Status": "enabled", "Expiration": {"Days": 3}}]
+    wanted = {"Bucket": target.bucket(), "LifecycleConfiguration": {"Rules": rules}}
+    assert refusal(target.s3.put_bucket_lifecycle_configuration, **wanted) == ("MalformedXML", 400)
+
+
+@check
+def a_transition_is_at_midnight(target: Target) -> None:
+    """API Transition: Date is midnight UTC; ceph/s3-tests"""
+    at = [{"Date": datetime(2030, 1, 2, 3, tzinfo=UTC), "StorageClass": "GLACIER"}]
+    rules = [{"ID": "r", "Filter": {"Prefix": ""}, "Status": "Enabled", "Transitions": at}]
+    wanted = {"Bucket": target.bucket(), "LifecycleConfiguration": {"Rules": rules}}
+    assert refusal(target.s3.put_bucket_lifecycle_configuration, **wanted) == ("InvalidArgument", 400)
+
+
+@check
 def a_rule_of_zero_days_is_refused(target: Target) -> None:
     """API LifecycleExpiration: Days is a positive integer; InvalidArgument"""
     rules = [{"ID": "r", "Filter": {"Prefix": ""}, "Status": "Enabled", "Expiration": {"Days": 0}}]

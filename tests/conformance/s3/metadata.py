@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from s3.check import check, each
-from s3.target import Target, refusal
+from s3.target import Target, put, refusal
 
 HEADERS = {
     "Content-Type": {"ContentType": "text/csv; charset=utf-8"},
@@ -144,3 +144,28 @@ def an_object_under_a_customer_s_key_needs_that_key(target: Target) -> None:
     target.s3.put_object(**where, Body=b"secret", **key)
     assert target.s3.get_object(**where, **key)["Body"].read() == b"secret"
     assert refusal(target.s3.get_object, **where) == ("InvalidRequest", 400)
+
+
+@check
+def content_encodings_come_back_as_they_were_said(target: Target) -> None:
+    """API PutObject: Content-Encoding; Guide: SigV4 streaming: aws-chunked is not kept; ceph/s3-tests"""
+    bucket = target.bucket()
+    said = {
+        "deflate, gzip": "deflate, gzip",
+        "aws-chunked, gzip": "gzip",
+        "gzip,aws-chunked": "gzip",
+        "aws-chunked": None,
+    }
+    for value, kept in said.items():
+        target.s3.put_object(Bucket=bucket, Key="k", ContentEncoding=value)
+        assert target.s3.head_object(Bucket=bucket, Key="k").get("ContentEncoding") == kept, value
+
+
+@check
+def a_read_says_no_encryption(target: Target) -> None:
+    """API GetObject, HeadObject: encryption request headers should not be sent: 400; ceph/s3-tests"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    for method in ("GET", "HEAD"):
+        answer = target.ask_signed(method, f"/{bucket}/k", headers={"x-amz-server-side-encryption": "AES256"})
+        assert answer.status == 400

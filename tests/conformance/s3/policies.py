@@ -261,3 +261,41 @@ def a_policy_s_status_tells_whether_it_is_public(target: Target) -> None:
     mine = {**allow(bucket, "s3:GetObject"), "Principal": {"AWS": f"arn:aws:iam::{target.account}:root"}}
     target.s3.put_bucket_policy(Bucket=bucket, Policy=policy(mine))
     assert target.s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is False
+
+
+@check
+def everybody_but_one_is_never_allowed(target: Target) -> None:
+    """Guide: IAM, NotPrincipal: not with Allow; MalformedPolicy; ceph/s3-tests"""
+    bucket = target.bucket()
+    statement = allow(bucket, "s3:GetObject", NotPrincipal={"AWS": "123456789012"})
+    del statement["Principal"]
+    wanted = {"Bucket": bucket, "Policy": policy(statement)}
+    assert refusal(target.s3.put_bucket_policy, **wanted) == ("MalformedPolicy", 400)
+
+
+@check
+def tags_that_an_object_has_decide(target: Target) -> None:
+    """Guide: Tagging and access control policies: s3:ExistingObjectTag; ceph/s3-tests"""
+    bucket = target.open_bucket()
+    for key, tags in {"open": "security=public", "shut": "security=private", "none": ""}.items():
+        target.s3.put_object(Bucket=bucket, Key=key, Body=b"1", Tagging=tags)
+    condition = {"StringEquals": {"s3:ExistingObjectTag/security": "public"}}
+    statement = allow(bucket, "s3:GetObject", Condition=condition)
+    target.s3.put_bucket_policy(Bucket=bucket, Policy=policy(statement))
+    assert [ask(target, "GET", f"/{bucket}/{key}")[0] for key in ("open", "shut", "none")] == [200, 403, 403]
+
+
+@check
+def what_services_are_allowed_is_for_no_one_else(target: Target) -> None:
+    """Guide: IAM, aws:SourceAccount, aws:SourceArn: of requests that a service makes"""
+    bucket = target.open_bucket()
+    put(target, bucket, "k")
+    service = {"Service": "logs.us-east-1.amazonaws.com"}
+    condition = {
+        "StringEquals": {"aws:SourceAccount": [target.account]},
+        "ArnLike": {"aws:SourceArn": "arn:aws:logs:*"},
+    }
+    statement = allow(bucket, "s3:GetObject", Condition=condition) | {"Principal": service}
+    target.s3.put_bucket_policy(Bucket=bucket, Policy=policy(statement))
+    assert ask(target, "GET", f"/{bucket}/k") == DENIED
+    assert target.s3.get_object(Bucket=bucket, Key="k")["Body"].read()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from botocore.exceptions import ClientError
+
 from s3.check import check
 from s3.target import Target, put, refusal
 
@@ -83,6 +86,28 @@ def a_bucket_has_tags(target: Target) -> None:
     assert target.s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == TWO
     target.s3.delete_bucket_tagging(Bucket=bucket)
     assert refusal(target.s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
+
+
+@check
+def an_empty_set_of_tags_is_none(target: Target) -> None:
+    """API PutBucketTagging, GetBucketTagging: NoSuchTagSet; moto, verified against AWS"""
+    bucket = target.bucket()
+    target.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": TWO})
+    target.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": []})
+    assert refusal(target.s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
+
+
+@check
+def a_delete_marker_has_no_tags(target: Target) -> None:
+    """API DeleteMarkers: MethodNotAllowed; moto, verified against AWS"""
+    bucket = target.bucket()
+    target.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    put(target, bucket, "k")
+    where = {"Bucket": bucket, "Key": "k", "VersionId": target.s3.delete_object(Bucket=bucket, Key="k")["VersionId"]}
+    with pytest.raises(ClientError) as caught:
+        target.s3.put_object_tagging(**where, Tagging={"TagSet": TWO})
+    told = caught.value.response["Error"]
+    assert (told["Code"], told["Method"], told["ResourceType"]) == ("MethodNotAllowed", "PUT", "DeleteMarker")
 
 
 @check

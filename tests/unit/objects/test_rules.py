@@ -46,7 +46,7 @@ def test_filters_are_read_in_all_their_forms() -> None:
         ({"Expiration": {"Days": 0}}, "positive"),
         ({"Expiration": {"Days": 1, "Date": "2030-01-01T00:00:00+00:00"}}, "Exactly one"),
         ({"Expiration": {"Date": "2030-01-01T10:00:00+00:00"}}, "midnight"),
-        ({"Status": "On", "Expiration": {"Days": 1}}, "Status"),
+        ({"Transitions": [{"Date": "2030-01-01T10:00:00+00:00", "StorageClass": "GLACIER"}]}, "midnight"),
         ({}, "action"),
         ({"NoncurrentVersionExpiration": {"NoncurrentDays": 0}}, "NoncurrentDays"),
         (
@@ -63,6 +63,13 @@ def test_what_s3_refuses_is_refused(rule: dict[str, Any], words: str) -> None:
     with pytest.raises(AwsError, match=words) as caught:
         rules.check(document)
     assert caught.value.code == "InvalidArgument"
+
+
+def test_a_status_that_is_none_breaks_the_schema() -> None:
+    rule = {"Status": "On", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    with pytest.raises(AwsError) as caught:
+        rules.check({"Rules": [rule]})
+    assert caught.value.code == "MalformedXML"
 
 
 def test_ids_are_unique() -> None:

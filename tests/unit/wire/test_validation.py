@@ -135,6 +135,16 @@ def test_the_length_of_bytes_is_held_and_bytes_are_not_shown(size: int, constrai
     assert operation
     with pytest.raises(ValidationException) as caught:
         validate(operation, {"KeyId": "k", "Plaintext": b"s" * size})
-    shown = f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
-    wanted = f"Value '{shown}' at 'plaintext' failed to satisfy constraint: Member must have length {constraint}"
+    wanted = f"Value at 'plaintext' failed to satisfy constraint: Member must have length {constraint}"
     assert caught.value.message == f"1 validation error detected: {wanted}"
+
+
+def test_logs_shows_no_value_that_breaks_a_pattern() -> None:
+    """As AWS answers; a value that is too long is shown."""
+    operation = operation_model("logs", "GetLogEvents")
+    assert operation
+    with pytest.raises(ValidationException) as caught:
+        validate(operation, {"logGroupIdentifier": "a b", "logStreamName": "s"})
+    assert "Value at 'logGroupIdentifier' failed to satisfy constraint: Member must satisfy" in caught.value.message
+    with pytest.raises(ValidationException, match=r"Value 'a+' at 'logGroupName'"):
+        validate(operation, {"logGroupName": "a" * 513, "logStreamName": "s"})

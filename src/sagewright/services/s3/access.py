@@ -16,6 +16,7 @@ from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.s3 import policies
 from sagewright.services.s3.policies import Asked, Verdict
+from sagewright.services.s3.policy_conditions import EXISTING_TAG
 from sagewright.services.s3.sources import read_source
 from sagewright.store.buckets import Bucket
 
@@ -119,7 +120,10 @@ def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, A
     if kept is None:
         return Verdict.SILENT
     policy = policies.parsed(kept["Policy"], bucket.name)
-    asked = Asked(context.principal.arn, f"s3:{act.action}", act.resource, _values(context, request))
+    values = _values(context, request)
+    if act.key is not None and policy.asks_tags:
+        values |= _tags_there(context, act, request.get("VersionId"))
+    asked = Asked(context.principal.arn, f"s3:{act.action}", act.resource, values)
     verdict = policy.judge(asked)
     restricted = bucket.configuration.get("public access", {}).get("RestrictPublicBuckets")
     if verdict is Verdict.ALLOW and context.principal.anonymous and restricted:
@@ -143,7 +147,10 @@ def _acts(operation: str, request: Mapping[str, Any]) -> Iterator[Act]:
 
 
 def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """The values of the condition keys. A request on this machine counts as secure: there is no TLS to ask for."""
+    """The values of the condition keys. A request on this machine counts as secure: there is no TLS to ask for.
+
+    `aws:SourceAccount` and `aws:SourceArn` have none: only services carry them, and none asks for itself here.
+    """
     values: dict[str, Sequence[str]] = {
         key: [str(request[member])] for member, key in _KEYS_OF_MEMBERS.items() if request.get(member) is not None
     }
@@ -159,6 +166,15 @@ def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[
         values["s3:requestobjecttagkeys"] = [name for name, _ in tags]
         values |= {f"s3:requestobjecttag/{name}".lower(): [value] for name, value in tags}
     return values
+
+
+def _tags_there(context: Context, act: Act, version: str | None) -> dict[str, Sequence[str]]:
+    """The tags that the object has already."""
+    try:
+        found = context.objects.contents.find(act.bucket, act.key or "", version)
+    except AwsError:
+        return {}
+    return {f"{EXISTING_TAG}{name}".lower(): [value] for name, value in found.tags.items()}
 
 
 def _said_at_the_start(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:

@@ -13,7 +13,7 @@ from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.context import Context
-from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+from sagewright.services.s3.operations import need, s3_operation
 from sagewright.store.objects import Version
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -52,7 +52,7 @@ def restore_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise AwsError("NotImplemented", "Selecting from archived objects is not served.")
     days = wanted.get("Days")
     if days is None:
-        raise malformed_xml()
+        raise errors.malformed_xml()
     if days < 1:
         raise errors.invalid_argument("Days must be a positive integer", "Days", days)
     tier = (wanted.get("GlacierJobParameters") or {}).get("Tier") or wanted.get("Tier") or "Standard"

@@ -29,7 +29,7 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     shapes.check_acl(request)
     check_no_locks(request)
     wanted = request.get("CreateBucketConfiguration") or {}
-    region = _region(wanted.get("LocationConstraint"), context.region)
+    region = _region(wanted.get("LocationConstraint") or None, context.region)
     documents = configuration.at_first(request.get("ObjectOwnership"))
     if wanted.get("Tags"):
         documents["tagging"] = {"TagSet": shapes.tag_set(shapes.checked_tags(wanted["Tags"], MOST_TAGS))}
@@ -42,9 +42,14 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _region(constraint: str | None, default: str) -> str:
+    """Of the bucket. us-east-1 takes a constraint to any other region, the others to themselves alone, as at AWS."""
+    if default not in {HOME, constraint}:
+        named = constraint or "unspecified"
+        message = f"The {named} location constraint is incompatible for the region specific endpoint this request was sent to."
+        raise AwsError("IllegalLocationConstraintException", message)
     if constraint is None:
         return default
-    if constraint != "EU" and not _REGION.fullmatch(constraint):
+    if constraint == HOME or (constraint != "EU" and not _REGION.fullmatch(constraint)):
         message = "The specified location-constraint is not valid"
         raise AwsError("InvalidLocationConstraint", message, 400, {"LocationConstraint": constraint})
     return constraint

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import rules
+from sagewright.objects import errors, rules
 from sagewright.services.context import Context
 from sagewright.services.s3 import cors
-from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+from sagewright.services.s3.operations import need, s3_operation
 from sagewright.store.buckets import Bucket
 
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -62,7 +62,7 @@ def _dates_as(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
 
 def _rules(document: Document) -> Document:
     if not 1 <= len(document.get("Rules") or ()) <= rules.MOST_RULES:
-        raise malformed_xml()
+        raise errors.malformed_xml()
     rules.check(document)
     named = [{**rule, "ID": rule.get("ID") or secrets.token_hex(16)} for rule in document["Rules"]]
     kept: Document = _dates_as({**document, "Rules": named}, datetime, datetime.isoformat)
@@ -76,7 +76,7 @@ def _rules_shown(document: Document) -> Document:
 
 def _ownership(document: Document) -> Document:
     if not document.get("Rules"):
-        raise malformed_xml()
+        raise errors.malformed_xml()
     return document
 
 

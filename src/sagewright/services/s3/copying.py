@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.objects import errors
+from sagewright.objects.buckets import ENABLED
 from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.services.context import Context
@@ -18,6 +19,7 @@ from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.preconditions import check_source
 from sagewright.services.s3.sources import read_source
+from sagewright.store.buckets import Bucket
 from sagewright.store.objects import Version
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
@@ -29,9 +31,9 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_key(key)
     source = find_source(context, request)
     check_source_size(source.size)
-    _refuse_no_change(request, source)
-    algorithm = request.get("ChecksumAlgorithm")
     there = context.objects.buckets.get(bucket)
+    _refuse_no_change(request, source, there)
+    algorithm = request.get("ChecksumAlgorithm")
     version = context.objects.contents.copy(
         source,
         draft(bucket, key, _properties(with_default(context, there, request), source)),
@@ -75,8 +77,11 @@ def _directive(request: dict[str, Any], name: str) -> str:
     return str(value)
 
 
-def _refuse_no_change(request: dict[str, Any], source: Version) -> None:
+def _refuse_no_change(request: dict[str, Any], source: Version, there: Bucket) -> None:
+    """A version that is named in a bucket that keeps them may be copied to its own key: its copy is the newest one then."""
     same = (source.bucket, source.key) == (request["Bucket"], request["Key"]) and source.latest
+    if there.versioning == ENABLED and read_source(request["CopySource"]).version is not None:
+        return
     if same and _directive(request, "MetadataDirective") == "COPY" and not any(request.get(n) for n in _CHANGES):
         raise errors.invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the "

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.objects import errors
-from sagewright.services.s3.operations import malformed_xml
 
 METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
 MOST_RULES = 100
@@ -55,11 +54,11 @@ def checked(document: dict[str, Any]) -> dict[str, Any]:
     """A configuration as it is kept. Raises MalformedXML, InvalidRequest."""
     rules = document.get("CORSRules") or []
     if not 1 <= len(rules) <= MOST_RULES:
-        raise malformed_xml()
+        raise errors.malformed_xml()
     for rule in rules:
         methods, origins = rule.get("AllowedMethods") or [], rule.get("AllowedOrigins") or []
         if not methods or not origins:
-            raise malformed_xml()
+            raise errors.malformed_xml()
         for method in methods:
             if method not in METHODS:
                 message = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"

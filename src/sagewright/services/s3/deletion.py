@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.objects import errors
 from sagewright.objects.contents import Target
 from sagewright.objects.placing import Conditions, Deletion
 from sagewright.services.context import Context
 from sagewright.services.s3 import access
-from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+from sagewright.services.s3.operations import need, s3_operation
 
 MOST_KEYS = 1000
 
@@ -27,7 +28,7 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     wanted = need(request.get("Delete"))
     objects = wanted.get("Objects") or []
     if not 1 <= len(objects) <= MOST_KEYS or not all(item.get("Key") for item in objects):
-        raise malformed_xml()
+        raise errors.malformed_xml()
     bucket, contents = request["Bucket"], context.objects.contents
     deleted: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ from sagewright.services.s3.encryption import encryption_members, with_default
 from sagewright.services.s3.expiry import abortion_members, expiration_members
 from sagewright.services.s3.integrity import announced, check_size, check_source_size, digests, sent_checksums
 from sagewright.services.s3.names import check_key
-from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+from sagewright.services.s3.operations import need, s3_operation
 from sagewright.store.uploads import Upload
 
 
@@ -120,7 +120,7 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
 def _chosen(document: dict[str, Any]) -> list[Chosen]:
     parts = document.get("Parts") or []
     if not parts or any(part.get("PartNumber") is None or part.get("ETag") is None for part in parts):
-        raise malformed_xml()
+        raise errors.malformed_xml()
     return [Chosen(part["PartNumber"], part["ETag"], sent_checksums(part)) for part in parts]
 
 

@@ -80,6 +80,8 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
     part = _slice(request, version)
     if part is not None:
         answer |= {"__status__": 206, "ContentRange": part.content_range if part.length else None}
+        if request.get("ChecksumMode") == "ENABLED" and request.get("PartNumber") is not None:
+            answer |= _checksums_of_part(version, request["PartNumber"])
     elif request.get("ChecksumMode") == "ENABLED":
         answer |= shapes.checksum_members(version.checksums)
     if request.get("PartNumber") is not None and version.parts:
@@ -87,6 +89,13 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
     part = part or whole
     answer["ContentLength"] = part.length
     return answer, part
+
+
+def _checksums_of_part(version: Version, number: int) -> dict[str, Any]:
+    """Of a part that was asked for by its number, with the type of the whole object's."""
+    kept: dict[str, str] = next((part["checksums"] for part in version.parts if part["number"] == number), {})
+    members = shapes.checksum_members(kept, kind=False)
+    return members | {"ChecksumType": shapes.checksum_type(version.checksums)} if members else {}
 
 
 def _slice(request: dict[str, Any], version: Version) -> Slice | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.registry import Operation, operation
 from sagewright.services.s3 import access
@@ -42,16 +43,8 @@ def _hidden(context: Context, error: AwsError, request: dict[str, Any]) -> AwsEr
     return error if access.may(context, listing, request) else access.denied()
 
 
-def malformed_xml() -> AwsError:
-    """A body that is missing or lacks what the operation needs."""
-    return AwsError(
-        "MalformedXML",
-        "The XML you provided was not well-formed or did not validate against our published schema",
-    )
-
-
 def need(value: Any) -> Any:
     """`value`, which the body of the request has to hold. Raises MalformedXML for None."""
     if value is None:
-        raise malformed_xml()
+        raise errors.malformed_xml()
     return value

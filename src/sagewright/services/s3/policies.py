@@ -15,6 +15,7 @@ from typing import Any
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.s3 import policy_conditions
+from sagewright.services.s3.policy_conditions import EXISTING_TAG
 
 MAX_POLICY_BYTES = 20 * 1024
 VERSIONS = frozenset({"2012-10-17", "2008-10-17"})
@@ -87,6 +88,16 @@ class Policy:
     def public(self) -> bool:
         return any(statement.public for statement in self.statements)
 
+    @property
+    def asks_tags(self) -> bool:
+        """Whether a condition is about the tags that an object has already."""
+        return any(
+            key.lower().startswith(EXISTING_TAG)
+            for statement in self.statements
+            for block in statement.condition.values()
+            for key in block
+        )
+
 
 def parse(text: str, bucket: str) -> Policy:
     """Raises MalformedPolicy, PolicyTooLarge."""
@@ -129,6 +140,8 @@ def _statement(document: Mapping[str, Any], bucket: str) -> Statement:
         raise malformed(f"Unknown field {unknown[0]}")
     if document.get("Effect") not in {"Allow", "Deny"}:
         raise malformed(f"Invalid effect: {document.get('Effect')}")
+    if document["Effect"] == "Allow" and "NotPrincipal" in document:
+        raise malformed("Allow with NotPrincipal is not allowed.")
     negated: set[str] = set()
     found = {name: _element(document, name, negated) for name in ("Action", "Resource", "Principal")}
     principals = _principals(found["Principal"])

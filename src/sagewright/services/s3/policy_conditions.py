@@ -17,6 +17,8 @@ KEYS = frozenset(
         "aws:principalaccount",
         "aws:principalarn",
         "aws:securetransport",
+        "aws:sourceaccount",
+        "aws:sourcearn",
         "s3:delimiter",
         "s3:if-match",
         "s3:if-none-match",
@@ -32,7 +34,8 @@ KEYS = frozenset(
         "s3:x-amz-storage-class",
     }
 )
-PREFIXES = ("s3:requestobjecttag/",)
+EXISTING_TAG = "s3:existingobjecttag/"
+PREFIXES = ("s3:requestobjecttag/", EXISTING_TAG)
 _QUANTIFIED = re.compile(r"(?:(?P<quantifier>ForAnyValue|ForAllValues):)?(?P<operator>\w+?)(?P<optional>IfExists)?")
 Test = Callable[[str, str], bool]
 

@@ -30,7 +30,7 @@ def check_source(request: Mapping[str, Any], version: Version) -> None:
     names = ("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince")
     asked: dict[str, str | datetime | None] = {name: request.get(f"CopySource{name}") for name in names}
     if not check_read(asked, version):
-        failed = "if-none-match" if asked["IfNoneMatch"] is not None else "if-modified-since"
+        failed = "If-None-Match" if asked["IfNoneMatch"] is not None else "If-Modified-Since"
         raise errors.precondition_failed(f"x-amz-copy-source-{failed}")
 
 

@@ -64,11 +64,11 @@ def kept_headers(request: Mapping[str, Any], names: tuple[str, ...] = CONTENT + 
     kept = {name: request[name] for name in names if request.get(name) is not None}
     if "ContentType" in names:
         kept.setdefault("ContentType", DEFAULT_TYPE)
-    if "ContentEncoding" in kept:
+    if "aws-chunked" in kept.get("ContentEncoding", "").lower():  # how the body came, not what it is
         codings = [c.strip() for c in kept["ContentEncoding"].split(",")]
-        kept["ContentEncoding"] = ",".join(c for c in codings if c and c.lower() != "aws-chunked")
-        if not kept["ContentEncoding"]:
-            del kept["ContentEncoding"]
+        kept["ContentEncoding"] = ", ".join(c for c in codings if c and c.lower() != "aws-chunked")
+    if not kept.get("ContentEncoding", " "):
+        del kept["ContentEncoding"]
     if isinstance(kept.get("Expires"), datetime):
         kept["Expires"] = to_ms(kept["Expires"])
     if kept.get("StorageClass") == STANDARD:

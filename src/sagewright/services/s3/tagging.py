@@ -42,7 +42,8 @@ def _find(context: Context, request: dict[str, Any]) -> Version:
 @s3_operation("PutBucketTagging")
 def put_bucket_tagging(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     tags = shapes.checked_tags(need(request.get("Tagging")).get("TagSet") or [], MOST_TAGS)
-    context.objects.buckets.configure(request["Bucket"], "tagging", {"TagSet": shapes.tag_set(tags)})
+    kept = {"TagSet": shapes.tag_set(tags)} if tags else None
+    context.objects.buckets.configure(request["Bucket"], "tagging", kept)
     return {"__status__": 204}
 
 

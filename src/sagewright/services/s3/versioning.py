@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.objects import errors
 from sagewright.objects.buckets import OFF
 from sagewright.services.context import Context
-from sagewright.services.s3.operations import malformed_xml, need, s3_operation
+from sagewright.services.s3.operations import need, s3_operation
 
 
 @s3_operation("PutBucketVersioning")
 def put_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     wanted = need(request.get("VersioningConfiguration"))
     if wanted.get("Status") not in {"Enabled", "Suspended"}:
-        raise malformed_xml()
+        raise errors.malformed_xml()
     if wanted.get("MFADelete") == "Enabled":
         raise AwsError("NotImplemented", "MFA delete is not served.")
     context.objects.buckets.set_versioning(request["Bucket"], wanted["Status"])

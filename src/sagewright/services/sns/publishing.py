@@ -75,9 +75,8 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
         notification["MessageAttributes"] = {name: _told(value) for name, value in attributes.items()}
     sent: list[tuple[str, Draft]] = []
     for one in chosen:
-        try:
-            queue = queue_id(context, one.document["Endpoint"])
-        except AwsError:  # the queue is no more
+        queue = queue_id(context, one.document["Endpoint"])
+        if queue is None:  # it is no more, or not yet there
             continue
         raw = one.document.get("RawMessageDelivery") == "true"
         body = text if raw else _enveloped(topic, one, notification)

@@ -5,6 +5,7 @@ Source: AWS's API reference, Amazon SNS.
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from sagewright.store.resources import New, Resource
 
 KIND = "sns-subscription"
 QUEUES = "sqs-queue"
+_QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "DeliveryPolicy")
 
 
@@ -40,7 +42,7 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     protocol, endpoint = request["Protocol"], request.get("Endpoint", "")
     if protocol != "sqs":
         raise invalid("Protocol", f"Sagewright serves subscriptions of queues (sqs), not {protocol}.")
-    queue_id(context, endpoint)
+    _check_queue(endpoint)
     attributes = dict(request.get("Attributes") or {})
     _check(attributes)
     for there in resources.children(context.store, topic.id):
@@ -51,13 +53,19 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"SubscriptionArn": arn_of(resources.create(context.store, place_of(context), new))}
 
 
-def queue_id(context: Context, arn: str) -> str:
-    """Raises InvalidParameter for what is no queue here."""
+def _check_queue(arn: str) -> None:
+    """That it is a queue's ARN; the queue may be made later. Raises InvalidParameter."""
+    if _QUEUE.fullmatch(arn) is None:
+        raise AwsError("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
+    if arn.endswith(".fifo"):
+        raise invalid("Invalid parameter: Endpoint", "FIFO SQS Queues can not be subscribed to standard SNS topics")
+
+
+def queue_id(context: Context, arn: str) -> str | None:
+    """None for what is no queue here."""
     name = arn.rpartition(":")[2]
     found = resources.find(context.store, Place(QUEUES, context.account, context.region), name)
-    if found is None or arn != f"arn:aws:sqs:{context.region}:{context.account}:{name}":
-        raise invalid("SQS endpoint ARN", f"there is no queue {arn}.")
-    return found.id
+    return found.id if found and arn == f"arn:aws:sqs:{context.region}:{context.account}:{name}" else None
 
 
 @operation("sns", "Unsubscribe")

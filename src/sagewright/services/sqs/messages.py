@@ -6,6 +6,7 @@ Source: AWS's API reference, Amazon SQS; its developer guide for the digests of 
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from sagewright.store import messages
 from sagewright.store.messages import Draft, Message, Reception
 
 MOST_ENTRIES = 10
+ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 MOST_HIDDEN_S = 43_200
 LOOK_S = 0.2
 """How often a request that waits for a message looks for one."""
@@ -46,7 +48,7 @@ def send_message_batch(context: Context, request: dict[str, Any]) -> dict[str, A
     if size > queue.number("MaximumMessageSize"):
         raise AwsError("BatchRequestTooLong", f"Batch requests cannot be longer than {queue.number('MaximumMessageSize')} bytes. "
                        f"You have sent {size} bytes.")  # fmt: skip
-    return _each(request["Entries"], send)
+    return _each("SendMessage", request["Entries"], send)
 
 
 @operation("sqs", "ReceiveMessage")
@@ -87,7 +89,7 @@ def delete_message(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("sqs", "DeleteMessageBatch")
 def delete_message_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue = require_queue(context, request["QueueUrl"])
-    return _each(request["Entries"], lambda entry: _delete(context, queue, entry))
+    return _each("DeleteMessage", request["Entries"], lambda entry: _delete(context, queue, entry))
 
 
 @operation("sqs", "ChangeMessageVisibility")
@@ -99,7 +101,7 @@ def change_message_visibility(context: Context, request: dict[str, Any]) -> dict
 @operation("sqs", "ChangeMessageVisibilityBatch")
 def change_message_visibility_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue = require_queue(context, request["QueueUrl"])
-    return _each(request["Entries"], lambda entry: _hide(context, queue, entry))
+    return _each("ChangeMessageVisibility", request["Entries"], lambda entry: _hide(context, queue, entry))
 
 
 def _delete(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
@@ -126,18 +128,9 @@ def _hidden_s(seconds: int) -> int:
     return seconds
 
 
-def _each(entries: list[dict[str, Any]], do: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+def _each(act: str, entries: list[dict[str, Any]], do: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     """What comes of each entry of a batch."""
-    if not entries:
-        raise AwsError("EmptyBatchRequest", "There should be at least one entry in the request.")
-    if len(entries) > MOST_ENTRIES:
-        raise AwsError(
-            "TooManyEntriesInBatchRequest",
-            f"Maximum number of entries per request are 10. You have sent {len(entries)}.",
-        )
-    ids = [entry["Id"] for entry in entries]
-    if len(set(ids)) != len(ids):
-        raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    _check_batch(act, entries)
     good: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
     for entry in entries:
@@ -148,6 +141,27 @@ def _each(entries: list[dict[str, Any]], do: Callable[[dict[str, Any]], dict[str
                 {"Id": entry["Id"], "SenderFault": error.status < 500, "Code": error.code, "Message": error.message}
             )
     return {"Successful": good, "Failed": bad}
+
+
+def _check_batch(act: str, entries: list[dict[str, Any]]) -> None:
+    if not entries:
+        raise AwsError("EmptyBatchRequest", f"There should be at least one {act}BatchRequestEntry in the request.")
+    if len(entries) > MOST_ENTRIES:
+        raise AwsError(
+            "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are 10. You have sent {len(entries)}.",
+        )
+    seen: set[str] = set()
+    for entry in entries:
+        if ENTRY_ID.fullmatch(entry["Id"]) is None:
+            raise AwsError(
+                "InvalidBatchEntryId",
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+                "It can be at most 80 letters long.",
+            )
+        if entry["Id"] in seen:
+            raise AwsError("BatchEntryIdsNotDistinct", f"Id {entry['Id']} repeated.")
+        seen.add(entry["Id"])
 
 
 def _draft(context: Context, queue: Queue, entry: dict[str, Any]) -> Draft:
@@ -174,6 +188,12 @@ def _draft(context: Context, queue: Queue, entry: dict[str, Any]) -> Draft:
         )
     group, token = entry.get("MessageGroupId", ""), entry.get("MessageDeduplicationId", "")
     if queue.fifo:
+        if entry.get("DelaySeconds"):
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Value {delay_s} for parameter DelaySeconds is invalid. Reason: "
+                "The request include parameter that is not valid for this queue type.",
+            )
         if not group:
             raise AwsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
         if not token and queue.attributes.get("ContentBasedDeduplication") == "true":

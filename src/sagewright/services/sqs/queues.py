@@ -33,6 +33,13 @@ NUMBERS: dict[str, tuple[int, int, int]] = {
 """Attributes that are numbers: least, most, default."""
 OTHERS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled",
           "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "DeduplicationScope", "FifoThroughputLimit")  # fmt: skip
+FIFO = {
+    "FifoQueue": "true",
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "FifoThroughputLimit": "perQueue",
+}
+"""What a FIFO queue has besides, unless it was set."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,7 @@ def _attributes(context: Context, queue: Queue) -> dict[str, str]:
     count = messages.count(context.store, queue.id)
     return {
         **{name: str(queue.number(name)) for name in NUMBERS},
+        **(FIFO if queue.fifo else {}),
         **{name: value for name, value in queue.attributes.items() if name not in NUMBERS},
         "QueueArn": queue.arn,
         "ApproximateNumberOfMessages": str(count.visible),
@@ -232,7 +240,7 @@ def _check_redrive(context: Context, text: str) -> None:
 
 
 def _default(name: str) -> str:
-    return str(NUMBERS[name][2]) if name in NUMBERS else ""
+    return str(NUMBERS[name][2]) if name in NUMBERS else FIFO.get(name, "")
 
 
 def _url(context: Context, name: str) -> str:

@@ -54,12 +54,20 @@ class JsonProtocol:
         return _response(200, body, request_id, operation)
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
-        document = {"__type": error.code, "message": error.message, "Message": error.message, **error.fields}
+        kind = _qualified(error, operation)
+        document = {"__type": kind, "message": error.message, "Message": error.message, **error.fields}
         response = _response(error.status, dumps(document), request_id, operation)
-        response.headers.append(("x-amzn-errortype", error.code))
+        response.headers.append(("x-amzn-errortype", kind))
         if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:
             response.headers.append(query_error(error))
         return response
+
+
+def _qualified(error: AwsError, operation: OperationModel | None) -> str:
+    """SQS alone tells the namespace of an error that its model has."""
+    service = operation.service_model if operation else None
+    known = service is not None and service.service_name == "sqs" and error.code in service.shape_names
+    return f"com.amazonaws.sqs#{error.code}" if known else error.code
 
 
 EARLIER_CODES = {
@@ -67,6 +75,7 @@ EARLIER_CODES = {
     "QueueNameExists": "QueueAlreadyExists",
     "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
     "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+    "InvalidBatchEntryId": "AWS.SimpleQueueService.InvalidBatchEntryId",
     "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
     "BatchRequestTooLong": "AWS.SimpleQueueService.BatchRequestTooLong",
 }

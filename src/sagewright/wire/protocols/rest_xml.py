@@ -26,6 +26,7 @@ NUMBERS = frozenset({"integer", "long", "float", "double"})
 MANY = 20
 OF_OBJECTS = frozenset({"CompleteMultipartUpload"})
 """Operations whose headers of checksums are those of the object, and not of their body."""
+ENCRYPTION = "x-amz-server-side-encryption"
 BODILESS = frozenset({204, 304})
 
 ROOTS = {
@@ -64,6 +65,10 @@ class RestXmlProtocol:
         if isinstance(shape, StructureShape):
             if operation.name == "DeleteObjects":
                 _need_digest(request)
+            if operation.name in {"GetObject", "HeadObject"} and (asked := request.headers.get(ENCRYPTION)):
+                message = f"{ENCRYPTION} header is not supported for this operation."
+                fields = {"ArgumentName": ENCRYPTION, "ArgumentValue": asked}
+                raise AwsError("InvalidArgument", message, 400, fields)
             _read_body(operation, shape, request, values)
         return values
 
@@ -84,6 +89,8 @@ class RestXmlProtocol:
         if error.status in BODILESS or (operation is not None and operation.http["method"] == "HEAD"):
             return HttpResponse(error.status, headers)
         fields = {"Code": error.code, "Message": error.message, **error.fields}
+        if error.code == "MethodNotAllowed" and operation is not None:
+            fields["Method"] = operation.http["method"]
         fields |= {"RequestId": request_id, "HostId": _host_id(request_id)}
         inner = "".join(f"<{n}>{escape(v)}</{n}>" for n, v in fields.items() if not n.startswith("@"))
         headers.append(("Content-Type", "application/xml"))
@@ -231,7 +238,7 @@ def _write_body(operation: OperationModel, shape: StructureShape, result: dict[s
     payload = bound.payload
     if payload is None:
         if not bound.body:
-            return b"", ""
+            return b"", "application/xml" if operation.name == "HeadBucket" else ""
         return _document(operation, bound.body, result), "application/xml"
     value = result.get(payload.member)
     if value is None:
