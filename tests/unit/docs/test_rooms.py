@@ -19,11 +19,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": {"jobfiles", "model"},
     "jobfiles": set(),
     "door": {"model"},
+    "tuning": set(),
     "toolkit": {"algorithms", "serving"},
     "algorithms": {"toolkit", "serving"},
     "serving": set(),
 }
-"""Of the rooms that stand beside the layers."""
+"""Of the rooms that stand beside the layers, and of one among them."""
 
 
 def _contracts() -> list[dict[str, Any]]:

@@ -1,0 +1,110 @@
+"""Bayesian optimisation: expected improvement under a Gaussian process, averaged over its hyperparameters.
+
+A few points far from each other come first. Running trials count as if they had turned out as expected; failed ones as the worst
+seen; parents' results as those of another task, or of the same. docs/explanation/tuning.md says what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sagewright.tuning import design
+from sagewright.tuning.evidence import Frame, gather
+from sagewright.tuning.gaussian import Chain
+from sagewright.tuning.history import History, Reader
+from sagewright.tuning.lattice import Ints, Lattice, keys
+from sagewright.tuning.names import Scores
+from sagewright.tuning.outlook import Outlook
+from sagewright.tuning.points import start
+from sagewright.tuning.study import Study, Trial, next_number
+from sagewright.tuning.suggestion import Suggestion
+
+_FIRST = 4
+_MOST_FIRST = 50
+_NAMED = 20
+"""Trials up to which names are believed."""
+_MANY = 150
+_REFIT = 5
+"""With so many trials the hyperparameters move with every fifth only."""
+_WARM_UP = 12
+
+
+class BayesianSearcher:
+    def __init__(self, study: Study) -> None:
+        self._study, self._lattice = study, Lattice(study.space)
+        self._reader = Reader(study, self._lattice)
+        rng = self._rng(0)
+        self._chain, self._warm = Chain(len(self._lattice.levels), rng), False
+        pool = self._lattice.uniform(rng, 4000)
+        self._scores = Scores.of_names(study.space, self._lattice, pool) if study.names else Scores.silent()
+        self._design = self._first(pool, rng)
+
+    def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
+        history, first = self._reader.read(trials), next_number(trials)
+        suggestions: list[Suggestion] = []
+        outlook: Outlook | None = None
+        for number in range(first, first + count):
+            values = start(self._study, number)
+            row = self._told(values) if values else self._designed(history, number)
+            if row is None:
+                outlook = outlook or self._outlook(history, number)
+                row = self._sought(outlook, history, number)
+            if row is None:
+                break
+            outlook = outlook.believing(row[None, :]) if outlook else None
+            self._await(history, row)
+            suggestions.append(Suggestion(values or self._lattice.values(row)))
+        return suggestions
+
+    def _first(self, pool: Ints, rng: np.random.Generator) -> Ints:
+        count = max(_FIRST, min(self._study.most_parallel, _MOST_FIRST))
+        if self._scores.known:
+            return design.likely(self._lattice, self._scores.of(pool), pool, count)
+        return design.spread(self._lattice, rng, count)
+
+    def _rng(self, number: int) -> np.random.Generator:
+        return np.random.default_rng([self._study.seed & (2**63 - 1), number])
+
+    def _told(self, values: dict[str, str]) -> Ints:
+        row = self._lattice.row(values)
+        assert row is not None  # `start` gives points of the space
+        return row[0]
+
+    def _designed(self, history: History, number: int) -> Ints | None:
+        """A point that needs no knowledge, while there is too little of it: of parents of another task, the best of each."""
+        if history.inherited >= _FIRST:
+            return None
+        best = [rows.levels[rows.best()] for rows in history.parents.values()]
+        knows = len(history.results) >= 2
+        points = best[:_FIRST] or list(self._design[: _FIRST if knows else None])
+        index = number - 1 - len(self._study.starts)
+        if index >= len(points) or keys(points[index][None, :])[0] in history.seen:
+            return None
+        return points[index]
+
+    def _outlook(self, history: History, number: int) -> Outlook | None:
+        frame = Frame(self._lattice, self._scores if number <= _NAMED else Scores.silent())
+        rng = self._rng(number)
+        data = gather(history, frame, self._chain.used, rng)
+        if data is None:
+            return None
+        count = len(data.points)
+        if not self._warm or count < _MANY or number % _REFIT == 0:
+            sweeps = 12 if count <= 10 else 6 if count <= 25 else 3
+            self._chain.sweep(data, sweeps + (0 if self._warm else _WARM_UP), rng)
+            self._warm = True
+        tried = history.results if history.results else next(iter(history.parents.values()))
+        outlook = Outlook(frame, self._chain.posterior(data), np.stack(tried.levels))
+        return outlook.believing(np.stack(history.pending.levels)) if history.pending else outlook
+
+    def _sought(self, outlook: Outlook | None, history: History, number: int) -> Ints | None:
+        rng = self._rng(number)
+        row = outlook.best(rng, history.seen) if outlook else None
+        return row if row is not None else design.unseen(self._lattice, rng, history.seen)
+
+    def _await(self, history: History, row: Ints) -> None:
+        """It counts as running from now on."""
+        history.pending.add(row, self._lattice.positions(row[None, :])[0])
+        history.seen.update(keys(row[None, :]))

@@ -1,0 +1,91 @@
+"""A study's trials as rows of numbers: results, what is running, what failed, and the results of parents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sagewright.tuning.lattice import Ints, Lattice
+from sagewright.tuning.study import State, Study, Trial
+
+
+@dataclass
+class Rows:
+    """Some points and what they cost, where that is known."""
+
+    levels: list[Ints] = field(default_factory=list)
+    positions: list[Ints] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def add(self, levels: Ints, positions: Ints, cost: float = math.nan) -> None:
+        self.levels.append(levels)
+        self.positions.append(positions)
+        self.costs.append(cost)
+
+    def best(self) -> int:
+        return int(np.argmin(self.costs))
+
+    def thinned(self, most: int, rng: np.random.Generator) -> Rows:
+        """At most so many: the better half of that many, and of the others any."""
+        if len(self) <= most:
+            return self
+        order = np.argsort(self.costs, kind="stable")
+        others = rng.choice(order[most // 2 :], most - most // 2, replace=False)
+        kept = sorted([*order[: most // 2].tolist(), *others.tolist()])
+        return Rows([self.levels[i] for i in kept], [self.positions[i] for i in kept], [self.costs[i] for i in kept])
+
+
+@dataclass
+class History:
+    results: Rows
+    pending: Rows
+    failed: Rows
+    parents: dict[str, Rows]
+    """Of each parent whose task was another one."""
+    seen: set[bytes]
+    """Points that this study has tried, and must not again."""
+    inherited: int = 0
+    """How many of the results are parents'."""
+
+
+class Reader:
+    """Reads trials of one study; keeps the rows of those it has read."""
+
+    def __init__(self, study: Study, lattice: Lattice) -> None:
+        self._study, self._lattice = study, lattice
+        self._rows: dict[int, tuple[Ints, Ints] | None] = {}
+
+    def read(self, trials: Sequence[Trial]) -> History:
+        history = History(Rows(), Rows(), Rows(), {}, set())
+        for trial in sorted(trials, key=lambda trial: trial.number):
+            if trial.number not in self._rows:
+                self._rows[trial.number] = self._lattice.row(trial.values)
+            row = self._rows[trial.number]
+            if row is not None:
+                self._put(history, trial, row)
+        return history
+
+    def _put(self, history: History, trial: Trial, row: tuple[Ints, Ints]) -> None:
+        rows, cost = self._kind(history, trial)
+        if rows is None:
+            return
+        rows.add(*row, cost)
+        history.inherited += rows is history.results and not trial.own
+        if trial.own or self._study.same_task:
+            history.seen.add(row[0].astype(np.int64).tobytes())
+
+    def _kind(self, history: History, trial: Trial) -> tuple[Rows | None, float]:
+        if trial.result is not None:
+            cost = self._study.cost(trial.result)
+            own = trial.own or self._study.same_task
+            return (history.results if own else history.parents.setdefault(trial.source, Rows())), cost
+        if trial.running and trial.own:
+            return history.pending, math.nan
+        failed = trial.own or (self._study.same_task and trial.state is State.FAILED)
+        return (history.failed if failed else None), math.nan

@@ -1,0 +1,61 @@
+"""Asynchronous Hyperband: successive halving without rounds (ASHA, https://arxiv.org/abs/1810.05934), by stopping.
+
+A trial runs on until it reaches a rung, which is an epoch, and there is not among the best third of what has been seen at that
+rung. Trials are dealt to brackets, which differ in the first rung, as Hyperband deals them (https://arxiv.org/abs/1603.06560).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sagewright.tuning.points import RandomSearcher, dice
+from sagewright.tuning.study import Study, Trial
+from sagewright.tuning.suggestion import Suggestion
+
+ETA = 3
+
+
+@dataclass(frozen=True)
+class HyperbandSearcher:
+    study: Study
+
+    def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
+        return RandomSearcher(self.study).suggest(trials, count)
+
+
+@dataclass(frozen=True)
+class HyperbandStopper:
+    study: Study
+
+    def stops(self, trials: Sequence[Trial]) -> list[int]:
+        own = [trial for trial in trials if trial.own]
+        return [trial.number for trial in own if trial.running and self._ends(trial, own)]
+
+    def _ends(self, trial: Trial, own: Sequence[Trial]) -> bool:
+        epochs, most = len(trial.curve), self.study.max_resource
+        if most is not None and epochs >= most:
+            return True
+        reached = [rung for rung in self.rungs(trial.number) if rung <= epochs]
+        return bool(reached) and not self._leads(trial, own, reached[-1])
+
+    def _leads(self, trial: Trial, own: Sequence[Trial], rung: int) -> bool:
+        """Whether it is in the best third of what has been seen at the rung."""
+        cost = self.study.cost
+        seen = [cost(other.curve[rung - 1]) for other in own if len(other.curve) >= rung]
+        better = sum(other < cost(trial.curve[rung - 1]) for other in seen)
+        return better < max(1, len(seen) // ETA)
+
+    def rungs(self, number: int) -> list[int]:
+        """The epochs at which the trial of this number is judged."""
+        rungs, epochs = [], self.study.min_resource
+        most = self.study.max_resource or self.study.min_resource
+        while epochs < most:
+            rungs.append(epochs)
+            epochs *= ETA
+        return rungs[self._bracket(number, len(rungs)) :]
+
+    def _bracket(self, number: int, rungs: int) -> int:
+        """How many of the first rungs it skips. As many trials as Hyperband's brackets have."""
+        shares = [ETA ** (rungs - skipped) / (rungs - skipped + 1) for skipped in range(rungs + 1)]
+        return dice(self.study.seed, number, "bracket").choices(range(rungs + 1), shares)[0]

@@ -1,0 +1,155 @@
+"""How alike two points are: a sum and a product over ranges, mixed; hyperparameters for a batch of particles at once.
+
+Per range Matern 5/2 of the distance, or for categories exp(-1/length) where they differ. Points of different tuning jobs are less
+alike; a linear term in a score that is known beforehand comes on top. A particle is a row: log lengths, logit of the sum's weight,
+log of noise to signal, log length between tuning jobs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagewright.tuning.lattice import FARTHEST, STEPS, Bools, Floats, Ints
+
+_ROOT5 = np.sqrt(5.0)
+_SCORED = 0.25
+_LENGTH, _WEIGHT, _NOISE, _TASK = (0.2, 1.0), (0.0, 1.5), (-4.0, 1.5), (0.5, 1.0)
+"""Mean and standard deviation of the normal priors."""
+
+
+@dataclass(frozen=True)
+class Points:
+    positions: Ints
+    """(points, ranges)"""
+    tasks: Ints
+    """Which tuning job each is of; 0 is the one that is asked for."""
+    scores: Floats
+    """What was known beforehand; zeros where nothing was."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def and_(self, other: Points) -> Points:
+        return Points(
+            np.concatenate([self.positions, other.positions]),
+            np.concatenate([self.tasks, other.tasks]),
+            np.concatenate([self.scores, other.scores]),
+        )
+
+
+@dataclass(frozen=True)
+class Prior:
+    ranges: int
+
+    @property
+    def _means(self) -> Floats:
+        return np.array([_LENGTH[0]] * self.ranges + [_WEIGHT[0], _NOISE[0], _TASK[0]])
+
+    @property
+    def _spreads(self) -> Floats:
+        return np.array([_LENGTH[1]] * self.ranges + [_WEIGHT[1], _NOISE[1], _TASK[1]])
+
+    def draw(self, rng: np.random.Generator, count: int) -> Floats:
+        drawn: Floats = self._means + self._spreads * rng.normal(size=(count, self.ranges + 3))
+        return drawn
+
+    def log_density(self, particles: Floats) -> Floats:
+        apart = (particles - self._means) / self._spreads
+        density: Floats = -0.5 * np.square(apart).sum(axis=1)
+        return density
+
+
+def _matern(r: Floats) -> Floats:
+    return (1.0 + r + r * r / 3.0) * np.exp(-r)
+
+
+def weights(particles: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-particles[:, -3])))
+
+
+def noises(particles: Floats) -> Floats:
+    return np.asarray(np.exp(np.clip(particles[:, -2], -14, 3)))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Every two of some points, with what their likeness is computed from."""
+
+    rows: Ints
+    columns: Ints
+    count: int
+    apart: Floats
+    """(ranges, pairs): distances, or 0 and 1 for categories"""
+    tasks: Floats
+    scored: Floats
+
+    @classmethod
+    def of(cls, points: Points, categorical: Bools) -> Pairs:
+        rows, columns = np.tril_indices(len(points), -1)
+        steps = np.abs(points.positions[rows] - points.positions[columns]).T
+        apart = np.where(categorical[:, None], (steps != 0) * 1.0, steps / STEPS)
+        tasks = (points.tasks[rows] != points.tasks[columns]) * 1.0
+        return cls(rows, columns, len(points), apart, tasks, _SCORED * points.scores[rows] * points.scores[columns])
+
+    def matrices(self, particles: Floats, categorical: Bools, diagonal: Floats) -> Floats:
+        """(particles, points, points), with this diagonal of shape (points,) or (particles, points)."""
+        shape = (len(particles), len(self.rows))
+        total, product = np.zeros(shape), np.ones(shape)
+        lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8))
+        for d, is_category in enumerate(categorical):
+            scaled = self.apart[d] * lengths[:, d : d + 1]
+            alike = np.exp(-scaled) if is_category else _matern(_ROOT5 * scaled)
+            total += alike
+            product *= alike
+        weight = weights(particles)[:, None]
+        alike = weight / len(categorical) * total + (1 - weight) * product
+        if self.tasks.any():
+            alike *= np.exp(-self.tasks * np.exp(-np.clip(particles[:, -1:], -8, 8)))
+        alike += self.scored
+        full = np.empty((len(particles), self.count, self.count))
+        full[:, self.rows, self.columns] = alike
+        full[:, self.columns, self.rows] = alike
+        full[:, np.arange(self.count), np.arange(self.count)] = diagonal
+        return full
+
+
+def own_likeness(points: Points) -> Floats:
+    return np.asarray(1.0 + _SCORED * np.square(points.scores))
+
+
+class Likeness:
+    """Of any points to some known ones, by tables of each range's distances."""
+
+    def __init__(self, particles: Floats, categorical: Bools) -> None:
+        self._categorical = categorical
+        self._weight = weights(particles)[:, None, None]
+        self._between = np.exp(-np.exp(-np.clip(particles[:, -1], -8, 8)))[:, None, None]
+        lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8))
+        steps = np.arange(FARTHEST + 1) / STEPS
+        self._tables = [
+            np.exp(-np.array([0.0, 1.0]) * lengths[:, d : d + 1])
+            if is_category
+            else _matern(_ROOT5 * steps * lengths[:, d : d + 1])
+            for d, is_category in enumerate(categorical)
+        ]
+
+    def between(self, some: Points, known: Points) -> Floats:
+        """(particles, some, known)"""
+        shape = (len(self._weight), len(some), len(known))
+        total, product = np.zeros(shape), np.ones(shape)
+        for d, table in enumerate(self._tables):
+            steps = np.abs(some.positions[:, None, d] - known.positions[None, :, d])
+            alike = np.take(table, (steps != 0) * 1 if self._categorical[d] else steps, axis=1)
+            total += alike
+            product *= alike
+        total *= self._weight / len(self._tables)
+        product *= 1 - self._weight
+        alike = np.add(total, product, out=total)
+        differ = some.tasks[:, None] != known.tasks[None, :]
+        if differ.any():
+            alike = np.where(differ, alike * self._between, alike)
+        if some.scores.any():
+            alike += _SCORED * some.scores[:, None] * known.scores[None, :]
+        return np.asarray(alike)

@@ -1,0 +1,128 @@
+"""A space as points with whole-numbered coordinates: what the numerics work on.
+
+A row of levels is a point that can be tried. Its positions are where its values lie on a scale of 1,023 steps from 0 to 1; those of
+categories are their index. Points of other tuning jobs may lie outside of the ranges, and have positions but no levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sagewright.tuning.space import Categorical, Integer, Parameter, Space
+
+Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+STEPS = 1023
+_BEYOND = 256
+"""How far outside of its range a value is told from another, in steps."""
+FARTHEST = STEPS + 2 * _BEYOND
+_NEAR = 0.08
+_NEARER = 0.01
+
+
+class Lattice:
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._places = [_places(each) for each in space.parameters]
+        self._edges = [_edges(each, places) for each, places in zip(space.parameters, self._places, strict=True)]
+        self.categorical = np.array([isinstance(each, Categorical) for each in space.parameters], dtype=bool)
+        self._positions = [
+            np.arange(len(places)) if categorical else np.rint(places * STEPS).astype(np.int64)
+            for places, categorical in zip(self._places, self.categorical, strict=True)
+        ]
+        self.levels = np.array([len(places) for places in self._places])
+
+    @property
+    def size(self) -> float:
+        """How many points there are."""
+        return float(np.prod(self.levels.astype(float)))
+
+    def values(self, levels: Ints) -> dict[str, str]:
+        return self._space.values([float(self._places[d][level]) for d, level in enumerate(levels)])
+
+    def row(self, values: Mapping[str, str]) -> tuple[Ints, Ints] | None:
+        """The nearest levels, and the positions; None for what isn't of this space."""
+        places = self._space.places(values)
+        if places is None:
+            return None
+        levels = [int(self._nearest(d, np.array([place]))[0]) for d, place in enumerate(places)]
+        positions = [
+            level if self.categorical[d] else int(np.clip(round(place * STEPS), -_BEYOND, STEPS + _BEYOND))
+            for d, (place, level) in enumerate(zip(places, levels, strict=True))
+        ]
+        return np.array(levels), np.array(positions)
+
+    def positions(self, levels: Ints) -> Ints:
+        return np.stack([self._positions[d][levels[:, d]] for d in range(len(self.levels))], axis=1)
+
+    def places(self, levels: Ints) -> Floats:
+        return np.stack([self._places[d][levels[:, d]] for d in range(len(self.levels))], axis=1)
+
+    def level_places(self, d: int) -> Floats:
+        """The places of one range's levels."""
+        return self._places[d]
+
+    def at(self, places: Floats) -> Ints:
+        """The points nearest to these places, of shape (points, ranges)."""
+        return np.stack([self._nearest(d, places[:, d]) for d in range(len(self.levels))], axis=1)
+
+    def uniform(self, rng: np.random.Generator, count: int) -> Ints:
+        return self.at(rng.random((count, len(self.levels))))
+
+    def all(self) -> Ints:
+        """Every point there is; for small spaces."""
+        grids = np.meshgrid(*(np.arange(count) for count in self.levels), indexing="ij")
+        return np.stack([grid.ravel() for grid in grids], axis=1).astype(np.int64)
+
+    def neighbours(self, rng: np.random.Generator, levels: Ints, each: int) -> Ints:
+        """Points near these: one to three of their coordinates moved or, now and then and where they are categories, drawn anew."""
+        moved: Ints = np.repeat(levels, each, axis=0)
+        count, ranges = moved.shape
+        chosen = rng.random((count, ranges)).argsort(axis=1).argsort(axis=1) < rng.integers(1, 4, (count, 1))
+        reach = np.where(rng.random((count, 1)) < 0.7, _NEAR, _NEARER)
+        steps, anew = rng.normal(0, 1, moved.shape) * reach, rng.random(moved.shape)
+        redrawn = self.categorical | (rng.random(moved.shape) < 0.1)
+        for d in range(ranges):
+            places = np.where(redrawn[:, d], anew[:, d], self._places[d][moved[:, d]] + steps[:, d])
+            there = self._nearest(d, places)
+            stuck = (there == moved[:, d]) & ~redrawn[:, d]
+            there = np.where(stuck, there + np.sign(steps[:, d]).astype(np.int64), there)
+            moved[:, d] = np.where(chosen[:, d], np.clip(there, 0, self.levels[d] - 1), moved[:, d])
+        return moved
+
+    def _nearest(self, d: int, places: Floats) -> Ints:
+        return np.minimum(np.searchsorted(self._edges[d], places, side="right"), len(self._edges[d]) - 1)
+
+
+def keys(levels: Ints) -> list[bytes]:
+    """What tells points apart."""
+    return [row.tobytes() for row in np.ascontiguousarray(levels, dtype=np.int64)]
+
+
+def _places(parameter: Parameter) -> Floats:
+    if parameter.size is None:
+        return np.linspace(0.0, 1.0, STEPS + 1)
+    if isinstance(parameter, Integer):
+        return np.array([parameter.place(str(number)) for number in _numbers(parameter)])
+    count = parameter.size
+    return (np.arange(count) + 0.5) / count
+
+
+def _numbers(parameter: Integer) -> list[int]:
+    """All integers of a range or, of a large one, those that lie at a step."""
+    if parameter.size <= STEPS + 1:
+        return list(range(parameter.low, parameter.high + 1))
+    return sorted({int(parameter.value(step / STEPS)) for step in range(STEPS + 1)})
+
+
+def _edges(parameter: Parameter, places: Floats) -> Floats:
+    """Up to where each level is the nearest one."""
+    if isinstance(parameter, Integer) and len(places) == parameter.size:
+        return np.array([parameter.place(f"{number}.5") for number in range(parameter.low, parameter.high + 1)])
+    between = (places[:-1] + places[1:]) / 2
+    return np.append(between, np.inf)

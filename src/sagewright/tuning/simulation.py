@@ -1,0 +1,138 @@
+"""Tuning jobs without jobs: the loop of the engine in simulated time, over recorded learning curves or functions.
+
+A problem says how a trial would go; the simulation starts, stops, pauses and resumes trials as the loop wants them, and reports
+epoch by epoch. A few milliseconds a tuning job, but for what the searchers themselves take.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sagewright.tuning.loop import Over, Rules, step
+from sagewright.tuning.minds import Deciding
+from sagewright.tuning.study import State, Study, Trial, whole_curves
+from sagewright.tuning.suggestion import Suggestion
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial goes if nobody stops it: the objective after each epoch, and how long an epoch takes."""
+
+    curve: tuple[float, ...]
+    epoch_s: float = 1.0
+    fails: bool = False
+    """At the end of its curve."""
+
+
+Problem = Callable[[Mapping[str, str], int], Outcome]
+"""From a trial's hyperparameters and its number."""
+
+
+@dataclass(frozen=True)
+class Course:
+    trials: tuple[Trial, ...]
+    over: Over | None
+    """None where the time was up."""
+    at_s: float
+    ended_s: Mapping[int, float]
+    """When each trial ended."""
+    epochs: int
+    busy_s: float
+    """The time that slots were in use, summed up."""
+
+    def best(self, study: Study) -> float | None:
+        results = [trial.result for trial in self.trials if trial.own and trial.result is not None]
+        return min(results, key=study.cost, default=None)
+
+
+@dataclass
+class _Run:
+    outcome: Outcome
+    started_s: float
+    until: int | None
+    before: int
+    """Epochs that the trials which it continues went through."""
+
+
+@dataclass
+class Simulation:
+    study: Study
+    rules: Rules
+    problem: Problem
+    minds: Deciding
+    most_s: float = float("inf")
+    trials: dict[int, Trial] = field(default_factory=dict)
+    _runs: dict[int, _Run] = field(default_factory=dict)
+    _events: list[tuple[float, int]] = field(default_factory=list)
+    _ended: dict[int, float] = field(default_factory=dict)
+    _busy_s: float = 0.0
+
+    def run(self, parents: Sequence[Trial] = ()) -> Course:
+        self.trials.update({trial.number: trial for trial in parents})
+        now, over = 0.0, self._decide(0.0)
+        while over is None and self._events:
+            now, number = heapq.heappop(self._events)
+            if now > self.most_s:
+                break
+            if self.trials[number].running:
+                self._advance(number, now)
+                over = self._decide(now)
+        for number in [number for number, trial in self.trials.items() if trial.running]:
+            self._end(number, min(now, self.most_s), State.STOPPED)
+        epochs = sum(len(trial.curve) for trial in self.trials.values() if trial.own)
+        return Course(tuple(self.trials.values()), over, now, self._ended, epochs, self._busy_s)
+
+    def _decide(self, now: float) -> Over | None:
+        """Ask until it wants nothing more: a trial that is stopped leaves its place to another at once."""
+        while True:
+            wanted = step(self.study, self.rules, list(self.trials.values()), self.minds)
+            for suggestion in wanted.start:
+                self._start(suggestion, now)
+            for number in wanted.stop:
+                self._end(number, now, State.STOPPED)
+            if wanted.over is not None or not wanted.stop:
+                return wanted.over
+
+    def _start(self, suggestion: Suggestion, now: float) -> None:
+        number = 1 + max((trial.number for trial in self.trials.values() if trial.own), default=0)
+        before = whole_curves(self.trials.values()).get(suggestion.continues, ()) if suggestion.continues else ()
+        outcome = self.problem(suggestion.values, number)
+        self.trials[number] = Trial(number, suggestion.values, State.RUNNING, continues=suggestion.continues)
+        self._runs[number] = _Run(outcome, now, suggestion.until, len(before))
+        heapq.heappush(self._events, (now + outcome.epoch_s, number))
+
+    def _advance(self, number: int, now: float) -> None:
+        run, trial = self._runs[number], self.trials[number]
+        epoch = run.before + len(trial.curve)
+        if epoch < len(run.outcome.curve):
+            value = run.outcome.curve[epoch]
+            trial = dataclasses.replace(trial, curve=(*trial.curve, value), value=value)
+            self.trials[number] = trial
+            epoch += 1
+        if epoch >= len(run.outcome.curve):
+            self._end(number, now, State.FAILED if run.outcome.fails else State.COMPLETED)
+        elif run.until is not None and epoch >= run.until:
+            self._end(number, now, State.STOPPED)
+        else:
+            heapq.heappush(self._events, (now + run.outcome.epoch_s, number))
+
+    def _end(self, number: int, now: float, state: State) -> None:
+        trial = self.trials[number]
+        value = None if state is State.FAILED else trial.value
+        self.trials[number] = dataclasses.replace(trial, state=state, value=value)
+        self._ended[number] = now
+        self._busy_s += now - self._runs[number].started_s
+
+
+def function(objective: Callable[[Mapping[str, str]], float], duration_s: float = 1.0) -> Problem:
+    """A problem whose trials emit one value, at their end. An objective that isn't a number is a failed trial."""
+
+    def problem(values: Mapping[str, str], _: int) -> Outcome:
+        value = objective(values)
+        return Outcome((value,), duration_s, fails=math.isnan(value))
+
+    return problem

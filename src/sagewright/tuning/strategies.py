@@ -1,0 +1,34 @@
+"""Which searcher and which stopper a study has, of those that need nothing but the standard library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sagewright.tuning.grid import GridSearcher
+from sagewright.tuning.hyperband import HyperbandSearcher, HyperbandStopper
+from sagewright.tuning.median import MedianStopper
+from sagewright.tuning.minds import Searcher, Stopper
+from sagewright.tuning.points import RandomSearcher
+from sagewright.tuning.study import Study, Trial
+
+
+class NeverStopper:
+    def stops(self, trials: Sequence[Trial]) -> list[int]:  # noqa: ARG002 - one of several
+        return []
+
+
+def stopper(study: Study) -> Stopper:
+    if study.strategy == "Hyperband":
+        return HyperbandStopper(study)
+    return MedianStopper(study) if study.early_stopping else NeverStopper()
+
+
+def plain_searcher(study: Study) -> Searcher | None:
+    """None for a study whose searcher learns, and so is in the searchers' process."""
+    if study.strategy == "Random":
+        return RandomSearcher(study)
+    if study.strategy == "Grid":
+        return GridSearcher(study)
+    if study.strategy == "Hyperband":
+        return HyperbandSearcher(study)
+    return None

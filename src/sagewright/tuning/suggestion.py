@@ -1,0 +1,23 @@
+"""What a searcher answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    values: Mapping[str, str]
+    continues: int | None = None
+    """The trial from whose checkpoint it goes on."""
+    until: int | None = None
+    """Pause it once it has emitted so many objectives, with those of the trial that it continues; None: let it run to its end."""
+
+    def document(self) -> dict[str, Any]:
+        return {"values": dict(self.values), "continues": self.continues, "until": self.until}
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Suggestion:
+        return cls(**document)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from sagewright.tuning.hyperband import HyperbandSearcher, HyperbandStopper
+from sagewright.tuning.study import State, Trial
+from tuning.studies import MIXED, study
+
+PLAN = study(MIXED, "Hyperband", min_resource=2, max_resource=54, maximize=True)
+STOPPER = HyperbandStopper(PLAN)
+FIRST = [number for number in range(1, 99) if STOPPER.rungs(number) == [2, 6, 18]]
+
+
+def trial(number: int, *curve: float, state: State = State.RUNNING) -> Trial:
+    return Trial(number, {}, state, curve, curve[-1] if curve else None)
+
+
+def test_brackets_differ_in_the_first_rung_and_most_trials_are_judged_early() -> None:
+    brackets = Counter(tuple(STOPPER.rungs(number)) for number in range(1, 4001))
+    assert set(brackets) == {(2, 6, 18), (6, 18), (18,), ()}
+    assert brackets[2, 6, 18] > brackets[6, 18] > brackets[(18,)] > brackets[()]
+
+
+def test_at_a_rung_the_best_third_goes_on() -> None:
+    numbers = FIRST[:9]
+    trials = [trial(number, 0.5, place / 10) for place, number in enumerate(numbers)]
+    assert STOPPER.stops(trials) == numbers[:6]
+
+
+def test_nobody_is_judged_before_a_rung() -> None:
+    a, b = FIRST[:2]
+    assert STOPPER.stops([trial(a, 0.9, 0.9), trial(b, 0.1)]) == []
+    assert STOPPER.stops([trial(a, 0.9, 0.9), trial(b, 0.1, 0.1)]) == [b]
+    assert STOPPER.stops([trial(a, 0.9, 0.9), trial(b, 0.1, 0.1, state=State.COMPLETED)]) == []
+
+
+def test_a_trial_that_has_used_the_most_ends() -> None:
+    assert STOPPER.stops([trial(1, *[0.5] * 54)]) == [1]
+
+
+def test_points_are_those_of_their_numbers() -> None:
+    searcher = HyperbandSearcher(PLAN)
+    together = searcher.suggest([], 3)
+    assert searcher.suggest([trial(1, 0.1)], 2) == together[1:]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+
+from sagewright.tuning.lattice import STEPS, Lattice, keys
+from sagewright.tuning.space import Continuous, Integer, Scaling, Space
+from tuning.studies import MIXED, SMALL
+
+LATTICE = Lattice(MIXED)
+
+
+def test_a_point_survives_its_values() -> None:
+    for levels in LATTICE.uniform(np.random.default_rng(1), 300):
+        row = LATTICE.row(LATTICE.values(levels))
+        assert row is not None
+        assert (row[0] == levels).all()
+        assert (row[1] == LATTICE.positions(levels[None, :])[0]).all()
+
+
+def test_uniform_points_are_uniform_under_the_scaling() -> None:
+    space = Space((Integer("i", 1, 4), Integer("l", 1, 100, Scaling.LOGARITHMIC), Integer("huge", 1, 10**9)))
+    levels = Lattice(space).uniform(np.random.default_rng(1), 8000)
+    assert (np.abs(np.bincount(levels[:, 0]) - 2000) < 200).all()
+    assert 0.4 < (levels[:, 1] < 7).mean() < 0.6
+    assert levels[:, 2].max() > STEPS - 5
+
+
+def test_neighbours_are_inside_near_and_differ() -> None:
+    rng = np.random.default_rng(2)
+    bases = LATTICE.uniform(rng, 5)
+    near = LATTICE.neighbours(rng, bases, 50)
+    assert near.shape == (250, 5)
+    assert ((near >= 0) & (near < LATTICE.levels)).all()
+    moved = near != np.repeat(bases, 50, axis=0)
+    assert (moved.sum(axis=1) <= 3).all()
+    assert moved.any(axis=1).mean() > 0.8
+
+
+def test_points_of_parents_may_lie_outside() -> None:
+    row = LATTICE.row({"rate": "3", "share": "0.5", "layers": "40", "units": "16", "kind": "a"})
+    assert row is not None
+    assert (row[0] < LATTICE.levels).all()
+    assert row[1][0] > STEPS
+    assert LATTICE.row({"rate": "3"}) is None
+
+
+def test_all_points_of_a_small_space() -> None:
+    small = Lattice(SMALL)
+    assert len(set(keys(small.all()))) == small.size == 6
+
+
+def test_a_range_of_one_value() -> None:
+    lattice = Lattice(Space((Continuous("c", 2.0, 2.0), Integer("i", 7, 7))))
+    assert lattice.values(lattice.uniform(np.random.default_rng(1), 1)[0]) == {"c": "2.0", "i": "7"}
