@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sagewright.tuning import design
+from sagewright.tuning import design, kernel
+from sagewright.tuning.chain import Chain
 from sagewright.tuning.evidence import Frame, gather
-from sagewright.tuning.gaussian import Chain
+from sagewright.tuning.gaussian import Likelihood, Posterior
 from sagewright.tuning.history import History, Reader
 from sagewright.tuning.lattice import Ints, Lattice, keys
 from sagewright.tuning.names import Scores
@@ -29,6 +30,7 @@ _MANY = 150
 _REFIT = 5
 """With so many trials the hyperparameters move with every fifth only."""
 _WARM_UP = 12
+_PARTICLES, _USED = 16, 8
 
 
 class BayesianSearcher:
@@ -36,7 +38,7 @@ class BayesianSearcher:
         self._study, self._lattice = study, Lattice(study.space)
         self._reader = Reader(study, self._lattice)
         rng = self._rng(0)
-        self._chain, self._warm = Chain(len(self._lattice.levels), rng), False
+        self._chain, self._warm = Chain(kernel.prior(len(self._lattice.levels)), _PARTICLES, rng), False
         pool = self._lattice.uniform(rng, 4000)
         self._scores = Scores.of_names(study.space, self._lattice, pool) if study.names else Scores.silent()
         self._design = self._first(pool, rng)
@@ -87,16 +89,16 @@ class BayesianSearcher:
     def _outlook(self, history: History, number: int) -> Outlook | None:
         frame = Frame(self._lattice, self._scores if number <= _NAMED else Scores.silent())
         rng = self._rng(number)
-        data = gather(history, frame, self._chain.used, rng)
+        data = gather(history, frame, self._chain.some(_USED), rng)
         if data is None:
             return None
         count = len(data.points)
         if not self._warm or count < _MANY or number % _REFIT == 0:
             sweeps = 12 if count <= 10 else 6 if count <= 25 else 3
-            self._chain.sweep(data, sweeps + (0 if self._warm else _WARM_UP), rng)
+            self._chain.sweep(Likelihood(data), sweeps + (0 if self._warm else _WARM_UP), rng)
             self._warm = True
         tried = history.results if history.results else next(iter(history.parents.values()))
-        outlook = Outlook(frame, self._chain.posterior(data), np.stack(tried.levels))
+        outlook = Outlook(frame, Posterior(self._chain.some(_USED), data), np.stack(tried.levels))
         return outlook.believing(np.stack(history.pending.levels)) if history.pending else outlook
 
     def _sought(self, outlook: Outlook | None, history: History, number: int) -> Ints | None:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from sagewright.tuning.bayesian import BayesianSearcher
+from sagewright.tuning.freezethaw import FreezeThawSearcher
 from sagewright.tuning.minds import Searcher
 from sagewright.tuning.strategies import plain_searcher, stopper
 from sagewright.tuning.study import Study, Trial
@@ -22,6 +23,8 @@ def searcher(study: Study) -> Searcher:
         return plain
     if study.strategy == "Bayesian":
         return BayesianSearcher(study)
+    if study.strategy == "Hyperband":
+        return FreezeThawSearcher(study)
     raise ValueError(f"no such strategy: {study.strategy}")
 
 

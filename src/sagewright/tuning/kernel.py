@@ -41,24 +41,21 @@ class Points:
 
 @dataclass(frozen=True)
 class Prior:
-    ranges: int
+    """Normal and independent, one mean and one standard deviation a column."""
 
-    @property
-    def _means(self) -> Floats:
-        return np.array([_LENGTH[0]] * self.ranges + [_WEIGHT[0], _NOISE[0], _TASK[0]])
-
-    @property
-    def _spreads(self) -> Floats:
-        return np.array([_LENGTH[1]] * self.ranges + [_WEIGHT[1], _NOISE[1], _TASK[1]])
+    means: Floats
+    spreads: Floats
 
     def draw(self, rng: np.random.Generator, count: int) -> Floats:
-        drawn: Floats = self._means + self._spreads * rng.normal(size=(count, self.ranges + 3))
-        return drawn
+        return self.means + self.spreads * rng.normal(size=(count, len(self.means)))
 
     def log_density(self, particles: Floats) -> Floats:
-        apart = (particles - self._means) / self._spreads
-        density: Floats = -0.5 * np.square(apart).sum(axis=1)
-        return density
+        return -0.5 * np.square((particles - self.means) / self.spreads).sum(axis=1)
+
+
+def prior(ranges: int) -> Prior:
+    means, spreads = zip(*[_LENGTH] * ranges, _WEIGHT, _NOISE, _TASK, strict=True)
+    return Prior(np.array(means), np.array(spreads))
 
 
 def _matern(r: Floats) -> Floats:

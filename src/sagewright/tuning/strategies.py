@@ -19,7 +19,7 @@ class NeverStopper:
 
 def stopper(study: Study) -> Stopper:
     if study.strategy == "Hyperband":
-        return HyperbandStopper(study)
+        return NeverStopper() if study.resumable else HyperbandStopper(study)
     return MedianStopper(study) if study.early_stopping else NeverStopper()
 
 
@@ -29,6 +29,6 @@ def plain_searcher(study: Study) -> Searcher | None:
         return RandomSearcher(study)
     if study.strategy == "Grid":
         return GridSearcher(study)
-    if study.strategy == "Hyperband":
+    if study.strategy == "Hyperband" and not study.resumable:
         return HyperbandSearcher(study)
     return None

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sagewright.tuning.gaussian import Chain, Data, Posterior
-from sagewright.tuning.kernel import Likeness, Pairs, Points, Prior, noises, own_likeness
+from sagewright.tuning.chain import Chain
+from sagewright.tuning.gaussian import Data, Likelihood, Posterior
+from sagewright.tuning.kernel import Likeness, Pairs, Points, noises, own_likeness, prior
 from sagewright.tuning.lattice import STEPS, Lattice
 from tuning.studies import MIXED
 
@@ -18,14 +19,14 @@ def points(count: int, seed: int = 0, tasks: int = 1) -> Points:
 
 
 def test_both_ways_to_compute_the_kernel_agree_and_it_is_positive_definite() -> None:
-    some, particles = points(40, tasks=3), Prior(5).draw(np.random.default_rng(1), 8)
+    some, particles = points(40, tasks=3), prior(5).draw(np.random.default_rng(1), 8)
     matrices = Pairs.of(some, LATTICE.categorical).matrices(particles, LATTICE.categorical, own_likeness(some))
     assert Likeness(particles, LATTICE.categorical).between(some, some) == pytest.approx(matrices, abs=1e-9)
     assert (np.linalg.eigvalsh(matrices) > -1e-9).all()
 
 
 def test_the_posterior_is_the_one_of_the_textbook() -> None:
-    known, asked, particles = points(20), points(7, seed=5), Prior(5).draw(np.random.default_rng(1), 3)
+    known, asked, particles = points(20), points(7, seed=5), prior(5).draw(np.random.default_rng(1), 3)
     values = np.sin(np.arange(20.0))
     means, deviations = Posterior(particles, Data(known, values, LATTICE.categorical)).predict(asked)
     likeness = Likeness(particles, LATTICE.categorical)
@@ -39,7 +40,7 @@ def test_the_posterior_is_the_one_of_the_textbook() -> None:
 
 
 def test_believing_keeps_the_mean_and_takes_the_doubt() -> None:
-    known, asked, particles = points(20), points(3, seed=5), Prior(5).draw(np.random.default_rng(1), 3)
+    known, asked, particles = points(20), points(3, seed=5), prior(5).draw(np.random.default_rng(1), 3)
     before = Posterior(particles, Data(known, np.cos(np.arange(20.0)), LATTICE.categorical))
     means, deviations = before.predict(asked)
     means_after, deviations_after = before.believing(asked).predict(asked)
@@ -53,8 +54,8 @@ def test_the_particles_find_which_range_matters_and_how_much_is_noise() -> None:
     some = Points(some.positions, some.tasks, np.zeros(60))
     values = np.sin(some.positions[:, 0] / STEPS * 9) + rng.normal(0, 0.05, 60)
     values = (values - values.mean()) / values.std()
-    chain = Chain(5, rng)
-    chain.sweep(Data(some, values, LATTICE.categorical), 150, rng)
+    chain = Chain(prior(5), 16, rng)
+    chain.sweep(Likelihood(Data(some, values, LATTICE.categorical)), 150, rng)
     lengths = np.median(chain.particles[:, :5], axis=0)
     assert lengths[0] < lengths[1:].min() - 1
     assert np.median(noises(chain.particles)) < 0.1

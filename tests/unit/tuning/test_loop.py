@@ -19,6 +19,7 @@ PLANS = [
     study(MIXED, "Random", early_stopping=True),
     study(SMALL, "Grid"),
     study(MIXED, "Hyperband", min_resource=1, max_resource=4),
+    study(MIXED, "Hyperband", max_resource=4, resumable=True),
     study(PLANE, "Bayesian"),
     study(SMALL, "Bayesian", early_stopping=True),
 ]
@@ -30,7 +31,7 @@ def drive(plan: Study, rules: Rules, dice: random.Random, minds: InProcessMinds 
     for _ in range(2000):
         wanted = step(plan, rules, dice.sample(trials, len(trials)), minds or InProcessMinds())
         for suggestion in wanted.start:
-            trials.append(Trial(len(trials) + 1, suggestion.values, State.RUNNING))
+            trials.append(Trial(len(trials) + 1, suggestion.values, State.RUNNING, continues=suggestion.continues))
         for number in wanted.stop:
             assert trials[number - 1].running
             trials[number - 1] = dataclasses.replace(trials[number - 1], state=State.STOPPED)

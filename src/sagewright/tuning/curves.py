@@ -1,0 +1,137 @@
+"""A Gaussian process over points and epochs, so that a few epochs of many trials say where each of them would end.
+
+Covariance: kx (c + (1 - c) kt) + 0.3 kt + [same trial] r kt, with kx of `kernel` and kt = exp(-|difference of log epochs|).
+Columns of a particle beside those of kx: logit of c, log of r. After freeze-thaw (Swersky et al., https://arxiv.org/abs/1406.3896).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagewright.tuning.chain import JITTER, Solved, log_likelihood
+from sagewright.tuning.kernel import Likeness, Pairs, Points, Prior
+from sagewright.tuning.lattice import Bools, Floats, Ints
+
+_LENGTH, _WEIGHT, _NOISE, _TASK = (0.2, 0.8), (0.0, 1.5), (-6.9, 0.7), (0.5, 1.0)
+_LASTING, _OWN = (0.4, 0.7), (-2.5, 0.7)
+_SHARED = 0.3
+_EXTRA = 2
+
+
+def prior(ranges: int) -> Prior:
+    columns = [_LENGTH] * ranges + [_WEIGHT, _NOISE, _TASK, _LASTING, _OWN]
+    means, spreads = zip(*columns, strict=True)
+    return Prior(np.array(means), np.array(spreads))
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Of trials at epochs; one row each."""
+
+    points: Points
+    owners: Ints
+    """Which trial each is of; -1 for one that nobody has begun"""
+    times: Floats
+    """Logarithm of the epoch by that of the last one"""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def and_(self, other: Observations) -> Observations:
+        return Observations(
+            self.points.and_(other.points),
+            np.concatenate([self.owners, other.owners]),
+            np.concatenate([self.times, other.times]),
+        )
+
+    def at(self, times: Floats) -> Observations:
+        return Observations(self.points, self.owners, times)
+
+
+@dataclass(frozen=True)
+class CurveData:
+    observed: Observations
+    values: Floats
+    categorical: Bools
+
+
+class CurveLikelihood:
+    def __init__(self, data: CurveData) -> None:
+        self._data, self._pairs = data, Pairs.of(data.observed.points, data.categorical)
+
+    def __call__(self, particles: Floats) -> Floats:
+        return log_likelihood(_covariances(self._data, self._pairs, particles), self._data.values)
+
+
+class CurvePosterior:
+    def __init__(self, particles: Floats, data: CurveData) -> None:
+        self._particles, self._data = particles, data
+        self._likeness = Likeness(particles[:, :-_EXTRA], data.categorical)
+        values = np.broadcast_to(data.values, (len(particles), len(data.observed)))
+        self._solved = Solved.of(
+            _covariances(data, Pairs.of(data.observed.points, data.categorical), particles), values
+        )
+
+    def ends(self, some: Observations) -> Floats:
+        """Expected values at the last epoch, (particles, trials)."""
+        return self._solved.means(self._alike(some, np.ones(len(some))))
+
+    def lessons(self, some: Observations) -> tuple[Floats, Floats]:
+        """Expected values at the last epoch, and by how much they would move with an observation at the times of `some`.
+
+        That is what one more look is worth: the doubt about the end that no look removes is worth nothing.
+        """
+        last = np.ones(len(some))
+        at_end, at_look = self._alike(some, last), self._alike(some, some.times)
+        end, look = self._solved.whitened(at_end), self._solved.whitened(at_look)
+        lasting, own = _lasting(self._particles)[:, None], _own(self._particles)[:, None]
+        kt = np.exp(-np.abs(last - some.times))
+        together = lasting + (1 - lasting) * kt + (_SHARED + own) * kt - np.einsum("pmn,pmn->pm", end, look)
+        alone = 1 + _SHARED + own - np.einsum("pmn,pmn->pm", look, look)
+        moves = np.abs(together) / np.sqrt(np.maximum(alone, 1e-12) + _noises(self._particles)[:, None])
+        return self._solved.means(at_end), np.maximum(moves, 1e-9) * np.sqrt(self._solved.scale)[:, None]
+
+    def believing(self, some: Observations) -> CurvePosterior:
+        """As if these had turned out as expected."""
+        means = self._solved.means(self._alike(some, some.times))
+        known = np.broadcast_to(self._data.values, (len(means), len(self._data.observed)))
+        values = np.concatenate([known, means], axis=1)
+        return CurvePosterior(
+            self._particles, CurveData(self._data.observed.and_(some), values, self._data.categorical)
+        )
+
+    def _alike(self, some: Observations, times: Floats) -> Floats:
+        observed = self._data.observed
+        kx = self._likeness.between(some.points, observed.points)
+        kt = np.exp(-np.abs(times[:, None] - observed.times[None, :]))
+        same = (some.owners[:, None] == observed.owners[None, :]) & (some.owners[:, None] >= 0)
+        return _mixed(kx, kt, same, self._particles)
+
+
+def _lasting(particles: Floats) -> Floats:
+    return 1 / (1 + np.exp(-particles[:, -2]))
+
+
+def _own(particles: Floats) -> Floats:
+    return np.exp(np.clip(particles[:, -1], -12, 3))
+
+
+def _noises(particles: Floats) -> Floats:
+    return np.exp(np.clip(particles[:, -_EXTRA - 2], -14, 3))
+
+
+def _mixed(kx: Floats, kt: Floats, same: Bools, particles: Floats) -> Floats:
+    lasting, own = _lasting(particles)[:, None, None], _own(particles)[:, None, None]
+    return kx * (lasting + (1 - lasting) * kt) + (_SHARED + own * same) * kt
+
+
+def _covariances(data: CurveData, pairs: Pairs, particles: Floats) -> Floats:
+    observed = data.observed
+    kx = pairs.matrices(particles[:, :-_EXTRA], data.categorical, np.ones(len(observed)))
+    kt = np.exp(-np.abs(observed.times[:, None] - observed.times[None, :]))
+    mixed = _mixed(kx, kt, observed.owners[:, None] == observed.owners[None, :], particles)
+    diagonal = np.arange(len(observed))
+    mixed[:, diagonal, diagonal] += _noises(particles)[:, None] + JITTER
+    return mixed
