@@ -54,7 +54,12 @@ def coloured(status: str) -> str:
 
 def add_commands(app: typer.Typer, kind: JobKind) -> None:
     """list, logs and stop."""
+    add_list(app, kind)
+    add_logs(app, kind)
+    add_stop(app, kind)
 
+
+def add_list(app: typer.Typer, kind: JobKind) -> None:
     @app.command("list")
     def list_(
         data: DataOption = None,
@@ -83,6 +88,8 @@ def add_commands(app: typer.Typer, kind: JobKind) -> None:
             fail(answer(error))
         console.print(table)
 
+
+def add_logs(app: typer.Typer, kind: JobKind) -> None:
     @app.command()
     def logs(
         name: Name,
@@ -103,6 +110,8 @@ def add_commands(app: typer.Typer, kind: JobKind) -> None:
                 return
             time.sleep(POLL_S)
 
+
+def add_stop(app: typer.Typer, kind: JobKind) -> None:
     @app.command()
     def stop(name: Name, data: DataOption = None) -> None:
         """Stop a job: SIGTERM, a grace, then SIGKILL; what it has left is kept."""

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from sagewright.cli import deployrules, doctor, door, endpoints, jobs, models, objects, processing, transform, up
+from sagewright.cli import (
+    deployrules,
+    doctor,
+    door,
+    endpoints,
+    jobs,
+    models,
+    objects,
+    processing,
+    transform,
+    tuning,
+    up,
+)
 
 app = typer.Typer(
     name="sagewright",
@@ -19,6 +31,7 @@ app.command("env")(door.env)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(processing.app, name="processing")
 app.add_typer(transform.app, name="transform")
+app.add_typer(tuning.app, name="tuning")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")

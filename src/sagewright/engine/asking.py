@@ -11,6 +11,15 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
+class Owner:
+    """The subject that a job is made for: it is looked at whenever the job has got on. No client can say so in a request."""
+
+    kind: str
+    id: str
+    arn: str
+
+
+@dataclass(frozen=True)
 class Question:
     """A request of an operation as boto3 takes it. `principal`: the ARN of the role or user that asks."""
 
@@ -18,6 +27,7 @@ class Question:
     service: str
     operation: str
     request: dict[str, Any]
+    owner: Owner | None = None
 
 
 class Call(Protocol):

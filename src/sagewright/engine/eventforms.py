@@ -18,7 +18,7 @@ from sagewright.engine.asking import Call, Question
 from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import events, jobs, resources
+from sagewright.store import events, jobs, resources, tags
 from sagewright.store.database import Database
 from sagewright.store.events import Entry, Logged
 
@@ -53,6 +53,7 @@ JOBS = {
 
 ENDPOINT = "SageMaker Endpoint State Change"
 MODEL_CARD = "SageMaker Model Card State Change"
+TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]
         return Draft(head, lambda: _of_job(store, call, logged, form))
     if logged.subject.kind == "endpoint":
         return Draft(_head(logged, ENDPOINT, place), lambda: _of_endpoint(store, call, logged, place))
+    if logged.subject.kind == "tuning-job" and logged.entry.step != "Deleted":
+        return Draft(_head(logged, TUNING_JOB, place), lambda: _of_tuning_job(store, call, logged))
     if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
         return Draft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
@@ -146,6 +149,27 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
     detail = {name: value for name, value in told.items() if name != "Content"}
     detail |= {"ModelCardStatus": entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
     return [detail["ModelCardArn"]], _plain(detail)
+
+
+def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
+    """As it is now, with the status that it had then."""
+    found = resources.get(store, logged.subject.id)
+    if found is None or not _is_change(store, logged, None):
+        return None
+    request = {"HyperParameterTuningJobName": found.name}
+    question = Question(role_arn(found.account, ROLE_NAME), "sagemaker", "DescribeHyperParameterTuningJob", request)
+    try:
+        detail = dict(call(question))
+    except AwsError as error:
+        log.warning("there is no event of the tuning job %s: %s", found.name, error.message)
+        return None
+    entry = logged.entry
+    detail |= {"HyperParameterTuningJobStatus": entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
+    detail["Tags"] = [
+        {"Key": key, "Value": value} for key, value in tags.of(store, detail["HyperParameterTuningJobArn"]).items()
+    ]
+    _forget_what_came_later(detail, entry)
+    return [detail["HyperParameterTuningJobArn"]], _plain(detail)
 
 
 def _of_endpoint(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> tuple[list[str], Event] | None:

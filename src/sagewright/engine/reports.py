@@ -66,7 +66,8 @@ def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
             _take(connection, job, host, report)
     if fresh and report.refused:
         _tell_refused(job, host, report)
-    wake = fresh and (report.ends or (report.phase is not None and kind_of(job).owner(job.request) is not None))
+    tells = report.phase is not None or bool(report.metrics)
+    wake = fresh and (report.ends or (tells and kind_of(job).owner(job.request) is not None))
     desired = _desired(store, job, host_id)
     if desired == Desired.FINISH and hosts.finish(store, host_id):  # told so, the agent ends without another report
         wake = True

@@ -11,6 +11,8 @@ from sagewright.model.brief import Brief, Purpose
 from sagewright.model.lives import Life
 
 DEFAULT_MAX_RUNTIME_S = 86_400
+OWNER = "Owner"
+"""The member of a kept request that says what a job was made for: no request of a client has it."""
 MAX_FAILURE = 1024
 """Characters of a FailureReason."""
 
@@ -102,9 +104,10 @@ class Kind(ABC):
         """Of one host of a job."""
         return f"{job}/{host}-{at_ms}"
 
-    def owner(self, request: dict[str, Any]) -> tuple[str, str] | None:  # noqa: ARG002 - most have none
+    def owner(self, request: dict[str, Any]) -> tuple[str, str] | None:
         """The kind and id of the subject that a job was made for, which is looked at whenever the job has got on."""
-        return None
+        owner = request.get(OWNER)
+        return (owner["Kind"], owner["Id"]) if owner else None
 
     def arn(self, region: str, account: str, name: str) -> str:
         return sagemaker_arn(region, account, self.resource, name)

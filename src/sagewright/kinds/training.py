@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from sagewright.algorithms import catalogue
-from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, Demand, Failure, Kind, Named, host_names
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, OWNER, Demand, Failure, Kind, Named, host_names
 from sagewright.model.brief import (
     Brief,
     Checkpoints,
@@ -32,6 +32,8 @@ DEFAULT_INSTANCE_TYPE = "ml.m5.large"
 CHECKPOINT_PATH = "/opt/ml/checkpoints/"
 CONFIG, DATA, MODEL, OUTPUT = "input/config", "input/data", "model", "output/data"
 DIRECTORIES = (CONFIG, DATA, "code", MODEL, OUTPUT)
+OBJECTIVE, OBJECTIVE_METRIC = "_tuning_objective_metric", "ObjectiveMetric"
+"""The hyperparameter that names the metric which a tuning job optimises, and that metric's second name."""
 EXIT_FAULT_OF_USER = 2
 """How built-in algorithms report a fault of the request or the data."""
 _SHAPE = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
@@ -108,13 +110,22 @@ def instances(request: dict[str, Any]) -> tuple[str, int]:
 
 
 def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
-    """The request's own metric definitions, or those of the built-in algorithm that its image names."""
+    """The request's own metric definitions, or those of the built-in algorithm that its image names. In a training job that a
+    tuning job has made, the objective is there once more under a name of its own.
+    """
     specification = request["AlgorithmSpecification"]
-    own: list[dict[str, str]] = specification.get("MetricDefinitions") or []
+    found: list[dict[str, str]] = specification.get("MetricDefinitions") or []
     image = specification.get("TrainingImage")
-    if own or not image:
-        return own
-    return catalogue.metric_definitions(images.resolve_image(image).repository)
+    if not found and image:
+        found = catalogue.metric_definitions(images.resolve_image(image).repository)
+    objective = (request.get("HyperParameters") or {}).get(OBJECTIVE) if OWNER in request else None
+    return with_objective(found, objective) if objective else found
+
+
+def with_objective(definitions: list[dict[str, str]], objective: str) -> list[dict[str, str]]:
+    others = [one for one in definitions if one["Name"] != OBJECTIVE_METRIC]
+    regexes = [one["Regex"] for one in others if one["Name"] == objective]
+    return others + [{"Name": OBJECTIVE_METRIC, "Regex": regex} for regex in regexes]
 
 
 def model_uri(name: str, output: dict[str, Any]) -> str:

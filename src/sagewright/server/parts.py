@@ -24,6 +24,8 @@ from sagewright.engine.machinery import Machinery
 from sagewright.engine.queueing import Queueing
 from sagewright.engine.reservations import Reservations
 from sagewright.engine.runs import Runs
+from sagewright.engine.tuning import Tuning
+from sagewright.engine.tuningturn import Means
 from sagewright.engine.warmpools import WarmPools
 from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
@@ -38,6 +40,7 @@ from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import AccessKey, NewKey
+from sagewright.tuning.client import Minds
 from sagewright.wire.calls import Calls
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.protocols.rest_xml import PROLOGUE
@@ -46,6 +49,8 @@ from sagewright.wire.protocols.xmltree import escape
 STRANGERS_RATE = 4096
 SENDERS = 8
 """Threads that send targets of rules what they get: a slow one has one of them for some seconds."""
+TUNERS = 4
+"""Threads in which tuning jobs are brought forward: one may wait for its searcher."""
 FILES = 65536
 """Open files that are enough for any number of connections that the settings may allow."""
 
@@ -86,6 +91,7 @@ def add_rules(platform: Platform, owner: str) -> None:
     autoscaling = Autoscaling(store, call)
     engine.add(autoscaling)
     engine.add(Alarms(store, call, autoscaling.scale))
+    engine.add(Tuning(Means(store, call, Minds(), engine.wake_after)), own_threads=TUNERS)
 
 
 def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from sagewright.engine.asking import Owner
     from sagewright.engine.control import Engine
     from sagewright.model.settings import Settings
     from sagewright.objects.access import ObjectStore
@@ -41,7 +42,9 @@ class Platform:
 
 @dataclass(frozen=True)
 class Context:
-    """One request: who asks, where, and the parts of the server that answer."""
+    """One request: who asks, where, and the parts of the server that answer. `owner`: what a job is made for, where the engine
+    asks for it.
+    """
 
     request_id: str
     account: str
@@ -49,6 +52,7 @@ class Context:
     principal: Principal
     platform: Platform
     base_url: str = ""
+    owner: Owner | None = None
 
     @property
     def store(self) -> Database:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
@@ -63,6 +63,16 @@ _BY_NAME = _RESOURCES.where(
 _BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _BY_ID.with_for_update()
 _OF_KIND = _RESOURCES.where(resources.c.kind == bindparam("kind")).order_by(resources.c.created_ms, resources.c.id)
+_IN_STATUS = (
+    select(resources.c.id)
+    .where(resources.c.kind == bindparam("kind"), resources.c.status.in_(bindparam("statuses", expanding=True)))
+    .order_by(resources.c.created_ms, resources.c.id)
+)
+_COUNTED = (
+    select(resources.c.parent, resources.c.status, func.count())
+    .where(resources.c.parent.in_(bindparam("parents", expanding=True)))
+    .group_by(resources.c.parent, resources.c.status)
+)
 _INSERT = insert(resources)
 _UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _RESOURCES.where(resources.c.id == bindparam("resource_id")).with_for_update()
@@ -182,6 +192,21 @@ def of_kind(store: Database, kind: str) -> list[Resource]:
     """All resources of a kind, of every account and region, oldest first."""
     with store.read() as connection:
         return [Resource(*row) for row in connection.execute(_OF_KIND, {"kind": kind})]
+
+
+def in_status(store: Database, kind: str, statuses: Sequence[str]) -> list[str]:
+    """The ids of a kind's resources that have one of the statuses, oldest first."""
+    with store.read() as connection:
+        return list(connection.execute(_IN_STATUS, {"kind": kind, "statuses": list(statuses)}).scalars())
+
+
+def count_by_status(store: Database, parents: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Of each of these resources: how many that belong to it have each status."""
+    found: dict[str, dict[str, int]] = {parent: {} for parent in parents}
+    with store.read() as connection:
+        for parent, status, count in connection.execute(_COUNTED, {"parents": list(parents)}):
+            found[parent][status] = count
+    return found
 
 
 def get(store: Database, resource_id: str) -> Resource | None:

@@ -37,4 +37,5 @@ class Calls:
             region=settings.region,
             principal=Principal(question.principal, question.principal.rpartition("/")[2]),
             platform=self._platform,
+            owner=question.owner,
         )

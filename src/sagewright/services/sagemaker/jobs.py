@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sagewright.kinds.base import Kind
+from sagewright.kinds.base import OWNER, Kind
 from sagewright.model.arns import account_of
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
@@ -32,6 +32,8 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
     """Its ARN. `message`: of its first event. Raises ResourceInUse if there is a job of that name."""
     arn = kind.arn(context.region, context.account, name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
+    if context.owner is not None:
+        kept[OWNER] = {"Kind": context.owner.kind, "Id": context.owner.id, "Arn": context.owner.arn}
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     also = partial(tags.add_in, arn=arn, pairs=pairs) if pairs else None
     draft = Draft(name, kept, message, kind.demand(kept).spot, context.principal.arn)

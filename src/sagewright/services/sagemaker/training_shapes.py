@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from sagewright.engine.times import run_ms
-from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, OWNER
 from sagewright.kinds.training import CHECKPOINT_PATH, metric_definitions, model_uri
+from sagewright.kinds.tuning import KIND as TUNING
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.lives import ENDED
@@ -97,6 +98,8 @@ def outline(job: Job) -> dict[str, Any]:
         "ProfilingStatus": _profiling(job),
     }
     answer |= {name: request[name] for name in ECHOED if name in request}
+    if request.get(OWNER, {}).get("Kind") == TUNING:
+        answer["TuningJobArn"] = request[OWNER]["Arn"]
     if "ProfilerConfig" in request:
         answer["ProfilerConfig"] = {"ProfilingIntervalInMilliseconds": PROFILING_MS} | request["ProfilerConfig"]
     if "CheckpointConfig" in request:

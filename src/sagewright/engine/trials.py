@@ -1,0 +1,201 @@
+"""What a tuning job has tried: a row for each training job, written before the job is made and frozen when it has ended."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from sagewright.kinds.table import KINDS
+from sagewright.kinds.tuning import TRIAL, Definition
+from sagewright.kinds.tuningspace import holds
+from sagewright.model.lives import TRAINING, Status
+from sagewright.store import jobs, metrics, resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Job, Place
+from sagewright.store.metrics import Series, dimension_text
+from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.tuning.space import Space
+from sagewright.tuning.study import State, Trial
+
+TRAININGS = KINDS[TRAINING.kind]
+
+
+class Overtaken(Exception):
+    """Another server has written a trial of that number."""
+
+
+class ObjectiveStatus(StrEnum):
+    """Source: botocore's ObjectiveStatus."""
+
+    SUCCEEDED = "Succeeded"  # the last value of the metric was read
+    PENDING = "Pending"  # the training job has not ended
+    FAILED = "Failed"  # it failed, or never emitted the metric
+
+
+@dataclass(frozen=True)
+class Record:
+    """One training job of a tuning job.
+
+    `config`: which of its instance configurations it has. `continues`: the number of the trial whose checkpoints it goes on from.
+    `until`: it pauses when so many values are there. `curve`: the objective's values in the order of their emissions. `retried`:
+    another one took its place.
+    """
+
+    number: int
+    name: str
+    definition: str
+    values: Mapping[str, str]
+    config: int = 0
+    continues: int | None = None
+    until: int | None = None
+    status: str = Status.IN_PROGRESS
+    objective: str = ObjectiveStatus.PENDING
+    curve: tuple[float, ...] = ()
+    value: float | None = None
+    reason: str | None = None
+    created_ms: int | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    retried: bool = False
+
+    @property
+    def over(self) -> bool:
+        return self.objective != ObjectiveStatus.PENDING
+
+    @property
+    def state(self) -> State:
+        if self.objective == ObjectiveStatus.PENDING:
+            return State.RUNNING
+        if self.objective == ObjectiveStatus.FAILED:
+            return State.FAILED
+        return State.COMPLETED if self.status == Status.COMPLETED else State.STOPPED
+
+    def trial(self) -> Trial:
+        return Trial(
+            number=self.number,
+            values=self.values,
+            state=self.state,
+            curve=self.curve,
+            value=self.value,
+            continues=self.continues,
+        )
+
+
+def name_of(tuner: Resource, number: int) -> str:
+    """The name of the training job of that number: always the same, so that it is made once."""
+    digest = hashlib.sha256(f"{tuner.id}/{number}".encode()).hexdigest()[:8]
+    return f"{tuner.name}-{number:03d}-{digest}"
+
+
+def counters(rows: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """TrainingJobStatusCounters and ObjectiveStatusCounters from how many rows have each `kept_status`."""
+    by_job = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
+    by_objective = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
+    for kept, count in rows.items():
+        status, _, objective = kept.partition("/")
+        names = {
+            Status.FAILED: "NonRetryableError",
+            RETRIED: "RetryableError",
+            Status.COMPLETED: "Completed",
+            Status.STOPPED: "Stopped",
+        }
+        by_job[names.get(status, "InProgress")] += count
+        if status != RETRIED:
+            by_objective[objective] += count
+    return by_job, by_objective
+
+
+RETRIED = "Retried"
+
+
+def kept_status(record: Record) -> str:
+    """The row's status: both of the record's, so that they can be counted without reading the rows."""
+    return f"{RETRIED if record.retried else record.status}/{record.objective}"
+
+
+def read(row: Resource) -> Record:
+    document = dict(row.document)
+    document["curve"] = tuple(document["curve"])
+    return Record(name=row.name, number=row.version, **document)
+
+
+def write(store: Database, tuner: Resource, record: Record) -> None:
+    """Raises Overtaken."""
+    place = Place(TRIAL, tuner.account, tuner.region)
+    new = New(
+        record.name, _document(record), "", {}, version=record.number, parent=tuner.id, status=kept_status(record)
+    )
+    try:
+        resources.create(store, place, new)
+    except NameTaken:
+        raise Overtaken(record.name) from None
+
+
+def freeze(store: Database, tuner: Resource, record: Record) -> None:
+    """What it has come to."""
+    row = resources.find(store, Place(TRIAL, tuner.account, tuner.region), record.name, record.number)
+    if row is not None:
+        resources.alter(
+            store,
+            row.id,
+            lambda current: replace(current, document=_document(record), status=kept_status(record)),
+        )
+
+
+def _document(record: Record) -> dict[str, Any]:
+    return {name: value for name, value in asdict(record).items() if name not in {"number", "name"}}
+
+
+def of_tuner(store: Database, tuner_id: str) -> list[Record]:
+    """In the order of their numbers, those that another one took the place of among them."""
+    return sorted((read(row) for row in resources.children(store, tuner_id)), key=lambda one: one.number)
+
+
+def seen(store: Database, tuner: Resource, record: Record, definition: Definition) -> Record:
+    """The record as its training job stands; as it is where there is no such job, or where it is over."""
+    if record.over:
+        return record
+    job = jobs.find(store, Place(TRAINING.kind, tuner.account, tuner.region), record.name)
+    return record if job is None else after_job(store, record, job, definition.objective.metric)
+
+
+def after_job(store: Database, record: Record, job: Job, metric: str) -> Record:
+    curve = curve_of(store, job, metric)
+    final = next((row.value for row in jobs.final_metrics(store, job.id) if row.name == metric), None)
+    value = final if final is not None else (curve[-1] if curve else None)
+    objective = ObjectiveStatus.PENDING
+    if job.ended:
+        worked = job.status != Status.FAILED and value is not None
+        objective = ObjectiveStatus.SUCCEEDED if worked else ObjectiveStatus.FAILED
+    return replace(
+        record,
+        status=job.status,
+        objective=objective,
+        curve=curve,
+        value=value,
+        reason=job.failure_reason,
+        created_ms=job.created_ms,
+        started_ms=job.started_ms,
+        ended_ms=job.ended_ms,
+    )
+
+
+def curve_of(store: Database, job: Job, metric: str) -> tuple[float, ...]:
+    """The values of a metric of a job, in the order of their emissions."""
+    text = dimension_text({TRAININGS.dimension: job.name})
+    series = Series(job.account, job.region, TRAININGS.namespace, metric, text)
+    return tuple(datum.total for datum in metrics.read(store, series, job.created_ms, 1 << 62))
+
+
+def parents_trials(name: str, records: list[Record], definition: Definition, space: Space) -> Iterator[Trial]:
+    """The trials of a parent as trials of this space, those outside of it left out. `definition`: the parent's."""
+    for record in records:
+        if record.state not in {State.COMPLETED, State.STOPPED} or record.value is None:
+            continue
+        known = {**definition.static, **record.values}
+        if holds(space, known):
+            values = {one.name: known[one.name] for one in space.parameters}
+            yield replace(record.trial(), number=-record.number, values=values, continues=None, source=name)

@@ -1,0 +1,201 @@
+"""Hyperparameter tuning jobs: what a request asks of the searcher, and the training jobs that it is made of.
+
+Source: AWS's API reference, CreateHyperParameterTuningJob, and its developer guide, "Automatic model tuning".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.kinds.training import OBJECTIVE, metric_definitions, with_objective
+from sagewright.kinds.tuningspace import read_space
+from sagewright.tuning.loop import Rules
+from sagewright.tuning.space import Space
+from sagewright.tuning.study import Study
+
+KIND = "tuning-job"
+TRIAL = "tuning-trial"
+"""The kind of the rows that say what a tuning job has tried; each belongs to its tuning job."""
+RESOURCE = "hyper-parameter-tuning-job"
+EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
+"""Static hyperparameters that say Hyperband's MaxResource where it isn't given."""
+STRATEGIES = ("Bayesian", "Random", "Hyperband", "Grid")
+COPIED = (
+    "RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "StoppingCondition", "EnableNetworkIsolation",
+    "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining", "RetryStrategy", "Environment",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Objective:
+    metric: str
+    maximize: bool
+
+    def better(self, value: float, other: float) -> bool:
+        return value > other if self.maximize else value < other
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One TrainingJobDefinition. `name`: "" where it is the only one and has none."""
+
+    name: str
+    objective: Objective
+    space: Space
+    static: Mapping[str, str]
+    document: Mapping[str, Any]
+
+    @property
+    def resumable(self) -> bool:
+        """Whether its training jobs keep checkpoints, from which another one can go on."""
+        return bool(self.document.get("CheckpointConfig"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the engine has to know of a tuning job. `identical`: warm start with IdenticalDataAndAlgorithm."""
+
+    strategy: str
+    definitions: tuple[Definition, ...]
+    rules: Rules
+    seed: int
+    early_stopping: bool
+    max_runtime_s: int | None
+    parents: tuple[str, ...]
+    identical: bool
+    resource: tuple[int, int | None]
+
+    def definition(self, name: str) -> Definition:
+        return next(one for one in self.definitions if one.name == name)
+
+    def study(self, key: str, definition: Definition) -> Study:
+        """What a searcher is told. `key`: of the tuning job."""
+        least, most = self.resource
+        return Study(
+            key=f"{key}/{definition.name}",
+            space=definition.space,
+            maximize=definition.objective.maximize,
+            strategy=self.strategy,
+            seed=self.seed,
+            most_trials=self.rules.most_trials,
+            most_parallel=self.rules.most_parallel,
+            early_stopping=self.early_stopping,
+            min_resource=least,
+            max_resource=most,
+            resumable=self.strategy == "Hyperband" and definition.resumable,
+            same_task=self.identical,
+        )
+
+
+def read_plan(document: Mapping[str, Any], seed: int) -> Plan:
+    """Raises BadRanges. `seed`: where the request has none."""
+    config, warm = document["HyperParameterTuningJobConfig"], document.get("WarmStartConfig") or {}
+    definitions = read_definitions(document)
+    resource = max_resource(config, definitions)
+    hyperband = (config.get("StrategyConfig") or {}).get("HyperbandStrategyConfig") or {}
+    return Plan(
+        strategy=config["Strategy"],
+        definitions=definitions,
+        rules=_rules(config, definitions),
+        seed=config.get("RandomSeed", seed),
+        early_stopping=config.get("TrainingJobEarlyStoppingType") == "Auto",
+        max_runtime_s=config["ResourceLimits"].get("MaxRuntimeInSeconds"),
+        parents=tuple(one["HyperParameterTuningJobName"] for one in warm.get("ParentHyperParameterTuningJobs") or ()),
+        identical=warm.get("WarmStartType") == "IdenticalDataAndAlgorithm",
+        resource=(hyperband.get("MinResource", 1), resource),
+    )
+
+
+def read_definitions(document: Mapping[str, Any]) -> tuple[Definition, ...]:
+    """Raises BadRanges."""
+    config, several = document["HyperParameterTuningJobConfig"], document.get("TrainingJobDefinitions")
+    found = []
+    for one in several or [document["TrainingJobDefinition"]]:
+        asked = one.get("TuningObjective") or config["HyperParameterTuningJobObjective"]
+        ranges = one.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
+        found.append(
+            Definition(
+                name=one.get("DefinitionName", ""),
+                objective=Objective(asked["MetricName"], asked["Type"] == "Maximize"),
+                space=read_space(ranges),
+                static=one.get("StaticHyperParameters") or {},
+                document=one,
+            )
+        )
+    return tuple(found)
+
+
+def max_resource(config: Mapping[str, Any], definitions: tuple[Definition, ...]) -> int | None:
+    """Hyperband's MaxResource: as given, else what the static hyperparameters say of epochs; None if they say nothing."""
+    given = ((config.get("StrategyConfig") or {}).get("HyperbandStrategyConfig") or {}).get("MaxResource")
+    if given is not None:
+        return int(given)
+    for definition in definitions:
+        for name in EPOCHS:
+            text = definition.static.get(name, "").strip('"')
+            if text.isdecimal() and int(text) >= 1:
+                return int(text)
+    return None
+
+
+def _rules(config: Mapping[str, Any], definitions: tuple[Definition, ...]) -> Rules:
+    limits, criteria = config["ResourceLimits"], config.get("TuningJobCompletionCriteria") or {}
+    most = limits.get("MaxNumberOfTrainingJobs")
+    if most is None and config["Strategy"] == "Grid":
+        most = sum(definition.space.size() or 0 for definition in definitions)
+    return Rules(
+        most_trials=most,
+        most_parallel=limits["MaxParallelTrainingJobs"],
+        target=criteria.get("TargetObjectiveMetricValue"),
+        not_improving=(criteria.get("BestObjectiveNotImproving") or {}).get("MaxNumberOfTrainingJobsNotImproving"),
+        convergence=(criteria.get("ConvergenceDetected") or {}).get("CompleteOnConvergence") == "Enabled",
+    )
+
+
+def resource_configs(definition: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The ResourceConfigs that a definition's training jobs may have, in the order in which they are tried."""
+    tuned = definition.get("HyperParameterTuningResourceConfig")
+    if tuned is None:
+        return [dict(definition["ResourceConfig"])]
+    key = {name: tuned[name] for name in ("VolumeKmsKeyId",) if tuned.get(name)}
+    shapes = tuned.get("InstanceConfigs") or [tuned]
+    members = ("InstanceType", "InstanceCount", "VolumeSizeInGB")
+    return [{name: shape[name] for name in members if name in shape} | key for shape in shapes]
+
+
+def specification(definition: Mapping[str, Any], objective: str) -> dict[str, Any]:
+    """AlgorithmSpecification with the metrics that its training jobs have."""
+    asked = dict(definition["AlgorithmSpecification"])
+    return asked | {
+        "MetricDefinitions": with_objective(metric_definitions({"AlgorithmSpecification": asked}), objective)
+    }
+
+
+@dataclass(frozen=True)
+class Child:
+    """A training job to be made. `config`: which of the instance configurations; `checkpoints`: the name of the training job whose
+    checkpoints it goes on from, "" for none."""
+
+    name: str
+    values: Mapping[str, str]
+    config: int = 0
+    checkpoints: str = ""
+
+
+def child_request(definition: Definition, child: Child, tags: list[dict[str, str]]) -> dict[str, Any]:
+    """CreateTrainingJob's request."""
+    asked, objective = definition.document, definition.objective.metric
+    configs = resource_configs(asked)
+    request = {name: asked[name] for name in COPIED if name in asked} | {
+        "TrainingJobName": child.name,
+        "AlgorithmSpecification": asked["AlgorithmSpecification"],
+        "HyperParameters": {**definition.static, **child.values, OBJECTIVE: objective},
+        "ResourceConfig": configs[min(child.config, len(configs) - 1)],
+    }
+    if definition.resumable:
+        checkpoints = dict(asked["CheckpointConfig"])
+        checkpoints["S3Uri"] = f"{checkpoints['S3Uri'].rstrip('/')}/{child.checkpoints or child.name}"
+        request["CheckpointConfig"] = checkpoints
+    return request | ({"Tags": tags} if tags else {})

@@ -1,0 +1,102 @@
+"""Autotune: what a request leaves open is chosen, and kept as if it had been given.
+
+AWS doesn't publish its choices. Ours: the ranges that AWS recommends for a built-in algorithm, ranges around a hint elsewhere; as
+many training jobs as the ranges are worth; early stopping; an end by convergence.
+Source: AWS's API reference, Autotune and AutoParameter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.algorithms import catalogue
+from sagewright.runtimes import images
+
+JOBS_A_RANGE, FEWEST_JOBS, MOST_JOBS = 10, 20, 100
+SPREAD = 10.0
+"""How far a range goes around its hint, as a factor on both sides; a whole number's by half as many orders of magnitude."""
+KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
+Ranges = dict[str, list[dict[str, Any]]]
+
+
+def autotuned(request: dict[str, Any]) -> dict[str, Any]:
+    """The request with all that it leaves open; as it is, where it has no Autotune."""
+    if "Autotune" not in request or "TrainingJobDefinition" not in request:
+        return request
+    config, definition = dict(request["HyperParameterTuningJobConfig"]), dict(request["TrainingJobDefinition"])
+    static = dict(definition.get("StaticHyperParameters") or {})
+    ranges = _ranges(config.get("ParameterRanges") or {}, definition, static)
+    for kind in KINDS:
+        for one in ranges.get(kind, ()):
+            static.pop(one["Name"], None)
+    config["ParameterRanges"] = ranges
+    definition["StaticHyperParameters"] = static
+    if config["Strategy"] != "Hyperband":
+        config.setdefault("TrainingJobEarlyStoppingType", "Auto")
+    limits = dict(config["ResourceLimits"])
+    criteria = dict(config.get("TuningJobCompletionCriteria") or {})
+    if "MaxNumberOfTrainingJobs" not in limits and config["Strategy"] != "Grid":
+        count = sum(len(ranges.get(kind, ())) for kind in KINDS)
+        chosen = min(MOST_JOBS, max(FEWEST_JOBS, JOBS_A_RANGE * count))
+        limits["MaxNumberOfTrainingJobs"] = max(chosen, limits["MaxParallelTrainingJobs"])
+    criteria.setdefault("ConvergenceDetected", {"CompleteOnConvergence": "Enabled"})
+    config |= {"ResourceLimits": limits, "TuningJobCompletionCriteria": criteria}
+    definition.setdefault("RetryStrategy", {"MaximumRetryAttempts": 3})
+    return request | {"HyperParameterTuningJobConfig": config, "TrainingJobDefinition": definition}
+
+
+def _ranges(given: Mapping[str, Any], definition: Mapping[str, Any], static: dict[str, str]) -> Ranges:
+    """Those that were given, those of the hints, and a built-in algorithm's where neither says anything. What has a hint but no
+    range becomes static: SDK v2 sends all of an estimator's hyperparameters as hints, its own among them.
+    """
+    ranges: Ranges = {kind: list(given.get(kind) or ()) for kind in KINDS}
+    named = {one["Name"] for kind in KINDS for one in ranges[kind]}
+    recommended = _recommended(definition)
+    hints = [one for one in given.get("AutoParameters") or () if one["Name"] not in named]
+    for hint in hints:
+        found = recommended.get(hint["Name"]) or around(hint["Name"], hint["ValueHint"])
+        if found is None:
+            static[hint["Name"]] = hint["ValueHint"]
+        else:
+            ranges[found[0]].append(found[1])
+    if not hints and not named:
+        for name, (kind, range_) in recommended.items():
+            if name not in static:
+                ranges[kind].append(range_)
+    kept = {"AutoParameters": given["AutoParameters"]} if given.get("AutoParameters") else {}
+    return {kind: found for kind, found in ranges.items() if found} | kept
+
+
+def _recommended(definition: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    image = definition["AlgorithmSpecification"].get("TrainingImage")
+    declared = catalogue.find(images.resolve_image(image).repository) if image else None
+    if declared is None:
+        return {}
+    return {one["Name"]: (kind, one) for kind, found in declared.recommended_ranges().items() for one in found}
+
+
+def around(name: str, hint: str) -> tuple[str, dict[str, Any]] | None:
+    """The kind of the range and the range that a hint stands for; None for what is not a number, or the SDK's own."""
+    if name.startswith(("sagemaker_", "_")):
+        return None
+    try:
+        value = json.loads(json.loads(hint)) if hint.startswith('"') else json.loads(hint)
+    except ValueError:
+        value = None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int):
+        step = max(1, round(abs(value) / SPREAD**0.5))
+        ends = (step, max(step + 1, round(value * SPREAD**0.5))) if value > 0 else (value - step, value + step)
+        return "IntegerParameterRanges", _range(name, *(str(end) for end in (ends if value else (0, 1))))
+    if 0 < value < 1:
+        low, high = value / SPREAD, min(value * SPREAD, (1 + value) / 2)
+    else:
+        low, high = sorted((value / SPREAD, value * SPREAD)) if value else (0.0, 1.0)
+    return "ContinuousParameterRanges", _range(name, repr(low), repr(high))
+
+
+def _range(name: str, low: str, high: str) -> dict[str, Any]:
+    return {"Name": name, "MinValue": low, "MaxValue": high, "ScalingType": "Auto"}

@@ -1,0 +1,150 @@
+"""What DescribeHyperParameterTuningJob and the lists tell: the request as it was kept, and what has been tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sagewright.engine import trials
+from sagewright.engine.trials import Record
+from sagewright.kinds.training import OBJECTIVE
+from sagewright.kinds.tuning import KIND, RESOURCE, TRIAL, Definition, read_definitions, resource_configs
+from sagewright.kinds.tuning import specification as with_objective
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.services.context import Context
+from sagewright.store import resources, tags
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+FLAGS = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
+
+
+def description(context: Context, tuner: Resource) -> dict[str, Any]:
+    return _described(context, tuner, resources.count_by_status(context.store, [tuner.id])[tuner.id])
+
+
+def descriptions(context: Context, rows: Sequence[Resource]) -> Iterable[dict[str, Any]]:
+    """The same of several, with their Tags."""
+    counted = resources.count_by_status(context.store, [row.id for row in rows])
+    tagged = tags.of_all(context.store, [_arn(row) for row in rows])
+    for row in rows:
+        pairs = [{"Key": key, "Value": value} for key, value in tagged.get(_arn(row), {}).items()]
+        yield _described(context, row, counted[row.id]) | {"Tags": pairs}
+
+
+def summary(tuner: Resource, counted: Mapping[str, int]) -> dict[str, Any]:
+    """What a list tells."""
+    config = tuner.document["HyperParameterTuningJobConfig"]
+    return _head(tuner, counted) | {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
+
+
+def _head(tuner: Resource, counted: Mapping[str, int]) -> dict[str, Any]:
+    by_job, by_objective = trials.counters(counted)
+    head = {
+        "HyperParameterTuningJobName": tuner.name,
+        "HyperParameterTuningJobArn": _arn(tuner),
+        "HyperParameterTuningJobStatus": tuner.status,
+        "CreationTime": to_datetime(tuner.created_ms),
+        "LastModifiedTime": to_datetime(tuner.modified_ms),
+        "TrainingJobStatusCounters": by_job,
+        "ObjectiveStatusCounters": by_objective,
+    }
+    ended_ms = tuner.document.get("EndedMs")
+    return head | ({"HyperParameterTuningEndTime": to_datetime(ended_ms)} if ended_ms else {})
+
+
+def _described(context: Context, tuner: Resource, counted: Mapping[str, int]) -> dict[str, Any]:
+    document, definitions = tuner.document, read_definitions(tuner.document)
+    config = {"TrainingJobEarlyStoppingType": "Off"} | document["HyperParameterTuningJobConfig"]
+    told = _head(tuner, counted) | {"HyperParameterTuningJobConfig": config}
+    if "TrainingJobDefinitions" in document:
+        told["TrainingJobDefinitions"] = [_definition(one) for one in definitions]
+    else:
+        told["TrainingJobDefinition"] = _definition(definitions[0])
+    told |= {name: document[name] for name in ("WarmStartConfig", "Autotune", "FailureReason") if name in document}
+    best = _best(context, tuner, definitions)
+    if best is not None:
+        told["BestTrainingJob"] = trial_summary(context, tuner, *best)
+        if (document.get("WarmStartConfig") or {}).get("WarmStartType") == "IdenticalDataAndAlgorithm":
+            told["OverallBestTrainingJob"] = _overall(context, tuner, best)
+    details: dict[str, Any] = {"NumberOfTrainingJobsObjectiveNotImproving": document.get("NotImproving", 0)}
+    if "ConvergedMs" in document:
+        details["ConvergenceDetectedTime"] = to_datetime(document["ConvergedMs"])
+    told["TuningJobCompletionDetails"] = details
+    ran_ms = document.get("EndedMs", now_ms()) - tuner.created_ms
+    return told | {"ConsumedResources": {"RuntimeInSeconds": max(0, round(ran_ms / 1000))}}
+
+
+def _definition(definition: Definition) -> dict[str, Any]:
+    """With what AWS fills in: clients read ResourceConfig and the objective's hyperparameter, though they sent neither."""
+    asked, objective = dict(definition.document), definition.objective.metric
+    asked["StaticHyperParameters"] = {**definition.static, OBJECTIVE: objective}
+    asked["AlgorithmSpecification"] = with_objective(asked, objective)
+    asked["ResourceConfig"] = resource_configs(asked)[0]
+    asked["OutputDataConfig"] = {"KmsKeyId": ""} | asked["OutputDataConfig"]
+    if "InputDataConfig" in asked:
+        asked["InputDataConfig"] = [CHANNEL_DEFAULTS | channel for channel in asked["InputDataConfig"]]
+    return dict.fromkeys(FLAGS, False) | asked
+
+
+def trial_summary(context: Context, tuner: Resource, record: Record, definition: Definition) -> dict[str, Any]:
+    """HyperParameterTrainingJobSummary."""
+    told: dict[str, Any] = {
+        "TrainingJobName": record.name,
+        "TrainingJobArn": sagemaker_arn(context.region, context.account, "training-job", record.name),
+        "TuningJobName": tuner.name,
+        "CreationTime": to_datetime(record.created_ms or tuner.created_ms),
+        "TrainingJobStatus": record.status,
+        "TunedHyperParameters": dict(record.values),
+        "ObjectiveStatus": record.objective,
+    }
+    if definition.name:
+        told["TrainingJobDefinitionName"] = definition.name
+    for name, at_ms in (("TrainingStartTime", record.started_ms), ("TrainingEndTime", record.ended_ms)):
+        if at_ms is not None:
+            told[name] = to_datetime(at_ms)
+    if record.reason is not None:
+        told["FailureReason"] = record.reason
+    if record.over and record.value is not None:
+        told["FinalHyperParameterTuningJobObjectiveMetric"] = {
+            "Type": "Maximize" if definition.objective.maximize else "Minimize",
+            "MetricName": definition.objective.metric,
+            "Value": record.value,
+        }
+    return told
+
+
+def _best(context: Context, tuner: Resource, definitions: Sequence[Definition]) -> tuple[Record, Definition] | None:
+    number = tuner.document.get("Best")
+    if number is None:
+        return None
+    place = Place(TRIAL, tuner.account, tuner.region)
+    row = resources.find(context.store, place, trials.name_of(tuner, number), number)
+    if row is None:
+        return None
+    record = trials.read(row)
+    return record, next(one for one in definitions if one.name == record.definition)
+
+
+def _overall(context: Context, tuner: Resource, best: tuple[Record, Definition]) -> dict[str, Any]:
+    """The best of this tuning job and of the parents of its warm start."""
+    found, owner = best, tuner
+    for parent in tuner.document["WarmStartConfig"]["ParentHyperParameterTuningJobs"]:
+        place = Place(KIND, tuner.account, tuner.region)
+        other = resources.find(context.store, place, parent["HyperParameterTuningJobName"])
+        theirs = _best(context, other, read_definitions(other.document)) if other else None
+        if other and theirs and _better(theirs[0], found[0], best[1]):
+            found, owner = theirs, other
+    return trial_summary(context, owner, *found)
+
+
+def _better(one: Record, other: Record, definition: Definition) -> bool:
+    if one.value is None or other.value is None:
+        return other.value is None
+    return definition.objective.better(one.value, other.value)
+
+
+def _arn(tuner: Resource) -> str:
+    return sagemaker_arn(tuner.region, tuner.account, RESOURCE, tuner.name)
