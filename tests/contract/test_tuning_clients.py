@@ -17,6 +17,7 @@ from tests.tuning import Tuners, request
 if TYPE_CHECKING:
     from conftest import RunningServer
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = Path(__file__).parent / "programs"
 SAGEWRIGHT = Path(sys.executable).parent / "sagewright"
 
@@ -46,6 +47,17 @@ def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v3(PROGRAMS / "tuner_v3.py", str(tmp_path)), server)
     assert "tuned: Completed 4" in lines, lines
     assert "best: True" in lines
+
+
+@pytest.mark.parametrize(("client", "program"), [("sdk-v2", "tune_xgboost.py"), ("sdk-v3", "tune_v3.py")])
+def test_the_examples(server: RunningServer, client: str, program: str) -> None:
+    done = server.door(str(CLIENTS / client / "bin" / "python"), "-W", "ignore", program, cwd=EXAMPLES)
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    (best,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("best: ")]
+    told = Tuners(server).describe(best.rsplit("-", 2)[0])
+    assert told["BestTrainingJob"]["TrainingJobName"] == best
+    assert told["ObjectiveStatusCounters"]["Succeeded"] == 20
+    assert told["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] > 0.9
 
 
 def test_aws_cli(server: RunningServer, tmp_path: Path) -> None:
