@@ -8,15 +8,17 @@ DATA ?= .cache/demo-data
 ROUNDS ?= 3
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 JOBENV_WORKERS ?= $(WORKERS)
+SPARE := $(shell echo $$(( $$(nproc) > 1 ? $$(nproc) - 1 : 1 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
-export UV_COMPILE_BYTECODE := 1
+# What is imported is compiled then; to compile all of an environment takes half a minute.
+export UV_COMPILE_BYTECODE := 0
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
 
-.PHONY: help setup serve demo test suite shared alone soak unit contract jobenv packages ray lint format bench bench-algorithms arena conformance docs clients system clean
+.PHONY: help setup serve demo test suite shared alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms arena conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,9 +59,8 @@ demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains o
 test: setup ## Every test
 	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/ray/.ready
 	$(MAKE) shared
-	$(MAKE) jobenv
-	$(MAKE) alone packages
-	$(MAKE) ray
+	$(MAKE) alone
+	$(MAKE) --jobs=2 --output-sync=target inside ray JOBENV_WORKERS=$(SPARE)
 
 suite: ## Tests of the server and its clients
 	$(MAKE) shared
@@ -69,10 +70,11 @@ shared: setup clients system ## Those of them that run side by side in WORKERS p
 	$(BIN)/python -m pytest $(SPREAD) -m "not alone" $(SUITE)
 
 alone: setup clients system ## Those beside which nothing else may run
-	$(BIN)/python -m pytest -m alone $(SUITE)
+	$(BIN)/python -m pytest -m alone $(shell grep -rlE "mark\.alone" --include="test_*.py" tests)
 
-soak: setup clients system ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
+soak: setup clients system .cache/ray/.ready ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
 	$(BIN)/python -m pytest $(SPREAD) --soak -m soak --timeout=900 $(SUITE)
+	.cache/ray/bin/python -m pytest --soak -m soak --timeout=900 tests/conformance/backend
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
 	SAGEWRIGHT_TEST_CREATES=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_kills.py -k concurrent_creates
 	SAGEWRIGHT_TEST_JOBS=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_two_servers.py
@@ -86,8 +88,12 @@ unit: setup system ## Tests without a server
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
 	OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -n $(JOBENV_WORKERS) --dist loadfile -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
 
+inside: ## Both of those inside jobs: jobenv and packages
+	$(MAKE) jobenv
+	$(MAKE) packages
+
 packages: setup ## Tests and types of the distributions in packages/, in the environment of a PyTorch job
-	place=packages/sagewright-distributed && python=$$($(BIN)/python tools/environment.py $(PYTORCH_IMAGE) $$place/tests/requirements.txt) && \
+	place=packages/sagewright-distributed && python=$$($(BIN)/python tools/environment.py $(PYTORCH_IMAGE) $$place/tests/requirements.txt .cache/packages) && \
 	$(BIN)/mypy --cache-dir .mypy_cache/packages --python-executable $$python -p smdistributed -p torch_sagemaker && \
 	$$python -m pytest -c $$place/tests/pytest.ini --rootdir $$place $$place/tests && \
 	OMP_NUM_THREADS=1 PYTHONPATH=src $$python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv/serving/test_frameworks.py

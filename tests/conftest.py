@@ -21,6 +21,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from sqlalchemy import select
+from tests.forkedserver import ForkedServer, server_forks
 from tests.postgres import Postgres, find_binaries
 from tests.warmclient import WarmClient
 
@@ -90,11 +91,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 @dataclass
 class RunningServer:
-    """A server process, started by `sagewright up --port 0` on a directory of its own."""
+    """A server process, `sagewright up --port 0`, on a directory of its own.
+
+    It is a fork of a process that has imported the server, unless it is to be started `by_command`, as a user starts it.
+    """
 
     data: Path
     environ: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    by_command: bool = False
+    process: subprocess.Popen[bytes] | ForkedServer | None = None
     warm: dict[str, WarmClient] = field(default_factory=dict)
     clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
 
@@ -106,10 +111,13 @@ class RunningServer:
             "SAGEWRIGHT_ENVIRONMENTS": str(ENVIRONMENTS),
             **self.environ,
         }
-        log = (self.data / "server.log").open("ab")
+        log = self.data / "server.log"
         command = [str(Path(sys.executable).parent / "sagewright"), "up", "--data", str(self.data), "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ, cwd=self.data)
-        log.close()
+        if self.by_command or any(name.startswith("PYTHON") for name in self.environ):
+            with log.open("ab") as output:
+                self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environ, cwd=self.data)
+        else:
+            self.process = server_forks().start(command, self.data, environ, log)
         deadline = time.monotonic() + START_S
         while not (self.data / "endpoint").exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -272,7 +280,7 @@ def server_class() -> type[RunningServer]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server for all contract tests of a run."""
-    running = RunningServer(tmp_path_factory.mktemp("server"))
+    running = RunningServer(tmp_path_factory.mktemp("server"), by_command=True)
     running.start()
     yield running
     assert running.end() == 0, running.log()

@@ -1,11 +1,18 @@
 """Which tests run, in what order, and which of them one process has to run: a plugin of pytest, loaded by conftest.py.
 
+`sampled(n)` marks tests that are cases of one thing: `make test` runs n of them, drawn anew each day by a seed that pytest's header
+shows, and `make soak` runs them all. A test that is asked for by its name, `-k` or SAGEWRIGHT_TEST_SAMPLE=all is never left out.
+
 With pytest-xdist (`-n 3 --dist loadscope`) the tests of a file stay in one process, since they share its servers. Long files
 are named here that can be divided: `SCATTERED` where nothing is shared but the session's server, `DIVIDED` by their servers.
 """
 
 from __future__ import annotations
 
+import os
+import random
+from collections import defaultdict
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,7 +49,9 @@ SCATTERED = {
 }
 DIVIDED = {"tests/contract/test_inputs.py": ("[beside", "[through S3")}
 
+SAMPLE = "SAGEWRIGHT_TEST_SAMPLE"
 MARKS = {
+    "sampled(n, of=None)": "n of the function's cases, or of all tests with the same `of`, run; with --soak, all of them",
     "soak": "takes longer than `make test` has time for: runs with --soak, which `make soak` gives",
     "alone": "its assertions are about the whole machine: nothing else may run beside it",
 }
@@ -55,14 +64,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    os.environ.setdefault(
+        SAMPLE, date.today().isoformat()
+    )  # processes of pytest-xdist draw the same ones, past midnight too
 
 
+def pytest_report_header() -> str:
+    return f"sampled tests: {SAMPLE}={os.environ[SAMPLE]}"
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--soak"):
-        left = [item for item in items if item.get_closest_marker("soak")]
+    if config.getoption("--soak"):
+        for item in items:
+            if item.get_closest_marker("sampled"):
+                item.add_marker("soak")
+    else:
+        chosen = any("::" in argument for argument in config.args) or config.getoption("keyword")
+        out = set() if chosen or os.environ[SAMPLE] == "all" else not_drawn(items, os.environ[SAMPLE])
+        left = [item for item in items if item.get_closest_marker("soak") or item.nodeid in out]
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        kept = {item.nodeid for item in items} - {item.nodeid for item in left}
+        items[:] = [item for item in items if item.nodeid in kept]
     items.sort(key=_turn)
+
+
+def not_drawn(items: list[pytest.Item], seed: str) -> set[str]:
+    """The names of the tests that `sampled` leaves out today."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    sizes: dict[str, int] = {}
+    for item in items:
+        if (mark := item.get_closest_marker("sampled")) and not item.get_closest_marker("soak"):
+            group = mark.kwargs.get("of") or item.nodeid.partition("[")[0]
+            groups[group].append(item.nodeid)
+            sizes[group] = mark.args[0]
+    drawn: set[str] = set()
+    for group, names in groups.items():
+        drawn.update(random.Random(f"{seed} {group}").sample(sorted(names), min(sizes[group], len(names))))
+    return {name for names in groups.values() for name in names} - drawn
 
 
 def _turn(item: pytest.Item) -> int:

@@ -81,6 +81,7 @@ def train(
     return done.stdout + done.stderr
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("distribution", "setup", "options", "backend"),
     [

@@ -70,6 +70,7 @@ ALGORITHMS = {
 """Each with the number of pairs of a type it takes and one it gives."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_built_in_algorithm_answers_alike_in_every_type(hosting: Hosting, name: str) -> None:
     done = hosting.server.sdk_v2(PROGRAMS / "algorithms_v2.py", name)

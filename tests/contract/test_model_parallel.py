@@ -67,13 +67,14 @@ def by_mpi(parameters: dict[str, Any], hosts: int, processes: int) -> dict[str, 
 
 
 @MPIRUN
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("parameters", "hosts", "processes", "held"),
     [
         ({"sharded_data_parallel_degree": 2, "microbatches": 2}, 2, 1, [4520, 4520]),
-        pytest.param({"pipeline_parallel_degree": 2, "microbatches": 4}, 2, 1, [4720, 4320], marks=pytest.mark.soak),
+        ({"pipeline_parallel_degree": 2, "microbatches": 4}, 2, 1, [4720, 4320]),
         ({"tensor_parallel_degree": 2, "prescaled_batch": True}, 1, 2, [4520, 4520]),
-        pytest.param({"tensor_parallel_degree": 2, "microbatches": 2}, 2, 2, [2260] * 4, marks=pytest.mark.soak),
+        ({"tensor_parallel_degree": 2, "microbatches": 2}, 2, 2, [2260] * 4),
         (
             {"pipeline_parallel_degree": 2, "tensor_parallel_degree": 2, "microbatches": 2},
             2,
@@ -86,12 +87,11 @@ def by_mpi(parameters: dict[str, Any], hosts: int, processes: int) -> dict[str, 
             2,
             [4720, 4320],
         ),
-        pytest.param(
+        (
             {"partitions": 4, "microbatches": 2, "auto_partition": False, "default_partition": 0},
             1,
             4,
             [2560, 2160, 2160, 2160],
-            marks=pytest.mark.soak,
         ),
     ],
     ids=[
@@ -126,11 +126,13 @@ def test_transformers_are_divided(server: RunningServer, tmp_path: Path) -> None
 
 
 @MPIRUN
+@pytest.mark.sampled(1, of="what model parallelism refuses")
 def test_degrees_that_do_not_fit_are_refused_by_name(server: RunningServer, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="does not divide the 2 processes"):
         run(server, tmp_path, V2, "train_smp.py", by_mpi({"pipeline_parallel_degree": 3, "microbatches": 2}, 1, 2))
 
 
+@pytest.mark.sampled(1, of="version 2")
 def test_version_2_divides_tensors_over_two_hosts(server: RunningServer, tmp_path: Path) -> None:
     parallel = {"enabled": True, "parameters": {"tensor_parallel_degree": 2}}
     distribution = {"torch_distributed": {"enabled": True}, "smdistributed": {"modelparallel": parallel}}
@@ -144,12 +146,14 @@ def test_version_2_divides_tensors_over_two_hosts(server: RunningServer, tmp_pat
         assert found.getnames()[-1].endswith("model.pt")
 
 
+@pytest.mark.sampled(1, of="version 2")
 def test_version_2_by_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     out = run(server, tmp_path, V3, "train_tsm.py", {"tensor_parallel_degree": 1, "hybrid_shard_degree": 2})
     for rank in range(4):
         assert f"rank {rank} of 4 holds 1512 of 3024, tp 1, shards 2, HYBRID_SHARD" in out
 
 
+@pytest.mark.sampled(1, of="what model parallelism refuses")
 def test_what_version_2_has_not_fails_by_name(server: RunningServer, tmp_path: Path) -> None:
     parallel = {"enabled": True, "parameters": {"context_parallel_degree": 2}}
     distribution = {"torch_distributed": {"enabled": True}, "smdistributed": {"modelparallel": parallel}}

@@ -24,7 +24,7 @@ from sagewright.store.schema.events import events
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "2"))
 GROUP, ENDPOINT = "killed", "alive"
 
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "2"))
 PATIENCE_S = 20
 
 

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "3"))
 WRITERS = 4
 KEYS = 5
 PART = 5 * 1024 * 1024

@@ -19,7 +19,7 @@ from sagewright.sandbox.cgroups import find_cgroups
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-LOG_MB = int(os.environ.get("SAGEWRIGHT_TEST_LOG_MB", "100"))  # 10,000 for the whole of it
+LOG_MB = int(os.environ.get("SAGEWRIGHT_TEST_LOG_MB", "50"))  # 10,000 for the whole of it
 LONG: dict[str, Any] = {"StoppingCondition": {"MaxRuntimeInSeconds": 900}}
 SLOWEST_S = 5.0  # for any answer while a job misbehaves, on a machine that is busy
 MEMORY_MB = 600
@@ -122,9 +122,11 @@ def test_gigabytes_of_log(begin: Begin, job_name: str) -> None:
 
 def test_a_log_that_is_faster_than_the_server_waits_for_it(begin: Begin, job_name: str) -> None:
     server = begin(log_limit_mb="0")
-    job = ended(server, job_name, "seq -f 'line number %.0f of a log in which none is lost' 1 800000", 300)
-    assert job["TrainingJobStatus"] == "Completed"
-    assert sum(text.startswith("line number") for text in server.lines(job_name)) == 800_000
+    shell = (
+        f"seq -f 'line number %.0f of a log in which none is lost {'x' * 180}' 1 200000"  # more than an agent lets wait
+    )
+    assert ended(server, job_name, shell, 300)["TrainingJobStatus"] == "Completed"
+    assert sum(text.startswith("line number") for text in server.lines(job_name)) == 200_000
 
 
 def test_lines_of_a_megabyte_and_bytes_that_are_no_text(begin: Begin, job_name: str) -> None:
@@ -138,6 +140,7 @@ def test_lines_of_a_megabyte_and_bytes_that_are_no_text(begin: Begin, job_name: 
     assert max(len(text) for text in lines) <= 256 * 1024
 
 
+@pytest.mark.sampled(1)
 @SANDBOXES
 def test_a_fork_bomb(begin: Begin, job_name: str, sandbox: str) -> None:
     if "pids" not in find_cgroups().places:
@@ -148,6 +151,7 @@ def test_a_fork_bomb(begin: Begin, job_name: str, sandbox: str) -> None:
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
+@pytest.mark.sampled(1)
 @SANDBOXES
 def test_one_that_ignores_sigterm(begin: Begin, job_name: str, sandbox: str) -> None:
     server = begin(sandbox=sandbox, stop_grace_s="1")
@@ -165,6 +169,7 @@ LEAVERS = {
 }
 
 
+@pytest.mark.sampled(3)
 @SANDBOXES
 @pytest.mark.parametrize("how", LEAVERS)
 def test_one_that_ends_while_its_children_live(begin: Begin, job_name: str, sandbox: str, how: str) -> None:
@@ -179,6 +184,7 @@ def test_one_that_closes_its_output(begin: Begin, job_name: str) -> None:
     assert "before" in server.lines(job_name)
 
 
+@pytest.mark.sampled(1)
 @SANDBOXES
 def test_one_that_fills_its_disk(begin: Begin, job_name: str, sandbox: str) -> None:
     server = begin(sandbox=sandbox)
@@ -190,13 +196,13 @@ def test_one_that_fills_its_disk(begin: Begin, job_name: str, sandbox: str) -> N
     )
 
 
-def test_data_that_does_not_fit_fails_before_it_is_downloaded(begin: Begin, job_name: str, tmp_path: Path) -> None:
+def test_data_that_does_not_fit_fails_before_it_is_downloaded(begin: Begin, job_name: str) -> None:
     server = begin()
-    with (tmp_path / "big").open("wb") as big:
-        big.truncate(1200 << 20)
     s3 = server.boto("s3")
     s3.create_bucket(Bucket="data")
-    s3.upload_file(str(tmp_path / "big"), "data", "in/big")
+    s3.put_object(Bucket="data", Key="in/0", Body=bytes(30 << 20))
+    for number in range(1, 40):
+        s3.copy_object(Bucket="data", Key=f"in/{number}", CopySource={"Bucket": "data", "Key": "in/0"})
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://data/in/", "S3DataDistributionType": "FullyReplicated"}
     channel = {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
     job = ended(server, job_name, "echo never", InputDataConfig=[channel])
@@ -204,15 +210,16 @@ def test_data_that_does_not_fit_fails_before_it_is_downloaded(begin: Begin, job_
     assert "never" not in server.lines(job_name)
 
 
-def test_a_failure_file_of_a_gigabyte(begin: Begin, job_name: str) -> None:
+def test_a_failure_file_of_hundreds_of_megabytes(begin: Begin, job_name: str) -> None:
     server = begin(limits="off")
-    write = "(echo -n 'it broke '; head -c 1G /dev/zero | tr '\\0' y) > /opt/ml/output/failure; exit 1"
+    write = "(echo -n 'it broke '; head -c 300M /dev/zero | tr '\\0' y) > /opt/ml/output/failure; exit 1"
     job = ended(server, job_name, write)
     assert job["FailureReason"].startswith("AlgorithmError: it broke yyy")
     assert job["FailureReason"].endswith(", exit code: 1")
     assert len(job["FailureReason"]) == 1024
 
 
+@pytest.mark.sampled(1)
 @SANDBOXES
 def test_one_that_needs_more_memory_than_it_has(begin: Begin, job_name: str, sandbox: str) -> None:
     if "memory" not in find_cgroups().places:

@@ -221,6 +221,7 @@ def secrets(server: RunningServer) -> list[bytes]:
     return [MARKER.encode(), server.key()[1].encode(), b"SQLite format 3"]
 
 
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_an_attempt_ends_as_it_should_and_finds_nothing(walled: RunningServer, job_name: str, name: str) -> None:
     attempt = ATTEMPTS[name]
@@ -239,6 +240,7 @@ def test_an_attempt_ends_as_it_should_and_finds_nothing(walled: RunningServer, j
     nothing_left(walled)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "key",
     ["ck//tmp/sagewright-planted", "ck/../../planted", "ck/a/../../../planted", "ck/" + "n" * 300, "ck/./a", "ck/a//b"],
@@ -271,6 +273,7 @@ STOPPED = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", STOPPED)
 def test_a_stop_wins(walled: RunningServer, job_name: str, name: str) -> None:
     attempt = STOPPED[name]

@@ -1,13 +1,14 @@
-"""The defaults of frameworks, each where it is installed."""
+"""The defaults of frameworks, in an environment that has them all: `make packages`."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
+import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,26 @@ import numpy as np
 import pytest
 from serving.conftest import Served
 
+Make = Callable[..., None]
 ROWS = [[1.0, 2.0, 3.0], [0.0, -1.0, 0.5]]
 
 
-def needs(module: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(find_spec(module) is None, reason=f"{module} is not in this environment")
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Has a program make a model, in a process of its own, for frameworks take long to end; the second time it is copied."""
+    made: dict[tuple[str, ...], Path] = {}
 
+    def run(program: str, place: Path, *arguments: str) -> None:
+        if (program, *arguments) not in made:
+            kept = made[program, *arguments] = tmp_path_factory.mktemp("made") / "model"
+            subprocess.run([sys.executable, "-c", program, str(kept), *arguments], check=True)
+        source = made[program, *arguments]
+        if source.is_dir():
+            shutil.copytree(source, place, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, place)
 
-def make(program: str, *arguments: object) -> None:
-    """Run a program that makes a model: in a process of its own, for frameworks take long to end here."""
-    subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=True)
+    return run
 
 
 TORCH = """
@@ -37,8 +48,7 @@ torch.jit.save(torch.jit.script(model), sys.argv[1]) if len(sys.argv) == 2 else 
 EXPECTED = [[1.0, 5.0], [0.0, -0.5]]
 
 
-@needs("torch")
-def test_pytorch_serves_torchscript_without_a_script(serve: Served) -> None:
+def test_pytorch_serves_torchscript_without_a_script(serve: Served, make: Make) -> None:
     make(TORCH, serve.model / "model.pth")
     server = serve("", "pytorch")
     assert json.loads(server.invoke(json.dumps(ROWS).encode()).body) == EXPECTED
@@ -52,12 +62,11 @@ def test_pytorch_serves_torchscript_without_a_script(serve: Served) -> None:
     assert server.invoke(b"[[1, 2]]").status == 500  # of another width
 
 
-@needs("torch")
 @pytest.mark.parametrize(
     ("names", "message"),
     [(["weights.pt"], "weights.pt is no TorchScript"), (["a.pt", "b.pth"], "Exactly one"), ([], "there are: none")],
 )
-def test_pytorch_says_why_a_model_needs_a_script(serve: Served, names: list[str], message: str) -> None:
+def test_pytorch_says_why_a_model_needs_a_script(serve: Served, make: Make, names: list[str], message: str) -> None:
     for name in names:
         make(TORCH, serve.model / name, "weights alone")
     server = serve.start("", "pytorch")
@@ -65,8 +74,7 @@ def test_pytorch_says_why_a_model_needs_a_script(serve: Served, names: list[str]
     assert message in server.log
 
 
-@needs("torch")
-def test_a_script_of_awss_pytorch_examples(serve: Served) -> None:
+def test_a_script_of_awss_pytorch_examples(serve: Served, make: Make) -> None:
     make(TORCH, serve.model / "model.pth", "weights alone")
     server = serve(
         """
@@ -99,12 +107,11 @@ tf.saved_model.save(model, sys.argv[1], {"serving_default": model.one, "two": mo
 
 
 @pytest.fixture
-def tensorflow(serve: Served) -> Any:
+def tensorflow(serve: Served, make: Make) -> Any:
     make(TENSORFLOW, serve.model / "model" / "3")
     return serve("", "tensorflow")
 
 
-@needs("tensorflow")
 def test_tensorflow_serves_a_saved_model_by_the_forms_of_tensorflow_serving(tensorflow: Any) -> None:
     def ask(document: Any, status: int = 200, **more: Any) -> Any:
         answer = tensorflow.invoke(json.dumps(document).encode(), **more)
@@ -128,8 +135,7 @@ def test_tensorflow_serves_a_saved_model_by_the_forms_of_tensorflow_serving(tens
     assert ask(ROWS, 415, content_type="image/png")
 
 
-@needs("tensorflow")
-def test_a_script_of_awss_tensorflow_images(serve: Served) -> None:
+def test_a_script_of_awss_tensorflow_images(serve: Served, make: Make) -> None:
     make(TENSORFLOW, serve.model / "1")
     server = serve(
         """
@@ -150,8 +156,9 @@ def test_a_script_of_awss_tensorflow_images(serve: Served) -> None:
 
 
 TRANSFORMERS = """
-import sys
+import os, sys
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+os.makedirs(sys.argv[1])
 with open(sys.argv[1] + "/vocab.txt", "w") as file:
     file.write("\\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film"]))
 BertTokenizer(sys.argv[1] + "/vocab.txt").save_pretrained(sys.argv[1])
@@ -160,9 +167,8 @@ BertForSequenceClassification(config).save_pretrained(sys.argv[1])
 """
 
 
-@needs("transformers")
 @pytest.mark.parametrize("task", ["", "text-classification"])
-def test_hugging_faces_pipeline_without_a_script(serve: Served, task: str) -> None:
+def test_hugging_faces_pipeline_without_a_script(serve: Served, make: Make, task: str) -> None:
     make(TRANSFORMERS, serve.model)
     server = serve("", "huggingface", HF_TASK=task, HF_HUB_OFFLINE="1")
     (one,) = json.loads(server.invoke(b'{"inputs": "good film"}').body)
@@ -177,7 +183,6 @@ def test_hugging_faces_pipeline_without_a_script(serve: Served, task: str) -> No
     assert server.invoke(b'{"inputs": "good"}', accept="image/png").status == 406
 
 
-@needs("transformers")
 @pytest.mark.parametrize(
     ("environment", "message"),
     [({"HF_MODEL_ID": "org/name", "HF_TASK": "fill-mask"}, "not downloaded from the Hub"), ({}, "no config.json")],
@@ -188,7 +193,6 @@ def test_hugging_face_says_why_there_is_no_model(serve: Served, environment: dic
     assert message in server.log
 
 
-@needs("xgboost")
 def test_xgboost_in_script_mode(serve: Served, tmp_path: Path) -> None:
     import xgboost as xgb
 

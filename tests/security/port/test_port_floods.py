@@ -187,6 +187,7 @@ def test_somebody_without_a_key_sends(siege: Siege, attempt: Callable[[Siege], N
         time.sleep(1)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", FLOODS)
 def test_floods(siege: Siege, kind: str) -> None:
     with Meanwhile(siege):

@@ -29,6 +29,7 @@ def besieged(postgres: Any, server_with: Callable[..., Any]) -> Iterator[Siege]:
     assert "Traceback" not in running.log(), running.log()[-5000:]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "attempt",
     [FLOODS["of an unknown key"], bodies_that_stop, a_form_whose_fields_do_not_end, nobody_is_told_to_go_on],
