@@ -17,13 +17,14 @@ from sagewright.tuning.gaussian import Likelihood, Posterior
 from sagewright.tuning.history import History, Reader
 from sagewright.tuning.lattice import Ints, Lattice, keys
 from sagewright.tuning.names import Scores
-from sagewright.tuning.outlook import Outlook
+from sagewright.tuning.outlook import Allowed, Outlook
 from sagewright.tuning.points import start
 from sagewright.tuning.study import Study, Trial, next_number
 from sagewright.tuning.suggestion import Suggestion
 
 _FIRST = 4
 _MOST_FIRST = 50
+_CROWD, _NEXT_TO = 4, 0.03
 _NAMED = 20
 """Trials up to which names are believed."""
 _MANY = 150
@@ -103,8 +104,17 @@ class BayesianSearcher:
 
     def _sought(self, outlook: Outlook | None, history: History, number: int) -> Ints | None:
         rng = self._rng(number)
-        row = outlook.best(rng, history.seen) if outlook else None
+        allowed = Allowed(self._lattice, history.seen, self._crowded(history))
+        row = outlook.best(rng, allowed) if outlook else None
         return row if row is not None else design.unseen(self._lattice, rng, history.seen)
+
+    def _crowded(self, history: History) -> Ints | None:
+        """The best point, where all of the last ones lay next to it: the model may have taken one slope for all there is."""
+        if len(history.results) <= _FIRST + _CROWD:
+            return None
+        best = history.results.levels[history.results.best()]
+        last = np.stack((history.results.levels + history.pending.levels)[-_CROWD:])
+        return best if self._lattice.near(last, best, _NEXT_TO).all() else None
 
     def _await(self, history: History, row: Ints) -> None:
         """It counts as running from now on."""

@@ -121,7 +121,7 @@ class Likeness:
 
     def __init__(self, particles: Floats, categorical: Bools) -> None:
         self._categorical = categorical
-        self._weight = weights(particles)[:, None, None]
+        self._weight = weights(particles)
         self._between = np.exp(-np.exp(-np.clip(particles[:, -1], -8, 8)))[:, None, None]
         lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8))
         steps = np.arange(FARTHEST + 1) / STEPS
@@ -134,19 +134,26 @@ class Likeness:
 
     def between(self, some: Points, known: Points) -> Floats:
         """(particles, some, known)"""
-        shape = (len(self._weight), len(some), len(known))
-        total, product = np.zeros(shape), np.ones(shape)
-        for d, table in enumerate(self._tables):
-            steps = np.abs(some.positions[:, None, d] - known.positions[None, :, d])
-            alike = np.take(table, (steps != 0) * 1 if self._categorical[d] else steps, axis=1)
-            total += alike
-            product *= alike
-        total *= self._weight / len(self._tables)
-        product *= 1 - self._weight
-        alike = np.add(total, product, out=total)
+        steps = [np.abs(some.positions[:, None, d] - known.positions[None, :, d]) for d in range(len(self._tables))]
+        steps = [np.minimum(each, 1) if self._categorical[d] else each for d, each in enumerate(steps)]
+        found = np.empty((len(self._weight), len(some), len(known)))
+        product, one = np.empty(found.shape[1:]), np.empty(found.shape[1:])
+        for p in range(len(found)):  # one after the other, which stays within the cache
+            total = found[p]
+            total.fill(0.0)
+            product.fill(1 - self._weight[p])
+            for d, table in enumerate(self._tables):
+                np.take(table[p], steps[d], out=one, mode="clip")
+                total += one
+                product *= one
+            total *= self._weight[p] / len(self._tables)
+            total += product
+        return self._mixed(found, some, known)
+
+    def _mixed(self, alike: Floats, some: Points, known: Points) -> Floats:
         differ = some.tasks[:, None] != known.tasks[None, :]
         if differ.any():
             alike = np.where(differ, alike * self._between, alike)
         if some.scores.any():
             alike += _SCORED * some.scores[:, None] * known.scores[None, :]
-        return np.asarray(alike)
+        return alike

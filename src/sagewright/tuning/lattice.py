@@ -1,7 +1,8 @@
 """A space as points with whole-numbered coordinates: what the numerics work on.
 
 A row of levels is a point that can be tried. Its positions are where its values lie on a scale of 1,023 steps from 0 to 1; those of
-categories are their index. Points of other tuning jobs may lie outside of the ranges, and have positions but no levels.
+categories are their index, but for categories that are numbers in their order. Points of other tuning jobs may lie outside of the
+ranges, and have positions but no levels.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Lattice:
         self._space = space
         self._places = [_places(each) for each in space.parameters]
         self._edges = [_edges(each, places) for each, places in zip(space.parameters, self._places, strict=True)]
-        self.categorical = np.array([isinstance(each, Categorical) for each in space.parameters], dtype=bool)
+        self.categorical = np.array([_unordered(each) for each in space.parameters], dtype=bool)
         self._positions = [
             np.arange(len(places)) if categorical else np.rint(places * STEPS).astype(np.int64)
             for places, categorical in zip(self._places, self.categorical, strict=True)
@@ -95,6 +96,11 @@ class Lattice:
             moved[:, d] = np.where(chosen[:, d], np.clip(there, 0, self.levels[d] - 1), moved[:, d])
         return moved
 
+    def near(self, levels: Ints, point: Ints, reach: float) -> Bools:
+        """Which of the points differ from one by no more than `reach` in each range, and in no category."""
+        apart = np.abs(self.places(levels) - self.places(point[None, :]))
+        return np.where(self.categorical, apart == 0, apart <= reach).all(axis=1)
+
     def _nearest(self, d: int, places: Floats) -> Ints:
         return np.minimum(np.searchsorted(self._edges[d], places, side="right"), len(self._edges[d]) - 1)
 
@@ -102,6 +108,18 @@ class Lattice:
 def keys(levels: Ints) -> list[bytes]:
     """What tells points apart."""
     return [row.tobytes() for row in np.ascontiguousarray(levels, dtype=np.int64)]
+
+
+def _unordered(parameter: Parameter) -> bool:
+    """Categories are, but for numbers in their order: 16, 32, 64 lie on a line."""
+    if not isinstance(parameter, Categorical):
+        return False
+    try:
+        numbers = [float(value) for value in parameter.values]
+    except ValueError:
+        return True
+    steps = np.diff(numbers)
+    return len(numbers) < 3 or not bool((steps > 0).all() or (steps < 0).all())
 
 
 def _places(parameter: Parameter) -> Floats:

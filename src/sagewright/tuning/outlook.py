@@ -9,12 +9,29 @@ import numpy as np
 from sagewright.tuning.evidence import Frame
 from sagewright.tuning.gaussian import Posterior
 from sagewright.tuning.improvement import log_improvement
-from sagewright.tuning.lattice import Floats, Ints, keys
+from sagewright.tuning.lattice import Floats, Ints, Lattice, keys
 
 _SMALL = 1500
 """Of a space with no more points than this all are looked at."""
-_UNIFORM, _BASES, _AROUND = 400, 5, 80
-_ROUNDS, _LEADERS, _NEAR_LEADERS = 3, 6, 25
+_AWAY = 0.1
+_UNIFORM, _BASES, _AROUND = 300, 5, 60
+_ROUNDS, _LEADERS, _NEAR_LEADERS = 3, 5, 20
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Which points may be tried."""
+
+    lattice: Lattice
+    seen: set[bytes]
+    away_from: Ints | None = None
+    """A point whose surroundings are left alone."""
+
+    def of(self, levels: Ints) -> Ints:
+        fresh = levels[[key not in self.seen for key in keys(levels)]]
+        if self.away_from is None or not len(fresh):
+            return fresh
+        return fresh[~self.lattice.near(fresh, self.away_from, _AWAY)]
 
 
 @dataclass
@@ -29,26 +46,26 @@ class Outlook:
         tried = np.concatenate([self.tried, levels])
         return Outlook(self.frame, self.posterior.believing(self.frame.points(levels)), tried)
 
-    def best(self, rng: np.random.Generator, seen: set[bytes]) -> Ints | None:
-        """None where there is no point that hasn't been seen."""
+    def best(self, rng: np.random.Generator, allowed: Allowed) -> Ints | None:
+        """None where nothing that is allowed was found."""
         means, _ = self.posterior.predict(self.frame.points(self.tried))
         record = means.min(axis=1)
         if self.frame.lattice.size <= _SMALL:
-            candidates = _fresh(self.frame.lattice.all(), seen)
+            candidates = allowed.of(self.frame.lattice.all())
             return candidates[self._gains(candidates, record).argmax()] if len(candidates) else None
         bases = self.tried[means.mean(axis=0).argsort()[:_BASES]]
-        return self._climbed(bases, record, rng, seen)
+        return self._climbed(bases, record, rng, allowed)
 
-    def _climbed(self, bases: Ints, record: Floats, rng: np.random.Generator, seen: set[bytes]) -> Ints | None:
+    def _climbed(self, bases: Ints, record: Floats, rng: np.random.Generator, allowed: Allowed) -> Ints | None:
         lattice = self.frame.lattice
         near = lattice.neighbours(rng, bases, _AROUND)
-        candidates = _fresh(np.concatenate([lattice.uniform(rng, _UNIFORM), near]), seen)
+        candidates = allowed.of(np.concatenate([lattice.uniform(rng, _UNIFORM), near]))
         if not len(candidates):
             return None
         gains = self._gains(candidates, record)
         for _ in range(_ROUNDS):
             leaders = candidates[np.argsort(-gains)[:_LEADERS]]
-            more = _fresh(lattice.neighbours(rng, leaders, _NEAR_LEADERS), seen)
+            more = allowed.of(lattice.neighbours(rng, leaders, _NEAR_LEADERS))
             if len(more):
                 candidates = np.concatenate([candidates, more])
                 gains = np.concatenate([gains, self._gains(more, record)])
@@ -57,7 +74,3 @@ class Outlook:
     def _gains(self, levels: Ints, record: Floats) -> Floats:
         means, deviations = self.posterior.predict(self.frame.points(levels))
         return log_improvement(means, deviations, record)
-
-
-def _fresh(levels: Ints, seen: set[bytes]) -> Ints:
-    return levels[[key not in seen for key in keys(levels)]]

@@ -74,6 +74,18 @@ def test_regions_that_fail_are_left() -> None:
         assert sum(late) < 0.35 * len(late)
         best.append(course.best(plan) or math.inf)
     assert statistics.median(best) < 1.5
+    assert max(best) < 5  # one was caught next to a corner and tried its neighbours for 20 trials
+
+
+def test_when_all_lay_next_to_the_best_the_next_one_does_not() -> None:
+    trials = [completed(1, {"x": "-5", "y": "0"}, 300.0), completed(2, {"x": "10", "y": "15"}, 200.0)]
+    slope = [{"x": f"{2 + step / 50}", "y": "5"} for step in range(8)]
+    trials += [completed(number, values, -number / 100) for number, values in enumerate(slope, 3)]
+    places = PLANE.places(BayesianSearcher(study()).suggest(trials, 1)[0].values)
+    best = PLANE.places(slope[-1])
+    assert places is not None
+    assert best is not None
+    assert max(abs(a - b) for a, b in zip(places, best, strict=True)) > 0.1
 
 
 def test_it_goes_on_where_all_have_failed() -> None:

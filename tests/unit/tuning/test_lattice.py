@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from sagewright.tuning.lattice import STEPS, Lattice, keys
-from sagewright.tuning.space import Continuous, Integer, Scaling, Space
+from sagewright.tuning.space import Categorical, Continuous, Integer, Scaling, Space
 from tuning.studies import MIXED, SMALL
 
 LATTICE = Lattice(MIXED)
@@ -47,6 +47,17 @@ def test_points_of_parents_may_lie_outside() -> None:
 def test_all_points_of_a_small_space() -> None:
     small = Lattice(SMALL)
     assert len(set(keys(small.all()))) == small.size == 6
+
+
+def test_categories_that_are_numbers_in_their_order_lie_on_a_line() -> None:
+    kinds = [("16", "32", "64"), ("0.5", "0.1", "0.02"), ("16", "64", "32"), ("1", "2"), ("a", "b", "c")]
+    space = Space(tuple(Categorical(f"c{i}", values) for i, values in enumerate(kinds)))
+    lattice = Lattice(space)
+    assert lattice.categorical.tolist() == [False, False, True, True, True]
+    assert lattice.positions(np.array([[2, 0, 2, 1, 0]]))[0].tolist() == [STEPS * 5 // 6, STEPS // 6, 2, 1, 0]
+    row = lattice.row({"c0": "32", "c1": "0.02", "c2": "32", "c3": "1", "c4": "b"})
+    assert row is not None
+    assert row[0].tolist() == [1, 2, 2, 0, 1]
 
 
 def test_a_range_of_one_value() -> None:
