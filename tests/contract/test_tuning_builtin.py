@@ -1,0 +1,164 @@
+"""A tuner over every built-in algorithm that has something to tune, over all of the ranges that AWS recommends for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.tuning import BUCKET, Tuners
+
+from sagewright.algorithms import catalogue
+from sagewright.algorithms.formats import protobuf
+from sagewright.algorithms.formats.table import Sparse, Table
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+ROWS = 400
+PROTOBUF = "application/x-recordio-protobuf"
+
+
+def random() -> Any:
+    return np.random.default_rng(0)
+
+
+def rows() -> bytes:
+    """Two features, of which the first says the label."""
+    features = random().normal(size=(ROWS, 2)).astype(np.float32)
+    return protobuf.dump(Table(features, (features[:, 0] > 0).astype(np.float32)))
+
+
+def words() -> bytes:
+    """Documents of 20 words."""
+    indices = np.sort(random().integers(0, 50, (ROWS, 20)), axis=1)
+    counts = np.ones(ROWS * 20, np.float32)
+    return protobuf.dump(
+        Table(Sparse(np.arange(0, ROWS * 20 + 1, 20), indices.ravel(), counts, 50), np.zeros(ROWS, np.float32))
+    )
+
+
+def pairs() -> bytes:
+    """Users and items of 20 each, one-hot; what a user thinks of all items."""
+    draw = random()
+    indices = np.column_stack([draw.integers(0, 20, ROWS), 20 + draw.integers(0, 20, ROWS)])
+    labels = (indices[:, 0] % 5).astype(np.float32)
+    return protobuf.dump(
+        Table(Sparse(np.arange(0, ROWS * 2 + 1, 2), indices.ravel(), np.ones(ROWS * 2, np.float32), 40), labels)
+    )
+
+
+def visits() -> bytes:
+    users = random().integers(0, 10, ROWS)
+    return "".join(f"u{user},10.{user}.0.{n % 200}\n" for n, user in enumerate(users)).encode()
+
+
+def table() -> bytes:
+    features = random().normal(size=(ROWS, 3))
+    return "".join(f"{int(row[0] > 0)},{row[0]:.4f},{row[1]:.4f},{row[2]:.4f}\n" for row in features).encode()
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an algorithm needs besides its ranges; `narrowed` stands for ranges whose ends take minutes on any data."""
+
+    objective: str
+    image: str
+    static: dict[str, str]
+    data: Callable[[], bytes]
+    content: str = PROTOBUF
+    second: str = "test"
+    narrowed: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+AMAZON = "382416733822.dkr.ecr.us-east-1.amazonaws.com"
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+CASES = {
+    "kmeans": Case("test:msd", f"{AMAZON}/kmeans:1", {"k": "3", "feature_dim": "2"}, rows),
+    "linear-learner": Case(
+        "validation:objective_loss", f"{AMAZON}/linear-learner:1",
+        {"predictor_type": "binary_classifier", "feature_dim": "2", "epochs": "3"}, rows, second="validation",
+    ),
+    "xgboost": Case(
+        "validation:auc", XGBOOST, {"objective": "binary:logistic", "eval_metric": "auc"}, table, "text/csv", "validation",
+        {"num_round": ("1", "60")},
+    ),
+    "knn": Case(
+        "test:accuracy", f"{AMAZON}/knn:1", {"predictor_type": "classifier", "feature_dim": "2"}, rows,
+        narrowed={"k": ("1", "200")},
+    ),
+    "lda": Case("test:pwll", f"{AMAZON}/lda:1", {"feature_dim": "50", "mini_batch_size": str(ROWS)}, words),
+    "ntm": Case(
+        "validation:total_loss", f"{AMAZON}/ntm:1", {"feature_dim": "50", "num_topics": "3", "epochs": "3"}, words,
+        second="validation",
+    ),
+    "factorization-machines": Case(
+        "test:rmse", f"{AMAZON}/factorization-machines:1",
+        {"feature_dim": "40", "num_factors": "4", "predictor_type": "regressor"}, pairs, narrowed={"epochs": ("1", "50")},
+    ),
+    "ipinsights": Case(
+        "validation:discriminator_auc", f"{AMAZON}/ipinsights:1", {}, visits, "text/csv", "validation",
+        {"num_entity_vectors": ("10000", "20000"), "epochs": ("1", "10"), "vector_dim": ("8", "32")},
+    ),
+    "randomcutforest": Case("test:f1", f"{AMAZON}/randomcutforest:1", {"feature_dim": "2"}, rows),
+}  # fmt: skip
+QUICK = ("kmeans", "linear-learner")
+
+
+def test_every_algorithm_with_something_to_tune_is_here() -> None:
+    tunable = {
+        name for name, one in catalogue.declarations().items() if any(each.recommended for each in one.hyperparameters)
+    }
+    assert tunable == set(CASES)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.soak) for name in CASES]
+)
+def test_a_tuner_over_all_that_is_tunable(server: RunningServer, name: str) -> None:
+    tuners, case = Tuners(server), CASES[name]
+    s3 = server.boto("s3")
+    for channel in ("train", case.second):
+        s3.put_object(Bucket=BUCKET, Key=f"{name}/{channel}/data", Body=case.data())
+    declared = catalogue.declarations()[name]
+    ranges = declared.recommended_ranges()
+    for one in (*ranges["IntegerParameterRanges"], *ranges["ContinuousParameterRanges"]):
+        one["MinValue"], one["MaxValue"] = case.narrowed.get(one["Name"], (one["MinValue"], one["MaxValue"]))
+    spread = {"train": "ShardedByS3Key", case.second: "FullyReplicated"}  # random cut forest takes nothing else
+    direction = next(metric.direction for metric in declared.metrics if metric.name == case.objective)
+    told = tuners.run(
+        f"built-in-{name}"[:32],
+        strategy="Bayesian",
+        jobs=5,
+        parallel=2,
+        configured={
+            "ParameterRanges": ranges,
+            "HyperParameterTuningJobObjective": {"Type": direction, "MetricName": case.objective},
+        },
+        defined={
+            "StaticHyperParameters": case.static,
+            "AlgorithmSpecification": {"TrainingImage": case.image, "TrainingInputMode": "File"},
+            "InputDataConfig": [
+                {
+                    "ChannelName": channel,
+                    "ContentType": case.content,
+                    "DataSource": {
+                        "S3DataSource": {
+                            "S3DataType": "S3Prefix",
+                            "S3DataDistributionType": spread[channel],
+                            "S3Uri": f"s3://{BUCKET}/{name}/{channel}/",
+                        }
+                    },
+                }
+                for channel in ("train", case.second)
+            ],
+        },
+    )
+    children = tuners.children(told["HyperParameterTuningJobName"])
+    reasons = [one.get("FailureReason") for one in children]
+    assert told["HyperParameterTuningJobStatus"] == "Completed", reasons
+    assert told["ObjectiveStatusCounters"]["Succeeded"] == 5, reasons
+    values = {one["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for one in children}
+    assert len(values) > 1, "what was tuned changed nothing"
