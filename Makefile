@@ -45,7 +45,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	UV_PROJECT_ENVIRONMENT=.cache/ray $(UV) sync --quiet --frozen --extra ray --python $(BIN)/python
 	touch $@
 
-clients: .cache/clients/sdk-v2/.ready .cache/clients/sdk-v3/.ready .cache/clients/aws-cli/.ready .cache/clients/s3/.ready .cache/clients/seaweedfs/.ready ## Environments of real clients
+clients: $(patsubst %,.cache/clients/%/.ready,sdk-v2 sdk-v3 aws-cli s3 seaweedfs airflow tracking) ## Environments of real clients
 
 system: $(VENV)/.ready
 	$(BIN)/python tools/system.py
@@ -115,7 +115,7 @@ format: setup ## Format the code and generate the reference pages
 	$(BIN)/ruff check --fix .
 	$(BIN)/python tools/reference.py
 
-conformance: setup clients .cache/clients/seaweedfs/.ready ## The S3 checks here and on SeaweedFS; writes the table
+conformance: setup clients .cache/clients/seaweedfs/.ready .cache/clients/moto/.ready ## The checks of S3 and of the other services, here and on SeaweedFS and moto; writes the tables
 	$(BIN)/python tools/conformance.py
 
 bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers

@@ -19,17 +19,29 @@ PACKAGES = {
     "busybox-static": lambda: shutil.which("busybox"),
 }
 
+CLIENTS = {"awscli": "/usr/bin/aws", "minio-client": "/usr/bin/minio-client"}
+"""Packages that Debian 13 has and some systems lack, and a file of each: the tests of these clients say so where they are not."""
+
 
 def main() -> int:
+    clients = [name for name, file in CLIENTS.items() if not Path(file).exists()]
     wanted = [name for name, present in PACKAGES.items() if not present()]
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        for name in clients:
+            install([name], check=False)
     if not wanted:
         return 0
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         print(f"Install these first: {' '.join(wanted)} (on Debian, as root: apt-get install {' '.join(wanted)})")
         return 1
+    return install(wanted, check=True)
+
+
+def install(names: list[str], check: bool) -> int:
+    """`check`: raises CalledProcessError where the list of packages can't be had."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], check=True, env=environ)
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]
+    subprocess.run(["apt-get", "update", "-qq"], check=check, env=environ)
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names]
     return subprocess.run(command, check=False, env=environ).returncode
 
 
