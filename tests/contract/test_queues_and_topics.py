@@ -192,7 +192,7 @@ def test_a_fifo_queue_keeps_the_order_of_a_group_and_knows_what_was_sent(sqs: An
     ({"QueueName": "a b"}, "InvalidParameterValue"),
     ({"QueueName": "a.fifo"}, "InvalidParameterValue"),
     ({"QueueName": "a", "Attributes": {"VisibilityTimeout": "-1"}}, "InvalidAttributeValue"),
-    ({"QueueName": "a", "Attributes": {"Colour": "red"}}, "ValidationException"),
+    ({"QueueName": "a", "Attributes": {"Colour": "red"}}, "InvalidAttributeName"),
 ])  # fmt: skip
 def test_what_is_no_queue(sqs: Any, request_: dict[str, Any], code: str) -> None:
     assert fault(sqs.create_queue, **request_) == code

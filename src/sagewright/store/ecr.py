@@ -143,10 +143,13 @@ def note_pull(store: Database, manifest: Manifest) -> None:
         connection.execute(update(ecr_manifests).where(*which).values(pulled_ms=now_ms()))
 
 
-def needed_layers(store: Database) -> set[str]:
-    """The digests of all blobs that a manifest needs."""
+def needed_layers(store: Database, repository: str | None = None) -> set[str]:
+    """The digests of all blobs that a manifest needs, of any repository or of one."""
+    statement = select(ecr_manifests.c.layers)
+    if repository is not None:
+        statement = statement.where(ecr_manifests.c.repository == repository)
     with store.read() as connection:
-        lists: Iterable[list[str]] = connection.execute(select(ecr_manifests.c.layers)).scalars()
+        lists: Iterable[list[str]] = connection.execute(statement).scalars()
         return {digest for layers in lists for digest in layers}
 
 

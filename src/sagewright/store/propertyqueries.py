@@ -86,6 +86,14 @@ def search(store: Database, scope: str, condition: Condition, order: Order, limi
         return asked.page(connection, part)
 
 
+def count(store: Database, scope: str, condition: Condition, most: int) -> int:
+    """How many subjects of the scope satisfy the condition, counted up to `most`."""
+    asked = _Search(store, scope, Order("", False), most)
+    part = asked.resolved(condition)
+    with store.read() as connection:
+        return asked.count(connection, part)
+
+
 @dataclass(frozen=True)
 class _Part:
     """A condition with the ids of its paths: how a subject is tested, and how its subjects are found, if there is a way."""
@@ -171,6 +179,13 @@ class _Search:
                 self._among(connection, sources, part) if sources is not None else self._along(connection, part, None)
             )
         return found or []
+
+    def count(self, connection: Connection, part: _Part) -> int:
+        few, sources = self._narrowest(connection, part)
+        every = select(S.id).where(S.scope == self._scope, part.test(S.id))
+        if sources is not None and few <= FEW:
+            every = every.where(S.id.in_(sources[0] if len(sources) == 1 else union_all(*sources)))
+        return _rows(connection, every, self._limit)
 
     def _narrowest(self, connection: Connection, part: _Part) -> tuple[int, tuple[Select[Any], ...] | None]:
         """The sources with the fewest subjects, counted as far as FEW."""

@@ -14,6 +14,7 @@ _BY_SERVICE = {
     "ecr": _PARAMETER,
     "sts": _QUERY,
     "iam": _QUERY,
+    "sns": _QUERY,
     "cloudwatch": _QUERY,
     "sagemaker-runtime": {"ValidationException": "ValidationError"},
 }

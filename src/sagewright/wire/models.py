@@ -1,12 +1,10 @@
-"""AWS's service models, read from the installed botocore at run time."""
+"""The services that the port answers for, and their models."""
 
 from __future__ import annotations
 
-import threading
-from functools import cache
+from sagewright.model.awsmodels import operation_model, service_model
 
-from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel
+__all__ = ["SERVICES", "operation_model", "service_model"]
 
 SERVICES: dict[str, str] = {
     "sagemaker": "SageMaker",
@@ -25,24 +23,3 @@ SERVICES: dict[str, str] = {
     "sagemaker-metrics": "",
 }
 """The services this port answers for, with the X-Amz-Target prefix of those that have one (a test holds it to the models)."""
-
-_loader = Loader()
-_lock = threading.Lock()
-
-
-@cache
-def _load(service: str) -> ServiceModel:
-    return ServiceModel(_loader.load_service_model(service, "service-2"), service)
-
-
-def service_model(service: str) -> ServiceModel:
-    """The botocore model of `service`, loaded once (SageMaker's takes 0.2 s)."""
-    with _lock:
-        return _load(service)
-
-
-@cache
-def operation_model(service: str, operation: str) -> OperationModel | None:
-    """The model of one operation, None where the service has no operation of that name."""
-    model = service_model(service)
-    return model.operation_model(operation) if operation in model.operation_names else None

@@ -104,20 +104,24 @@ class Sealer:
         return hmac.digest(self._key, orjson.dumps(text, default=str), "sha256")[:MAC]
 
 
+_WORDS = {
+    "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
+    "ecr": ("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint."),
+    "cloudwatch": ("InvalidNextToken", "NextToken is invalid."),
+    "iam": ("ValidationError", "Invalid Marker."),
+    "kms": ("InvalidMarkerException", "The marker is not valid."),
+    "application-autoscaling": ("InvalidNextTokenException", "The next token is not valid."),
+    "sns": ("InvalidParameter", "Invalid parameter: NextToken"),
+    "sqs": ("InvalidParameterValue", "The NextToken is not valid."),
+}
+
+
 def invalid_token(asker: Asker) -> AwsError:
     """In the words of each service."""
-    match asker.service:
-        case "s3":
-            return invalid_argument("The continuation token provided is incorrect", "continuation-token")
-        case "logs":
-            return AwsError("InvalidParameterException", "The specified nextToken is invalid.")
-        case "ecr":
-            message = "Invalid parameter at 'nextToken' failed to satisfy constraint."
-            return AwsError("InvalidParameterException", message)
-        case "cloudwatch" if asker.operation == "ListMetrics":
-            return AwsError("InvalidParameterValue", "NextToken is invalid.")
-        case "cloudwatch":
-            return AwsError("InvalidNextToken", "NextToken is invalid.")
-        case "iam":
-            return AwsError("ValidationError", "Invalid Marker.")
+    if asker.service == "s3":
+        return invalid_argument("The continuation token provided is incorrect", "continuation-token")
+    if (asker.service, asker.operation) == ("cloudwatch", "ListMetrics"):
+        return AwsError("InvalidParameterValue", "NextToken is invalid.")
+    if asker.service in _WORDS:
+        return AwsError(*_WORDS[asker.service])
     return ValidationException("Invalid NextToken.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from sagewright.model.errors import SerializationException, ValidationException
+from sagewright.model.errors import AwsError, SerializationException, ValidationException
 from sagewright.wire.patterns import matcher
 from sagewright.wire.protocols.members import in_range
 
@@ -26,6 +26,11 @@ HIDDEN = object()
 """In place of a value that a message must not show."""
 HIDE_WHAT_BREAKS_PATTERNS = frozenset({"logs"})
 """Services whose messages don't show a value that breaks a pattern, seen at AWS."""
+TAKE_ANY_WORD = frozenset({"sqs"})
+"""Services whose operations tell unknown words of an enumeration: SQS takes names of another list from older clients."""
+TELL_WHAT_IS_MISSING = frozenset({"sqs"})
+"""Services with a code of its own for a member that is missing."""
+NOT_NULL = "Member must not be null"
 
 _JAVA_TYPES = {
     "string": "String",
@@ -52,10 +57,21 @@ def validate(operation: OperationModel, request: dict[str, Any]) -> None:
     failures: Failures = []
     _checker(operation.service_model.service_name, operation.name)(request, "", failures)
     if failures:
+        if operation.service_model.service_name in TELL_WHAT_IS_MISSING:
+            _tell_what_is_missing(failures)
         plural = "error" if len(failures) == 1 else "errors"
         raise ValidationException(
             f"{len(failures)} validation {plural} detected: " + "; ".join(failures[:MAX_FAILURES])
         )
+
+
+def _tell_what_is_missing(failures: Failures) -> None:
+    """Raises MissingParameter, if anything is."""
+    missing = next((text for text in failures if text.endswith(NOT_NULL)), None)
+    if missing is not None:
+        member = missing.split("'")[1].rpartition(".")[2]
+        message = f"The request must contain the parameter {member[:1].upper()}{member[1:]}."
+        raise AwsError("MissingParameter", message)
 
 
 @cache
@@ -73,7 +89,7 @@ class _Compiler:
 
     def __init__(self, service: str) -> None:
         self._known: dict[str, Check] = {}
-        self._hides_patterns = service in HIDE_WHAT_BREAKS_PATTERNS
+        self._service = service
 
     def compile(self, shape: Shape) -> Check:
         if shape.name in self._known:
@@ -95,7 +111,7 @@ class _Compiler:
             return self._list(shape)
         if isinstance(shape, MapShape):
             return self._map(shape)
-        return _scalar(shape, self._hides_patterns)
+        return _scalar(shape, self._service)
 
     def _structure(self, shape: StructureShape) -> Check:
         members = {name: self.compile(member) for name, member in shape.members.items()}
@@ -106,7 +122,7 @@ class _Compiler:
                 raise _wrong_type(value, path, "structure")
             for name in required:
                 if value.get(name) is None:
-                    failures.append(_failure(None, _join(path, name), "Member must not be null"))
+                    failures.append(_failure(None, _join(path, name), NOT_NULL))
             unknown = []
             for name, item in value.items():
                 member = members.get(name)
@@ -129,7 +145,7 @@ class _Compiler:
             length(len(value), value, path, failures)
             for position, item in enumerate(value, 1):
                 if item is None:
-                    failures.append(_failure(None, f"{path}.{position}.member", "Member must not be null"))
+                    failures.append(_failure(None, f"{path}.{position}.member", NOT_NULL))
                 else:
                     item_check(item, f"{path}.{position}.member", failures)
 
@@ -160,10 +176,10 @@ def _of_map(message: str, value: Any, path: str, side: str) -> str:
     return _failure(value, path, f"Map {side} must satisfy constraint: [{constraint}]")
 
 
-def _scalar(shape: Shape, hides_pattern: bool) -> Check:
+def _scalar(shape: Shape, service: str) -> Check:
     kind = shape.type_name
     if kind in {"string", "character"}:
-        return _string(shape, hides_pattern)
+        return _string(shape, service)
     if kind in {"integer", "long", "float", "double"}:
         return _number(shape)
     expected: tuple[type, ...] = {
@@ -182,10 +198,10 @@ def _scalar(shape: Shape, hides_pattern: bool) -> Check:
     return check
 
 
-def _string(shape: Shape, hides_pattern: bool) -> Check:
+def _string(shape: Shape, service: str) -> Check:
     length = _length(shape)
     secret = _is_secret(shape)
-    enum = shape.metadata.get("enum")
+    enum = None if service in TAKE_ANY_WORD else shape.metadata.get("enum")
     allowed = frozenset(enum or ())
     pattern = shape.metadata.get("pattern")
     matches = matcher(pattern) if pattern else None
@@ -198,7 +214,7 @@ def _string(shape: Shape, hides_pattern: bool) -> Check:
             shown = HIDDEN if secret else value
             failures.append(_failure(shown, path, f"Member must satisfy enum value set: [{', '.join(enum)}]"))
         if matches is not None and not matches(value):
-            shown = HIDDEN if secret or hides_pattern else value
+            shown = HIDDEN if secret or service in HIDE_WHAT_BREAKS_PATTERNS else value
             failures.append(_failure(shown, path, f"Member must satisfy regular expression pattern: {pattern}"))
 
     return check

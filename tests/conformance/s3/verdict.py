@@ -19,6 +19,9 @@ KNOWN: dict[str, str] = {
 }
 """What the embedded server is known not to do, with the reason; a check that passes all the same must leave this list."""
 
+ASKING = frozenset({"refusal", "refused"})
+"""Functions that ask on behalf of a check, whose line says more."""
+
 INTRODUCTION = """# S3 conformance
 
 What the embedded S3 and, beside it, SeaweedFS {version} do with each check of `tests/conformance/s3`. A check holds a server
@@ -43,16 +46,17 @@ def judge(check: Check, target: Target) -> Verdict:
     try:
         check.call(target)
     except Exception as error:  # any failure is the server's, and is told
-        return Verdict(check, _reason(error))
+        return Verdict(check, reason(error, HERE))
     finally:
         target.clear()
     return Verdict(check)
 
 
-def _reason(error: Exception) -> str:
-    """The line of the check that failed, and what was raised there."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent == HERE]
-    line = next((f.line for f in reversed(frames) if f.name != "refusal" and Path(f.filename).name != "verdict.py"), "")
+def reason(error: Exception, here: Path) -> str:
+    """The line of the check that failed, and what was raised there; checks are in the folder `here`."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent == here]
+    own = (f.line for f in reversed(frames) if f.name not in ASKING and Path(f.filename).name != "verdict.py")
+    line = next(own, "")
     told = " ".join(str(error).split())
     if isinstance(error, AssertionError):
         return f"{line}" + (f": {told[:120]}" if told else "")
@@ -86,10 +90,10 @@ def _passed(verdicts: Sequence[Verdict]) -> int:
 def _row(verdict: Verdict, faults: Mapping[str, str]) -> str:
     check = verdict.check
     fault = KNOWN.get(check.name, verdict.fault) if verdict.fault else ""
-    return f"| {check.name} | {check.source} | {_cell(fault)} | {_cell(faults[check.name])} |"
+    return f"| {check.name} | {check.source} | {cell(fault)} | {cell(faults[check.name])} |"
 
 
-def _cell(fault: str) -> str:
+def cell(fault: str) -> str:
     if not fault:
         return "yes"
     return "no: `" + fault.replace("|", "/").replace("`", "'")[:160] + "`"

@@ -11,12 +11,15 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 DEEPEST = 3
 LONGEST = 5000
+TOKENS = frozenset({"NextToken", "nextToken", "Marker"})
+NO_TOKEN = "bm8tc3VjaC10b2tlbg"
+"""In the form of a token, and none."""
 _CANDIDATES = ("", " ", "a b", "!", "-", "ü", "\n", "a/b", "0", "A" * 70)
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """`kind`: missing, long, short, enum, pattern, range or type; `member`: which, for the name of the check."""
+    """`kind`: missing, long, short, enum, pattern, range, type or token; `member`: which, for the name of the check."""
 
     kind: str
     member: str
@@ -36,6 +39,8 @@ def wrong_requests(operation: OperationModel) -> Iterator[Wrong]:
     for name, member in shape.members.items():
         for kind, path, value in _wrong_values(member, name, 1):
             yield Wrong(kind, path, {name: value})
+        if name in TOKENS and not shape.required_members:
+            yield Wrong("token", name, {name: NO_TOKEN})
 
 
 def _wrong_values(shape: Shape, path: str, depth: int) -> Iterator[tuple[str, str, Any]]:

@@ -21,6 +21,7 @@ from sagewright.model.lives import Step
 from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker import indexing
+from sagewright.services.sagemaker import search as search_module
 from sagewright.services.sagemaker.search import search
 from sagewright.services.sagemaker.training_jobs import job_arn, place_of
 from sagewright.services.sagemaker.training_shapes import descriptions
@@ -40,7 +41,7 @@ PATHS = [
     "Tags.team.x", "Tags", "Metrics.auc", "Metrics.none", "EnableNetworkIsolation", "InputDataConfig.ChannelName",
     "InputDataConfig",
     "InputDataConfig.DataSource.S3DataSource.S3Uri", "ResourceConfig.InstanceCount", "ResourceConfig", "FailureReason",
-    "FinalMetricDataList.MetricName", "SecondaryStatusTransitions.Status", "Nothing.AtAll",
+    "FinalMetricDataList.MetricName", "SecondaryStatusTransitions.Status", "DebugHookConfig.S3OutputPath",
 ]  # fmt: skip
 OPERATORS = [
     "Equals", "NotEquals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo", "Contains", "Exists",
@@ -219,12 +220,19 @@ def any_expression(rng: random.Random, documents: list[Document], depth: int = 2
 
 
 def every_page(context: Context, request: dict[str, Any]) -> list[str]:
+    """The names, held against the number that each page tells."""
     found: list[str] = []
+    totals: list[dict[str, Any]] = []
     while True:
         answer = search(context, request)
+        totals.append(answer["TotalHits"])
         assert len(answer["Results"]) <= request["MaxResults"]
         found += [one["TrainingJob"]["TrainingJobName"] for one in answer["Results"]]
         if "NextToken" not in answer:
+            assert all(total["Value"] <= len(found) for total in totals)
+            exact = [total["Value"] for total in totals if total["Relation"] == "EqualTo"]
+            assert set(exact) <= {len(found)}
+            assert len(exact) == len(totals) or "NestedFilters" in str(request)
             return found
         request = {**request, "NextToken": answer["NextToken"]}
 
@@ -268,7 +276,7 @@ def upgrade_to(url: str, revision: str) -> None:
 def _names(context: Context) -> list[str]:
     """In the order of creation."""
     answer = search(
-        context, {"Resource": "TrainingJob", "SortBy": "Nothing", "SortOrder": "Ascending", "MaxResults": 100}
+        context, {"Resource": "TrainingJob", "SortBy": "AutoMLJobArn", "SortOrder": "Ascending", "MaxResults": 100}
     )
     return [one["TrainingJob"]["TrainingJobName"] for one in answer["Results"]]
 
@@ -437,3 +445,23 @@ def test_indexing_yields_to_requests(monkeypatch: pytest.MonkeyPatch, others_s: 
     times = iter([(0.0, 0.0, 0.0), (1.0, 0.1, 0.1 + others_s)])
     monkeypatch.setattr(indexing.Load, "_now", staticmethod(lambda: next(times)))
     assert indexing.Load().pause_s() == pytest.approx(0.9 if longer else indexing.PAUSE_S)
+
+
+def test_hits_are_counted_up_to_a_number(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        make(context, f"job-{number}")
+    indexing.keep_up(context.platform)
+    asked = {"Resource": "TrainingJob", "MaxResults": 1}
+    monkeypatch.setattr(search_module, "MOST_COUNTED", 5)
+    assert search(context, asked)["TotalHits"] == {"Value": 5, "Relation": "EqualTo"}
+    monkeypatch.setattr(search_module, "MOST_COUNTED", 4)
+    assert search(context, asked)["TotalHits"] == {"Value": 4, "Relation": "GreaterThanOrEqualTo"}
+
+
+@pytest.mark.parametrize("name", ["NoSuchProperty", "hyperParameters.eta", "NoSuch.Thing"])
+def test_a_name_that_no_resource_has_is_refused(context: Context, name: str) -> None:
+    make(context, "job")
+    one = {"Name": name, "Operator": "Exists"}
+    for request in ({"SearchExpression": {"Filters": [one]}}, {"SortBy": name}):
+        with pytest.raises(ValidationException, match=f"Unknown property name: {name}"):
+            search(context, {"Resource": "TrainingJob", **request})

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from sagewright.model.clock import now_ms, to_ms
+from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.cloudwatch.periods import invalid
 from sagewright.services.context import Context
@@ -26,6 +27,8 @@ def series_of(context: Context, namespace: str, name: str, dimensions: Iterable[
 
 @operation("cloudwatch", "PutMetricData")
 def put_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if request["Namespace"].startswith("AWS/"):
+        raise invalid("The value AWS/ for parameter Namespace is invalid.")
     rows: list[tuple[Series, Datum]] = []
     for entry in request.get("MetricData", []):
         series = series_of(context, request["Namespace"], entry["MetricName"], entry.get("Dimensions", []))
@@ -39,6 +42,12 @@ def put_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]
 
 def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
     unit = entry.get("Unit", "None")
+    given = [name for name in ("Value", "Values", "StatisticValues") if name in entry]
+    if len(given) > 1:
+        message = (
+            f"The parameters MetricData.member.1.{given[0]} and MetricData.member.1.{given[1]} are mutually exclusive."
+        )
+        raise AwsError("InvalidParameterCombination", message)
     if "StatisticValues" in entry:
         s = entry["StatisticValues"]
         samples, total, low, high = (_number(s[name]) for name in ("SampleCount", "Sum", "Minimum", "Maximum"))

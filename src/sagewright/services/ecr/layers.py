@@ -6,11 +6,12 @@ import io
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects.layers import LayerStore, NoSuchUpload, OutOfOrder, WrongDigest
+from sagewright.objects.layers import NoSuchUpload, OutOfOrder, WrongDigest
 from sagewright.services.context import Context
 from sagewright.services.ecr.manifests import layer_store
 from sagewright.services.ecr.repositories import names, require_repository
 from sagewright.services.registry import operation
+from sagewright.store import ecr
 
 PART_BYTES = 20 * 1024 * 1024
 
@@ -60,7 +61,11 @@ def complete_layer_upload(context: Context, request: dict[str, Any]) -> dict[str
     repository, upload, digest = require_repository(context, request), request["uploadId"], request["layerDigests"][0]
     layers = layer_store(context.settings)
     try:
-        _check_upload(layers, upload, digest)
+        if layers.received(upload) == 0:
+            raise AwsError("EmptyUploadException", f"The upload '{upload}' has no parts.")
+        if digest in ecr.needed_layers(context.store, repository.name):
+            layers.cancel(upload)
+            raise AwsError("LayerAlreadyExistsException", f"The layer with digest '{digest}' already exists.")
         layers.finish(upload, digest)
     except NoSuchUpload:
         raise _no_upload(upload) from None
@@ -68,14 +73,6 @@ def complete_layer_upload(context: Context, request: dict[str, Any]) -> dict[str
         message = f"Layer digest '{digest}' does not match the layer, which is '{error}'."
         raise AwsError("InvalidLayerException", message) from None
     return {**names(context, repository.name), "uploadId": upload, "layerDigest": digest}
-
-
-def _check_upload(layers: LayerStore, upload: str, digest: str) -> None:
-    if layers.received(upload) == 0:
-        raise AwsError("EmptyUploadException", f"The upload '{upload}' has no parts.")
-    if layers.size(digest) is not None:
-        layers.cancel(upload)
-        raise AwsError("LayerAlreadyExistsException", f"The layer with digest '{digest}' already exists.")
 
 
 def _no_upload(upload: str) -> AwsError:

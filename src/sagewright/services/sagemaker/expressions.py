@@ -68,6 +68,12 @@ def check(expression: dict[str, Any], is_time: Callable[[str], bool]) -> None:
                     raise ValidationException(f"'{text}' is not an ISO 8601 time.")
 
 
+def names(expression: dict[str, Any]) -> list[str]:
+    """The properties that an expression asks for, and the lists that its nested filters are about."""
+    nested = [one["NestedPropertyName"] for one in expression.get("NestedFilters") or ()]
+    return [*(one["Name"] for one in _filters(expression)), *nested]
+
+
 def _filters(expression: dict[str, Any]) -> list[dict[str, Any]]:
     """All filters of an expression, those of nested ones under their whole names."""
     found = list(expression.get("Filters") or ())

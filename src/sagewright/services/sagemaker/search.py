@@ -6,9 +6,10 @@ import base64
 import binascii
 import contextlib
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+from sagewright.model.awsmodels import operation_model
 from sagewright.model.errors import ServiceUnavailable, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
@@ -19,6 +20,9 @@ from sagewright.store import properties, propertyqueries
 from sagewright.store.propertyqueries import Hit, Order
 
 SORT_BY = "LastModifiedTime"
+MOST_COUNTED = 1000
+BESIDES = frozenset({"Metrics", "Tags", "AllTags"})
+"""First parts of names that are searched though they are no members of a resource's shapes."""
 AT_ONCE = 50  # changes that a search takes in itself, so that one who has just made them finds them
 WAIT_S = 0.05
 BATCH = 200
@@ -32,6 +36,8 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     with contextlib.suppress(ServiceUnavailable):  # others write; what has changed is found a little later
         indexing.take_in(context.platform, AT_ONCE, WAIT_S)
     expressions.check(request.get("SearchExpression", {}), partial(_is_time, context, scope))
+    sorts = [request["SortBy"]] if "SortBy" in request else []
+    _check_names(context, shown.resource, scope, [*expressions.names(request.get("SearchExpression", {})), *sorts])
     size = request.get("MaxResults", 10)
     found: list[Found] = []
     for one in _matching(context, request, kind, shown, size + 1):
@@ -41,7 +47,43 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     page = found[:size]
     results = [shown.record({k: v for k, v in document.items() if k not in shown.hidden}) for _, document in page]
     more = {"NextToken": _token(page[-1][0])} if len(found) > size else {}
-    return {"Results": results, **more}
+    return {"Results": results, **more, "TotalHits": _total(context, request, scope, found)}
+
+
+def _total(context: Context, request: dict[str, Any], scope: str, found: list[Found]) -> dict[str, Any]:
+    """How many match, all pages together: exact up to MOST_COUNTED, but where filters are nested and there is more than a page."""
+    if not request.get("NextToken") and len(found) <= request.get("MaxResults", 10):
+        return {"Value": len(found), "Relation": "EqualTo"}
+    expression = request.get("SearchExpression", {})
+    if not expressions.is_exact(expression):
+        return {"Value": len(found), "Relation": "GreaterThanOrEqualTo"}
+    number = propertyqueries.count(context.store, scope, expressions.condition_of(expression), MOST_COUNTED + 1)
+    return {
+        "Value": min(number, MOST_COUNTED),
+        "Relation": "EqualTo" if number <= MOST_COUNTED else "GreaterThanOrEqualTo",
+    }
+
+
+def _check_names(context: Context, resource: str, scope: str, names: list[str]) -> None:
+    """Raises ValidationException for a name that neither the index nor the model of the resource knows."""
+    for name in names:
+        if properties.path_of(context.store, scope, name) is None and _first(name) not in _members(resource):
+            raise ValidationException(f"Unknown property name: {name}")
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0]
+
+
+@cache
+def _members(resource: str) -> frozenset[str]:
+    """What Search's record of a resource and its Describe have, and what is searched besides."""
+    asked, described = operation_model("sagemaker", "Search"), operation_model("sagemaker", f"Describe{resource}")
+    assert asked is not None
+    record = asked.output_shape.members["Results"].member.members[resource]
+    inner = [shape for shape in record.members.values() if shape.type_name == "structure"]
+    shapes = [record, *inner, *([described.output_shape] if described else [])]
+    return frozenset(name for shape in shapes for name in shape.members) | BESIDES
 
 
 def _matching(

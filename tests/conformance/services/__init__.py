@@ -1,0 +1,1 @@
+"""Checks of what the services besides S3 do, against what AWS documents."""

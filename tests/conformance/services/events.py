@@ -1,0 +1,167 @@
+"""EventBridge: rules on the default bus."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from services.check import check
+from services.target import Target, fresh, refused
+
+PATTERN = {"source": ["check.app"]}
+GONE = ("ResourceNotFoundException", 400)
+
+
+def a_rule(target: Target, pattern: dict[str, Any] | None = None) -> str:
+    name = fresh()
+    target.boto("events").put_rule(Name=name, EventPattern=json.dumps(pattern or PATTERN))
+    return name
+
+
+def clear(target: Target, rule: str) -> None:
+    """Rules of other checks would match its events."""
+    events = target.boto("events")
+    ids = [one["Id"] for one in events.list_targets_by_rule(Rule=rule)["Targets"]]
+    if ids:
+        events.remove_targets(Rule=rule, Ids=ids)
+    events.delete_rule(Name=rule)
+
+
+@check
+def a_rule_is_told_as_it_was_put(target: Target) -> None:
+    """API PutRule, API DescribeRule: State ENABLED; ResourceNotFoundException"""
+    events, name = target.boto("events"), a_rule(target)
+    told = events.describe_rule(Name=name)
+    assert (told["State"], json.loads(told["EventPattern"])) == ("ENABLED", PATTERN)
+    assert told["Arn"] == target.arn("events", f"rule/{name}")
+    events.disable_rule(Name=name)
+    assert events.describe_rule(Name=name)["State"] == "DISABLED"
+    clear(target, name)
+    assert refused(events.describe_rule, Name=name) == GONE
+
+
+@check
+def a_rule_has_a_pattern_or_a_schedule(target: Target) -> None:
+    """API PutRule: EventPattern, ScheduleExpression: one is required; ValidationException"""
+    assert refused(target.boto("events").put_rule, Name=fresh()) == ("ValidationException", 400)
+
+
+@check
+def a_pattern_that_is_none_is_invalid(target: Target) -> None:
+    """API PutRule: InvalidEventPatternException"""
+    put = target.boto("events").put_rule
+    for text in ("{", '{"source": "x"}', '{"source": [{"nothing": 1}]}'):
+        assert refused(put, Name=fresh(), EventPattern=text) == ("InvalidEventPatternException", 400), text
+
+
+@check
+def a_schedule_that_is_none_is_invalid(target: Target) -> None:
+    """API PutRule: ScheduleExpression: rate(5 minutes), cron(0 20 * * ? *); ValidationException"""
+    put = target.boto("events").put_rule
+    for text in ("rate(1 minutes)", "rate(0 minutes)", "cron(0 20 * * * *)", "every day"):
+        assert refused(put, Name=fresh(), ScheduleExpression=text) == ("ValidationException", 400), text
+
+
+def matches(target: Target, pattern: Any, detail: dict[str, Any]) -> bool:
+    event = {
+        "id": "1", "detail-type": "t", "source": "check.app", "account": target.account, "time": "2026-01-02T03:04:05Z",
+        "region": "us-east-1", "resources": [], "detail": detail,
+    }  # fmt: skip
+    asked = {"EventPattern": json.dumps({"detail": pattern}), "Event": json.dumps(event)}
+    told: bool = target.boto("events").test_event_pattern(**asked)["Result"]
+    return told
+
+
+@check
+def patterns_compare_as_documented(target: Target) -> None:
+    """API TestEventPattern; user guide: Comparison operators: prefix, suffix, anything-but, numeric, exists, wildcard"""
+    fitting: list[tuple[Any, dict[str, Any]]] = [
+        ({"s": ["Failed", "Stopped"]}, {"s": "Failed"}),
+        ({"s": [{"prefix": "Fai"}]}, {"s": "Failed"}),
+        ({"s": [{"suffix": "led"}]}, {"s": "Failed"}),
+        ({"s": [{"anything-but": ["Stopped"]}]}, {"s": "Failed"}),
+        ({"n": [{"numeric": [">", 1, "<=", 3]}]}, {"n": 3}),
+        ({"x": [{"exists": False}]}, {"s": "Failed"}),
+        ({"s": [{"equals-ignore-case": "failed"}]}, {"s": "Failed"}),
+        ({"s": [{"wildcard": "F*ed"}]}, {"s": "Failed"}),
+        ({"$or": [{"s": ["no"]}, {"n": [3]}]}, {"s": "Failed", "n": 3}),
+        ({"s": ["Failed"]}, {"s": ["Other", "Failed"]}),
+    ]
+    for pattern, detail in fitting:
+        assert matches(target, pattern, detail), pattern
+    other: dict[str, Any] = {"s": "Done", "n": 4, "x": 1}
+    for pattern, _ in fitting:
+        assert not matches(target, pattern, other) or "anything-but" in json.dumps(pattern), pattern
+
+
+@check
+def an_event_reaches_a_queue(target: Target) -> None:
+    """API PutEvents: FailedEntryCount; API PutTargets"""
+    events, sqs, queue = target.boto("events"), target.boto("sqs"), fresh()
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    rule = a_rule(target, {"source": [queue]})
+    told = events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": target.arn("sqs", queue)}])
+    assert told["FailedEntryCount"] == 0
+    entry = {"Source": queue, "DetailType": "t", "Detail": json.dumps({"a": 1})}
+    sent = events.put_events(Entries=[entry])
+    assert sent["FailedEntryCount"] == 0
+    got = received(sqs, url)
+    assert (got["source"], got["detail"], got["id"]) == (queue, {"a": 1}, sent["Entries"][0]["EventId"])
+    clear(target, rule)
+
+
+def received(sqs: Any, url: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
+            body: dict[str, Any] = json.loads(message["Body"])
+            return body
+    raise AssertionError("no message came")
+
+
+@check
+def what_a_target_gets_is_formed(target: Target) -> None:
+    """API InputTransformer: InputPathsMap, InputTemplate"""
+    events, sqs, queue = target.boto("events"), target.boto("sqs"), fresh()
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    rule = a_rule(target, {"source": [queue]})
+    formed = {"InputPathsMap": {"n": "$.detail.name"}, "InputTemplate": '{"job": "<n>"}'}
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": target.arn("sqs", queue), "InputTransformer": formed}])
+    events.put_events(Entries=[{"Source": queue, "DetailType": "t", "Detail": '{"name": "j-1"}'}])
+    assert received(sqs, url) == {"job": "j-1"}
+    clear(target, rule)
+
+
+@check
+def a_bad_entry_leaves_the_others(target: Target) -> None:
+    """API PutEvents: FailedEntryCount; API PutEventsResultEntry: MalformedDetail, InvalidArgument"""
+    good = {"Source": "check.app", "DetailType": "t", "Detail": "{}"}
+    told = target.boto("events").put_events(
+        Entries=[good, {**good, "Detail": "{"}, {"Source": "check.app", "Detail": "{}"}]
+    )
+    assert told["FailedEntryCount"] == 2
+    assert [entry.get("ErrorCode") for entry in told["Entries"]] == [None, "MalformedDetail", "InvalidArgument"]
+
+
+@check
+def ten_entries_are_the_most(target: Target) -> None:
+    """API PutEvents: Entries: maximum number of 10 items; ValidationException"""
+    entry = {"Source": "check.app", "DetailType": "t", "Detail": "{}"}
+    assert refused(target.boto("events").put_events, Entries=[entry] * 11) == ("ValidationException", 400)
+
+
+@check
+def a_rule_with_targets_is_not_deleted(target: Target) -> None:
+    """API DeleteRule: before you can delete the rule, you must remove all targets; ValidationException"""
+    events, rule = target.boto("events"), a_rule(target)
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": target.arn("sqs", "q")}])
+    assert refused(events.delete_rule, Name=rule) == ("ValidationException", 400)
+    clear(target, rule)
+
+
+@check
+def the_default_bus_is_there(target: Target) -> None:
+    """API DescribeEventBus: default"""
+    told = target.boto("events").describe_event_bus()
+    assert (told["Name"], told["Arn"]) == ("default", target.arn("events", "event-bus/default"))

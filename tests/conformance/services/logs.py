@@ -1,0 +1,221 @@
+"""CloudWatch Logs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from services.check import check
+from services.target import Target, fresh, refusal, refused
+
+GONE = ("ResourceNotFoundException", 400)
+WRONG = ("InvalidParameterException", 400)
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def a_stream(target: Target, *lines: str) -> dict[str, str]:
+    """A group and a stream with lines a second apart, the last one of now."""
+    logs, where = target.boto("logs"), {"logGroupName": fresh("/check/logs"), "logStreamName": "s"}
+    logs.create_log_group(logGroupName=where["logGroupName"])
+    logs.create_log_stream(**where)
+    began = now_ms() - 1000 * len(lines)
+    events = [{"timestamp": began + 1000 * number, "message": line} for number, line in enumerate(lines)]
+    if events:
+        logs.put_log_events(**where, logEvents=events)
+    return where
+
+
+@check
+def a_group_twice_already_exists(target: Target) -> None:
+    """API CreateLogGroup: ResourceAlreadyExistsException"""
+    logs, name = target.boto("logs"), fresh()
+    logs.create_log_group(logGroupName=name)
+    assert refused(logs.create_log_group, logGroupName=name) == ("ResourceAlreadyExistsException", 400)
+
+
+@check
+def a_stream_of_no_group_is_not_found(target: Target) -> None:
+    """API CreateLogStream: ResourceNotFoundException"""
+    found = refusal(target.boto("logs").create_log_stream, logGroupName=fresh(), logStreamName="s")
+    assert (found.code, found.status) == GONE
+    assert found.message == "The specified log group does not exist."
+
+
+@check
+def events_of_no_stream_are_not_found(target: Target) -> None:
+    """API GetLogEvents: ResourceNotFoundException; what the SDK waits on"""
+    logs, where = target.boto("logs"), a_stream(target)
+    found = refusal(logs.get_log_events, logGroupName=where["logGroupName"], logStreamName="none")
+    assert (found.code, found.status) == GONE
+    assert found.message == "The specified log stream does not exist."
+
+
+@check
+def the_same_token_ends_a_stream(target: Target) -> None:
+    """API GetLogEvents: nextForwardToken: the end is reached when the same token comes back"""
+    logs, where = target.boto("logs"), a_stream(target, "a", "b", "c")
+    first = logs.get_log_events(**where, startFromHead=True, limit=2)
+    assert [event["message"] for event in first["events"]] == ["a", "b"]
+    last = logs.get_log_events(**where, startFromHead=True, nextToken=first["nextForwardToken"])
+    assert [event["message"] for event in last["events"]] == ["c"]
+    end = logs.get_log_events(**where, startFromHead=True, nextToken=last["nextForwardToken"])
+    assert (end["events"], end["nextForwardToken"]) == ([], last["nextForwardToken"])
+
+
+@check
+def the_newest_events_come_without_startfromhead(target: Target) -> None:
+    """API GetLogEvents: startFromHead: if false, the latest events are returned first"""
+    told = target.boto("logs").get_log_events(**a_stream(target, "a", "b", "c"), limit=2)
+    assert [event["message"] for event in told["events"]] == ["b", "c"]
+
+
+@check
+def start_is_included_and_end_is_not(target: Target) -> None:
+    """API GetLogEvents: startTime, endTime"""
+    logs, where = target.boto("logs"), a_stream(target, "a", "b", "c")
+    times = [event["timestamp"] for event in logs.get_log_events(**where, startFromHead=True)["events"]]
+    told = logs.get_log_events(**where, startTime=times[0], endTime=times[2], startFromHead=True)
+    assert [event["message"] for event in told["events"]] == ["a", "b"]
+
+
+@check
+def events_out_of_order_are_refused(target: Target) -> None:
+    """API PutLogEvents: the log events in the batch must be in chronological order; InvalidParameterException"""
+    events = [{"timestamp": now_ms() - back, "message": "m"} for back in (0, 1000)]
+    assert refused(target.boto("logs").put_log_events, **a_stream(target), logEvents=events) == WRONG
+
+
+@check
+def events_that_are_too_old_or_new_are_told(target: Target) -> None:
+    """API PutLogEvents: rejectedLogEventsInfo: none older than 14 days or more than 2 hours in the future"""
+    logs, where, hour = target.boto("logs"), a_stream(target), 3_600_000
+    for hours, name in ((-16 * 24, "tooOldLogEventEndIndex"), (5, "tooNewLogEventStartIndex")):
+        told = logs.put_log_events(**where, logEvents=[{"timestamp": now_ms() + hours * hour, "message": "m"}])
+        assert name in told["rejectedLogEventsInfo"]
+    assert logs.get_log_events(**where, startFromHead=True)["events"] == []
+
+
+@check
+def a_retention_is_one_of_a_list(target: Target) -> None:
+    """API PutRetentionPolicy: retentionInDays: possible values; InvalidParameterException"""
+    logs, group = target.boto("logs"), a_stream(target)["logGroupName"]
+    assert refused(logs.put_retention_policy, logGroupName=group, retentionInDays=2) == WRONG
+    logs.put_retention_policy(logGroupName=group, retentionInDays=14)
+    (told,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert told["retentionInDays"] == 14
+    logs.delete_retention_policy(logGroupName=group)
+    (told,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert "retentionInDays" not in told
+
+
+@check
+def groups_are_listed_by_name_each_once(target: Target) -> None:
+    """API DescribeLogGroups: the results are ASCII-sorted by log group name; nextToken"""
+    logs, prefix = target.boto("logs"), fresh()
+    for end in "cab":
+        logs.create_log_group(logGroupName=f"{prefix}-{end}")
+    first = logs.describe_log_groups(logGroupNamePrefix=prefix, limit=2)
+    logs.create_log_group(logGroupName=f"{prefix}-aa")
+    second = logs.describe_log_groups(logGroupNamePrefix=prefix, limit=2, nextToken=first["nextToken"])
+    named = [group["logGroupName"] for group in first["logGroups"] + second["logGroups"]]
+    assert named == [f"{prefix}-{end}" for end in "abc"]
+
+
+@check
+def streams_by_their_last_event_take_no_prefix(target: Target) -> None:
+    """API DescribeLogStreams: orderBy: you cannot specify LastEventTime with logStreamNamePrefix"""
+    group = a_stream(target)["logGroupName"]
+    wanted = {"logGroupName": group, "orderBy": "LastEventTime", "logStreamNamePrefix": "s"}
+    found = refusal(target.boto("logs").describe_log_streams, **wanted)
+    assert (found.code, found.status) == WRONG
+    assert found.message == "Cannot order by LastEventTime with a logStreamNamePrefix."
+
+
+def matching(target: Target, pattern: str, *lines: str) -> list[str]:
+    where = a_stream(target, *lines)
+    told = target.boto("logs").filter_log_events(logGroupName=where["logGroupName"], filterPattern=pattern)
+    return [event["message"] for event in told["events"]]
+
+
+@check
+def all_words_of_a_pattern_match(target: Target) -> None:
+    """API FilterLogEvents: filterPattern; user guide: Filter pattern syntax, several terms"""
+    assert matching(target, "ERROR disk", "ERROR disk full", "ERROR net", "disk ok") == ["ERROR disk full"]
+
+
+@check
+def any_word_of_a_pattern_matches(target: Target) -> None:
+    """API FilterLogEvents: filterPattern; user guide: Filter pattern syntax, ?term"""
+    assert matching(target, "?ERROR ?WARN", "ERROR a", "WARN b", "INFO c") == ["ERROR a", "WARN b"]
+
+
+@check
+def a_word_of_a_pattern_is_excluded(target: Target) -> None:
+    """API FilterLogEvents: filterPattern; user guide: Filter pattern syntax, -term"""
+    assert matching(target, "ERROR -disk", "ERROR disk full", "ERROR net") == ["ERROR net"]
+
+
+@check
+def members_of_json_match(target: Target) -> None:
+    """API FilterLogEvents: filterPattern; user guide: Filter pattern syntax, JSON"""
+    lines = ['{"code": 404, "m": "GET"}', '{"code": 200, "m": "GET"}', "no json"]
+    assert matching(target, '{ $.code >= 400 && $.m = "GET" }', *lines) == lines[:1]
+
+
+@check
+def columns_match(target: Target) -> None:
+    """API FilterLogEvents: filterPattern; user guide: Filter pattern syntax, space-delimited"""
+    lines = ["127.0.0.1 user 404", "127.0.0.1 user 200"]
+    assert matching(target, "[ip, user, code = 4*]", *lines) == lines[:1]
+
+
+@check
+def a_query_is_answered(target: Target) -> None:
+    """API StartQuery, GetQueryResults; user guide: stats"""
+    logs, where = target.boto("logs"), a_stream(target, "loss=3", "loss=5", "else")
+    text = "parse @message 'loss=*' as loss | stats max(loss) as worst"
+    asked: dict[str, Any] = {"startTime": now_ms() // 1000 - 3600, "endTime": now_ms() // 1000 + 3600}
+    query = logs.start_query(logGroupName=where["logGroupName"], queryString=text, **asked)["queryId"]
+    deadline = time.monotonic() + 10
+    while (told := logs.get_query_results(queryId=query))["status"] in {"Scheduled", "Running"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert told["status"] == "Complete"
+    assert [(cell["field"], cell["value"]) for cell in told["results"][0]] == [("worst", "5")]
+
+
+@check
+def a_query_that_cannot_be_read_is_malformed(target: Target) -> None:
+    """API StartQuery: MalformedQueryException"""
+    asked = {
+        "logGroupName": a_stream(target)["logGroupName"],
+        "startTime": 0,
+        "endTime": 1,
+        "queryString": "nonsense |",
+    }
+    assert refused(target.boto("logs").start_query, **asked) == ("MalformedQueryException", 400)
+
+
+@check
+def a_pattern_is_told_without_its_value(target: Target) -> None:
+    """moto test_get_log_events_using_arn, verified against AWS; API GetLogEvents: logGroupIdentifier"""
+    wanted = {"logGroupIdentifier": "a b", "logStreamName": "s"}
+    found = refusal(target.boto("logs").get_log_events, **wanted)
+    pattern = r"Member must satisfy regular expression pattern: [\w#+=/:,.@-]*"
+    assert (
+        found.message
+        == f"1 validation error detected: Value at 'logGroupIdentifier' failed to satisfy constraint: {pattern}"
+    )
+
+
+@check
+def a_group_takes_its_streams_with_it(target: Target) -> None:
+    """API DeleteLogGroup: deletes the log group and all its log events"""
+    logs, where = target.boto("logs"), a_stream(target, "a")
+    logs.delete_log_group(logGroupName=where["logGroupName"])
+    assert refused(logs.get_log_events, **where) == GONE
+    logs.create_log_group(logGroupName=where["logGroupName"])
+    assert logs.describe_log_streams(logGroupName=where["logGroupName"])["logStreams"] == []

@@ -1,0 +1,43 @@
+"""STS."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from services.check import check
+from services.target import Target, refused
+
+
+@check
+def a_caller_is_told_who_it_is(target: Target) -> None:
+    """API GetCallerIdentity: Account, Arn, UserId"""
+    told = target.boto("sts").get_caller_identity()
+    assert told["Account"] == target.account
+    assert told["Arn"].startswith(f"arn:aws:sts::{target.account}:assumed-role/"), "the SDKs refuse a user"
+    assert told["UserId"]
+
+
+@check
+def a_role_is_assumed_for_a_while(target: Target) -> None:
+    """API AssumeRole: Credentials, AssumedRoleUser"""
+    told = target.boto("sts").assume_role(RoleArn=target.role, RoleSessionName="check", DurationSeconds=900)
+    arn = f"arn:aws:sts::{target.account}:assumed-role/SageMakerExecutionRole/check"
+    assert told["AssumedRoleUser"]["Arn"] == arn
+    assert told["Credentials"]["AccessKeyId"].startswith("ASIA")
+    left = told["Credentials"]["Expiration"] - datetime.now(UTC)
+    assert timedelta(minutes=14) < left < timedelta(minutes=16)
+
+
+@check
+def a_session_is_named_in_words(target: Target) -> None:
+    """API AssumeRole: RoleSessionName: [\\w+=,.@-]*, 2 to 64; ValidationError"""
+    call = target.boto("sts").assume_role
+    for name in ("a", "two words", "a" * 65):
+        assert refused(call, RoleArn=target.role, RoleSessionName=name) == ("ValidationError", 400), name
+
+
+@check
+def a_session_has_a_quarter_of_an_hour_at_least(target: Target) -> None:
+    """API AssumeRole: DurationSeconds: minimum 900; ValidationError"""
+    wanted = {"RoleArn": target.role, "RoleSessionName": "check", "DurationSeconds": 899}
+    assert refused(target.boto("sts").assume_role, **wanted) == ("ValidationError", 400)

@@ -1,0 +1,131 @@
+"""Wrong requests put to a server that no client has checked, and whether it answers each as AWS does.
+
+Source: the models of botocore, which are AWS's; "Common errors" of each service's API reference for the codes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore import xform_name
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import URLLib3Session
+from botocore.model import OperationModel
+from botocore.parsers import ResponseParserError
+from services.target import REGION, Target
+
+from sagewright.services import registry
+from sagewright.wire.models import SERVICES, operation_model
+from validation.wrong import Wrong, wrong_requests
+
+CODES = {
+    "sagemaker": "ValidationException",
+    "logs": "InvalidParameterException",
+    "ecr": "InvalidParameterException",
+    "cloudwatch": "ValidationError",
+    "events": "ValidationException",
+    "application-autoscaling": "ValidationException",
+    "kms": "ValidationException",
+    "sqs": "InvalidParameterValue",
+    "sns": "ValidationError",
+    "sts": "ValidationError",
+    "iam": "ValidationError",
+}
+"""The code of a broken constraint."""
+OTHERS = {
+    ("sqs", "missing"): "MissingParameter",
+    ("sqs", "enum"): "InvalidAttributeName",
+    ("kms", "token"): "InvalidMarkerException",
+    ("application-autoscaling", "token"): "InvalidNextTokenException",
+    ("sns", "token"): "InvalidParameter",
+    ("cloudwatch", "token"): "InvalidNextToken",
+}
+"""The code of a kind of wrong request, where it is another."""
+OF_OPERATIONS = {("cloudwatch", "ListMetrics", "token"): "InvalidParameterValue"}
+FORMS = frozenset({"sns", "sts", "iam"})
+"""Services of the query protocol, in which every value is text: nothing can be of a wrong type."""
+SIGNED_AS = {"cloudwatch": "monitoring"}
+LEFT_OUT = frozenset({("sqs", name, "enum") for name in ("CreateQueue", "GetQueueAttributes", "ReceiveMessage")})
+"""What is no fault at AWS, names of attributes that aren't there, or comes after another."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """The answer to a wrong request. `header`: the code that it has as a header, "" for none."""
+
+    status: int
+    code: str
+    message: str
+    header: str = ""
+
+
+def operations() -> list[tuple[str, str]]:
+    return sorted(key for key in registry.load() if key[0] in CODES)
+
+
+def asked(service: str, name: str) -> Iterator[Wrong]:
+    """The wrong requests that can be put to an operation."""
+    for wrong in wrong_requests(model_of(service, name)):
+        if (service, name, wrong.kind) not in LEFT_OUT and not (service in FORMS and wrong.kind == "type"):
+            yield wrong
+
+
+def model_of(service: str, name: str) -> OperationModel:
+    model = operation_model(service, name)
+    assert model is not None
+    return model
+
+
+def expected(service: str, name: str, wrong: Wrong) -> str:
+    """The code that AWS answers with."""
+    if wrong.kind == "type":
+        return "SerializationException"
+    special = OF_OPERATIONS.get((service, name, wrong.kind)) or OTHERS.get((service, wrong.kind))
+    return special or CODES[service]
+
+
+def ask(target: Target, service: str, name: str, wrong: Wrong) -> Told:
+    return _ask_form(target, service, name, wrong) if service in FORMS else _ask_json(target, service, name, wrong)
+
+
+def _ask_json(target: Target, service: str, name: str, wrong: Wrong) -> Told:
+    version = model_of(service, name).service_model.metadata["jsonVersion"]
+    headers = {"X-Amz-Target": f"{SERVICES[service]}.{name}", "Content-Type": f"application/x-amz-json-{version}"}
+    request = AWSRequest("POST", target.endpoint, data=json.dumps(wrong.request).encode(), headers=headers)
+    credentials = Credentials(target.access, target.secret)
+    SigV4Auth(credentials, SIGNED_AS.get(service, service), REGION).add_auth(request)
+    answer = _session.send(request.prepare())
+    try:
+        document: dict[str, Any] = json.loads(answer.content or b"{}")
+    except ValueError:
+        return Told(answer.status_code, "", "no JSON")
+    code = str(document.get("__type", "")).rpartition("#")[2]
+    kind = answer.headers.get("x-amzn-errortype", "").rpartition("#")[2]
+    message = document.get("message") or document.get("Message") or ""
+    return Told(answer.status_code, code, message, kind)
+
+
+_session = URLLib3Session(timeout=30)
+
+
+def _ask_form(target: Target, service: str, name: str, wrong: Wrong) -> Told:
+    try:
+        getattr(target.boto(service), xform_name(name))(**wrong.request)
+    except ClientError as error:
+        told = error.response["Error"]
+        return Told(error.response["ResponseMetadata"]["HTTPStatusCode"], told["Code"], told.get("Message", ""))
+    except (BotoCoreError, ResponseParserError) as error:  # an answer that can't be read
+        return Told(0, "", type(error).__name__)
+    return Told(200, "", "was not refused")
+
+
+def camel(wrong: Wrong) -> str:
+    """How the message names the member at which it begins."""
+    first = wrong.member.partition(".")[0].partition("[")[0]
+    return first[:1].lower() + first[1:]
