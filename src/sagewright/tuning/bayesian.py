@@ -99,7 +99,7 @@ class BayesianSearcher:
             self._chain.sweep(Likelihood(data), sweeps + (0 if self._warm else _WARM_UP), rng)
             self._warm = True
         tried = history.results if history.results else next(iter(history.parents.values()))
-        outlook = Outlook(frame, Posterior(self._chain.some(_USED), data), np.stack(tried.levels))
+        outlook = Outlook(frame, Posterior.of(self._chain.some(_USED), data), np.stack(tried.levels))
         return outlook.believing(np.stack(history.pending.levels)) if history.pending else outlook
 
     def _sought(self, outlook: Outlook | None, history: History, number: int) -> Ints | None:

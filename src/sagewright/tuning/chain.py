@@ -92,6 +92,20 @@ class Solved:
         scale = (_SCALE + 0.5 * np.square(whitened).sum(axis=1)) / (_SHAPE + values.shape[1] / 2)
         return cls(inverses, weights, scale)
 
+    def extended(self, alike: Floats, own: Floats) -> Solved:
+        """With one more value, which is what was expected of it: no mean moves, only doubt goes.
+
+        `alike` of shape (particles, known) are its covariances with the known, `own` its variance, noise included.
+        """
+        particles, count = alike.shape
+        across = (self.inverses @ alike[:, :, None])[:, :, 0]
+        rest = np.sqrt(np.maximum(own - np.square(across).sum(axis=1), JITTER))[:, None]
+        inverses = np.zeros((particles, count + 1, count + 1))
+        inverses[:, :count, :count] = self.inverses
+        inverses[:, count, :count] = -(across[:, None, :] @ self.inverses)[:, 0, :] / rest
+        inverses[:, count, count:] = 1 / rest
+        return Solved(inverses, np.concatenate([self.weights, np.zeros((particles, 1))], axis=1), self.scale)
+
     def means(self, alike: Floats) -> Floats:
         """Of others, from their covariances with the known: (particles, others, known) to (particles, others)."""
         return (alike @ self.weights[:, :, None])[:, :, 0]

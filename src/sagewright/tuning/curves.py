@@ -46,8 +46,8 @@ class Observations:
             np.concatenate([self.times, other.times]),
         )
 
-    def at(self, times: Floats) -> Observations:
-        return Observations(self.points, self.owners, times)
+    def part(self, which: slice) -> Observations:
+        return Observations(self.points.part(which), self.owners[which], self.times[which])
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,24 @@ class CurveLikelihood:
         return log_likelihood(_covariances(self._data, self._pairs, particles), self._data.values)
 
 
+@dataclass(frozen=True)
 class CurvePosterior:
-    def __init__(self, particles: Floats, data: CurveData) -> None:
-        self._particles, self._data = particles, data
-        self._likeness = Likeness(particles[:, :-_EXTRA], data.categorical)
+    """What may be asked of what was observed."""
+
+    particles: Floats
+    observed: Observations
+    likeness: Likeness
+    solved: Solved
+
+    @classmethod
+    def of(cls, particles: Floats, data: CurveData) -> CurvePosterior:
         values = np.broadcast_to(data.values, (len(particles), len(data.observed)))
-        self._solved = Solved.of(
-            _covariances(data, Pairs.of(data.observed.points, data.categorical), particles), values
-        )
+        solved = Solved.of(_covariances(data, Pairs.of(data.observed.points, data.categorical), particles), values)
+        return cls(particles, data.observed, Likeness(particles[:, :-_EXTRA], data.categorical), solved)
 
     def ends(self, some: Observations) -> Floats:
         """Expected values at the last epoch, (particles, trials)."""
-        return self._solved.means(self._alike(some, np.ones(len(some))))
+        return self.solved.means(self._alike(some, np.ones(len(some))))
 
     def lessons(self, some: Observations) -> tuple[Floats, Floats]:
         """Expected values at the last epoch, and by how much they would move with an observation at the times of `some`.
@@ -85,29 +91,28 @@ class CurvePosterior:
         """
         last = np.ones(len(some))
         at_end, at_look = self._alike(some, last), self._alike(some, some.times)
-        end, look = self._solved.whitened(at_end), self._solved.whitened(at_look)
-        lasting, own = _lasting(self._particles)[:, None], _own(self._particles)[:, None]
+        end, look = self.solved.whitened(at_end), self.solved.whitened(at_look)
+        lasting, own = _lasting(self.particles)[:, None], _own(self.particles)[:, None]
         kt = np.exp(-np.abs(last - some.times))
         together = lasting + (1 - lasting) * kt + (_SHARED + own) * kt - np.einsum("pmn,pmn->pm", end, look)
         alone = 1 + _SHARED + own - np.einsum("pmn,pmn->pm", look, look)
-        moves = np.abs(together) / np.sqrt(np.maximum(alone, 1e-12) + _noises(self._particles)[:, None])
-        return self._solved.means(at_end), np.maximum(moves, 1e-9) * np.sqrt(self._solved.scale)[:, None]
+        moves = np.abs(together) / np.sqrt(np.maximum(alone, 1e-12) + _noises(self.particles)[:, None])
+        return self.solved.means(at_end), np.maximum(moves, 1e-9) * np.sqrt(self.solved.scale)[:, None]
 
     def believing(self, some: Observations) -> CurvePosterior:
         """As if these had turned out as expected."""
-        means = self._solved.means(self._alike(some, some.times))
-        known = np.broadcast_to(self._data.values, (len(means), len(self._data.observed)))
-        values = np.concatenate([known, means], axis=1)
-        return CurvePosterior(
-            self._particles, CurveData(self._data.observed.and_(some), values, self._data.categorical)
-        )
+        found, own = self, 1 + _SHARED + _own(self.particles) + _noises(self.particles) + JITTER
+        for i in range(len(some)):
+            one = some.part(slice(i, i + 1))
+            solved = found.solved.extended(found._alike(one, one.times)[:, 0, :], own)
+            found = CurvePosterior(found.particles, found.observed.and_(one), found.likeness, solved)
+        return found
 
     def _alike(self, some: Observations, times: Floats) -> Floats:
-        observed = self._data.observed
-        kx = self._likeness.between(some.points, observed.points)
-        kt = np.exp(-np.abs(times[:, None] - observed.times[None, :]))
-        same = (some.owners[:, None] == observed.owners[None, :]) & (some.owners[:, None] >= 0)
-        return _mixed(kx, kt, same, self._particles)
+        kx = self.likeness.between(some.points, self.observed.points)
+        kt = np.exp(-np.abs(times[:, None] - self.observed.times[None, :]))
+        same = (some.owners[:, None] == self.observed.owners[None, :]) & (some.owners[:, None] >= 0)
+        return _mixed(kx, kt, same, self.particles)
 
 
 def _lasting(particles: Floats) -> Floats:

@@ -51,7 +51,7 @@ def gather(history: History, frame: Frame, particles: Floats, rng: np.random.Gen
         most = _MOST - sum(len(points) for points, _ in parts)
         some = history.results.thinned(most, rng)
         own, values = frame.of(some), targets(np.array(some.costs))
-        parts.append((own, _aligned(own, values, Posterior(particles, _joined(parts, frame))) if parts else values))
+        parts.append((own, _aligned(own, values, Posterior.of(particles, _joined(parts, frame))) if parts else values))
     if not parts:
         return None
     if history.failed:

@@ -177,7 +177,7 @@ class FreezeThawSearcher:
         data = self._with_failed(CurveData(observed, targets(costs), self._frame.categorical), known)
         self._chain.sweep(CurveLikelihood(data), _sweeps(len(data.observed), self._warm), self._rng(number))
         self._warm = True
-        posterior = CurvePosterior(self._chain.some(_USED), data)
+        posterior = CurvePosterior.of(self._chain.some(_USED), data)
         running = np.array([i for i, (one, _) in enumerate(placed) if one.running], dtype=np.int64)
         if len(running):
             goals = np.array([float(self._goal(placed[i][0])) for i in running])

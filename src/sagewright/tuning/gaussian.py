@@ -15,7 +15,6 @@ from sagewright.tuning.lattice import Bools, Floats
 class Data:
     points: Points
     values: Floats
-    """(points,) or, where some are only believed, (particles, points)"""
     categorical: Bools
 
 
@@ -29,27 +28,38 @@ class Likelihood:
         return log_likelihood(_covariances(self._data, self._pairs, particles), self._data.values)
 
 
+@dataclass(frozen=True)
 class Posterior:
-    def __init__(self, particles: Floats, data: Data) -> None:
-        self._particles, self._data = particles, data
-        self._likeness = Likeness(particles, data.categorical)
+    """What may be asked of the known points' values."""
+
+    known: Points
+    likeness: Likeness
+    noises: Floats
+    solved: Solved
+
+    @classmethod
+    def of(cls, particles: Floats, data: Data) -> Posterior:
         values = np.broadcast_to(data.values, (len(particles), len(data.points)))
-        self._solved = Solved.of(_covariances(data, Pairs.of(data.points, data.categorical), particles), values)
+        solved = Solved.of(_covariances(data, Pairs.of(data.points, data.categorical), particles), values)
+        return cls(data.points, Likeness(particles, data.categorical), noises(particles), solved)
 
     def predict(self, some: Points) -> tuple[Floats, Floats]:
         """Means and standard deviations without noise, (particles, points)."""
-        alike = self._likeness.between(some, self._data.points)
-        whitened = self._solved.whitened(alike)
-        known = np.einsum("pmn,pmn->pm", whitened, whitened)
-        variances = np.maximum(own_likeness(some) - known, 1e-12)
-        return self._solved.means(alike), np.sqrt(variances * self._solved.scale[:, None])
+        alike = self.likeness.between(some, self.known)
+        whitened = self.solved.whitened(alike)
+        taken = np.einsum("pmn,pmn->pm", whitened, whitened)
+        variances = np.maximum(own_likeness(some) - taken, 1e-12)
+        return self.solved.means(alike), np.sqrt(variances * self.solved.scale[:, None])
 
     def believing(self, some: Points) -> Posterior:
         """As if these points had turned out as expected: what is asked next keeps away from them."""
-        means, _ = self.predict(some)
-        known = np.broadcast_to(self._data.values, (len(means), len(self._data.points)))
-        values = np.concatenate([known, means], axis=1)
-        return Posterior(self._particles, Data(self._data.points.and_(some), values, self._data.categorical))
+        found = self
+        for i in range(len(some)):
+            one = some.part(slice(i, i + 1))
+            alike = found.likeness.between(one, found.known)[:, 0, :]
+            solved = found.solved.extended(alike, own_likeness(one) + found.noises + JITTER)
+            found = Posterior(found.known.and_(one), found.likeness, found.noises, solved)
+        return found
 
 
 def _covariances(data: Data, pairs: Pairs, particles: Floats) -> Floats:

@@ -31,6 +31,9 @@ class Points:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def part(self, which: slice) -> Points:
+        return Points(self.positions[which], self.tasks[which], self.scores[which])
+
     def and_(self, other: Points) -> Points:
         return Points(
             np.concatenate([self.positions, other.positions]),

@@ -141,6 +141,6 @@ def _numbers(parameter: Integer) -> list[int]:
 def _edges(parameter: Parameter, places: Floats) -> Floats:
     """Up to where each level is the nearest one."""
     if isinstance(parameter, Integer) and len(places) == parameter.size:
-        return np.array([parameter.place(f"{number}.5") for number in range(parameter.low, parameter.high + 1)])
+        return np.array([parameter.place(str(number + 0.5)) for number in range(parameter.low, parameter.high + 1)])
     between = (places[:-1] + places[1:]) / 2
     return np.append(between, np.inf)

@@ -28,7 +28,7 @@ def test_both_ways_to_compute_the_kernel_agree_and_it_is_positive_definite() -> 
 def test_the_posterior_is_the_one_of_the_textbook() -> None:
     known, asked, particles = points(20), points(7, seed=5), prior(5).draw(np.random.default_rng(1), 3)
     values = np.sin(np.arange(20.0))
-    means, deviations = Posterior(particles, Data(known, values, LATTICE.categorical)).predict(asked)
+    means, deviations = Posterior.of(particles, Data(known, values, LATTICE.categorical)).predict(asked)
     likeness = Likeness(particles, LATTICE.categorical)
     for p in range(3):
         matrix = likeness.between(known, known)[p] + np.eye(20) * (noises(particles)[p] + 1e-7)
@@ -41,11 +41,14 @@ def test_the_posterior_is_the_one_of_the_textbook() -> None:
 
 def test_believing_keeps_the_mean_and_takes_the_doubt() -> None:
     known, asked, particles = points(20), points(3, seed=5), prior(5).draw(np.random.default_rng(1), 3)
-    before = Posterior(particles, Data(known, np.cos(np.arange(20.0)), LATTICE.categorical))
+    before = Posterior.of(particles, Data(known, np.cos(np.arange(20.0)), LATTICE.categorical))
     means, deviations = before.predict(asked)
     means_after, deviations_after = before.believing(asked).predict(asked)
     assert means_after == pytest.approx(means, abs=1e-6)
     assert (deviations_after < deviations).all()
+    values = np.zeros(23)
+    anew = Posterior.of(particles, Data(known.and_(asked), values, LATTICE.categorical))
+    assert before.believing(asked).solved.inverses == pytest.approx(anew.solved.inverses, abs=1e-6)
 
 
 def test_the_particles_find_which_range_matters_and_how_much_is_noise() -> None:

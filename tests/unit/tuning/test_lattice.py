@@ -18,9 +18,11 @@ def test_a_point_survives_its_values() -> None:
 
 
 def test_uniform_points_are_uniform_under_the_scaling() -> None:
-    space = Space((Integer("i", 1, 4), Integer("l", 1, 100, Scaling.LOGARITHMIC), Integer("huge", 1, 10**9)))
+    log = Integer("l", 1, 100, Scaling.LOGARITHMIC)
+    space = Space((Integer("i", 1, 4), log, Integer("huge", 1, 10**9), Integer("n", -3, 0)))
     levels = Lattice(space).uniform(np.random.default_rng(1), 8000)
     assert (np.abs(np.bincount(levels[:, 0]) - 2000) < 200).all()
+    assert (np.abs(np.bincount(levels[:, 3]) - 2000) < 200).all()
     assert 0.4 < (levels[:, 1] < 7).mean() < 0.6
     assert levels[:, 2].max() > STEPS - 5
 
