@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 import uuid
 from pathlib import Path
@@ -195,3 +197,70 @@ def test_without_a_key_a_buckets_demand_is_told(server: RunningServer, bucket: s
     s3.delete_bucket_policy(Bucket=bucket)
     assert job["FailureReason"].startswith("ClientError: Artifact upload failed:")
     assert "AccessDenied" in job["FailureReason"]
+
+
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+TRAIN_XGBOOST = """
+import json, os, sys
+import sagemaker_containers
+import smdebug.xgboost as smd
+import xgboost as xgb
+from sagemaker_containers import entry_point
+from sagemaker_training import environment
+from sagemaker_xgboost_container import distributed
+from sagemaker_xgboost_container.data_utils import get_dmatrix
+
+def train(rows, rounds, is_master):
+    hook = smd.get_hook(create_if_not_exists=True)
+    booster = xgb.train({"max_depth": 2}, rows, rounds, callbacks=[hook] if hook else [])
+    if is_master:
+        booster.save_model(os.path.join(os.environ["SM_MODEL_DIR"], "xgboost-model.json"))
+        print("saved by", env.current_host, "of", env.hosts)
+
+env = sagemaker_containers.training_env()
+assert env.hosts == environment.Environment().hosts == json.loads(os.environ["SM_HOSTS"])
+assert env.hyperparameters == {"rounds": 3} and env.job_name == os.environ["TRAINING_JOB_NAME"]
+rows = get_dmatrix(env.channel_input_dirs["train"], "text/libsvm")
+print("rows", rows.num_row() if rows else 0)
+arguments = {"rows": rows, "rounds": env.hyperparameters["rounds"]}
+entry_point._wait_hostname_resolution()
+distributed.rabit_run(exec_fun=train, args=arguments, include_in_training=rows is not None, hosts=env.hosts,
+                      current_host=env.current_host, update_rabit_args=True)
+"""
+
+
+def test_a_script_of_the_xgboost_container_trains_on_two_hosts(
+    server: RunningServer, bucket: str, job_name: str
+) -> None:
+    s3 = server.boto("s3")
+    for number in range(2):
+        lines = "".join(f"{row % 2} 1:{row}.5 2:{row * number}\n" for row in range(40))
+        s3.put_object(Bucket=bucket, Key=f"svm/{number}.svm", Body=lines.encode())
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        member = tarfile.TarInfo("train.py")
+        member.size = len(TRAIN_XGBOOST.encode())
+        tar.addfile(member, io.BytesIO(TRAIN_XGBOOST.encode()))
+    s3.put_object(Bucket=bucket, Key=f"{job_name}.tar.gz", Body=packed.getvalue())
+    data = channel(f"s3://{bucket}/svm/")
+    data["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
+    server.run_shell(
+        job_name,
+        "",
+        AlgorithmSpecification={"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+        InputDataConfig=[data],
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1},
+        HyperParameters={
+            "sagemaker_program": '"train.py"',
+            "sagemaker_submit_directory": json.dumps(f"s3://{bucket}/{job_name}.tar.gz"),
+            "rounds": "3",
+        },
+    )
+    job, lines_ = server.wait(job_name), server.lines(job_name)
+    assert job["TrainingJobStatus"] == "Completed", (job["FailureReason"], lines_)
+    assert lines_.count("rows 40") == 2
+    assert "saved by algo-1 of ['algo-1', 'algo-2']" in lines_
+    assert sum("Debugger's hook is not available" in line for line in lines_) == 2
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    with tarfile.open(fileobj=io.BytesIO(s3.get_object(Bucket=uri[0], Key=uri[2])["Body"].read())) as tar:
+        assert "xgboost-model.json" in [name.removeprefix("./") for name in tar.getnames()]

@@ -38,31 +38,46 @@ class Member:
         return value if self.size == 1 else xgb.collective.broadcast(value, 0)
 
 
-@contextlib.contextmanager
-def membership(job: Job, has_data: bool) -> Iterator[Member | None]:
+def membership(job: Job, has_data: bool) -> contextlib.AbstractContextManager[Member | None]:
     """Join the hosts that have data; None for a host that is left out. Raises UserError when none has data."""
+    nobody = f"No data in training channel path {job.channel_path('train')} of any host"
+    return joined(Host(job.name, job.hosts, job.current_host), has_data, nobody)
+
+
+@dataclass(frozen=True)
+class Host:
+    """One of the hosts of a job."""
+
+    job: str
+    hosts: tuple[str, ...]
+    name: str
+
+
+@contextlib.contextmanager
+def joined(here: Host, has_data: bool, nobody: str) -> Iterator[Member | None]:
+    """As `membership`; `nobody` says that no host has data."""
     trackers: list[Any] = []
 
     def start(told: Mapping[str, Any]) -> dict[str, Any]:
-        members = [host for host in job.hosts if told[host]]
+        members = [host for host in here.hosts if told[host]]
         if len(members) < 2:
             return {"members": members, "arguments": {}}
-        own = rendezvous.address(job.hosts[0], time.monotonic() + RESOLVE_S)
+        own = rendezvous.address(here.hosts[0], time.monotonic() + RESOLVE_S)
         trackers.append(xgb.tracker.RabitTracker(n_workers=len(members), host_ip=own, sortby="task"))
         trackers[0].start()
         return {"members": members, "arguments": trackers[0].worker_args()}
 
-    answer = rendezvous.gather(job.name, job.hosts, job.current_host, has_data, start)
+    answer = rendezvous.gather(here.job, here.hosts, here.name, has_data, start)
     members = answer["members"]
     if not members:
-        raise UserError(f"No data in training channel path {job.channel_path('train')} of any host")
-    if job.current_host not in members:
+        raise UserError(nobody)
+    if here.name not in members:
         yield None
     elif len(members) == 1:
         yield Member()
     else:
-        rank = members.index(job.current_host)
-        logging.info("Host %s is number %d of %d in training.", job.current_host, rank, len(members))
+        rank = members.index(here.name)
+        logging.info("Host %s is number %d of %d in training.", here.name, rank, len(members))
         with xgb.collective.CommunicatorContext(**answer["arguments"], dmlc_task_id=f"{rank:05d}"):
             yield Member(rank, len(members))
     for tracker in trackers:

@@ -1,0 +1,1 @@
+"""What scripts that train import from the SageMaker training toolkit. The toolkit's launchers are Sagewright's own."""
