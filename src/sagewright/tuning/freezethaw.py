@@ -70,7 +70,7 @@ class FreezeThawSearcher:
         self._chain, self._warm = Chain(curves.prior(len(lattice.levels)), _PARTICLES, rng), False
         self._most = study.max_resource or _DEFAULT_EPOCHS
         self._look = min(self._most, max(study.min_resource, min(_LOOK, math.ceil(self._most / 8))))
-        self._design = design.spread(lattice, rng, max(_FIRST, min(study.most_parallel, 50)))
+        self._design = self._first_points(rng)
 
     def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
         found: list[Suggestion] = []
@@ -85,6 +85,16 @@ class FreezeThawSearcher:
 
     def _rng(self, number: int) -> np.random.Generator:
         return np.random.default_rng([self._study.seed & (2**63 - 1), number])
+
+    def _first_points(self, rng: np.random.Generator) -> Ints:
+        """Half of them where names say that good values are likely."""
+        lattice = self._frame.lattice
+        count = max(_FIRST, min(self._study.most_parallel, 50))
+        spread, pool = design.spread(lattice, rng, count), lattice.uniform(rng, 4000)
+        scores = Scores.of_names(self._study.space, lattice, pool) if self._study.names else Scores.silent()
+        if not scores.known:
+            return spread
+        return np.concatenate([design.likely(lattice, scores.of(pool), pool, count // 2), spread[: count - count // 2]])
 
     def _next(self, trials: Sequence[Trial], number: int) -> Suggestion | None:
         known = configurations(self._study, trials)
