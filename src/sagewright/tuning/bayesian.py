@@ -46,11 +46,13 @@ class BayesianSearcher:
 
     def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
         history, first = self._reader.read(trials), next_number(trials)
+        made = sum(trial.own for trial in trials)
         suggestions: list[Suggestion] = []
         outlook: Outlook | None = None
         for number in range(first, first + count):
-            values = start(self._study, number)
-            row = self._told(values) if values else self._designed(history, number)
+            index = made + number - first
+            values = start(self._study, index)
+            row = self._told(values) if values else self._designed(history, index - len(self._study.starts))
             if row is None:
                 outlook = outlook or self._outlook(history, number)
                 row = self._sought(outlook, history, number)
@@ -75,14 +77,13 @@ class BayesianSearcher:
         assert row is not None  # `start` gives points of the space
         return row[0]
 
-    def _designed(self, history: History, number: int) -> Ints | None:
+    def _designed(self, history: History, index: int) -> Ints | None:
         """A point that needs no knowledge, while there is too little of it: of parents of another task, the best of each."""
         if history.inherited >= _FIRST:
             return None
         best = [rows.levels[rows.best()] for rows in history.parents.values()]
         knows = len(history.results) >= 2
         points = best[:_FIRST] or list(self._design[: _FIRST if knows else None])
-        index = number - 1 - len(self._study.starts)
         if index >= len(points) or keys(points[index][None, :])[0] in history.seen:
             return None
         return points[index]

@@ -133,7 +133,7 @@ class FreezeThawSearcher:
 
     def _first(self, trials: Sequence[Trial], index: int, seen: set[bytes]) -> dict[str, str] | None:
         """Points that need no knowledge: those one was told, the best of each parent, and then some far from each other."""
-        told = start(self._study, index + 1)
+        told = start(self._study, index)
         if told is not None or index >= max(_FIRST, len(self._study.starts)):
             return told
         best = _best_of_parents(self._study, trials)

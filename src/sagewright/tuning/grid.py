@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sagewright.tuning.space import Categorical
-from sagewright.tuning.study import Study, Trial, next_number
+from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion
 
 
@@ -23,12 +23,10 @@ class GridSearcher:
                 raise ValueError(f"{parameter.name} is not categorical: a grid has categorical ranges only")
 
     def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
-        first = next_number(trials) - 1
-        points = itertools.product(*(each.values for each in self._ranges()))
-        names = [each.name for each in self._ranges()]
-        return [
-            Suggestion(dict(zip(names, point, strict=True))) for point in itertools.islice(points, first, first + count)
-        ]
-
-    def _ranges(self) -> list[Categorical]:
-        return [each for each in self.study.space.parameters if isinstance(each, Categorical)]
+        """By what has been tried, not by how many: numbers may have gaps, where trials of other definitions have them."""
+        ranges = [each for each in self.study.space.parameters if isinstance(each, Categorical)]
+        names = [each.name for each in ranges]
+        tried = {tuple(trial.values.get(name) for name in names) for trial in trials if trial.own}
+        points = itertools.product(*(dict.fromkeys(each.values) for each in ranges))
+        fresh = (point for point in points if point not in tried)
+        return [Suggestion(dict(zip(names, point, strict=True))) for point in itertools.islice(fresh, count)]

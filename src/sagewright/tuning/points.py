@@ -21,12 +21,12 @@ def uniform(space: Space, seed: int, number: int) -> dict[str, str]:
     return space.values([draw.random() for _ in space.parameters])
 
 
-def start(study: Study, number: int) -> dict[str, str] | None:
-    """The point that the study was told to try as its trial of this number, in its ranges; None where there is none."""
-    if not 1 <= number <= len(study.starts):
+def start(study: Study, made: int) -> dict[str, str] | None:
+    """The point that the study was told to try when so many trials have been made, in its ranges; None where there is none."""
+    if made >= len(study.starts):
         return None
-    told = study.starts[number - 1]
-    drawn = uniform(study.space, study.seed, number)
+    told = study.starts[made]
+    drawn = uniform(study.space, study.seed, made + 1)
     point = {}
     for parameter in study.space.parameters:
         try:
@@ -48,8 +48,8 @@ class RandomSearcher:
     study: Study
 
     def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
-        first = next_number(trials)
-        return [Suggestion(self.point(number)) for number in range(first, first + count)]
-
-    def point(self, number: int) -> dict[str, str]:
-        return start(self.study, number) or uniform(self.study.space, self.study.seed, number)
+        first, made = next_number(trials), sum(trial.own for trial in trials)
+        return [
+            Suggestion(start(self.study, made + i) or uniform(self.study.space, self.study.seed, first + i))
+            for i in range(count)
+        ]
