@@ -333,3 +333,12 @@ def test_errors_name_their_type_in_a_header(server: RunningServer) -> None:
     client.meta.events.register("after-call", lambda http_response, **_: seen.update(http_response.headers))
     fault(client.create_log_group, logGroupName="a b")
     assert seen["x-amzn-errortype"] == "InvalidParameterException"
+
+
+@pytest.mark.parametrize(
+    ("service", "call"), [("sts", "get_caller_identity"), ("iam", "list_roles"), ("sns", "list_topics")]
+)
+def test_a_form_without_an_action_misses_it(server: RunningServer, service: str, call: str) -> None:
+    client = server.boto(service)
+    client.meta.events.register("before-call", lambda params, **_: params["body"].__delitem__("Action"))
+    assert fault(getattr(client, call))[::2] == ("MissingAction", 400)

@@ -21,6 +21,8 @@ REST_JSON = ("sagemaker-runtime", "sagemaker-metrics")
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
 QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch", "2010-03-31": "sns"}
 SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "sns": "sns", "s3": "s3"}
+FORMS = frozenset({"sts", "iam", "sns"})
+"""Services that speak the query protocol alone."""
 _ACTION_WITHIN = 1024
 """Bytes within which a compressed form names its action; AWS's SDKs begin with it."""
 _PREFIXES = {prefix: service for service, prefix in SERVICES.items() if prefix}
@@ -117,6 +119,8 @@ def _by_action(request: HttpRequest, scope: str) -> Route | None:
     values = form_values(request)
     request.body = BytesBody(data)
     action = values.get("Action")
+    if action is None and scope in FORMS:
+        raise AwsError("MissingAction", "The request is missing an action or a required parameter.")
     if action is None:
         return None
     service = SCOPES.get(scope) or QUERY_VERSIONS.get(values.get("Version", ""))
