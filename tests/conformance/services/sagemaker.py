@@ -393,3 +393,82 @@ def a_version_without_a_group_or_a_name_misses_its_arn(target: Target) -> None:
     found = refusal(target.boto("sagemaker").create_model_package, InferenceSpecification=SPECIFICATION)
     assert (found.code, found.status) == INVALID
     assert "Missing ARN" in found.message
+
+
+def tuning(target: Target, **changes: Any) -> dict[str, Any]:
+    """The request of a tuning job of one trial, which tells its objective at once."""
+    told = training(target, "echo 'loss=0.5;'")
+    specification = told["AlgorithmSpecification"] | {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*?);"}]}
+    specification = {name: specification[name] for name in ("TrainingImage", "TrainingInputMode", "MetricDefinitions")}
+    depth = {"Name": "depth", "MinValue": "1", "MaxValue": "4"}
+    return {
+        "HyperParameterTuningJobName": fresh("tune"),
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"IntegerParameterRanges": [depth]},
+        },
+        "TrainingJobDefinition": {
+            "AlgorithmSpecification": specification,
+            "StaticHyperParameters": {"kept": "1"},
+            **{name: told[name] for name in ("RoleArn", "OutputDataConfig", "ResourceConfig", "StoppingCondition")},
+        },
+        **changes,
+    }
+
+
+def end_tuning(target: Target, name: str) -> None:
+    sagemaker, deadline = target.boto("sagemaker"), time.monotonic() + 120
+    sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    while True:
+        told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        if told["HyperParameterTuningJobStatus"] not in {"InProgress", "Stopping"}:
+            return
+        assert time.monotonic() < deadline, f"{name} did not end"
+        time.sleep(0.2)
+
+
+@check
+def a_tuning_job_that_is_not_there_is_not_found(target: Target) -> None:
+    """ACK: ResourceNotFound, "Amazon SageMaker can't find a tuning job"; API DescribeHyperParameterTuningJob"""
+    call = target.boto("sagemaker").describe_hyper_parameter_tuning_job
+    found = refusal(call, HyperParameterTuningJobName=fresh("tune"))
+    assert (found.code, found.status) == GONE
+    assert found.message.startswith("Amazon SageMaker can't find a tuning job")
+
+
+@check
+def a_tuning_job_s_name_twice_is_in_use(target: Target) -> None:
+    """API CreateHyperParameterTuningJob: ResourceInUse"""
+    sagemaker, request = target.boto("sagemaker"), tuning(target)
+    sagemaker.create_hyper_parameter_tuning_job(**request)
+    found = refused(sagemaker.create_hyper_parameter_tuning_job, **request)
+    end_tuning(target, request["HyperParameterTuningJobName"])
+    assert found == IN_USE
+
+
+@check
+def a_tuning_job_tells_what_attaching_to_it_needs(target: Target) -> None:
+    """SDK v2: best_estimator and attach read _tuning_objective_metric; API DescribeHyperParameterTuningJob: counters"""
+    sagemaker, request = target.boto("sagemaker"), tuning(target)
+    name = request["HyperParameterTuningJobName"]
+    arn = sagemaker.create_hyper_parameter_tuning_job(**request)["HyperParameterTuningJobArn"]
+    told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    end_tuning(target, name)
+    assert arn == target.arn("sagemaker", f"hyper-parameter-tuning-job/{name}")
+    kept = told["TrainingJobDefinition"]["StaticHyperParameters"]
+    assert kept == {"kept": "1", "_tuning_objective_metric": "loss"}
+    counted = {"Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"}
+    assert set(told["TrainingJobStatusCounters"]) >= counted
+    assert set(told["ObjectiveStatusCounters"]) == {"Succeeded", "Pending", "Failed"}
+
+
+@check
+def an_objective_needs_its_metric(target: Target) -> None:
+    """Issue aws/sagemaker-python-sdk#3932: A metric is required for this hyperparameter tuning job objective"""
+    request = tuning(target)
+    del request["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]
+    found = refusal(target.boto("sagemaker").create_hyper_parameter_tuning_job, **request)
+    assert (found.code, found.status) == INVALID
+    assert "A metric is required for this hyperparameter tuning job objective" in found.message
