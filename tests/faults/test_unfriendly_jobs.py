@@ -147,7 +147,7 @@ def test_a_fork_bomb(begin: Begin, job_name: str, sandbox: str) -> None:
         pytest.skip(f"nothing holds a bomb here: {find_cgroups().reason}")
     server = begin(sandbox=sandbox, stop_grace_s="1")
     bomb = "bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 60"
-    job = ended(server, job_name, bomb, StoppingCondition={"MaxRuntimeInSeconds": 5})
+    job = ended(server, job_name, bomb, StoppingCondition={"MaxRuntimeInSeconds": 2})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
