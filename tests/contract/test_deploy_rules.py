@@ -132,6 +132,13 @@ def hosting(server: RunningServer) -> Hosting:
     return made
 
 
+def statuses_told(server: RunningServer, endpoint: str) -> list[str]:
+    """Of the events that the log group of the rule `told` has."""
+    lines = server.boto("logs").filter_log_events(logGroupName="/aws/events/endpoints")["events"]
+    told = [json.loads(line["message"])["detail"] for line in lines]
+    return [one["EndpointStatus"] for one in told if one["EndpointName"] == endpoint]
+
+
 def test_what_is_approved_is_served_and_what_is_rejected_gives_way(server: RunningServer, hosting: Hosting) -> None:
     events = server.boto("events")
     events.put_rule(Name="told", EventPattern=json.dumps({"detail-type": ["SageMaker Endpoint State Change"]}))
@@ -150,9 +157,11 @@ def test_what_is_approved_is_served_and_what_is_rejected_gives_way(server: Runni
         time.sleep(0.2)
     assert f"{GROUP}/1" in shown
     assert len(hosting.sagemaker.list_endpoint_configs(NameContains=ENDPOINT)["EndpointConfigs"]) == 2
-    lines = server.boto("logs").filter_log_events(logGroupName="/aws/events/endpoints")["events"]
-    told = [json.loads(line["message"])["detail"] for line in lines]
-    statuses = [one["EndpointStatus"] for one in told if one["EndpointName"] == ENDPOINT]
+    while (
+        len(statuses := statuses_told(server, ENDPOINT)) < 4
+    ):  # what could not be delivered at once comes a second later
+        assert time.monotonic() < deadline, statuses
+        time.sleep(0.1)
     assert statuses[:4] == ["CREATING", "IN_SERVICE", "UPDATING", "IN_SERVICE"]
 
 

@@ -156,6 +156,7 @@ ENDS: dict[str, tuple[Callable[[RunningServer], None], str, str]] = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("end", ENDS)
 def test_nothing_that_a_job_made_of_its_credentials_outlives_it(running: RunningServer, end: str) -> None:
     how, work, status = ENDS[end]

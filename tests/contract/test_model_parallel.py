@@ -67,7 +67,7 @@ def by_mpi(parameters: dict[str, Any], hosts: int, processes: int) -> dict[str, 
 
 
 @MPIRUN
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("parameters", "hosts", "processes", "held"),
     [

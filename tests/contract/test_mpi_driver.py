@@ -50,6 +50,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("fails", [False, True])
 def test_mpi_driver(server: RunningServer, tmp_path: Path, fails: bool) -> None:
     (tmp_path / "code").mkdir()

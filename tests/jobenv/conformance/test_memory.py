@@ -22,8 +22,8 @@ from sagewright.algorithms.formats.table import Sparse, Table
 PROTOBUF = "application/x-recordio-protobuf"
 SHARE = 320 << 20
 UNTOUCHED = 64 << 20
-"""RLIMIT_DATA counts memory that was asked for and never touched too, which no control group does: stacks of threads, malloc's arenas,
-more of them on a machine with more CPUs. The peak does not."""
+"""RLIMIT_DATA also counts memory that was asked for and never touched, as no control group does: stacks of threads and malloc's
+arenas, more of them on a machine with more CPUs. The peak does not."""
 SOURCE = Path(__file__).parents[3] / "src"
 COLUMNS, ROWS = 250, 4096
 

@@ -80,6 +80,7 @@ def told(server: RunningServer, job: dict[str, Any]) -> str:
     return "\n".join([str(job.get("FailureReason")), *server.lines(job["TrainingJobName"])])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "environment",
     [
@@ -149,6 +150,7 @@ ARCHIVES: dict[str, Callable[[Path], bytes]] = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_archives_of_code_reach_nothing_outside(server: RunningServer, outside: Path, job_name: str, name: str) -> None:
     job = run_code(server, job_name, ARCHIVES[name](outside))

@@ -79,6 +79,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("regex", "line"), HOSTILE)
 def test_a_hostile_regex_costs_bounded_time_and_is_given_up(regex: str, line: str) -> None:
     own = scanner(*((f"m{n}", f"{regex}|x{n}") for n in range(6)), ("good", r"^(\d)"))

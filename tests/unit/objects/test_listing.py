@@ -58,6 +58,7 @@ def expected(keys: list[str], asked: Asked, marker: str = "") -> list[str]:
     return list(found)
 
 
+@pytest.mark.sampled(40)
 @pytest.mark.parametrize("prefix", ["", "a", "a/", "b/", "b/1", "z\U0010ffff", "none"])
 @pytest.mark.parametrize("delimiter", ["", "/", "é", "//"])
 @pytest.mark.parametrize("limit", [1, 2, 1000])

@@ -237,6 +237,7 @@ def every_page(context: Context, request: dict[str, Any]) -> list[str]:
         request = {**request, "NextToken": answer["NextToken"]}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("few", [3, 2000])
 def test_the_index_finds_what_looking_at_every_document_finds(
     context: Context, monkeypatch: pytest.MonkeyPatch, few: int
