@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 DATA ?= .cache/demo-data
 ROUNDS ?= 3
+MINUTES ?= 20
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 JOBENV_WORKERS ?= $(WORKERS)
 SPARE := $(shell echo $$(( $$(nproc) > 1 ? $$(nproc) - 1 : 1 )))
@@ -18,7 +19,7 @@ export UV_COMPILE_BYTECODE := 0
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
 
-.PHONY: help setup serve demo test suite shared alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms arena conformance docs clients system clean
+.PHONY: help setup serve demo test suite shared alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms bench-tuning arena conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -123,6 +124,9 @@ bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 
 bench-algorithms: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries, all or NAMES="pca knn"; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
+
+bench-tuning: .cache/clients/tuning/.ready ## The searchers of tuning jobs beside other tuners, for MINUTES=20; LCBENCH=FOLDER for learning curves; writes the page
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 PYTHONPATH=src .cache/clients/tuning/bin/python bench/tuning --minutes $(MINUTES) $(NAMES)
 
 arena: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries on data that chose nothing, all or NAMES="pca knn", ROUNDS=3; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms/arena.py --rounds $(ROUNDS) $(NAMES)
