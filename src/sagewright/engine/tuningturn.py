@@ -10,6 +10,7 @@ from typing import Any
 from sagewright.engine import trials
 from sagewright.engine.asking import Call, Owner, Question
 from sagewright.engine.trials import ObjectiveStatus, Record
+from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, Child, Definition, Plan, child_request
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.brief import FaultClass
@@ -321,6 +322,8 @@ class Turn:
                 else replace(one, status=status, document={**one.document, **ended})
             ),
         )
+        if owner := self._tuner.document.get(OWNER):
+            self._means.wake_after(0, owner["Kind"], owner["Id"])
 
     def _note(self, found: Standing) -> None:
         """Keep what Describe tells of the search as a whole."""

@@ -21,6 +21,8 @@ from sagewright.engine.gangs import Place
 from sagewright.engine.hooks import Hooks
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
+from sagewright.engine.pipelines import Pipelines
+from sagewright.engine.pipelineturn import Means as PipelineMeans
 from sagewright.engine.queueing import Queueing
 from sagewright.engine.reservations import Reservations
 from sagewright.engine.runs import Runs
@@ -50,7 +52,7 @@ STRANGERS_RATE = 4096
 SENDERS = 8
 """Threads that send targets of rules what they get: a slow one has one of them for some seconds."""
 TUNERS = 4
-"""Threads in which tuning jobs are brought forward: one may wait for its searcher."""
+"""Threads in which tuning jobs are brought forward, of which one may wait for its searcher, and so many for pipelines."""
 FILES = 65536
 """Open files that are enough for any number of connections that the settings may allow."""
 
@@ -91,6 +93,7 @@ def add_rules(platform: Platform, owner: str) -> None:
     autoscaling = Autoscaling(store, call)
     engine.add(autoscaling)
     engine.add(Alarms(store, call, autoscaling.scale))
+    engine.add(Pipelines(PipelineMeans(store, platform.objects, call, engine.wake_after)), own_threads=TUNERS)
     engine.add(Tuning(Means(store, call, Minds(), engine.wake_after)), own_threads=TUNERS)
 
 

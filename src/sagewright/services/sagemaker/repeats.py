@@ -14,23 +14,26 @@ from sagewright.services.context import Context
 from sagewright.store import clienttokens
 from sagewright.store.clienttokens import Marked, TokenTaken
 
+MEMBERS = ("ClientToken", "ClientRequestToken")
+
 
 def once(
     context: Context, operation: str, request: dict[str, Any], do: Callable[[Connection], dict[str, Any]]
 ) -> dict[str, Any]:
     """`do` in a transaction of its own, or what it answered before. Raises ConflictException for another request's token."""
+    member = next((one for one in MEMBERS if one in request), MEMBERS[0])
     try:
-        return clienttokens.once(context.store, _marked(context, operation, request), do)
+        return clienttokens.once(context.store, _marked(context, operation, request, member), do)
     except TokenTaken:
         raise AwsError(
-            "ConflictException", f"The ClientToken '{request['ClientToken']}' was used for another {operation} request."
+            "ConflictException", f"The {member} '{request[member]}' was used for another {operation} request."
         ) from None
 
 
-def _marked(context: Context, operation: str, request: dict[str, Any]) -> Marked | None:
-    token = request.get("ClientToken")
+def _marked(context: Context, operation: str, request: dict[str, Any], member: str) -> Marked | None:
+    token = request.get(member)
     if token is None:
         return None
-    asked = {name: value for name, value in request.items() if name != "ClientToken"}
+    asked = {name: value for name, value in request.items() if name != member}
     fingerprint = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
     return Marked(f"{context.account}/{context.region}/{operation}", token, fingerprint)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sagewright.engine import trials
 from sagewright.engine.trials import Record
+from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, read_definitions
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationException
@@ -46,6 +47,8 @@ def create_hyper_parameter_tuning_job(context: Context, request: dict[str, Any])
     arn = sagemaker_arn(context.region, context.account, RESOURCE, name)
     document = {key: value for key, value in request.items() if key not in {"Tags", "HyperParameterTuningJobName"}}
     document["Seed"] = secrets.randbelow(SEEDS)
+    if context.owner is not None:
+        document[OWNER] = {"Kind": context.owner.kind, "Id": context.owner.id, "Arn": context.owner.arn}
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     new = New(name, document, arn, pairs, status=Status.IN_PROGRESS, principal=context.principal.arn)
     try:

@@ -1,0 +1,351 @@
+"""One step of the reconciler of a pipeline execution."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sagewright.engine import steprecords
+from sagewright.engine.asking import Call
+from sagewright.engine.steprecords import EXECUTION, StepRecord
+from sagewright.engine.steps.base import Desk, Look
+from sagewright.engine.steps.light import without_branches
+from sagewright.engine.steps.shapes import coerced
+from sagewright.engine.steps.table import LONGEST, OPERATIONS, kind_of
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.model.s3uris import read_s3_uri
+from sagewright.objects.access import ObjectStore
+from sagewright.pipelines import caching, retries
+from sagewright.pipelines.definition import Definition, Step
+from sagewright.pipelines.errors import BadDefinition, BadReference
+from sagewright.pipelines.plan import StepStatus, next_steps
+from sagewright.pipelines.references import resolve
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+log = logging.getLogger("sagewright.engine.pipelines")
+MOST_FILE = 16 << 20
+"""Bytes of a property file."""
+LOOK_S = 0.25
+"""After which a step is looked at again that nobody wakes the execution for."""
+FAILED = "Step failure: One or multiple steps failed."
+THROTTLED = frozenset({"ThrottlingException", "Throttling"})
+POLLED = frozenset({"Endpoint"})
+
+
+@dataclass(frozen=True)
+class Means:
+    """What pipelines work with. `wake_after(seconds, kind, id)`: have a subject looked at later."""
+
+    store: Database
+    objects: ObjectStore
+    call: Call
+    wake_after: Callable[[float, str, str], None]
+
+
+@dataclass
+class Progress:
+    """What is known of an execution in this server's memory, which can all be read again. `round`: how often it was begun."""
+
+    definition: Definition
+    records: dict[str, StepRecord]
+    round: int
+
+
+def execution_arn(execution: Resource) -> str:
+    """`arn:…:pipeline/<name>/execution/<id>`."""
+    name = execution.document["PipelineName"]
+    return f"{sagemaker_arn(execution.region, execution.account, 'pipeline', name)}/execution/{execution.name}"
+
+
+class Turn:
+    """One look at one execution: what its steps have come to, and what begins."""
+
+    def __init__(self, means: Means, execution: Resource, progress: Progress) -> None:
+        self._means, self._execution, self._progress = means, execution, progress
+        self._definition = progress.definition
+        selection = execution.document.get("SelectiveExecutionConfig")
+        self._selected = frozenset(one["StepName"] for one in selection["SelectedSteps"]) if selection else None
+
+    def take(self) -> None:
+        """Raises steprecords.Overtaken."""
+        stopping = self._execution.status == "Stopping"
+        for record in list(self._progress.records.values()):
+            if record.live:
+                self._look_after(record, stopping)
+        if stopping:
+            self._end_if_over(stopped=True)
+            return
+        most = (self._execution.document.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
+        while True:  # what begins may be over at once, and let others begin
+            states = {name: one.state for name, one in self._progress.records.items()}
+            found = next_steps(self._definition, states, self._selected, most)
+            for step in found.start:
+                self._reach(step)
+            if not found.start or not any(not self._progress.records[one.name].live for one in found.start):
+                break
+        self._end_if_over(stopped=False)
+
+    def _look_after(self, record: StepRecord, stopping: bool) -> None:
+        step = self._definition.step(record.name)
+        if record.status == StepStatus.STARTING:
+            if stopping:
+                self._note(record, Look(StepStatus.STOPPED))
+            elif record.due_ms is not None and record.due_ms > now_ms():
+                self._later(record.due_ms - now_ms())
+            else:
+                self._begin(step, record)
+            return
+        if stopping and record.status == StepStatus.EXECUTING:
+            self._stop(step, record)
+            record = self._progress.records[record.name]
+        try:
+            look = kind_of(step.type).look(self._desk(step), record)
+        except AwsError as error:
+            look = self._trouble(step, error)
+        self._note(record, look)
+        if step.type in POLLED and self._progress.records[record.name].live:
+            self._later(LOOK_S * 1000)
+
+    def _stop(self, step: Step, record: StepRecord) -> None:
+        try:
+            kind_of(step.type).stop(self._desk(step), record)
+        except AwsError as error:  # it has ended meanwhile
+            log.info("step %s is not stopped: %s", record.name, error.message)
+        self._keep(replace(record, status=StepStatus.STOPPING))
+
+    def _reach(self, step: Step) -> None:
+        """Its row is written, and it begins. Raises steprecords.Overtaken."""
+        job = steprecords.name_for(self._execution, step.name, 1, LONGEST.get(step.type, 63))
+        record = StepRecord(step.name, step.type, StepStatus.STARTING, job=job, started_ms=now_ms())
+        try:
+            arguments = resolve(without_branches(step.arguments or {}), self._known(record))
+            arguments = coerced(step.type, arguments) if step.type != "Condition" else {}
+        except (BadReference, BadDefinition) as error:
+            self._write(
+                replace(record, status=StepStatus.FAILED, reason=f"ClientError: {error}"[:1024], ended_ms=now_ms())
+            )
+            return
+        record = replace(record, arguments=arguments, key=caching.key_of(step.type, self._cached_by(step, arguments)))
+        hit = self._cache_hit(step, record)
+        if hit is not None:
+            self._write(hit)
+            return
+        if step.type in OPERATIONS or step.type == "Callback":
+            self._write(record)
+            self._begin(step, record)
+        else:  # it is over at once: one row, at its end
+            self._begin(step, record, fresh=True)
+
+    def _cached_by(self, step: Step, arguments: dict[str, Any]) -> dict[str, Any]:
+        if step.type != "Callback":
+            return arguments
+        members = ("SqsQueueUrl", "OutputParameters")
+        return {"Inputs": arguments} | {name: step.document.get(name) for name in members}
+
+    def _cache_hit(self, step: Step, record: StepRecord) -> StepRecord | None:
+        if step.cache_s is None or not record.key:
+            return None
+        found = steprecords.find_cached(self._means.store, self._execution, record)
+        if found is None or found.at_ms < now_ms() - step.cache_s * 1000:
+            return None
+        return replace(
+            record,
+            status=StepStatus.SUCCEEDED,
+            metadata=found.metadata,
+            properties=found.properties,
+            source=found.execution_arn,
+            cached=True,
+            ended_ms=now_ms(),
+        )
+
+    def _begin(self, step: Step, record: StepRecord, fresh: bool = False) -> None:
+        """`fresh`: its row is not written yet."""
+        try:
+            look = kind_of(step.type).begin(self._desk(step), record)
+        except AwsError as error:
+            look = self._trouble(step, error)
+        except (BadReference, BadDefinition) as error:
+            look = Look(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
+        if fresh:
+            ended = None if look.status == StepStatus.EXECUTING else now_ms()
+            self._write(self._after(record, look, ended))
+        else:
+            self._note(record, look)
+        if step.type in POLLED:
+            self._later(LOOK_S * 1000)
+
+    def _trouble(self, step: Step, error: AwsError) -> Look:
+        operation = OPERATIONS.get(step.type, step.type)
+        exception = ""
+        if error.code in THROTTLED:
+            exception = retries.THROTTLING
+        elif error.status >= 500:
+            exception = retries.SERVICE_FAULT
+        elif error.code == "ResourceLimitExceeded":
+            exception = retries.RESOURCE_LIMIT
+        named = exception.partition(".")[2] if exception.startswith("Step") else exception.replace(".", "_").upper()
+        why = f"No retry policy configured for the exception type {named}." if named else ""
+        reason = (
+            f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}\n"
+            "Retry not appropriate on execution of step with PipelineExecutionArn "
+            f"{execution_arn(self._execution)} and StepId {step.name}. {why}"
+        )
+        return Look(StepStatus.FAILED, reason=reason.strip()[:1024], exception=exception)
+
+    def _note(self, record: StepRecord, look: Look) -> None:
+        """What was seen, if it is something new; a failure is tried again where a policy says so."""
+        if look.status == StepStatus.EXECUTING and record.status != StepStatus.STARTING:
+            return  # as it was
+        if look.status == StepStatus.FAILED and self._tried_again(record, look):
+            return
+        over = look.status not in {StepStatus.EXECUTING, StepStatus.STARTING}
+        self._keep(self._after(record, look, now_ms() if over else None))
+
+    def _after(self, record: StepRecord, look: Look, ended_ms: int | None) -> StepRecord:
+        return replace(
+            record,
+            status=look.status,
+            metadata=look.metadata or record.metadata,
+            properties=look.properties if look.properties is not None else record.properties,
+            reason=look.reason,
+            outcome=look.outcome,
+            ended_ms=ended_ms,
+            due_ms=None,
+        )
+
+    def _tried_again(self, record: StepRecord, look: Look) -> bool:
+        policy = (
+            retries.policy_of(self._definition.step(record.name).retries, look.exception) if look.exception else None
+        )
+        if policy is None or self._execution.status == "Stopping":
+            return False
+        delay_s = policy.delay_s(record.attempt - 1, (now_ms() - record.started_ms) / 1000)
+        if delay_s is None:
+            return False
+        attempt = record.attempt + 1
+        again = replace(
+            record,
+            status=StepStatus.STARTING,
+            attempt=attempt,
+            job=steprecords.name_for(self._execution, record.name, attempt, LONGEST.get(record.type, 63)),
+            metadata={},
+            due_ms=now_ms() + round(delay_s * 1000),
+        )
+        self._keep(again)
+        self._later(delay_s * 1000)
+        return True
+
+    def _write(self, record: StepRecord) -> None:
+        steprecords.write(self._means.store, self._execution, record)
+        self._took(record)
+
+    def _keep(self, record: StepRecord) -> None:
+        steprecords.change(self._means.store, self._execution, record)
+        self._took(record)
+
+    def _took(self, record: StepRecord) -> None:
+        self._progress.records[record.name] = record
+        if record.status == StepStatus.SUCCEEDED and record.key and not record.cached:
+            steprecords.keep_cached(self._means.store, self._execution, record, execution_arn(self._execution))
+
+    def _end_if_over(self, stopped: bool) -> None:
+        states = {name: one.state for name, one in self._progress.records.items()}
+        if any(one.live for one in self._progress.records.values()):
+            return
+        found = next_steps(self._definition, states, self._selected, None)
+        if not stopped and not found.over:
+            return
+        status = "Stopped" if stopped else ("Failed" if found.failed else "Succeeded")
+        ended = {"EndedMs": now_ms()} | ({"FailureReason": FAILED} if status == "Failed" else {})
+        before = self._execution.status
+        resources.alter(
+            self._means.store,
+            self._execution.id,
+            lambda one: (
+                None if one.status != before else replace(one, status=status, document={**one.document, **ended})
+            ),
+        )
+
+    def _later(self, delay_ms: float) -> None:
+        self._means.wake_after(delay_ms / 1000, EXECUTION, self._execution.id)
+
+    def _desk(self, step: Step) -> Desk:
+        record = self._progress.records.get(step.name)
+        known = _Known(self._means, self._execution, self._progress, record)
+        return Desk(self._means.call, self._execution, execution_arn(self._execution), known, step)
+
+    def _known(self, record: StepRecord) -> _Known:
+        return _Known(self._means, self._execution, self._progress, record)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What references lead to, in one step of one execution. See pipelines.references.Known."""
+
+    means: Means
+    execution: Resource
+    progress: Progress
+    record: StepRecord | None
+
+    def parameter(self, name: str) -> Any:
+        return self.execution.document["Parameters"][name]
+
+    def execution_value(self, name: str) -> Any:
+        document = self.execution.document
+        job = self.record.job if self.record else ""
+        values = {
+            "PipelineName": document["PipelineName"],
+            "PipelineArn": sagemaker_arn(
+                self.execution.region, self.execution.account, "pipeline", document["PipelineName"]
+            ),
+            "PipelineExecutionId": self.execution.name,
+            "PipelineExecutionArn": execution_arn(self.execution),
+            "StartDateTime": to_datetime(self.execution.created_ms).isoformat(),
+            "CurrentDateTime": datetime.now(UTC).isoformat(),
+            "TrainingJobName": job,
+            "ProcessingJobName": job,
+        }
+        if name not in values:
+            raise BadReference(f"Execution.{name} is nothing that can be referred to")
+        return values[name]
+
+    def properties(self, step: str) -> dict[str, Any]:
+        record = self.progress.records.get(step) or self._earlier(step)
+        if record is None or record.properties is None:
+            raise BadReference(f"step '{step}' has no result")
+        return {**record.properties, **({"Outcome": record.outcome} if record.outcome is not None else {})}
+
+    def _earlier(self, step: str) -> StepRecord | None:
+        """Of the execution that a selective one goes on from."""
+        source = self.execution.document.get("SourceExecution")
+        if source is None:
+            return None
+        place = Place(EXECUTION, self.execution.account, self.execution.region)
+        earlier = resources.find(self.means.store, place, source)
+        return None if earlier is None else steprecords.one_of(self.means.store, earlier, step)
+
+    def file(self, step: str, name: str) -> Any:
+        declared = next((one for one in self.progress.definition.step(step).files if one.name == name), None)
+        if declared is None:
+            raise BadReference(f"step '{step}' has no property file '{name}'")
+        outputs = self.properties(step).get("ProcessingOutputConfig", {}).get("Outputs", [])
+        uri = next((one["S3Output"]["S3Uri"] for one in outputs if one.get("OutputName") == declared.output), None)
+        if uri is None:
+            raise BadReference(f"step '{step}' has no output '{declared.output}'")
+        return self.object(f"{uri.rstrip('/')}/{declared.path}")
+
+    def object(self, uri: str) -> Any:
+        try:
+            place = read_s3_uri(uri)
+            return json.loads(self.means.objects.read_bytes(place.bucket, place.key, MOST_FILE))
+        except (AwsError, ValueError, RecursionError) as error:
+            raise BadReference(f"{uri} can't be read as JSON: {error}") from None

@@ -1,0 +1,147 @@
+"""Steps of pipeline executions that were reached: a row for each, written before anything is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sagewright.pipelines.plan import LIVE, State
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import NameTaken, New, Resource
+
+PIPELINE, VERSION, EXECUTION, STEP = "pipeline", "pipeline-version", "pipeline-execution", "pipeline-step"
+CACHED = "pipeline-cache"
+
+
+class Overtaken(Exception):
+    """Another server has begun the step."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step that was reached.
+
+    `arguments`: with all references replaced. `attempt`: from 1. `job`: the name of what its attempt makes. `properties`: what
+    others may refer to, once it has succeeded. `answer`: what a callback was sent. `source`: the execution whose result it has,
+    where it is `cached`. `key`: the same for steps that are the same. `due_ms`: when it is tried again.
+    """
+
+    name: str
+    type: str
+    status: str
+    attempt: int = 1
+    job: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] | None = None
+    reason: str | None = None
+    outcome: bool | None = None
+    answer: Mapping[str, Any] | None = None
+    source: str | None = None
+    cached: bool = False
+    key: str = ""
+    started_ms: int = 0
+    ended_ms: int | None = None
+    due_ms: int | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.status in LIVE
+
+    @property
+    def state(self) -> State:
+        return State(self.status, self.outcome)
+
+
+def name_for(execution: Resource, step: str, attempt: int, longest: int = 63) -> str:
+    """`pipelines-<execution>-<step>-<10 characters>`: always the same for one attempt, so that it is made once."""
+    digest = hashlib.sha256(f"{execution.id}/{step}/{attempt}".encode()).hexdigest()[:10]
+    head = "pipelines-" if longest >= 63 else ""
+    room = longest - len(head) - len(execution.name) - 2 - len(digest)
+    short = "".join(one for one in step.replace("_", "-") if one.isalnum() or one == "-").strip("-")[:room].strip("-")
+    return f"{head}{execution.name}-{short}-{digest}".replace("--", "-")
+
+
+def token_for(execution: Resource, step: str, attempt: int) -> str:
+    """A callback's token: ten letters and digits."""
+    return hashlib.sha256(f"{execution.id}/{step}/{attempt}/token".encode()).hexdigest()[:10]
+
+
+def write(store: Database, execution: Resource, record: StepRecord) -> None:
+    """Raises Overtaken."""
+    new = New(_row_name(execution, record.name), _document(record), "", {}, parent=execution.id, status=record.status)
+    try:
+        resources.create(store, _place(execution), new)
+    except NameTaken:
+        raise Overtaken(record.name) from None
+
+
+def change(store: Database, execution: Resource, record: StepRecord) -> None:
+    row = resources.find(store, _place(execution), _row_name(execution, record.name))
+    if row is not None:
+        resources.alter(
+            store, row.id, lambda current: replace(current, document=_document(record), status=record.status)
+        )
+
+
+def of_execution(store: Database, execution_id: str) -> dict[str, StepRecord]:
+    """By name, in the order in which they were begun."""
+    return {one.name: one for one in map(read, resources.children(store, execution_id))}
+
+
+def read(row: Resource) -> StepRecord:
+    return StepRecord(status=row.status, **row.document)
+
+
+def one_of(store: Database, execution: Resource, step: str) -> StepRecord | None:
+    row = resources.find(store, _place(execution), _row_name(execution, step))
+    return None if row is None else read(row)
+
+
+def _document(record: StepRecord) -> dict[str, Any]:
+    return {name: value for name, value in asdict(record).items() if name != "status"}
+
+
+def _row_name(execution: Resource, step: str) -> str:
+    return f"{execution.id}/{step}"
+
+
+def _place(execution: Resource) -> Place:
+    return Place(STEP, execution.account, execution.region)
+
+
+@dataclass(frozen=True)
+class Cached:
+    """The newest result of steps that are the same: of which execution, when, and what it was."""
+
+    execution_arn: str
+    at_ms: int
+    metadata: Mapping[str, Any]
+    properties: Mapping[str, Any]
+
+
+def find_cached(store: Database, execution: Resource, record: StepRecord) -> Cached | None:
+    row = resources.find(store, Place(CACHED, execution.account, execution.region), _cache_name(execution, record))
+    return None if row is None else Cached(**row.document)
+
+
+def keep_cached(store: Database, execution: Resource, record: StepRecord, arn: str) -> None:
+    """What another execution may use from now on."""
+    place, name = Place(CACHED, execution.account, execution.region), _cache_name(execution, record)
+    cached = Cached(arn, record.ended_ms or 0, record.metadata, record.properties or {})
+    row = resources.find(store, place, name)
+    if row is not None:
+        resources.alter(store, row.id, lambda current: replace(current, document=asdict(cached)))
+        return
+    try:
+        resources.create(store, place, New(name, asdict(cached), "", {}, parent=f"cache/{execution.parent}"))
+    except NameTaken:
+        keep_cached(store, execution, record, arn)
+
+
+def _cache_name(execution: Resource, record: StepRecord) -> str:
+    return f"{execution.parent}/{record.name}/{record.key}"

@@ -1,0 +1,89 @@
+"""Steps that are over at once: conditions, failures, models, packages, endpoint configurations."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sagewright.engine.steprecords import StepRecord
+from sagewright.engine.steps.base import AtOnce, Desk, Look, plain
+from sagewright.model.errors import AwsError, ResourceInUse
+from sagewright.pipelines.conditions import hold
+from sagewright.pipelines.plan import StepStatus
+
+MOST_TOKEN = 36
+
+
+def _condition(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+    outcome = hold(desk.step.arguments.get("Conditions") or [], desk.known)
+    return Look(
+        StepStatus.SUCCEEDED, {"Condition": {"Outcome": str(outcome)}}, {"Outcome": str(outcome)}, outcome=outcome
+    )
+
+
+def _fail(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+    message = str(record.arguments.get("ErrorMessage", ""))[:1024]
+    return Look(StepStatus.FAILED, {"Fail": {"ErrorMessage": message}}, reason=message)
+
+
+def _model(desk: Desk, record: StepRecord) -> Look:
+    try:
+        desk.ask("CreateModel", {**record.arguments, "ModelName": record.job})
+    except AwsError as error:
+        if "already existing" not in error.message:
+            raise
+    told = plain(desk.ask("DescribeModel", {"ModelName": record.job}))
+    return Look(StepStatus.SUCCEEDED, {"Model": {"Arn": told["ModelArn"]}}, told)
+
+
+def _register(desk: Desk, record: StepRecord) -> Look:
+    """The group is made where there is none: SDKs count on it. A token keeps a repeated step from making a second version."""
+    request = dict(record.arguments)
+    group = request.get("ModelPackageGroupName")
+    if group:
+        _make_group(desk, str(group))
+    token = hashlib.sha256(f"{desk.execution.id}/{record.name}/{record.attempt}".encode()).hexdigest()[:MOST_TOKEN]
+    arn = desk.ask("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
+    told = plain(desk.ask("DescribeModelPackage", {"ModelPackageName": arn}))
+    return Look(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, told)
+
+
+def _make_group(desk: Desk, group: str) -> None:
+    name = group.rpartition("/")[2]
+    try:
+        desk.ask("DescribeModelPackageGroup", {"ModelPackageGroupName": group})
+    except AwsError:
+        try:
+            desk.ask("CreateModelPackageGroup", {"ModelPackageGroupName": name})
+        except AwsError as error:
+            if "already exists" not in error.message:
+                raise
+
+
+def _endpoint_config(desk: Desk, record: StepRecord) -> Look:
+    """Its name has the execution's id behind it, so that each execution has one of its own."""
+    name = f"{record.arguments['EndpointConfigName']}-{desk.execution.name}"[:63]
+    try:
+        desk.ask("CreateEndpointConfig", {**record.arguments, "EndpointConfigName": name})
+    except (AwsError, ResourceInUse) as error:
+        if "already existing" not in error.message:
+            raise
+    told = plain(desk.ask("DescribeEndpointConfig", {"EndpointConfigName": name}))
+    return Look(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": told["EndpointConfigArn"]}}, told)
+
+
+def not_yet(type_: str) -> AtOnce:
+    """A type of step that isn't built: the step says so."""
+
+    def refuse(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+        return Look(StepStatus.FAILED, reason=f"ClientError: Sagewright does not run steps of the type {type_} yet.")
+
+    return AtOnce(refuse)
+
+
+CONDITION, FAIL, MODEL = AtOnce(_condition), AtOnce(_fail), AtOnce(_model)
+REGISTER, ENDPOINT_CONFIG = AtOnce(_register), AtOnce(_endpoint_config)
+
+
+def without_branches(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in {"IfSteps", "ElseSteps"}}

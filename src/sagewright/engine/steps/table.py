@@ -1,0 +1,37 @@
+"""The types of steps."""
+
+from __future__ import annotations
+
+from sagewright.engine.steps import jobs, light, waiting
+from sagewright.engine.steps.base import StepKind
+
+KINDS: dict[str, StepKind] = {
+    "Processing": jobs.PROCESSING,
+    "Training": jobs.TRAINING,
+    "Transform": jobs.TRANSFORM,
+    "Tuning": jobs.TUNING,
+    "Model": light.MODEL,
+    "RegisterModel": light.REGISTER,
+    "Condition": light.CONDITION,
+    "Fail": light.FAIL,
+    "EndpointConfig": light.ENDPOINT_CONFIG,
+    "Endpoint": waiting.ENDPOINT,
+    "Callback": waiting.CALLBACK,
+}
+OPERATIONS = {
+    "Processing": "CreateProcessingJob",
+    "Training": "CreateTrainingJob",
+    "Transform": "CreateTransformJob",
+    "Tuning": "CreateHyperParameterTuningJob",
+    "Model": "CreateModel",
+    "RegisterModel": "CreateModelPackage",
+    "EndpointConfig": "CreateEndpointConfig",
+    "Endpoint": "CreateEndpoint",
+}
+"""The call behind each: its request's members are what arguments may have."""
+LONGEST = {"Tuning": 32}
+"""Names of what steps make have 63 characters, or so many."""
+
+
+def kind_of(type_: str) -> StepKind:
+    return KINDS.get(type_) or light.not_yet(type_)

@@ -1,0 +1,85 @@
+"""Steps that wait for somebody else: endpoints and callbacks."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from sagewright.engine.steprecords import StepRecord, token_for
+from sagewright.engine.steps.base import Desk, Look, plain
+from sagewright.model.errors import AwsError
+from sagewright.pipelines.plan import StepStatus
+
+CALLBACK_DAYS = 7
+"""Source: the contract's pipelines.md [K]."""
+
+
+class EndpointSteps:
+    """An endpoint that is created, or updated where it is there, and waited for."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        name, config = (str(record.arguments[member]) for member in ("EndpointName", "EndpointConfigName"))
+        try:
+            told = desk.ask("DescribeEndpoint", {"EndpointName": name})
+        except AwsError as error:
+            if "Could not find" not in error.message:
+                raise
+            made = desk.ask("CreateEndpoint", dict(record.arguments))
+            return Look(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
+        if told["EndpointConfigName"] != config:
+            asked = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
+                     if name in record.arguments}  # fmt: skip
+            desk.ask("UpdateEndpoint", asked)
+        return Look(StepStatus.EXECUTING, {"Endpoint": {"Arn": told["EndpointArn"]}})
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        told = desk.ask("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
+        status, current = told["EndpointStatus"], told["EndpointConfigName"] == record.arguments["EndpointConfigName"]
+        if status == "InService" and current:
+            return Look(StepStatus.SUCCEEDED, properties=plain(told))
+        if status == "Failed" or (status == "InService" and not current):
+            return Look(
+                StepStatus.FAILED, reason=f"ClientError: {told.get('FailureReason', 'The update failed.')}"[:1024]
+            )
+        return Look(StepStatus.EXECUTING)
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """An endpoint that is being made is made."""
+
+
+class CallbackSteps:
+    """A message to a queue; whoever reads it says by its token what has come of it."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        self._send(desk, record, "Executing")
+        token = token_for(desk.execution, record.name, record.attempt)
+        metadata = {"CallbackToken": token, "SqsQueueUrl": str(desk.step.document["SqsQueueUrl"])}
+        return Look(StepStatus.EXECUTING, {"Callback": metadata})
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:  # noqa: ARG002
+        if record.answer is None:
+            return Look(StepStatus.EXECUTING)
+        callback = dict(record.metadata.get("Callback", {}))
+        if "FailureReason" in record.answer:
+            return Look(StepStatus.FAILED, reason=f"ClientError: {record.answer['FailureReason']}"[:1024])
+        outputs = record.answer["OutputParameters"]
+        callback["OutputParameters"] = outputs
+        named = {one["Name"]: one["Value"] for one in outputs}
+        return Look(StepStatus.SUCCEEDED, {"Callback": callback}, {"OutputParameters": named})
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """It is told, and the step goes on until it has answered."""
+        self._send(desk, record, "Stopping")
+
+    def _send(self, desk: Desk, record: StepRecord, status: str) -> None:
+        body = {
+            "token": token_for(desk.execution, record.name, record.attempt),
+            "pipelineExecutionArn": desk.arn,
+            "arguments": dict(record.arguments),
+            "status": status,
+        }
+        url = urlsplit(str(desk.step.document["SqsQueueUrl"])).path
+        desk.ask("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
+
+
+ENDPOINT, CALLBACK = EndpointSteps(), CallbackSteps()

@@ -1,0 +1,65 @@
+"""What makes two steps the same, so that the result of the one is the other's. Source: AWS's guide, "Caching pipeline steps"."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations", "Environment",
+        "HyperParameters", "InputDataConfig",
+    ),
+    "Tuning": (
+        "HyperParameterTuningJobConfig", "TrainingJobDefinition.AlgorithmSpecification",
+        "TrainingJobDefinition.HyperParameterRanges", "TrainingJobDefinition.InputDataConfig",
+        "TrainingJobDefinition.StaticHyperParameters", "TrainingJobDefinition.TuningObjective", "TrainingJobDefinitions",
+    ),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    "EndpointConfig": ("ProductionVariants", "ShadowProductionVariants", "DataCaptureConfig", "AsyncInferenceConfig"),
+    "Endpoint": ("EndpointName", "EndpointConfigName"),
+    "Callback": ("SqsQueueUrl", "Inputs", "OutputParameters"),
+    "Lambda": ("FunctionArn", "Inputs", "OutputParameters"),
+}  # fmt: skip
+"""The key attributes of each type of step that can be cached. S3 URIs count as text."""
+
+
+def attributes(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of resolved arguments by their paths; nothing for a type that isn't cached."""
+    return dict(_found(KEYS.get(type_, ()), arguments))
+
+
+def _found(paths: tuple[str, ...], arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for path in paths:
+        value: Any = arguments
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None:
+            yield path, value
+
+
+def key_of(type_: str, arguments: Mapping[str, Any]) -> str:
+    """The same for steps that are the same; "" for a type that isn't cached."""
+    if type_ not in KEYS:
+        return ""
+    text = json.dumps([type_, attributes(type_, arguments)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(type_: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The paths of the leaves of key attributes in which two differ, outermost first."""
+    return list(_different(attributes(type_, one), attributes(type_, other), ""))
+
+
+def _different(one: Any, other: Any, path: str) -> Iterator[str]:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in sorted({*one, *other}):
+            yield from _different(one.get(name), other.get(name), f"{path}.{name}".lstrip("."))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for at, pair in enumerate(zip(one, other, strict=True)):
+            yield from _different(*pair, f"{path}[{at}]")
+    elif one != other:
+        yield path

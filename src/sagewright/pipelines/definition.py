@@ -1,0 +1,255 @@
+"""Pipeline definitions, read and checked. Source: AWS's "SageMaker Pipeline Definition JSON Schema", version 2020-12-01."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagewright.pipelines import references
+from sagewright.pipelines.durations import BadDuration, seconds
+from sagewright.pipelines.errors import BadDefinition
+from sagewright.pipelines.retries import RetryPolicy, read_retries
+
+VERSION = "2020-12-01"
+NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+TYPES = frozenset({
+    "Processing", "Training", "Transform", "Tuning", "AutoML", "Model", "RegisterModel", "Condition", "Callback", "Lambda",
+    "ClarifyCheck", "QualityCheck", "EMR", "EMRServerless", "Fail", "EndpointConfig", "Endpoint", "InferenceComponent", "Lineage",
+    "BedrockModelImport", "BedrockCustomModel", "BedrockCustomModelDeployment", "BedrockProvisionedModelThroughput", "NotebookJob",
+    "Job", "Athena", "Cleanup", "ForEach", "HubContent",
+})  # fmt: skip
+PARAMETER_TYPES: dict[str, type | tuple[type, ...]] = {
+    "String": str, "Integer": int, "Float": (int, float), "Boolean": bool,
+}  # fmt: skip
+MEMBERS = frozenset({
+    "Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "CacheConfig", "RetryPolicies", "PropertyFiles",
+    "OutputParameters", "SqsQueueUrl", "FunctionArn", "ClusterId", "StepConfig", "ClusterConfig", "ExecutionRoleArn",
+    "CheckType", "SkipCheck", "RegisterNewBaseline", "ModelPackageGroupName", "SuppliedBaselineStatistics",
+    "SuppliedBaselineConstraints", "FailOnViolation", "CheckJobConfig", "QualityCheckConfig", "ClarifyCheckConfig", "ModelName",
+})  # fmt: skip
+"""Of a step. Those from OutputParameters on belong to callbacks, functions, clusters and checks."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    type: str
+    default: Any = None
+    required: bool = True
+    enum: tuple[Any, ...] = ()
+
+    def read(self, text: str) -> Any:
+        """The value that a text stands for. Raises BadDefinition."""
+        try:
+            value = _READ[self.type](text)
+        except ValueError:
+            raise BadDefinition(f"Parameter [{self.name}] must be of type {self.type}, got '{text}'.") from None
+        if self.enum and value not in self.enum:
+            raise BadDefinition(f"Parameter [{self.name}] must be one of {list(self.enum)}, got '{text}'.")
+        return value
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+_READ: dict[str, Any] = {"String": str, "Integer": int, "Float": float, "Boolean": _boolean}
+
+
+@dataclass(frozen=True)
+class PropertyFile:
+    name: str
+    output: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """`branch`: the condition steps that decide whether it runs, each with the outcome that lets it. `needs`: names of all steps
+    that have to end before it. `cache_s`: how old a result may be that is used again; None for no caching. `document`: the step
+    as it was written.
+    """
+
+    name: str
+    type: str
+    arguments: Any
+    document: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+    branch: tuple[tuple[str, bool], ...] = ()
+    cache_s: float | None = None
+    retries: tuple[RetryPolicy, ...] = ()
+    files: tuple[PropertyFile, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Definition:
+    """`steps`: all of them, those of branches after their condition step. `experiment`: PipelineExperimentConfig; None for none."""
+
+    parameters: tuple[Parameter, ...]
+    steps: tuple[Step, ...]
+    experiment: Mapping[str, Any] | None
+
+    def step(self, name: str) -> Step:
+        return next(one for one in self.steps if one.name == name)
+
+    def values(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """Each parameter's value. Raises BadDefinition for one that isn't declared, is missing, or is of another type."""
+        declared = {one.name: one for one in self.parameters}
+        if unknown := sorted(set(given) - set(declared)):
+            raise BadDefinition(f"Unknown parameter [{unknown[0]}] in pipeline execution request.")
+        if missing := [one.name for one in self.parameters if one.required and one.name not in given]:
+            raise BadDefinition(f"Parameter [{missing[0]}] is required and has no default value.")
+        return {name: one.read(given[name]) if name in given else one.default for name, one in declared.items()}
+
+
+def read_definition(text: str) -> Definition:
+    """Raises BadDefinition: what it says follows "Unable to parse pipeline definition."."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadDefinition(f"Malformed JSON: {error}") from None
+    _object(document)
+    if document.get("Version") != VERSION:
+        raise BadDefinition(f"Version must be '{VERSION}', got {document.get('Version')!r}.")
+    steps = tuple(_steps(_array(document.get("Steps")), (), 0))
+    parameters = tuple(_parameter(one) for one in _array(document.get("Parameters") or []))
+    _unique([one.name for one in parameters], "Parameter")
+    _unique([one.name for one in steps], "Step")
+    definition = Definition(parameters, steps, document.get("PipelineExperimentConfig"))
+    _check(definition)
+    return definition
+
+
+MOST_DEPTH = 20
+
+
+def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: int) -> Iterator[Step]:
+    """Raises BadDefinition."""
+    if depth > MOST_DEPTH:
+        raise BadDefinition(f"Condition steps are nested more than {MOST_DEPTH} deep.")
+    for document in documents:
+        step = _step(_object(document), branch)
+        yield step
+        if step.type == "Condition":
+            for member, outcome in (("IfSteps", True), ("ElseSteps", False)):
+                inner = _array(step.arguments.get(member) or [])
+                yield from _steps(inner, (*branch, (step.name, outcome)), depth + 1)
+
+
+def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...]) -> Step:
+    name, type_ = document.get("Name"), document.get("Type")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise BadDefinition(f"Step name {name!r} must match {NAME.pattern}.")
+    if type_ not in TYPES:
+        raise BadDefinition(f"Unknown step type {type_!r} of step '{name}'.")
+    if unknown := sorted(set(document) - MEMBERS):
+        raise BadDefinition(f"Unknown member '{unknown[0]}' of step '{name}'.")
+    arguments = document.get("Arguments", {})
+    if type_ not in {"Lambda", "Callback"} or arguments is not None:
+        _object(arguments)
+    needs = list(_array(document.get("DependsOn") or []))
+    needs += [one[0] for one in branch[-1:]]
+    found = references.steps_of(_without_branches(type_, arguments), name)
+    own = tuple(dict.fromkeys([*map(str, needs), *found]))
+    files = tuple(
+        PropertyFile(one["PropertyFileName"], one["OutputName"], one["FilePath"])
+        for one in _array(document.get("PropertyFiles") or [])
+    )
+    try:
+        return Step(name, type_, arguments, document, own, branch, _cache(document), read_retries(document), files)
+    except (KeyError, TypeError) as error:
+        raise BadDefinition(f"Step '{name}': {error} is missing or of another type.") from None
+
+
+def _without_branches(type_: str, arguments: Any) -> Any:
+    if type_ != "Condition":
+        return arguments
+    return {key: value for key, value in arguments.items() if key not in {"IfSteps", "ElseSteps"}}
+
+
+def _cache(document: dict[str, Any]) -> float | None:
+    """Seconds; None where nothing is used again. Raises BadDefinition."""
+    config = document.get("CacheConfig") or {}
+    if not config.get("Enabled"):
+        return None
+    try:
+        return seconds(config["ExpireAfter"]) if config.get("ExpireAfter") else float("inf")
+    except BadDuration as error:
+        raise BadDefinition(f"CacheConfig of step '{document['Name']}': {error}") from None
+
+
+def _parameter(document: Any) -> Parameter:
+    name, type_ = _object(document).get("Name"), document.get("Type")
+    if not isinstance(name, str) or type_ not in PARAMETER_TYPES:
+        raise BadDefinition(f"Parameter {name!r} must have a name and one of the types {sorted(PARAMETER_TYPES)}.")
+    enum, default = tuple(_array(document.get("EnumValues") or [])), document.get("DefaultValue")
+    for value in (*enum, *([default] if default is not None else [])):
+        of_type = isinstance(value, PARAMETER_TYPES[type_]) and isinstance(value, bool) == (type_ == "Boolean")
+        if not of_type:
+            raise BadDefinition(f"Parameter [{name}] must be of type {type_}, got {value!r}.")
+    if enum and default is not None and default not in enum:
+        raise BadDefinition(f"The default value of parameter [{name}] is not among its EnumValues.")
+    return Parameter(name, type_, default, default is None, enum)
+
+
+def _check(definition: Definition) -> None:
+    """That all names lead somewhere, and nothing waits for itself. Raises BadDefinition."""
+    names = {one.name: one for one in definition.steps}
+    parameters = {one.name for one in definition.parameters}
+    for step in definition.steps:
+        for other in step.needs:
+            if other not in names:
+                raise BadDefinition(f"Step '{step.name}' refers to the step '{other}', which is not in the definition.")
+            if names[other].type == "Fail":
+                raise BadDefinition(f"Step '{step.name}' can't depend on the Fail step '{other}'.")
+        for name in references.parameters_of(_without_branches(step.type, step.arguments)):
+            if name not in parameters:
+                raise BadDefinition(
+                    f"Step '{step.name}' refers to the parameter '{name}', which is not in the definition."
+                )
+    _check_order(names)
+
+
+def _check_order(names: Mapping[str, Step]) -> None:
+    """Raises BadDefinition for steps that wait for each other."""
+    done: set[str] = set()
+    for first in names:
+        path: list[str] = []
+        waiting = [(first, iter(names[first].needs))]
+        while waiting:
+            name, needs = waiting[-1]
+            if name not in path:
+                path.append(name)
+            step = next((one for one in needs if one not in done), None)
+            if step is None:
+                done.add(name)
+                path.remove(name)
+                waiting.pop()
+            elif step in path:
+                raise BadDefinition(
+                    f"Step dependencies form a cycle: {' -> '.join([*path[path.index(step) :], step])}."
+                )
+            else:
+                waiting.append((step, iter(names[step].needs)))
+
+
+def _unique(names: list[str], what: str) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise BadDefinition(f"{what} names must be unique; '{repeated[0]}' is there more than once.")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadDefinition(f"Expecting start of Json Object. Got {str(value)[:100]!r}.")
+    return value
+
+
+def _array(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadDefinition(f"Expecting start of Json Array. Got {str(value)[:100]!r}.")
+    return value

@@ -1,0 +1,168 @@
+"""References in arguments: what they lead to, and their values once that is known.
+
+`{"Get": "Parameters.X"}`, `{"Get": "Execution.X"}`, `{"Get": "Steps.S.A.B[0]['c']"}`, `{"Std:Join": …}`, `{"Std:JsonGet": …}`.
+Source: AWS's "SageMaker Pipeline Definition JSON Schema" and its guide, "Pass Data Between Steps", "property files".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from sagewright.pipelines.errors import BadDefinition, BadReference
+
+GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
+PARAMETERS, EXECUTION, STEPS, FILES = "Parameters", "Execution", "Steps", "PropertyFiles"
+_PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
+Path = tuple[str | int, ...]
+
+
+class Known(Protocol):
+    """What references may lead to. Each raises BadReference."""
+
+    def parameter(self, name: str) -> Any: ...
+
+    def execution_value(self, name: str) -> Any: ...
+
+    def properties(self, step: str) -> dict[str, Any]: ...
+
+    def file(self, step: str, name: str) -> Any:
+        """The JSON of a property file."""
+        ...
+
+    def object(self, uri: str) -> Any:
+        """The JSON at an S3 URI."""
+        ...
+
+
+def path_of(text: str) -> Path:
+    """`A.B[0]['c']` in its parts. Raises BadDefinition."""
+    parts: list[str | int] = []
+    at = 0
+    while at < len(text):
+        match = _PART.match(text, at)
+        if match is None:
+            raise BadDefinition(f"'{text}' is not a path.")
+        word, index, single, double = match.groups()
+        parts.append(
+            int(index) if index is not None else next(one for one in (word, single, double) if one is not None)
+        )
+        at = match.end()
+    return tuple(parts)
+
+
+def follow(value: Any, path: Path) -> Any:
+    """What is at a path. In a list, a name leads to the element with a member …Name of that value. Raises BadReference."""
+    for part in path:
+        found = _NOTHING
+        if isinstance(value, dict):
+            found = value.get(str(part), _NOTHING)
+        elif isinstance(value, list) and isinstance(part, int):
+            found = value[part] if part < len(value) else _NOTHING
+        elif isinstance(value, list):
+            found = next((one for one in value if isinstance(one, dict) and _named(one, str(part))), _NOTHING)
+        if found is _NOTHING:
+            raise BadReference(f"there is no '{part}' on the path {'.'.join(map(str, path))}")
+        value = found
+    return value
+
+
+_NOTHING = object()
+
+
+def _named(element: dict[str, Any], name: str) -> bool:
+    return any(key.endswith("Name") and value == name for key, value in element.items())
+
+
+def is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in {GET, JOIN, JSON_GET}
+
+
+def walk(value: Any) -> Iterator[dict[str, Any]]:
+    """All references in a value, those inside of others among them."""
+    if isinstance(value, dict):
+        if is_reference(value):
+            yield value
+        for inner in value.values():
+            yield from walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk(inner)
+
+
+def _gets(value: Any) -> Iterator[tuple[str, Path]]:
+    """Raises BadDefinition."""
+    for reference in walk(value):
+        if GET in reference:
+            text = reference[GET]
+            if not isinstance(text, str):
+                raise BadDefinition(f"Get must be a string, got {text!r}.")
+            root, _, rest = text.partition(".")
+            if root not in {PARAMETERS, EXECUTION, STEPS} or not rest:
+                raise BadDefinition(f"Get must lead to Parameters, Execution or Steps, got '{text}'.")
+            yield root, path_of(rest)
+
+
+def steps_of(value: Any, own: str) -> list[str]:
+    """The names of the steps that are referred to. `own`: of the step whose arguments they are. Raises BadDefinition."""
+    found = [str(path[0]) for root, path in _gets(value) if root == STEPS]
+    if own in found:
+        raise BadDefinition(f"Step '{own}' refers to itself.")
+    return list(dict.fromkeys(found))
+
+
+def parameters_of(value: Any) -> list[str]:
+    """Raises BadDefinition."""
+    return list(dict.fromkeys(str(path[0]) for root, path in _gets(value) if root == PARAMETERS))
+
+
+def resolve(value: Any, known: Known) -> Any:
+    """The value with its references replaced. Raises BadReference."""
+    if isinstance(value, dict):
+        if is_reference(value):
+            ((kind, inner),) = value.items()
+            if kind == GET:
+                return _get(inner, known)
+            return _join(inner, known) if kind == JOIN else _json_get(inner, known)
+        return {key: resolve(inner, known) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [resolve(inner, known) for inner in value]
+    return value
+
+
+def _get(text: str, known: Known) -> Any:
+    root, _, rest = text.partition(".")
+    first, *path = path_of(rest)
+    if root == PARAMETERS:
+        return known.parameter(str(first))
+    if root == EXECUTION:
+        return known.execution_value(str(first))
+    if path[:1] == [FILES]:
+        return known.file(str(first), str(path[1]))
+    try:
+        return follow(known.properties(str(first)), tuple(path))
+    except BadReference as error:
+        raise BadReference(f"Unable to resolve {text}: {error}.") from None
+
+
+def _join(inner: dict[str, Any], known: Known) -> str:
+    values = resolve(inner.get("Values") or [], known)
+    return str(inner.get("On", "")).join(text_of(one) for one in values)
+
+
+def _json_get(inner: dict[str, Any], known: Known) -> Any:
+    given = resolve(inner, known)
+    document = known.object(str(given["S3Uri"])) if "S3Uri" in given else given.get("PropertyFile")
+    try:
+        return follow(document, path_of(str(given.get("Path", ""))))
+    except (BadReference, BadDefinition) as error:
+        raise BadReference(f"Unable to resolve Std:JsonGet: {error}.") from None
+
+
+def text_of(value: Any) -> str:
+    """A value as part of a text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value)
