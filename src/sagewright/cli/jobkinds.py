@@ -102,10 +102,8 @@ def add_logs(app: typer.Typer, kind: JobKind) -> None:
         tokens: dict[str, str] = {}
         while True:
             ended = kind.status(kind.describe(sagemaker, name)) in {"Completed", "Failed", "Stopped"}
-            for stream in _streams(cloudwatch, kind, name):
-                for event in _new_events(cloudwatch, kind, stream, tokens):
-                    host = stream.rsplit("/", 1)[-1].rsplit("-", 1)[0]
-                    console.print(f"{host} | {event['message']}", markup=False, soft_wrap=True)
+            for host, line in log_lines(cloudwatch, kind, name, tokens):
+                console.print(f"{host} | {line}", markup=False, soft_wrap=True)
             if ended or not follow:
                 return
             time.sleep(POLL_S)
@@ -128,6 +126,17 @@ def _row(kind: JobKind, job: dict[str, Any]) -> tuple[str, str, str, str]:
     created = job["CreationTime"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
     seconds = f"{(end - job['CreationTime']).total_seconds():.1f}"
     return job[f"{kind.member}Name"], coloured(kind.status(job)), created, seconds
+
+
+def log_lines(
+    cloudwatch: Any, kind: JobKind, name: str, tokens: dict[str, str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Host and text of each line of a job; `tokens`, which are kept up to date, say which lines are known already."""
+    known = {} if tokens is None else tokens
+    for stream in _streams(cloudwatch, kind, name):
+        host = stream.rsplit("/", 1)[-1].rsplit("-", 1)[0]
+        for event in _new_events(cloudwatch, kind, stream, known):
+            yield host, event["message"]
 
 
 def _streams(cloudwatch: Any, kind: JobKind, name: str) -> list[str]:

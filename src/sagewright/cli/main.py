@@ -12,6 +12,7 @@ from sagewright.cli import (
     jobs,
     models,
     objects,
+    pipelines,
     processing,
     transform,
     tuning,
@@ -32,6 +33,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(processing.app, name="processing")
 app.add_typer(transform.app, name="transform")
 app.add_typer(tuning.app, name="tuning")
+app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")

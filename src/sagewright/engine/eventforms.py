@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sagewright.engine import pipelineevents
 from sagewright.engine.asking import Call, Question
+from sagewright.engine.steprecords import EXECUTION, STEP
 from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
@@ -54,6 +56,8 @@ JOBS = {
 ENDPOINT = "SageMaker Endpoint State Change"
 MODEL_CARD = "SageMaker Model Card State Change"
 TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
+PIPELINE_EXECUTION = "SageMaker Model Building Pipeline Execution Status Change"
+PIPELINE_STEP = "SageMaker Model Building Pipeline Execution Step Status Change"
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]
         return Draft(_head(logged, ENDPOINT, place), lambda: _of_endpoint(store, call, logged, place))
     if logged.subject.kind == "tuning-job" and logged.entry.step != "Deleted":
         return Draft(_head(logged, TUNING_JOB, place), lambda: _of_tuning_job(store, call, logged))
+    if logged.subject.kind == EXECUTION and logged.entry.step != "Deleted":
+        return Draft(_head(logged, PIPELINE_EXECUTION, place), lambda: pipelineevents.of_execution(store, logged))
+    if logged.subject.kind == STEP and logged.entry.step != "Deleted":
+        return Draft(_head(logged, PIPELINE_STEP, place), lambda: pipelineevents.of_step(store, logged))
     if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
         return Draft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):

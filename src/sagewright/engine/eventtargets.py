@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.asking import Call, Question
+from sagewright.engine.eventinputs import MISSING, BadPath, part_of
 from sagewright.engine.eventrules import Rule
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -118,10 +120,24 @@ def _to_topic(call: Call, message: Message) -> None:
 
 def _to_pipeline(call: Call, message: Message) -> None:
     """The same event starts one execution, however often it is sent."""
-    parameters = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
+    asked = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
+    parameters = [{"Name": one["Name"], "Value": _parameter(one["Value"], message.event)} for one in asked]
     token = hashlib.sha256(f"{message.rule.id}/{message.event['id']}".encode()).hexdigest()
     request = {"PipelineName": message.arn, "PipelineParameters": parameters, "ClientRequestToken": token}
     call(Question(message.principal, "sagemaker", "StartPipelineExecution", request))
+
+
+def _parameter(value: str, event: dict[str, Any]) -> str:
+    """A path into the event as what is there, anything else as it is. Raises Undeliverable for a path that leads nowhere."""
+    if not value.startswith("$"):
+        return value
+    try:
+        found = part_of(event, value)
+    except BadPath:
+        return value
+    if found is MISSING:
+        raise Undeliverable(f"the event has nothing at {value}")
+    return found if isinstance(found, str) else json.dumps(found)
 
 
 _SENDERS: dict[str, Callable[[Call, Message], None]] = {

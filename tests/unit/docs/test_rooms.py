@@ -20,11 +20,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jobfiles": set(),
     "door": {"model"},
     "tuning": set(),
+    "pipelines": set(),
     "toolkit": {"algorithms", "serving"},
     "algorithms": {"toolkit", "serving"},
     "serving": set(),
 }
-"""Of the rooms that stand beside the layers, and of one among them."""
+"""Of the rooms that stand beside the layers, and of two among them."""
 
 
 def _contracts() -> list[dict[str, Any]]:

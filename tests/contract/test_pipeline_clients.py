@@ -1,0 +1,64 @@
+"""Pipelines of both SDKs and `sagewright pipelines`, as users use them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+def said(done: subprocess.CompletedProcess[str], server: RunningServer) -> list[str]:
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    return [
+        line.rstrip() for line in done.stdout.splitlines() if line.startswith(("step:", "first:", "second:", "third:"))
+    ]
+
+
+def test_a_whole_project_by_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v2(PROGRAMS / "pipeline_v2.py", str(tmp_path))
+    assert said(done, server) == [
+        "first: Succeeded",
+        "step: Prepare Succeeded run",
+        "step: Train Succeeded run",
+        "step: Tune Succeeded run",
+        "step: Evaluate Succeeded run",
+        "step: Check Succeeded run",
+        "step: Create-CreateModel Succeeded run",
+        "step: Register-RegisterModel Succeeded run",
+        "step: Batch Succeeded run",
+        "second: Failed",
+        "step: Prepare Succeeded cached",
+        "step: Train Succeeded cached",
+        "step: Tune Succeeded cached",
+        "step: Evaluate Succeeded run",
+        "step: Check Succeeded run",
+        "step: TooBad Failed run Execution failed due to MSE > 1.0",
+        "third: Succeeded",
+        "step: Evaluate Succeeded run",
+    ], done.stdout + done.stderr
+    sagemaker = server.boto("sagemaker")
+    (package,) = sagemaker.list_model_packages(ModelPackageGroupName="pipe-v2")["ModelPackageSummaryList"]
+    told = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+    assert told["ModelApprovalStatus"] == "Approved"
+    assert told["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation.json")
+
+
+def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v3(PROGRAMS / "pipeline_v3.py", str(tmp_path))
+    assert said(done, server) == [
+        "first: Succeeded",
+        "step: Prepare Succeeded run",
+        "step: Train Succeeded run",
+        "step: Check Succeeded run",
+        "step: Register Succeeded run",
+    ], done.stdout + done.stderr
+
+
+def test_functions_as_steps(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v2(PROGRAMS / "pipeline_functions.py", str(tmp_path))
+    assert said(done, server) == ["first: Succeeded", "second: 42"], done.stdout + done.stderr

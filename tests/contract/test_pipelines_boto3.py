@@ -1,0 +1,349 @@
+"""Pipelines driven by boto3: what runs, what is told, how executions end, are stopped and tried again, and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.conftest import ROLE, SHELL_IMAGE
+from tests.pipelines import BUCKET, Pipelines, condition, document, equal, get, job, step, token
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+
+@pytest.fixture(scope="module")
+def pipelines(server: RunningServer) -> Pipelines:
+    return Pipelines(server)
+
+
+def fails_with(error: Any) -> str:
+    return "{Code}: {Message}".format(**error.value.response["Error"])
+
+
+def test_branches_references_and_property_files(pipelines: Pipelines) -> None:
+    report = {"PropertyFileName": "report", "OutputName": "out", "FilePath": "report.json"}
+    measure = job(
+        "measure", 'echo \'{"a": [{"b": 0.93}]}\' > /opt/ml/processing/out/report.json', PropertyFiles=[report]
+    )
+    read = {"Std:JsonGet": {"PropertyFile": get("Steps.measure.PropertyFiles.report"), "Path": "a[0].b"}}
+    good = {"Type": "GreaterThanOrEqualTo", "LeftValue": read, "RightValue": get("Parameters.Least")}
+    use = job("use", "test $NAME = measure", arguments={"Environment": {"NAME": get("Steps.measure.Environment.NAME")}})
+    measure["Arguments"]["Environment"] = {"NAME": "measure"}
+    fail = step(
+        "worse", "Fail", {"ErrorMessage": {"Std:Join": {"On": " ", "Values": ["below", get("Parameters.Least")]}}}
+    )
+    name = pipelines.create(
+        "branches", measure, condition("good", good, [use], [fail]),
+        parameters=[{"Name": "Least", "Type": "Float", "DefaultValue": 0.9}],
+    )  # fmt: skip
+    arn = pipelines.start(name, PipelineExecutionDisplayName="first")
+    told = pipelines.wait(arn)
+    assert told["PipelineExecutionStatus"] == "Succeeded"
+    assert told["PipelineExecutionDisplayName"] == "first"
+    steps = pipelines.steps(arn)
+    assert list(steps) == ["measure", "good", "use"]
+    assert steps["good"]["Metadata"] == {"Condition": {"Outcome": "True"}}
+    made = steps["measure"]["Metadata"]["ProcessingJob"]["Arn"]
+    assert f"/pipelines-{arn.rpartition('/')[2]}-measure-" in made
+    other = pipelines.start(name, PipelineParameters=[{"Name": "Least", "Value": "0.95"}])
+    told = pipelines.wait(other)
+    assert told["PipelineExecutionStatus"] == "Failed"
+    assert told["FailureReason"] == "Step failure: One or multiple steps failed."
+    assert pipelines.steps(other)["worse"]["FailureReason"] == "below 0.95"
+    values = pipelines.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=other)[
+        "PipelineParameters"
+    ]
+    assert values == [{"Name": "Least", "Value": "0.95"}]
+
+
+def test_what_fails_holds_up_only_what_needs_it_and_is_tried_again(pipelines: Pipelines) -> None:
+    name = pipelines.create("again", job("a", "exit 3"), job("b", DependsOn=["a"]), job("c"), job("d", DependsOn=["c"]))
+    arn = pipelines.start(name)
+    assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.statuses(arn) == {"a": "Failed", "c": "Succeeded", "d": "Succeeded"}
+    assert pipelines.steps(arn)["a"]["FailureReason"].startswith("ClientError: AlgorithmError: ")
+    before = pipelines.steps(arn)["c"]["Metadata"]
+    pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token())
+    assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.steps(arn)["c"]["Metadata"] == before
+    assert pipelines.statuses(arn)["a"] == "Failed"
+
+
+def test_a_refused_call_says_why(pipelines: Pipelines) -> None:
+    model = step("m", "Model", {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"ModelDataUrl": "s3://nowhere/x"}})
+    arn = pipelines.start(pipelines.create("refused", model))
+    pipelines.wait(arn)
+    reason = pipelines.steps(arn)["m"]["FailureReason"]
+    assert reason.startswith("ClientError: Failed to invoke sagemaker:CreateModel. Error Details: ")
+    assert f"PipelineExecutionArn {arn} and StepId m" in reason
+
+
+def test_retry_policies(pipelines: Pipelines) -> None:
+    """A tuning job over its limit is tried again as the policy says, and then given up."""
+    tuning = {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 20_000, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]},
+        },
+        "TrainingJobDefinition": {
+            "AlgorithmSpecification": {
+                "TrainingImage": SHELL_IMAGE, "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*)"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/out"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 100},
+        },
+    }  # fmt: skip
+    policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 2}
+    arn = pipelines.start(pipelines.create("retried", step("t", "Tuning", tuning, RetryPolicies=[policy])))
+    assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Failed"
+    found = pipelines.steps(arn)["t"]
+    assert found["AttemptCount"] == 3
+    assert (found["EndTime"] - found["StartTime"]).total_seconds() >= 2
+    assert "service limit" in found["FailureReason"]
+
+
+def test_caching(pipelines: Pipelines) -> None:
+    cache = {"Enabled": True, "ExpireAfter": "PT1H"}
+    parameters = [{"Name": "Word", "Type": "String", "DefaultValue": "a"}]
+    cached = job("kept", arguments={"Environment": {"WORD": get("Parameters.Word")}}, CacheConfig=cache)
+    name = pipelines.create("cached", cached, job("after", DependsOn=["kept"]), parameters=parameters)
+    first = pipelines.start(name)
+    pipelines.wait(first)
+    second = pipelines.start(name)
+    pipelines.wait(second)
+    steps = pipelines.steps(second)
+    assert steps["kept"]["CacheHitResult"] == {"SourcePipelineExecutionArn": first}
+    assert steps["kept"]["Metadata"] == pipelines.steps(first)["kept"]["Metadata"]
+    assert "CacheHitResult" not in steps["after"]
+    third = pipelines.start(name, PipelineParameters=[{"Name": "Word", "Value": "b"}])
+    pipelines.wait(third)
+    assert "CacheHitResult" not in pipelines.steps(third)["kept"]
+
+
+def test_no_more_at_once_than_may_be(pipelines: Pipelines) -> None:
+    name = pipelines.create(
+        "narrow",
+        *(job(f"s{n}", "sleep 0.3") for n in range(4)),
+        ParallelismConfiguration={"MaxParallelExecutionSteps": 1},
+    )
+    arn = pipelines.start(name)
+    pipelines.wait(arn)
+    times = sorted((one["StartTime"], one["EndTime"]) for one in pipelines.steps(arn).values())
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
+
+
+def test_stop_and_go_on(pipelines: Pipelines) -> None:
+    name = pipelines.create(
+        "stopped", job("quick"), job("long", "sleep 100", DependsOn=["quick"]), job("last", DependsOn=["long"])
+    )
+    arn = pipelines.start(name)
+    until = time.monotonic() + 60
+    while pipelines.statuses(arn).get("long") != "Executing":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    with pytest.raises(ClientError) as error:
+        pipelines.sagemaker.delete_pipeline(PipelineName=name, ClientRequestToken=token())
+    assert fails_with(error).startswith("ConflictException")
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token())
+    assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Stopped"
+    assert pipelines.statuses(arn) == {"quick": "Succeeded", "long": "Stopped"}
+    stopped = pipelines.steps(arn)["long"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    told = pipelines.sagemaker.describe_processing_job(ProcessingJobName=stopped)
+    assert told["ProcessingJobStatus"] == "Stopped"
+    pipelines.sagemaker.delete_pipeline(PipelineName=name, ClientRequestToken=token())
+    with pytest.raises(pipelines.sagemaker.exceptions.ResourceNotFound):
+        pipelines.describe(arn)
+
+
+def test_callbacks(pipelines: Pipelines) -> None:
+    sqs = pipelines.server.boto("sqs")
+    url = sqs.create_queue(QueueName="callbacks")["QueueUrl"]
+    outputs = [{"OutputName": "word", "OutputType": "String"}]
+    ask = step("ask", "Callback", {"x": get("Parameters.X")}, SqsQueueUrl=url, OutputParameters=outputs)
+    check = condition("check", equal(get("Steps.ask.OutputParameters['word']"), "yes"), [job("then")])
+    name = pipelines.create("asked", ask, check, parameters=[{"Name": "X", "Type": "Integer", "DefaultValue": 5}])
+
+    def message(arn: str) -> dict[str, Any]:
+        (got,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
+        body: dict[str, Any] = json.loads(got["Body"])
+        assert body["pipelineExecutionArn"] == arn
+        return body
+
+    arn = pipelines.start(name)
+    body = message(arn)
+    assert (body["arguments"], body["status"]) == ({"x": 5}, "Executing")
+    answer = {"CallbackToken": body["token"], "OutputParameters": [{"Name": "word", "Value": "yes"}]}
+    pipelines.sagemaker.send_pipeline_execution_step_success(**answer)
+    assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Succeeded"
+    assert pipelines.steps(arn)["ask"]["Metadata"]["Callback"]["OutputParameters"] == answer["OutputParameters"]
+    assert "then" in pipelines.steps(arn)
+    with pytest.raises(ClientError):
+        pipelines.sagemaker.send_pipeline_execution_step_success(**answer)
+    other = pipelines.start(name)
+    token_ = message(other)["token"]
+    pipelines.sagemaker.send_pipeline_execution_step_failure(CallbackToken=token_, FailureReason="no time")
+    assert pipelines.wait(other)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.steps(other)["ask"]["FailureReason"] == "ClientError: no time"
+    third = pipelines.start(name)
+    token_ = message(third)["token"]
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=third, ClientRequestToken=token())
+    assert message(third)["status"] == "Stopping"
+    assert pipelines.describe(third)["PipelineExecutionStatus"] == "Stopping"
+    pipelines.sagemaker.send_pipeline_execution_step_success(CallbackToken=token_, OutputParameters=[])
+    assert pipelines.wait(third)["PipelineExecutionStatus"] == "Stopped"
+
+
+def test_selective_execution(pipelines: Pipelines) -> None:
+    use = job("use", "test $FROM = made", arguments={"Environment": {"FROM": get("Steps.make.Environment.WORD")}})
+    make = job("make", arguments={"Environment": {"WORD": "made"}})
+    name = pipelines.create("chosen", make, use, job("end", DependsOn=["use"]))
+
+    def chosen(*steps: str, **more: Any) -> dict[str, Any]:
+        return {"SelectiveExecutionConfig": {"SelectedSteps": [{"StepName": one} for one in steps], **more}}
+
+    with pytest.raises(ClientError) as error:
+        pipelines.start(name, **chosen("use"))
+    assert "Invalid SourcePipelineExecutionArn: null." in fails_with(error)
+    first = pipelines.start(name)
+    pipelines.wait(first)
+    for more in ({}, {"SourcePipelineExecutionArn": first}):
+        arn = pipelines.start(name, **chosen("use", **more))
+        assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Succeeded"
+        assert list(pipelines.steps(arn)) == ["use"]
+        assert pipelines.steps(arn)["use"]["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": first}
+    with pytest.raises(ClientError) as error:
+        pipelines.start(name, **chosen("make", "end"))
+    assert "steps between" in fails_with(error)
+
+
+def test_a_token_starts_one_execution(pipelines: Pipelines) -> None:
+    name = pipelines.create("token", job("a"))
+    asked = {"PipelineName": name, "ClientRequestToken": token()}
+    first, second = (pipelines.sagemaker.start_pipeline_execution(**asked)["PipelineExecutionArn"] for _ in range(2))
+    assert first == second
+    pipelines.wait(first)
+    found = pipelines.sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
+    assert [one["PipelineExecutionArn"] for one in found] == [first]
+
+
+def test_versions_updates_and_large_definitions(pipelines: Pipelines) -> None:
+    name = pipelines.create("versions", job("a"))
+    big = document(job("b"), Metadata={"note": "x" * 200_000})
+    pipelines.server.boto("s3").put_object(Bucket=BUCKET, Key="definition.json", Body=big.encode())
+    place = {"Bucket": BUCKET, "ObjectKey": "definition.json"}
+    updated = pipelines.sagemaker.update_pipeline(PipelineName=name, PipelineDefinitionS3Location=place)
+    assert updated["PipelineVersionId"] == 2
+    told = pipelines.sagemaker.describe_pipeline(PipelineName=name)
+    assert told["PipelineDefinition"] == big
+    assert (
+        "b"
+        not in pipelines.sagemaker.describe_pipeline(PipelineName=name, PipelineVersionId=1)["PipelineDefinition"][:40]
+    )
+    old = pipelines.start(name, PipelineVersionId=1)
+    pipelines.wait(old)
+    assert list(pipelines.steps(old)) == ["a"]
+    found = pipelines.sagemaker.list_pipeline_versions(PipelineName=name)["PipelineVersionSummaries"]
+    assert [one["PipelineVersionId"] for one in found] == [2, 1]
+    used = pipelines.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=old)
+    assert json.loads(used["PipelineDefinition"])["Steps"][0]["Name"] == "a"
+
+
+def test_events_and_a_rule_that_starts_a_pipeline(pipelines: Pipelines) -> None:
+    events, logs = pipelines.server.boto("events"), pipelines.server.boto("logs")
+    name = pipelines.create("told", job("a", arguments={"Environment": {"W": get("Parameters.W")}}),
+                            parameters=[{"Name": "W", "Type": "String", "DefaultValue": "w"}])  # fmt: skip
+    arn = pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineArn"]
+    pattern = {"source": ["aws.sagemaker"], "detail": {"pipelineArn": [arn]}}
+    events.put_rule(Name="told", EventPattern=json.dumps(pattern))
+    group = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/told"
+    events.put_targets(Rule="told", Targets=[{"Id": "log", "Arn": group}])
+    events.put_rule(Name="starts", EventPattern=json.dumps({"source": ["mine"]}))
+    target = {"Id": "p", "Arn": arn, "RoleArn": ROLE, "SageMakerPipelineParameters": {"PipelineParameterList": [
+        {"Name": "W", "Value": "$.detail.word"}]}}  # fmt: skip
+    assert events.put_targets(Rule="starts", Targets=[target])["FailedEntryCount"] == 0
+    events.put_events(Entries=[{"Source": "mine", "DetailType": "x", "Detail": json.dumps({"word": "by event"})}])
+    until = time.monotonic() + 60
+    while not (found := pipelines.sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    execution = found[0]["PipelineExecutionArn"]
+    pipelines.wait(execution)
+    values = pipelines.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=execution)
+    assert values["PipelineParameters"] == [{"Name": "W", "Value": "by event"}]
+    wanted = [
+        ("execution", "Executing"),
+        ("a", "Starting"),
+        ("a", "Executing"),
+        ("a", "Succeeded"),
+        ("execution", "Succeeded"),
+    ]
+    while time.monotonic() < until:
+        try:
+            lines = [
+                json.loads(one["message"]) for one in logs.filter_log_events(logGroupName="/aws/events/told")["events"]
+            ]
+        except ClientError:
+            lines = []
+        details = [one["detail"] for one in lines]
+        told = [
+            (
+                one.get("stepName", "execution"),
+                one.get("currentStepStatus") or one.get("currentPipelineExecutionStatus"),
+            )
+            for one in details
+        ]
+        if len(told) >= len(wanted):
+            break
+        time.sleep(0.1)
+    assert sorted(told) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "Unable to parse pipeline definition. Malformed JSON"),
+        (document(job("a", arguments={"Dance": 1})), "Unknown Argument member 'Dance'"),
+        (
+            document(step("m", "Model", {"ModelName": "x", "PrimaryContainer": {"Imag": "y"}})),
+            "Unknown Argument member 'Imag'",
+        ),
+        (document(step("a", "Processing", [])), "Expecting start of Json Object"),
+    ],
+)
+def test_definitions_that_are_refused(pipelines: Pipelines, text: str, words: str) -> None:
+    with pytest.raises(ClientError) as error:
+        pipelines.sagemaker.create_pipeline(
+            PipelineName="bad", PipelineDefinition=text, RoleArn=ROLE, ClientRequestToken=token()
+        )
+    assert fails_with(error).startswith("ValidationException: Unable to parse pipeline definition.")
+    assert words in fails_with(error)
+
+
+def test_what_is_not_there_or_there_already(pipelines: Pipelines) -> None:
+    pipelines.create("there", job("a"))
+    with pytest.raises(ClientError) as error:
+        pipelines.create("there", job("a"))
+    assert "names must be unique within an AWS account and region" in fails_with(error)
+    assert "already exists" in fails_with(error)
+    with pytest.raises(pipelines.sagemaker.exceptions.ResourceNotFound):
+        pipelines.sagemaker.describe_pipeline(PipelineName="absent")
+    with pytest.raises(ClientError) as error:
+        pipelines.start("there", PipelineParameters=[{"Name": "Z", "Value": "1"}])
+    assert "Unknown parameter [Z]" in fails_with(error)
+
+
+def test_steps_that_are_not_built_say_so(pipelines: Pipelines) -> None:
+    arn = pipelines.start(pipelines.create("not-yet", step("e", "EMR", {}, ClusterId="j-1", StepConfig={})))
+    pipelines.wait(arn)
+    assert "does not run steps of the type EMR" in pipelines.steps(arn)["e"]["FailureReason"]

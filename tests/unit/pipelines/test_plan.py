@@ -1,0 +1,72 @@
+"""What runs next: in every order of ends, each step once, after all that it needs, and never more than may run at a time."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sagewright.pipelines.definition import Definition, read_definition
+from sagewright.pipelines.plan import State, StepStatus, missing_between, next_steps, sources
+
+
+def definition(*steps: dict[str, Any]) -> Definition:
+    return read_definition(json.dumps({"Version": "2020-12-01", "Steps": list(steps)}))
+
+
+def step(name: str, *needs: str, type_: str = "Processing", **arguments: Any) -> dict[str, Any]:
+    return {"Name": name, "Type": type_, "Arguments": arguments, "DependsOn": list(needs)}
+
+
+DIAMOND = definition(
+    step("a"), step("b", "a"), step("c", "a"), step("d", "b", "c"),
+    step("if", "d", type_="Condition", Conditions=[], IfSteps=[step("yes"), step("more", "yes")], ElseSteps=[step("no")]),
+    step("beside"),
+)  # fmt: skip
+
+
+@given(st.data())
+def test_any_order_of_ends(data: st.DataObject) -> None:
+    most = data.draw(st.sampled_from([None, 1, 2]))
+    outcome = data.draw(st.booleans())
+    fails = data.draw(st.sets(st.sampled_from(["a", "b", "c", "d", "yes"]), max_size=1))
+    states: dict[str, State] = {}
+    while True:
+        found = next_steps(DIAMOND, states, None, most)
+        for one in found.start:
+            assert one.name not in states
+            assert all(states[name].status == StepStatus.SUCCEEDED for name in one.needs)
+            states[one.name] = State(StepStatus.EXECUTING)
+        live = [name for name, state in states.items() if state.status == StepStatus.EXECUTING]
+        assert most is None or len(live) <= most
+        if found.over:
+            break
+        ended = data.draw(st.sampled_from(sorted(live)))
+        status = StepStatus.FAILED if ended in fails else StepStatus.SUCCEEDED
+        states[ended] = State(status, outcome if ended == "if" else None)
+    failed = fails & set(states)
+    assert next_steps(DIAMOND, states, None, most).failed is bool(failed)
+    assert "beside" in states
+    if not fails:
+        assert set(states) == {"a", "b", "c", "d", "if", "beside"} | ({"yes", "more"} if outcome else {"no"})
+
+
+def test_nothing_begins_after_a_fail_step() -> None:
+    found = definition(step("f", type_="Fail"), step("a"), step("b", "a"))
+    states = {"f": State(StepStatus.FAILED), "a": State(StepStatus.EXECUTING)}
+    assert next_steps(found, states, None, None).start == ()
+    assert not next_steps(found, states, None, None).over
+    assert next_steps(found, {**states, "a": State(StepStatus.SUCCEEDED)}, None, None).over
+
+
+def test_selected_steps_run_alone() -> None:
+    found = next_steps(DIAMOND, {}, frozenset({"d", "yes"}), None)
+    assert [one.name for one in found.start] == ["d", "yes"]
+
+
+def test_what_lies_between_and_what_is_needed() -> None:
+    assert missing_between(DIAMOND, frozenset({"a", "d"})) == ["b", "c"]
+    assert missing_between(DIAMOND, frozenset({"b", "d"})) == []
+    assert sources(DIAMOND, frozenset({"d"})) == ["b", "c"]
