@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from sagewright.front import eventstream, faults
+from sagewright.front import eventstream, faults, headers
 from sagewright.front.capturing import Capturing, Exchanged
 from sagewright.front.dispatch import Dispatch, Wanted
 from sagewright.front.keys import Keys
@@ -46,7 +46,6 @@ _PASSED = {
     "x-amzn-sagemaker-target-model": "X-Amzn-SageMaker-Target-Model",
 }
 """What a container is told of a request's headers."""
-_MOST_LENGTH = {"x-amzn-sagemaker-custom-attributes": 1024, "content-type": 1024, "accept": 1024}
 _RETURNED = (
     "x-amzn-sagemaker-custom-attributes",
     "x-amzn-sagemaker-new-session-id",
@@ -88,6 +87,8 @@ class Invocations:
         try:
             name, kind = self._operation(incoming)
             body = await self._authenticated(incoming)
+            if kind != "async-invocations":  # those the server checks itself
+                headers.check(name, incoming.request)
             if kind == "invocations":
                 return await self._invoke(name, incoming.request, body, request_id, begin)
             if kind == "invocations-response-stream":
@@ -266,11 +267,6 @@ def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> Ask:
         value = request.headers.get(accept if name == "accept" else name)
         if value is None:
             continue
-        if len(value) > _MOST_LENGTH.get(name, 1024):
-            raise faults.validation(
-                f"1 validation error detected: Value at '{told}' failed to satisfy constraint: Member must "
-                f"have length less than or equal to 1024"
-            )
         headers[told] = value
     headers.setdefault("Content-Type", "application/octet-stream")
     return Ask("POST", "/invocations", headers, body)
