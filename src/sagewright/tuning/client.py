@@ -46,6 +46,7 @@ class Minds:
     def __init__(self, timeout_s: float = 30.0, idle_s: float = 60.0) -> None:
         self._timeout_s, self._idle_s = timeout_s, idle_s
         self._lock = threading.Lock()
+        self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
@@ -71,12 +72,19 @@ class Minds:
         return stopper(study).stops(trials)
 
     def close(self) -> None:
+        """Whoever waits for a suggestion is told SearchFailed."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()  # not by the lock: a thread that waits for an answer has it
         with self._lock:
             self._end()
 
     def _ask(self, request: bytes) -> dict[str, Any]:
         with self._lock:
             for _ in range(2):
+                if self._closed:
+                    raise SearchFailed("the searchers were closed")
                 try:
                     return self._exchange(request)
                 except TimeoutError as error:

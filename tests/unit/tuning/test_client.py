@@ -76,6 +76,27 @@ def test_a_stopped_process_is_ended_too() -> None:
     minds.close()
 
 
+def test_closing_waits_for_no_answer() -> None:
+    minds = Minds(timeout_s=60)
+    minds.suggest(study(), [], 1)
+    process().send_signal(signal.SIGSTOP)
+    told: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(SearchFailed) as error:
+            minds.suggest(study(), [], 1)
+        told.append(str(error.value))
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    time.sleep(0.2)
+    began = time.monotonic()
+    minds.close()
+    waiting.join(timeout=10)
+    assert time.monotonic() - began < 10
+    assert told == ["the searchers were closed"]
+
+
 def test_a_process_that_dies_twice_is_told(monkeypatch: pytest.MonkeyPatch, minds: Minds) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SearchFailed, match="died twice"):
