@@ -27,6 +27,7 @@ MODULES = (
     "objects",
     "containers",
     "endpoints",
+    "tuner",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\
