@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sagewright.agent.inputs import SMALL_FILES
+
 if TYPE_CHECKING:
     from conftest import RunningServer
 
@@ -120,9 +122,12 @@ assert open(path).read() == 'part 0\\nchanged' and os.path.getsize('train/part-1
 
 
 def test_a_file_channel_beside_the_store_is_links(server: RunningServer, job_name: str) -> None:
-    create(server, job_name, WALK, [channel("train", "data/part-")])
+    for i in range(SMALL_FILES + 1):  # fewer may be copied
+        server.boto("s3").put_object(Bucket=BUCKET, Key=f"many/part-{i:03}", Body=b"part\n")
+    create(server, job_name, WALK, [channel("train", "many/part-")])
     links = 2 if is_beside(server) else 1
-    assert sorted(said(server, job_name)) == [rf"./train/part-{i} 'part {i}\n' {links}" for i in range(6)]
+    names = [f"part-{i:03}" for i in range(SMALL_FILES + 1)]
+    assert sorted(said(server, job_name)) == [rf"./train/{name} 'part\n' {links}" for name in names]
 
 
 def test_what_a_job_sees_stays_when_objects_are_replaced_and_deleted(server: RunningServer, job_name: str) -> None:

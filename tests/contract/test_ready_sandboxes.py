@@ -239,6 +239,35 @@ def test_a_job_that_asks_for_another_view_gets_one_of_its_own(
     assert not ran_ahead(used["ahead"])
 
 
+LOOK = (
+    "cd /opt/ml/input/data/train; find . -type f -printf '%P %u %s\\n' | sort; cat a; "
+    "echo changed >> a; ln a b; rm sub/c; cat b; touch new; ls"
+)
+
+
+@pytest.mark.parametrize("size", [1000, 20 << 20], ids=["small", "large"])
+def test_a_channel_is_there_and_is_the_jobs_own(used: dict[str, RunningServer], size: int) -> None:
+    """A small one is copied into the sandbox that is there; for a large one another is made."""
+    said = {}
+    for which, server in used.items():
+        s3 = server.boto("s3")
+        for key, body in (("a", b"as it was\n"), ("sub/c", bytes(size))):
+            s3.put_object(Bucket=BUCKET, Key=f"channel-{size}/{key}", Body=body)
+        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/channel-{size}/"}
+        channel = {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
+        if which == "ahead":
+            until_ready(server)
+        name = submit(server, None, ["bash", "-c", LOOK], InputDataConfig=[channel])
+        assert server.wait(name)["TrainingJobStatus"] == "Completed", server.lines(name)
+        assert ran_ahead(server) == (which == "ahead")
+        said[which] = server.lines(name)[-8:]
+        for key in ("a", "sub/c"):
+            kept = s3.head_object(Bucket=BUCKET, Key=f"channel-{size}/{key}")["ContentLength"]
+            assert kept == (10 if key == "a" else size)
+    assert said["ahead"] == said["now"]
+    assert "as it was" in said["now"]
+
+
 def test_variables_of_the_interpreter_reach_the_toolkit(used: dict[str, RunningServer]) -> None:
     """One that stands has not read them."""
     until_ready(used["ahead"])

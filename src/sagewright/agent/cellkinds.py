@@ -87,7 +87,9 @@ def _is_plain(host: HostFile) -> bool:
         and host.sandbox in {"auto", "bwrap"}
         and host.limits == "auto"
         and os.geteuid() == 0  # else a limit may have to be set by what starts the sandbox
-        and all(one.mode == "Pipe" and one.folder is None for one in host.brief.inputs)
+        and all(
+            one.mode in {"Pipe", "File"} and one.folder is None for one in host.brief.inputs
+        )  # small ones, see inputs
         and client_requirements(host.brief.program) is None
     )
 

@@ -260,7 +260,7 @@ class HostRun:
         if is_script_mode(self._image, self._host.brief):
             self._layers.offer(sandbox)
             fetch_code(self._host, self._ml, self._downloads, self._control.check)
-        self._inputs.prepare(sandbox)
+        self._inputs.prepare(sandbox, stands=self._cell is not None)
         self._checkpoints.fetch(self._control.check, lambda size: self._volume.claim(size, elsewhere=False))
 
     def _with_client(self, environment: Environment | None) -> Environment | None:

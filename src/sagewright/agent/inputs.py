@@ -26,6 +26,9 @@ from sagewright.model.brief import Listing
 from sagewright.sandbox.base import Sandbox, View
 from sagewright.sandbox.namespace import MountNamespace
 
+SMALL_BYTES, SMALL_FILES = 16 << 20, 100
+"""Of a channel in File mode that is copied into a sandbox that stands already: less than a sandbox costs."""
+
 
 class Inputs:
     """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, made within what `mounted` gives,
@@ -43,8 +46,11 @@ class Inputs:
         """Raises ClientError if a channel is of a kind that cannot be given."""
         channels_of(self._host)
 
-    def prepare(self, sandbox: Sandbox) -> None:
-        """Everything that has to be there before the process starts. Raises ClientError."""
+    def prepare(self, sandbox: Sandbox, *, stands: bool = False) -> None:
+        """Everything that has to be there before the process starts. `stands`: the sandbox can show no new views.
+
+        Raises ClientError.
+        """
         self.views += folder_views(self._host, self._ml, sandbox, self._log)
         channels = channels_of(self._host)
         if not channels:
@@ -57,7 +63,7 @@ class Inputs:
                 if channel.mode == "Pipe":
                     self._pipes.append(self._pipe(channel, source))
                 else:
-                    self._directory(channel, source, sandbox)
+                    self._directory(channel, source, sandbox, stands=stands)
         except (S3Failed, OSError) as error:
             raise ClientError(f"Data download failed:{cause(error)}") from error
 
@@ -76,14 +82,15 @@ class Inputs:
             for pipe in self._pipes:
                 pipe.close()
 
-    def _directory(self, channel: Channel, source: Source, sandbox: Sandbox) -> None:
+    def _directory(self, channel: Channel, source: Source, sandbox: Sandbox, *, stands: bool) -> None:
         chosen = channel.share(members(channel, source, self._s3))
+        in_place = self._meets_output(channel) or (stands and channel.mode == "File" and _are_small(chosen))
         maker = TreeMaker(source, self._s3, self._control.check)
         directory = self._ml.root / channel.place
         access: Literal["read", "private"] = "private" if channel.mode == "File" else "read"
         shown = sandbox.declare()["private_views" if access == "private" else "shared_views"]
         tree = directory
-        if shown.given and (source.beside or access == "read") and not self._meets_output(channel):
+        if shown.given and (source.beside or access == "read") and not in_place:
             tree = self._host.directory / "inputs" / channel.place
             directory.mkdir(parents=True, exist_ok=True)
             if not any(_within(channel.place, view.place) for view in self.views):
@@ -145,3 +152,8 @@ def _within(place: str, other: str) -> bool:
 
 def _at(stored: Stored, file: Path) -> Stored:
     return Stored(stored.bucket, stored.key, file.stat().st_size, str(file))
+
+
+def _are_small(chosen: list[Member]) -> bool:
+    sizes = [member.stored.size for member in chosen[: SMALL_FILES + 1]]
+    return len(sizes) <= SMALL_FILES and None not in sizes and sum(size or 0 for size in sizes) <= SMALL_BYTES
