@@ -6,6 +6,7 @@ Source: the models of botocore, which are AWS's; "Common errors" of each service
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +112,9 @@ def _ask_json(target: Target, service: str, name: str, wrong: Wrong) -> Told:
     return Told(answer.status_code, code, message, kind)
 
 
-_session = URLLib3Session(timeout=30)
+_session = URLLib3Session(
+    timeout=30, socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+)  # else a request takes 40 ms
 
 
 def _ask_form(target: Target, service: str, name: str, wrong: Wrong) -> Told:
