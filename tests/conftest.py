@@ -283,7 +283,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path_factory.mktemp("server"), by_command=True)
     running.start()
     yield running
-    assert running.end() == 0, running.log()
+    ended = running.end()
+    running.kill_everything()  # instances of endpoints that tests have left
+    assert ended == 0, running.log()
 
 
 @pytest.fixture(scope="module")
