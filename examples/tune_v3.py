@@ -21,6 +21,7 @@ tuner = HyperparameterTuner(
     metric_definitions=[{"Name": "accuracy", "Regex": "accuracy: ([0-9.]+)"}],
     max_jobs=20,
     max_parallel_jobs=5,
+    base_tuning_job_name="digits-forest",
 )
 tuner.tune(inputs=[InputData(channel_name="training", data_source="s3://bucket/data/")], wait=True)
 print("best:", tuner.best_training_job())

@@ -30,6 +30,7 @@ tuner = HyperparameterTuner(
     },
     max_jobs=20,
     max_parallel_jobs=5,
+    base_tuning_job_name="churn-trees",
 )
 tuner.fit(
     {

@@ -39,6 +39,7 @@ tuner = HyperparameterTuner(
     objective_type="Minimize",
     max_jobs=4,
     max_parallel_jobs=2,
+    base_tuning_job_name="v3-tuner",
 )
 tuner.tune(wait=True)
 told = tuner.describe()
