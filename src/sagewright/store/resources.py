@@ -39,7 +39,8 @@ class Resource:
 
 @dataclass(frozen=True)
 class New:
-    """What a resource is created with. `arn` and `pairs`: its tags; `principal`: the ARN of who asks for it."""
+    """What a resource is created with. `arn` and `pairs`: its tags; `principal`: the ARN of who asks for it; `created_ms`: now,
+    unless it is given."""
 
     name: str
     document: dict[str, Any]
@@ -49,6 +50,7 @@ class New:
     parent: str = ""
     status: str = ""
     principal: str = ""
+    created_ms: int = 0
 
 
 class NameTaken(Exception):
@@ -108,7 +110,7 @@ def create_in(
         version=new.version,
         parent=new.parent,
         status=new.status,
-        created_ms=now,
+        created_ms=new.created_ms or now,
         modified_ms=now,
         document=new.document,
     )

@@ -56,6 +56,7 @@ class Searched:
     documents: Callable[[Context, Sequence[Any]], Iterable[dict[str, Any]]]
     record: Callable[[dict[str, Any]], dict[str, Any]]
     hidden: frozenset[str] = frozenset()
+    prepare: Callable[[Context], None] | None = None  # makes rows that are there only once somebody asks
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sagewright.services.sagemaker import catalogue
 from sagewright.services.sagemaker.catalogue import Declaration, Row, Searched
 from sagewright.services.sagemaker.properties import properties
 from sagewright.store import properties as index
+from sagewright.store import trials
 from sagewright.store.database import Database
 from sagewright.store.properties import Ref, Subject
 
@@ -107,8 +108,11 @@ def _subjects(context: Context, kind: Declaration, shown: Searched, rows: Sequen
 
 
 def _resolved(store: Database, refs: Iterable[Ref]) -> list[Ref]:
-    """With the row that has the ARN in the place of what says that tags have changed."""
+    """With the row that has the ARN in the place of what says that tags have changed, and with the trial components of jobs."""
     found: list[Ref] = []
+    refs = list(refs)
+    if of_jobs := [ref for source, ref in refs if source == catalogue.JOBS.source]:
+        found += [(catalogue.RESOURCES.source, one) for one in trials.of_jobs(store, of_jobs)]
     for source, ref in refs:
         if source != "tags":
             found.append((source, ref))

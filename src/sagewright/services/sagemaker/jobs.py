@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
+
 from sagewright.kinds.base import OWNER, Kind
 from sagewright.model.arns import account_of
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.iam.roles import resolve_role
 from sagewright.services.paging import ListForm
+from sagewright.services.sagemaker.experiment_configs import tracking
 from sagewright.store import joblists, jobs, tags
 from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
 from sagewright.store.listing import Condition
@@ -35,10 +38,12 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
     if context.owner is not None:
         kept[OWNER] = {"Kind": context.owner.kind, "Id": context.owner.id, "Arn": context.owner.arn}
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
-    also = partial(tags.add_in, arn=arn, pairs=pairs) if pairs else None
+    writes: list[Callable[[Connection], None]] = [partial(tags.add_in, arn=arn, pairs=pairs)] if pairs else []
+    if tracked := tracking(context, kind, name, request):
+        writes.append(tracked)
     draft = Draft(name, kept, message, kind.demand(kept).spot, context.principal.arn)
     try:
-        job = jobs.create(context.store, place_of(context, kind), draft, also)
+        job = jobs.create(context.store, place_of(context, kind), draft, partial(_each, writes) if writes else None)
     except NameTaken:
         noun = kind.resource.replace("-", " ")
         raise ResourceInUse(
@@ -47,6 +52,11 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
         ) from None
     context.engine.wake(job.kind, job.id)
     return arn
+
+
+def _each(writes: Sequence[Callable[[Connection], None]], connection: Connection) -> None:
+    for write in writes:
+        write(connection)
 
 
 def list_jobs(

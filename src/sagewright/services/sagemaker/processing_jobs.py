@@ -15,6 +15,7 @@ from sagewright.model.lives import PROCESSING
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
+from sagewright.services.sagemaker import job_components
 from sagewright.services.sagemaker import jobs as every
 from sagewright.services.sagemaker.catalogue import JOBS, Declaration, declare
 from sagewright.services.sagemaker.input_checks import check_data
@@ -61,6 +62,7 @@ def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str
             f"The processing job {job.name} is in status {job.status}; only a job that is Completed, Failed or Stopped can be "
             "deleted."
         )
+    job_components.keep(context, job)
     jobs.remove(context.store, job.id)
     tags.remove(context.store, every.arn_of(KIND, job))
     return {}

@@ -13,6 +13,8 @@ Properties = dict[str, list[bytes]]
 
 FREE = frozenset({"HyperParameters", "Environment", "Tags", "Metrics", "CustomerMetadataProperties"})
 """Members whose own members are named by users. A dot in such a name is part of it."""
+STATISTICS = frozenset({"Max", "Min", "Last", "Count", "Avg", "StdDev"})
+PARAMETER = frozenset({"StringValue", "NumberValue"})
 
 
 def properties(document: Document, wanted: Set[str] | None = None) -> Properties:
@@ -38,6 +40,8 @@ def _collect(path: str, value: Any, pairs: list[tuple[str, Any]]) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
             _collect(f"{path}.{name}", inner, pairs)
+            if path == "Parameters" and isinstance(inner, dict):
+                pairs += [(f"{path}.{name}", one) for kind, one in inner.items() if kind in PARAMETER]
     elif isinstance(value, list):
         pairs += _named(path, value)
         if path != "Tags":
@@ -48,13 +52,17 @@ def _collect(path: str, value: Any, pairs: list[tuple[str, Any]]) -> None:
 
 
 def _named(path: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Tags and final metrics are found by their names."""
+    """Tags and metrics are found by their names, and those of trial components by their statistics."""
     if path == "Tags":
         for one in value:
             yield f"Tags.{one['Key']}", one["Value"]
     elif path == "FinalMetricDataList":
         for one in value:
             yield f"Metrics.{one['MetricName']}", one["Value"]
+    elif path == "Metrics":
+        for one in value:
+            for statistic in STATISTICS & one.keys():
+                yield f"Metrics.{one['MetricName']}.{statistic}", one[statistic]
 
 
 def has_members(path: str) -> bool:

@@ -33,11 +33,13 @@ Found = tuple[Hit, dict[str, Any]]
 def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     kind, shown = catalogue.searched(request["Resource"])
     scope = kind.scope(context.account, context.region)
+    if shown.prepare is not None:
+        shown.prepare(context)
     with contextlib.suppress(ServiceUnavailable):  # others write; what has changed is found a little later
         indexing.take_in(context.platform, AT_ONCE, WAIT_S)
     expressions.check(request.get("SearchExpression", {}), partial(_is_time, context, scope))
     sorts = [request["SortBy"]] if "SortBy" in request else []
-    _check_names(context, shown.resource, scope, [*expressions.names(request.get("SearchExpression", {})), *sorts])
+    _check_names(context, shown, scope, [*expressions.names(request.get("SearchExpression", {})), *sorts])
     size = request.get("MaxResults", 10)
     found: list[Found] = []
     for one in _matching(context, request, kind, shown, size + 1):
@@ -64,10 +66,12 @@ def _total(context: Context, request: dict[str, Any], scope: str, found: list[Fo
     }
 
 
-def _check_names(context: Context, resource: str, scope: str, names: list[str]) -> None:
+def _check_names(context: Context, shown: Searched, scope: str, names: list[str]) -> None:
     """Raises ValidationException for a name that neither the index nor the model of the resource knows."""
     for name in names:
-        if properties.path_of(context.store, scope, name) is None and _first(name) not in _members(resource):
+        if properties.path_of(context.store, scope, name) is None and _first(name) not in _members(
+            shown.resource, next(iter(shown.record({})))
+        ):
             raise ValidationException(f"Unknown property name: {name}")
 
 
@@ -76,11 +80,11 @@ def _first(name: str) -> str:
 
 
 @cache
-def _members(resource: str) -> frozenset[str]:
-    """What Search's record of a resource and its Describe have, and what is searched besides."""
+def _members(resource: str, member: str) -> frozenset[str]:
+    """What Search's record of a resource (at `member`) and its Describe have, and what is searched besides."""
     asked, described = operation_model("sagemaker", "Search"), operation_model("sagemaker", f"Describe{resource}")
     assert asked is not None
-    record = asked.output_shape.members["Results"].member.members[resource]
+    record = asked.output_shape.members["Results"].member.members[member]
     inner = [shape for shape in record.members.values() if shape.type_name == "structure"]
     shapes = [record, *inner, *([described.output_shape] if described else [])]
     return frozenset(name for shape in shapes for name in shape.members) | BESIDES

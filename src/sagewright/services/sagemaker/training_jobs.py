@@ -13,6 +13,7 @@ from sagewright.model.lives import ACTIVE, TRAINING
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
+from sagewright.services.sagemaker import job_components
 from sagewright.services.sagemaker import jobs as every
 from sagewright.services.sagemaker.catalogue import JOBS, Declaration, Searched, declare
 from sagewright.services.sagemaker.training_checks import check_request
@@ -82,6 +83,7 @@ def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
     pool = warmpools.of_job(context.store, job.id)
     if pool is not None and pool.status == PoolStatus.AVAILABLE:
         raise ResourceInUse(f"The training job {job.name} has a warm pool that is Available; release that first.")
+    job_components.keep(context, job)
     jobs.remove(context.store, job.id)
     tags.remove(context.store, job_arn(context, job.name))
     return {}

@@ -15,6 +15,7 @@ from sagewright.store.schema import (
     resources,
     rules,
     tags,
+    trials,
     warmpools,
 )
 from sagewright.store.schema.base import metadata
@@ -35,5 +36,6 @@ __all__ = [
     "resources",
     "rules",
     "tags",
+    "trials",
     "warmpools",
 ]

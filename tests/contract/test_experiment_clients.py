@@ -1,0 +1,32 @@
+"""Experiments by SDK v2, as users track them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+def test_runs_of_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v2(PROGRAMS / "experiments_v2.py", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    lines = done.stdout.splitlines()
+    for line in (
+        "parameters: [('depth', 4), ('inside', 'yes'), ('kind', 'tree'), ('lr', 0.1)]",
+        "metrics: [('auc', 3, 0.7), ('loss', 12, 1.0)]",
+        "status: Completed True",
+        "input: {'MediaType': 'text/csv', 'Value': 's3://bucket/data.csv'}",
+        "report: all is well",
+        "job: Completed {'NumberValue': 10.0} SageMakerTrainingJob",
+        "job's metrics: [('score', 0.75, 1, 0.75)]",
+        "artifact: True",
+        "runs: ['first', 'second']",
+        "table: ['churn-second', 'churn-first'] [0.9, 0.7] 3",
+        "trials: ('Default-Run-Group-churn',)",
+        "left: []",
+    ):
+        assert line in lines, done.stdout
