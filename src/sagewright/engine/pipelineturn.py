@@ -175,6 +175,9 @@ class Turn:
             look = self._trouble(step, error)
         except (BadReference, BadDefinition) as error:
             look = Look(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            log.exception("step %s of %s can't begin", step.name, self._execution.name)
+            look = Look(StepStatus.FAILED, reason=f"InternalServerError: Step {step.name} can't begin.")
         if fresh:
             ended = None if look.status == StepStatus.EXECUTING else now_ms()
             self._write(self._after(record, look, ended))

@@ -59,16 +59,21 @@ class StepRecord:
 
 def name_for(execution: Resource, step: str, attempt: int, longest: int = 63) -> str:
     """`pipelines-<execution>-<step>-<10 characters>`: always the same for one attempt, so that it is made once."""
-    digest = hashlib.sha256(f"{execution.id}/{step}/{attempt}".encode()).hexdigest()[:10]
+    digest = digest_of(execution, step, attempt)[:10]
     head = "pipelines-" if longest >= 63 else ""
     room = longest - len(head) - len(execution.name) - 2 - len(digest)
     short = "".join(one for one in step.replace("_", "-") if one.isalnum() or one == "-").strip("-")[:room].strip("-")
     return f"{head}{execution.name}-{short}-{digest}".replace("--", "-")
 
 
+def digest_of(execution: Resource, step: str, attempt: int) -> str:
+    """The same for one attempt of one step, and another one once the execution is retried."""
+    return hashlib.sha256(f"{execution.id}/{execution.document.get('Tries', 1)}/{step}/{attempt}".encode()).hexdigest()
+
+
 def token_for(execution: Resource, step: str, attempt: int) -> str:
     """A callback's token: ten letters and digits."""
-    return hashlib.sha256(f"{execution.id}/{step}/{attempt}/token".encode()).hexdigest()[:10]
+    return digest_of(execution, f"{step}/token", attempt)[:10]
 
 
 def write(store: Database, execution: Resource, record: StepRecord) -> None:
@@ -81,11 +86,16 @@ def write(store: Database, execution: Resource, record: StepRecord) -> None:
 
 
 def change(store: Database, execution: Resource, record: StepRecord) -> None:
+    """What has become of it. An answer that came meanwhile stays."""
     row = resources.find(store, _place(execution), _row_name(execution, record.name))
+
+    def how(current: Resource) -> Resource:
+        document = _document(record)
+        document["answer"] = document["answer"] or current.document["answer"]
+        return replace(current, document=document, status=record.status)
+
     if row is not None:
-        resources.alter(
-            store, row.id, lambda current: replace(current, document=_document(record), status=record.status)
-        )
+        resources.alter(store, row.id, how)
 
 
 def of_execution(store: Database, execution_id: str) -> dict[str, StepRecord]:

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from sagewright.pipelines.errors import BadReference
+from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.references import Known, resolve, text_of
 
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
@@ -15,6 +15,31 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
+
+
+MEMBERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*_COMPARED, "Equals"), ("LeftValue", "RightValue")),
+    "In": ("QueryValue", "Values"),
+    "Not": ("Expression",),
+    "Or": ("Conditions",),
+}
+MOST_DEPTH = 20
+
+
+def check(conditions: Any, depth: int = 0) -> None:
+    """Raises BadDefinition for what is no list of conditions."""
+    if not isinstance(conditions, list) or depth > MOST_DEPTH:
+        raise BadDefinition(f"Conditions must be a list, nested at most {MOST_DEPTH} deep.")
+    for one in conditions:
+        kind = one.get("Type") if isinstance(one, dict) else None
+        if kind not in MEMBERS:
+            raise BadDefinition(f"A condition must have one of the types {sorted(MEMBERS)}, got {kind!r}.")
+        if missing := [member for member in MEMBERS[kind] if member not in one]:
+            raise BadDefinition(f"A condition of the type {kind} must have {missing[0]}.")
+        if kind == "Not":
+            check([one["Expression"]], depth + 1)
+        elif kind == "Or":
+            check(one["Conditions"], depth + 1)
 
 
 def hold(conditions: list[dict[str, Any]], known: Known) -> bool:
@@ -30,7 +55,8 @@ def _holds(condition: dict[str, Any], known: Known) -> bool:
         return any(_holds(one, known) for one in condition["Conditions"])
     if kind == "In":
         value = resolve(condition["QueryValue"], known)
-        return any(_equal(value, resolve(one, known)) for one in resolve(condition["Values"], known))
+        values = resolve(condition["Values"], known)
+        return any(_equal(value, one) for one in (values if isinstance(values, list) else [values]))
     left, right = (resolve(condition[side], known) for side in ("LeftValue", "RightValue"))
     if kind == "Equals":
         return _equal(left, right)
@@ -61,6 +87,3 @@ def _number(value: Any) -> float | None:
         return float(value)
     except ValueError:
         return None
-
-
-KINDS = frozenset({*_COMPARED, "Equals", "In", "Not", "Or"})

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.pipelines import references
+from sagewright.pipelines import conditions, references
 from sagewright.pipelines.durations import BadDuration, seconds
 from sagewright.pipelines.errors import BadDefinition
 from sagewright.pipelines.retries import RetryPolicy, read_retries
@@ -44,7 +44,7 @@ class Parameter:
     def read(self, text: str) -> Any:
         """The value that a text stands for. Raises BadDefinition."""
         try:
-            value = _READ[self.type](text)
+            value = _TYPED[self.type](text)
         except ValueError:
             raise BadDefinition(f"Parameter [{self.name}] must be of type {self.type}, got '{text}'.") from None
         if self.enum and value not in self.enum:
@@ -58,7 +58,7 @@ def _boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
-_READ: dict[str, Any] = {"String": str, "Integer": int, "Float": float, "Boolean": _boolean}
+_TYPED: dict[str, Any] = {"String": str, "Integer": int, "Float": float, "Boolean": _boolean}
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,17 @@ class Definition:
 def read_definition(text: str) -> Definition:
     """Raises BadDefinition: what it says follows "Unable to parse pipeline definition."."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return _read(json.loads(text))
+    except BadDefinition:
+        raise
+    except RecursionError:
+        raise BadDefinition("It is nested too deep.") from None
+    except ValueError as error:
         raise BadDefinition(f"Malformed JSON: {error}") from None
+
+
+def _read(document: Any) -> Definition:
+    _check_depth(document)
     _object(document)
     if document.get("Version") != VERSION:
         raise BadDefinition(f"Version must be '{VERSION}', got {document.get('Version')!r}.")
@@ -126,6 +134,8 @@ def read_definition(text: str) -> Definition:
 
 
 MOST_DEPTH = 20
+MOST_LEVELS = 200
+"""Of JSON: what reads it goes down level by level."""
 
 
 def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: int) -> Iterator[Step]:
@@ -152,6 +162,9 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...]) -> Ste
     arguments = document.get("Arguments", {})
     if type_ not in {"Lambda", "Callback"} or arguments is not None:
         _object(arguments)
+    if type_ == "Condition":
+        conditions.check(arguments.get("Conditions") or [])
+    references.check_forms(_without_branches(type_, arguments))
     needs = list(_array(document.get("DependsOn") or []))
     needs += [one[0] for one in branch[-1:]]
     found = references.steps_of(_without_branches(type_, arguments), name)
@@ -213,6 +226,17 @@ def _check(definition: Definition) -> None:
                     f"Step '{step.name}' refers to the parameter '{name}', which is not in the definition."
                 )
     _check_order(names)
+
+
+def _check_depth(document: Any) -> None:
+    """Raises BadDefinition."""
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > MOST_LEVELS:
+            raise BadDefinition(f"It is nested too deep: more than {MOST_LEVELS} levels.")
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [value for values in inner for value in values]
 
 
 def _check_order(names: Mapping[str, Step]) -> None:

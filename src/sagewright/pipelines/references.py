@@ -92,6 +92,16 @@ def walk(value: Any) -> Iterator[dict[str, Any]]:
             yield from walk(inner)
 
 
+def check_forms(value: Any) -> None:
+    """Raises BadDefinition for a reference that is not in its form."""
+    for reference in walk(value):
+        ((kind, inner),) = reference.items()
+        if kind == JOIN and not (isinstance(inner, dict) and isinstance(inner.get("Values", []), list)):
+            raise BadDefinition(f"{JOIN} must have a list of Values, got {str(inner)[:100]!r}.")
+        if kind == JSON_GET and not (isinstance(inner, dict) and {"PropertyFile", "S3Uri"} & set(inner)):
+            raise BadDefinition(f"{JSON_GET} must have a PropertyFile or an S3Uri, got {str(inner)[:100]!r}.")
+
+
 def _gets(value: Any) -> Iterator[tuple[str, Path]]:
     """Raises BadDefinition."""
     for reference in walk(value):
@@ -139,7 +149,7 @@ def _get(text: str, known: Known) -> Any:
         return known.parameter(str(first))
     if root == EXECUTION:
         return known.execution_value(str(first))
-    if path[:1] == [FILES]:
+    if path[:1] == [FILES] and len(path) == 2:
         return known.file(str(first), str(path[1]))
     try:
         return follow(known.properties(str(first)), tuple(path))

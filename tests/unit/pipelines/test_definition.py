@@ -91,6 +91,12 @@ def test_parameters_have_types_defaults_and_enums() -> None:
         (json.dumps(document(step("a", RetryPolicies=[{"ExceptionType": ["Step.OOPS"]}]))), "unknown exception type"),
         (json.dumps(document(step("a", RetryPolicies=[{"MaxAttempts": 1, "ExpireAfterMin": 1}]))), "only one of"),
         (json.dumps(document(step("a", "Tuning", RetryPolicies=[{"ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR"]}]))), "never retried"),  # noqa: E501
+        (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Near"}]}))), "must have one of the types"),
+        (json.dumps(document(step("c", "Condition", arguments={"Conditions": [{"Type": "Not"}]}))), "must have Expression"),
+        (json.dumps(document(step("c", "Condition", arguments={"Conditions": {"Type": "Equals"}}))), "must be a list"),
+        (json.dumps(document(step("a", arguments={"X": {"Std:Join": "x"}}))), "must have a list of Values"),
+        (json.dumps(document(step("a", arguments={"X": {"Std:JsonGet": {"Path": "x"}}}))), "must have a PropertyFile"),
+        (json.dumps(document(step("a", arguments={"X": "DEEP"}))).replace('"DEEP"', "[" * 900 + "]" * 900), "nested too deep"),
         (json.dumps(document(Parameters=[{"Name": "P", "Type": "Integer", "DefaultValue": True}])), "of type Integer"),
     ],
 )  # fmt: skip

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-from sagewright.engine.steprecords import StepRecord
+from sagewright.engine.steprecords import StepRecord, digest_of
 from sagewright.engine.steps.base import AtOnce, Desk, Look, plain
 from sagewright.model.errors import AwsError, ResourceInUse
 from sagewright.pipelines.conditions import hold
@@ -42,7 +41,7 @@ def _register(desk: Desk, record: StepRecord) -> Look:
     group = request.get("ModelPackageGroupName")
     if group:
         _make_group(desk, str(group))
-    token = hashlib.sha256(f"{desk.execution.id}/{record.name}/{record.attempt}".encode()).hexdigest()[:MOST_TOKEN]
+    token = digest_of(desk.execution, record.name, record.attempt)[:MOST_TOKEN]
     arn = desk.ask("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
     told = plain(desk.ask("DescribeModelPackage", {"ModelPackageName": arn}))
     return Look(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, told)

@@ -190,7 +190,7 @@ def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
             if row.kind == STEP and row.status != StepStatus.SUCCEEDED:
                 resources.remove_in(connection, row, "")
         document = {key: value for key, value in current.document.items() if key not in {"EndedMs", "FailureReason"}}
-        document["Round"] = current.document.get("Round", 1) + 1
+        document |= {name: current.document.get(name, 1) + 1 for name in ("Round", "Tries")}
         if "ParallelismConfiguration" in request:
             document["ParallelismConfiguration"] = request["ParallelismConfiguration"]
         changed = replace(current, status="Executing", document=document)
