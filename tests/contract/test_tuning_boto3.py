@@ -265,6 +265,7 @@ def test_autotune_chooses_what_is_left_open(tuners: Tuners) -> None:
     assert float(range_["MinValue"]) < 0.5 < float(range_["MaxValue"])
     assert chosen["ResourceLimits"]["MaxNumberOfTrainingJobs"] >= 20
     assert chosen["TrainingJobEarlyStoppingType"] == "Auto"
+    assert float(tuners.children("auto")[0]["TunedHyperParameters"]["x"]) == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_run_time_limit_completes_it(tuners: Tuners) -> None:

@@ -6,11 +6,13 @@ Source: AWS's API reference, CreateHyperParameterTuningJob, and its developer gu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sagewright.algorithms import catalogue
 from sagewright.kinds.training import OBJECTIVE, metric_definitions, with_objective
-from sagewright.kinds.tuningspace import read_space
+from sagewright.kinds.tuningspace import holds, read_space
+from sagewright.runtimes import images
 from sagewright.tuning.loop import Rules
 from sagewright.tuning.space import Space
 from sagewright.tuning.study import Study
@@ -39,13 +41,21 @@ class Objective:
 
 @dataclass(frozen=True)
 class Definition:
-    """One TrainingJobDefinition. `name`: "" where it is the only one and has none."""
+    """One TrainingJobDefinition. `name`: "" where it is the only one and has none. `hints`: Autotune's, by hyperparameter."""
 
     name: str
     objective: Objective
     space: Space
     static: Mapping[str, str]
     document: Mapping[str, Any]
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def starts(self) -> tuple[Mapping[str, str], ...]:
+        """What Autotune tries first: the values that its hints name, and a built-in algorithm's defaults for the rest."""
+        found = {**built_in_defaults(self.document), **self.hints} if self.hints else {}
+        values = {one.name: found.get(one.name, "").strip('"') for one in self.space.parameters}
+        return (values,) if found and holds(self.space, values) else ()
 
     @property
     def resumable(self) -> bool:
@@ -86,6 +96,7 @@ class Plan:
             max_resource=most,
             resumable=self.strategy == "Hyperband" and definition.resumable,
             same_task=self.identical,
+            starts=definition.starts,
         )
 
 
@@ -115,6 +126,7 @@ def read_definitions(document: Mapping[str, Any]) -> tuple[Definition, ...]:
     for one in several or [document["TrainingJobDefinition"]]:
         asked = one.get("TuningObjective") or config["HyperParameterTuningJobObjective"]
         ranges = one.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
+        hints = {hint["Name"]: hint["ValueHint"] for hint in ranges.get("AutoParameters") or ()}
         found.append(
             Definition(
                 name=one.get("DefinitionName", ""),
@@ -122,9 +134,17 @@ def read_definitions(document: Mapping[str, Any]) -> tuple[Definition, ...]:
                 space=read_space(ranges),
                 static=one.get("StaticHyperParameters") or {},
                 document=one,
+                hints=hints if "Autotune" in document else {},
             )
         )
     return tuple(found)
+
+
+def built_in_defaults(definition: Mapping[str, Any]) -> dict[str, str]:
+    """The defaults of a built-in algorithm's hyperparameters; none for any other image."""
+    image = definition["AlgorithmSpecification"].get("TrainingImage")
+    declared = catalogue.find(images.resolve_image(image).repository) if image else None
+    return {one.name: one.default for one in declared.hyperparameters if one.default} if declared else {}
 
 
 def max_resource(config: Mapping[str, Any], definitions: tuple[Definition, ...]) -> int | None:
