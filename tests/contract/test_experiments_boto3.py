@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.pipelines import Pipelines, document, get, job, token
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -318,3 +319,42 @@ def ended(sagemaker: Any, name: str) -> None:
             return
         time.sleep(0.2)
     raise TimeoutError(name)
+
+
+def test_jobs_of_pipelines(server: RunningServer, sagemaker: Any) -> None:
+    pipes = Pipelines(server)
+    written = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
+    arn = tracked(pipes, "Pipe-Tracked", written)
+    trial = arn.rpartition("/")[2]
+    told = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExperimentConfig"]
+    assert told == {"ExperimentName": "Pipe-Tracked", "TrialName": trial}
+    assert sagemaker.describe_trial(TrialName=trial)["ExperimentName"] == "Pipe-Tracked"
+    parts = sagemaker.list_trial_components(TrialName=trial)["TrialComponentSummaries"]
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+    jobs = {one["Metadata"]["ProcessingJob"]["Arn"] for one in steps}
+    assert {one["TrialComponentSource"]["SourceArn"] for one in parts} == jobs
+    assert len(jobs) == 2
+    again = tracked(pipes, "Pipe-Tracked", None)
+    assert again.rpartition("/")[2] not in trials_of(sagemaker, "pipe-tracked")
+    tracked(pipes, "pipe-named", {"ExperimentName": "pipe-own", "TrialName": get("Parameters.Trial")}, "first")
+    assert trials_of(sagemaker, "pipe-own") == ["first"]
+    tracked(pipes, "pipe-named", {"ExperimentName": "pipe-own", "TrialName": get("Parameters.Trial")}, "first")
+    assert len(sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]) == 4
+
+
+def trials_of(sagemaker: Any, experiment: str) -> list[str]:
+    return [one["TrialName"] for one in sagemaker.list_trials(ExperimentName=experiment)["TrialSummaries"]]
+
+
+def tracked(pipes: Pipelines, name: str, config: Any, trial: str = "none") -> str:
+    """An execution of two jobs that has succeeded."""
+    parameters = [{"Name": "Trial", "Type": "String", "DefaultValue": trial}]
+    text = document(job("A"), job("B"), Parameters=parameters, PipelineExperimentConfig=config)
+    asked = {"PipelineName": name, "PipelineDefinition": text, "RoleArn": ROLE}
+    try:
+        pipes.sagemaker.create_pipeline(ClientRequestToken=token(), **asked)
+    except ClientError:  # it is there already
+        pipes.sagemaker.update_pipeline(**asked)
+    arn = pipes.start(name)
+    assert pipes.wait(arn)["PipelineExecutionStatus"] == "Succeeded"
+    return arn

@@ -7,6 +7,7 @@ from typing import Any
 
 from sagewright.engine.steprecords import StepRecord
 from sagewright.engine.steps.base import Desk, Look, plain
+from sagewright.engine.steps.tracking import experiment_config
 from sagewright.model.errors import AwsError
 from sagewright.pipelines import retries
 from sagewright.pipelines.plan import StepStatus
@@ -18,14 +19,18 @@ MOST_TOP = 50
 
 @dataclass(frozen=True)
 class JobSteps:
-    """`noun`: TrainingJob, as its members are named; `metadata`: the member of a step's metadata; `longest`: of its names."""
+    """`noun`: TrainingJob, as its members are named; `metadata`: the member of a step's metadata; `longest`: of its names;
+    `tracked`: whether its requests have an ExperimentConfig."""
 
     noun: str
     metadata: str
     longest: int = 63
+    tracked: bool = True
 
     def begin(self, desk: Desk, record: StepRecord) -> Look:
         request = {**record.arguments, f"{self.noun}Name": record.job}
+        if self.tracked and (config := experiment_config(desk)):
+            request["ExperimentConfig"] = config | (record.arguments.get("ExperimentConfig") or {})
         try:
             arn = desk.ask(f"Create{self.noun}", request)[f"{self.noun}Arn"]
         except AwsError as error:
@@ -75,4 +80,4 @@ class TuningSteps(JobSteps):
 PROCESSING = JobSteps("ProcessingJob", "ProcessingJob")
 TRAINING = JobSteps("TrainingJob", "TrainingJob")
 TRANSFORM = JobSteps("TransformJob", "TransformJob")
-TUNING = TuningSteps("HyperParameterTuningJob", "TuningJob", longest=32)
+TUNING = TuningSteps("HyperParameterTuningJob", "TuningJob", longest=32, tracked=False)

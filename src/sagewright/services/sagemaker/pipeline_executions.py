@@ -5,6 +5,7 @@ Source: AWS's API reference, StartPipelineExecution and its kin.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import string
 from collections.abc import Sequence
@@ -16,10 +17,11 @@ from sqlalchemy import Connection
 from sagewright.engine import steprecords
 from sagewright.engine.pipelineturn import execution_arn
 from sagewright.engine.steprecords import EXECUTION, STEP, VERSION, StepRecord
+from sagewright.engine.steps import tracking
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.pipelines.definition import Definition, read_definition
-from sagewright.pipelines.errors import BadDefinition
+from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import StepStatus, missing_between, sources
 from sagewright.pipelines.references import text_of
 from sagewright.services import paging
@@ -343,11 +345,9 @@ def _described(execution: Resource) -> dict[str, Any]:
     }
     members = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "FailureReason")
     told |= {name: document[name] for name in members if name in document}
-    if document.get("Experiment"):
-        told["PipelineExperimentConfig"] = {
-            "ExperimentName": document["PipelineName"].lower(),
-            "TrialName": execution.name,
-        }
+    with contextlib.suppress(BadReference):  # the steps that need it fail
+        if config := tracking.names(execution):
+            told["PipelineExperimentConfig"] = config
     return told
 
 

@@ -1,0 +1,88 @@
+"""PipelineExperimentConfig: the experiment and the trial of an execution, which its jobs belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.engine.steps.base import Desk
+from sagewright.model.errors import AwsError
+from sagewright.pipelines.errors import BadReference
+from sagewright.pipelines.references import resolve
+from sagewright.store.resources import Resource
+
+MISSING = "ResourceNotFound"
+
+
+def experiment_config(desk: Desk) -> dict[str, Any]:
+    """ExperimentConfig of the execution's jobs; its experiment and its trial are there afterwards. Empty where there is none.
+
+    Raises AwsError, BadReference.
+    """
+    config = names(desk.execution)
+    if not config:
+        return {}
+    try:
+        desk.ask("DescribeTrial", {"TrialName": config["TrialName"]})
+    except AwsError as error:
+        if error.code != MISSING:
+            raise
+        _make(desk, "CreateExperiment", {"ExperimentName": config["ExperimentName"]})
+        _make(desk, "CreateTrial", config)
+    return config
+
+
+def names(execution: Resource) -> dict[str, str]:
+    """ExperimentName and TrialName, by default those of the pipeline and of the execution. Raises BadReference."""
+    written = execution.document.get("Experiment")
+    if not written:
+        return {}
+    told = resolve(dict(written), _Known(execution))
+    found = {
+        "ExperimentName": told.get("ExperimentName") or execution.document["PipelineName"],
+        "TrialName": told.get("TrialName") or execution.name,
+    }
+    for member, name in found.items():
+        if not isinstance(name, str):
+            raise BadReference(f"PipelineExperimentConfig.{member} must be a string, got {name!r}")
+    return found
+
+
+def _make(desk: Desk, operation: str, request: dict[str, Any]) -> None:
+    """Another execution may have made it before."""
+    try:
+        desk.ask(operation, request)
+    except AwsError as error:
+        if "already exists" not in error.message:
+            raise
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the names may refer to: parameters, and what an execution is from its beginning. See pipelines.references.Known."""
+
+    execution: Resource
+
+    def parameter(self, name: str) -> Any:
+        values = self.execution.document["Parameters"]
+        if name not in values:
+            raise BadReference(f"Parameters.{name} is nothing that can be referred to")
+        return values[name]
+
+    def execution_value(self, name: str) -> Any:
+        values = {
+            "PipelineName": self.execution.document["PipelineName"],
+            "PipelineExecutionId": self.execution.name,
+        }
+        if name not in values:
+            raise BadReference(f"PipelineExperimentConfig can't refer to Execution.{name}")
+        return values[name]
+
+    def properties(self, step: str) -> dict[str, Any]:
+        raise BadReference(f"PipelineExperimentConfig can't refer to the step '{step}'")
+
+    def file(self, step: str, name: str) -> Any:
+        raise BadReference(f"PipelineExperimentConfig can't refer to the property file '{name}' of the step '{step}'")
+
+    def object(self, uri: str) -> Any:
+        raise BadReference(f"PipelineExperimentConfig can't refer to {uri}")
