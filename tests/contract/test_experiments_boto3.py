@@ -213,6 +213,7 @@ def test_search(server: RunningServer, sagemaker: Any) -> None:
 
     own = ("Parents.ExperimentName", "Equals", "found")
     soon(lambda: names(own, SortBy="Metrics.score.Max"), ["found-b", "found-c", "found-a"])
+    assert names(own, ("parameters.max.depth", "LessThan", "3"), SortBy="metrics.score.max") == ["found-b", "found-a"]
     assert names(own, SortBy="Metrics.score.Last", SortOrder="Ascending") == ["found-a", "found-c", "found-b"]
     assert names(own, ("Parameters.max.depth", "GreaterThan", "1"), SortBy="Parameters.max.depth") == [
         "found-c",

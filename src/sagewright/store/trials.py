@@ -54,10 +54,6 @@ def has_trials_in(connection: Connection, component: str) -> bool:
     return connection.execute(select(_OWN.trial).where(_OWN.component == component).limit(1)).first() is not None
 
 
-def drop_component_in(connection: Connection, component: str) -> None:
-    connection.execute(delete(trial_associations).where(_OWN.component == component))
-
-
 def trials_of(store: Database, components: Sequence[str]) -> dict[str, list[str]]:
     """The ids of the trials of each component, as they were associated."""
     statement = select(_OWN.component, _OWN.trial).where(_OWN.component.in_(components))

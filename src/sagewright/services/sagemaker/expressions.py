@@ -122,3 +122,36 @@ def _nested_matches(nested: dict[str, Any], document: Document) -> bool:
 def _inner(prefix: str, one: dict[str, Any]) -> str:
     name: str = one["Name"]
     return name.removeprefix(f"{prefix}.")
+
+
+ROOTS = {"metrics": "Metrics", "parameters": "Parameters"}
+STATISTICS = {name.lower(): name for name in ("Max", "Min", "Last", "Count", "Avg", "StdDev")}
+
+
+def spelled(request: dict[str, Any]) -> dict[str, Any]:
+    """With the names of metrics and parameters as the index has them: notebooks sort by `metrics.test:accuracy.max`."""
+    changed = dict(request)
+    if "SortBy" in request:
+        changed["SortBy"] = _spelled(request["SortBy"])
+    if "SearchExpression" in request:
+        changed["SearchExpression"] = _spelled_in(request["SearchExpression"])
+    return changed
+
+
+def _spelled_in(expression: dict[str, Any]) -> dict[str, Any]:
+    changed = dict(expression)
+    if "Filters" in expression:
+        changed["Filters"] = [one | {"Name": _spelled(one["Name"])} for one in expression["Filters"]]
+    if "SubExpressions" in expression:
+        changed["SubExpressions"] = [_spelled_in(one) for one in expression["SubExpressions"]]
+    return changed
+
+
+def _spelled(name: str) -> str:
+    root, dot, rest = name.partition(".")
+    if root not in ROOTS:
+        return name
+    inner, last, statistic = rest.rpartition(".")
+    if root == "metrics" and statistic.lower() in STATISTICS:
+        rest = f"{inner}{last}{STATISTICS[statistic.lower()]}"
+    return f"{ROOTS[root]}{dot}{rest}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import IntegrityError
 
 from sagewright.kinds.table import KINDS
 from sagewright.model.clock import now_ms, to_datetime, to_ms
@@ -44,30 +46,33 @@ TIMES = ("StartTime", "EndTime", "LastModifiedTime")
 
 def whole(context: Context, rows: Sequence[Resource], every: bool = False) -> list[dict[str, Any]]:
     """What is told of components, with their parents. `every`: with all statistics of jobs that run, which are counted anew."""
-    store = context.store
-    sources = {job.id: job for job in joblists.several(store, [row.parent for row in rows if row.parent])}
-    put = componentmetrics.of_components(store, [row.id for row in rows])
-    final = joblists.final_metrics(store, list(sources))
+    sources = _sources(context, rows)
+    put = componentmetrics.of_components(context.store, [row.id for row in rows])
+    final = joblists.final_metrics(context.store, list(sources))
     parents = _parents(context, [row.id for row in rows])
     found = []
     for row in rows:
-        job, own = (
-            sources.get(row.parent),
-            {key: value for key, value in row.document.items() if key not in {NAME, *PEOPLE}},
-        )
-        told = merged(of_job(job), own) if job is not None else own
-        arn = told.get("Source", {}).get("SourceArn", "")
+        job, told = sources.get(row.parent), _described(row, sources.get(row.parent))
         metrics = [metric(one, "") for one in put.get(row.id, ())]
         if job is not None:
-            metrics += _of_job(context, job, final.get(job.id, []), arn, every or job.ended)
+            metrics += _of_job(context, job, final.get(job.id, []), every or job.ended)
         else:
-            metrics += [one | {"TimeStamp": to_datetime(one["TimeStamp"])} for one in own.get("Metrics", ())]
-        head = COMPONENTS.told(row)
-        head = {"DisplayName": told.get("DisplayName", head["DisplayName"])} | {
-            name: value for name, value in head.items() if name not in told and name != "DisplayName"
-        }
-        found.append(EMPTY | _timed(told) | head | {"Metrics": metrics, "Parents": parents[row.id]})
+            metrics += [one | {"TimeStamp": to_datetime(one["TimeStamp"])} for one in told.get("Metrics", ())]
+        found.append(told | {"Metrics": metrics, "Parents": parents[row.id]})
     return found
+
+
+def _sources(context: Context, rows: Sequence[Resource]) -> dict[str, Job]:
+    """The jobs of components by their ids."""
+    return {job.id: job for job in joblists.several(context.store, [row.parent for row in rows if row.parent])}
+
+
+def _described(row: Resource, job: Job | None) -> dict[str, Any]:
+    """Without what other rows tell: metrics of points and parents."""
+    own = {key: value for key, value in row.document.items() if key not in {NAME, *PEOPLE}}
+    told = merged(of_job(job), own) if job is not None else own
+    head = {name: value for name, value in COMPONENTS.told(row).items() if name not in told}
+    return EMPTY | _timed(told) | head
 
 
 def _timed(told: dict[str, Any]) -> dict[str, Any]:
@@ -76,10 +81,11 @@ def _timed(told: dict[str, Any]) -> dict[str, Any]:
     return told | times
 
 
-def _of_job(context: Context, job: Job, final: Sequence[Any], arn: str, every: bool) -> list[dict[str, Any]]:
+def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> list[dict[str, Any]]:
     """Of the metrics that a job's lines had: all statistics, or the last values alone."""
     names = [row.name for row in final]
     kind = KINDS[job.kind]
+    arn = kind.arn(job.region, job.account, job.name)
     place = Series(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
     counted = componentmetrics.of_series(context.store, place, names) if every and names else {}
     told = []
@@ -114,7 +120,9 @@ def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]
     """What a list tells of components."""
     members = ("TrialComponentName", "TrialComponentArn", *HEAD, *PEOPLE, "Status", "StartTime", "EndTime")
     found = []
-    for told in whole(context, rows):
+    sources = _sources(context, rows)
+    for row in rows:
+        told = _described(row, sources.get(row.parent))
         shown = {name: told[name] for name in members if name in told}
         found.append(shown | ({"TrialComponentSource": told["Source"]} if "Source" in told else {}))
     return found
@@ -131,10 +139,13 @@ def catch_up(context: Context) -> None:
             found = trials.untracked_in(connection, *place, tuple(SOURCE_TYPES), since_ms)
         if not found:
             break
-        with context.store.write() as connection:
-            for job in found:
-                if not trials.has_own_in(connection, job.id):
-                    make_in(connection, job)
+        try:
+            with context.store.write() as connection:
+                for job in found:
+                    if not trials.has_own_in(connection, job.id):
+                        make_in(connection, job)
+        except IntegrityError:  # another server makes them; the next who asks sees whether all are there
+            return
     seen[place] = now
 
 
@@ -200,7 +211,7 @@ def of(context: Context, job: Job) -> Resource | None:
         one for one in resources.children(context.store, job.id) if one.kind in {trials.COMPONENT, trials.FORGOTTEN}
     ]
     if not found:
-        with context.store.write() as connection:
+        with contextlib.suppress(IntegrityError), context.store.write() as connection:  # another server has made it
             if not trials.has_own_in(connection, job.id):
                 return make_in(connection, job)
         found = [one for one in resources.children(context.store, job.id) if one.kind == trials.COMPONENT]

@@ -32,6 +32,7 @@ Found = tuple[Hit, dict[str, Any]]
 @operation("sagemaker", "Search")
 def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     kind, shown = catalogue.searched(request["Resource"])
+    request = expressions.spelled(request)
     scope = kind.scope(context.account, context.region)
     if shown.prepare is not None:
         shown.prepare(context)
