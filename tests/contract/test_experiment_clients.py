@@ -1,4 +1,4 @@
-"""Experiments by SDK v2, as users track them."""
+"""Experiments by both SDKs, as users track them."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def test_runs_of_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
         "left: []",
     ):
         assert line in lines, done.stdout
+
+
+def test_runs_of_sdk_v3(server: RunningServer) -> None:
+    done = server.sdk_v3(PROGRAMS / "experiments_v3.py")
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    lines = done.stdout.splitlines()
+    assert "parameters: [('depth', 4), ('kind', 'tree')]" in lines, lines
+    assert "metrics: [('auc', 12, 2.0, 2.0)]" in lines
+    assert "runs: ['one']" in lines

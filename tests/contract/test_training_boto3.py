@@ -289,7 +289,7 @@ def test_search(server: RunningServer, bucket: str, job_name: str) -> None:
     job = sagemaker.describe_training_job(TrainingJobName=names[1])
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert search({"Name": "ModelArtifacts.S3ModelArtifacts", "Operator": "Equals", "Value": uri}) == [names[1]]
-    assert fault(sagemaker.search, Resource="Pipeline")[0] == "ValidationException"
+    assert fault(sagemaker.search, Resource="FeatureGroup")[0] == "ValidationException"
 
 
 SHARDS = """
