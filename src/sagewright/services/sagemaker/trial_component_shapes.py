@@ -155,7 +155,7 @@ def _hosts(instance_type: str | None, count: int, volume_gb: int | None) -> Docu
 def _parameter(text: str) -> Document:
     """A number where the text is one; SDKs send hyperparameters as JSON, so that texts have quotes."""
     try:
-        number = float(text)
+        number = float(text) if "_" not in text else math.nan  # 1_000 is a number in Python alone
     except ValueError:
         number = math.nan
     return {"NumberValue": number} if math.isfinite(number) else {"StringValue": text[:LONGEST_TEXT]}
