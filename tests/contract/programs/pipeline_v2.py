@@ -175,18 +175,18 @@ def tell(execution) -> None:
 
 
 execution = pipeline.start(parameters={"ModelApprovalStatus": "Approved"})
-execution.wait(delay=1)
+execution.wait(delay=1, max_attempts=300)
 print("first:", execution.describe()["PipelineExecutionStatus"])
 tell(execution)
 second = pipeline.start(parameters={"MseThreshold": 1.0})
 try:
-    second.wait(delay=1)
+    second.wait(delay=1, max_attempts=300)
 except WaiterError:
     print("second:", second.describe()["PipelineExecutionStatus"])
 tell(second)
 third = pipeline.start(
     selective_execution_config=SelectiveExecutionConfig(["Evaluate"], source_pipeline_execution_arn=execution.arn)
 )
-third.wait(delay=1)
+third.wait(delay=1, max_attempts=300)
 print("third:", third.describe()["PipelineExecutionStatus"])
 tell(third)

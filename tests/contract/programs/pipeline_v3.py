@@ -88,7 +88,7 @@ pipeline = Pipeline(
 )  # fmt: skip
 pipeline.upsert(role_arn=role)
 execution = pipeline.start(parameters={"Rounds": 2})
-execution.wait(delay=1)
+execution.wait(delay=1, max_attempts=300)
 print("first:", execution.describe()["PipelineExecutionStatus"])
 for step in reversed(execution.list_steps()):
     print("step:", step["StepName"], step["StepStatus"], "run", step.get("FailureReason", ""))
