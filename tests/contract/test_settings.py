@@ -22,7 +22,9 @@ SAGEWRIGHT = str(Path(sys.executable).parent / "sagewright")
 def started(server: RunningServer, **settings: str) -> RunningServer:
     server.environ |= {f"SAGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
     server.start()
-    server.boto("s3").create_bucket(Bucket="outputs")
+    region = settings.get("region", "us-east-1")
+    elsewhere = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    server.boto("s3", region_name=region).create_bucket(Bucket="outputs", **elsewhere)
     return server
 
 

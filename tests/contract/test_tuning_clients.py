@@ -49,6 +49,7 @@ def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     assert "best: True" in lines
 
 
+@pytest.mark.soak  # 40 trainings; the programs above have fewer
 @pytest.mark.parametrize(("client", "program"), [("sdk-v2", "tune_xgboost.py"), ("sdk-v3", "tune_v3.py")])
 def test_the_examples(server: RunningServer, client: str, program: str) -> None:
     done = server.door(str(CLIENTS / client / "bin" / "python"), "-W", "ignore", program, cwd=EXAMPLES)

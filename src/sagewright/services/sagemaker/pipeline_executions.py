@@ -243,6 +243,8 @@ def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[
 
 @operation("sagemaker", "ListPipelineExecutionSteps")
 def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if "PipelineExecutionArn" not in request:  # the model lets it be left out
+        raise ValidationException("PipelineExecutionArn is required.")
     execution = require(context, request["PipelineExecutionArn"])
     records = list(steprecords.of_execution(context.store, execution.id).values())
     descending = request.get("SortOrder", "Descending") == "Descending"
