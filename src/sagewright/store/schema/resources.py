@@ -27,6 +27,7 @@ Index(
     resources.c.kind, resources.c.account, resources.c.region, resources.c.created_ms, resources.c.name,
 )  # fmt: skip
 Index("ix_resources_parent", resources.c.parent, resources.c.created_ms)
+Index("ix_resources_status", resources.c.kind, resources.c.status)
 
 version_counters = Table(
     "version_counters",

@@ -1,0 +1,22 @@
+"""Resources are found by their status: what the engine looks at every second, among all that has ended.
+
+Revision ID: 0015
+Revises: 0014
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("ix_resources_status", "resources", ["kind", "status"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_resources_status", table_name="resources")
