@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -34,11 +35,12 @@ from sagewright.store.resources import Resource
 log = logging.getLogger("sagewright.engine.pipelines")
 MOST_FILE = 16 << 20
 """Bytes of a property file."""
-LOOK_S = 0.25
+LOOK_MS = 250
 """After which a step is looked at again that nobody wakes the execution for."""
 FAILED = "Step failure: One or multiple steps failed."
 THROTTLED = frozenset({"ThrottlingException", "Throttling"})
 POLLED = frozenset({"Endpoint"})
+JOB_STEPS = frozenset({"Processing", "Training", "Transform", "Tuning"})
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,14 @@ class Means:
 
 @dataclass
 class Progress:
-    """What is known of an execution in this server's memory, which can all be read again. `round`: how often it was begun."""
+    """What is known of an execution in this server's memory, which can all be read again. `round`: how often its rows were written
+    by somebody else. `look_at_ms`: when it is looked at again for what nobody tells of.
+    """
 
     definition: Definition
     records: dict[str, StepRecord]
     round: int
+    look_at_ms: int = 0
 
 
 def execution_arn(execution: Resource) -> str:
@@ -98,10 +103,8 @@ class Turn:
         step = self._definition.step(record.name)
         if record.status == StepStatus.STARTING:
             if stopping:
-                self._note(record, Look(StepStatus.STOPPED))
-            elif record.due_ms is not None and record.due_ms > now_ms():
-                self._later(record.due_ms - now_ms())
-            else:
+                self._stop_unbegun(step, record)
+            elif record.due_ms is None or record.due_ms <= now_ms():
                 self._begin(step, record)
             return
         if stopping and record.status == StepStatus.EXECUTING:
@@ -110,10 +113,21 @@ class Turn:
         try:
             look = kind_of(step.type).look(self._desk(step), record)
         except AwsError as error:
+            if error.status >= 500 or error.code in THROTTLED:  # what it has made goes on: it is looked at again
+                return
             look = self._trouble(step, error)
         self._note(record, look)
         if step.type in POLLED and self._progress.records[record.name].live:
-            self._later(LOOK_S * 1000)
+            self._look_again()
+
+    def _stop_unbegun(self, step: Step, record: StepRecord) -> None:
+        """A server that is gone has perhaps made its job and not lived to note it."""
+        if step.type in JOB_STEPS:
+            with suppress(AwsError):
+                kind_of(step.type).stop(self._desk(step), record)
+                self._keep(replace(record, status=StepStatus.STOPPING))
+                return
+        self._note(record, Look(StepStatus.STOPPED))
 
     def _stop(self, step: Step, record: StepRecord) -> None:
         try:
@@ -184,7 +198,7 @@ class Turn:
         else:
             self._note(record, look)
         if step.type in POLLED:
-            self._later(LOOK_S * 1000)
+            self._look_again()
 
     def _trouble(self, step: Step, error: AwsError) -> Look:
         operation = OPERATIONS.get(step.type, step.type)
@@ -278,6 +292,12 @@ class Turn:
             ),
         )
 
+    def _look_again(self) -> None:
+        """Once, however many looks there are until then."""
+        if self._progress.look_at_ms <= now_ms():
+            self._progress.look_at_ms = now_ms() + LOOK_MS
+            self._later(LOOK_MS)
+
     def _later(self, delay_ms: float) -> None:
         self._means.wake_after(delay_ms / 1000, EXECUTION, self._execution.id)
 
@@ -328,13 +348,16 @@ class _Known:
         return {**record.properties, **({"Outcome": record.outcome} if record.outcome is not None else {})}
 
     def _earlier(self, step: str) -> StepRecord | None:
-        """Of the execution that a selective one goes on from."""
-        source = self.execution.document.get("SourceExecution")
-        if source is None:
-            return None
+        """Of the execution that a selective one goes on from, or of the one that this went on from."""
         place = Place(EXECUTION, self.execution.account, self.execution.region)
-        earlier = resources.find(self.means.store, place, source)
-        return None if earlier is None else steprecords.one_of(self.means.store, earlier, step)
+        source = self.execution.document.get("SourceExecution")
+        while source is not None:
+            earlier = resources.find(self.means.store, place, source)
+            record = None if earlier is None else steprecords.one_of(self.means.store, earlier, step)
+            if record is not None or earlier is None:
+                return record
+            source = earlier.document.get("SourceExecution")
+        return None
 
     def file(self, step: str, name: str) -> Any:
         declared = next((one for one in self.progress.definition.step(step).files if one.name == name), None)

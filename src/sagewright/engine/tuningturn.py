@@ -87,8 +87,6 @@ class Turn:
         elif self._hopeless():
             self._wind_up(Status.FAILED, self._no_success())
         else:
-            if left_ms is not None:
-                self._means.wake_after(left_ms / 1000, KIND, self._tuner.id)
             self._go_on()
 
     def _look(self) -> None:
@@ -108,8 +106,7 @@ class Turn:
 
     def _retry(self, record: Record) -> Record | None:
         """Another one in its place, with the next of the instance configurations."""
-        chain = [one for one in self._progress.records.values() if one.retried and one.values == record.values]
-        if len(chain) >= MOST_RETRIES:
+        if record.config >= MOST_RETRIES:
             return None
         number = self._next_number()
         return replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -173,3 +173,41 @@ def _another(world: World, chain: list[Any]) -> Resource:
     }  # fmt: skip
     new = New("bbbbbbbbbbbb", document_, "", {}, parent="other-id", status="Executing")
     return resources.create(world.store, Place(EXECUTION, "0", "r"), new)
+
+
+def test_a_store_that_is_busy_when_a_step_is_looked_at_begins_no_second_job(database: Database) -> None:
+    class Busy(World):
+        busy = False
+
+        def _answer(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+            if self.busy and operation == "DescribeProcessingJob":
+                raise AwsError("ServiceUnavailable", "later", 503)
+            return super()._answer(operation, request)
+
+    world = Busy(database)
+    execution, pipelines = world.execution(job("a")), world.pipelines()
+    pipelines.reconcile(execution.id)
+    world.busy = True
+    pipelines.reconcile(execution.id)
+    world.busy = False
+    drive(world, execution, pipelines)
+    assert len(world.jobs) == 1
+    assert steprecords.of_execution(database, execution.id)["a"].attempt == 1
+
+
+def test_a_step_whose_job_was_made_and_not_noted_is_stopped_with_its_execution(database: Database) -> None:
+    class Stoppable(World):
+        def _answer(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+            if operation == "StopProcessingJob":
+                self.jobs[request["ProcessingJobName"]] = "Stopped"
+                return {}
+            return super()._answer(operation, request)
+
+    world = Stoppable(database, dies_at=1, after=True)
+    execution = world.execution(job("a"))
+    with pytest.raises(Died):
+        world.pipelines().reconcile(execution.id)
+    resources.alter(database, execution.id, lambda one: replace(one, status="Stopping"))
+    drive(world, execution, world.pipelines())
+    assert list(world.jobs.values()) == ["Stopped"]
+    assert world.now(execution).status == "Stopped"

@@ -6,11 +6,11 @@ from typing import Any
 
 from sagewright.engine.steprecords import StepRecord, digest_of
 from sagewright.engine.steps.base import AtOnce, Desk, Look, plain
-from sagewright.model.errors import AwsError, ResourceInUse
+from sagewright.model.errors import AwsError
 from sagewright.pipelines.conditions import hold
 from sagewright.pipelines.plan import StepStatus
 
-MOST_TOKEN = 36
+MOST_TOKEN, MOST_NAME = 36, 63
 
 
 def _condition(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
@@ -61,10 +61,11 @@ def _make_group(desk: Desk, group: str) -> None:
 
 def _endpoint_config(desk: Desk, record: StepRecord) -> Look:
     """Its name has the execution's id behind it, so that each execution has one of its own."""
-    name = f"{record.arguments['EndpointConfigName']}-{desk.execution.name}"[:63]
+    room = MOST_NAME - len(desk.execution.name) - 1
+    name = f"{str(record.arguments['EndpointConfigName'])[:room]}-{desk.execution.name}"
     try:
         desk.ask("CreateEndpointConfig", {**record.arguments, "EndpointConfigName": name})
-    except (AwsError, ResourceInUse) as error:
+    except AwsError as error:
         if "already existing" not in error.message:
             raise
     told = plain(desk.ask("DescribeEndpointConfig", {"EndpointConfigName": name}))

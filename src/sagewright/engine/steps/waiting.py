@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from sagewright.engine.steprecords import StepRecord, token_for
 from sagewright.engine.steps.base import Desk, Look, plain
+from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.plan import StepStatus
 
-CALLBACK_DAYS = 7
+CALLBACK_MS = 7 * 86_400_000
 """Source: the contract's pipelines.md [K]."""
 
 
@@ -57,6 +58,8 @@ class CallbackSteps:
         return Look(StepStatus.EXECUTING, {"Callback": metadata})
 
     def look(self, desk: Desk, record: StepRecord) -> Look:  # noqa: ARG002
+        if record.answer is None and now_ms() - record.started_ms > CALLBACK_MS:
+            return Look(StepStatus.FAILED, reason="ClientError: The callback was not answered within 7 days.")
         if record.answer is None:
             return Look(StepStatus.EXECUTING)
         callback = dict(record.metadata.get("Callback", {}))
