@@ -128,7 +128,8 @@ def _read(document: Any) -> Definition:
     parameters = tuple(_parameter(one) for one in _array(document.get("Parameters") or []))
     _unique([one.name for one in parameters], "Parameter")
     _unique([one.name for one in steps], "Step")
-    definition = Definition(parameters, steps, document.get("PipelineExperimentConfig"))
+    experiment = document.get("PipelineExperimentConfig")
+    definition = Definition(parameters, steps, None if experiment is None else _object(experiment))
     _check(definition)
     return definition
 
@@ -214,6 +215,14 @@ def _check(definition: Definition) -> None:
     """That all names lead somewhere, and nothing waits for itself. Raises BadDefinition."""
     names = {one.name: one for one in definition.steps}
     parameters = {one.name for one in definition.parameters}
+    config = dict(definition.experiment or {})
+    references.check_forms(config)
+    if unknown := [name for name in references.parameters_of(config) if name not in parameters]:
+        raise BadDefinition(
+            f"PipelineExperimentConfig refers to the parameter '{unknown[0]}', which is not in the definition."
+        )
+    if references.steps_of(config, ""):
+        raise BadDefinition("PipelineExperimentConfig can't refer to steps.")
     for step in definition.steps:
         for other in step.needs:
             if other not in names:

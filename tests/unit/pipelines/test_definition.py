@@ -97,6 +97,9 @@ def test_parameters_have_types_defaults_and_enums() -> None:
         (json.dumps(document(step("a", arguments={"X": {"Std:Join": "x"}}))), "must have a list of Values"),
         (json.dumps(document(step("a", arguments={"X": {"Std:JsonGet": {"Path": "x"}}}))), "must have a PropertyFile"),
         (json.dumps(document(step("a", arguments={"X": "DEEP"}))).replace('"DEEP"', "[" * 900 + "]" * 900), "nested too deep"),
+        (json.dumps(document(PipelineExperimentConfig=["x"])), "Expecting start of Json Object"),
+        (json.dumps(document(PipelineExperimentConfig={"TrialName": get("Parameters.P")})), "refers to the parameter 'P'"),
+        (json.dumps(document(step("a"), PipelineExperimentConfig={"TrialName": get("Steps.a.X")})), "can't refer to steps"),
         (json.dumps(document(Parameters=[{"Name": "P", "Type": "Integer", "DefaultValue": True}])), "of type Integer"),
     ],
 )  # fmt: skip
