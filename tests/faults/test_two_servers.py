@@ -53,6 +53,14 @@ def rows(url: str, statement: str) -> list[tuple[str, ...]]:
     return found
 
 
+def _stuck(url: str) -> list[tuple[str, ...]]:
+    return rows(
+        url,
+        "SELECT jobs.name, jobs.status, jobs.lease_owner, hosts.phase, hosts.report_seq, hosts.handle FROM jobs "
+        "LEFT JOIN hosts ON hosts.job_id = jobs.id WHERE jobs.status IN ('InProgress', 'Stopping')",
+    )
+
+
 def test_two_servers_share_the_work_and_survive_the_kill_of_either(
     servers: tuple[RunningServer, RunningServer, str],
 ) -> None:
@@ -71,7 +79,7 @@ def test_two_servers_share_the_work_and_survive_the_kill_of_either(
     one.end(signal.SIGKILL)  # for good: what it had in its hands is the other's once its leases are over
     deadline = time.monotonic() + 3 * LEASE_S + 5 * JOBS
     while (left := rows(url, "SELECT count(*) FROM jobs WHERE status IN ('InProgress', 'Stopping')")) != [(0,)]:
-        assert time.monotonic() < deadline, f"{left}\n{other.log()}\n{one.log()}"
+        assert time.monotonic() < deadline, f"{left}\n{_stuck(url)}\n{other.log()}\n{one.log()}"
         time.sleep(0.3)
     outcomes = rows(url, "SELECT name, status, coalesce(failure_reason, '') FROM jobs")
     assert Counter(status for _, status, _ in outcomes) == {"Completed": JOBS}, outcomes

@@ -38,6 +38,7 @@ def main(directory: Path, cell: Cell | None = None) -> int:
         control = Control()
         control.stop_at(signal.SIGTERM)
         connection = ServerConnection(host.endpoint, host.host_id, host.token)
+        connection.know(host.servers)
         reporter = Reporter(connection, directory / "reports.spool", control.take)
         reporter.start()
         HostRun(host, control, reporter, cell).run()

@@ -35,7 +35,8 @@ class HostFile:
 
     `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
     `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none; `warm_cache`: the
-    directory that keeps the warm pool's cache between jobs, None without a pool; `gpu_indexes`: which GPUs are its own.
+    directory that keeps the warm pool's cache between jobs, None without a pool; `gpu_indexes`: which GPUs are its own;
+    `servers`: where reports go when `endpoint` does not answer.
     """
 
     directory: Path
@@ -68,6 +69,7 @@ class HostFile:
     warm_cache: str | None = None
     gpu_indexes: list[int] | None = None
     network: str = "auto"
+    servers: list[str] = field(default_factory=list)
 
     @property
     def rank(self) -> int:

@@ -38,12 +38,14 @@ Endpoint = Callable[[], str]
 
 @dataclass(frozen=True)
 class Place:
-    """Where gangs are planned. `endpoint()` is where agents reach this server."""
+    """Where gangs are planned. `endpoint()` is where agents reach this server; `servers()`: all that share its store, if there
+    are several."""
 
     settings: Settings
     store: Database
     objects: ObjectStore
     endpoint: Endpoint
+    servers: Callable[[], list[str]] = list
 
 
 def kind_of(job: Job) -> Kind:
@@ -142,6 +144,7 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
         "brief": brief.document(),
         "warnings": [*share.warnings, *_homeless(place, brief)],
         "stop_grace_s": settings.stop_grace_s if demand.stop_grace_s is None else demand.stop_grace_s,
+        "servers": place.servers(),  # this one may be killed before it has answered a report
         "attempt": attempt,
         "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "hosts": names,

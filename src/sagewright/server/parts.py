@@ -37,6 +37,7 @@ from sagewright.objects.access import ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.external import ExternalStore
 from sagewright.server.notes import server_id
+from sagewright.server.peers import Peers
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
@@ -64,21 +65,19 @@ class Address:
     url: str = ""
 
 
-def build(settings: Settings, address: Address, site: Site) -> Platform:
-    """The parts of a server, engine not yet started."""
+def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, Peers]:
+    """The parts of a server, engine not yet started, and what it knows of the others that share its store."""
     store = Database(settings.database_url, settings.fsync)
     objects = object_store(settings, store)
     reservations = Reservations(store, site.machines, site.name)
-    place = Place(settings, store, objects, lambda: site.endpoint(address.url))
+    own_id = server_id(settings.data / "server-id")
+    peers = Peers(store, own_id, lambda: site.endpoint(address.url))
+    place = Place(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
     engine = Engine()
-    add_reconcilers(
-        engine,
-        Machinery(place, site.backend, reservations, engine.wake, engine.wake_after),
-        server_id(settings.data / "server-id"),
-    )
+    add_reconcilers(engine, Machinery(place, site.backend, reservations, engine.wake, engine.wake_after), own_id)
     platform = Platform(settings, store, objects, engine)
-    add_rules(platform, server_id(settings.data / "server-id"))
-    return platform
+    add_rules(platform, own_id)
+    return platform, peers
 
 
 def add_rules(platform: Platform, owner: str) -> None:

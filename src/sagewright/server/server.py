@@ -24,7 +24,7 @@ from sagewright.server.chores import chores, warm
 from sagewright.server.fronting import LOCAL, Fronting
 from sagewright.server.images import ImagesApi
 from sagewright.server.internal import InternalApi
-from sagewright.server.notes import hold_lock, server_id, write_note
+from sagewright.server.notes import hold_lock, write_note
 from sagewright.server.parts import Address, admin_key, build, connection_limits, forwarder, refusal_document
 from sagewright.server.peers import Peers
 from sagewright.server.relay import Relay
@@ -60,19 +60,19 @@ class Server:
             if self.settings.backend == "local":  # nodes of a cluster look for themselves
                 self.settings = replace(self.settings, sandbox=settled(self.settings.sandbox, data))
             site = open_site(self.settings)
-            platform = build(self.settings, self.address, site)
+            platform, peers = build(self.settings, self.address, site)
             key = admin_key(platform.store, self.settings.account)
             credentials.write(data / "credentials", key, self.settings.region, self.settings.account)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._serve(platform, site, bound, ready))
+                runner.run(self._serve(platform, peers, site, bound, ready))
             platform.engine.stop()
             site.close()
             platform.store.close()
 
-    async def _serve(self, platform: Platform, site: Site, bound: socket.socket, ready: Callable[[str], None]) -> None:
+    async def _serve(
+        self, platform: Platform, peers: Peers, site: Site, bound: socket.socket, ready: Callable[[str], None]
+    ) -> None:
         connections = Connections(connection_limits(self.settings), refusal_document)
-        own_id = server_id(self.settings.data / "server-id")
-        peers = Peers(platform.store, own_id, lambda: site.endpoint(self.address.url))
         server = _QuietSignals(_configuration(self._application(platform, connections, peers), connections))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -57,6 +57,16 @@ def standing() -> Iterator[StandingS3]:
     s3.close()
 
 
+def test_an_agent_whose_server_was_killed_before_its_first_report_reports_to_another(
+    double: Double, start: Start
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    start(endpoint=away, servers=[away, double.endpoint], request=entry("print('done')"))
+    double.wait_finished()
+    assert "done" in double.lines("h1")
+
+
 def stop(double: Double, backend: LocalBackend, handle: dict[str, Any]) -> None:
     double.desired = lambda _host: "stop"
 

@@ -47,6 +47,10 @@ class InlineHost:
         return len(self.plan.document["hosts"]) > 1 and self.plan.document["host"] == "algo-1"
 
 
+SERVERS = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+"""Where those that share a store answer."""
+
+
 class InlineBackend:
     """Hosts by id, of all servers that share it, which are on one machine. `dies_after`: the server is killed once so many hosts
     of a launch were started; `fails`: no host can be started."""
@@ -142,7 +146,7 @@ class InlineServer:
         objects = BucketStore(store, directory / "objects", "off", "000000000000", "us-east-1")
         self.engine = InlineEngine()
         reservations = Reservations(store, Machines(lambda: [Resources(8, 16, 0)]), "here")
-        place = Place(self.settings, store, objects, lambda: "http://127.0.0.1:1")
+        place = Place(self.settings, store, objects, lambda: "http://127.0.0.1:1", lambda: SERVERS)
         machinery = Machinery(place, backend, reservations, self.engine.wake, self.engine.wake_after)
         add_reconcilers(self.engine, machinery, owner)
         self.engine.recover()

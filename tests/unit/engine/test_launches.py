@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.inline import InlineBackend, InlineServer, Killed
+from engine.inline import SERVERS, InlineBackend, InlineServer, Killed
 from sagewright.engine import gangs, plans
 from sagewright.model.settings import Settings
 from sagewright.store import hosts, jobs
@@ -97,6 +97,12 @@ def test_a_server_killed_while_a_gang_is_launched(place: Site, started: int) -> 
     place.agents.dies_after = None
     place.sweep(place.server())
     assert_as_if_nothing_had_happened(place)
+
+
+def test_an_agent_knows_all_servers_before_any_has_answered_it(place: Site) -> None:
+    place.sweep(place.server())
+    told = [host.plan.document["servers"] for host in place.agents.hosts.values()]
+    assert told == [SERVERS] * HOSTS
 
 
 def test_servers_killed_one_after_another(place: Site) -> None:
