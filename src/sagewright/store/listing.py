@@ -60,18 +60,21 @@ class Page:
 
 @dataclass(frozen=True)
 class Listing:
-    """Lists of a table with the columns kind, account, region and name; `make` takes `columns` in their order."""
+    """Lists of a table, most often with the columns kind, account, region and name; `make` takes `columns` in their order."""
 
     table: Table
     columns: Sequence[Column[Any]]
     make: Callable[..., Any]
 
-    def page(self, store: Database, place: Placed, asked: Page, *conditions: Condition) -> list[Any]:
-        """At most `asked.limit` rows in the order asked for, of those for which all conditions hold."""
+    def page(self, store: Database, place: Placed | None, asked: Page, *conditions: Condition) -> list[Any]:
+        """At most `asked.limit` rows in the order asked for, of those for which all conditions hold. `place`: None where the
+        conditions say it."""
         own, key = self.table.c, self.table.c[asked.sort_by]
-        statement = select(*self.columns).where(
-            own.kind == place.kind, own.account == place.account, own.region == place.region, *conditions
-        )
+        statement = select(*self.columns).where(*conditions)
+        if place is not None:
+            statement = statement.where(
+                own.kind == place.kind, own.account == place.account, own.region == place.region
+            )
         statement = statement.where(*(self._holds(bound) for bound in asked.bounds))
         ties = [own[name] for name in asked.ties]
         if asked.after is not None:

@@ -14,7 +14,7 @@ from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.tracked import Tracked
-from sagewright.store import resources
+from sagewright.store import lineage, resources
 from sagewright.store.listing import Held
 
 SORTS = {"Name": "name", "CreationTime": "created_ms"}
@@ -63,5 +63,6 @@ def delete_experiment(context: Context, request: dict[str, Any]) -> dict[str, An
             raise ValidationException(
                 f"Experiment '{EXPERIMENTS.arn(context, found.name)}' has 1 or more trials and cannot be deleted."
             )
+        lineage.dissociate_all_in(connection, found.id)
 
     return EXPERIMENTS.remove(context, found, check)

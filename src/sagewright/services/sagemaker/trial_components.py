@@ -19,7 +19,7 @@ from sagewright.services.sagemaker import job_components
 from sagewright.services.sagemaker.experiments import EXPERIMENTS
 from sagewright.services.sagemaker.job_components import COMPONENTS
 from sagewright.services.sagemaker.trials import TRIALS
-from sagewright.store import componentmetrics, jobs, resources, trials
+from sagewright.store import componentmetrics, jobs, lineage, resources, trials
 from sagewright.store.resources import New
 
 MOST = {"Parameters": 300, "InputArtifacts": 60, "OutputArtifacts": 60}
@@ -89,6 +89,7 @@ def delete_trial_component(context: Context, request: dict[str, Any]) -> dict[st
         if trials.has_trials_in(connection, found.id):
             raise ValidationException(f"TrialComponent '{arn}' is linked to 1 or more trials and cannot be deleted.")
         componentmetrics.remove_in(connection, found.id)
+        lineage.dissociate_all_in(connection, found.id)
         if of_job:  # or the job would have another
             place = job_components.place_of(context, trials.FORGOTTEN)
             resources.create_in(connection, place, New(found.parent, {}, "", {}, parent=found.parent))

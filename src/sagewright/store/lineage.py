@@ -1,0 +1,178 @@
+"""Associations between the entities of lineage, and where entities come from.
+
+An association is found by either of its ends through an index, so a walk over the graph asks once for each step and direction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, insert, or_, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Condition, Listing, Page
+from sagewright.store.resources import Resource
+from sagewright.store.schema.lineage import lineage_associations, lineage_entities
+from sagewright.store.schema.resources import resources
+
+_OWN, _ENTITIES = lineage_associations.c, lineage_entities.c
+AT_ONCE = 500
+"""So many entities are looked for in one statement."""
+
+
+@dataclass(frozen=True)
+class End:
+    """An entity as an association knows it: the id of its resource, its ARN and the type that lists tell."""
+
+    id: str
+    arn: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Association:
+    """See the table for the columns."""
+
+    id: int
+    account: str
+    region: str
+    source: str
+    destination: str
+    source_arn: str
+    destination_arn: str
+    source_type: str
+    destination_type: str
+    type: str
+    at_ms: int
+    principal: str
+
+    def end(self, *, forward: bool) -> End:
+        """Its destination if `forward`, else its source."""
+        if forward:
+            return End(self.destination, self.destination_arn, self.destination_type)
+        return End(self.source, self.source_arn, self.source_type)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An association that is to be. `type`: nothing for none."""
+
+    source: End
+    destination: End
+    type: str = ""
+    principal: str = ""
+
+
+_COLUMNS = [_OWN[name] for name in Association.__dataclass_fields__]
+_ASSOCIATIONS = select(*_COLUMNS)
+LISTING = Listing(lineage_associations, _COLUMNS, Association)
+
+
+def associate_in(connection: Connection, place: tuple[str, str], link: Link, *, keep: bool = False) -> None:
+    """Once for two ends, however often it is asked for; the newest type counts, the first if `keep`. `place`: account, region."""
+    ends = _between(link.source.id, link.destination.id)
+    there = connection.execute(select(_OWN.type).where(*ends)).first()
+    if there is None:
+        values = {"account": place[0], "region": place[1], "type": link.type, "principal": link.principal}
+        values |= {"source": link.source.id, "source_arn": link.source.arn, "source_type": link.source.type}
+        end = link.destination
+        values |= {"destination": end.id, "destination_arn": end.arn, "destination_type": end.type}
+        connection.execute(insert(lineage_associations), values | {"at_ms": now_ms()})
+    elif link.type and there.type != link.type and not keep:
+        connection.execute(update(lineage_associations).where(*ends).values(type=link.type))
+
+
+def dissociate_in(connection: Connection, source: str, destination: str) -> bool:
+    """Whether there was something to undo."""
+    return bool(connection.execute(delete(lineage_associations).where(*_between(source, destination))).rowcount)
+
+
+def _between(source: str, destination: str) -> tuple[Condition, Condition]:
+    return _OWN.source == source, _OWN.destination == destination
+
+
+def is_associated_in(connection: Connection, entity: str) -> bool:
+    return connection.execute(select(_OWN.id).where(_of(entity)).limit(1)).first() is not None
+
+
+def dissociate_all_in(connection: Connection, entity: str) -> None:
+    """The entity is deleted, and its associations with it."""
+    connection.execute(delete(lineage_associations).where(_of(entity)))
+
+
+def _of(entity: str) -> Condition:
+    return or_(_OWN.source == entity, _OWN.destination == entity)
+
+
+def page(store: Database, asked: Page, *conditions: Condition) -> list[Association]:
+    """At most `asked.limit` associations in the order asked for, beginning after its position."""
+    return LISTING.page(store, None, asked, *conditions)
+
+
+def within(account: str, region: str) -> tuple[Condition, Condition]:
+    return _OWN.account == account, _OWN.region == region
+
+
+def is_end(entity: str, *, forward: bool) -> Condition:
+    """The entity is the destination if `forward`, else the source."""
+    return (_OWN.destination if forward else _OWN.source) == entity
+
+
+def end_has_type(kind: str, names: Sequence[str], *, forward: bool) -> Condition:
+    """Its destination's type (if `forward`, else its source's) is one of `names`, or it is of the kind that `kind`, the beginning
+    of an ARN, says; nothing for no kind."""
+    types, arn = (_OWN.destination_type, _OWN.destination_arn) if forward else (_OWN.source_type, _OWN.source_arn)
+    named = types.in_(names)
+    return or_(named, arn.startswith(kind, autoescape=True)) if kind else named
+
+
+def has_type(name: str) -> Condition:
+    return _OWN.type == name
+
+
+def neighbours(store: Database, ids: Sequence[str], *, forward: bool, most: int) -> list[Association]:
+    """The associations that lead from these entities (to them unless `forward`), at most some more than `most`."""
+    column = _OWN.source if forward else _OWN.destination
+    found: list[Association] = []
+    with store.read() as connection:
+        for begin in range(0, len(ids), AT_ONCE):
+            some = ids[begin : begin + AT_ONCE]
+            statement = _ASSOCIATIONS.where(column.in_(some)).order_by(_OWN.id).limit(most - len(found) + 1)
+            found += [Association(*row) for row in connection.execute(statement)]
+            if len(found) > most:
+                break
+    return found
+
+
+def note_in(connection: Connection, entity: Resource, source_uri: str, type_: str) -> None:
+    """Where a new artifact, action or context comes from, and what it is."""
+    values = {"entity": entity.id, "kind": entity.kind, "account": entity.account, "region": entity.region}
+    connection.execute(insert(lineage_entities), values | {"source": _digest(source_uri), "type": type_})
+
+
+def forget_in(connection: Connection, entity: str) -> None:
+    connection.execute(delete(lineage_entities).where(_ENTITIES.entity == entity))
+
+
+def comes_from(place: Place, source_uri: str) -> Condition:
+    """Of resources."""
+    return resources.c.id.in_(_noted(place, _ENTITIES.source == _digest(source_uri)))
+
+
+def is_a(place: Place, type_: str) -> Condition:
+    """Of resources."""
+    return resources.c.id.in_(_noted(place, _ENTITIES.type == type_))
+
+
+def _noted(place: Place, condition: Condition) -> Select[Any]:
+    own = (_ENTITIES[name] == value for name, value in vars(place).items())
+    return select(_ENTITIES.entity).where(*own, condition)
+
+
+def _digest(source_uri: str) -> str:
+    return hashlib.sha256(source_uri.encode()).hexdigest()
