@@ -62,3 +62,29 @@ def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
 def test_functions_as_steps(server: RunningServer, tmp_path: Path) -> None:
     done = server.sdk_v2(PROGRAMS / "pipeline_functions.py", str(tmp_path))
     assert said(done, server) == ["first: Succeeded", "second: 42"], done.stdout + done.stderr
+
+
+def test_lambda_functions_by_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v2(PROGRAMS / "pipeline_lambda_v2.py", str(tmp_path))
+    assert said(done, server) == [
+        "first: Succeeded",
+        "step: Judge Succeeded run",
+        "step: Check Succeeded run",
+        "second: Succeeded",
+        "step: Judge Succeeded cached",
+        "step: Check Succeeded run",
+        "third: Failed",
+        "step: Judge Succeeded run",
+        "step: Check Succeeded run",
+        "step: TooFew Failed run",
+    ], done.stdout + done.stderr
+
+
+def test_lambda_functions_by_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v3(PROGRAMS / "pipeline_lambda_v3.py", str(tmp_path))
+    assert said(done, server) == [
+        "first: Succeeded",
+        "step: Shout Succeeded",
+        "step: Check Succeeded",
+        "second: Unhandled",
+    ], done.stdout + done.stderr

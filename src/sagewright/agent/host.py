@@ -417,7 +417,7 @@ class HostRun:
         """What the process has left to be told, if anything. Raises ClientError if it is no text."""
         place = self._host.brief.note
         try:
-            text = self._ml.note(place) if place else None
+            text = self._ml.note(place, self._host.brief.note_bytes) if place else None
         except UnicodeDecodeError as error:
             raise ClientError(f"The exit message in /opt/ml/{place} is not UTF-8: {error}") from error
         return {"message": text} if text else {}

@@ -57,7 +57,7 @@ class HostFile:
     framework_versions: str
     sandbox: str
     cpus: int
-    memory_gb: int
+    memory_gb: float
     gpus: int
     stop_grace_s: float
     max_runtime_s: float

@@ -64,6 +64,6 @@ def make_file() -> int | None:
 
 def seal(made: int, host: HostFile) -> None:
     """The size of this job's memory, for good."""
-    share = len(host.hosts) * (host.memory_gb << 30) // _PART_OF_SHARE
+    share = int(len(host.hosts) * host.memory_gb * (1 << 30)) // _PART_OF_SHARE
     os.ftruncate(made, min(_LARGEST_BYTES, max(share, 1 << 20)))
     fcntl.fcntl(made, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)

@@ -18,7 +18,6 @@ from sagewright.jobfiles.directory import JobDirectory
 
 _FAILURE_BYTES = 64 * 1024
 _REQUIREMENTS_BYTES = 256 * 1024
-_NOTE_BYTES = 1024
 _LONGEST_NAME = 255
 
 
@@ -42,14 +41,17 @@ class OptMl:
             return None
         return text.decode(errors="replace").replace("\0", "") or None
 
-    def note(self, place: str) -> str | None:
-        """The beginning of what the process has left to be told at its end, if anything. Raises UnicodeDecodeError."""
+    def note(self, place: str, most: int) -> str | None:
+        """The beginning, of at most `most` bytes, of what the process has left to be told at its end, if anything.
+
+        Raises UnicodeDecodeError.
+        """
         try:
             with JobDirectory.at(self.root) as ml:
-                found = ml.read(place, _NOTE_BYTES)
+                found = ml.read(place, most)
         except OSError:
             return None
-        whole = len(found) < _NOTE_BYTES  # else its last character may have been cut
+        whole = len(found) < most  # else its last character may have been cut
         return codecs.getincrementaldecoder("utf-8")().decode(found, final=whole).replace("\0", "") or None
 
     def asked_requirements(self) -> str | None:

@@ -12,11 +12,15 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Owner:
-    """The subject that a job is made for: it is looked at whenever the job has got on. No client can say so in a request."""
+    """The subject that a job is made for: it is looked at whenever the job has got on. No client can say so in a request.
+
+    `job`: how it is called, where the operation has no member for that.
+    """
 
     kind: str
     id: str
     arn: str
+    job: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Endings:
     def end(self, job: Job, placed: list[Host], result: Outcome) -> None:
         """For good. A job that is over already stays as it is."""
         self._kill_all(placed)
-        note, pooled = outcome.exit_message(placed), self._pools.has(job.id)
+        note, pooled = outcome.exit_message(gangs.kind_of(job), placed), self._pools.has(job.id)
         event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
         with self._m.store.write() as connection:
             moved = jobs.move_in(connection, job.id, event)

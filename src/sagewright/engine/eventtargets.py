@@ -58,6 +58,7 @@ def service_of(arn: str) -> str:
         ("events", "api-destination/"),
         ("sagemaker", "endpoint/"),
         ("sagemaker", "pipeline/"),
+        ("lambda", "function:"),
     ):
         if service == known and resource.startswith(start) and len(resource) > len(start):
             return start[:-1]
@@ -127,6 +128,11 @@ def _to_pipeline(call: Call, message: Message) -> None:
     call(Question(message.principal, "sagemaker", "StartPipelineExecution", request))
 
 
+def _to_function(call: Call, message: Message) -> None:
+    request = {"FunctionName": message.arn, "InvocationType": "Event", "Payload": message.text.encode()}
+    call(Question(message.principal, "lambda", "Invoke", request))
+
+
 def _parameter(value: str, event: dict[str, Any]) -> str:
     """A path into the event as what is there, anything else as it is. Raises Undeliverable for a path that leads nowhere."""
     if not value.startswith("$"):
@@ -145,4 +151,5 @@ _SENDERS: dict[str, Callable[[Call, Message], None]] = {
     "sqs": _to_queue,
     "sns": _to_topic,
     "pipeline": _to_pipeline,
+    "function": _to_function,
 }

@@ -21,6 +21,7 @@ LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients 
 NAME_CHARACTERS = 255
 MESSAGE_CHARACTERS = 1024
 FAILURE_CHARACTERS = 65_536
+NOTE_CHARACTERS = 16 << 20
 TOLD = 5
 """So many of the refused parts are named in the server's log."""
 
@@ -167,8 +168,8 @@ class _Reading:
         cause = CAUSES.get(said) if isinstance(said, str) else None
         if cause is None:
             self._refuse("cause", said)
-        texts = [found.get("failure"), found.get("message")]
-        failure, message = (None if text is None else _text(text)[:FAILURE_CHARACTERS] for text in texts)
+        texts = ((found.get("failure"), FAILURE_CHARACTERS), (found.get("message"), NOTE_CHARACTERS))
+        failure, message = (None if text is None else _text(text)[:most] for text, most in texts)
         return Exited(code, cause or Cause.EXIT, failure, message)
 
     def _failed(self) -> str | None:

@@ -10,7 +10,6 @@ from sagewright.model.lives import Step
 from sagewright.store.hosts import LOST, Host
 from sagewright.store.jobs import Job, Wanted
 
-MAX_NOTE_BYTES = 1024
 _OUTSIDE = frozenset({Cause.STOP, Cause.INTERRUPT})
 
 
@@ -66,10 +65,10 @@ def interrupted(placed: list[Host]) -> bool:
     return any(host.cause == Cause.INTERRUPT for host in placed)
 
 
-def exit_message(placed: list[Host]) -> str | None:
+def exit_message(kind: Kind, placed: list[Host]) -> str | None:
     """What the processes left to be told, in the order of the hosts; None if they left nothing."""
     text = "".join(host.message for host in placed if host.message)
-    return text.encode()[:MAX_NOTE_BYTES].decode(errors="ignore") or None
+    return text.encode()[: kind.note_bytes].decode(errors="ignore") or None
 
 
 def of_job(kind: Kind, job: Job, placed: list[Host], overdue: bool = False) -> Outcome:

@@ -16,7 +16,7 @@ from sagewright.engine.steprecords import EXECUTION, StepRecord
 from sagewright.engine.steps.base import Desk, Look
 from sagewright.engine.steps.light import without_branches
 from sagewright.engine.steps.shapes import coerced
-from sagewright.engine.steps.table import LONGEST, OPERATIONS, kind_of
+from sagewright.engine.steps.table import LONGEST, LOOKED_AFTER, OPERATIONS, kind_of
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
@@ -38,7 +38,7 @@ MOST_FILE = 16 << 20
 LOOK_MS = 250
 """After which a step is looked at again that nobody wakes the execution for."""
 FAILED = "Step failure: One or multiple steps failed."
-THROTTLED = frozenset({"ThrottlingException", "Throttling"})
+THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 POLLED = frozenset({"Endpoint"})
 JOB_STEPS = frozenset({"Processing", "Training", "Transform", "Tuning"})
 
@@ -153,17 +153,17 @@ class Turn:
         if hit is not None:
             self._write(hit)
             return
-        if step.type in OPERATIONS or step.type == "Callback":
+        if step.type in LOOKED_AFTER:
             self._write(record)
             self._begin(step, record)
         else:  # it is over at once: one row, at its end
             self._begin(step, record, fresh=True)
 
     def _cached_by(self, step: Step, arguments: dict[str, Any]) -> dict[str, Any]:
-        if step.type != "Callback":
+        members = {"Callback": ("SqsQueueUrl", "OutputParameters"), "Lambda": ("FunctionArn", "OutputParameters")}
+        if step.type not in members:
             return arguments
-        members = ("SqsQueueUrl", "OutputParameters")
-        return {"Inputs": arguments} | {name: step.document.get(name) for name in members}
+        return {"Inputs": arguments} | {name: step.document.get(name) for name in members[step.type]}
 
     def _cache_hit(self, step: Step, record: StepRecord) -> StepRecord | None:
         if step.cache_s is None or not record.key:

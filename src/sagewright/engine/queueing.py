@@ -8,12 +8,13 @@ import threading
 from sagewright.compute.capacity import Share
 from sagewright.engine import gangs, spot
 from sagewright.engine.endings import Endings
-from sagewright.engine.gangs import demand_of
+from sagewright.engine.gangs import demand_of, kind_of
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.reservations import Taken
 from sagewright.engine.warmpools import WarmPools
+from sagewright.kinds.table import KINDS
 from sagewright.model.brief import FaultClass
 from sagewright.model.lives import Step
 from sagewright.runtimes.launch import CannotRun
@@ -24,6 +25,7 @@ log = logging.getLogger("sagewright.engine.queueing")
 QUEUE = "queue"
 IN_POOLS = 100  # how many queued jobs are looked at when a warm pool is available
 BATCH = 8  # how many queued jobs are read at a time
+APART = tuple(kind.name for kind in KINDS.values() if kind.together)
 QUEUES = (False, True)  # the jobs that are not spot jobs come first
 
 
@@ -40,21 +42,26 @@ class Queueing:
         """Nothing: who waits stands in the store."""
 
     def active(self) -> list[tuple[str, str]]:
-        waiting = any(queue.queued(self._m.store, 1, spot=last) for last in QUEUES)
+        waiting = any(queue.queued(self._m.store, 1, spot=last, apart=APART) for last in QUEUES)
+        waiting = waiting or any(queue.first_of(self._m.store, kind, 1) for kind in APART)
         return [(QUEUE, "")] if waiting else []
 
     def reconcile(self, _subject_id: str) -> None:
         self.place_jobs()
 
-    def place_jobs(self, asking: str = "") -> bool:
-        """Whether the job `asking` has its share here now; it is not woken for that, as all others are.
+    def place_jobs(self, asking: str = "", only: str = "") -> bool:
+        """Whether the job `asking` has its share here now; it is not woken for that, as all others are. `only`: a kind that stands
+        beside the queue, which alone is looked at.
 
         First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet, unless a warm pool
         is kept for it.
         """
         placed: set[str] = set()
         with self._lock:
-            self._place_all(placed)
+            for kind in [only] if only else APART:
+                self._place_apart(kind, placed)
+            if not only:
+                self._place_all(placed)
         for job_id in placed - {asking}:
             job = jobs.get(self._m.store, job_id)
             if job is not None:
@@ -63,14 +70,22 @@ class Queueing:
 
     def place_at_once(self, job: Job) -> bool:
         """Whether a job that need not wait for the others has its share here now."""
+        if kind_of(job).together:
+            return self.place_jobs(job.id, job.kind)
         placed: set[str] = set()
         with self._lock:
             self._start_or_give_up(job, placed)
         return job.id in placed
 
+    def _place_apart(self, kind: str, placed: set[str]) -> None:
+        """The oldest jobs of a kind that stands beside the queue, as many as may run."""
+        room = KINDS[kind].together - queue.count_placed(self._m.store, kind)
+        for job in queue.first_of(self._m.store, kind, room) if room > 0 else ():
+            self._start_or_give_up(job, placed)
+
     def _place_all(self, placed: set[str]) -> None:
         if warmpools.available(self._m.store):
-            for job in queue.queued(self._m.store, IN_POOLS, spot=False):
+            for job in queue.queued(self._m.store, IN_POOLS, spot=False, apart=APART):
                 if self._pools.fitting(job):
                     self._start_or_give_up(job, placed)
         for last in QUEUES:
@@ -83,7 +98,9 @@ class Queueing:
         more = True
         while more:
             batch = [
-                job for job in queue.queued(self._m.store, BATCH + len(seen), spot=spot_jobs) if job.id not in seen
+                job
+                for job in queue.queued(self._m.store, BATCH + len(seen), spot=spot_jobs, apart=APART)
+                if job.id not in seen
             ]
             more = len(batch) >= BATCH
             for job in batch:

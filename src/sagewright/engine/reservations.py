@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Set
 from dataclasses import replace
 from enum import Enum
@@ -84,7 +85,9 @@ class Reservations:
         taken = {gpu for one in held for gpu in one.gpu_indexes if one.job_id != job_id}
         free = [gpu for gpu in range(self._machines.together().gpus) if gpu not in taken]
         total = share.total
-        return Held(job_id, self.machine, total.cpus, total.memory_gb, total.gpus, gpus or free[: total.gpus])
+        return Held(
+            job_id, self.machine, total.cpus, math.ceil(total.memory_gb), total.gpus, gpus or free[: total.gpus]
+        )
 
     def _fits(self, share: Share, held: list[Held], without: Set[str]) -> bool:
         others = [one for one in held if one.job_id not in without]

@@ -39,7 +39,7 @@ class Demand:
     retries: int = 0
     keep_alive_s: int = 0
     shape: str | None = None
-    memory_gb: int = 0
+    memory_gb: float = 0
     queued: bool = True
     stop_grace_s: float | None = None
 
@@ -69,10 +69,13 @@ class Kind(ABC):
     """One kind of work.
 
     `resource`: its name in ARNs; `log_group` and `namespace`: of its lines and metrics; `dimension`: which names a job there;
-    `independent`: whether a job's hosts go on when one of them has failed.
+    `independent`: whether a job's hosts go on when one of them has failed; `note_bytes`: of what its processes leave to be told;
+    `together`: how many of its jobs run at once, beside the queue, 0 for those that stand in it.
     """
 
     independent = False
+    note_bytes = 1024
+    together = 0
 
     life: Life
     resource: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sagewright.kinds.base import Kind
+from sagewright.kinds.function import Function
 from sagewright.kinds.processing import Processing
 from sagewright.kinds.serving import Serving
 from sagewright.kinds.training import Training
 from sagewright.kinds.transform import Transforming
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Training(), Processing(), Transforming(), Serving())}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Training(), Processing(), Transforming(), Function(), Serving())}

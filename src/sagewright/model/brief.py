@@ -198,10 +198,10 @@ class Transform:
 @dataclass(frozen=True)
 class Brief:
     """`documents`: by their place, written before the process starts; `resources`: the place of the one that each host has of its
-    own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end; `volume_gb`: 0 for no
-    limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not asked; `health`: of a program that
-    serves until it is stopped, None for one that has an end; `transform`: what such a program is asked, after which it ends;
-    `models`: the prefix of models that it is given when they are asked for, "" for none.
+    own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end, of at most
+    `note_bytes`; `volume_gb`: 0 for no limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not
+    asked; `health`: of a program that serves until it is stopped, None for one that has an end; `transform`: what such a program
+    is asked, after which it ends; `models`: the prefix of models that it is given when they are asked for, "" for none.
     """
 
     kind: str
@@ -222,6 +222,7 @@ class Brief:
     isolated: bool = False
     volume_gb: int = 0
     note: str | None = None
+    note_bytes: int = 1024
     kms_key: str = ""
     health: Health | None = None
     models: str = ""

@@ -14,12 +14,12 @@ class Resources:
     """What one host has or may use. `memory_gb` is GiB."""
 
     cpus: int
-    memory_gb: int
+    memory_gb: float
     gpus: int
 
     def __str__(self) -> str:
         gpus = "no GPU" if self.gpus == 0 else f"{self.gpus} GPU" + ("s" if self.gpus > 1 else "")
-        return f"{self.cpus} vCPU, {self.memory_gb} GiB, {gpus}"
+        return f"{self.cpus} vCPU, {self.memory_gb:g} GiB, {gpus}"
 
 
 _TYPE = re.compile(r"^ml[._](?P<family>[a-z][a-z0-9-]*)[._](?P<size>[a-z0-9-]+)$")

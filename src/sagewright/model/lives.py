@@ -133,9 +133,10 @@ TRAINING = Life(
 )
 PROCESSING = Life("processing")  # its clients see no steps
 TRANSFORM = Life("transform")  # nor do those of batch transform
+FUNCTION = Life("function")  # one invocation; its clients see its answer alone
 SERVING = Life("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
 
-LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, SERVING)}
+LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING)}
 
 
 class EndpointStatus(StrEnum):

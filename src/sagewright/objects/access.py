@@ -56,6 +56,10 @@ class ObjectStore(Protocol):
         """Put an object from memory; what it returns is the store's own. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
         ...
 
+    def make_bucket(self, bucket: str) -> None:
+        """Nothing where there is one of that name already. Raises AwsError."""
+        ...
+
     def access(self, own: Access) -> Access:
         """How the host of a job reaches the objects; `own` is this server's port with the job's keys."""
         ...

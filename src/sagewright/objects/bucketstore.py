@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects import errors
 from sagewright.objects.access import ANY_TYPE, MOST_READ, Access, too_large
@@ -116,6 +117,14 @@ class BucketStore:
         """Put an object from memory."""
         with self.blobs.take(io.BytesIO(data)) as blob:
             return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))
+
+    def make_bucket(self, bucket: str) -> None:
+        """See ObjectStore."""
+        try:
+            self.buckets.create(bucket)
+        except AwsError as error:
+            if error.code != "BucketAlreadyOwnedByYou":
+                raise
 
     def access(self, own: Access) -> Access:
         """Agents come through the server's own port."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import botocore.config
@@ -86,6 +87,16 @@ class ExternalStore:
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> None:
         with self._told():
             self._client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
+
+    def make_bucket(self, bucket: str) -> None:
+        try:
+            with self._told():
+                self._client.head_bucket(Bucket=bucket)
+        except AwsError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            with self._told():
+                self._client.create_bucket(Bucket=bucket)
 
     def access(self, own: Access) -> Access:  # noqa: ARG002
         return self._access

@@ -30,7 +30,11 @@ class Share:
     """What the processes of one host may use together."""
 
     cpus: int
-    memory_gb: int
+    memory_gb: float
+
+    @property
+    def memory_bytes(self) -> int:
+        return int(self.memory_gb * (1 << 30))
 
     @property
     def processes(self) -> int:
@@ -86,7 +90,7 @@ class Group:
         memory = self.directories.get("memory")
         if memory is None:
             return
-        limit = str(share.memory_gb << 30)
+        limit = str(share.memory_bytes)
         extras = {"memory.swap.max": "0", "memory.oom.group": "1"} if self.version == 2 else {}
         for name, value in (extras or {"memory.memsw.limit_in_bytes": limit}).items():
             with suppress(OSError):
@@ -169,7 +173,7 @@ def _make_directory(directory: Path) -> None:
 
 
 def _settings(version: int, which: str, share: Share) -> list[tuple[str, str]]:
-    memory, quota = str(share.memory_gb << 30), share.cpus * _PERIOD_US
+    memory, quota = str(share.memory_bytes), share.cpus * _PERIOD_US
     if which == "memory":
         return [("memory.max" if version == 2 else "memory.limit_in_bytes", memory)]
     if which == "pids":

@@ -19,6 +19,7 @@ from sagewright.engine.eventrouting import EventRouting
 from sagewright.engine.experiments import Experiments
 from sagewright.engine.gangs import Place
 from sagewright.engine.hooks import Hooks
+from sagewright.engine.invocations import Invocations
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.pipelines import Pipelines
@@ -88,6 +89,7 @@ def add_rules(platform: Platform, owner: str) -> None:
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
     engine.add(Deploying(store, call, owner))
     engine.add(Experiments(store, call))
+    engine.add(Invocations(store, (settings.account, settings.region)))
     engine.add(Asynchronous(Parts(store, platform.objects, call, owner)))
     autoscaling = Autoscaling(store, call)
     engine.add(autoscaling)

@@ -250,6 +250,24 @@ def remove(store: Database, job_id: str) -> None:
             changes(connection, _named(Place(job.kind, job.account, job.region), job.name))
 
 
+def remove_ended(store: Database, place: Place, prefix: str, before_ms: int, limit: int) -> int:
+    """Forget at most `limit` jobs whose names begin so and that were over before; how many there were."""
+    statement = (
+        select(jobs.c.id)
+        .where(*(jobs.c[name] == value for name, value in vars(place).items()))
+        .where(
+            jobs.c.name.startswith(prefix, autoescape=True), jobs.c.created_ms < before_ms, jobs.c.ended_ms < before_ms
+        )
+        .order_by(jobs.c.created_ms)
+        .limit(limit)
+    )
+    with store.read() as connection:
+        found = list(connection.execute(statement).scalars())
+    for job_id in found:
+        remove(store, job_id)
+    return len(found)
+
+
 def put_metric(connection: Connection, job_id: str, name: str, value: float, at_ms: int) -> None:
     """Keep the last value of a metric of a job."""
     where = (job_metrics.c.job_id == job_id, job_metrics.c.name == name)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import ACTIVE, Status
@@ -28,10 +29,14 @@ _WAITING = _WITHOUT_HOSTS.where(
     jobs.c.status == Status.IN_PROGRESS.value,  # one status: the index gives the oldest
     jobs.c.wanted != Wanted.STOP.value,
 )
+_IN_LINE = _WAITING.where(jobs.c.kind.not_in(bindparam("apart", expanding=True)))
 _QUEUED = {
-    False: _WAITING.where(jobs.c.spot == 0),
-    True: _WAITING.where(jobs.c.spot == 1),
+    False: _IN_LINE.where(jobs.c.spot == 0),
+    True: _IN_LINE.where(jobs.c.spot == 1),
 }
+_FIRST_OF = _WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE)
+_COUNT_PLACED = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_SHARE)
+_COUNT_ACTIVE = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE)
 _STOPPED = _WITHOUT_HOSTS.where(_ACTIVE, jobs.c.wanted == Wanted.STOP.value)
 _RUNNING_SPOT = _JOBS.where(_ACTIVE, _HAS_HOSTS, jobs.c.spot == 1).order_by(jobs.c.created_ms.desc(), jobs.c.id)
 _INTERRUPT = (
@@ -68,10 +73,29 @@ def placed(store: Database, owner: str) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in connection.execute(_PLACED, {"owner": owner, "now": now_ms()})]
 
 
-def queued(store: Database, limit: int, *, spot: bool) -> list[Job]:
-    """At most `limit` jobs that wait for hosts, oldest first; of the spot jobs or of the others."""
+def queued(store: Database, limit: int, *, spot: bool, apart: Sequence[str] = ()) -> list[Job]:
+    """At most `limit` jobs that wait for hosts, oldest first; of the spot jobs or of the others. `apart`: kinds that stand in no
+    queue."""
     with store.read() as connection:
-        return [Job(*row) for row in connection.execute(_QUEUED[spot], {"how_many": limit})]
+        return [Job(*row) for row in connection.execute(_QUEUED[spot], {"how_many": limit, "apart": list(apart)})]
+
+
+def first_of(store: Database, kind: str, limit: int) -> list[Job]:
+    """At most `limit` jobs of a kind that wait for hosts and hold nothing, oldest first."""
+    with store.read() as connection:
+        return [Job(*row) for row in connection.execute(_FIRST_OF, {"how_many": limit, "kind": kind})]
+
+
+def count_placed(store: Database, kind: str) -> int:
+    """How many jobs of a kind have a share of the machines."""
+    with store.read() as connection:
+        return int(connection.execute(_COUNT_PLACED, {"kind": kind}).scalar() or 0)
+
+
+def count_active(store: Database, kind: str) -> int:
+    """How many jobs of a kind are not over."""
+    with store.read() as connection:
+        return int(connection.execute(_COUNT_ACTIVE, {"kind": kind}).scalar() or 0)
 
 
 def stopped_in_queue(store: Database, limit: int) -> list[Job]:

@@ -56,8 +56,10 @@ UNASKED = 64 * 1024
 LONG = 256 * 1024
 """A body that takes the event loop too long to hash."""
 
-LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime": 26 * 1024 * 1024}
-"""In bytes, the largest requests of services that take larger ones than others do: a layer's part, InvokeEndpoint's body."""
+LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime": 26 * 1024 * 1024,
+           "lambda": 70 * 1024 * 1024}  # fmt: skip
+"""In bytes, the largest requests of services that take larger ones than others do: a layer's part, InvokeEndpoint's body,
+a function's archive."""
 
 LARGEST_OF_OTHERS = 4 * 1024 * 1024
 

@@ -21,5 +21,6 @@ SERVICES: dict[str, str] = {
     "s3": "",
     "sagemaker-runtime": "",
     "sagemaker-metrics": "",
+    "lambda": "",
 }
 """The services this port answers for, with the X-Amz-Target prefix of those that have one (a test holds it to the models)."""

@@ -24,6 +24,7 @@ class Pools:
         self.data = Pool("data", 32, WAITING, AWAY)
         self.objects = Pool("objects", 32, WAITING, AWAY)
         self.queues = Pool("queues", 32, WAITING, AWAY)
+        self.functions = Pool("functions", 64, WAITING)
         self.strangers = Pool("strangers", 4, STRANGERS_WAITING, AWAY // 8)
         self.entry = Pool("entry", 8, WAITING)
 
@@ -35,6 +36,8 @@ class Pools:
             return self.objects
         if service in QUEUES:
             return self.queues
+        if service == "lambda":
+            return self.functions
         return self.data if service in DATA_PLANE else self.control
 
 

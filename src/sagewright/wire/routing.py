@@ -17,7 +17,8 @@ from sagewright.wire.encodings import beginning, is_compressed
 from sagewright.wire.models import SERVICES, service_model
 from sagewright.wire.protocols.query import form_values
 
-REST_JSON = ("sagemaker-runtime", "sagemaker-metrics")
+REST_JSON = {"sagemaker-runtime": ("", "sagemaker"), "sagemaker-metrics": ("", "sagemaker"), "lambda": ("lambda",)}
+"""Services that are told apart by their paths, and the scopes of signatures with which they are asked."""
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
 QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch", "2010-03-31": "sns"}
 SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "sns": "sns", "s3": "s3"}
@@ -88,9 +89,8 @@ def _by_path(request: HttpRequest) -> Route | None:
     found = CBOR_PATH.fullmatch(request.path)
     if found and found["prefix"] in _PREFIXES:
         return Route(_PREFIXES[found["prefix"]], found["operation"], "cbor")
-    if scope_service(request) not in {"", "sagemaker"}:
-        return None
-    for service in REST_JSON:
+    scope = scope_service(request)
+    for service in [service for service, scopes in REST_JSON.items() if scope in scopes]:
         for method, pattern, name in _rest_patterns(service):
             if method == request.method and pattern.fullmatch(request.path):
                 return Route(service, name, "rest-json")

@@ -20,10 +20,11 @@ from sagewright.wire.models import operation_model
 
 VERSION = b"\x01"
 MAC = 16
-ASKED = {"s3": ("ContinuationToken",), "iam": ("Marker",)}
+ASKED = {"s3": ("ContinuationToken",), "iam": ("Marker",), "lambda": ("Marker",)}
 TOLD = {
     "s3": ("NextContinuationToken",),
     "iam": ("Marker",),
+    "lambda": ("NextMarker",),
     "logs": ("nextToken", "nextForwardToken", "nextBackwardToken"),
 }
 OF_OTHERS = ("NextToken", "nextToken")
@@ -112,6 +113,7 @@ _WORDS = {
     "kms": ("InvalidMarkerException", "The marker is not valid."),
     "application-autoscaling": ("InvalidNextTokenException", "The next token is not valid."),
     "sns": ("InvalidParameter", "Invalid parameter: NextToken"),
+    "lambda": ("InvalidParameterValueException", "The Marker is not valid."),
     "sqs": ("InvalidParameterValue", "The NextToken is not valid."),
 }
 

@@ -74,7 +74,29 @@ def transform(hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
     }
 
 
-REQUESTS = {"training": training, "processing": processing, "serving": serving, "transform": transform}
+def function(_hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
+    return {
+        "Function": {
+            "FunctionName": "f", "Arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "Handler": "app.handler",
+            "Runtime": "python3.11", "Role": "arn:aws:iam::000000000000:role/r", "Timeout": 3, "MemorySize": 128,
+            "Environment": {}, "Code": "s3://bucket/code.zip", "LogGroup": "/aws/lambda/f",
+        },
+        "InvokedArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+        "RequestId": "r",
+        "AtMs": 0,
+        "Payload": {},
+    }  # fmt: skip
+
+
+REQUESTS = {
+    "training": training,
+    "processing": processing,
+    "serving": serving,
+    "transform": transform,
+    "function": function,
+}
+TOGETHER = 2
+"""Functions at once, in place of Lambda's many."""
 
 
 class Jobs(RuleBasedStateMachine):
@@ -82,6 +104,7 @@ class Jobs(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._together, KINDS["function"].together = KINDS["function"].together, TOGETHER
         self._directory = tempfile.TemporaryDirectory(prefix="state-machine-")
         self.base = Path(self._directory.name)
         self.store = Database(f"sqlite:///{self.base / 'store.sqlite'}", "off")
@@ -100,6 +123,7 @@ class Jobs(RuleBasedStateMachine):
         try:
             self.settle()
         finally:
+            KINDS["function"].together = self._together
             self.store.close()
             self._directory.cleanup()
 
@@ -208,6 +232,12 @@ class Jobs(RuleBasedStateMachine):
         for job_id in self.ids:
             placed = hosts.of_job(self.store, job_id)
             assert len({host.attempt for host in placed}) <= 1
+
+    @invariant()
+    def no_more_functions_run_than_may(self) -> None:
+        with self.store.read() as connection:
+            held = set(connection.execute(select(reservations.c.job_id)).scalars())
+        assert sum(self.job(job_id).kind == "function" for job_id in held) <= TOGETHER
 
     @invariant()
     def no_more_is_held_than_there_is(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.engine.steps import jobs, light, waiting
+from sagewright.engine.steps import functions, jobs, light, waiting
 from sagewright.engine.steps.base import StepKind
 
 KINDS: dict[str, StepKind] = {
@@ -17,6 +17,7 @@ KINDS: dict[str, StepKind] = {
     "EndpointConfig": light.ENDPOINT_CONFIG,
     "Endpoint": waiting.ENDPOINT,
     "Callback": waiting.CALLBACK,
+    "Lambda": functions.FUNCTION,
 }
 OPERATIONS = {
     "Processing": "CreateProcessingJob",
@@ -29,6 +30,8 @@ OPERATIONS = {
     "Endpoint": "CreateEndpoint",
 }
 """The call behind each: its request's members are what arguments may have."""
+LOOKED_AFTER = frozenset({*OPERATIONS, "Callback", "Lambda"})
+"""Types whose steps go on for a while: their rows are written before anything is asked for."""
 LONGEST = {"Tuning": 32}
 """Names of what steps make have 63 characters, or so many."""
 

@@ -123,8 +123,8 @@ def _check(context: Context, target: dict[str, Any]) -> None:
     kind = service_of(arn)
     if not kind:
         raise ValidationException(
-            f"Sagewright sends nothing to {arn}. Targets are SQS queues, SNS topics, log groups, API destinations, SageMaker "
-            "pipelines and, to deploy to, SageMaker endpoints."
+            f"Sagewright sends nothing to {arn}. Targets are SQS queues, SNS topics, log groups, Lambda functions, API "
+            "destinations, SageMaker pipelines and, to deploy to, SageMaker endpoints."
         )
     if arn.split(":")[4] != context.account:
         raise ValidationException(f"The target {arn} is not in the account {context.account}.")

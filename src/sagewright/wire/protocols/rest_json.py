@@ -1,4 +1,4 @@
-"""The rest-json protocol (SageMaker Runtime, SageMaker Metrics): REST bindings around a JSON or raw body."""
+"""The rest-json protocol (SageMaker Runtime, SageMaker Metrics, Lambda): REST bindings around a JSON or raw body."""
 
 from __future__ import annotations
 

@@ -1,0 +1,38 @@
+"""Invocations of functions that are over: each is kept for a while, for who asked for it, and then forgotten."""
+
+from __future__ import annotations
+
+import time
+
+from sagewright.model.clock import now_ms
+from sagewright.model.lives import FUNCTION
+from sagewright.store import jobs
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+
+KIND = "invocations"
+LOOK_S = 15.0
+KEPT_MS = {"invoke-": 120_000, "pipelines-": 30 * 86_400_000}
+"""By the beginnings of their names. A pipeline execution reads the answer of its own when it gets to it, after a restart too."""
+AT_ONCE = 200
+
+
+class Invocations:
+    """See engine.control.Reconciler. `place`: account and region."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, store: Database, place: tuple[str, str]) -> None:
+        self._store, self._place, self._due = store, Place(FUNCTION.kind, *place), 0.0
+
+    def recover(self) -> None:
+        """All there is stands in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(KIND, "")] if time.monotonic() >= self._due else []
+
+    def reconcile(self, _subject_id: str) -> None:
+        self._due = time.monotonic() + LOOK_S
+        for prefix, kept_ms in KEPT_MS.items():
+            if jobs.remove_ended(self._store, self._place, prefix, now_ms() - kept_ms, AT_ONCE) == AT_ONCE:
+                self._due = 0.0

@@ -1,0 +1,1 @@
+"""AWS Lambda's operations: functions in Python, and their invocations."""

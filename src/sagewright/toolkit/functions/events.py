@@ -1,0 +1,48 @@
+"""What an invocation is told, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+INIT_S = 10.0
+"""Before its handler is called, besides its Timeout. Source: AWS's guide, "Lambda execution environment"."""
+MOST_PAYLOAD = 6_291_556
+"""Bytes of a response. Source: AWS's guide, "Lambda quotas"."""
+MOST_RESPONSE = 2 * MOST_PAYLOAD + 1024
+"""Bytes of the file in which the child leaves it, as a text in JSON."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    request_id: str
+    handler: str
+    timeout_s: float
+    memory_mb: int
+    name: str
+    arn: str
+    log_group: str
+    log_stream: str
+    event: Any
+    client_context: Any
+
+    @classmethod
+    def read(cls, file: Path) -> Invocation:
+        return cls(**json.loads(file.read_bytes()))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`payload`: JSON; `error`: the value of X-Amz-Function-Error, "" for none."""
+
+    payload: str
+    error: str = ""
+
+    @classmethod
+    def fault(cls, kind: str, message: str) -> Answer:
+        return cls(json.dumps({"errorType": kind, "errorMessage": message}), "Unhandled")
+
+    def document(self) -> str:
+        return json.dumps({"payload": self.payload, "error": self.error})
