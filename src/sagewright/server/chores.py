@@ -15,6 +15,7 @@ from sagewright.server.images import collect
 from sagewright.server.peers import TELL_S, Peers
 from sagewright.services.context import Platform
 from sagewright.services.kms.states import forget_deleted
+from sagewright.services.sagemaker import lineage_following
 from sagewright.services.sagemaker.indexing import keep_up
 from sagewright.store import identity
 from sagewright.store.logsweep import sweep
@@ -23,6 +24,7 @@ from sagewright.wire.models import service_model
 COLLECT_S = 3600
 SWEEP_S = 1.0
 INDEX_S = 0.5
+LINEAGE_S = 0.5
 LAYER_GRACE_S = 24 * 3600.0
 
 
@@ -33,10 +35,11 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
     sweeping = threading.Event()
     removing = Chore("removing deleted logs", SWEEP_S, partial(sweep, platform.store, sweeping.is_set))
     indexing = Chore("indexing properties", INDEX_S, partial(keep_up, platform, sweeping.is_set))
+    following = Chore("following lineage", LINEAGE_S, partial(lineage_following.keep_up, platform, sweeping.is_set))
     telling = Chore("telling where this server answers", TELL_S, peers.tell)
     keepers = [
         platform.objects.housekeeper(settings),
-        *(Housekeeper([one], sweeping) for one in (removing, indexing, telling)),
+        *(Housekeeper([one], sweeping) for one in (removing, indexing, following, telling)),
     ]
     for keeper in keepers:
         keeper.start()

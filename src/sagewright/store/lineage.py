@@ -6,7 +6,7 @@ An association is found by either of its ends through an index, so a walk over t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,18 +73,31 @@ _ASSOCIATIONS = select(*_COLUMNS)
 LISTING = Listing(lineage_associations, _COLUMNS, Association)
 
 
-def associate_in(connection: Connection, place: tuple[str, str], link: Link, *, keep: bool = False) -> None:
-    """Once for two ends, however often it is asked for; the newest type counts, the first if `keep`. `place`: account, region."""
+def associate_in(connection: Connection, place: tuple[str, str], link: Link) -> None:
+    """Once for two ends, however often it is asked for; the newest type counts. `place`: account, region."""
     ends = _between(link.source.id, link.destination.id)
     there = connection.execute(select(_OWN.type).where(*ends)).first()
     if there is None:
-        values = {"account": place[0], "region": place[1], "type": link.type, "principal": link.principal}
-        values |= {"source": link.source.id, "source_arn": link.source.arn, "source_type": link.source.type}
-        end = link.destination
-        values |= {"destination": end.id, "destination_arn": end.arn, "destination_type": end.type}
-        connection.execute(insert(lineage_associations), values | {"at_ms": now_ms()})
-    elif link.type and there.type != link.type and not keep:
+        connection.execute(insert(lineage_associations), _values(place, link))
+    elif link.type and there.type != link.type:
         connection.execute(update(lineage_associations).where(*ends).values(type=link.type))
+
+
+def _values(place: tuple[str, str], link: Link) -> dict[str, Any]:
+    source, destination = link.source, link.destination
+    return {
+        "account": place[0],
+        "region": place[1],
+        "source": source.id,
+        "source_arn": source.arn,
+        "source_type": source.type,
+        "destination": destination.id,
+        "destination_arn": destination.arn,
+        "destination_type": destination.type,
+        "type": link.type,
+        "at_ms": now_ms(),
+        "principal": link.principal,
+    }
 
 
 def dissociate_in(connection: Connection, source: str, destination: str) -> bool:
@@ -151,8 +164,12 @@ def neighbours(store: Database, ids: Sequence[str], *, forward: bool, most: int)
 
 def note_in(connection: Connection, entity: Resource, source_uri: str, type_: str) -> None:
     """Where a new artifact, action or context comes from, and what it is."""
-    values = {"entity": entity.id, "kind": entity.kind, "account": entity.account, "region": entity.region}
-    connection.execute(insert(lineage_entities), values | {"source": _digest(source_uri), "type": type_})
+    connection.execute(insert(lineage_entities), _note(entity, source_uri, type_))
+
+
+def _note(entity: Resource, source_uri: str, type_: str) -> dict[str, str]:
+    own = {"entity": entity.id, "kind": entity.kind, "account": entity.account, "region": entity.region}
+    return own | {"source": _digest(source_uri), "type": type_}
 
 
 def forget_in(connection: Connection, entity: str) -> None:
@@ -176,3 +193,48 @@ def _noted(place: Place, condition: Condition) -> Select[Any]:
 
 def _digest(source_uri: str) -> str:
     return hashlib.sha256(source_uri.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Made:
+    """An entity that is to be there. `source_uri`, `type`: see `note_in`."""
+
+    row: Resource
+    source_uri: str
+    type: str
+
+
+def make_in(connection: Connection, entities: Sequence[Made]) -> None:
+    """Several at once, without tags and without entries in the event log: nobody asked for them. Raises IntegrityError."""
+    if entities:
+        connection.execute(insert(resources), [vars(one.row) for one in entities])
+        connection.execute(insert(lineage_entities), [_note(one.row, one.source_uri, one.type) for one in entities])
+
+
+def standing_in(
+    connection: Connection, place: tuple[str, str], names: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, str], str]:
+    """The ids of those that are there, by kind and name. `place`: account and region; `names`: by kind. Nobody deletes them before
+    the transaction ends."""
+    found: dict[tuple[str, str], str] = {}
+    own = resources.c
+    for kind, some in names.items():
+        statement = select(own.name, own.id).where(
+            own.kind == kind, own.account == place[0], own.region == place[1], own.name.in_(some), own.version == 0
+        )
+        found |= {(kind, name): id_ for name, id_ in connection.execute(statement.with_for_update())}
+    return found
+
+
+def linked_in(connection: Connection, sources: Sequence[str], destinations: Sequence[str]) -> set[tuple[str, str]]:
+    """The ends of the associations between them."""
+    statement = select(_OWN.source, _OWN.destination).where(
+        _OWN.source.in_(sources), _OWN.destination.in_(destinations)
+    )
+    return {(source, destination) for source, destination in connection.execute(statement)}
+
+
+def link_in(connection: Connection, place: tuple[str, str], links: Sequence[Link]) -> None:
+    """Several that are not there yet. Raises IntegrityError."""
+    if links:
+        connection.execute(insert(lineage_associations), [_values(place, one) for one in links])

@@ -96,9 +96,13 @@ def belongs_to(parent: str) -> Condition:
 
 def of_jobs(store: Database, ids: Sequence[str]) -> list[str]:
     """The ids of the components of these jobs."""
-    statement = select(resources.c.id).where(resources.c.parent.in_(ids), resources.c.kind == COMPONENT)
     with store.read() as connection:
-        return list(connection.execute(statement).scalars())
+        return of_jobs_in(connection, ids)
+
+
+def of_jobs_in(connection: Connection, ids: Sequence[str]) -> list[str]:
+    statement = select(resources.c.id).where(resources.c.parent.in_(ids), resources.c.kind == COMPONENT)
+    return list(connection.execute(statement).scalars())
 
 
 def untracked_in(

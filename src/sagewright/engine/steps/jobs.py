@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,17 @@ from sagewright.model.errors import AwsError
 from sagewright.pipelines import retries
 from sagewright.pipelines.plan import StepStatus
 
+EXECUTION_TAG = "sagemaker:pipeline-execution-arn"
+MOST_TAGS = 50
 ENDED = {"Completed": StepStatus.SUCCEEDED, "Failed": StepStatus.FAILED, "Stopped": StepStatus.STOPPED}
 EXCEPTIONS = {"InternalServerError": retries.JOB_INTERNAL_ERROR, "CapacityError": retries.CAPACITY_ERROR}
 MOST_TOP = 50
+
+
+def tagged(desk: Desk, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The tags of a step's job: SDKs find the execution by one of them."""
+    given = [one for one in arguments.get("Tags") or () if one.get("Key") != EXECUTION_TAG]
+    return [*given, {"Key": EXECUTION_TAG, "Value": desk.arn}] if len(given) < MOST_TAGS else given
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class JobSteps:
     tracked: bool = True
 
     def begin(self, desk: Desk, record: StepRecord) -> Look:
-        request = {**record.arguments, f"{self.noun}Name": record.job}
+        request = {**record.arguments, f"{self.noun}Name": record.job, "Tags": tagged(desk, record.arguments)}
         if self.tracked and (config := experiment_config(desk)):
             request["ExperimentConfig"] = config | (record.arguments.get("ExperimentConfig") or {})
         try:

@@ -37,7 +37,8 @@ def _model(desk: Desk, record: StepRecord) -> Look:
 
 def _register(desk: Desk, record: StepRecord) -> Look:
     """The group is made where there is none: SDKs count on it. A token keeps a repeated step from making a second version."""
-    request = dict(record.arguments)
+    by = {"GeneratedBy": desk.arn} | (record.arguments.get("MetadataProperties") or {})
+    request = {**record.arguments, "MetadataProperties": by}
     group = request.get("ModelPackageGroupName")
     if group:
         _make_group(desk, str(group))
