@@ -12,6 +12,9 @@ from botocore.exceptions import ClientError
 from tests.conftest import ROLE, SHELL_IMAGE
 from tests.pipelines import BUCKET, Pipelines, condition, document, equal, get, job, step, token
 
+from sagewright.engine.steps.table import KINDS
+from sagewright.pipelines.definition import TYPES
+
 if TYPE_CHECKING:
     from conftest import RunningServer
 
@@ -352,7 +355,18 @@ def test_what_is_not_there_or_there_already(pipelines: Pipelines) -> None:
     assert "Unknown parameter [Z]" in fails_with(error)
 
 
-def test_steps_that_are_not_built_say_so(pipelines: Pipelines) -> None:
-    arn = pipelines.start(pipelines.create("not-yet", step("e", "EMR", {}, ClusterId="j-1", StepConfig={})))
-    pipelines.wait(arn)
-    assert "does not run steps of the type EMR" in pipelines.steps(arn)["e"]["FailureReason"]
+@pytest.mark.parametrize("type_", sorted(TYPES - set(KINDS)))
+def test_steps_that_are_not_built_are_refused_when_the_pipeline_is_made(pipelines: Pipelines, type_: str) -> None:
+    """Also in a branch that may never be taken, and when a pipeline is changed: nobody finds out after hours."""
+    inner = condition("if", equal(1, 1), [], [step("it", type_, {})])
+    with pytest.raises(ClientError) as error:
+        pipelines.create(f"not-yet-{type_}", job("a"), inner)
+    said = fails_with(error)
+    assert said.startswith(
+        "ValidationException: Unable to parse pipeline definition. Sagewright does not run steps of the type"
+    )
+    assert f"of the type {type_} yet (step 'it'): " in said
+    if type_ == "EMR":
+        name = pipelines.create("not-yet", job("a"))
+        with pytest.raises(ClientError, match="of the type EMR yet"):
+            pipelines.sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=document(step("it", type_, {})))

@@ -165,6 +165,7 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...]) -> Ste
         _object(arguments)
     if type_ == "Condition":
         conditions.check(arguments.get("Conditions") or [])
+    _check_called(name, type_, document)
     references.check_forms(_without_branches(type_, arguments))
     needs = list(_array(document.get("DependsOn") or []))
     needs += [one[0] for one in branch[-1:]]
@@ -178,6 +179,26 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...]) -> Ste
         return Step(name, type_, arguments, document, own, branch, _cache(document), read_retries(document), files)
     except (KeyError, TypeError) as error:
         raise BadDefinition(f"Step '{name}': {error} is missing or of another type.") from None
+
+
+CALLED = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}
+"""The member that says whom a step asks, by its type."""
+
+
+def _check_called(name: str, type_: str, document: dict[str, Any]) -> None:
+    """Raises BadDefinition."""
+    member = CALLED.get(type_)
+    if member is None:
+        return
+    if not isinstance(document.get(member), str):
+        raise BadDefinition(f"Step '{name}' of the type {type_} must have a {member}.")
+    for output in _array(document.get("OutputParameters") or []):
+        if not isinstance(_object(output).get("OutputName"), str):
+            raise BadDefinition(f"Each of the OutputParameters of step '{name}' must have an OutputName.")
+        if output.get("OutputType", "String") not in PARAMETER_TYPES:
+            raise BadDefinition(
+                f"OutputType of step '{name}' must be one of {sorted(PARAMETER_TYPES)}, got {output['OutputType']!r}."
+            )
 
 
 def _without_branches(type_: str, arguments: Any) -> Any:

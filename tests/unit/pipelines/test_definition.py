@@ -79,6 +79,10 @@ def test_parameters_have_types_defaults_and_enums() -> None:
         (json.dumps(document(step("a"), step("a"))), "names must be unique"),
         (json.dumps(document(step("a b"))), "must match"),
         (json.dumps(document(step("a", "Dance"))), "Unknown step type"),
+        (json.dumps(document(step("a", "Lambda"))), "must have a FunctionArn"),
+        (json.dumps(document(step("a", "Callback", SqsQueueUrl=3))), "must have a SqsQueueUrl"),
+        (json.dumps(document(step("a", "Lambda", FunctionArn="f", OutputParameters=[{}]))), "must have an OutputName"),
+        (json.dumps(document(step("a", "Lambda", FunctionArn="f", OutputParameters=[{"OutputName": "o", "OutputType": "List"}]))), "OutputType"),  # noqa: E501
         (json.dumps(document(step("a", Color="red"))), "Unknown member 'Color'"),
         (json.dumps(document(step("a", DependsOn=["b"]))), "refers to the step 'b'"),
         (json.dumps(document(step("a", arguments={"X": get("Steps.b.Y")}))), "refers to the step 'b'"),

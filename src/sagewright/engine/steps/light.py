@@ -74,7 +74,7 @@ def _endpoint_config(desk: Desk, record: StepRecord) -> Look:
 
 
 def not_yet(type_: str) -> AtOnce:
-    """A type of step that isn't built: the step says so."""
+    """A type of step that isn't built, of a pipeline that an earlier version has taken: the step says so."""
 
     def refuse(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
         return Look(StepStatus.FAILED, reason=f"ClientError: Sagewright does not run steps of the type {type_} yet.")

@@ -36,5 +36,22 @@ LONGEST = {"Tuning": 32}
 """Names of what steps make have 63 characters, or so many."""
 
 
+LACKING = {
+    "ClarifyCheck": "Clarify's analyses are not built",
+    "QualityCheck": "Model Monitor's baselines and checks are not built",
+    "AutoML": "Autopilot's jobs are not built",
+    "EMR": "there are no EMR clusters here; a Processing step with a PySparkProcessor runs Spark",
+    "EMRServerless": "there is no EMR Serverless here; a Processing step with a PySparkProcessor runs Spark",
+    "InferenceComponent": "inference components are not built",
+    "Lineage": "its artifacts, actions and contexts are made by their own operations alone",
+}
+"""What is missing where a step of another type is asked for."""
+
+
+def why_not(type_: str) -> str | None:
+    """Why steps of a type can't run here, None if they can."""
+    return None if type_ in KINDS else LACKING.get(type_, "what it would call is not built")
+
+
 def kind_of(type_: str) -> StepKind:
     return KINDS.get(type_) or light.not_yet(type_)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from sagewright.engine.steprecords import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.steps.shapes import unknown_members
+from sagewright.engine.steps.table import why_not
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
@@ -177,6 +178,10 @@ def check_definition(text: str) -> Definition:
         if len(definition.steps) > MOST_STEPS:
             raise BadDefinition(f"A pipeline has at most {MOST_STEPS} steps, got {len(definition.steps)}.")
         for step in definition.steps:
+            if (why := why_not(step.type)) is not None:
+                raise BadDefinition(
+                    f"Sagewright does not run steps of the type {step.type} yet (step '{step.name}'): {why}."
+                )
             if unknown := unknown_members(step.type, step.arguments):
                 raise BadDefinition(f"Unknown Argument member '{unknown[0]}' in step '{step.name}'.")
     except BadDefinition as error:
