@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 PROGRAMS = Path(__file__).parent / "programs"
+TRIGGERS = ["trigger: cron(0 9 ? * MON *) DISABLED True", "trigger: rate(1 hour) ENABLED True"]
 
 
 def said(done: subprocess.CompletedProcess[str], server: RunningServer) -> list[str]:
     assert done.returncode == 0, done.stdout + done.stderr + server.log()
     return [
-        line.rstrip() for line in done.stdout.splitlines() if line.startswith(("step:", "first:", "second:", "third:"))
+        line.rstrip()
+        for line in done.stdout.splitlines()
+        if line.startswith(("step:", "first:", "second:", "third:", "trigger:"))
     ]
 
 
@@ -77,6 +80,7 @@ def test_lambda_functions_by_sdk_v2(server: RunningServer, tmp_path: Path) -> No
         "step: Judge Succeeded run",
         "step: Check Succeeded run",
         "step: TooFew Failed run",
+        *TRIGGERS,
     ], done.stdout + done.stderr
 
 
@@ -87,4 +91,5 @@ def test_lambda_functions_by_sdk_v3(server: RunningServer, tmp_path: Path) -> No
         "step: Shout Succeeded",
         "step: Check Succeeded",
         "second: Unhandled",
+        *TRIGGERS,
     ], done.stdout + done.stderr

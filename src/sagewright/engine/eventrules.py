@@ -39,7 +39,9 @@ class Rule:
 
     @property
     def arn(self) -> str:
-        return rule_arn(self.resource.region, self.resource.account, self.resource.name)
+        """A schedule of the Scheduler, whose target is kept as those of rules are, says its own."""
+        own: str = self.resource.document.get("Arn", "")
+        return own or rule_arn(self.resource.region, self.resource.account, self.resource.name)
 
     @property
     def targets(self) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.asking import Call, Question
-from sagewright.engine.eventinputs import MISSING, BadPath, part_of
+from sagewright.engine.eventinputs import MISSING, BadPath, part_of, scheduled
 from sagewright.engine.eventrules import Rule
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -122,7 +122,10 @@ def _to_topic(call: Call, message: Message) -> None:
 def _to_pipeline(call: Call, message: Message) -> None:
     """The same event starts one execution, however often it is sent."""
     asked = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
-    parameters = [{"Name": one["Name"], "Value": _parameter(one["Value"], message.event)} for one in asked]
+    parameters = [
+        {"Name": one["Name"], "Value": _parameter(scheduled(one["Value"], message.event), message.event)}
+        for one in asked
+    ]
     token = hashlib.sha256(f"{message.rule.id}/{message.event['id']}".encode()).hexdigest()
     request = {"PipelineName": message.arn, "PipelineParameters": parameters, "ClientRequestToken": token}
     call(Question(message.principal, "sagemaker", "StartPipelineExecution", request))

@@ -27,6 +27,7 @@ from sagewright.engine.pipelineturn import Means as PipelineMeans
 from sagewright.engine.queueing import Queueing
 from sagewright.engine.reservations import Reservations
 from sagewright.engine.runs import Runs
+from sagewright.engine.scheduling import Scheduling
 from sagewright.engine.tuning import Tuning
 from sagewright.engine.tuningturn import Means
 from sagewright.engine.warmpools import WarmPools
@@ -86,6 +87,7 @@ def add_rules(platform: Platform, owner: str) -> None:
     store, engine, settings = platform.store, platform.engine, platform.settings
     call = Calls(platform, registry.load())
     engine.add(EventRouting(store, call, (settings.account, settings.region), engine.wake))
+    engine.add(Scheduling(store, (settings.account, settings.region), engine.wake))
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
     engine.add(Deploying(store, call, owner))
     engine.add(Experiments(store, call))

@@ -22,5 +22,6 @@ SERVICES: dict[str, str] = {
     "sagemaker-runtime": "",
     "sagemaker-metrics": "",
     "lambda": "",
+    "scheduler": "",
 }
 """The services this port answers for, with the X-Amz-Target prefix of those that have one (a test holds it to the models)."""

@@ -17,7 +17,12 @@ from sagewright.wire.encodings import beginning, is_compressed
 from sagewright.wire.models import SERVICES, service_model
 from sagewright.wire.protocols.query import form_values
 
-REST_JSON = {"sagemaker-runtime": ("", "sagemaker"), "sagemaker-metrics": ("", "sagemaker"), "lambda": ("lambda",)}
+REST_JSON = {
+    "sagemaker-runtime": ("", "sagemaker"),
+    "sagemaker-metrics": ("", "sagemaker"),
+    "lambda": ("lambda",),
+    "scheduler": ("scheduler",),
+}
 """Services that are told apart by their paths, and the scopes of signatures with which they are asked."""
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
 QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch", "2010-03-31": "sns"}

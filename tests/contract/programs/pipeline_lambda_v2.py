@@ -1,4 +1,4 @@
-"""A user's pipeline on SDK v2 with a function between its steps."""
+"""A user's pipeline on SDK v2 with a function between its steps, and schedules that start it."""
 
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ from sagemaker.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, L
 from sagemaker.workflow.parameters import ParameterInteger
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.steps import CacheConfig
+from sagemaker.workflow.triggers import PipelineSchedule
 
 place, role = Path(sys.argv[1]), get_execution_role()
 script = place / "judge.py"
@@ -58,3 +59,11 @@ def run(word, **parameters):
 run("first")
 run("second")
 run("third", Rows=10)
+
+weekly = PipelineSchedule(name="weekly-v2", cron="0 9 ? * MON *", enabled=False)
+pipeline.put_triggers(triggers=[weekly, PipelineSchedule(name="often-v2", rate=(5, "minutes"))], role_arn=role)
+pipeline.put_triggers(triggers=[PipelineSchedule(name="often-v2", rate=(1, "hour"))], role_arn=role)
+for name in ("weekly-v2", "often-v2"):
+    told = pipeline.describe_trigger(name)
+    print("trigger:", told["Schedule_Expression"], told["Schedule_State"], told["Schedule_Role"] == role)
+pipeline.delete_triggers(["weekly-v2", "often-v2", "never-made"])

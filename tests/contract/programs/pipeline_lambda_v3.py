@@ -1,4 +1,4 @@
-"""A user's pipeline on SDK v3 with a function between its steps."""
+"""A user's pipeline on SDK v3 with a function between its steps, and schedules that start it."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.triggers import PipelineSchedule
 
 place, role = Path(sys.argv[1]), get_execution_role()
 script = place / "word.py"
@@ -37,3 +38,11 @@ print("first:", execution.describe()["PipelineExecutionStatus"])
 for step in reversed(execution.list_steps()):
     print("step:", step["StepName"], step["StepStatus"])
 print("second:", function.invoke()["FunctionError"])
+
+weekly = PipelineSchedule(name="weekly-v3", cron="0 9 ? * MON *", enabled=False)
+pipeline.put_triggers(triggers=[weekly, PipelineSchedule(name="often-v3", rate=(5, "minutes"))], role_arn=role)
+pipeline.put_triggers(triggers=[PipelineSchedule(name="often-v3", rate=(1, "hour"))], role_arn=role)
+for name in ("weekly-v3", "often-v3"):
+    told = pipeline.describe_trigger(name)
+    print("trigger:", told["Schedule_Expression"], told["Schedule_State"], told["Schedule_Role"] == role)
+pipeline.delete_triggers(["weekly-v3", "often-v3", "never-made"])

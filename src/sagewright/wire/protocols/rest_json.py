@@ -1,4 +1,4 @@
-"""The rest-json protocol (SageMaker Runtime, SageMaker Metrics, Lambda): REST bindings around a JSON or raw body."""
+"""The rest-json protocol (SageMaker Runtime and Metrics, Lambda, EventBridge Scheduler): REST bindings, JSON or raw bodies."""
 
 from __future__ import annotations
 

@@ -1,0 +1,206 @@
+"""Schedules: Create, Get, Update, Delete, List.
+
+Source: AWS's API reference, EventBridge Scheduler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sagewright.engine.eventrules import PRINCIPAL, TARGETS
+from sagewright.engine.eventtargets import service_of
+from sagewright.engine.schedules import BadSchedule
+from sagewright.engine.scheduling import KIND, MOST_SCHEDULES, ONLY_TARGET
+from sagewright.engine.timetables import BadZone, read_timetable
+from sagewright.model.arns import account_of
+from sagewright.model.clock import to_datetime, to_ms
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import deliveries, resources
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
+from sagewright.store.resources import NameTaken, New, Resource
+
+GROUP = "default"
+"""The one group that there is."""
+SERVED = frozenset({"pipeline", "function", "sqs", "sns"})
+NOT_SERVED = ("EcsParameters", "EventBridgeParameters", "EventBridgePutEventsV2Parameters",
+              "EventBridgePutRawEventsParameters", "KinesisParameters")  # fmt: skip
+DEFAULTS = {"ScheduleExpressionTimezone": "UTC", "ActionAfterCompletion": "NONE"}
+TOLD = ("ScheduleExpression", "ScheduleExpressionTimezone", "Description", "KmsKeyArn", "FlexibleTimeWindow",
+        "ActionAfterCompletion")  # fmt: skip
+MOST_LISTED = 100
+
+
+@operation("scheduler", "CreateSchedule")
+def create_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """One that the same ClientToken has made is answered like a new one."""
+    _check_group(request)
+    name, document = request["Name"], _document(context, request)
+    rows = resources.page(context.store, _place(context), Page(limit=MOST_SCHEDULES))
+    if len(rows) >= MOST_SCHEDULES:
+        raise AwsError(
+            "ServiceQuotaExceededException",
+            f"There are {MOST_SCHEDULES} schedules, which is the most there can be.",
+            402,
+        )
+    new = New(name, document, document["Arn"], {}, status=_state(request), principal=context.principal.arn)
+    try:
+        resources.create(context.store, _place(context), new)
+    except NameTaken:
+        there = resources.find(context.store, _place(context), name)
+        if there is None or not document["ClientToken"] or there.document["ClientToken"] != document["ClientToken"]:
+            raise AwsError("ConflictException", f"Schedule {name} already exists.", 409) from None
+    return {"ScheduleArn": document["Arn"]}
+
+
+@operation("scheduler", "UpdateSchedule")
+def update_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """It is what this request says: what is left out has its default."""
+    found, document = _require(context, request), _document(context, request)
+    with context.store.write() as connection:
+        now = resources.locked_in(connection, found.id)
+        if now is None:
+            raise _missing(found.name)
+        changed = replace(now, document=document, status=_state(request))
+        resources.change_in(connection, changed, context.principal.arn)
+    return {"ScheduleArn": document["Arn"]}
+
+
+@operation("scheduler", "GetSchedule")
+def get_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    found = _require(context, request)
+    document = found.document
+    dates = {name: to_datetime(document[member]) for name, member in (("StartDate", "StartMs"), ("EndDate", "EndMs"))
+             if document.get(member) is not None}  # fmt: skip
+    return {
+        **_head(found),
+        **{member: document[member] for member in TOLD if member in document},
+        **dates,
+        "Target": _target(found),
+    }
+
+
+@operation("scheduler", "DeleteSchedule")
+def delete_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """What it was due for and was not delivered is not delivered any more."""
+    found = _require(context, request)
+    with context.store.write() as connection:
+        deliveries.forget_in(connection, found.id)
+        resources.remove_in(connection, found, found.document["Arn"], context.principal.arn)
+    return {}
+
+
+@operation("scheduler", "ListSchedules")
+def list_schedules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=MOST_SCHEDULES))
+    if (request.get("GroupName") or GROUP) != GROUP:
+        rows = []
+    prefix, state = request.get("NamePrefix") or "", request.get("State")
+    kept = [row for row in rows if row.name.startswith(prefix) and state in {None, row.status}]
+    after = paging.decode(request.get("NextToken"))
+    page, token = paging.page_of(kept, lambda row: [row.name], after, request.get("MaxResults", MOST_LISTED))
+    told = [{**_head(row), "Target": {"Arn": _target(row)["Arn"]}} for row in page]
+    return {"Schedules": told, **({"NextToken": token} if token else {})}
+
+
+def _head(found: Resource) -> dict[str, Any]:
+    return {
+        "Arn": found.document["Arn"],
+        "Name": found.name,
+        "GroupName": GROUP,
+        "State": found.status,
+        "CreationDate": to_datetime(found.created_ms),
+        "LastModificationDate": to_datetime(found.modified_ms),
+    }
+
+
+def _target(found: Resource) -> dict[str, Any]:
+    """As it was given."""
+    kept = found.document[TARGETS][ONLY_TARGET]
+    return {"RetryPolicy": {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}} | {
+        member: value for member, value in kept.items() if member not in {"Id", PRINCIPAL}
+    }
+
+
+def _place(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)
+
+
+def _missing(name: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Schedule {name} does not exist.", 404)
+
+
+def _require(context: Context, request: dict[str, Any]) -> Resource:
+    """Raises ResourceNotFoundException."""
+    _check_group(request)
+    found = resources.find(context.store, _place(context), request["Name"])
+    if found is None:
+        raise _missing(request["Name"])
+    return found
+
+
+def _check_group(request: dict[str, Any]) -> None:
+    group = request.get("GroupName") or GROUP
+    if group != GROUP:
+        raise AwsError(
+            "ResourceNotFoundException",
+            f"Schedule group {group} does not exist. Sagewright has the group {GROUP} alone.",
+            404,
+        )
+
+
+def _state(request: dict[str, Any]) -> str:
+    return str(request.get("State") or "ENABLED")
+
+
+def _document(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a schedule: its target is where those of rules are. Raises ValidationException."""
+    document = DEFAULTS | {member: request[member] for member in TOLD if request.get(member) is not None}
+    expression, zone = document["ScheduleExpression"], document["ScheduleExpressionTimezone"]
+    try:
+        read_timetable(expression, zone)
+    except BadSchedule:
+        raise ValidationException(f"Invalid Schedule Expression {expression}.") from None
+    except BadZone:
+        raise ValidationException(f"Invalid Schedule Expression Timezone {zone}.") from None
+    start_ms, end_ms = _when(request.get("StartDate")), _when(request.get("EndDate"))
+    if start_ms is not None and end_ms is not None and end_ms <= start_ms:
+        raise ValidationException("The EndDate you specify must come after the StartDate.")
+    window = request["FlexibleTimeWindow"]
+    if (window["Mode"] == "FLEXIBLE") != ("MaximumWindowInMinutes" in window):
+        raise ValidationException(
+            "MaximumWindowInMinutes must be given with the FlexibleTimeWindow Mode FLEXIBLE, and with no other."
+        )
+    _check_target(context, request["Target"])
+    return document | {
+        "Arn": f"arn:aws:scheduler:{context.region}:{context.account}:schedule/{GROUP}/{request['Name']}",
+        "ClientToken": request.get("ClientToken") or "",
+        "StartMs": start_ms,
+        "EndMs": end_ms,
+        TARGETS: {ONLY_TARGET: request["Target"] | {"Id": ONLY_TARGET, PRINCIPAL: context.principal.arn}},
+    }
+
+
+def _when(date: datetime | None) -> int | None:
+    return None if date is None else to_ms(date)
+
+
+def _check_target(context: Context, target: dict[str, Any]) -> None:
+    """Raises ValidationException."""
+    arn = target["Arn"]
+    if service_of(arn) not in SERVED:
+        raise ValidationException(
+            f"Sagewright's schedules send nothing to {arn}. Their targets are SageMaker pipelines, Lambda functions, SQS queues "
+            "and SNS topics."
+        )
+    if account_of(arn) != context.account:
+        raise ValidationException(f"The target {arn} is not in the account {context.account}.")
+    if account_of(target["RoleArn"]) != context.account:
+        raise ValidationException(f"The role {target['RoleArn']} is not in the account {context.account}.")
+    if unserved := [member for member in NOT_SERVED if member in target]:
+        raise ValidationException(f"Sagewright serves no targets with {unserved[0]}.")
