@@ -141,7 +141,7 @@ def test_what_is_no_rule(events: Any, name: str) -> None:
 
 
 TARGETS: dict[str, tuple[dict[str, Any], str]] = {
-    "a function": ({"Arn": "arn:aws:lambda:us-east-1:000000000000:function:f"}, "sends nothing to"),
+    "a state machine": ({"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:s"}, "sends nothing to"),
     "another account": ({"Arn": "arn:aws:sqs:us-east-1:111111111111:q"}, "not in the account"),
     "no ARN": ({"Arn": "queue"}, "sends nothing to"),
     "two inputs": ({"Input": "{}", "InputPath": "$"}, "Only one of"),
