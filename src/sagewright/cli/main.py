@@ -9,6 +9,7 @@ from sagewright.cli import (
     doctor,
     door,
     endpoints,
+    experiments,
     jobs,
     models,
     objects,
@@ -34,6 +35,7 @@ app.add_typer(processing.app, name="processing")
 app.add_typer(transform.app, name="transform")
 app.add_typer(tuning.app, name="tuning")
 app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")
