@@ -28,6 +28,7 @@ MODULES = (
     "containers",
     "endpoints",
     "tuner",
+    "spinning",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

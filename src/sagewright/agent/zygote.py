@@ -59,7 +59,7 @@ class Zygote:
             self._keeper.sweep()
         gc.collect()
         gc.freeze()
-        with self._connection.makefile("rb") as requests:
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError), self._connection.makefile("rb") as requests:
             while self._wait() and (line := requests.readline()):
                 answer = self._answer(json.loads(line))
                 self._connection.sendall(json.dumps(answer).encode() + b"\n")

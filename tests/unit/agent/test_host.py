@@ -28,6 +28,18 @@ def entry(script: str, **members: Any) -> dict[str, Any]:
     return {"AlgorithmSpecification": specification, **members}
 
 
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+)
+def test_threads_block_soon_unless_the_job_has_a_policy_of_its_own(
+    double: Double, start: Start, given: dict[str, str], spins: str
+) -> None:
+    start(request=entry("import os; print(os.environ.get('GOMP_SPINCOUNT'))", Environment=given))
+    double.wait_finished()
+    assert spins in double.lines("h1")
+
+
 def prefix_channel(name: str, uri: str, **source: Any) -> dict[str, Any]:
     s3 = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated", **source}
     return {"ChannelName": name, "DataSource": {"S3DataSource": s3}}
