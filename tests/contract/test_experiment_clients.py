@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import RunningServer
 
@@ -21,6 +23,8 @@ def test_runs_of_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
         "status: Completed True",
         "input: {'MediaType': 'text/csv', 'Value': 's3://bucket/data.csv'}",
         "report: all is well",
+        "notes: from inside",
+        "charts: [('confusion', 'ConfusionMatrix', 'Produced'), ('roc', 'ROCCurve', 'Produced')]",
         "job: Completed {'NumberValue': 10.0} SageMakerTrainingJob",
         "job's metrics: [('score', 0.75, 1, 0.75)]",
         "artifact: True",
@@ -39,3 +43,20 @@ def test_runs_of_sdk_v3(server: RunningServer) -> None:
     assert "parameters: [('depth', 4), ('kind', 'tree')]" in lines, lines
     assert "metrics: [('auc', 12, 2.0, 2.0)]" in lines
     assert "runs: ['one']" in lines
+
+
+@pytest.mark.parametrize(("client", "root"), [("sdk_v2", "sagemaker"), ("sdk_v3", "sagemaker.core")])
+def test_charts_tables_and_files_of_a_run(server: RunningServer, tmp_path: Path, client: str, root: str) -> None:
+    done = getattr(server, client)(PROGRAMS / "charts_sdk.py", root, str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    lines = done.stdout.splitlines()
+    for line in (
+        "inputs: ['rows']",
+        "outputs: ['elsewhere', 'notes']",
+        "charts: [('ContributedTo', 'ConfusionMatrix', 'confusion', 'ConfusionMatrix'), "
+        "('Produced', 'PrecisionRecallCurve', 'precision', 'PrecisionRecallCurve'), "
+        "('Produced', 'ROCCurve', 'roc', 'ROCCurve')]",
+        "of the other: ['Produced']",
+        "runs: ['one', 'two']",
+    ):
+        assert line in lines, done.stdout

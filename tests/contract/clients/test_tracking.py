@@ -1,4 +1,4 @@
-"""What tracks data and runs, with S3 beneath: DVC and MLflow."""
+"""What tracks data and runs: DVC and MLflow with S3 beneath, and the package sagemaker-experiments."""
 
 from __future__ import annotations
 
@@ -35,3 +35,21 @@ def test_artefacts_of_mlflow(server: RunningServer, bucket: str, tmp_path: Path)
     assert done.stdout.endswith("artefacts are there\n")
     keys = [one["Key"] for one in server.boto("s3").list_objects_v2(Bucket=bucket)["Contents"]]
     assert len([key for key in keys if key.startswith("mlflow/")]) == 3
+
+
+def test_trackers_of_the_package_sagemaker_experiments(server: RunningServer, bucket: str, tmp_path: Path) -> None:
+    program = str(PROGRAMS / "smexperiments_tracker.py")
+    done = server.door(str(BIN / "python"), "-W", "ignore", program, bucket, str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    for line in (
+        "parameters: {'depth': 3, 'kind': 'tree'}",
+        "status: Completed prepared",
+        "artifacts: ['rows', 'source'] ['prediction']",
+        "lineage: ['ContributedTo', 'Produced', 'Produced']",
+        "components: [True]",
+        "trials: ['old-trial']",
+        "found: ['prepared']",
+        "left: 0",
+    ):
+        assert line in lines, done.stdout

@@ -22,6 +22,10 @@ with load_run(sagemaker_session=Session()) as run:
     run.log_parameter("inside", "yes")
     for step in range(12):
         run.log_metric("loss", 1 / (step + 1), step=step)
+    run.log_roc_curve([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], title="roc")
+    run.log_confusion_matrix([0, 1], [0, 1], title="confusion")
+    open("notes.txt", "w").write("from inside")
+    run.log_file("notes.txt", name="notes")
 print("score=0.75;")
 open(os.path.join(os.environ["SM_MODEL_DIR"], "model"), "w").write("m")
 """)
@@ -64,6 +68,11 @@ print("status:", first["Status"]["PrimaryStatus"], first["StartTime"] <= first["
 print("input:", first["InputArtifacts"]["data"])
 bucket, _, key = first["OutputArtifacts"]["report"]["Value"].removeprefix("s3://").partition("/")
 print("report:", boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+
+bucket, _, key = first["OutputArtifacts"]["notes"]["Value"].removeprefix("s3://").partition("/")
+print("notes:", boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+charts = client.list_associations(SourceArn=first["TrialComponentArn"])["AssociationSummaries"]
+print("charts:", sorted((one["DestinationName"], one["DestinationType"], one["AssociationType"]) for one in charts))
 
 told = client.describe_trial_component(TrialComponentName=f"{job}-aws-training-job")
 print("job:", told["Status"]["PrimaryStatus"], told["Parameters"]["trees"], told["Source"]["SourceType"])
