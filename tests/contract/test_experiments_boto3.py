@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.pipelines import Pipelines, document, get, job, token
+from tests.pipelines import Pipelines, document, get, job, step, token
+from tests.tuning import Tuners, request
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -341,6 +342,28 @@ def test_jobs_of_pipelines(server: RunningServer, sagemaker: Any) -> None:
     assert trials_of(sagemaker, "pipe-own") == ["first"]
     tracked(pipes, "pipe-named", {"ExperimentName": "pipe-own", "TrialName": get("Parameters.Trial")}, "first")
     assert len(sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]) == 4
+
+
+def test_training_jobs_of_a_tuning_step(server: RunningServer, sagemaker: Any) -> None:
+    pipes, tuners = Pipelines(server), Tuners(server)
+    arguments = request("-", jobs=2)
+    del arguments["HyperParameterTuningJobName"]
+    text = document(
+        step("tune", "Tuning", arguments),
+        PipelineExperimentConfig={"ExperimentName": "pipe-tuned", "TrialName": get("Execution.PipelineExecutionId")},
+    )
+    sagemaker.create_pipeline(
+        PipelineName="pipe-tuned", PipelineDefinition=text, RoleArn=ROLE, ClientRequestToken=token()
+    )
+    arn = pipes.run("pipe-tuned")["PipelineExecutionArn"]
+    tuner = pipes.steps(arn)["tune"]["Metadata"]["TuningJob"]["Arn"].rpartition("/")[2]
+    children = {one["TrainingJobArn"] for one in tuners.children(tuner)}
+    parts = sagemaker.list_trial_components(TrialName=arn.rpartition("/")[2])["TrialComponentSummaries"]
+    assert {one["TrialComponentSource"]["SourceArn"] for one in parts} == children
+    assert len(children) == 2
+    for child in children:
+        tags = {one["Key"]: one["Value"] for one in sagemaker.list_tags(ResourceArn=child)["Tags"]}
+        assert tags["sagemaker:pipeline-execution-arn"] == arn
 
 
 def trials_of(sagemaker: Any, experiment: str) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sagewright.engine import trials
 from sagewright.engine.asking import Call, Owner, Question
+from sagewright.engine.steps.tracking import config_of_owner
 from sagewright.engine.trials import ObjectiveStatus, Record
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, Child, Definition, Plan, child_request
@@ -241,6 +243,9 @@ class Turn:
         child = Child(record.name, record.values, record.config, self._checkpoints_of(record))
         request = child_request(definition, child, pairs)
         try:
+            owner = self._tuner.document.get(OWNER) or {}
+            if config := config_of_owner(self._means.store, owner, partial(self._ask, definition)):
+                request["ExperimentConfig"] = config
             self._ask(definition, "CreateTrainingJob", request, Owner(KIND, self._tuner.id, arn))
         except AwsError as error:
             if error.code == "ResourceInUse":  # made in a step that was broken off
@@ -278,8 +283,10 @@ class Turn:
             return
         self._progress.asked_to_stop.add(record.number)
 
-    def _ask(self, definition: Definition, operation: str, request: dict[str, Any], owner: Owner | None = None) -> None:
-        self._means.call(Question(definition.document["RoleArn"], "sagemaker", operation, request, owner))
+    def _ask(
+        self, definition: Definition, operation: str, request: dict[str, Any], owner: Owner | None = None
+    ) -> dict[str, Any]:
+        return self._means.call(Question(definition.document["RoleArn"], "sagemaker", operation, request, owner))
 
     def _arn(self) -> str:
         return sagemaker_arn(self._tuner.region, self._tuner.account, RESOURCE, self._tuner.name)

@@ -29,7 +29,7 @@ def tagged(desk: Desk, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
 @dataclass(frozen=True)
 class JobSteps:
     """`noun`: TrainingJob, as its members are named; `metadata`: the member of a step's metadata; `longest`: of its names;
-    `tracked`: whether its requests have an ExperimentConfig."""
+    `tracked`: whether its requests have an ExperimentConfig; those of the jobs that it makes have one in any case."""
 
     noun: str
     metadata: str
@@ -38,7 +38,8 @@ class JobSteps:
 
     def begin(self, desk: Desk, record: StepRecord) -> Look:
         request = {**record.arguments, f"{self.noun}Name": record.job, "Tags": tagged(desk, record.arguments)}
-        if self.tracked and (config := experiment_config(desk)):
+        config = experiment_config(desk)
+        if config and self.tracked:
             request["ExperimentConfig"] = config | (record.arguments.get("ExperimentConfig") or {})
         try:
             arn = desk.ask(f"Create{self.noun}", request)[f"{self.noun}Arn"]

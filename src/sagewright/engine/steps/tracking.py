@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sagewright.engine.steprecords import EXECUTION
 from sagewright.engine.steps.base import Desk
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.references import resolve
+from sagewright.store import resources
+from sagewright.store.database import Database
 from sagewright.store.resources import Resource
 
 MISSING = "ResourceNotFound"
+Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""An operation and its request; answers as boto3 would."""
 
 
 def experiment_config(desk: Desk) -> dict[str, Any]:
@@ -20,16 +26,36 @@ def experiment_config(desk: Desk) -> dict[str, Any]:
     Raises AwsError, BadReference.
     """
     config = names(desk.execution)
-    if not config:
-        return {}
-    try:
-        desk.ask("DescribeTrial", {"TrialName": config["TrialName"]})
-    except AwsError as error:
-        if error.code != MISSING:
-            raise
+    if config and not _is_there(desk.ask, config):
         _make(desk, "CreateExperiment", {"ExperimentName": config["ExperimentName"]})
         _make(desk, "CreateTrial", config)
     return config
+
+
+def config_of_owner(store: Database, owner: Mapping[str, Any], ask: Ask) -> dict[str, str]:
+    """ExperimentConfig of what a job of a pipeline execution makes in its turn: a tuning job's training jobs. Empty where the owner
+    is no execution, or its trial is gone.
+
+    Raises AwsError.
+    """
+    execution = resources.get(store, owner["Id"]) if owner.get("Kind") == EXECUTION else None
+    if execution is None:
+        return {}
+    try:
+        config = names(execution)
+    except BadReference:
+        return {}
+    return config if config and _is_there(ask, config) else {}
+
+
+def _is_there(ask: Ask, config: Mapping[str, str]) -> bool:
+    try:
+        ask("DescribeTrial", {"TrialName": config["TrialName"]})
+    except AwsError as error:
+        if error.code != MISSING:
+            raise
+        return False
+    return True
 
 
 def names(execution: Resource) -> dict[str, str]:
