@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.pipelines import Pipelines, step
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -286,3 +287,26 @@ def test_a_query_ends_in_cycles_and_at_its_depth(sagemaker: Any) -> None:
     for wrong in ({"MaxDepth": 0}, {"MaxDepth": 11}, {"MaxResults": 0}):
         assert fault(sagemaker.query_lineage, StartArns=[chain[0]], **wrong)[0] == "ValidationException"
     assert fault(sagemaker.query_lineage)[0] == "ValidationException"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"Actions": [{"ActionName": "only"}]}, "Value null at 'source'"),
+        ({"Entities": []}, "Unknown Argument member 'Entities'"),
+        ({"Actions": "x"}, "Actions of a Lineage step must be a list"),
+        ({"Associations": [{"Source": {"Name": "x", "Type": "Action"}}]}, "Action 'x', is not of this step"),
+        (
+            {"Associations": [{"Source": {"Arn": f"{ARN}action/none"}, "Destination": {"Arn": f"{ARN}action/none"}}]},
+            "does not exist",
+        ),
+        ({"Associations": [{}] * 51}, "at most 50"),
+    ],
+)
+def test_a_lineage_step_that_cannot_be(server: RunningServer, arguments: Any, reason: str) -> None:
+    pipes = Pipelines(server)
+    name = pipes.create(f"lineage-{uuid.uuid4().hex[:8]}", step("record", "Lineage", arguments))
+    arn = pipes.run(name)["PipelineExecutionArn"]
+    told = pipes.steps(arn)["record"]
+    assert told["StepStatus"] == "Failed"
+    assert reason in told["FailureReason"]

@@ -41,3 +41,13 @@ def test_entities_made_by_hand(server: RunningServer, client: str, root: str) ->
     ):
         assert line in lines, done.stdout
     assert ("resources: [True] Model" in lines) == (client == "sdk_v3")
+
+
+def test_steps_of_a_pipeline_that_record_lineage(server: RunningServer) -> None:
+    done = server.sdk_v3(PROGRAMS / "pipeline_lineage_v3.py")
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()
+    lines = done.stdout.splitlines()
+    assert "first: Succeeded Succeeded" in lines, done.stdout
+    assert "second: Succeeded Succeeded" in lines
+    assert lines.count("metadata: ['ActionArns', 'ArtifactArns', 'Associations', 'ContextArns'] 3") == 2
+    assert "graph: ['DataSet', 'Model', 'Project', 'Training'] 3" in lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.engine.steps import functions, jobs, light, waiting
+from sagewright.engine.steps import functions, jobs, light, lineage, waiting
 from sagewright.engine.steps.base import StepKind
 
 KINDS: dict[str, StepKind] = {
@@ -18,6 +18,7 @@ KINDS: dict[str, StepKind] = {
     "Endpoint": waiting.ENDPOINT,
     "Callback": waiting.CALLBACK,
     "Lambda": functions.FUNCTION,
+    "Lineage": lineage.LINEAGE,
 }
 OPERATIONS = {
     "Processing": "CreateProcessingJob",
@@ -43,7 +44,6 @@ LACKING = {
     "EMR": "there are no EMR clusters here; a Processing step with a PySparkProcessor runs Spark",
     "EMRServerless": "there is no EMR Serverless here; a Processing step with a PySparkProcessor runs Spark",
     "InferenceComponent": "inference components are not built",
-    "Lineage": "its artifacts, actions and contexts are made by their own operations alone",
 }
 """What is missing where a step of another type is asked for."""
 
