@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import ROLE, SHELL_IMAGE
-from tests.hosting import BUCKET, Hosting
+from tests.hosting import BUCKET, ECHO, Hosting
 from tests.pipelines import Pipelines, get, job
 
 if TYPE_CHECKING:
     from conftest import RunningServer
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:"
+PROGRAMS = Path(__file__).parent / "programs"
 Row = tuple[str, str, str]
+SEEN = [
+    "jobs: [True]",
+    f"data: ['s3://{BUCKET}/lineage/words']",
+    "components: [True]",
+    "processing: [] []",
+    "execution: None",
+    "actions: ['Approval', 'Approval', 'ModelDeployment']",
+    "models: 4 {'ModelArtifact'}",
+    f"its data: ['s3://{BUCKET}/lineage/words']",
+    "endpoints of the data: [True]",
+    f"group's execution: {ARN}pipeline/p/execution/e",
+    "training_job_name: [('Input', 'DataSet', 'ContributedTo', 'artifact'), "
+    "('Input', 'Image', 'ContributedTo', 'artifact'), ('Output', 'Model', 'Produced', 'artifact')]",
+    "model_package_arn: [('Input', 'Approval', 'ContributedTo', 'action'), "
+    "('Input', 'Approval', 'ContributedTo', 'action'), ('Input', 'Image', 'ContributedTo', 'artifact'), "
+    "('Input', 'Model', 'ContributedTo', 'artifact'), ('Output', 'Model', 'ContributedTo', 'artifact'), "
+    "('Output', 'ModelDeployment', 'ContributedTo', 'action'), ('Output', 'ModelGroup', 'AssociatedWith', 'context')]",
+    "endpoint_arn: [('Input', 'ModelDeployment', 'AssociatedWith', 'action')]",
+]
+"""What SDKs see of the chain from data to an endpoint."""
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +164,18 @@ def test_jobs_of_a_pipeline_say_which_execution_they_belong_to(server: RunningSe
     assert tags["sagemaker:pipeline-execution-arn"] == arn
 
 
-def test_from_a_package_to_its_endpoint(server: RunningServer, sagemaker: Any, hosting: Hosting) -> None:
-    hosting.model("traced")
+def test_from_data_to_an_endpoint(server: RunningServer, sagemaker: Any, hosting: Hosting, job_name: str) -> None:
+    script = textwrap.dedent(ECHO).replace("WORD", "traced")
+    hosting.s3.put_object(Bucket=BUCKET, Key="lineage/words/inference.py", Body=script.encode())
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/lineage/words"}
+    server.run_shell(
+        job_name,
+        "cp -r /opt/ml/input/data/train /opt/ml/model/code",
+        InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
+    )
+    data = server.wait(job_name)["ModelArtifacts"]["S3ModelArtifacts"]
+    hosting.model("traced", ModelDataUrl=data)
     container = sagemaker.describe_model(ModelName="traced")["PrimaryContainer"]
-    data = container["ModelDataUrl"]
     sagemaker.create_model_package_group(ModelPackageGroupName="traced-group")
     specification = {
         "Containers": [{name: container[name] for name in ("Image", "ModelDataUrl", "Environment")}],
@@ -189,6 +220,10 @@ def test_from_a_package_to_its_endpoint(server: RunningServer, sagemaker: Any, h
     ]
     found = sagemaker.query_lineage(StartArns=[endpoint], Direction="Ascendants", Filters={"Types": ["Approval"]})
     assert len(found["Vertices"]) == 2
+    for client, root in (("sdk_v2", "sagemaker.lineage"), ("sdk_v3", "sagemaker.core.lineage")):
+        done = getattr(server, client)(PROGRAMS / "lineage_seen_sdk.py", root, job_name, package, "traced")
+        assert done.returncode == 0, done.stdout + done.stderr + server.log()
+        assert done.stdout.splitlines()[-len(SEEN) :] == SEEN
     hosting.config("traced-new", hosting.variant("one", "traced"))
     sagemaker.update_endpoint(EndpointName="traced", EndpointConfigName="traced-new")
     hosting.settled("traced")
