@@ -164,16 +164,29 @@ def test_jobs_of_a_pipeline_say_which_execution_they_belong_to(server: RunningSe
     assert tags["sagemaker:pipeline-execution-arn"] == arn
 
 
-def test_from_data_to_an_endpoint(server: RunningServer, sagemaker: Any, hosting: Hosting, job_name: str) -> None:
+def trained_model(server: RunningServer, hosting: Hosting, job: str) -> str:
+    """The URI of a model that serves, which a job of that name has made of data."""
     script = textwrap.dedent(ECHO).replace("WORD", "traced")
     hosting.s3.put_object(Bucket=BUCKET, Key="lineage/words/inference.py", Body=script.encode())
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/lineage/words"}
     server.run_shell(
-        job_name,
+        job,
         "cp -r /opt/ml/input/data/train /opt/ml/model/code",
         InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
     )
-    data = server.wait(job_name)["ModelArtifacts"]["S3ModelArtifacts"]
+    data: str = server.wait(job)["ModelArtifacts"]["S3ModelArtifacts"]
+    return data
+
+
+def seen_by_sdks(server: RunningServer, job: str, package: str) -> None:
+    for client, root in (("sdk_v2", "sagemaker.lineage"), ("sdk_v3", "sagemaker.core.lineage")):
+        done = getattr(server, client)(PROGRAMS / "lineage_seen_sdk.py", root, job, package, "traced")
+        assert done.returncode == 0, done.stdout + done.stderr + server.log()
+        assert done.stdout.splitlines()[-len(SEEN) :] == SEEN
+
+
+def test_from_data_to_an_endpoint(server: RunningServer, sagemaker: Any, hosting: Hosting, job_name: str) -> None:
+    data = trained_model(server, hosting, job_name)
     hosting.model("traced", ModelDataUrl=data)
     container = sagemaker.describe_model(ModelName="traced")["PrimaryContainer"]
     sagemaker.create_model_package_group(ModelPackageGroupName="traced-group")
@@ -220,10 +233,7 @@ def test_from_data_to_an_endpoint(server: RunningServer, sagemaker: Any, hosting
     ]
     found = sagemaker.query_lineage(StartArns=[endpoint], Direction="Ascendants", Filters={"Types": ["Approval"]})
     assert len(found["Vertices"]) == 2
-    for client, root in (("sdk_v2", "sagemaker.lineage"), ("sdk_v3", "sagemaker.core.lineage")):
-        done = getattr(server, client)(PROGRAMS / "lineage_seen_sdk.py", root, job_name, package, "traced")
-        assert done.returncode == 0, done.stdout + done.stderr + server.log()
-        assert done.stdout.splitlines()[-len(SEEN) :] == SEEN
+    seen_by_sdks(server, job_name, package)
     hosting.config("traced-new", hosting.variant("one", "traced"))
     sagemaker.update_endpoint(EndpointName="traced", EndpointConfigName="traced-new")
     hosting.settled("traced")
