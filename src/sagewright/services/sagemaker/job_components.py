@@ -1,4 +1,5 @@
-"""Trial components as they are kept and found. Those of jobs are made when somebody first asks for them; the job describes them."""
+"""Trial components as they are kept and found. Those of jobs are made when somebody first asks for them, at the latest for lineage,
+a moment after the job; the job describes them."""
 
 from __future__ import annotations
 
