@@ -29,6 +29,7 @@ MODULES = (
     "endpoints",
     "tuner",
     "spinning",
+    "pipelines",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

@@ -50,7 +50,12 @@ class Pipelines:
         progress = self._progress.get(execution.id)
         if progress is None or progress.round != execution.document.get("Round", 1):
             records = steprecords.of_execution(self._means.store, execution.id)
-            progress = Progress(read_definition(self._text(execution)), records, execution.document.get("Round", 1))
+            progress = Progress(
+                read_definition(self._text(execution)),
+                records,
+                execution.document.get("Round", 1),
+                _selected(execution),
+            )
             self._progress[execution.id] = progress
             while len(self._progress) > MOST_KEPT:
                 self._progress.popitem(last=False)
@@ -61,3 +66,9 @@ class Pipelines:
         place = Place(VERSION, execution.account, execution.region)
         row = resources.find(self._means.store, place, document["PipelineId"], document["PipelineVersionId"])
         return str(row.document["PipelineDefinition"]) if row else '{"Version": "2020-12-01", "Steps": []}'
+
+
+def _selected(execution: Resource) -> frozenset[str] | None:
+    """The steps of a selective execution, None for all."""
+    selection = execution.document.get("SelectiveExecutionConfig")
+    return frozenset(one["StepName"] for one in selection["SelectedSteps"]) if selection else None

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from sagewright.objects.access import ObjectStore
 from sagewright.pipelines import caching, retries
 from sagewright.pipelines.definition import Definition, Step
 from sagewright.pipelines.errors import BadDefinition, BadReference
-from sagewright.pipelines.plan import StepStatus, next_steps
+from sagewright.pipelines.plan import Frontier, StepStatus
 from sagewright.pipelines.references import resolve
 from sagewright.store import resources
 from sagewright.store.database import Database
@@ -62,7 +62,18 @@ class Progress:
     definition: Definition
     records: dict[str, StepRecord]
     round: int
+    selected: frozenset[str] | None = None
     look_at_ms: int = 0
+    frontier: Frontier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.frontier = Frontier(self.definition, self.selected)
+        for record in self.records.values():
+            self.frontier.note(record.name, record.state)
+
+    def took(self, record: StepRecord) -> None:
+        self.records[record.name] = record
+        self.frontier.note(record.name, record.state)
 
 
 def execution_arn(execution: Resource) -> str:
@@ -76,23 +87,19 @@ class Turn:
 
     def __init__(self, means: Means, execution: Resource, progress: Progress) -> None:
         self._means, self._execution, self._progress = means, execution, progress
-        self._definition = progress.definition
-        selection = execution.document.get("SelectiveExecutionConfig")
-        self._selected = frozenset(one["StepName"] for one in selection["SelectedSteps"]) if selection else None
+        self._definition, self._frontier = progress.definition, progress.frontier
 
     def take(self) -> None:
         """Raises steprecords.Overtaken."""
         stopping = self._execution.status == "Stopping"
-        for record in list(self._progress.records.values()):
-            if record.live:
-                self._look_after(record, stopping)
+        for name in self._frontier.live:
+            self._look_after(self._progress.records[name], stopping)
         if stopping:
             self._end_if_over(stopped=True)
             return
         most = (self._execution.document.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
         while True:  # what begins may be over at once, and let others begin
-            states = {name: one.state for name, one in self._progress.records.items()}
-            found = next_steps(self._definition, states, self._selected, most)
+            found = self._frontier.next(most)
             for step in found.start:
                 self._reach(step)
             if not found.start or not any(not self._progress.records[one.name].live for one in found.start):
@@ -270,15 +277,14 @@ class Turn:
         self._took(record)
 
     def _took(self, record: StepRecord) -> None:
-        self._progress.records[record.name] = record
+        self._progress.took(record)
         if record.status == StepStatus.SUCCEEDED and record.key and not record.cached:
             steprecords.keep_cached(self._means.store, self._execution, record, execution_arn(self._execution))
 
     def _end_if_over(self, stopped: bool) -> None:
-        states = {name: one.state for name, one in self._progress.records.items()}
-        if any(one.live for one in self._progress.records.values()):
+        if self._frontier.live:
             return
-        found = next_steps(self._definition, states, self._selected, None)
+        found = self._frontier.next(None)
         if not stopped and not found.over:
             return
         status = "Stopped" if stopped else ("Failed" if found.failed else "Succeeded")

@@ -113,7 +113,7 @@ def one_of(store: Database, execution: Resource, step: str) -> StepRecord | None
 
 
 def _document(record: StepRecord) -> dict[str, Any]:
-    return {name: value for name, value in asdict(record).items() if name != "status"}
+    return {name: value for name, value in vars(record).items() if name != "status"}
 
 
 def _row_name(execution: Resource, step: str) -> str:

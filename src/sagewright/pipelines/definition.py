@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sagewright.pipelines import conditions, references
@@ -94,8 +95,12 @@ class Definition:
     steps: tuple[Step, ...]
     experiment: Mapping[str, Any] | None
 
+    @cached_property
+    def _by_name(self) -> dict[str, Step]:
+        return {one.name: one for one in self.steps}
+
     def step(self, name: str) -> Step:
-        return next(one for one in self.steps if one.name == name)
+        return self._by_name[name]
 
     def values(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Each parameter's value. Raises BadDefinition for one that isn't declared, is missing, or is of another type."""

@@ -5,6 +5,7 @@ Source: AWS's guide, "Pipeline steps", "Selective execution of pipeline steps".
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,41 +44,93 @@ class Next:
     failed: bool
 
 
+@dataclass(frozen=True)
+class _Lack:
+    """What a step waits for: that another has succeeded, and with which outcome where that is one that branches."""
+
+    name: str
+    outcome: bool | None = None
+
+    def is_met_by(self, state: State) -> bool:
+        if state.status != StepStatus.SUCCEEDED:
+            return False
+        return self.outcome is None or state.outcome is self.outcome
+
+
+class Frontier:
+    """How far an execution is. Each change of a step costs what waits for that step, however many steps there are.
+
+    `selected`: the steps that are executed, None for all.
+    """
+
+    def __init__(self, definition: Definition, selected: frozenset[str] | None) -> None:
+        self._states: dict[str, State] = {}
+        self._live: dict[str, None] = {}
+        self._failed: set[str] = set()
+        self._ends = {one.name for one in definition.steps if one.type == "Fail"}
+        self._gave_up = False
+        self._steps = {one.name: (place, one) for place, one in enumerate(definition.steps)}
+        chosen = [one for one in definition.steps if selected is None or one.name in selected]
+        self._lacks = {one.name: _lacks(one, selected) for one in chosen}
+        self._waiting: dict[str, list[str]] = {}
+        for name, lacks in self._lacks.items():
+            for other in dict.fromkeys(lack.name for lack in lacks):
+                self._waiting.setdefault(other, []).append(name)
+        self._ready = {name for name, lacks in self._lacks.items() if not lacks}
+
+    def note(self, name: str, state: State) -> None:
+        """What has become of a step that was reached."""
+        self._states[name] = state
+        self._ready.discard(name)
+        if state.status in LIVE:
+            self._live[name] = None
+        else:
+            self._live.pop(name, None)
+        if state.status == StepStatus.FAILED:
+            self._failed.add(name)
+        else:
+            self._failed.discard(name)
+        self._gave_up = self._gave_up or name in self._ends
+        for other in self._waiting.get(name, ()):
+            if other not in self._states and self._is_ready(other):
+                self._ready.add(other)
+            else:
+                self._ready.discard(other)
+
+    def _is_ready(self, name: str) -> bool:
+        lacks = self._lacks[name]
+        return all(lack.name in self._states and lack.is_met_by(self._states[lack.name]) for lack in lacks)
+
+    @property
+    def live(self) -> list[str]:
+        """The steps that have begun and not ended, in the order in which they began."""
+        return list(self._live)
+
+    def next(self, most: int | None) -> Next:
+        """`most`: how many steps at a time, None for any number."""
+        if self._gave_up:  # a Fail step was reached: nothing begins after it
+            return Next((), not self._live, True)
+        room = len(self._ready) if most is None else max(0, most - len(self._live))
+        first = heapq.nsmallest(room, (self._steps[name][0] for name in self._ready))
+        steps = {self._steps[name][0]: self._steps[name][1] for name in self._ready} if first else {}
+        return Next(tuple(steps[place] for place in first), not self._live and not self._ready, bool(self._failed))
+
+
+def _lacks(step: Step, selected: frozenset[str] | None) -> tuple[_Lack, ...]:
+    """Of a step that was selected: what isn't selected as well has been decided, or tells of an earlier execution."""
+    branches = {name: outcome for name, outcome in step.branch if selected is None or name in selected}
+    others = (name for name in step.needs if name not in branches and (selected is None or name in selected))
+    return (*(_Lack(name, outcome) for name, outcome in branches.items()), *(_Lack(name) for name in others))
+
+
 def next_steps(
     definition: Definition, states: Mapping[str, State], selected: frozenset[str] | None, most: int | None
 ) -> Next:
-    """`selected`: the steps that are executed, None for all; `most`: how many at a time, None for any number."""
-    live = sum(one.status in LIVE for one in states.values())
-    failed = any(one.status == StepStatus.FAILED for one in states.values())
-    if _gave_up(definition, states):
-        return Next((), live == 0, True)
-    ready = [one for one in definition.steps if one.name not in states and _is_ready(one, states, selected)]
-    room = len(ready) if most is None else max(0, most - live)
-    start = tuple(ready[:room])
-    return Next(start, live == 0 and not ready, failed)
-
-
-def _gave_up(definition: Definition, states: Mapping[str, State]) -> bool:
-    """Whether a Fail step was reached: nothing begins after it."""
-    return any(one.type == "Fail" and one.name in states for one in definition.steps)
-
-
-def _is_ready(step: Step, states: Mapping[str, State], selected: frozenset[str] | None) -> bool:
-    if selected is not None and step.name not in selected:
-        return False
-    for condition, outcome in step.branch:
-        if selected is not None and condition not in selected:
-            continue  # the step itself was chosen
-        state = states.get(condition)
-        if state is None or state.status != StepStatus.SUCCEEDED or state.outcome is not outcome:
-            return False
-    for name in step.needs:
-        if selected is not None and name not in selected:
-            continue  # what it tells comes from an earlier execution
-        state = states.get(name)
-        if state is None or state.status != StepStatus.SUCCEEDED:
-            return False
-    return True
+    """See Frontier: what follows from all the states at once."""
+    frontier = Frontier(definition, selected)
+    for name, state in states.items():
+        frontier.note(name, state)
+    return frontier.next(most)
 
 
 def missing_between(definition: Definition, selected: frozenset[str]) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.pipelines.definition import Definition, read_definition
-from sagewright.pipelines.plan import State, StepStatus, missing_between, next_steps, sources
+from sagewright.pipelines.plan import LIVE, Frontier, State, StepStatus, missing_between, next_steps, sources
 
 
 def definition(*steps: dict[str, Any]) -> Definition:
@@ -51,6 +51,36 @@ def test_any_order_of_ends(data: st.DataObject) -> None:
     assert "beside" in states
     if not fails:
         assert set(states) == {"a", "b", "c", "d", "if", "beside"} | ({"yes", "more"} if outcome else {"no"})
+
+
+@given(st.data())
+def test_step_by_step_comes_to_the_same_as_all_at_once(data: st.DataObject) -> None:
+    """Also where a step that has failed is tried again, and where some steps alone are selected."""
+    names = [one.name for one in DIAMOND.steps]
+    selected = data.draw(st.sampled_from([None, frozenset({"d", "if", "yes"}), frozenset(names)]))
+    frontier, states = Frontier(DIAMOND, selected), dict[str, State]()
+    for _ in range(data.draw(st.integers(0, 30))):
+        name = data.draw(st.sampled_from(names))
+        status = data.draw(st.sampled_from(sorted(StepStatus)))
+        states[name] = State(status, data.draw(st.booleans()) if name == "if" else None)
+        frontier.note(name, states[name])
+        most = data.draw(st.sampled_from([None, 1, 3]))
+        assert frontier.next(most) == next_steps(DIAMOND, states, selected, most)
+        assert set(frontier.live) == {key for key, state in states.items() if state.status in LIVE}
+        ready = {
+            one.name
+            for one in DIAMOND.steps
+            if one.name not in states
+            and (selected is None or one.name in selected)
+            and all(_done(states, key) for key in one.needs if selected is None or key in selected)
+            and all(_done(states, key, outcome) for key, outcome in one.branch if selected is None or key in selected)
+        }
+        assert {one.name for one in frontier.next(None).start} == ready
+
+
+def _done(states: dict[str, State], name: str, outcome: bool | None = None) -> bool:
+    state = states.get(name)
+    return state is not None and state.status == StepStatus.SUCCEEDED and outcome in {None, state.outcome}
 
 
 def test_nothing_begins_after_a_fail_step() -> None:
