@@ -203,6 +203,17 @@ def test_associations_of_what_is_not_there(sagemaker: Any) -> None:
     assert fault(sagemaker.add_association, SourceArn=there, DestinationArn=job)[0] == "ValidationException"
 
 
+def test_types_that_no_store_keeps(sagemaker: Any) -> None:
+    source = {"SourceUri": "s3://bucket/nul"}
+    for call, request in (
+        (sagemaker.create_artifact, {"Source": source, "ArtifactType": "a\0"}),
+        (sagemaker.create_context, {"ContextName": "nul", "Source": source, "ContextType": "a\0"}),
+        (sagemaker.list_actions, {"ActionType": "a\0"}),
+        (sagemaker.list_associations, {"SourceType": "a\0"}),
+    ):
+        assert fault(call, **request)[0] == "ValidationException"
+
+
 def test_pages_of_associations_in_every_order(sagemaker: Any) -> None:
     hub = context(sagemaker)
     parts = sorted(artifact(sagemaker, f"T{number}") for number in range(5))

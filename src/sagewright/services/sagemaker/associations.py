@@ -17,7 +17,7 @@ from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments import CREATED
-from sagewright.services.sagemaker.lineage_entities import LINEAGE_TYPES, entity, name_of
+from sagewright.services.sagemaker.lineage_entities import LINEAGE_TYPES, checked_type, entity, name_of
 from sagewright.services.sagemaker.tracked import by
 from sagewright.services.sagemaker.trial_component_shapes import SOURCE_TYPES
 from sagewright.store import lineage, resources
@@ -76,7 +76,7 @@ def list_associations(context: Context, request: dict[str, Any]) -> dict[str, An
         if f"{noun}Arn" in request:
             conditions.append(lineage.is_end(entity(context, request[f"{noun}Arn"])[0].id, forward=forward))
         if f"{noun}Type" in request:
-            conditions.append(_typed(context, request[f"{noun}Type"], forward=forward))
+            conditions.append(_typed(context, checked_type(request[f"{noun}Type"]), forward=forward))
     if "AssociationType" in request:
         conditions.append(lineage.has_type(request["AssociationType"]))
     return LIST.answer(

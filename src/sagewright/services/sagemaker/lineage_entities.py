@@ -57,7 +57,8 @@ class EntityForm:
         return sagemaker_arn(context.region, context.account, self.kind, name.lower())
 
     def create(self, context: Context, request: Document) -> tuple[str, bool]:
-        """Its ARN, and whether it is new: what is there already stays as it is."""
+        """Its ARN, and whether it is new: what is there already stays as it is. Raises ValidationException."""
+        checked_type(request[f"{self.noun}Type"])
         name = self.name_of(context, request)
         arn = self.arn(context, name)
         if resources.find(context.store, self.place(context), name) is not None:
@@ -143,7 +144,7 @@ class EntityForm:
         if "SourceUri" in request:
             conditions.append(lineage.comes_from(place, request["SourceUri"]))
         if type_member in request:
-            conditions.append(lineage.is_a(place, request[type_member]))
+            conditions.append(lineage.is_a(place, checked_type(request[type_member])))
         members = (f"{self.noun}Name", f"{self.noun}Arn", type_member, "Status", *LIST_MEMBERS)
 
         def summary(row: Resource) -> Document:
@@ -156,6 +157,13 @@ class EntityForm:
             lambda page: resources.page(context.store, place, page, *conditions),
             lambda rows: map(summary, rows),
         )
+
+
+def checked_type(name: str) -> str:
+    """Raises ValidationException for one that PostgreSQL could not keep."""
+    if "\0" in name:
+        raise ValidationException("The type of an entity must not have the character U+0000.")
+    return name
 
 
 LINEAGE_TYPES = {
