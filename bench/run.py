@@ -30,6 +30,7 @@ MODULES = (
     "tuner",
     "spinning",
     "pipelines",
+    "tracking",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

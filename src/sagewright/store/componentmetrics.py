@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from sagewright.store.database import Database
 from sagewright.store.metrics import Series
@@ -59,6 +59,16 @@ class Summary:
 
 
 _MEMBERS = [summaries.c[name] for name in Summary.__dataclass_fields__]
+# What each request asks is built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
+_OWN = summaries.c.component == bindparam("own")
+_NAMED = select(*_MEMBERS).where(_OWN, summaries.c.name.in_(bindparam("names", expanding=True)))
+_NUMBER = select(func.count()).where(_OWN)
+_CHANGE = (
+    update(summaries)
+    .where(_OWN, summaries.c.name == bindparam("named"))
+    .values({name: bindparam(f"new_{name}") for name in Summary.__dataclass_fields__ if name != "name"})
+)
+_ADD, _ADD_POINTS = insert(summaries), insert(points)
 
 
 def put_in(connection: Connection, component: str, added: Sequence[Point], most: int) -> list[int]:
@@ -66,29 +76,32 @@ def put_in(connection: Connection, component: str, added: Sequence[Point], most:
 
     The caller holds the component's row: nobody else adds to it meanwhile.
     """
-    statement = select(*_MEMBERS).where(summaries.c.component == component)
-    named = statement.where(summaries.c.name.in_({point.name for point in added}))
-    found = {row.name: Summary(*row) for row in connection.execute(named)}
-    old, refused = set(found), []
-    number = connection.execute(select(func.count()).where(summaries.c.component == component)).scalar() or 0
+    names = {point.name for point in added}
+    rows = connection.execute(_NAMED, {"own": component, "names": sorted(names)})
+    found = {row.name: Summary(*row) for row in rows}
+    old, refused = set(found), set[int]()
+    number = (connection.execute(_NUMBER, {"own": component}).scalar() or 0) if names - old else 0
     for at, point in enumerate(added):
         if point.name in found:
             found[point.name].add(point)
         elif number < most:
             found[point.name], number = Summary.first(point), number + 1
         else:
-            refused.append(at)
+            refused.add(at)
     kept = [{"component": component, **vars(point)} for at, point in enumerate(added) if at not in refused]
     if kept:
-        connection.execute(insert(points), kept)
+        connection.execute(_ADD_POINTS, kept)
         changed_in(connection, component)
-    for name, summary in found.items():
-        if name in old:
-            own = (summaries.c.component == component, summaries.c.name == name)
-            connection.execute(update(summaries).where(*own).values(**asdict(summary)))
-        else:
-            connection.execute(insert(summaries), {"component": component, **asdict(summary)})
-    return refused
+    if changed := [_changed(component, found[name]) for name in sorted(old)]:
+        connection.execute(_CHANGE, changed)
+    if fresh := [{"component": component, **vars(found[name])} for name in sorted(set(found) - old)]:
+        connection.execute(_ADD, fresh)
+    return sorted(refused)
+
+
+def _changed(component: str, summary: Summary) -> dict[str, Any]:
+    values = {f"new_{name}": value for name, value in vars(summary).items() if name != "name"}
+    return {"own": component, "named": summary.name, **values}
 
 
 def of_components(store: Database, ids: Sequence[str]) -> dict[str, list[Summary]]:
