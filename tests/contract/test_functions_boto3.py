@@ -289,3 +289,55 @@ def test_a_step_whose_function_is_not_there(functions: Functions) -> None:
     arn = pipelines.start(pipelines.create("absent", step("f", "Lambda", {}, FunctionArn=f"{ARN}absent")))
     assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Failed"
     assert f"Function not found: {ARN}absent" in pipelines.steps(arn)["f"]["FailureReason"]
+
+
+HOSTILE = """
+import os, signal, subprocess
+def handler(event, context):
+    do, ml = event["do"], os.environ.get("SAGEWRIGHT_ML_ROOT", "/opt/ml")
+    if do == "leave":
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+        return "left"
+    if do == "kill": os.kill(os.getppid(), signal.SIGKILL)
+    if do == "link": os.symlink("/etc/passwd", f"{ml}/output/message")
+    if do == "lie":
+        with open(f"{ml}/function/result.json", "w") as file: file.write('["no JSON", false]')
+        os._exit(0)
+    if do == "odd": raise ValueError("\\ud800 and \\0")
+    if do == "text": return {"word": "\\ud800 and \\0"}
+    if do == "nan": return {"number": float("nan")}
+"""
+
+
+def test_what_a_hostile_function_does_is_its_own_end_alone(functions: Functions) -> None:
+    functions.create("hostile", HOSTILE, Timeout=20)
+    assert functions.invoke("hostile", {"do": "leave"})[1] == "left"
+    for do in ("kill", "link", "lie"):
+        told, payload = functions.invoke("hostile", {"do": do})
+        assert told["FunctionError"] == "Unhandled", do
+        assert payload["errorType"] == "Runtime.ExitError"
+        assert "root:" not in json.dumps(payload)
+
+
+@pytest.mark.parametrize(
+    ("do", "output", "status", "words"),
+    [
+        ("odd", None, "Failed", "ValueError: ? and \N{REPLACEMENT CHARACTER}"),
+        ("text", {"OutputName": "word", "OutputType": "String"}, "Succeeded", ""),
+        (
+            "nan",
+            {"OutputName": "number", "OutputType": "Float"},
+            "Failed",
+            "'number', which is to be of the type Float",
+        ),
+    ],
+)
+def test_a_step_ends_whatever_its_function_says(
+    functions: Functions, do: str, output: dict[str, str] | None, status: str, words: str
+) -> None:
+    pipelines = Pipelines(functions.server)
+    made = step("f", "Lambda", {"do": do}, FunctionArn=f"{ARN}hostile", OutputParameters=[output] if output else [])
+    arn = pipelines.start(pipelines.create(f"hostile-{do}", made))
+    assert pipelines.wait(arn, 30)["PipelineExecutionStatus"] == status
+    told = pipelines.steps(arn)["f"]
+    assert words in told.get("FailureReason", "")

@@ -6,6 +6,7 @@ Source: the contract's pipelines.md, and AWS's developer guide, "Lambda step".
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,7 +64,7 @@ class FunctionSteps:
 
 def _error(arn: str, given: Any) -> str:
     error = given if isinstance(given, dict) else {}
-    return f"The function {arn} failed: {error.get('errorType', 'Error')}: {error.get('errorMessage', given)}"
+    return _text(f"The function {arn} failed: {error.get('errorType', 'Error')}: {error.get('errorMessage', given)}")
 
 
 def _outputs(declared: list[Any], given: Any) -> dict[str, Any]:
@@ -74,11 +75,32 @@ def _outputs(declared: list[Any], given: Any) -> dict[str, Any]:
         if isinstance(given, dict) and name in given:
             try:
                 found[name] = _TYPES[type_](given[name])
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, OverflowError, TypeError, ValueError):
                 raise ValueError(
-                    f"{str(given[name])[:100]!r} as '{name}', which is to be of the type {type_}"
+                    f"{_text(given[name])[:100]!r} as '{name}', which is to be of the type {type_}"
                 ) from None
     return found
+
+
+def _text(value: Any) -> str:
+    """That every store takes: a function may say anything."""
+    return text_of(value).encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _float(value: Any) -> float:
+    """No store takes NaN or an infinity. Raises ValueError."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _integer(value: Any) -> int:
+    """Raises ValueError, also for what has more digits than clients read."""
+    number = int(value)
+    if abs(number) >= 1 << 63:
+        raise ValueError("too large")
+    return number
 
 
 def _boolean(value: Any) -> bool:
@@ -87,6 +109,6 @@ def _boolean(value: Any) -> bool:
     return str(value).lower() == "true"
 
 
-_TYPES: dict[str, Callable[[Any], Any]] = {"String": text_of, "Integer": int, "Float": float, "Boolean": _boolean}
+_TYPES: dict[str, Callable[[Any], Any]] = {"String": _text, "Integer": _integer, "Float": _float, "Boolean": _boolean}
 
 FUNCTION = FunctionSteps()

@@ -57,6 +57,8 @@ class LambdaContext:
 def handle(task: Path, result: Path, invocation: Invocation, begun: int) -> None:
     """Never returns. A byte to `begun` says that the handler is called."""
     code = 0
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         payload, failed = _answer(task, invocation, begun)
         if len(payload.encode()) > MOST_PAYLOAD:
