@@ -138,6 +138,7 @@ def test_an_invocation_has_its_event_environment_context_and_rights(functions: F
     assert payload["custom"] == {"k": "v"}
     assert 0 < payload["left"] <= 30_000
     tail = base64.b64decode(told["LogResult"]).decode()
+    assert "\tDuration: " in tail, "the report line is divided by tabs"
     assert f"START RequestId: {payload['id']}" in tail
     assert "a line" in tail
     assert "of everything" in tail

@@ -189,6 +189,10 @@ def _fault(kind: str, message: str) -> tuple[str, str]:
     return json.dumps({"errorType": kind, "errorMessage": message}), "Unhandled"
 
 
+TAB = "#011"
+"""How the logs of jobs show one; the tail of a function's log has it as it was printed."""
+
+
 def _tail(context: Context, job: Job) -> bytes:
     """The end of the invocation's log."""
     place = logs.Place(context.account, context.region)
@@ -198,5 +202,5 @@ def _tail(context: Context, job: Job) -> bytes:
         return b""
     window = logevents.Window(forward=False, limit=500, most_bytes=8 * TAIL)
     found = logevents.read(context.store, stream, window)
-    text = "".join(f"{event.message}\n" for event in sorted(found, key=lambda event: event.seq))
+    text = "".join(f"{event.message}\n" for event in sorted(found, key=lambda event: event.seq)).replace(TAB, "\t")
     return text.encode()[-TAIL:].decode(errors="ignore").encode()
