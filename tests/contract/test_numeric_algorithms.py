@@ -39,6 +39,11 @@ _DESCENT: dict[str, Range] = {"rmse": (0.25, 0.35), "mse": (0.0625, 0.1225), "ab
 """About the noise that the program adds: a normal distribution's of deviation 0.3."""
 
 CASES = {
+    "blazingtext": Case(
+        {"train:accuracy": (0.95, 1), "validation:accuracy": (0.95, 1)},
+        lambda found: found["right"] > 95 and found["labels"] == [2] * 100 and found["same"] and found["tuned"] > 0.9,
+        files=["model.bin"],
+    ),
     "factorization_machines": Case(
         {**{f"{part}:{name}": limits for part in ("train", "test") for name, limits in _DESCENT.items()}, **PROGRESS},
         lambda found: found["shapes"]["arg:w1_weight"] == [50, 1],

@@ -11,6 +11,7 @@ from importlib import import_module
 from sagewright.algorithms.declaration import Declaration
 
 MODULES = (
+    "sagewright.algorithms.blazingtext.declaration",
     "sagewright.algorithms.factorization_machines.declaration",
     "sagewright.algorithms.ipinsights.declaration",
     "sagewright.algorithms.kmeans.declaration",

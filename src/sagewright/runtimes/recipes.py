@@ -67,6 +67,7 @@ RECIPES = {
             ("numpy", "scipy", "scikit-learn", "threadpoolctl", "pyarrow", "faiss-cpu", "numba", *SERVING),
             ("numpy",),
         ),
+        Recipe("text", "", ("numpy", "scipy", "threadpoolctl", "numba", "gensim", *SERVING), ("numpy",)),
         Recipe("pytorch", "torch", ("torch", "torchvision", *_SCIENCE), ("torch",)),
         Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE), ("tensorflow-cpu",)),
         Recipe(
@@ -81,8 +82,8 @@ RECIPES = {
     )
 }
 
-_ALGORITHMS = {"xgboost": "xgboost"}
-"""Built-in algorithms that need more than `numeric`."""
+_ALGORITHMS = {"xgboost": "xgboost", "blazingtext": "text"}
+"""Built-in algorithms that need something else than `numeric`; of gensim it is the word pairs of WS-353."""
 
 _WHY_NO_RECIPE = {
     "chainer": "Chainer's last release does not install on any Python that is still kept",

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import datasets
+from texts import sentence, topics
 
 from sagewright.algorithms import catalogue
 from sagewright.algorithms.domains import (
@@ -49,7 +50,8 @@ def iris() -> np.ndarray:
 class Sample:
     """A small training that succeeds. `rows` have `labels` label columns first; `seed` is the seed's name; `random` is
     what makes chance count; `width` is the hyperparameter that says how many features there are; `asks` is the content
-    type of requests; `text` makes the fields of a row whose algorithm takes text.
+    type of requests; `text` makes the fields of a row whose algorithm takes text; `line` makes the line of a row whose algorithm
+    takes free text, and has tests of its own of requests.
 
     `refuses` names the hard cases of `HARD` that must be the user's fault for this algorithm; the others must succeed.
     """
@@ -63,6 +65,7 @@ class Sample:
     width: str | None = None
     asks: str = "text/csv"
     text: Callable[[np.ndarray], list[str]] | None = None
+    line: Callable[[np.ndarray], str] | None = None
     refuses: frozenset[str] = frozenset()
 
 
@@ -91,6 +94,15 @@ def event(row: np.ndarray) -> list[str]:
 
 
 SAMPLES = {
+    "blazingtext": Sample(
+        {"mode": "supervised"},
+        rows=topics,
+        content_type="text/plain",
+        seed="_seed",
+        random={"_solver": "sgd"},
+        line=sentence,
+        refuses=frozenset({"one row"}),
+    ),
     "factorization-machines": Sample(
         {"feature_dim": "4", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "50"},
         content_type="application/x-recordio-protobuf",
@@ -204,6 +216,8 @@ def prepare(job: Any, name: str, rows: np.ndarray, **changes: str) -> Any:
 def encoded(rows: np.ndarray, name: str) -> bytes:
     """Labelled rows as the sample's channel holds them."""
     sample = SAMPLES[name]
+    if sample.line is not None:
+        return "".join(sample.line(row) + "\n" for row in rows).encode()
     if sample.content_type.startswith("text/csv"):
         return body(rows, "text/csv", name)
     return labelled(rows.astype(np.float32), sample.labels)
@@ -310,7 +324,7 @@ def test_data_in_another_format_is_the_users_fault(job: Any, run: Any, name: str
     assert job.failure
 
 
-@ALGORITHMS
+@pytest.mark.parametrize("name", [name for name in catalogue.declarations() if SAMPLES[name].line is None])
 def test_rows_of_another_width_are_the_users_fault(job: Any, run: Any, name: str) -> None:
     rows = SAMPLES[name].rows()
     prepare(job, name, rows)
@@ -341,7 +355,8 @@ def test_the_seed_decides(make_job: Any, run: Any, name: str) -> None:
 
 
 FIRST_PARTY = pytest.mark.parametrize(
-    "name", [each.name for each in catalogue.declarations().values() if each.wording is SCHEMA]
+    "name",
+    [each.name for each in catalogue.declarations().values() if each.wording is SCHEMA and not SAMPLES[each.name].line],
 )
 
 

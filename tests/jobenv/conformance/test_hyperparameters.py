@@ -20,6 +20,7 @@ Settings = dict[str, str]
 ALL = [(name, each) for name, declared in catalogue.declarations().items() for each in declared.hyperparameters]
 
 WITH: dict[str, dict[str, Settings]] = {
+    "blazingtext": {"buckets": {SOLVER: "auto"}},
     "linear-learner": {
         "accuracy_top_k": {"num_classes": "3"},
         "balance_multiclass_weights": {"num_classes": "3"},
@@ -91,6 +92,7 @@ WITH: dict[str, dict[str, Settings]] = {
 """Settings with which a hyperparameter matters on the sample's rows, besides what it needs."""
 
 SET: dict[str, dict[str, str]] = {
+    "blazingtext": {"max_char": "4", "buckets": "5000"},
     "linear-learner": {
         "predictor_type": "regressor", "num_classes": "4", "lr_scheduler_minimum_lr": "0.05", "num_point_for_scaler": "50",
         "optimizer": "sgd", "early_stopping_tolerance": "0.9", "epochs": "1", "feature_dim": "4", "unbias_data": "false",
@@ -113,6 +115,7 @@ SET: dict[str, dict[str, str]] = {
 """Values that make a difference there; otherwise one near the default."""
 
 SAME: dict[str, frozenset[str]] = {
+    "blazingtext": frozenset({"early_stopping", "min_epochs", "patience"}),  # there is no channel validation
     "linear-learner": frozenset({"accuracy_top_k", "feature_dim"}),
     "kmeans": frozenset({"eval_metrics"}),
     "lda": frozenset({"max_restarts"}),  # the first start is as good as any on so few rows

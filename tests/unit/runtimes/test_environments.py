@@ -203,7 +203,8 @@ def test_images_that_no_environment_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("repository", "recipe"), [("xgboost", "xgboost"), ("ntm", "numeric"), ("ipinsights", "numeric")]
+    ("repository", "recipe"),
+    [("xgboost", "xgboost"), ("ntm", "numeric"), ("ipinsights", "numeric"), ("blazingtext", "text")],
 )
 def test_environments_of_algorithms(repository: str, recipe: str) -> None:
     assert recipe_for(resolve_image(f"{'1' * 12}.dkr.ecr.us-east-1.amazonaws.com/{repository}:1")).name == recipe

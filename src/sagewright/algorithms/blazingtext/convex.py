@@ -1,0 +1,150 @@
+"""A linear classifier of texts whose minimum is the only one: it has no epochs to guess, and its weights are a model of
+fastText's.
+
+A text's vector there is the mean of its rows' vectors. Where these have a number for each label, and the output matrix is
+one number times unit, the likeliest label is that of the largest sum of weights: a linear classifier on counts. Its weights
+are those of support vector machines, squared hinge, one label against the others, on counts times powers of their inverse
+document frequency; these factors go into the weights. What the penalty, the power and the part of n-grams are is chosen on a
+tenth that is held out, as is the one number, by which the probabilities are calibrated.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from sagewright.algorithms.blazingtext import convexkernel
+from sagewright.algorithms.blazingtext.examples import Examples
+from sagewright.algorithms.blazingtext.outputs import softmax
+from sagewright.algorithms.firstparty import threads
+
+LABELS_TOGETHER = 16
+"""Their weights of one row fill a line of the cache; the same for every number of threads, so that results are too."""
+SWEEPS, SETTLED = 30, 0.1
+TRIED_SWEEPS = 6
+HELD_OUT, FEWEST, MOST_TRIED = 10, 200, 30_000
+"""One text in ten is held out, where there are so many; more of them than that are not tried."""
+POWERS, SHARES, COSTS = (1.5, 2.0, 2.5), (1.0, 0.5, 0.25), (1.0, 3.0, 0.3)
+TEMPERATURES = np.geomspace(0.1, 1e4, 200)
+TOGETHER = 4096
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`cost` of a text on the wrong side; `power` of the inverse document frequency; `share` that n-grams are weighted with."""
+
+    cost: float = 1.0
+    power: float = 1.5
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`weights` (m, labels) float32 of the rows `used` (m,), sorted, on counts; other rows have none."""
+
+    used: np.ndarray
+    weights: np.ndarray
+
+    def scores(self, counts: sparse.csr_array) -> np.ndarray:
+        """(n, labels): of each text the mean of its rows' weights."""
+        found = np.asarray(counts[:, self.used] @ self.weights)
+        return found / np.maximum(counts.sum(axis=1), 1)[:, None]
+
+
+def fit(examples: Examples, words: int, random: np.random.Generator) -> Fit:
+    """The first `words` columns are words, the others n-grams; those of a single text are left out. The weights are
+    calibrated.
+    """
+    settings, held_out = Settings(), None
+    if len(examples) >= FEWEST:
+        order = random.permutation(len(examples))
+        end = min(len(order), MOST_TRIED)
+        cut = end // HELD_OUT
+        settings, held_out = _best(examples.take(order[cut:end]), examples.take(order[:cut]), words, random)
+    logging.info("cost %g, inverse document frequency to the power of %g, n-grams by %g", *vars(settings).values())
+    found = Problem(examples, words).solve(settings, SWEEPS, random)
+    factor = held_out or temperature(found.scores(examples.counts), examples.belongs)[0]
+    return replace(found, weights=found.weights * np.float32(factor))
+
+
+def _best(known: Examples, others: Examples, words: int, random: np.random.Generator) -> tuple[Settings, float]:
+    """The settings by which the others are likeliest, one after the other, and their temperature."""
+    problem, tried = Problem(known, words), {}
+
+    def loss(settings: Settings) -> tuple[float, float]:
+        if settings not in tried:
+            found = problem.solve(settings, TRIED_SWEEPS, random)
+            factor, entropy = temperature(found.scores(others.counts), others.belongs)
+            tried[settings] = entropy, factor
+        return tried[settings]
+
+    best = Settings()
+    for change in itertools.chain(_changes("power", POWERS), _changes("share", SHARES), _changes("cost", COSTS)):
+        best = min(best, replace(best, **change), key=loss)
+    return best, loss(best)[1]
+
+
+def _changes(name: str, values: tuple[float, ...]) -> Iterator[dict[str, float]]:
+    return ({name: value} for value in values)
+
+
+def temperature(scores: np.ndarray, belongs: np.ndarray) -> tuple[float, float]:
+    """The factor of the scores (n, labels) by which the labels are likeliest, and the cross-entropy with it."""
+    share = belongs / belongs.sum(axis=1, keepdims=True)
+    losses = []
+    for factor in TEMPERATURES:
+        likely = np.log(np.maximum(softmax(scores * np.float32(factor)), 1e-9))
+        losses.append(float(-(share * likely).sum(axis=1).mean()))
+    best = int(np.argmin(losses))
+    return float(TEMPERATURES[best]), losses[best]
+
+
+class Problem:
+    """Texts whose classifier is looked for."""
+
+    def __init__(self, examples: Examples, words: int) -> None:
+        counts = examples.counts
+        often = np.bincount(counts.indices, minlength=counts.shape[1])
+        self.used = np.flatnonzero(often >= np.where(np.arange(len(often)) < words, 1, 2))
+        self._is_gram = self.used >= words
+        self._counts = sparse.csr_array(counts[:, self.used])
+        self._rarity = np.log((1 + len(examples)) / (1 + often[self.used])) + 1
+        self._sides = np.where(examples.belongs, np.int8(1), np.int8(-1))
+
+    def solve(self, settings: Settings, sweeps: int, random: np.random.Generator) -> Fit:
+        """The weights after so many passes at the most; fewer where little moves."""
+        factors = self._rarity**settings.power * np.where(self._is_gram, settings.share, 1.0)
+        data = self._counts.data * factors[self._counts.indices].astype(np.float32)
+        lengths = np.sqrt(np.add.reduceat(np.append(data, np.float32(0)) ** 2, self._counts.indptr[:-1]))
+        each = np.diff(self._counts.indptr)
+        data /= np.repeat(np.where(each > 0, lengths, 1), each)
+        rows = self._counts.indptr.astype(np.int64), self._counts.indices, data.astype(np.float32)
+        orders = [random.permutation(len(each)) for _ in range(sweeps)]
+        labels = self._sides.shape[1]
+
+        def solve(start: int) -> np.ndarray:
+            sides = np.ascontiguousarray(self._sides[:, start : start + LABELS_TOGETHER])
+            return _solve(rows, sides, len(self.used), orders, np.float32(0.5 / settings.cost))
+
+        parts = threads.each(solve, range(0, labels, LABELS_TOGETHER))
+        return Fit(self.used, np.concatenate(parts, axis=1) * factors[:, None].astype(np.float32))
+
+
+def _solve(
+    rows: tuple[np.ndarray, np.ndarray, np.ndarray],
+    sides: np.ndarray,
+    columns: int,
+    orders: list[np.ndarray],
+    ridge: np.float32,
+) -> np.ndarray:
+    weights = np.zeros((columns, sides.shape[1]), np.float32)
+    dual = np.zeros(sides.shape, np.float32)
+    for order in orders:
+        if convexkernel.sweep(rows, sides, dual, weights, order, ridge) < SETTLED:
+            break
+    return weights

@@ -1,0 +1,136 @@
+"""The text of a channel as numbers of words.
+
+A file is lines of words with blanks between them, JSON Lines `{"source": text, "label": number, name or list}`, or, of an
+augmented manifest, RecordIO frames: a text, its label, a text, its label.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.blazingtext.vocabulary import END, LABEL
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.formats import recordio
+from sagewright.algorithms.job import Job
+
+BLOCK_BYTES = 1 << 22
+LONGEST_LINE = 1 << 26
+WORD_BYTES = 200
+"""In memory, of a word that is met for the first time."""
+JSON_LINES = "application/jsonlines"
+_MAGIC = recordio.MAGIC.to_bytes(4, "little")
+
+
+@dataclass(frozen=True)
+class Text:
+    """`words`: what occurs, each once, the end of a line first; `ids` (n,) int32: their numbers, in the order of the text."""
+
+    words: list[bytes]
+    ids: np.ndarray
+
+
+def read(job: Job, channel: str) -> Text:
+    """All text of a channel. Raises UserError for what can't be read, when there is none, and when there is too much."""
+    numbers: defaultdict[bytes, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    numbers[END]  # the first
+    most, parts, size = memory.for_rows(), [np.zeros(0, np.int32)], 0
+    media = job.channels[channel].content_type.media
+    for path in job.channel_files(channel):
+        for block in _blocks(path, media):
+            tokens = block.replace(b"\0", b" ").replace(b"\n", b" </s> ").split()
+            parts.append(np.fromiter(map(numbers.__getitem__, tokens), np.int32, len(tokens)))
+            size += parts[-1].nbytes
+            if 2 * size + WORD_BYTES * len(numbers) > most:
+                raise UserError(f"Channel {channel} has more text than the job's memory has room for.")
+    ids = np.concatenate(parts)
+    if not (ids != 0).any():
+        raise UserError(f"No data in channel {channel}: it holds no word.")
+    return Text(list(numbers), ids)
+
+
+def _blocks(path: Path, media: str) -> Iterator[bytes]:
+    """Whole lines of text, labels first."""
+    lines = _lines(path)
+    first = next(lines, b"")
+    if first.startswith(_MAGIC):
+        del lines
+        yield from _frames(path, first)
+        return
+    objects = media == JSON_LINES
+    yield _plain(first, path) if objects else first
+    for block in lines:
+        yield _plain(block, path) if objects else block
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Blocks that end with a line; of RecordIO frames the first has everything."""
+    rest = b""
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            if not rest and block.startswith(_MAGIC):
+                yield block + stream.read(memory.for_rows())
+                return
+            rest += block
+            end = rest.rfind(b"\n") + 1
+            if end:
+                yield rest[:end]
+                rest = rest[end:]
+            elif len(rest) > LONGEST_LINE:
+                raise UserError(f"{path.name} has a line of more than {LONGEST_LINE} bytes.")
+    if rest:
+        yield rest + b"\n"
+
+
+def _plain(block: bytes, path: Path) -> bytes:
+    """The text of JSON Lines."""
+    return b"".join(_object(line, path) for line in block.splitlines() if line.strip())
+
+
+def _object(line: bytes, path: Path) -> bytes:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path.name} is not JSON Lines: {error}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("source"), str):
+        raise UserError(f'{path.name} has a line that is no {{"source": text, "label": label}}')
+    return _line(found["source"], found.get("label", []), path)
+
+
+def _frames(path: Path, content: bytes) -> Iterator[bytes]:
+    """Of an augmented manifest's attributes, `source` and `label`."""
+    records = map(bytes, recordio.read_frames(content, path.name))
+    while pair := list(islice(records, 2)):
+        if len(pair) < 2:
+            raise UserError(f"{path.name}: the last text has no label; AttributeNames must be source and label")
+        text, label = (each.decode(errors="replace") for each in pair)
+        yield _line(text, _label(label), path)
+
+
+def _label(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _line(text: str, label: Any, path: Path) -> bytes:
+    labels = label if isinstance(label, list) else [label]
+    names = []
+    for each in labels:
+        if isinstance(each, bool) or not isinstance(each, (int, str)) or len(str(each).split()) != 1:
+            raise UserError(
+                f"{path.name} has a label that is no number, no word and no list of them: {str(each)[:50]!r}"
+            )
+        name = str(each).encode()
+        names.append(name if name.startswith(LABEL) else LABEL + name)
+    return b" ".join([*names, text.replace("\n", " ").encode(errors="replace")]) + b"\n"

@@ -1,0 +1,25 @@
+"""BlazingText's training: of vectors or of a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.algorithms.blazingtext import supervised, word2vec
+from sagewright.algorithms.blazingtext.declaration import DECLARATION
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import threads
+from sagewright.algorithms.firstparty.session import session
+from sagewright.algorithms.job import Job
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave the model's files. Raises JobError."""
+    mode = values["mode"]
+    if len(job.hosts) > 1 and mode != "batch_skipgram":
+        raise UserError(f"mode {mode} runs on one instance, and the job has {len(job.hosts)}: use batch_skipgram")
+    with session(DECLARATION, "BlazingText", job, values) as run, threads.shared():
+        if mode == "supervised":
+            supervised.train(run)
+        else:
+            word2vec.train(run)
