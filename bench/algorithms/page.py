@@ -21,7 +21,8 @@ the same arrays in memory, and so does ours unless the row says `job`: that is t
 model. CPU seconds are the process's; MB is what a run added to its memory at the peak (0: it did not exceed what the data took).
 Ratio: CPU seconds against ours. Quality is on held-out rows wherever the data has some. Nothing was tuned on them, but for NTM:
 its prior and start were chosen with 20 Newsgroups in sight, as was LDA's start, so these rows flatter ours. The prior
-of LDA's words was chosen on documents of 20 Newsgroups' train part that were held out for it.
+of LDA's words was chosen on documents of 20 Newsgroups' train part that were held out for it. Which powers of the inverse document
+frequency BlazingText's classifier tries was chosen with both of its test parts in sight.
 `bench/algorithms` says how each is measured.
 """
 
