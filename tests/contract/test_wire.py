@@ -41,13 +41,13 @@ def test_an_unserved_operation_is_named_with_http_400(server: RunningServer) -> 
     assert "sagemaker:ListDomains" in message
 
 
-@pytest.mark.parametrize("service", ["lambda", "resource-groups", "scheduler"])
+@pytest.mark.parametrize("service", ["batch", "resource-groups", "eks"])
 def test_an_unserved_service_is_named_with_http_400(server: RunningServer, service: str) -> None:
     client = server.boto(service)
     call = {
-        "lambda": "list_functions",
+        "batch": "describe_job_queues",
         "resource-groups": "list_groups",
-        "scheduler": "list_schedules",
+        "eks": "list_clusters",
     }
     _code, message, status = fault(getattr(client, call[service]))
     assert status == 400
