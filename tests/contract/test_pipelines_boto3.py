@@ -349,7 +349,7 @@ def test_what_is_not_there_or_there_already(pipelines: Pipelines) -> None:
     assert "names must be unique within an AWS account and region" in fails_with(error)
     assert "already exists" in fails_with(error)
     with pytest.raises(pipelines.sagemaker.exceptions.ResourceNotFound):
-        pipelines.sagemaker.describe_pipeline(PipelineName="absent")
+        pipelines.sagemaker.describe_pipeline(PipelineName="never-made")
     with pytest.raises(ClientError) as error:
         pipelines.start("there", PipelineParameters=[{"Name": "Z", "Value": "1"}])
     assert "Unknown parameter [Z]" in fails_with(error)
