@@ -44,7 +44,7 @@ def train(job: Any, repository: str, table: Table, cpus: int) -> tuple[dict[str,
     records = protobuf.dump(table)
     job.put("train", "x", records)
     job.put("test", "x", records[: len(records) // 4])
-    process = job.start(repository, OMP_NUM_THREADS=str(cpus), OPENBLAS_NUM_THREADS="2")
+    process = job.start(repository, OMP_NUM_THREADS=str(cpus), OPENBLAS_NUM_THREADS="2", GOMP_SPINCOUNT="1000")
     assert process.stdout is not None
     said = process.stdout.read()
     process.stdout.close()

@@ -22,7 +22,9 @@ from sagewright.algorithms import hardware
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AHEAD = 2
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by OpenMP's library where it is loaded (Faiss's threads)
+if "OMP_WAIT_POLICY" not in os.environ:  # read by OpenMP's library where it is loaded (Faiss's threads)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ.pop("GOMP_SPINCOUNT", None)  # which would count for more
 _pools: list[ThreadPoolExecutor] = []
 _here = threading.local()
 
