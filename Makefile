@@ -37,9 +37,8 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	$(UV) pip install --quiet --python .cache/clients/$*/bin/python -r clients/$*.txt
 	touch $@
 
-.cache/jobenv/.ready: tools/jobenv.txt $(VENV)/.ready
-	$(UV) venv --quiet --clear --python $(BIN)/python .cache/jobenv
-	$(UV) pip install --quiet --python .cache/jobenv/bin/python -r tools/jobenv.txt
+.cache/jobenv/.ready: tools/jobenv.txt src/sagewright/runtimes/recipes.py $(VENV)/.ready
+	$(BIN)/python tools/environment.py $(PYTORCH_IMAGE) tools/jobenv.txt .cache/jobenv
 	touch $@
 
 .cache/ray/.ready: uv.lock $(VENV)/.ready

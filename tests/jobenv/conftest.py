@@ -1,4 +1,4 @@
-"""Tests that run where the algorithms run: in a job environment, which has numpy and XGBoost and nothing of the server.
+"""Tests that run where the algorithms run: in a job environment, which has numpy, XGBoost and torch and nothing of the server.
 
     PYTHONPATH=src ENVIRONMENT/bin/python -m pytest --confcutdir=tests/jobenv tests/jobenv
 
@@ -27,7 +27,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 if importlib.util.find_spec("numpy") is None:
     collect_ignore_glob = ["*"]
-elif importlib.util.find_spec("torch") is None:
+elif importlib.util.find_spec("transformers") is None:
     collect_ignore = ["serving/test_frameworks.py"]  # `make packages` runs it, where they all are
 
 

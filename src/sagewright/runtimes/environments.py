@@ -294,6 +294,8 @@ def _same(asked: str, given: str) -> bool:
 
 
 def _exact(recipe: Recipe, image: Image) -> _Spec:
+    if recipe.untagged:
+        return _stock(recipe, image)
     version = f"{image.base_version}-" * bool(image.base_version) + (image.version or "any")
     python = image.python if "." in image.python else sys.executable
     label = image.python if "." in image.python else platform.python_version()

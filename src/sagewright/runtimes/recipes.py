@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sagewright.runtimes.images import Image, ImageKind
 
@@ -19,7 +19,8 @@ class Recipe:
     """`main` is the distribution whose version the image's tag names; "" if it names none.
 
     `show`: distributions whose versions the job's log names first. `by_major`: what was written for one major version of `main`
-    does not run on the next, so that each has an environment of its own, also where the nearest version will do.
+    does not run on the next, so that each has an environment of its own, also where the nearest version will do. `untagged`: an
+    image's tag says nothing of any version.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Recipe:
     packages: tuple[str, ...]
     show: tuple[str, ...]
     by_major: bool = False
+    untagged: bool = False
 
     def nearest(self, image: Image) -> tuple[str, tuple[str, ...]]:
         """A word that names the environment in which the image's programs run, and its requirements: the newest that will do."""
@@ -68,7 +70,7 @@ RECIPES = {
             ("numpy",),
         ),
         Recipe("text", "", ("numpy", "scipy", "threadpoolctl", "numba", "gensim", *SERVING), ("numpy",)),
-        Recipe("pytorch", "torch", ("torch", "torchvision", *_SCIENCE), ("torch",)),
+        Recipe("pytorch", "torch", ("torch", "torchvision", "safetensors", *_SCIENCE), ("torch",)),
         Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE), ("tensorflow-cpu",)),
         Recipe(
             "huggingface",
@@ -84,6 +86,17 @@ RECIPES = {
 
 _ALGORITHMS = {"xgboost": "xgboost", "blazingtext": "text"}
 """Built-in algorithms that need something else than `numeric`; of gensim it is the word pairs of WS-353."""
+_DEEP = frozenset(
+    {
+        "forecasting-deepar",
+        "image-classification",
+        "object-detection",
+        "object2vec",
+        "semantic-segmentation",
+        "seq2seq",
+    }
+)
+"""Built-in algorithms that run in the environment of PyTorch jobs, whose version their images' tags don't name."""
 
 _WHY_NO_RECIPE = {
     "chainer": "Chainer's last release does not install on any Python that is still kept",
@@ -114,6 +127,8 @@ def recipe_for(image: Image) -> Recipe:
 
     Raises NoRecipe.
     """
+    if image.kind is ImageKind.ALGORITHM and image.framework in _DEEP:
+        return replace(RECIPES["pytorch"], main="", untagged=True)
     if image.kind is ImageKind.ALGORITHM:
         return RECIPES[_ALGORITHMS.get(image.framework, "numeric")]
     if image.framework in RECIPES:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -204,10 +207,32 @@ def test_images_that_no_environment_fits() -> None:
 
 @pytest.mark.parametrize(
     ("repository", "recipe"),
-    [("xgboost", "xgboost"), ("ntm", "numeric"), ("ipinsights", "numeric"), ("blazingtext", "text")],
+    [
+        ("xgboost", "xgboost"),
+        ("ntm", "numeric"),
+        ("ipinsights", "numeric"),
+        ("blazingtext", "text"),
+        ("image-classification", "pytorch"),
+    ],
 )
 def test_environments_of_algorithms(repository: str, recipe: str) -> None:
     assert recipe_for(resolve_image(f"{'1' * 12}.dkr.ecr.us-east-1.amazonaws.com/{repository}:1")).name == recipe
+
+
+@pytest.mark.parametrize("policy", ["nearest", "exact"])
+def test_deep_algorithms_run_where_pytorch_jobs_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    """Their tag, 1, is no version of torch."""
+    (image, pytorch), place = map(resolve_image, ("x/image-classification:1", "x/pytorch-training:2.6-cpu-py312")), "e"
+    directory = tmp_path / place / f"pytorch-stock-py{platform.python_version()}"
+    directory.mkdir(parents=True)
+    packages = {re.split("[<=]", name)[0]: "1.0" for name in RECIPES["pytorch"].packages}
+    (directory / MANIFEST).write_text(json.dumps({"python": "3.11", "packages": packages}))
+    environments = Environments(tmp_path / place, policy)
+    found = environments.ready(image)
+    assert found is not None
+    assert (found.path, environments.ready(pytorch) == found) == (directory, policy == "nearest")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""Where a network is trained: a GPU where there is one, else the job's CPUs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sagewright.algorithms import hardware
+
+
+@dataclass(frozen=True)
+class Device:
+    """`place` is torch's device; `reduced` the type that matrix products are computed in where it is not float32."""
+
+    place: torch.device
+    threads: int = 1
+    reduced: torch.dtype | None = None
+
+    @property
+    def is_gpu(self) -> bool:
+        return bool(self.place.type == "cuda")
+
+    def reducing(self) -> contextlib.AbstractContextManager[Any]:
+        """Within it, products are computed in the reduced type, if there is one (torch's autocast)."""
+        if self.reduced is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.place.type, self.reduced)
+
+    def put(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor on the device; the copy to a GPU is not waited for."""
+        return tensor.to(self.place, non_blocking=True) if self.is_gpu else tensor
+
+
+def choose(values: Mapping[str, Any], precision: str = "float32") -> Device:
+    """The device for the validated hyperparameters `values`, of which `_num_gpus` counts. All of the job's CPUs are used.
+
+    `precision` float16 means bfloat16 on CPUs, which have no float16 arithmetic.
+    """
+    threads = hardware.cpu_count()
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    gpu = values.get("_num_gpus", "auto") != 0 and torch.cuda.is_available()
+    place = torch.device("cuda", 0) if gpu else torch.device("cpu")
+    reduced = None if precision == "float32" else torch.float16 if gpu else torch.bfloat16
+    if gpu:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+        logging.info("Training on %s.", torch.cuda.get_device_name(0))
+    else:
+        logging.info("Training on %d CPU%s.", threads, "" if threads == 1 else "s")
+    if reduced is not None:
+        logging.info("Products are computed in %s.", str(reduced).removeprefix("torch."))
+    return Device(place, threads, reduced)
+
+
+def for_serving() -> Device:
+    """The device that requests are answered with: a GPU where there is one."""
+    torch.set_num_threads(hardware.cpu_count())
+    torch.set_flush_denormal(True)
+    return Device(torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"), hardware.cpu_count())
+
+
+def seed(*parts: int) -> None:
+    """Everything random of torch's follows from `parts`, as (seed, epoch, host), until it is called again."""
+    mixed = 0
+    for part in parts:
+        mixed = (mixed * 1_000_003 + part + 1) % (1 << 63)
+    torch.manual_seed(mixed)

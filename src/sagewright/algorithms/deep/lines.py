@@ -1,0 +1,49 @@
+"""The lines that MXNet's training writes about epochs, which clients and metric definitions read. `\\t` is shown as #011.
+
+Source: the contract's algorithms/image-classification.md and _deep.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+
+EVERY = 20
+"""Batches between two lines of speed."""
+
+
+class EpochLines:
+    """Writes the lines of one epoch after another. `every`: batches between two lines of speed."""
+
+    def __init__(self, every: int = EVERY) -> None:
+        self._every = every
+        self._began = self._mark = time.monotonic()
+        self._examples = 0
+
+    def begin(self) -> None:
+        """An epoch begins."""
+        self._began = self._mark = time.monotonic()
+        self._examples = 0
+
+    def batch(self, epoch: int, number: int, examples: int, measures: Mapping[str, float]) -> None:
+        """A batch is done, from 0 on: `Epoch[0] Batch [20]#011Speed: 12.3 samples/sec#011accuracy=0.5`."""
+        self._examples += examples
+        if not number or number % self._every:
+            return
+        now = time.monotonic()
+        speed = self._examples / max(now - self._mark, 1e-9)
+        self._mark, self._examples = now, 0
+        said = "".join(f"\t{name}={value:f}" for name, value in measures.items())
+        logging.info("Epoch[%d] Batch [%d]\tSpeed: %.2f samples/sec%s", epoch, number, speed, said)
+
+    def end(self, epoch: int, measures: Mapping[str, float]) -> None:
+        """The training part of an epoch is done."""
+        for name, value in measures.items():
+            logging.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+        logging.info("Epoch[%d] Time cost=%.3f", epoch, time.monotonic() - self._began)
+
+    def validation(self, epoch: int, measures: Mapping[str, float]) -> None:
+        """The channel validation was looked at."""
+        for name, value in measures.items():
+            logging.info("Epoch[%d] Validation-%s=%f", epoch, name, value)

@@ -1,0 +1,86 @@
+"""Optimisers by the names of MXNet, with the meaning that its hyperparameters have there.
+
+Weight decay is the derivative of a squared penalty, added to the gradient, and not of biases, those of
+normalisation among them (MXNet's `wd_mult`). Source: MXNet's `optimizer` module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the optimisers are told. `gamma` is how slowly RMSProp's and AdaDelta's averages forget; with `gamma2` RMSProp is the
+    centred one of Graves with that momentum.
+    """
+
+    rate: float
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    eps: float = 1e-8
+    gamma: float = 0.9
+    gamma2: float | None = None
+
+
+Named = Iterable[tuple[str, torch.nn.Parameter]]
+
+
+def build(name: str, parameters: Named, settings: Settings) -> torch.optim.Optimizer:
+    """An optimiser of the parameters that learn: sgd, nag, adam, rmsprop, adagrad or adadelta."""
+    return _BUILDERS[name](groups(parameters, settings.weight_decay), settings)
+
+
+def groups(parameters: Named, weight_decay: float) -> list[dict[str, Any]]:
+    """Torch's parameter groups: those that decay, and those that don't."""
+    learning = [(name, each) for name, each in parameters if each.requires_grad]
+    decaying = [each for name, each in learning if not name.endswith("bias")]
+    others = [each for name, each in learning if name.endswith("bias")]
+    found = [{"params": decaying, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in found if group["params"]]
+
+
+def _sgd(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, said.rate, said.momentum)
+
+
+def _nag(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, said.rate, said.momentum, nesterov=said.momentum > 0)
+
+
+def _adam(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
+    betas = (min(said.beta_1, _BELOW_ONE), min(said.beta_2, _BELOW_ONE))
+    return torch.optim.Adam(parameters, said.rate, betas, said.eps)
+
+
+def _rmsprop(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
+    centred = said.gamma2 is not None
+    return torch.optim.RMSprop(
+        parameters, said.rate, said.gamma, max(said.eps, 1e-10), momentum=said.gamma2 or 0.0, centered=centred
+    )
+
+
+def _adagrad(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
+    return torch.optim.Adagrad(parameters, said.rate, eps=max(said.eps, 1e-10))
+
+
+def _adadelta(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
+    return torch.optim.Adadelta(parameters, said.rate, said.gamma, max(said.eps, 1e-10))
+
+
+_BELOW_ONE = 1 - 1e-7
+"""Torch takes no beta of 1, which AWS's bounds allow."""
+_BUILDERS: dict[str, Callable[[list[dict[str, Any]], Settings], torch.optim.Optimizer]] = {
+    "sgd": _sgd,
+    "nag": _nag,
+    "adam": _adam,
+    "rmsprop": _rmsprop,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+}

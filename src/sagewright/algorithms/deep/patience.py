@@ -1,0 +1,75 @@
+"""Which epoch is the best, and when no better one is waited for any more. Standard library only.
+
+Source: the contract's early_stopping, early_stopping_min_epochs, early_stopping_patience and early_stopping_tolerance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Direction = Literal["Maximize", "Minimize"]
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Training ends when `patience` epochs in a row brought no improvement, after `least` epochs at the earliest. An improvement
+    is more than the share `tolerance` of the value before, or than `tolerance` itself where it is not `relative`.
+    """
+
+    least: int
+    patience: int
+    tolerance: float = 0.0
+    relative: bool = True
+
+
+class Patience:
+    """Told the measure of each epoch. `metric` is the measure's name; with no `stopping` it only tells which epoch was best."""
+
+    def __init__(self, metric: str, direction: Direction, stopping: Stopping | None = None) -> None:
+        self.metric, self._sign, self._stopping = metric, 1.0 if direction == "Maximize" else -1.0, stopping
+        self.best_epoch: int | None = None
+        self._best = self._mark = -math.inf
+        self._since = 0
+
+    @property
+    def best(self) -> float | None:
+        return None if self.best_epoch is None else self._best * self._sign
+
+    def is_best(self, epoch: int, value: float) -> bool:
+        """Take note of an epoch's measure; whether it is better than all before. NaN is never."""
+        value *= self._sign
+        self._since = 0 if self._improves(value) else self._since + 1
+        if self._since == 0:
+            self._mark = value
+        if not value > self._best:
+            return False
+        self._best, self.best_epoch = value, epoch
+        return True
+
+    def is_over(self, epoch: int) -> bool:
+        """Whether training ends after this epoch, which is a number from 0 on."""
+        rule = self._stopping
+        return rule is not None and epoch + 1 >= rule.least and self._since >= rule.patience
+
+    def _improves(self, value: float) -> bool:
+        if math.isinf(self._mark):
+            return value > self._mark
+        rule = self._stopping
+        margin = 0.0 if rule is None else rule.tolerance * (abs(self._mark) if rule.relative else 1.0)
+        return value > self._mark + margin
+
+    def document(self) -> dict[str, Any]:
+        """All there is to know, for a checkpoint."""
+        numbers = {"best": self._best, "mark": self._mark}
+        known = {name: None if math.isinf(value) else value for name, value in numbers.items()}
+        return {**known, "best_epoch": self.best_epoch, "since": self._since}
+
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """What `document` said. Raises LookupError, TypeError or ValueError for something else."""
+        best, mark = (None if document[name] is None else float(document[name]) for name in ("best", "mark"))
+        epoch = document["best_epoch"]
+        self._best, self._mark = -math.inf if best is None else best, -math.inf if mark is None else mark
+        self.best_epoch, self._since = None if epoch is None else int(epoch), int(document["since"])

@@ -1,0 +1,80 @@
+"""One training run of a deep algorithm: its log, device, hosts, checkpoints, and its end at SIGTERM."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.deep import device as devices
+from sagewright.algorithms.deep.checkpoints import Checkpoints
+from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.epochs import Course
+from sagewright.algorithms.deep.patience import Patience
+from sagewright.algorithms.deep.together import Together, together
+from sagewright.algorithms.firstparty.lines import Lines
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.termination import Termination
+from sagewright.algorithms.wording import UNUSED
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `train` of a deep algorithm works with. `values` are the validated hyperparameters of the declaration."""
+
+    job: Job
+    values: Mapping[str, Any]
+    declaration: Declaration
+    lines: Lines
+    device: Device
+    together: Together
+    termination: Termination
+
+    @property
+    def seed(self) -> int:
+        """The same at every host."""
+        return int(self.values["_seed"])
+
+    @property
+    def writes(self) -> bool:
+        """Whether this host writes the model."""
+        return self.together.rank == 0
+
+    @cached_property
+    def chosen(self) -> frozenset[str]:
+        """The names of what the job set to something else than the default. Nothing else may ask what was given."""
+        return self.declaration.chosen(self.job.hyperparameters)
+
+    def course(self, epochs: int, patience: Patience | None = None) -> Course:
+        """For `run_epochs`. Checkpoints are kept where the job has a folder for them."""
+        place = self.job.checkpoint_directory
+        return Course(
+            epochs=epochs,
+            seed=self.seed,
+            device=self.device,
+            together=self.together,
+            patience=patience,
+            checkpoints=None if place is None else Checkpoints(place, writes=self.writes),
+            termination=self.termination,
+        )
+
+
+@contextlib.contextmanager
+def begin(declaration: Declaration, algorithm: str, job: Job, values: Mapping[str, Any]) -> Iterator[Run]:
+    """Begin the log, choose the device, connect the hosts; `algorithm` is the name in `#metrics` lines.
+
+    `precision_dtype` and `kv_store` count where the algorithm has them. The weights of the network are drawn after this.
+    """
+    lines = Lines(algorithm, job.current_host)
+    lines.configuration(declaration, job)
+    device = devices.choose(values, values.get("precision_dtype", "float32"))
+    devices.seed(int(values["_seed"]))
+    with together(job, device, values.get("kv_store")) as hosts, Termination(graceful=True) as termination:
+        run = Run(job, values, declaration, lines, device, hosts, termination)
+        if not declaration.has_solvers and (unused := declaration.unused(job.hyperparameters, values)):
+            logging.info(UNUSED, ", ".join(unused))
+        yield run
