@@ -87,6 +87,16 @@ CASES = {
         {**{f"{part}:total_loss": (130, 170) for part in ("train", "validation", "test")}, **PROGRESS, **_STOPS_EARLY},
         lambda found: found["apart"] < 0.25,
     ),
+    "object2vec": Case(
+        {
+            **{f"{part}:accuracy": (0.9, 1) for part in ("train", "validation", "test")},
+            **{f"{part}:cross_entropy": (0, 0.4) for part in ("train", "validation", "test")},
+            **PROGRESS,
+            "train:progress": (1, 100),  # it may stop early
+        },
+        lambda found: found["right"] >= 90 and found["lengths"] == [16, 16] and found["same"] and found["tuned"] > 0.9,
+        files=["object2vec.json", "object2vec.safetensors"],
+    ),
     "pca": Case(PROGRESS, lambda found: found["singular"] < 1e-3 and found["direction"] > 0.9999),
 }
 

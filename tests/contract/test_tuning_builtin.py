@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,13 @@ def sentences() -> bytes:
     return "".join(" ".join(PAIRS[one] for one in line) + "\n" for line in draw).encode()
 
 
+def likings() -> bytes:
+    """People and things by numbers: whether the one likes the other."""
+    drawn = random().integers(0, 20, (ROWS, 2)).tolist()
+    lines = [{"label": int(one % 3 == other % 3), "in0": [one], "in1": [other]} for one, other in drawn]
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
 @dataclass(frozen=True)
 class Case:
     """What an algorithm needs besides its ranges; `narrowed` stands for ranges whose ends take minutes on any data; `second`: a
@@ -119,6 +127,11 @@ CASES = {
     "blazingtext": Case(
         "train:mean_rho", "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1", {}, sentences, "text/plain", "",
         {"vector_dim": ("8", "32"), "buckets": ("1000000", "1000100")},
+    ),
+    "object2vec": Case(
+        "validation:accuracy", f"{AMAZON}/object2vec:1",
+        {"enc0_max_seq_len": "1", "enc0_vocab_size": "20", "enc0_network": "hcnn"}, likings, "application/jsonlines", "validation",
+        {"enc_dim": ("4", "64"), "epochs": ("4", "6"), "mlp_dim": ("16", "64")},
     ),
     "randomcutforest": Case("test:f1", f"{AMAZON}/randomcutforest:1", {"feature_dim": "2"}, rows),
 }  # fmt: skip

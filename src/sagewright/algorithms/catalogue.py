@@ -19,6 +19,7 @@ MODULES = (
     "sagewright.algorithms.lda.declaration",
     "sagewright.algorithms.linear_learner.declaration",
     "sagewright.algorithms.ntm.declaration",
+    "sagewright.algorithms.object2vec.declaration",
     "sagewright.algorithms.pca.declaration",
     "sagewright.algorithms.randomcutforest.declaration",
     "sagewright.algorithms.xgboost.declaration",

@@ -1,4 +1,4 @@
-"""One suite for every built-in algorithm of the catalogue. A new algorithm adds one `Sample`.
+"""One suite for every built-in algorithm of the catalogue. A new algorithm adds one `Sample` to `samples`.
 
 Whatever the input, an algorithm ends in one of two ways: exit code 0 with a model, or exit code 2 with a failure text.
 """
@@ -11,16 +11,13 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib import import_module
-from ipaddress import IPv4Address
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn import datasets
-from texts import sentence, topics
+from samples import SAMPLES
 
 from sagewright.algorithms import catalogue
 from sagewright.algorithms.domains import (
@@ -38,154 +35,6 @@ from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.hyperparameters import Hyperparameter
 from sagewright.algorithms.wording import SCHEMA
-
-
-def iris() -> np.ndarray:
-    data = datasets.load_iris()
-    rows = np.column_stack([data.target == 1, data.data]).astype(np.float32)
-    return rows[np.random.default_rng(0).permutation(len(rows))]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A small training that succeeds. `rows` have `labels` label columns first; `seed` is the seed's name; `random` is
-    what makes chance count; `width` is the hyperparameter that says how many features there are; `asks` is the content
-    type of requests; `text` makes the fields of a row whose algorithm takes text; `line` makes the line of a row whose algorithm
-    takes free text, and has tests of its own of requests.
-
-    `refuses` names the hard cases of `HARD` that must be the user's fault for this algorithm; the others must succeed.
-    """
-
-    hyperparameters: dict[str, str]
-    rows: Callable[[], np.ndarray] = iris
-    content_type: str = "text/csv"
-    labels: int = 1
-    seed: str = "seed"
-    random: dict[str, str] = field(default_factory=dict)
-    width: str | None = None
-    asks: str = "text/csv"
-    text: Callable[[np.ndarray], list[str]] | None = None
-    line: Callable[[np.ndarray], str] | None = None
-    refuses: frozenset[str] = frozenset()
-
-
-def unlabelled() -> np.ndarray:
-    return iris()[:, 1:]
-
-
-def words() -> np.ndarray:
-    """Iris's centimetres as counts."""
-    return np.round(unlabelled())
-
-
-def visits() -> np.ndarray:
-    """Users, and addresses each in the network of its user."""
-    random = np.random.default_rng(0)
-    user = random.integers(0, 10, 150)
-    return np.column_stack([user, (user + 1) * 2**24 + random.integers(0, 256, 150)]).astype(np.float64)
-
-
-def event(row: np.ndarray) -> list[str]:
-    """A row of `visits` as text; numbers that are no address stay what they are."""
-    texts = [f"{number:g}" for number in row]
-    if len(row) > 1 and row[1] < 2**32:
-        texts[1] = str(IPv4Address(int(row[1])))
-    return texts
-
-
-SAMPLES = {
-    "blazingtext": Sample(
-        {"mode": "supervised"},
-        rows=topics,
-        content_type="text/plain",
-        seed="_seed",
-        random={"_solver": "sgd"},
-        line=sentence,
-        refuses=frozenset({"one row"}),
-    ),
-    "factorization-machines": Sample(
-        {"feature_dim": "4", "num_factors": "2", "predictor_type": "binary_classifier", "mini_batch_size": "50"},
-        content_type="application/x-recordio-protobuf",
-        asks="application/json",
-        seed="_seed",
-        random={"_solver": "adam", "epochs": "2"},
-        width="feature_dim",
-        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
-    ),
-    "ipinsights": Sample(
-        {"num_entity_vectors": "100", "vector_dim": "4", "epochs": "3", "mini_batch_size": "50"},
-        rows=visits,
-        labels=0,
-        seed="_seed",
-        text=event,
-        refuses=frozenset({"one feature", "constant feature", "NaN feature", "NaN label", "huge values"}),
-    ),
-    "kmeans": Sample(
-        {"feature_dim": "4", "k": "3", "mini_batch_size": "50"},
-        rows=unlabelled,
-        content_type="text/csv;label_size=0",
-        labels=0,
-        seed="_seed",
-        random={"half_life_time_size": "1000"},
-        width="feature_dim",
-        refuses=frozenset({"NaN feature", "NaN label", "one row", "huge values"}),
-    ),
-    "lda": Sample(
-        {"feature_dim": "4", "num_topics": "2", "mini_batch_size": "150", "_sweeps": "20"},
-        rows=words,
-        content_type="text/csv;label_size=0",
-        labels=0,
-        seed="_seed",
-        width="feature_dim",
-        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
-    ),
-    "linear-learner": Sample(
-        {"predictor_type": "binary_classifier", "mini_batch_size": "50", "num_models": "4", "epochs": "3"},
-        seed="_seed",
-        random={"_solver": "gradients"},
-        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
-    ),
-    "ntm": Sample(
-        {"feature_dim": "4", "num_topics": "2", "mini_batch_size": "50", "epochs": "3"},
-        rows=words,
-        content_type="text/csv;label_size=0",
-        labels=0,
-        seed="_seed",
-        width="feature_dim",
-        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
-    ),
-    "knn": Sample(
-        {"feature_dim": "4", "k": "5", "predictor_type": "classifier", "sample_size": "100"},
-        content_type="text/csv",
-        seed="_seed",
-        width="feature_dim",
-        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
-    ),
-    "pca": Sample(
-        {"feature_dim": "4", "num_components": "1", "mini_batch_size": "50"},
-        rows=unlabelled,
-        content_type="text/csv;label_size=0",
-        labels=0,
-        seed="_seed",
-        random={"algorithm_mode": "randomized", "extra_components": "0"},
-        width="feature_dim",
-        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
-    ),
-    "randomcutforest": Sample(
-        {"feature_dim": "4", "num_trees": "50"},
-        rows=unlabelled,
-        content_type="text/csv;label_size=0",
-        labels=0,
-        seed="_seed",
-        width="feature_dim",
-        refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
-    ),
-    "xgboost": Sample(
-        {"num_round": "4", "objective": "binary:logistic", "max_depth": "3"},
-        random={"subsample": "0.5", "colsample_bytree": "0.5"},
-        refuses=frozenset({"NaN label"}),
-    ),
-}
 
 HARD: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "one row": lambda rows, labels: rows[:1],

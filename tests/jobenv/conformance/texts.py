@@ -1,6 +1,9 @@
-"""Texts whose topic is known, as numbers and as lines."""
+"""Texts whose topic is known, and pairs of them, as numbers and as lines."""
 
 from __future__ import annotations
+
+import json
+import math
 
 import numpy as np
 
@@ -15,3 +18,21 @@ def topics() -> np.ndarray:
 
 def sentence(row: np.ndarray) -> str:
     return " ".join([f"__label__{row[0]:g}", *(f"w{number:g}" for number in row[1:])])
+
+
+def alike() -> np.ndarray:
+    """Pairs of sequences of 4 tokens each, of which 0 stands for none: whether both have one topic, then the tokens."""
+    random = np.random.default_rng(0)
+    topic = random.integers(0, 2, (60, 2))
+    tokens = 1 + 20 * topic.repeat(4, axis=1) + random.integers(0, 20, (60, 8))
+    tokens[:, [2, 3, 6, 7]] *= random.integers(0, 2, (60, 4))
+    return np.column_stack([topic[:, 0] == topic[:, 1], tokens]).astype(np.float64)
+
+
+def pair(row: np.ndarray) -> str:
+    """A line of Object2Vec's; numbers that are no token stay what they are."""
+    numbers = [int(each) if math.isfinite(each) and each == int(each) else each for each in row.tolist()]
+    label, tokens = numbers[0], numbers[1:]
+    half = (len(tokens) + 1) // 2
+    in0, in1 = ([each for each in part if each != 0] for part in (tokens[:half], tokens[half:]))
+    return json.dumps({"label": label, "in0": in0, "in1": in1})

@@ -213,6 +213,7 @@ def test_images_that_no_environment_fits() -> None:
         ("ipinsights", "numeric"),
         ("blazingtext", "text"),
         ("image-classification", "pytorch"),
+        ("object2vec", "pytorch"),
     ],
 )
 def test_environments_of_algorithms(repository: str, recipe: str) -> None:

@@ -1,0 +1,127 @@
+"""What makes a vector of a sequence of tokens.
+
+Sequences come after each other without padding; the vector of one does not depend on those beside it. Each encoder is given the
+vectors of tokens, which may be those of the other side too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from sagewright.algorithms.object2vec.settings import EncoderSettings
+
+SPREAD = 0.1
+"""The deviation of vectors of tokens before training."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Sequences after each other: `tokens` (Σ lengths,) int64, and `lengths` (n,) int64, at the CPU too."""
+
+    tokens: Tensor
+    lengths: Tensor
+
+    def there(self) -> Tensor:
+        """(n, longest) bool: which places of a table with a sequence a row have a token."""
+        longest = int(self.lengths.max())
+        return torch.arange(longest, device=self.tokens.device) < self.lengths.to(self.tokens.device)[:, None]
+
+
+class TokenVectors(nn.Module):
+    """Of each token a vector. With `by_rows` gradients are of the rows that a mini-batch uses, in `used`, not of the table."""
+
+    def __init__(self, vocabulary: int, dim: int, *, by_rows: bool, frozen: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocabulary, dim).normal_(0, SPREAD), requires_grad=not frozen)
+        self.by_rows = by_rows and not frozen
+        self.used: list[tuple[Tensor, Tensor]] = []
+
+    def look_up(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """A table of vectors, and each token's row in it."""
+        if not self.by_rows or not torch.is_grad_enabled():
+            return self.weight, tokens
+        numbers, places = torch.unique(tokens, return_inverse=True)
+        rows = self.weight.detach()[numbers].requires_grad_()
+        self.used.append((numbers, rows))
+        return rows, places
+
+
+def table(tokens: TokenVectors, side: Side) -> tuple[Tensor, Tensor]:
+    """(n, longest, token_dim): vectors, zeros where there is no token; and where there are, (n, longest) bool."""
+    there = side.there()
+    weight, places = tokens.look_up(side.tokens)
+    found = functional.embedding(places, weight)
+    return found.new_zeros(*there.shape, found.shape[1]).masked_scatter(there[:, :, None], found), there
+
+
+class Pooled(nn.Module):
+    """The mean of the tokens' vectors, and where they are of another size, what a layer makes of it."""
+
+    def __init__(self, side: EncoderSettings, encoding: int, dropout: float) -> None:  # noqa: ARG002
+        super().__init__()
+        self.layer = nn.Identity() if side.token_dim == encoding else nn.Linear(side.token_dim, encoding)
+
+    def forward(self, tokens: TokenVectors, side: Side) -> Tensor:
+        weight, places = tokens.look_up(side.tokens)
+        if len(places) == len(side.lengths):
+            means = functional.embedding(places, weight)
+        else:
+            starts = (side.lengths.cumsum(0) - side.lengths).to(places.device)
+            means = functional.embedding_bag(places, weight, starts, mode="mean")
+        found: Tensor = self.layer(means)
+        return found
+
+
+class Convolutions(nn.Module):
+    """Layers of convolutions over time; each one's maxima over time are a part of the vector."""
+
+    def __init__(self, side: EncoderSettings, encoding: int, dropout: float) -> None:
+        super().__init__()
+        widths = [encoding // side.layers + (number < encoding % side.layers) for number in range(side.layers)]
+        inputs = [side.token_dim, *widths[:-1]]
+        self.layers = nn.ModuleList(
+            nn.Conv1d(before, width, side.filter_width, padding="same")
+            for before, width in zip(inputs, widths, strict=True)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: TokenVectors, side: Side) -> Tensor:
+        found, there = table(tokens, side)
+        values, mask = found.transpose(1, 2), there[:, None, :]
+        parts = []
+        for layer in self.layers:
+            values = functional.relu(layer(self.dropout(values))) * mask
+            parts.append(values.amax(dim=2))  # nothing is below what stands for no token: zero
+        return torch.cat(parts, dim=1)
+
+
+class Recurrent(nn.Module):
+    """A bidirectional LSTM; the maxima over time of both directions."""
+
+    def __init__(self, side: EncoderSettings, encoding: int, dropout: float) -> None:
+        super().__init__()
+        self._encoding = encoding
+        between = dropout if side.layers > 1 else 0.0
+        self.layers = nn.LSTM(
+            side.token_dim, (encoding + 1) // 2, side.layers, batch_first=True, dropout=between, bidirectional=True
+        )
+
+    def forward(self, tokens: TokenVectors, side: Side) -> Tensor:
+        found, there = table(tokens, side)
+        packed = pack_padded_sequence(found, side.lengths, batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.layers(packed)[0], batch_first=True)
+        most = states.masked_fill(~there[:, :, None], -torch.inf).amax(dim=1)
+        return most[:, : self._encoding]
+
+
+ENCODERS: dict[str, Callable[[EncoderSettings, int, float], nn.Module]] = {
+    "hcnn": Convolutions,
+    "bilstm": Recurrent,
+    "pooled_embedding": Pooled,
+}

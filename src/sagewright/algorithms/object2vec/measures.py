@@ -1,0 +1,48 @@
+"""How well a network does, under the names of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sagewright.algorithms.firstparty.lines import Lines
+from sagewright.algorithms.object2vec.declaration import SQUARED
+from sagewright.algorithms.object2vec.settings import Output
+
+ACCURACY, CROSS_ENTROPY = "accuracy", "cross_entropy"
+
+
+def loss_name(output: Output) -> str:
+    """The measure that training makes smaller."""
+    return CROSS_ENTROPY if output == "softmax" else SQUARED
+
+
+class Tally:
+    """Sums over mini-batches, on their device until they are asked for."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._sums: list[Tensor] = []
+        self._count = 0
+
+    def add(self, scores: Tensor, labels: Tensor) -> None:
+        """`scores` (n, outputs), `labels` (n,)."""
+        scores, self._count = scores.detach(), self._count + len(labels)
+        if self._output == "softmax":
+            hits = (scores.argmax(dim=1) == labels).sum()
+            self._sums.append(torch.stack([functional.cross_entropy(scores, labels.long(), reduction="sum"), hits]))
+        else:
+            self._sums.append(functional.mse_loss(scores[:, 0], labels, reduction="sum")[None])
+
+    def means(self) -> dict[str, float]:
+        sums = torch.stack(self._sums).double().sum(dim=0) / self._count
+        return dict(zip((loss_name(self._output), ACCURACY), sums.tolist(), strict=False))
+
+
+def tell(lines: Lines, part: str, found: Mapping[str, float], epoch: int | None = None) -> None:
+    """Lines of the log."""
+    for name, value in found.items():
+        lines.quality(part, {name: value}, "score" if name == ACCURACY else "loss", epoch=epoch)

@@ -1,0 +1,146 @@
+"""Object2Vec's training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from sagewright.algorithms.deep import optimizers, weights
+from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.epochs import Course, run_epochs
+from sagewright.algorithms.deep.patience import Patience, Stopping
+from sagewright.algorithms.deep.run import Run, begin
+from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.object2vec import batches, measures, pairs, rows, vectors
+from sagewright.algorithms.object2vec.batches import MadeUp
+from sagewright.algorithms.object2vec.declaration import DECLARATION
+from sagewright.algorithms.object2vec.model import DESCRIPTION, WEIGHTS
+from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.pairs import Limits, Pairs
+from sagewright.algorithms.object2vec.settings import NetworkSettings
+
+COPIES = 24
+"""Bytes of a number that is learnt: itself, its slope, the optimiser's two, the best epoch's, and what is written."""
+JUDGED = 512
+"""Pairs that are judged at once."""
+UNIT_RATE = 1.0
+"""Of adadelta, where no learning_rate is given."""
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave the network. Raises JobError."""
+    if len(job.hosts) > 1:
+        raise UserError("Object2Vec trains on one instance: InstanceCount must be 1.")
+    with begin(DECLARATION, "AWS/Object2Vec", job, values) as run:
+        settings = NetworkSettings.of(values)
+        memory.require(COPIES * settings.numbers, "the network", "Smaller vocab_size, enc_dim or mlp_dim take less.")
+        limits = limits_of(settings)
+        found = {
+            name: pairs.read(job, name, limits) for name in ("train", "validation", "test") if name in job.channels
+        }
+        network = fit(run, found["train"], found.get("validation"))
+        if "test" in found:
+            measures.tell(run.lines, "test", judge(network, found["test"], run.device))
+        weights.write(job.model_directory / WEIGHTS, network.state_dict())
+        weights.write_json(job.model_directory / DESCRIPTION, network.settings.document())
+
+
+def limits_of(settings: NetworkSettings) -> Limits:
+    """What pairs the network takes."""
+    first, second = settings.sides
+    return Limits(
+        (first.vocabulary, second.vocabulary),
+        (first.longest, second.longest),
+        settings.outputs if settings.output == "softmax" else None,
+    )
+
+
+def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
+    """Learn from pairs. With `validation` the epoch that does best there is kept."""
+    values = run.values
+    settings = NetworkSettings.of(values)
+    by_rows = values["token_embedding_storage_type"] != "dense"  # noqa: S105 - tokens of text
+    network = Network(settings, by_rows=by_rows)
+    vectors.fill(network, run.job, values)
+    network.to(run.device.place)
+    said = optimizers.Settings(_rate(run), values["weight_decay"])
+    optimizer = optimizers.build(values["optimizer"], network.named_parameters(), said)
+    rows.attach(optimizer, values["optimizer"], list(network.tokens), said)
+    stopping = Stopping(1, values["early_stopping_patience"], values["early_stopping_tolerance"], relative=False)
+    watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"
+    course = run.course(values["epochs"], Patience(watched, "Minimize", stopping))
+    run_epochs(course, Trainer(run, course, State(network, optimizer), known, validation))
+    return network
+
+
+def _rate(run: Run) -> float:
+    if run.values["optimizer"] == "adadelta" and "learning_rate" not in run.chosen:
+        return UNIT_RATE
+    return float(run.values["learning_rate"])
+
+
+def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
+    """Measures of all pairs by name."""
+    tally = measures.Tally(network.settings.output)
+    network.eval()
+    with torch.inference_mode():
+        for start in range(0, len(known), JUDGED):
+            batch = batches.batch(known, np.arange(start, min(start + JUDGED, len(known))), device)
+            tally.add(network(batch), batch.labels)
+    return tally.means()
+
+
+@dataclass
+class Trainer:
+    """One run's epochs."""
+
+    run: Run
+    course: Course
+    state: State
+    known: Pairs
+    validation: Pairs | None
+
+    @cached_property
+    def _made_up(self) -> MadeUp | None:
+        rate = self.run.values["negative_sampling_rate"]
+        return MadeUp(self.known, rate) if rate else None
+
+    @property
+    def _network(self) -> Network:
+        assert isinstance(self.state.module, Network)
+        return self.state.module
+
+    def train_epoch(self, number: int) -> dict[str, float]:
+        began, values, network = time.monotonic(), self.run.values, self._network
+        random = np.random.default_rng([self.run.seed, 1, number])
+        known = self.known if self._made_up is None else self._made_up.added(random)
+        plan = batches.plan(known, values["mini_batch_size"], values["bucket_width"], random)
+        tally = measures.Tally(network.settings.output)
+        network.train()
+        for numbers in self.course.watched(plan.batches, len(plan.batches)):
+            batch = batches.batch(known, numbers, self.course.device)
+            scores = network(batch)
+            self.course.step(self.state.optimizer, network.loss(scores, batch.labels), 1.0)
+            tally.add(scores, batch.labels)
+        found = tally.means()
+        measures.tell(self.run.lines, "train", found, number)
+        self.run.lines.throughput(len(known), time.monotonic() - began)
+        self.run.lines.metrics({"epochs": 1, "num.records": len(known)}, epoch=number)
+        self.run.lines.progress(number + 1, self.course.epochs)
+        return {f"train {name}": value for name, value in found.items()}
+
+    def validate(self, number: int) -> dict[str, float]:
+        if self.validation is None:
+            return {}
+        found = judge(self._network, self.validation, self.course.device)
+        measures.tell(self.run.lines, "validation", found, number)
+        return {f"validation {name}": value for name, value in found.items()}
