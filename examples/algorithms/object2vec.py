@@ -96,5 +96,4 @@ tuner = HyperparameterTuner(
     base_tuning_job_name="recipes",
 )
 tuner.fit(channels)
-tuner.wait()
 print("best:", tuner.best_training_job())

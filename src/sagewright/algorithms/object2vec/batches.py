@@ -76,12 +76,14 @@ class MadeUp:
 
 
 def batch(pairs: Pairs, numbers: np.ndarray, device: Device) -> Batch:
-    """Some pairs on the device; each different sequence is there once."""
+    """Some pairs on the device; each different sequence is there once, but for those of one token, which cost nothing."""
     sides, places = [], []
     for number, texts in enumerate(pairs.texts):
-        own, place = np.unique(pairs.members[numbers, number], return_inverse=True)
+        own, place = pairs.members[numbers, number], None
+        if not texts.are_single:
+            own, place = np.unique(own, return_inverse=True)
         sides.append(side(texts, own, device))
-        places.append(device.put(torch.from_numpy(place)))
+        places.append(None if place is None else device.put(torch.from_numpy(place)))
     labels = device.put(torch.from_numpy(pairs.labels[numbers]))
     return Batch((sides[0], sides[1]), (places[0], places[1]), labels)
 

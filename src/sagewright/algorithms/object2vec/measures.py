@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.object2vec.declaration import SQUARED
@@ -28,17 +27,16 @@ class Tally:
         self._sums: list[Tensor] = []
         self._count = 0
 
-    def add(self, scores: Tensor, labels: Tensor) -> None:
-        """`scores` (n, outputs), `labels` (n,)."""
-        scores, self._count = scores.detach(), self._count + len(labels)
+    def add(self, scores: Tensor, labels: Tensor, loss: Tensor) -> None:
+        """`scores` (n, outputs), `labels` (n,), `loss` their mean."""
+        self._count += len(labels)
+        sums = loss.detach() * len(labels)
         if self._output == "softmax":
-            hits = (scores.argmax(dim=1) == labels).sum()
-            self._sums.append(torch.stack([functional.cross_entropy(scores, labels.long(), reduction="sum"), hits]))
-        else:
-            self._sums.append(functional.mse_loss(scores[:, 0], labels, reduction="sum")[None])
+            sums = torch.stack([sums, (scores.detach().argmax(dim=1) == labels).sum()])
+        self._sums.append(sums)
 
     def means(self) -> dict[str, float]:
-        sums = torch.stack(self._sums).double().sum(dim=0) / self._count
+        sums = torch.stack(self._sums).reshape(len(self._sums), -1).double().sum(dim=0) / self._count
         return dict(zip((loss_name(self._output), ACCURACY), sums.tolist(), strict=False))
 
 

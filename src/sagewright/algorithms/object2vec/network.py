@@ -16,10 +16,12 @@ _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "linear": nn.Identity}
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs: the different sequences of each side, which of them each pair has, (n,) int64, and the `labels` (n,)."""
+    """Pairs: the sequences of each side, which of them each pair has, (n,) int64 (None: they come in the pairs' order), and the
+    `labels` (n,).
+    """
 
     sides: tuple[Side, Side]
-    places: tuple[Tensor, Tensor]
+    places: tuple[Tensor | None, Tensor | None]
     labels: Tensor
 
 
@@ -51,11 +53,13 @@ class Network(nn.Module):
         return found
 
     def forward(self, batch: Batch) -> Tensor:
-        first, second = (
-            self.dropout(self.encode(number, side)).index_select(0, places)
-            for number, (side, places) in enumerate(zip(batch.sides, batch.places, strict=True))
-        )
+        first, second = (self._encodings(batch, number) for number in (0, 1))
         return self.judge(first, second)
+
+    def _encodings(self, batch: Batch, number: int) -> Tensor:
+        """(n, encoding) of the pairs' sequences."""
+        found, places = self.dropout(self.encode(number, batch.sides[number])), batch.places[number]
+        return found if places is None else found.index_select(0, places)
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """The mean cross entropy or squared error."""

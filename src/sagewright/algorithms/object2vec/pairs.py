@@ -11,6 +11,7 @@ import math
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,15 @@ class Texts:
     def lengths(self) -> np.ndarray:
         return np.diff(self.starts)
 
+    @cached_property
+    def are_single(self) -> bool:
+        """Whether each has one token."""
+        return len(self.tokens) == len(self)
+
     def take(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens (Σ,) int64 of some sequences after each other, and their lengths (k,)."""
+        if self.are_single:
+            return self.tokens[numbers].astype(np.int64), np.ones(len(numbers), np.int64)
         first = self.starts[numbers]
         lengths = self.starts[numbers + 1] - first
         ends = np.cumsum(lengths)

@@ -74,6 +74,9 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
     network.to(run.device.place)
     said = optimizers.Settings(_rate(run), values["weight_decay"])
     optimizer = optimizers.build(values["optimizer"], network.named_parameters(), said)
+    if isinstance(optimizer, (torch.optim.Adam, torch.optim.SGD)):  # one pass over all weights, where torch has it
+        for group in optimizer.param_groups:
+            group["fused"] = True
     rows.attach(optimizer, values["optimizer"], list(network.tokens), said)
     stopping = Stopping(1, values["early_stopping_patience"], values["early_stopping_tolerance"], relative=False)
     watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"
@@ -95,7 +98,8 @@ def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
     with torch.inference_mode():
         for start in range(0, len(known), JUDGED):
             batch = batches.batch(known, np.arange(start, min(start + JUDGED, len(known))), device)
-            tally.add(network(batch), batch.labels)
+            scores = network(batch)
+            tally.add(scores, batch.labels, network.loss(scores, batch.labels))
     return tally.means()
 
 
@@ -129,8 +133,9 @@ class Trainer:
         for numbers in self.course.watched(plan.batches, len(plan.batches)):
             batch = batches.batch(known, numbers, self.course.device)
             scores = network(batch)
-            self.course.step(self.state.optimizer, network.loss(scores, batch.labels), 1.0)
-            tally.add(scores, batch.labels)
+            loss = network.loss(scores, batch.labels)
+            self.course.step(self.state.optimizer, loss, 1.0)
+            tally.add(scores, batch.labels, loss)
         found = tally.means()
         measures.tell(self.run.lines, "train", found, number)
         self.run.lines.throughput(len(known), time.monotonic() - began)
