@@ -44,6 +44,16 @@ CASES = {
         lambda found: found["right"] > 95 and found["labels"] == [2] * 100 and found["same"] and found["tuned"] > 0.9,
         files=["model.bin"],
     ),
+    "deepar": Case(
+        {
+            "test:RMSE": (0, 2000),
+            "test:mean_wQuantileLoss": (0, 0.05),
+            **dict.fromkeys(("train:final_loss", "train:loss", "train:loss:batch"), (3, 9)),
+            **PROGRESS,
+        },
+        lambda found: found["error"] < found["naive"] and found["same"] and found["tuned"] < 0.08,
+        files=["model_algo-1-0000.params", "model_algo-1-symbol.json"],
+    ),
     "factorization_machines": Case(
         {**{f"{part}:{name}": limits for part in ("train", "test") for name, limits in _DESCENT.items()}, **PROGRESS},
         lambda found: found["shapes"]["arg:w1_weight"] == [50, 1],

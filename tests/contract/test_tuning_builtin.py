@@ -81,6 +81,13 @@ def likings() -> bytes:
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
+def seasons() -> bytes:
+    """Months of a season, at levels that differ."""
+    level, noise = random().uniform(10, 90, (12, 1)), random().normal(size=(12, 60))
+    rows = level * (1 + 0.3 * np.sin(2 * np.pi * np.arange(60) / 12)) + noise
+    return "".join(json.dumps({"start": "2020-01-01", "target": row}) + "\n" for row in rows.tolist()).encode()
+
+
 @dataclass(frozen=True)
 class Case:
     """What an algorithm needs besides its ranges; `narrowed` stands for ranges whose ends take minutes on any data; `second`: a
@@ -127,6 +134,12 @@ CASES = {
     "blazingtext": Case(
         "train:mean_rho", "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1", {}, sentences, "text/plain", "",
         {"vector_dim": ("8", "32"), "buckets": ("1000000", "1000100")},
+    ),
+    "forecasting-deepar": Case(
+        "test:mean_wQuantileLoss", "522234722520.dkr.ecr.us-east-1.amazonaws.com/forecasting-deepar:1",
+        {"prediction_length": "6", "time_freq": "M"}, seasons, "application/jsonlines", "test",
+        {"epochs": ("1", "3"), "context_length": ("6", "24"), "num_cells": ("30", "60"), "num_layers": ("1", "3"),
+         "mini_batch_size": ("32", "64")},
     ),
     "object2vec": Case(
         "validation:accuracy", f"{AMAZON}/object2vec:1",

@@ -12,6 +12,7 @@ from sagewright.algorithms.declaration import Declaration
 
 MODULES = (
     "sagewright.algorithms.blazingtext.declaration",
+    "sagewright.algorithms.deepar.declaration",
     "sagewright.algorithms.factorization_machines.declaration",
     "sagewright.algorithms.ipinsights.declaration",
     "sagewright.algorithms.kmeans.declaration",

@@ -153,6 +153,41 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Pattern:
+    """A text of a form: `regex`, which `shown` puts into words."""
+
+    kind: ClassVar[Kind] = "FreeText"
+    regex: str
+    shown: str
+
+    def parse(self, text: str) -> str:
+        return text
+
+    def __contains__(self, value: str) -> bool:
+        return re.fullmatch(self.regex, value) is not None
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+@dataclass(frozen=True)
+class RealList:
+    """`[0.1, 0.5]` or `0.1,0.5`: numbers, at least one, each within `bounds`. The value is a list of float."""
+
+    kind: ClassVar[Kind] = "FreeText"
+    bounds: str
+
+    def parse(self, text: str) -> list[float]:
+        return [float(part) for part in text.strip().removeprefix("[").removesuffix("]").split(",")]
+
+    def __contains__(self, value: list[float]) -> bool:
+        return all(item in Interval(self.bounds) for item in value)
+
+    def __str__(self) -> str:
+        return f"numbers in {self.bounds} with commas between them"
+
+
+@dataclass(frozen=True)
 class WordList:
     """Words with commas between them, or a JSON list of them; a word of `with_number` may carry `@` and a number
     (`ndcg@5`). The value is a list.

@@ -22,7 +22,7 @@ _NOTHING = Response(b"", status=HTTPStatus.NO_CONTENT)
 class BuiltIn(Application):
     """`function`: `module:function` that gives what answers for the model in `directory`."""
 
-    joins = quick = True
+    joins = True
 
     def __init__(self, function: str, directory: Path) -> None:
         self._function, self._directory = function, directory
@@ -31,6 +31,7 @@ class BuiltIn(Application):
     def load(self) -> None:
         try:
             self._model = load_function(self._function)(self._directory)
+            self.quick = self._model.quick
         except UserError as error:
             logging.error("Customer Error: %s", error)
             raise

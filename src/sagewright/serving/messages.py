@@ -37,7 +37,12 @@ class Response:
 
 
 class Answering(ABC):
-    """Answers with one loaded model. Safe to use from many threads."""
+    """Answers with one loaded model. Safe to use from many threads.
+
+    `quick`: small requests take so little time that the server may answer them between others (`Application`).
+    """
+
+    quick = True
 
     @abstractmethod
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:

@@ -41,7 +41,7 @@ class Settings:
         return cls(
             socket=environment.get(SOCKET_VARIABLE, ""),
             port=_number(environment, "SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT),
-            workers=min(max(_number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", workers), 1), MOST_WORKERS),
+            workers=min(max(_workers(environment, workers), 1), MOST_WORKERS),
             body_bytes=body_limit(environment),
             timeout_s=float(_number(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT", int(timeout_s))),
         )
@@ -71,6 +71,11 @@ def execution_parameters(environment: Mapping[str, str] = os.environ) -> dict[st
 def cpus(environment: Mapping[str, str] = os.environ) -> int:
     """Of the host's share of the machine."""
     return max(int(float(environment.get("SAGEWRIGHT_CPUS") or os.cpu_count() or 1)), 1)
+
+
+def _workers(environment: Mapping[str, str], default: int) -> int:
+    """As the inference toolkit's variable has it, else as DeepAR's."""
+    return _number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", _number(environment, "MODEL_SERVER_WORKERS", default))
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import numpy as np
+from seriesofrows import seasons, series
 from sklearn import datasets
 from texts import alike, pair, sentence, topics
 
@@ -82,6 +83,14 @@ SAMPLES = {
         random={"_solver": "adam", "epochs": "2"},
         width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
+    "forecasting-deepar": Sample(
+        {"context_length": "4", "prediction_length": "3", "time_freq": "D", "epochs": "2", "mini_batch_size": "8"},
+        rows=seasons,
+        content_type="application/jsonlines",
+        seed="_seed",
+        line=series,
+        refuses=frozenset({"one row", "one feature", "NaN label", "huge values"}),
     ),
     "ipinsights": Sample(
         {"num_entity_vectors": "100", "vector_dim": "4", "epochs": "3", "mini_batch_size": "50"},

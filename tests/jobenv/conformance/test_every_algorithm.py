@@ -28,7 +28,9 @@ from sagewright.algorithms.domains import (
     IntegerList,
     IntegerLists,
     IntegerTuple,
+    Pattern,
     Real,
+    RealList,
     WordList,
 )
 from sagewright.algorithms.formats import record, recordio
@@ -101,14 +103,18 @@ def repository(name: str) -> str:
 def bad_values(each: Hyperparameter) -> list[str]:
     """Texts that are no value of the hyperparameter."""
     domain = each.domain.other if isinstance(each.domain, Either) else each.domain
+    words = each.domain.words if isinstance(each.domain, Either) else ()
     if isinstance(domain, (Integer, Real)):
         low, high = domain.interval.low, domain.interval.high
         beyond = [f"{end:.0f}" for end in (low - 1, high + 1) if np.isfinite(end)]
-        return ["abc", "", *beyond, *(["1.5"] if isinstance(domain, Integer) else ["nan"])]
+        texts = ["abc", "", *beyond, *(["1.5"] if isinstance(domain, Integer) else ["nan"])]
+        return [text for text in texts if text not in words]
     if isinstance(domain, (Choice, Flag, WordList)):
         return ["no such word", ""]
     if isinstance(domain, (IntegerTuple, IntegerList, IntegerLists)):
         return ["abc", "((", "[['a']]"]
+    if isinstance(domain, (Pattern, RealList)):
+        return ["abc", "", "-1"]
     return []
 
 

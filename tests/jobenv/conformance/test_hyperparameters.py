@@ -105,6 +105,7 @@ WITH: dict[str, dict[str, Settings]] = {
             )
         },
     },
+    "forecasting-deepar": {"early_stopping_patience": {"epochs": "12", "learning_rate": "0.3"}},
     "ntm": {"tolerance": {"epochs": "20"}, "num_patience_epochs": {"epochs": "30", "tolerance": "0.1"}},
 }
 """Settings with which a hyperparameter matters on the sample's rows, besides what it needs. Its own value there is one that must be
@@ -113,6 +114,10 @@ given, and is changed to another.
 
 SET: dict[str, dict[str, str]] = {
     "blazingtext": {"max_char": "4", "buckets": "5000"},
+    "forecasting-deepar": {
+        "cardinality": "ignore", "early_stopping_patience": "1", "likelihood": "gaussian", "num_dynamic_feat": "ignore",
+        "test_quantiles": "[0.5]", "time_freq": "W",
+    },
     "linear-learner": {
         "predictor_type": "regressor", "num_classes": "4", "lr_scheduler_minimum_lr": "0.05", "num_point_for_scaler": "50",
         "optimizer": "sgd", "early_stopping_tolerance": "0.9", "epochs": "1", "feature_dim": "4", "unbias_data": "false",
@@ -140,6 +145,7 @@ SET: dict[str, dict[str, str]] = {
 
 SAME: dict[str, frozenset[str]] = {
     "blazingtext": frozenset({"early_stopping", "min_epochs", "patience"}),  # there is no channel validation
+    "forecasting-deepar": frozenset({"_num_gpus", "num_eval_samples", "test_quantiles"}),  # no GPU, no channel test
     "linear-learner": frozenset({"accuracy_top_k", "feature_dim"}),
     "kmeans": frozenset({"eval_metrics"}),
     "lda": frozenset({"max_restarts"}),  # the first start is as good as any on so few rows

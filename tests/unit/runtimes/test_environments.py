@@ -213,6 +213,7 @@ def test_images_that_no_environment_fits() -> None:
         ("ipinsights", "numeric"),
         ("blazingtext", "text"),
         ("image-classification", "pytorch"),
+        ("forecasting-deepar", "pytorch"),
         ("object2vec", "pytorch"),
     ],
 )

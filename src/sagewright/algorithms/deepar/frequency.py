@@ -1,0 +1,113 @@
+"""What `time_freq` says: the length of a step, the seasons in it, and with both the calendar features and the lags.
+
+Source: the contract's algorithms/deepar.md (derived features by frequency). Which lags AWS takes is not public: here a season's
+neighbourhood, some seasons back.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from sagewright.algorithms.deepar.rules import FORM
+
+MINUTES = {"W": 7 * 24 * 60, "D": 24 * 60, "H": 60, "min": 1}
+YEAR_MINUTES = 365.25 * 24 * 60
+SEASONS_MINUTES: dict[str, tuple[float, ...]] = {
+    "W": (YEAR_MINUTES,),
+    "D": (MINUTES["W"], YEAR_MINUTES),
+    "H": (MINUTES["D"], MINUTES["W"]),
+    "min": (MINUTES["H"], MINUTES["D"], MINUTES["W"]),
+}
+FEATURES = {
+    "M": ("month_of_year",),
+    "W": ("day_of_month", "week_of_year"),
+    "D": ("day_of_week", "day_of_month", "day_of_year"),
+    "H": ("hour_of_day", "day_of_week", "day_of_month", "day_of_year"),
+    "min": ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_month", "day_of_year"),
+}
+RECENT = 7
+"""Lags of one step to so many."""
+SEASONS_BACK = 3
+_EPOCH = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """Steps of `multiple` times the `base`: M, W, D, H or min."""
+
+    multiple: int
+    base: str
+
+    @classmethod
+    def parse(cls, text: str) -> Frequency:
+        """Of `5min`, `H`. Raises ValueError."""
+        match = re.fullmatch(FORM, text)
+        if match is None:
+            raise ValueError(f"not a frequency: {text[:50]!r}")
+        return cls(int(match[1] or 1), match[2])
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The lengths of its seasons in steps, the shortest first; those of one step or less are none."""
+        if self.base == "M":
+            lengths = [12 / self.multiple]
+        else:
+            lengths = [minutes / (self.multiple * MINUTES[self.base]) for minutes in SEASONS_MINUTES[self.base]]
+        return tuple(sorted({round(length) for length in lengths if round(length) > 1}))
+
+    @property
+    def season(self) -> int:
+        """Of the shortest season, 1 where there is none."""
+        return self.seasons[0] if self.seasons else 1
+
+    def lags(self, most: int) -> tuple[int, ...]:
+        """How many steps back the network looks beside the last one, none further than `most`."""
+        found = set(range(2, RECENT + 1))
+        for season in self.seasons:
+            for back in range(1, SEASONS_BACK + 1):
+                found |= {back * season - 1, back * season, back * season + 1}
+        return tuple(sorted(lag for lag in found if 1 < lag <= most))
+
+    def tick(self, when: datetime) -> int:
+        """The number of the month, or of the minute, since 1970 in which `when` is; days and weeks begin at midnight."""
+        if self.base == "M":
+            return (when.year - 1970) * 12 + when.month - 1
+        minutes = int((when - _EPOCH).total_seconds() // 60)
+        unit = MINUTES["D"] if self.base == "W" else MINUTES[self.base]
+        return minutes // unit * unit
+
+    def ticks(self, first: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """int64 ticks, `steps` after the ticks `first`; both broadcast."""
+        return first + steps * (self.multiple * MINUTES.get(self.base, 1))
+
+    @property
+    def width(self) -> int:
+        """How many numbers `calendar` gives for a tick."""
+        return 2 * len(FEATURES[self.base])
+
+    def calendar(self, ticks: np.ndarray) -> np.ndarray:
+        """(..., width) float32: sine and cosine of each calendar feature's place in its round."""
+        if self.base == "M":
+            phases = [ticks % 12 / 12]
+        else:
+            minutes = ticks.astype("datetime64[m]")
+            days, months, years = (minutes.astype(f"datetime64[{unit}]") for unit in "DMY")
+            in_year = (days - years.astype("datetime64[D]")).astype(np.int64)
+            every = {
+                "minute_of_hour": ticks % 60 / 60,
+                "hour_of_day": ticks // 60 % 24 / 24,
+                "day_of_week": (days.astype(np.int64) + 3) % 7 / 7,
+                "day_of_month": (days - months.astype("datetime64[D]")).astype(np.int64) / 31,
+                "day_of_year": in_year / 366,
+                "week_of_year": in_year // 7 / 53,
+            }
+            phases = [every[name] for name in FEATURES[self.base]]
+        angles = 2 * np.pi * np.stack(phases, axis=-1)
+        return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1).astype(np.float32)
+
+    def __str__(self) -> str:
+        return f"{self.multiple}{self.base}"

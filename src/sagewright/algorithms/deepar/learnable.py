@@ -1,0 +1,131 @@
+"""What a training learns from: the channel's series, and how their values are told to a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.deep.run import Run
+from sagewright.algorithms.deep.together import Together
+from sagewright.algorithms.deepar import dataset, inputs, reading
+from sagewright.algorithms.deepar.dataset import Fields
+from sagewright.algorithms.deepar.frequency import Frequency
+from sagewright.algorithms.deepar.inputs import Normal
+from sagewright.algorithms.deepar.panel import Layout, Panel, Windows
+from sagewright.algorithms.deepar.scaling import Kind, Levels, Scaling
+from sagewright.algorithms.deepar.series import Series, observations
+from sagewright.algorithms.errors import UserError
+
+SURVEYED, SURVEYED_NUMBERS = 4096, 4_000_000
+"""Windows that are looked at to see what is usual, and how many numbers they may have."""
+WILDEST, NEAREST = 0.99, 0.5
+"""Of the values that followed in training so many are within `reach`, and what that is at least."""
+DENSITIES = ("gaussian", "student-T")
+
+
+@dataclass(frozen=True)
+class Learnable:
+    """`widening`: by how much a loss is greater in the target's units; `filler`: what is told of a missing value; `reach`: see
+    `Forecaster`.
+    """
+
+    panel: Panel
+    fields: Fields
+    likelihood: str
+    scaling: Scaling
+    normal: Normal
+    widening: float
+    reach: float
+
+    @property
+    def filler(self) -> float:
+        """A value that every likelihood allows."""
+        return 0.5 if self.likelihood == "beta" else 0.0
+
+
+def gather(run: Run) -> Learnable:
+    """Read the channel train. Raises UserError where it can't be learnt from."""
+    values = run.values
+    likelihood = "student-T" if values["likelihood"] == "student-t" else values["likelihood"]
+    series = reading.read(run.job, "train")
+    dataset.describe(series, "train")
+    fields = dataset.fields(series, values["cardinality"], values["num_dynamic_feat"], run.together.most)
+    dataset.check(series, fields, "train")
+    _check_values(series, likelihood)
+    kept = dataset.usable(series, values["prediction_length"])
+    dataset.enough(run.together.total([observations(kept)])[0])
+    longest = run.together.most(max(map(len, kept)))
+    frequency = Frequency.parse(values["time_freq"])
+    layout = Layout(
+        frequency, values["context_length"], values["prediction_length"], frequency.lags(longest - 1),
+        fields.cardinality, fields.features,
+    )  # fmt: skip
+    scaling = _scaling(kept, likelihood, frequency, run.together)
+    panel = Panel(kept, layout)
+    return _survey(run, Learnable(panel, fields, likelihood, scaling, Normal((), ()), 0.0, 0.0))
+
+
+def _check_values(series: Sequence[Series], likelihood: str) -> None:
+    """Raises UserError where the likelihood allows no such values."""
+    low, high, which = {
+        "beta": (0.0, 1.0, "values from 0 to 1"),
+        "negative-binomial": (0.0, math.inf, "counts, which are not negative"),
+    }.get(likelihood, (-math.inf, math.inf, ""))
+    for number, each in enumerate(series, 1):
+        wrong = each.target[(each.target < low) | (each.target > high)]
+        if len(wrong):
+            raise UserError(
+                f"Likelihood {likelihood} is for {which}; time series {number} of channel train has {wrong[0]:g}"
+            )
+
+
+def _scaling(series: Sequence[Series], likelihood: str, frequency: Frequency, together: Together) -> Scaling:
+    """No forecast is negative where no value is."""
+    negative = together.most(int(any(float(np.nanmin(each.target)) < 0 for each in series)))
+    kinds: dict[str, Kind] = {"beta": "shares", "negative-binomial": "counts"}
+    return Scaling(kinds.get(likelihood, "steps"), frequency.season, floor=None if negative else 0.0)
+
+
+def _survey(run: Run, held: Learnable) -> Learnable:
+    """What is usual in windows drawn from the series; the same at every host."""
+    panel, random = held.panel, np.random.default_rng([run.seed, 3, run.together.rank])
+    width = panel.layout.steps * (2 + len(panel.layout.lags) + panel.layout.features)
+    count = max(1, min(SURVEYED, SURVEYED_NUMBERS // width))
+    rows = random.permutation(np.resize(np.arange(len(panel)), max(count, min(len(panel), SURVEYED))))[:count]
+    windows = panel.windows(rows, dataset.cuts(panel, rows, random))
+    known = ~np.isnan(windows.history).all(axis=1)
+    levels = held.scaling.levels(windows.history)
+    plain = inputs.plain(windows, levels)[known].reshape(-1, 2 + panel.layout.features).astype(np.float64)
+    seen = ~np.isnan(windows.values) & known[:, None]
+    wider = np.repeat(np.log(levels.factor)[:, None], seen.shape[1], axis=1)[seen]
+    sums = [
+        *plain.sum(axis=0), *(plain**2).sum(axis=0), float(len(plain)), wider.sum(), float(seen.sum()),
+        levels.shift[known].sum(), np.log(levels.factor[known]).sum(), float(known.sum()),
+    ]  # fmt: skip
+    totals: list[Any] = run.together.total([float(each) for each in sums])
+    features = plain.shape[1]
+    *rest, wide, values, shift, factor, usable = totals
+    if not values:
+        raise UserError("No time series of channel train has a value after another.")
+    reach = run.together.most(math.ceil(100 * _reach(held, windows, levels, seen))) / 100
+    return replace(
+        held,
+        scaling=replace(held.scaling, usual=(shift / usable, math.exp(factor / usable))),
+        normal=Normal.of(rest[:features], rest[features:-1], rest[-1]),
+        widening=wide / values if held.likelihood in DENSITIES else 0.0,
+        reach=reach,
+    )
+
+
+def _reach(held: Learnable, windows: Windows, levels: Levels, seen: np.ndarray) -> float:
+    """How far beyond the range of what preceded them nearly all values were, in such ranges."""
+    told = held.scaling.relative(windows.values, levels)
+    low, high = inputs.ends(windows, held.scaling, levels)
+    beyond = np.maximum(np.maximum(low[:, None] - told, told - high[:, None]), 0) / inputs.spans(low, high)[:, None]
+    later = seen.copy()
+    later[:, : held.panel.layout.context] = False
+    return max(NEAREST, float(np.quantile(beyond[later], WILDEST))) if later.any() else NEAREST

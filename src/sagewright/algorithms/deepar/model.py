@@ -1,0 +1,134 @@
+"""A trained DeepAR model: its files.
+
+`model_algo-1-0000.params` has the weights (safetensors), `model_algo-1-symbol.json` the rest. AWS's files have the same names, and
+their content is MXNet's: those are refused. Source: the contract's algorithms/deepar.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from sagewright.algorithms.deep import weights
+from sagewright.algorithms.deepar import inputs
+from sagewright.algorithms.deepar.dataset import Fields
+from sagewright.algorithms.deepar.forecaster import Forecaster
+from sagewright.algorithms.deepar.frequency import Frequency
+from sagewright.algorithms.deepar.inputs import Normal
+from sagewright.algorithms.deepar.likelihoods import LIKELIHOODS
+from sagewright.algorithms.deepar.network import Network, Shape
+from sagewright.algorithms.deepar.panel import Layout
+from sagewright.algorithms.deepar.scaling import KINDS, Scaling
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import memory
+
+PARAMS, SYMBOL = "model_algo-1-0000.params", "model_algo-1-symbol.json"
+FORMAT = 1
+Checked = TypeVar("Checked")
+
+
+@dataclass(frozen=True)
+class Model:
+    """`layout` and `fields` say what a series must have, `forecaster` how it goes on."""
+
+    layout: Layout
+    fields: Fields
+    forecaster: Forecaster
+
+    def write(self, directory: Path) -> None:
+        made, layout = self.forecaster, self.layout
+        network = {
+            name: value
+            for name, value in asdict(made.network.shape).items()
+            if name not in ("width", "lagged", "cardinality")
+        }
+        document = {
+            "format": FORMAT,
+            "time_freq": str(layout.frequency),
+            "context_length": layout.context,
+            "prediction_length": layout.horizon,
+            "lags": list(layout.lags),
+            "cardinality": list(layout.cardinality),
+            "num_dynamic_feat": layout.features,
+            "ignored": sorted(self.fields.ignored),
+            "network": network,
+            "scaling": asdict(made.scaling),
+            "normal": asdict(made.normal),
+            "reach": made.reach,
+        }
+        weights.write(directory / PARAMS, made.network.state_dict())
+        weights.write_json(directory / SYMBOL, document)
+
+    @classmethod
+    def read(cls, directory: Path) -> Model:
+        """Raises UserError when the folder has no model, or one that is none of ours."""
+        tensors = weights.read(directory / PARAMS)
+        document = weights.read_json(directory / SYMBOL)
+        try:
+            model = cls._of(document)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise UserError(f"{SYMBOL} describes no DeepAR model: {error!r}") from error
+        weights.fill(model.forecaster.network, tensors, PARAMS)
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+            raise UserError(f"{PARAMS} has weights that are no numbers.")
+        return model
+
+    @classmethod
+    def _of(cls, document: Mapping[str, Any]) -> Model:
+        _only(document["format"], FORMAT.__eq__, "format")
+        layout = Layout(
+            Frequency.parse(document["time_freq"]),
+            _count(document["context_length"]),
+            _count(document["prediction_length"]),
+            tuple(_count(lag) for lag in document["lags"]),
+            tuple(_count(each) for each in document["cardinality"]),
+            _count(document["num_dynamic_feat"], 0),
+        )
+        ignored = frozenset(
+            _only(name, ("cat", "dynamic_feat").__contains__, "ignored") for name in document["ignored"]
+        )
+        shape = _shape(document["network"], layout)
+        memory.require(4 * shape.numbers, "The network", "A larger instance type has more.")
+        given = document["scaling"]
+        scaling = Scaling(
+            _only(given["kind"], KINDS.__contains__, "kind"), _count(given["season"]),
+            (_number(given["usual"][0]), _number(given["usual"][1])),
+            None if given["floor"] is None else _number(given["floor"]),
+        )  # fmt: skip
+        normal = Normal(*(tuple(map(_number, document["normal"][name])) for name in ("mean", "deviation")))
+        if not len(normal.mean) == len(normal.deviation) == 2 + layout.features:
+            raise ValueError("normal has another number of features")
+        fields = Fields(layout.cardinality, layout.features, ignored)
+        return cls(layout, fields, Forecaster(Network(shape), scaling, normal, _number(document["reach"])))
+
+
+def _shape(given: Mapping[str, Any], layout: Layout) -> Shape:
+    return Shape(
+        inputs.width(layout),
+        1 + len(layout.lags),
+        _count(given["layers"]),
+        _count(given["cells"]),
+        _number(given["dropout"]),
+        _only(given["likelihood"], LIKELIHOODS.__contains__, "likelihood"),
+        layout.cardinality,
+        _count(given["embedding"]),
+    )
+
+
+def _count(given: Any, least: int = 1) -> int:
+    return int(_only(given, lambda value: type(value) is int and least <= value < 1 << 31, "whole numbers"))
+
+
+def _number(given: Any) -> float:
+    return float(_only(given, lambda value: type(value) in (int, float) and bool(np.isfinite(value)), "numbers"))
+
+
+def _only(given: Checked, holds: Callable[[Any], bool], what: str) -> Checked:
+    if not holds(given):
+        raise ValueError(f"{what}: {str(given)[:50]!r}")
+    return given

@@ -1,0 +1,66 @@
+"""DeepAR's network: an LSTM that is told of each step what came before it, and says how the next value is distributed.
+
+Beside the LSTM a linear map from the last value and the lags says where the value is: what follows from its past as a line does
+need not be learnt by the cells. Source: Salinas et al., section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from sagewright.algorithms.deepar.likelihoods import LIKELIHOODS
+
+State = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of the network: `width` numbers are told of a step, the first `lagged` of them the last value and the lags."""
+
+    width: int
+    lagged: int
+    layers: int
+    cells: int
+    dropout: float
+    likelihood: str
+    cardinality: tuple[int, ...]
+    embedding: int
+
+    @property
+    def numbers(self) -> int:
+        """How many weights the network has."""
+        first, later = self.width + self.embedding * len(self.cardinality) + self.cells, 2 * self.cells
+        cells = 4 * self.cells * (first + 2 + (self.layers - 1) * (later + 2))
+        return cells + self.embedding * sum(self.cardinality) + (self.cells + 1) * 3 + self.lagged
+
+
+class Network(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.likelihood = LIKELIHOODS[shape.likelihood]
+        self.embeddings = nn.ModuleList(nn.Embedding(count, shape.embedding) for count in shape.cardinality)
+        told = shape.width + shape.embedding * len(shape.cardinality)
+        between = shape.dropout if shape.layers > 1 else 0.0
+        self.cells = nn.LSTM(told, shape.cells, shape.layers, dropout=between, batch_first=True)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.says = nn.Linear(shape.cells, self.likelihood.width)
+        self.line = nn.Linear(shape.lagged, 1, bias=False)
+        nn.init.zeros_(self.line.weight)
+        nn.init.zeros_(self.says.bias)
+
+    def forward(self, x: torch.Tensor, cat: torch.Tensor, state: State | None = None) -> tuple[torch.Tensor, State]:
+        """What is said (n, T, likelihood's width) of the steps that `x` (n, T, width) and `cat` (n, categories) tell of."""
+        hidden, state = self.cells(self._told(x, cat), state)
+        said = self.says(self.dropout(hidden))
+        place = said[..., :1] + self.line(x[..., : self.shape.lagged])
+        return torch.cat([place, said[..., 1:]], dim=-1), state
+
+    def _told(self, x: torch.Tensor, cat: torch.Tensor) -> torch.Tensor:
+        if not self.embeddings:
+            return x
+        known = torch.cat([table(cat[:, place]) for place, table in enumerate(self.embeddings)], dim=-1)
+        return torch.cat([x, known[:, None].expand(-1, x.shape[1], -1)], dim=-1)

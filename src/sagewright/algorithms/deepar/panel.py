@@ -1,0 +1,115 @@
+"""Many series side by side, and windows of them: what the network is told of each step before it says what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagewright.algorithms.deepar.frequency import Frequency
+from sagewright.algorithms.deepar.series import Series
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a window holds: `context` steps that are known, `horizon` steps that are forecast; `lags` beside the last step;
+    how many categories and dynamic features.
+    """
+
+    frequency: Frequency
+    context: int
+    horizon: int
+    lags: tuple[int, ...]
+    cardinality: tuple[int, ...] = ()
+    features: int = 0
+
+    @property
+    def steps(self) -> int:
+        return self.context + self.horizon
+
+    @property
+    def least(self) -> int:
+        """Steps that precede a forecast in training, where the series is long enough: a season or the context."""
+        return max(1, min(self.frequency.season, self.context))
+
+    @property
+    def history(self) -> int:
+        """Steps by which a window's level and movement are taken: two seasons, the context at least."""
+        return max(2 * self.frequency.season, self.context)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """n windows of T steps in the target's own units, NaN for what is missing or not known.
+
+    `values` (n, T); `lagged` (n, T, 1 + lags): the value before each step, then the lags; `history` (n, H): what precedes the
+    forecast; `calendar` (n, T, c) and `age` (n, T) of each step; `dynamic` (n, T, k); `cat` (n, categories) int64.
+    """
+
+    values: np.ndarray
+    lagged: np.ndarray
+    history: np.ndarray
+    calendar: np.ndarray
+    age: np.ndarray
+    dynamic: np.ndarray
+    cat: np.ndarray
+
+
+class Panel:
+    """Series in one array each of targets (m,) and dynamic features (k, m). Immutable."""
+
+    def __init__(self, series: Sequence[Series], layout: Layout) -> None:
+        self.layout = layout
+        self.lengths = np.array([len(each) for each in series], np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+        self._target = np.concatenate([*(each.target for each in series), np.full(1, np.nan, np.float32)])
+        self._ticks = np.array([layout.frequency.tick(each.start) for each in series], np.int64)
+        cats = [(each.cat or ())[: len(layout.cardinality)] for each in series]
+        self._cat = np.array(cats, np.int64).reshape(len(series), len(layout.cardinality))
+        self._spans = np.array(
+            [0 if each.dynamic_feat is None else each.dynamic_feat.shape[1] for each in series], np.int64
+        )
+        self._feature_starts = np.concatenate([[0], np.cumsum(self._spans)[:-1]]).astype(np.int64)
+        rows = [each.dynamic_feat for each in series if each.dynamic_feat is not None and layout.features]
+        self._dynamic = np.concatenate(rows, axis=1) if rows else np.zeros((layout.features, 0), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def windows(self, rows: np.ndarray, cuts: np.ndarray) -> Windows:
+        """Of the series `rows` (n,): the steps before and after `cuts` (n,), the places of the first values to forecast."""
+        layout = self.layout
+        places = cuts[:, None] + np.arange(-layout.context, layout.horizon)
+        offsets = np.array((1, *layout.lags))
+        ticks = layout.frequency.ticks(self._ticks[rows][:, None], places)
+        return Windows(
+            self._values(rows, places),
+            self._values(rows, places[:, :, None] - offsets),
+            self._values(rows, cuts[:, None] + np.arange(-layout.history, 0)),
+            layout.frequency.calendar(ticks),
+            np.log1p(np.maximum(places, 0)).astype(np.float32),
+            self._features(rows, places),
+            self._cat[rows],
+        )
+
+    def future(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """(n, horizon): the values from `cuts` on, NaN where there is none."""
+        return self._values(rows, cuts[:, None] + np.arange(self.layout.horizon))
+
+    def _values(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """float32 in the shape of `places`, which has as many rows."""
+        shape = (-1,) + (1,) * (places.ndim - 1)
+        lengths = self.lengths[rows].reshape(shape)
+        inside = (places >= 0) & (places < lengths)
+        found = self._target[self._starts[rows].reshape(shape) + np.clip(places, 0, np.maximum(lengths - 1, 0))]
+        return np.where(inside, found, np.float32(np.nan))
+
+    def _features(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        if not self.layout.features:
+            return np.zeros((*places.shape, 0), np.float32)
+        spans = self._spans[rows][:, None]
+        inside = (places >= 0) & (places < spans)
+        at = self._feature_starts[rows][:, None] + np.clip(places, 0, spans - 1)
+        found = np.where(inside, self._dynamic[:, at], np.float32(0))
+        return np.ascontiguousarray(np.moveaxis(found, 0, -1))

@@ -1,0 +1,19 @@
+"""What DeepAR's hyperparameters demand of each other. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.algorithms.errors import UserError
+
+FORM = r"([1-9][0-9]{0,3})?(M|W|D|H|min)"
+"""Of `time_freq`: how many of what."""
+LONGEST = 100_000
+
+
+def windows_of_a_bounded_size(values: Mapping[str, Any]) -> None:
+    """`context_length` and `prediction_length` are 100,000 steps together at the most."""
+    steps = values["context_length"] + values["prediction_length"]
+    if steps > LONGEST:
+        raise UserError(f"context_length and prediction_length are {steps} steps together, and {LONGEST} are the most")

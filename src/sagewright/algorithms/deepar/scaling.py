@@ -1,0 +1,87 @@
+"""How values are told to the network: relative to the level of what precedes the forecast, and to how much that moves.
+
+Real values are told as differences from the mean of the last season before the forecast, in multiples of the mean absolute step
+before it: a series tells the same however large it is, and wherever it begins. Counts are told as multiples of the mean absolute
+value before the forecast (Salinas et al., section 3.3), and shares as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Kind = Literal["steps", "counts", "shares"]
+KINDS: tuple[Kind, ...] = ("steps", "counts", "shares")
+LEAST = 1e-10
+SMALL = 0.01
+"""Of what is usual, or of a mean: series that hardly move are not blown up."""
+FEWEST = 3
+"""Steps by which a level is taken at least."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Of n windows: `shift` (n,) and `factor` (n,) float64; a value is shift + factor · what is told."""
+
+    shift: np.ndarray
+    factor: np.ndarray
+
+    def repeated(self, times: int) -> Levels:
+        return Levels(np.repeat(self.shift, times), np.repeat(self.factor, times))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """`season` in steps; `usual`: shift and factor where nothing precedes; `floor`: nothing less is forecast."""
+
+    kind: Kind
+    season: int
+    usual: tuple[float, float] = (0.0, 1.0)
+    floor: float | None = None
+
+    def levels(self, history: np.ndarray) -> Levels:
+        """Of histories (n, h) in own units, the oldest first, NaN where missing."""
+        count = len(history)
+        if self.kind == "shares":
+            return Levels(np.zeros(count), np.ones(count))
+        seen = ~np.isnan(history)
+        known = seen.any(axis=1)
+        sizes = _mean(np.abs(history), seen)
+        if self.kind == "counts":
+            return Levels(np.zeros(count), self._factors(sizes, known))
+        last = seen & (np.arange(history.shape[1]) >= history.shape[1] - max(self.season, FEWEST))
+        shift = _mean(history, np.where(last.any(axis=1)[:, None], last, seen))
+        pairs = seen[:, 1:] & seen[:, :-1]
+        steps = _mean(np.abs(np.diff(history, axis=1)), pairs)
+        factor = self._factors(np.maximum(steps, SMALL * sizes), known & pairs.any(axis=1))
+        return Levels(np.where(known, shift, self.usual[0]), factor)
+
+    def _factors(self, found: np.ndarray, known: np.ndarray) -> np.ndarray:
+        return np.where(known, np.where(found > LEAST, found, SMALL * self.usual[1]), self.usual[1])
+
+    def relative(self, values: np.ndarray, levels: Levels) -> np.ndarray:
+        """float32 of values (n, ...) in own units."""
+        shift, factor = _shaped(levels, values.ndim)
+        found: np.ndarray = ((values - shift) / factor).astype(np.float32)
+        return found
+
+    def own(self, told: np.ndarray, levels: Levels) -> np.ndarray:
+        """float64 in own units of what `relative` gives; counts are whole numbers."""
+        shift, factor = _shaped(levels, told.ndim)
+        found: np.ndarray = told * factor + shift
+        if self.kind == "counts":
+            found = np.round(found)
+        return found if self.floor is None else np.maximum(found, self.floor)
+
+
+def _mean(values: np.ndarray, use: np.ndarray) -> np.ndarray:
+    """Of each row, in float64; 0 where none is used."""
+    found: np.ndarray = np.where(use, values, 0).sum(axis=1, dtype=np.float64) / np.maximum(use.sum(axis=1), 1)
+    return found
+
+
+def _shaped(levels: Levels, axes: int) -> tuple[np.ndarray, np.ndarray]:
+    shape = (-1,) + (1,) * (axes - 1)
+    return levels.shift.reshape(shape), levels.factor.reshape(shape)

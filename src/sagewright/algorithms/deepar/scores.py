@@ -1,0 +1,45 @@
+"""How good forecasts are on values that were withheld.
+
+Source: the contract's algorithms/deepar.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class Scores:
+    """Adds up over series. `quantiles` are those of the weighted quantile losses."""
+
+    def __init__(self, quantiles: Sequence[float]) -> None:
+        self.quantiles = tuple(quantiles)
+        self._squares, self._sizes, self._count = 0.0, 0.0, 0
+        self._losses = np.zeros(len(self.quantiles))
+
+    def add(self, values: np.ndarray, samples: np.ndarray) -> None:
+        """Values (n, h), NaN where missing, and samples (n, s, h) of them."""
+        seen = ~np.isnan(values)
+        told = np.where(seen, values, 0.0).astype(np.float64)
+        self._squares += float((((samples.mean(axis=1) - told) ** 2) * seen).sum())
+        self._sizes += float(np.abs(told).sum())
+        self._count += int(seen.sum())
+        for place, level in enumerate(self.quantiles):
+            gap = (told - np.quantile(samples, level, axis=1)) * seen
+            self._losses[place] += 2 * float(np.maximum(level * gap, (level - 1) * gap).sum())
+
+    def sums(self) -> list[float]:
+        """To be added to those of other hosts."""
+        return [self._squares, self._sizes, float(self._count), *self._losses.tolist()]
+
+    def values(self, sums: Sequence[float] | None = None) -> dict[str, float]:
+        """RMSE of the means, and of the quantiles the mean absolute loss and the weighted losses, by names."""
+        squares, sizes, count, *losses = self.sums() if sums is None else sums
+        weighted = [loss / max(sizes, 1e-300) for loss in losses]
+        return {
+            "RMSE": float(np.sqrt(squares / max(count, 1))),
+            "mean_absolute_QuantileLoss": float(np.mean(losses)),
+            "mean_wQuantileLoss": float(np.mean(weighted)),
+            **{f"wQuantileLoss[{level:g}]": loss for level, loss in zip(self.quantiles, weighted, strict=True)},
+        }
