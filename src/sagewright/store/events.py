@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, tuple_, update
 
 from sagewright.store.database import Database
 from sagewright.store.schema.events import events
+
+
+REMOVED = ""
+"""The kind and the id of the log's last entry, where its subject was removed."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,13 @@ _AFTER = (
     .limit(bindparam("how_many"))
 )
 _SETTLED = _AFTER.where(events.c.writer < literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+_LAST = select(func.max(events.c.seq))
+_KEEP_PLACE = (
+    update(events)
+    .where(events.c.seq == _LAST.scalar_subquery(), events.c.subject_id == bindparam("removed"))
+    .values(kind=REMOVED, subject_id=REMOVED, status="", step="", message="", detail=None, principal="")
+)
+_OLD_PLACES = delete(events).where(events.c.subject_id == REMOVED, events.c.seq < _LAST.scalar_subquery())
 _REMOVE = delete(events).where(events.c.subject_id == bindparam("subject_id"))
 
 
@@ -105,5 +116,8 @@ def after(store: Database, cursor: Cursor, limit: int) -> list[Logged]:
 
 
 def remove(connection: Connection, subject_id: str) -> None:
-    """The subject never was."""
+    """The subject never was. The last entry of the log keeps its place, without its content, until there are later ones: SQLite
+    would give its number to the next entry, which everybody who has read so far would miss."""
+    connection.execute(_KEEP_PLACE, {"removed": subject_id})
+    connection.execute(_OLD_PLACES)
     connection.execute(_REMOVE, {"subject_id": subject_id})

@@ -40,6 +40,29 @@ def test_a_removed_subject_leaves_no_entry(database: Database) -> None:
     assert messages(database) == ["b"]
 
 
+def test_who_has_read_a_removed_subject_misses_nothing_after_it(database: Database) -> None:
+    """SQLite gives the highest number again once its row is gone."""
+    append(database, "a", "b")
+    cursor = events.after(database, START, 10)[-1].cursor
+    for removed, following in (("b", "c"), ("c", "d"), ("a", "e")):
+        with database.write() as connection:
+            events.remove(connection, removed)
+        append(database, following)
+        fresh = [one for one in events.after(database, cursor, 10) if one.subject.kind]
+        assert [one.entry.message for one in fresh] == [following]
+        cursor = fresh[-1].cursor
+    assert messages(database) == ["d", "e"]
+
+
+def test_nothing_of_a_removed_subject_is_left_at_the_end_of_the_log(database: Database) -> None:
+    append(database, "a", "b")
+    with database.write() as connection:
+        events.remove(connection, "b")
+        events.remove(connection, "a")
+    left = events.after(database, START, 10)
+    assert [(one.subject, one.entry.message, one.entry.detail) for one in left] == [(Subject("", ""), "", None)]
+
+
 @pytest.mark.parametrize("begun_first", [True, False])
 def test_an_entry_of_an_open_transaction_is_not_passed_by(request: pytest.FixtureRequest, begun_first: bool) -> None:
     """On PostgreSQL, where transactions end in any order: SQLite has one writer at a time."""
