@@ -42,6 +42,7 @@ def job_environ(host: HostFile, defaults: Mapping[str, str]) -> dict[str, str]:
         own = host.credentials
         environ |= {
             "AWS_ENDPOINT_URL": host.endpoint,
+            "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": host.endpoint,
             "AWS_ACCESS_KEY_ID": own.access_key_id,
             "AWS_SECRET_ACCESS_KEY": own.secret_access_key,
             "AWS_SESSION_TOKEN": own.session_token,

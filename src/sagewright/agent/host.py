@@ -46,6 +46,7 @@ from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
 from sagewright.model.brief import Cause, Desired, FaultClass, Phase
+from sagewright.model.brief import Health as AskedHealth
 from sagewright.model.servingplaces import SOCKET, SOCKET_VARIABLE, note_port
 from sagewright.runtimes.environments import (
     Environment,
@@ -110,7 +111,7 @@ class HostRun:
         self._model_data = ModelData(host, archives)
         self._shelf = Shelf(host.brief.models, host.directory, archives, reporter.log) if host.brief.models else None
         self._views: list[View] = []
-        self._health = None if host.brief.health is None else self._new_health(host.brief.health.start_s)
+        self._health = None if host.brief.health is None else self._new_health(host.brief.health)
         self._transforming = (
             None if host.brief.transform is None else Transforming(host, host.brief.transform, control, reporter.log)
         )
@@ -311,9 +312,9 @@ class HostRun:
             end_left()
             restarts.wait(ended, steady=self._health.steady())
 
-    def _new_health(self, start_s: float) -> Health:
+    def _new_health(self, asked: AskedHealth) -> Health:
         always = self._host.brief.transform is None
-        return Health(self._host.directory, start_s, self._control, self._well, always=always)
+        return Health(self._host.directory, asked, self._control, self._well, always=always)
 
     def _well(self) -> None:
         """The server answers for the first time."""

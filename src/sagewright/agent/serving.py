@@ -18,6 +18,7 @@ from sagewright.agent.control import Control
 from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.process import Exit, Started
 from sagewright.model.brief import Cause
+from sagewright.model.brief import Health as Asked
 from sagewright.model.servingplaces import Listening, connected
 
 PORT_VARIABLE, PORT = "SAGEMAKER_BIND_TO_PORT", 8080
@@ -33,12 +34,12 @@ _STEADY_S = 60.0
 """A server that was well for so long has a new beginning when it ends."""
 
 
-def ping(directory: Path) -> bool:
+def ping(directory: Path, path: str = "/ping") -> bool:
     """Whether the server of the host in HOST_DIRECTORY says that it is well."""
     connection = http.client.HTTPConnection("localhost")
     try:
         connection.sock = connected(directory, PING_S)
-        connection.request("GET", "/ping", headers={"Host": "localhost", "Connection": "close"})
+        connection.request("GET", path, headers={"Host": "localhost", "Connection": "close"})
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException, ValueError):
         return False
@@ -59,9 +60,9 @@ class Health:
     """Of one host's server. `well` is called when it is well for the first time; `always`: it is to stay so."""
 
     def __init__(
-        self, directory: Path, start_s: float, control: Control, well: Callable[[], None], *, always: bool = True
+        self, directory: Path, asked: Asked, control: Control, well: Callable[[], None], *, always: bool = True
     ) -> None:
-        self._directory, self._start_s, self._control, self._well = directory, start_s, control, well
+        self._directory, self._asked, self._control, self._well = directory, asked, control, well
         self._always = always
         self._begin = time.monotonic()
         self.ever = False
@@ -87,14 +88,15 @@ class Health:
         self._since = None
         begin = time.monotonic()
         while not over.wait(_OFTEN_S if time.monotonic() - begin < _SOON_S else _SELDOM_S):
-            if ping(self._directory):
+            if ping(self._directory, self._asked.path):
                 self._since = time.monotonic()
                 if not self.ever:
                     self.ever = True
                     self._well()
                 break
-            if time.monotonic() - self._begin > self._start_s and not self.ever:
-                self._control.fail(AlgorithmError(f"ping was not answered with 200 within {self._start_s:g} s"))
+            start_s = self._asked.start_s
+            if time.monotonic() - self._begin > start_s and not self.ever:
+                self._control.fail(AlgorithmError(f"ping was not answered with 200 within {start_s:g} s"))
                 return
         if (
             not self._always
@@ -102,7 +104,7 @@ class Health:
             return
         missed = 0
         while not over.wait(BETWEEN_S):
-            missed = 0 if ping(self._directory) else missed + 1
+            missed = 0 if ping(self._directory, self._asked.path) else missed + 1
             if missed == MISSED:
                 kill(started)
                 return

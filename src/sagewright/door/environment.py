@@ -96,6 +96,7 @@ def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits
         changes["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = target.runtime
     changes |= {
         "AWS_ENDPOINT_URL": target.endpoint,
+        "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": target.runtime or target.endpoint,
         "AWS_ACCESS_KEY_ID": target.access_key_id,
         "AWS_SECRET_ACCESS_KEY": target.secret_access_key,
         "AWS_REGION": target.region,

@@ -193,9 +193,9 @@ class Fleets:
             if job is None or job.ended:
                 continue
             over = False
-            if job.wanted != Wanted.STOP:
+            if job.wanted != Wanted.STOP:  # once: the job's steps wake the endpoint, which would wake the job for ever
                 jobs.want(self._m.store, job.id, Wanted.STOP)
-            self._m.wake(job.kind, job.id)
+                self._m.wake(job.kind, job.id)
         return over
 
 

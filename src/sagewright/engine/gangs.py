@@ -186,7 +186,10 @@ def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict
         "limits": settings.limits,
         "log_limit_mb": settings.log_limit_mb,
         "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,
-        "file_systems": {id_: str(folder) for id_, folder in settings.mounted_file_systems.items()},
+        "file_systems": {
+            id_: str(folder)
+            for id_, folder in (settings.mounted_file_systems | kind_of(job).folders(settings.data)).items()
+        },
     }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from sagewright.engine import fleets
 from sagewright.engine.fleets import Fleet, Variant
+from sagewright.kinds.tracking import TRACKER
+from sagewright.model.arns import sagemaker_arn
 from sagewright.model.lives import EndpointStatus
 from sagewright.store.resources import Resource
 
@@ -19,6 +21,21 @@ def routes_of(endpoints: Iterable[Resource], account: str, region: str) -> dict[
     """Of the endpoints of one account and region."""
     chosen = [one for one in endpoints if one.account == account and one.region == region]
     return {"account": account, "region": region, "endpoints": [_endpoint(one) for one in chosen]}
+
+
+def trackers_of(trackers: Iterable[Resource], account: str, region: str) -> list[dict[str, Any]]:
+    """Of the tracking servers of one account and region, as `front.tracking.Tracker`."""
+    return [
+        {
+            "id": one.id,
+            "name": one.name,
+            "arn": sagemaker_arn(region, account, TRACKER, one.name),
+            "status": one.status,
+            "directory": one.document["Directory"],
+        }
+        for one in trackers
+        if one.account == account and one.region == region
+    ]
 
 
 def _endpoint(resource: Resource) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from sagewright.front.admission import Admission
 from sagewright.front.application import Invocations
 from sagewright.front.capturing import Capturing
 from sagewright.front.counting import Counting
@@ -28,6 +29,7 @@ from sagewright.front.dispatch import Dispatch
 from sagewright.front.keys import Keys
 from sagewright.front.link import Link
 from sagewright.front.routes import Routes
+from sagewright.front.tracking import Tracking, is_for_trackers
 from sagewright.front.upstream import Upstream
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
@@ -50,13 +52,21 @@ class Front:
         self._numbers = itertools.count()
         self._keys = Keys(lambda key_id: self._link.send({"key": key_id}))
         self._link: Link
+        self._tracking: Tracking
 
     async def run(self) -> None:
         limits = Limits(connections=self._told["connections"], per_address=self._told["connections"])
         connections = Connections(limits)
         host, port = self._told["server"]
         server = Upstream(lambda: socket.create_connection((host, port), timeout=CONNECT_S))
-        application = Invocations(self._dispatch, self._keys, self._capturing, limits, self._told["region"], server)
+        admission = Admission(self._keys, self._told["region"])
+        invocations = Invocations(self._dispatch, admission, self._capturing, limits, server)
+        tracking = self._tracking = Tracking(admission, limits, self._refresh)
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                await (tracking if is_for_trackers(scope) else invocations)(scope, receive, send)
+
         configuration = uvicorn.Config(
             application, http=cast("type[asyncio.Protocol]", partial(TakeoverProtocol, connections=connections)), ws="none",
             lifespan="off", log_level="warning", access_log=False, server_header=False, proxy_headers=False, backlog=1024,
@@ -94,6 +104,7 @@ class Front:
     async def _take(self, document: dict[str, Any]) -> None:
         if "routes" in document:
             self._dispatch.take(Routes.read(document["routes"]))
+            self._tracking.take(document["routes"]["tracking"])
             asked = self._refreshes.get(document.get("refresh", -1))
             if asked is not None and not asked.done():
                 asked.set_result(None)

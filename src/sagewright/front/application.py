@@ -16,26 +16,20 @@ from urllib.parse import unquote
 import orjson
 
 from sagewright.front import eventstream, faults, headers
+from sagewright.front.admission import Admission
 from sagewright.front.capturing import Capturing, Exchanged
 from sagewright.front.dispatch import Dispatch, Wanted
-from sagewright.front.keys import Keys
 from sagewright.front.routes import Variant
 from sagewright.front.shadowing import Shadowing
 from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
-from sagewright.http.body import BytesBody
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
-from sagewright.wire.authentication import ONCE, Authenticator
+from sagewright.wire.authentication import ONCE
 
 SERVICE = "sagemaker"
-MOST_BODY = 25 * 1024 * 1024
-"""Source: AWS's developer guide since 2025; before it was 6 MB."""
-UNASKED = 64 * 1024
-LONG = 256 * 1024
-"""A body that takes the event loop too long to hash."""
 _PATH = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)")
 _PASSED = {
     "content-type": "Content-Type",
@@ -62,17 +56,15 @@ class Invocations:
     """See the module. To be used from one event loop."""
 
     def __init__(
-        self, dispatch: Dispatch, keys: Keys, capturing: Capturing, limits: Limits, region: str, server: Upstream
+        self, dispatch: Dispatch, admission: Admission, capturing: Capturing, limits: Limits, server: Upstream
     ) -> None:
         """`server`: who keeps what is to be done later."""
         self._server = server
-        self._dispatch, self._keys, self._capturing, self._limits = dispatch, keys, capturing, limits
-        self._authenticator = Authenticator(keys.find, region)
+        self._dispatch, self._capturing, self._limits = dispatch, capturing, limits
+        self._admission = admission
         self._shadowing = Shadowing(dispatch, capturing)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
         begin = time.monotonic()
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
         try:
@@ -86,7 +78,7 @@ class Invocations:
         request_id = str(uuid.uuid4())
         try:
             name, kind = self._operation(incoming)
-            body = await self._authenticated(incoming)
+            body = await self._admission.admitted(incoming, SERVICE)
             if kind != "async-invocations":  # those the server checks itself
                 headers.check(name, incoming.request)
             if kind == "invocations":
@@ -113,25 +105,6 @@ class Invocations:
         if found is None or incoming.request.method != "POST":
             raise AwsError("UnknownOperationException", "This port serves invocations of endpoints alone.", 404)
         return unquote(found[1]), found[2]
-
-    async def _authenticated(self, incoming: Incoming) -> bytes:
-        """The body of a request whose signature holds. No more than a little of it is read before somebody with a key is named."""
-        request = incoming.request
-        if (claimed := _claimed(request)) is not None:
-            try:
-                await self._keys.look_up(claimed)
-            except TimeoutError:
-                raise faults.unavailable("The access key can't be looked up now; try again later.") from None
-        if incoming.length is None or incoming.length > UNASKED:
-            self._authenticator.vet(request, SERVICE)
-        body = await incoming.whole(MOST_BODY, _too_long)
-        request.body = BytesBody(body)
-        if len(body) > LONG:
-            await asyncio.to_thread(self._authenticator.authenticate, request, SERVICE)
-        else:
-            self._authenticator.authenticate(request, SERVICE)
-        incoming.prove()
-        return body
 
     async def _invoke(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, begin: float
@@ -237,15 +210,6 @@ class Invocations:
         return None
 
 
-def _claimed(request: HttpRequest) -> str | None:
-    """The access key that the request says to be signed with."""
-    found = re.search(r"Credential=([^/,\s]+)/", request.headers.get("authorization", ""))
-    if found is None and "X-Amz-Credential=" in request.query:
-        credential = dict(request.query_pairs()).get("X-Amz-Credential", "")
-        return credential.partition("/")[0] or None
-    return found[1] if found else None
-
-
 def _wanted(request: HttpRequest) -> Wanted:
     """Raises ValidationError for what isn't served."""
     for name, what in (
@@ -293,10 +257,6 @@ def _count_error(tally: Any, error: AwsError) -> None:
         tally.server_errors += 1
     else:
         tally.client_errors += 1
-
-
-def _too_long(most: int) -> AwsError:
-    return AwsError("ValidationError", f"The body of an invocation has at most {most} bytes.", 413)
 
 
 def _error(error: AwsError, request_id: str) -> HttpResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sagewright.model.arns import sagemaker_arn
@@ -98,6 +99,10 @@ class Kind(ABC):
     @property
     def name(self) -> str:
         return self.life.kind
+
+    def folders(self, data: Path) -> dict[str, Path]:  # noqa: ARG002 - most kinds have none
+        """Folders of the server's data directory that its hosts see, by the name that briefs have for them."""
+        return {}
 
     def log_group_of(self, request: dict[str, Any]) -> str:  # noqa: ARG002 - of most kinds it is the same for all
         """Of one job's lines."""

@@ -39,6 +39,13 @@ EXIT_FAULT_OF_USER = 2
 _SHAPE = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
 _FLAGS = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption")
 
+TRACKED = {
+    "MlflowResourceArn": "MLFLOW_TRACKING_URI",
+    "MlflowExperimentName": "MLFLOW_EXPERIMENT_NAME",
+    "MlflowRunName": "MLFLOW_RUN_NAME",
+}
+"""Members of MlflowConfig, and the variables that say them to a job."""
+
 
 class Training(Kind):
     life = TRAINING
@@ -81,7 +88,7 @@ class Training(Kind):
             groups=_groups(request),
             resources=f"{CONFIG}/resourceconfig.json",
             hyperparameters=request.get("HyperParameters") or {},
-            environment=request.get("Environment") or {},
+            environment=_tracking(request) | (request.get("Environment") or {}),
             variables={"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn},
             documents=_documents(request),
             directories=list(DIRECTORIES),
@@ -98,6 +105,12 @@ class Training(Kind):
         fault = FaultClass.CLIENT if failure.code == EXIT_FAULT_OF_USER and failure.text else FaultClass.ALGORITHM
         tail = f", exit code: {failure.code}"
         return f"{fault}: {failure.where}{failure.text[:MAX_FAILURE]}"[: MAX_FAILURE - len(tail)] + tail
+
+
+def _tracking(request: dict[str, Any]) -> dict[str, str]:
+    """The variables by which MLflow's client finds the server and the experiment of MlflowConfig."""
+    asked = request.get("MlflowConfig") or {}
+    return {variable: asked[member] for member, variable in TRACKED.items() if asked.get(member)}
 
 
 def instances(request: dict[str, Any]) -> tuple[str, int]:

@@ -150,9 +150,10 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Health:
-    """When a server's answers to GET /ping count. `start_s`: how long it may take to the first good one."""
+    """When a server's answers to GET `path` count. `start_s`: how long it may take to the first good one."""
 
     start_s: float
+    path: str = "/ping"
 
 
 @dataclass(frozen=True)

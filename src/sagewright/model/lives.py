@@ -135,8 +135,9 @@ PROCESSING = Life("processing")  # its clients see no steps
 TRANSFORM = Life("transform")  # nor do those of batch transform
 FUNCTION = Life("function")  # one invocation; its clients see its answer alone
 SERVING = Life("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
+TRACKING = Life("tracking")  # one start of an MLflow tracking server, of which its clients see the server alone
 
-LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING)}
+LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING, TRACKING)}
 
 
 class EndpointStatus(StrEnum):
@@ -152,3 +153,20 @@ class EndpointStatus(StrEnum):
 
 CHANGING = frozenset({EndpointStatus.CREATING, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK})
 """An endpoint in one of these takes no update, and can't be deleted."""
+
+
+class TrackingStatus(StrEnum):
+    """Source: botocore's TrackingServerStatus."""
+
+    CREATING = "Creating"
+    CREATED = "Created"
+    CREATE_FAILED = "CreateFailed"
+    UPDATING = "Updating"
+    UPDATED = "Updated"
+    UPDATE_FAILED = "UpdateFailed"
+    STARTING = "Starting"
+    STARTED = "Started"
+    START_FAILED = "StartFailed"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    DELETING = "Deleting"

@@ -61,6 +61,7 @@ _FRAMEWORKS = (
     (r"autogluon-training", "autogluon"),
     (r"sagemaker-rl-.*", "rl"),
     (r"sagemaker-base-python(-.*)?|sagemaker-distribution-prod", "base"),
+    (r"mlflow-tracking-server", "mlflow"),
     (r"python", "python"),
 )
 _SERVING = (

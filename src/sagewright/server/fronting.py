@@ -23,24 +23,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sagewright.engine.routing import routes_of
+from sagewright.engine.routing import routes_of, trackers_of
 from sagewright.engine.scaling import asleep, awake, scale
 from sagewright.front.link import Link
 from sagewright.http.limits import Limits
 from sagewright.kinds.serving import ENDPOINT
+from sagewright.kinds.tracking import TRACKER
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.s3uris import read_s3_uri
 from sagewright.model.settings import Settings
+from sagewright.model.trackingsessions import secret_of
 from sagewright.server.notes import write_note
+from sagewright.server.parts import admin_key
 from sagewright.server.sockets import bind_like_before, url_of
 from sagewright.services.context import Platform
 from sagewright.store import events, identity, metrics, resources
 from sagewright.store.events import Cursor
 from sagewright.store.metrics import Datum, Series
 
+ROUTED = frozenset({ENDPOINT, TRACKER})
 LOOK_S = 0.05
-"""Between two looks at what has happened to endpoints."""
+"""Between two looks at what has happened to endpoints and tracking servers."""
 AGAIN_S = 0.5
 """Before a front that has died is started again."""
 PAGE = 500
@@ -64,6 +68,7 @@ class Fronting:
         self._link: Link | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._routes = ""
+        self._secret = secret_of(admin_key(platform.store, settings.account).secret)
         self._writes: set[asyncio.Task[None]] = set()
         self._used: dict[tuple[str, str], float] = {}
         self._slept = 0.0
@@ -135,9 +140,9 @@ class Fronting:
         return cursor
 
     def _changed(self, cursor: Cursor) -> tuple[bool, Cursor]:
-        """Whether anything has happened to an endpoint since, and where the log has got to."""
+        """Whether anything has happened to what is routed since, and where the log has got to."""
         page = events.after(self._platform.store, cursor, PAGE)
-        return any(one.subject.kind == ENDPOINT for one in page), page[-1].cursor if page else cursor
+        return any(one.subject.kind in ROUTED for one in page), page[-1].cursor if page else cursor
 
     async def _tell_routes(self) -> bool:
         routes = await asyncio.to_thread(self._read_routes)
@@ -150,8 +155,10 @@ class Fronting:
 
     def _read_routes(self) -> str:
         settings = self._settings
-        found = routes_of(resources.of_kind(self._platform.store, ENDPOINT), settings.account, settings.region)
-        return json.dumps(found)
+        store, place = self._platform.store, (settings.account, settings.region)
+        found = routes_of(resources.of_kind(store, ENDPOINT), *place)
+        trackers = trackers_of(resources.of_kind(store, TRACKER), *place)
+        return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()

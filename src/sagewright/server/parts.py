@@ -28,6 +28,7 @@ from sagewright.engine.queueing import Queueing
 from sagewright.engine.reservations import Reservations
 from sagewright.engine.runs import Runs
 from sagewright.engine.scheduling import Scheduling
+from sagewright.engine.trackers import Trackers
 from sagewright.engine.tuning import Tuning
 from sagewright.engine.tuningturn import Means
 from sagewright.engine.warmpools import WarmPools
@@ -111,6 +112,7 @@ def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
         pools,
         queueing,
         Endpoints(machinery, partial(alarmed, machinery.store)),
+        Trackers(machinery),
     ):
         engine.add(reconciler)
 

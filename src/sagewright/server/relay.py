@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from sagewright.front.tracking import ARN_HEADER
+from sagewright.front.tracking import SERVICE as TRACKING
 from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
@@ -39,7 +41,10 @@ _OF_THE_CONNECTION = {
 
 
 def is_for_front(scope: Any) -> bool:
-    """Whether it is an invocation: S3's paths may look alike, so the signature says for which service it is."""
+    """Whether it is an invocation, or for a tracking server: S3's paths may look alike, so the signature says for which service an
+    invocation is."""
+    if any(name == ARN_HEADER.encode() for name, _ in scope["headers"]):
+        return True
     if scope["method"] != "POST" or not _PATH.fullmatch(scope["raw_path"].split(b"?")[0]):
         return False
     signed = next((value for name, value in scope["headers"] if name == b"authorization"), scope["query_string"])
@@ -86,7 +91,7 @@ class Relay:
         if incoming.fault is not None:
             raise incoming.fault
         if incoming.length is None or incoming.length > UNASKED:
-            self._authenticator.vet(request, SERVICE)
+            self._authenticator.vet(request, TRACKING if ARN_HEADER in request.headers else SERVICE)
             incoming.prove()
         body = await incoming.whole(MOST_BODY, _too_long)
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}

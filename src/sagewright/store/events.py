@@ -15,7 +15,6 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, literal_colu
 from sagewright.store.database import Database
 from sagewright.store.schema.events import events
 
-
 REMOVED = ""
 """The kind and the id of the log's last entry, where its subject was removed."""
 

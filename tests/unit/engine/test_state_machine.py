@@ -88,12 +88,25 @@ def function(_hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def tracking(_hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
+    return {
+        "TrackingServerName": "tracker",
+        "TrackingServerId": "none",
+        "Folder": "/none",
+        "RoleArn": "arn:aws:iam::000000000000:role/r",
+        "ArtifactStoreUri": "s3://bucket/artifacts",
+        "TrackingServerSize": "Small",
+        "MlflowVersion": "",
+    }
+
+
 REQUESTS = {
     "training": training,
     "processing": processing,
     "serving": serving,
     "transform": transform,
     "function": function,
+    "tracking": tracking,
 }
 TOGETHER = 2
 """Functions at once, in place of Lambda's many."""

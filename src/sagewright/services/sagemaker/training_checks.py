@@ -6,13 +6,17 @@ import re
 from typing import Any
 
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
+from sagewright.kinds.tracking import TRACKER
 from sagewright.model import interruptions
+from sagewright.model.arns import sagemaker_arn
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.input_checks import check_inputs
 from sagewright.services.sagemaker.jobs import check_role
 from sagewright.services.sagemaker.own_images import check_image
 from sagewright.services.sagemaker.warmpools import check_warm_pool
+from sagewright.store import resources
+from sagewright.store.jobs import Place
 
 MAX_RUNTIME_S = 28 * 86_400
 
@@ -24,6 +28,7 @@ def check_request(context: Context, request: dict[str, Any]) -> None:
     _check_resources(request)
     _check_stopping(request)
     _check_spot(request)
+    _check_tracker(context, request)
     check_warm_pool(request)
     check_inputs(context, request)
 
@@ -93,3 +98,14 @@ def _check_spot(request: dict[str, Any]) -> None:
         interruptions.parse((request.get("Environment") or {}).get(interruptions.VARIABLE, ""))
     except interruptions.BadSchedule as error:
         raise ValidationException(f"Environment variable {interruptions.VARIABLE}: {error}") from None
+
+
+def _check_tracker(context: Context, request: dict[str, Any]) -> None:
+    """That MlflowConfig names a tracking server which is there."""
+    if "MlflowConfig" not in request:
+        return
+    arn = request["MlflowConfig"]["MlflowResourceArn"]
+    name = arn.rpartition("/")[2]
+    there = resources.find(context.store, Place(TRACKER, context.account, context.region), name)
+    if there is None or arn != sagemaker_arn(context.region, context.account, TRACKER, name):
+        raise ValidationException(f"MlflowResourceArn {arn} is no MLflow tracking server of this account and region.")

@@ -35,6 +35,7 @@ ECHOED = (
     "RetryStrategy",
     "RemoteDebugConfig",
     "InfraCheckConfig",
+    "MlflowConfig",
 )
 """Members of the request that Describe repeats as they were."""
 PROFILING_MS = 500

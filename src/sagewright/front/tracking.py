@@ -1,0 +1,232 @@
+"""The way to MLflow tracking servers: signed requests of MLflow's client, and those of a browser that has a session.
+
+The client's plug-in (sagemaker-mlflow) names the server in a header and signs for `sagemaker-mlflow`; a browser asks below
+`/mlflow/NAME/`, after a URL of CreatePresignedMlflowTrackingServerUrl has given it a cookie. What is passed on is the request
+without whatever says who asks.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from sagewright.front.admission import MOST_BODY, Admission, too_long
+from sagewright.front.upstream import Ask, Broken, Stream, Unreachable, Upstream
+from sagewright.http import asgi
+from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.limits import Limits
+from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model import trackingsessions as passes
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.model.servingplaces import connected
+from sagewright.model.trackingsessions import Pass
+from sagewright.wire.authentication import ONCE
+
+SERVICE = "sagemaker-mlflow"
+ARN_HEADER = "x-mlflow-sm-tracking-server-arn"
+COOKIE = "sagewright-mlflow"
+TIMEOUT_S = 120.0
+CONNECT_S = 0.25
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_SAFE = frozenset({"GET"})
+_PATH = re.compile(rf"{passes.PREFIX}([A-Za-z0-9-]+)(/.*)")
+_NOT_PASSED_ON = re.compile(
+    r"authorization|cookie|host|origin|referer|connection|keep-alive|te|trailer|upgrade|transfer-encoding|content-length"
+    r"|expect|x-amz-.*|x-forwarded-.*|x-mlflow-sm-.*"
+)
+_NOT_RETURNED = {"connection", "keep-alive", "transfer-encoding", "server", "date", "set-cookie"}
+log = logging.getLogger("sagewright.front.tracking")
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """`directory`: of the host that answers, None while there is none."""
+
+    id: str
+    name: str
+    arn: str
+    status: str
+    directory: Path | None
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Tracker:
+        return cls(**document | {"directory": Path(document["directory"]) if document["directory"] else None})
+
+
+class Refused(Exception):
+    """Not passed on. `code`: one of MLflow's, which its client makes an exception of."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def is_for_trackers(scope: Any) -> bool:
+    named = any(name == ARN_HEADER.encode() for name, _ in scope["headers"])
+    return named or scope["path"].startswith(passes.PREFIX)
+
+
+class Tracking:
+    """The ASGI application. `refresh`: has the server send its trackers as they are now."""
+
+    def __init__(self, admission: Admission, limits: Limits, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._admission, self._limits, self._refresh = admission, limits, refresh
+        self._trackers: dict[str, Tracker] = {}
+        self._upstreams: dict[Path, Upstream] = {}
+        self._secret = ""
+        self._used: dict[str, int] = {}
+
+    def take(self, document: dict[str, Any]) -> None:
+        self._secret = document["secret"]
+        self._trackers = {one.name: one for one in map(Tracker.read, document["trackers"])}
+        known = {one.directory for one in self._trackers.values()}
+        for gone in self._upstreams.keys() - known:
+            self._upstreams.pop(gone).close()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        try:
+            response = await self._answered(incoming, send)
+        except Gone:
+            return
+        except Refused as refused:
+            response = _refusal(refused.status, refused.code, str(refused))
+        except AwsError as error:
+            code = "PERMISSION_DENIED" if error.status in {400, 403} else "TEMPORARILY_UNAVAILABLE"
+            status = 403 if error.status == 400 else error.status
+            response = _refusal(status, code, f"{error.code}: {error.message}")
+        if response is not None:
+            await asgi.send_response(response, scope, send)
+
+    async def _answered(self, incoming: Incoming, send: Any) -> HttpResponse | None:
+        request = incoming.request
+        if incoming.crowded:
+            raise Refused(503, "TEMPORARILY_UNAVAILABLE", "Too many connections; try again later.")
+        if incoming.fault is not None:
+            raise incoming.fault
+        if request.method not in METHODS:
+            raise Refused(405, "BAD_REQUEST", f"{request.method} is not passed on to tracking servers.")
+        if ARN_HEADER in request.headers:
+            body = await self._admission.admitted(incoming, SERVICE)
+            arn = request.headers[ARN_HEADER]
+            tracker = await self._tracker(arn.rpartition("/")[2])
+            if tracker is None or tracker.arn != arn:
+                raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"The MLflow tracking server {arn} does not exist.")
+            return await self._pass_on(tracker, _ask(request, request.path, body), "", send)
+        return await self._browser(incoming, send)
+
+    async def _browser(self, incoming: Incoming, send: Any) -> HttpResponse | None:
+        request = incoming.request
+        found = _PATH.fullmatch(request.path)
+        if found is None:
+            raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "Tracking servers are below /mlflow/NAME/.")
+        name, path = found[1], found[2]
+        tracker = await self._tracker(name)
+        if path == f"/{passes.AUTH}":
+            return self._begun(tracker, request)
+        session = self._pass(_cookie(request), passes.SESSION)
+        if tracker is None or session is None or session.tracker != tracker.id:
+            raise Refused(403, "PERMISSION_DENIED", "Ask for a new URL: CreatePresignedMlflowTrackingServerUrl.")
+        if request.method not in _SAFE and not _same_origin(request):
+            raise Refused(403, "PERMISSION_DENIED", "A page of another origin may not ask this.")
+        incoming.prove()
+        body = await incoming.whole(MOST_BODY, too_long)
+        return await self._pass_on(tracker, _ask(request, path, body), f"{passes.PREFIX}{name}", send)
+
+    def _begun(self, tracker: Tracker | None, request: HttpRequest) -> HttpResponse:
+        """A session, for a URL that is good and was not used before."""
+        token = dict(request.query_pairs()).get(passes.TOKEN, "")
+        one = self._pass(token, passes.URL)
+        if tracker is None or one is None or one.tracker != tracker.id or token in self._used:
+            raise Refused(403, "PERMISSION_DENIED", "This URL is not good any more; ask for a new one.")
+        now = now_ms()
+        self._used = {text: until for text, until in self._used.items() if until > now} | {token: one.until_ms}
+        session = passes.written(Pass(passes.SESSION, tracker.id, now + 1000 * one.session_s), self._secret)
+        place = f"{passes.PREFIX}{tracker.name}/"
+        cookie = f"{COOKIE}={session}; Path={place}; Max-Age={one.session_s}; HttpOnly; SameSite=Lax"
+        headers = [("location", place), ("set-cookie", cookie), ("cache-control", "no-store")]
+        return HttpResponse(302, [*headers, ("referrer-policy", "no-referrer")], b"")
+
+    def _pass(self, text: str, kind: str) -> Pass | None:
+        return passes.read(text, kind, self._secret, now_ms()) if self._secret else None
+
+    async def _tracker(self, name: str) -> Tracker | None:
+        """As it is now: of one that isn't known to answer the server is asked once more."""
+        found = self._trackers.get(name)
+        if found is None or found.directory is None:
+            await self._refresh()
+        return self._trackers.get(name)
+
+    async def _pass_on(self, tracker: Tracker, ask: Ask, prefix: str, send: Any) -> HttpResponse | None:
+        """Its answer, as it comes. `prefix`: where the browser sees the server's root."""
+        stream = await self._stream(tracker, ask)
+        try:
+            headers = [(name, value) for name, value in stream.headers.items() if name not in _NOT_RETURNED]
+            told = [
+                (name.encode(), _rooted(name, value, prefix).encode("latin-1", "replace")) for name, value in headers
+            ]
+            await send({"type": "http.response.start", "status": stream.status, "headers": told})
+            try:
+                async for piece in stream.pieces():
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except Broken as error:  # its head has gone: the connection is all there is to be ended
+                log.warning("an answer of the tracking server %s broke off: %s", tracker.name, error)
+                return None
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            stream.close()
+        return None
+
+    async def _stream(self, tracker: Tracker, ask: Ask) -> Stream:
+        if tracker.directory is None:
+            message = f"The MLflow tracking server {tracker.name} is {tracker.status}, and does not answer now."
+            raise Refused(400, "INVALID_STATE", message)
+        upstream = self._upstreams.get(tracker.directory)
+        if upstream is None:
+            upstream = self._upstreams[tracker.directory] = Upstream(partial(connected, tracker.directory, CONNECT_S))
+        try:
+            return await upstream.begin(ask, TIMEOUT_S)
+        except (Unreachable, Broken) as error:
+            message = f"The MLflow tracking server {tracker.name} can't be reached: {error}"
+            raise Refused(503, "TEMPORARILY_UNAVAILABLE", message) from None
+        except TimeoutError:
+            message = f"The MLflow tracking server {tracker.name} did not answer within {TIMEOUT_S:g} s."
+            raise Refused(504, "TEMPORARILY_UNAVAILABLE", message) from None
+
+
+def _ask(request: HttpRequest, path: str, body: bytes) -> Ask:
+    headers = {name: value for name, value in request.headers.items() if not _NOT_PASSED_ON.fullmatch(name)}
+    return Ask(request.method, path + (f"?{request.query}" if request.query else ""), headers, body)
+
+
+def _rooted(name: str, value: str, prefix: str) -> str:
+    """A redirection to another path of the server's, as the browser sees it."""
+    return f"{prefix}{value}" if name == "location" and value.startswith("/") and not value.startswith("//") else value
+
+
+def _cookie(request: HttpRequest) -> str:
+    try:
+        found = SimpleCookie(request.headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _same_origin(request: HttpRequest) -> bool:
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+def _refusal(status: int, code: str, message: str) -> HttpResponse:
+    body = orjson.dumps({"error_code": code, "message": message})
+    return HttpResponse(status, [("content-type", "application/json")], body)

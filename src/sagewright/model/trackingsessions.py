@@ -1,0 +1,60 @@
+"""What lets a browser see a tracking server: a URL that is good for some minutes, and the session that it begins.
+
+Both are text that this server alone can write: JSON and its HMAC. Source: AWS's API reference,
+CreatePresignedMlflowTrackingServerUrl.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from dataclasses import asdict, dataclass
+
+from sagewright.model.secrecy import equal
+
+PREFIX = "/mlflow/"
+"""Of the paths that a browser asks for, on the port of invocations: `/mlflow/NAME/…`."""
+AUTH = "auth"
+TOKEN = "authToken"  # noqa: S105 - the name of a query's member
+URL, SESSION = "url", "session"
+MOST = 2048
+"""Characters of a token."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """`kind`: URL or SESSION; `tracker`: the resource's id, so that it ends with it; `session_s`: of what a URL begins."""
+
+    kind: str
+    tracker: str
+    until_ms: int
+    session_s: int = 0
+
+
+def secret_of(admin_secret: str) -> str:
+    """What passes are signed with: nothing else can be done with it."""
+    return hashlib.sha256(f"sagewright-tracking:{admin_secret}".encode()).hexdigest()
+
+
+def written(one: Pass, secret: str) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(asdict(one)).encode()).decode()
+    return f"{body}.{_seal(body, secret)}"
+
+
+def read(text: str, kind: str, secret: str, now_ms: int) -> Pass | None:
+    """The pass of that kind that `text` is; None for a forged one, another kind, or one whose time is over."""
+    body, _, seal = text.partition(".")
+    if len(text) > MOST or not equal(_seal(body, secret), seal):
+        return None
+    try:
+        one = Pass(**json.loads(base64.urlsafe_b64decode(body)))
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    return one if one.kind == kind and one.until_ms > now_ms else None
+
+
+def _seal(body: str, secret: str) -> str:
+    return hmac.new(secret.encode(), body.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
