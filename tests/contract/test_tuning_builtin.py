@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import pytest
 from tests.tuning import BUCKET, Tuners
 
 from sagewright.algorithms import catalogue
-from sagewright.algorithms.formats import protobuf
+from sagewright.algorithms.formats import protobuf, recordio
 from sagewright.algorithms.formats.table import Sparse, Table
 
 if TYPE_CHECKING:
@@ -59,6 +61,23 @@ def visits() -> bytes:
 def table() -> bytes:
     features = random().normal(size=(ROWS, 3))
     return "".join(f"{int(row[0] > 0)},{row[0]:.4f},{row[1]:.4f},{row[2]:.4f}\n" for row in features).encode()
+
+
+def pictures() -> bytes:
+    """Small grey images, light or dark, as PNG in MXNet's records."""
+    labels = random().integers(0, 2, 40)
+    return recordio.write_frames(struct.pack("<IfQQ", 0, label, 0, 0) + _png(60 + 120 * int(label)) for label in labels)
+
+
+def _png(grey: int) -> bytes:
+    """8 x 8 pixels about this value."""
+    pixels = np.clip(random().normal(grey, 40, (8, 8)), 0, 255).astype(np.uint8)
+    lines = zlib.compress(b"".join(b"\0" + bytes(line) for line in pixels))
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)), (b"IDAT", lines), (b"IEND", b"")]
+    packed = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 PAIRS = (
@@ -145,6 +164,13 @@ CASES = {
         "validation:accuracy", f"{AMAZON}/object2vec:1",
         {"enc0_max_seq_len": "1", "enc0_vocab_size": "20", "enc0_network": "hcnn"}, likings, "application/jsonlines", "validation",
         {"enc_dim": ("4", "64"), "epochs": ("4", "6"), "mlp_dim": ("16", "64")},
+    ),
+    "image-classification": Case(
+        "validation:accuracy", "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1",
+        {
+            "num_classes": "2", "num_training_samples": "40", "image_shape": "1,8,8", "num_layers": "20", "epochs": "2",
+        },
+        pictures, "application/x-recordio", "validation", {"mini_batch_size": ("4", "20")},
     ),
     "randomcutforest": Case("test:f1", f"{AMAZON}/randomcutforest:1", {"feature_dim": "2"}, rows),
 }  # fmt: skip

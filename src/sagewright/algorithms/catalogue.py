@@ -14,6 +14,7 @@ MODULES = (
     "sagewright.algorithms.blazingtext.declaration",
     "sagewright.algorithms.deepar.declaration",
     "sagewright.algorithms.factorization_machines.declaration",
+    "sagewright.algorithms.image_classification.declaration",
     "sagewright.algorithms.ipinsights.declaration",
     "sagewright.algorithms.kmeans.declaration",
     "sagewright.algorithms.knn.declaration",

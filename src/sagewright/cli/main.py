@@ -18,6 +18,7 @@ from sagewright.cli import (
     transform,
     tuning,
     up,
+    weights,
 )
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
+app.add_typer(weights.app, name="weights")
 app.command("doctor")(doctor.doctor)
 
 

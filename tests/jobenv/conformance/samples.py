@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import numpy as np
+from pictures import digits, image_records
 from seriesofrows import seasons, series
 from sklearn import datasets
 from texts import alike, pair, sentence, topics
@@ -23,7 +24,8 @@ class Sample:
     """A small training that succeeds. `rows` have `labels` label columns first; `seed` is the seed's name; `random` is
     what makes chance count; `width` is the hyperparameter that says how many features there are; `asks` is the content
     type of requests; `text` makes the fields of a row whose algorithm takes text; `line` makes the line of a row whose algorithm
-    takes free text, and has tests of its own of requests.
+    takes free text, and has tests of its own of requests, as has one whose rows `pack` makes a file of. `beside` are channels that
+    are needed beside train.
 
     `refuses` names the hard cases of `HARD` that must be the user's fault for this algorithm; the others must succeed.
     """
@@ -38,7 +40,14 @@ class Sample:
     asks: str = "text/csv"
     text: Callable[[np.ndarray], list[str]] | None = None
     line: Callable[[np.ndarray], str] | None = None
+    pack: Callable[[np.ndarray], bytes] | None = None
+    beside: tuple[str, ...] = ()
     refuses: frozenset[str] = frozenset()
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether rows are of one width, and requests are rows."""
+        return self.line is None and self.pack is None
 
 
 def unlabelled() -> np.ndarray:
@@ -91,6 +100,22 @@ SAMPLES = {
         seed="_seed",
         line=series,
         refuses=frozenset({"one row", "one feature", "NaN label", "huge values"}),
+    ),
+    "image-classification": Sample(
+        {
+            "num_classes": "2",
+            "num_training_samples": "40",
+            "image_shape": "1,8,8",
+            "num_layers": "20",
+            "epochs": "1",
+            "mini_batch_size": "16",
+        },
+        rows=digits,
+        content_type="application/x-recordio",
+        seed="_seed",
+        pack=image_records,
+        beside=("validation",),
+        refuses=frozenset({"one feature", "NaN label"}),
     ),
     "ipinsights": Sample(
         {"num_entity_vectors": "100", "vector_dim": "4", "epochs": "3", "mini_batch_size": "50"},

@@ -59,14 +59,18 @@ def csv(rows: np.ndarray) -> bytes:
 def prepare(job: Any, name: str, rows: np.ndarray, **changes: str) -> Any:
     sample = SAMPLES[name]
     width = {sample.width: str(rows.shape[1] - sample.labels)} if sample.width and len(rows) else {}
-    job.configure({**sample.hyperparameters, **width, **changes}, {"train": sample.content_type})
-    job.put("train", "part-0", encoded(rows, name))
+    channels = ("train", *sample.beside)
+    job.configure({**sample.hyperparameters, **width, **changes}, dict.fromkeys(channels, sample.content_type))
+    for channel in channels:
+        job.put(channel, "part-0", encoded(rows, name))
     return job
 
 
 def encoded(rows: np.ndarray, name: str) -> bytes:
     """Labelled rows as the sample's channel holds them."""
     sample = SAMPLES[name]
+    if sample.pack is not None:
+        return sample.pack(rows)
     if sample.line is not None:
         return "".join(sample.line(row) + "\n" for row in rows).encode()
     if sample.content_type.startswith("text/csv"):
@@ -161,7 +165,8 @@ def test_each_required_hyperparameter_is_missed(job: Any, run: Any, name: str) -
 
 @ALGORITHMS
 def test_no_data_is_the_users_fault(job: Any, run: Any, name: str) -> None:
-    job.configure(SAMPLES[name].hyperparameters, {"train": SAMPLES[name].content_type})
+    channels = ("train", *SAMPLES[name].beside)
+    job.configure(SAMPLES[name].hyperparameters, dict.fromkeys(channels, SAMPLES[name].content_type))
     assert run(job, repository(name)) == 2
     assert "train" in job.failure
     job.put("train", "empty.csv", b"")
@@ -179,7 +184,7 @@ def test_data_in_another_format_is_the_users_fault(job: Any, run: Any, name: str
     assert job.failure
 
 
-@pytest.mark.parametrize("name", [name for name in catalogue.declarations() if SAMPLES[name].line is None])
+@pytest.mark.parametrize("name", [name for name in catalogue.declarations() if SAMPLES[name].has_columns])
 def test_rows_of_another_width_are_the_users_fault(job: Any, run: Any, name: str) -> None:
     rows = SAMPLES[name].rows()
     prepare(job, name, rows)
@@ -211,7 +216,11 @@ def test_the_seed_decides(make_job: Any, run: Any, name: str) -> None:
 
 FIRST_PARTY = pytest.mark.parametrize(
     "name",
-    [each.name for each in catalogue.declarations().values() if each.wording is SCHEMA and not SAMPLES[each.name].line],
+    [
+        each.name
+        for each in catalogue.declarations().values()
+        if each.wording is SCHEMA and SAMPLES[each.name].has_columns
+    ],
 )
 
 

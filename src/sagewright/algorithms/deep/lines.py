@@ -17,7 +17,7 @@ class EpochLines:
     """Writes the lines of one epoch after another. `every`: batches between two lines of speed."""
 
     def __init__(self, every: int = EVERY) -> None:
-        self._every = every
+        self.every = every
         self._began = self._mark = time.monotonic()
         self._examples = 0
 
@@ -28,14 +28,22 @@ class EpochLines:
 
     def batch(self, epoch: int, number: int, examples: int, measures: Mapping[str, float]) -> None:
         """A batch is done, from 0 on: `Epoch[0] Batch [20]#011Speed: 12.3 samples/sec#011accuracy=0.5`."""
-        self._examples += examples
-        if not number or number % self._every:
+        self.count(examples)
+        if not self.is_due(number):
             return
         now = time.monotonic()
         speed = self._examples / max(now - self._mark, 1e-9)
         self._mark, self._examples = now, 0
         said = "".join(f"\t{name}={value:f}" for name, value in measures.items())
         logging.info("Epoch[%d] Batch [%d]\tSpeed: %.2f samples/sec%s", epoch, number, speed, said)
+
+    def is_due(self, number: int) -> bool:
+        """Whether this batch has a line, so that its measures are worth working out."""
+        return number > 0 and number % self.every == 0
+
+    def count(self, examples: int) -> None:
+        """A batch is done that has no line."""
+        self._examples += examples
 
     def end(self, epoch: int, measures: Mapping[str, float]) -> None:
         """The training part of an epoch is done."""

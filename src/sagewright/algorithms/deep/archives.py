@@ -1,0 +1,57 @@
+"""The model archive of an earlier job, which the channel `model` brings: the files that are asked for, and no others.
+
+Source: the contract's algorithms/_common.md, section 2 (incremental training).
+"""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.formats import files
+
+MOST_BYTES = 4 << 30
+MOST_MEMBERS = 10_000
+BLOCK = 1 << 20
+
+
+@contextmanager
+def unpacked(channel: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """A folder with the files whose base names are wanted, from `model.tar.gz` in the channel's folder, or from the folder itself.
+
+    Nothing but plain files is made, and no path of the archive counts. Raises UserError for an archive that can't be read.
+    """
+    archives = [path for path in files.data_files(channel) if path.name.endswith((".tar.gz", ".tgz"))]
+    if not archives:
+        yield channel
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _unpack(archives[0], Path(folder), wanted)
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            raise UserError(f"{archives[0].name} of channel model can't be read: {error}") from error
+        yield Path(folder)
+
+
+def _unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
+    left = MOST_BYTES
+    with tarfile.open(archive, "r|gz") as packed:
+        for number, member in enumerate(packed):
+            if number >= MOST_MEMBERS:
+                raise UserError(f"{archive.name} of channel model has more than {MOST_MEMBERS} files")
+            name = Path(member.name).name
+            if not member.isfile() or not name or not wanted(name):
+                continue
+            if member.size > left:
+                raise UserError(f"{archive.name} of channel model has more than {MOST_BYTES} bytes of weights")
+            left -= member.size
+            stream = packed.extractfile(member)
+            assert stream is not None
+            with (folder / name).open("wb") as out:
+                while block := stream.read(BLOCK):
+                    out.write(block)

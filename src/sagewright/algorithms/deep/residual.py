@@ -1,0 +1,92 @@
+"""Residual networks of 18 to 200 layers for images, with torchvision's names of weights, so that its files fit.
+
+Source: K. He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; P. Goyal et al., "Accurate, Large Minibatch SGD",
+2017 (the stride of a bottleneck in its middle).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+BLOCKS = {
+    18: (1, (2, 2, 2, 2)),
+    34: (1, (3, 4, 6, 3)),
+    50: (4, (3, 4, 6, 3)),
+    101: (4, (3, 4, 23, 3)),
+    152: (4, (3, 8, 36, 3)),
+    200: (4, (3, 24, 36, 3)),
+}
+"""By the number of layers: how many times wider a block's answer is than what it works on (4: bottlenecks), and
+blocks of each stage."""
+WIDTHS = (64, 128, 256, 512)
+
+
+class Residual(nn.Module):
+    """(n, channels, h, w) float to (n, classes) scores."""
+
+    def __init__(self, layers: int, channels: int, classes: int) -> None:
+        super().__init__()
+        expansion, depths = BLOCKS[layers]
+        self.conv1, self.bn1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
+        before = 64
+        for number, (width, depth) in enumerate(zip(WIDTHS, depths, strict=True)):
+            blocks = []
+            for place in range(depth):
+                stride = 2 if number and not place else 1
+                kind = Bottleneck if expansion == 4 else Basic
+                blocks.append(kind(before, width, stride))
+                before = width * expansion
+            setattr(self, f"layer{number + 1}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(before, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found = functional.relu(self.bn1(self.conv1(images)), inplace=True)
+        found = functional.max_pool2d(found, 3, 2, 1)
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            found = stage(found)
+        return self.fc(found.mean((2, 3)))
+
+
+class Basic(nn.Module):
+    """Two convolutions of 3 x 3 beside a way past them."""
+
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        self.downsample = _past(before, width, stride)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found = functional.relu(self.bn1(self.conv1(images)), inplace=True)
+        found = self.bn2(self.conv2(found))
+        past = images if self.downsample is None else self.downsample(images)
+        return functional.relu(found + past, inplace=True)
+
+
+class Bottleneck(nn.Module):
+    """Convolutions of 1 x 1, 3 x 3 and 1 x 1 beside a way past them; the answer has 4 x `width` channels."""
+
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(before, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
+        self.downsample = _past(before, 4 * width, stride)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found = functional.relu(self.bn1(self.conv1(images)), inplace=True)
+        found = functional.relu(self.bn2(self.conv2(found)), inplace=True)
+        found = self.bn3(self.conv3(found))
+        past = images if self.downsample is None else self.downsample(images)
+        return functional.relu(found + past, inplace=True)
+
+
+def _past(before: int, after: int, stride: int) -> nn.Module | None:
+    if stride == 1 and before == after:
+        return None
+    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))

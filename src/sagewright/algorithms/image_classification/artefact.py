@@ -1,0 +1,84 @@
+"""The files of a trained image classifier, by the names that they have on AWS; the weights are safetensors.
+
+`image-classification-0007.params` are the weights after epoch 7, `image-classification-symbol.json` says which network it is and
+which weights count, `model-shapes.json` the shape of what goes in.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import nn
+
+from sagewright.algorithms.deep import weights
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.image_classification import network, rules
+
+SYMBOL, SHAPES = "image-classification-symbol.json", "model-shapes.json"
+FORMAT = "sagewright-image-classification-1"
+_WEIGHTS = re.compile(r"image-classification-[0-9]{4,9}\.params")
+MOST_CLASSES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Description:
+    """What has to be known to build the network again. `shape`: channels, height, width."""
+
+    layers: int
+    shape: tuple[int, int, int]
+    classes: int
+    multi_label: bool
+
+
+def is_ours(name: str) -> bool:
+    """Whether an archive's file is one of these."""
+    return name in (SYMBOL, SHAPES) or _WEIGHTS.fullmatch(name) is not None
+
+
+def weights_name(epoch: int) -> str:
+    """Epochs count from 1."""
+    return f"image-classification-{epoch:04d}.params"
+
+
+def write_weights(directory: Path, module: nn.Module, epoch: int) -> None:
+    weights.write(directory / weights_name(epoch), module.state_dict())
+
+
+def write(directory: Path, description: Description, module: nn.Module, epoch: int) -> None:
+    """All of them, where `epoch` is the one whose weights count."""
+    write_weights(directory, module, epoch)
+    document = {"format": FORMAT, "params": weights_name(epoch), **asdict(description)}
+    weights.write_json(directory / SYMBOL, document)
+    weights.write_json(directory / SHAPES, [{"name": "data", "shape": [1, *description.shape]}])
+
+
+def read(directory: Path) -> tuple[Description, nn.Module]:
+    """The network with its weights. Raises UserError for what is no such model; a model of AWS's is told as such."""
+    document = weights.read_json(directory / SYMBOL)
+    if isinstance(document, dict) and "nodes" in document:
+        raise UserError(
+            f"{SYMBOL} is a network of MXNet's: a model that was trained by the algorithm on AWS can't be read here. Train it here "
+            "on the same data, or serve it with a script of your own in an MXNet image."
+        )
+    description, name = _described(document)
+    module = network.build(description.layers, description.shape[0], description.classes)
+    weights.fill(module, weights.read(directory / name), name)
+    return description, module
+
+
+def _described(document: object) -> tuple[Description, str]:
+    try:
+        if not isinstance(document, dict) or document["format"] != FORMAT:
+            raise ValueError("it has another format")
+        sides = [int(each) for each in document["shape"]]
+        shape = rules.shape({"image_shape": ",".join(map(str, sides))})
+        layers, classes, name = int(document["layers"]), int(document["classes"]), str(document["params"])
+        if str(layers) not in (*rules.LARGE, *rules.SMALL) or not 1 <= classes <= MOST_CLASSES:
+            raise ValueError(f"no network has {layers} layers and {classes} classes")
+        if not _WEIGHTS.fullmatch(name):
+            raise ValueError(f"{name[:50]!r} is no name of weights")
+    except (LookupError, TypeError, ValueError, OverflowError, UserError) as error:
+        raise UserError(f"{SYMBOL} is of no image classifier of this algorithm: {error}") from error
+    return Description(layers, shape, classes, document.get("multi_label") is True), name

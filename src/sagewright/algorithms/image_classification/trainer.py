@@ -1,0 +1,139 @@
+"""One epoch after another of image classification."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from sagewright.algorithms.deep import schedules
+from sagewright.algorithms.deep.epochs import Course
+from sagewright.algorithms.deep.lines import EpochLines
+from sagewright.algorithms.deep.run import Run
+from sagewright.algorithms.deep.schedules import Schedule
+from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.image_classification import artefact, augmentation
+from sagewright.algorithms.image_classification.data import Images
+from sagewright.algorithms.image_classification.scores import Scores
+
+RAREST = 100.0
+"""Of the weights of classes: the most that one image of a rare class counts more than one without it."""
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class Trainer:
+    """Learns from the first of `parts`, and is measured on the second."""
+
+    def __init__(self, own: Run, course: Course, state: State, parts: tuple[Images, Images]) -> None:
+        self.own, self.course, self.state = own, course, state
+        self.train, self.validation = parts
+        values, hosts = own.values, course.together
+        self._lines, self._top = EpochLines(), values.get("top_k") if values["multi_label"] == "0" else None
+        self._multi, self._augmentation = values["multi_label"] == "1", values.get("augmentation_type")
+        self._whole = own.job.channels["train"].distribution != "ShardedByS3Key" and hosts.size > 1
+        mine = math.ceil(len(self.train) / hosts.size) if self._whole else len(self.train)
+        self._batch = values["mini_batch_size"]
+        self._steps = hosts.most(math.ceil(mine / self._batch))
+        self._loss, self._schedule = self._loss_of(), self._schedule_of(hosts.total([mine])[0])
+
+    def train_epoch(self, number: int) -> Mapping[str, float]:
+        module, values = self.state.module.train(), self.own.values
+        random = np.random.default_rng([self.own.seed, 1, number, self.course.together.rank])
+        scores = Scores(self._multi, self._top)
+        self._lines.begin()
+        for step, rows in self.course.watched(enumerate(self._order(number).reshape(self._steps, -1)), self._steps):
+            images = self._images(self.train, rows, random if self._augmentation else None)
+            if self._augmentation:
+                images = augmentation.augment(images, self._augmentation)
+            labels = self._labels(self.train, rows)
+            with self.own.device.reducing():
+                raw = self._forward(module, images)
+            loss = self._loss(raw.float(), labels)
+            self.course.step(self.state.optimizer, loss, self._schedule(self.state.counters["steps"]))
+            self.state.counters["steps"] += 1
+            scores.add(raw.detach(), labels, loss.detach())
+            if self._lines.is_due(step):
+                self._lines.batch(number, step, len(rows), scores.measures())
+            else:
+                self._lines.count(len(rows))
+        measures = scores.measures()
+        self._lines.end(number, measures)
+        self._keep(number + 1, values.get("checkpoint_frequency"))
+        return {"loss": scores.loss(), **{f"train:{name}": value for name, value in measures.items()}}
+
+    def validate(self, number: int) -> Mapping[str, float]:
+        self.course.together.mean(list(self.state.module.buffers()))
+        module, scores = self.state.module.eval(), Scores(self._multi, self._top)
+        with torch.inference_mode(), self.own.device.reducing():
+            for rows in np.array_split(np.arange(len(self.validation)), math.ceil(len(self.validation) / self._most())):
+                raw = module(self._images(self.validation, rows, None))
+                scores.add(raw, self._labels(self.validation, rows), None)
+        measures = scores.measures()
+        self._lines.validation(number, measures)
+        best = self.course.patience.best if self.course.patience is not None else None
+        if best is None or measures["accuracy"] > best:
+            logging.info("Storing the best model with validation accuracy: %.6f", measures["accuracy"])
+        return {f"validation:{name}": value for name, value in measures.items()}
+
+    def _order(self, number: int) -> np.ndarray:
+        """The rows of the epoch, as many as its steps take: at the end it begins again, as MXNet's iterators do."""
+        hosts = self.course.together
+        shared = np.random.default_rng([self.own.seed, 2, number, 0 if self._whole else hosts.rank])
+        order = shared.permutation(len(self.train))
+        order = order[hosts.rank :: hosts.size] if self._whole else order
+        batch = min(self._batch, max(2, len(order))) if self._steps == 1 else self._batch
+        return np.resize(order if len(order) else np.zeros(1, np.int64), self._steps * batch)
+
+    def _images(self, part: Images, rows: np.ndarray, random: np.random.Generator | None) -> torch.Tensor:
+        """(n, channels, h, w) uint8 on the device, channels last in memory."""
+        return self.own.device.put(torch.from_numpy(part.take(rows, random)).permute(0, 3, 1, 2))
+
+    def _labels(self, part: Images, rows: np.ndarray) -> torch.Tensor:
+        return self.own.device.put(torch.from_numpy(part.labels[rows]))
+
+    def _forward(self, module: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+        try:
+            return module(images)
+        except ValueError as error:  # of batch normalisation
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise UserError(
+                f"mini_batch_size is {self._batch}: with {self.own.values['image_shape']} of image_shape and "
+                f"{self.own.values['num_layers']} layers it must be at least 2"
+            ) from error
+
+    def _most(self) -> int:
+        """Images that are looked at together in validation: the memory of about as many is taken in training."""
+        return max(1, self._batch, 64 * 32 * 32 // (self.train.form.shape[1] * self.train.form.shape[2]))
+
+    def _loss_of(self) -> Loss:
+        if not self._multi:
+            return functional.cross_entropy
+        weights = None
+        if self.own.values["use_weighted_loss"] == "1":
+            counts = self.course.together.total([len(self.train), *self.train.labels.sum(axis=0).tolist()])
+            positive = np.array(counts[1:])
+            ratio = np.where(positive > 0, (counts[0] - positive) / np.maximum(positive, 1), 1)
+            weights = self.own.device.put(torch.tensor(np.clip(ratio, 1 / RAREST, RAREST), dtype=torch.float32))
+        return lambda raw, labels: functional.binary_cross_entropy_with_logits(raw, labels, pos_weight=weights)
+
+    def _schedule_of(self, count: float) -> Schedule:
+        values = self.own.values
+        if count != values["num_training_samples"]:
+            logging.warning("num_training_samples is %d, and there are %d.", values["num_training_samples"], int(count))
+        if not values.get("lr_scheduler_step"):
+            return schedules.constant()
+        steps = math.ceil(values["num_training_samples"] / (self._batch * self.course.together.size))
+        return schedules.at_epochs(values["lr_scheduler_factor"], values["lr_scheduler_step"], steps)
+
+    def _keep(self, epoch: int, every: int | None) -> None:
+        """The weights of epochs that `every` divides stay in the archive."""
+        if every is not None and epoch % every == 0 and self.own.writes:
+            artefact.write_weights(self.own.job.model_directory, self.state.module, epoch)
+            path = self.own.job.model_directory / artefact.weights_name(epoch)
+            logging.info('Saved checkpoint to "%s"', path)

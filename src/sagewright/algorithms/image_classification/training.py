@@ -1,0 +1,62 @@
+"""Image classification's training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.algorithms.deep import optimizers, run
+from sagewright.algorithms.deep.epochs import run_epochs
+from sagewright.algorithms.deep.optimizers import Settings
+from sagewright.algorithms.deep.patience import Patience, Stopping
+from sagewright.algorithms.deep.run import Run
+from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.image_classification import artefact, beginning, data, network, rules
+from sagewright.algorithms.image_classification.artefact import Description
+from sagewright.algorithms.image_classification.declaration import DECLARATION
+from sagewright.algorithms.image_classification.trainer import Trainer
+from sagewright.algorithms.job import Job
+
+ACCURACY = "validation:accuracy"
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave the weights of the best epoch. Raises JobError."""
+    with run.begin(DECLARATION, "AWS/ImageClassification", job, values) as own:
+        description = Description(
+            layers=int(values["num_layers"]),
+            shape=rules.shape(values),
+            classes=values["num_classes"],
+            multi_label=values["multi_label"] == "1",
+        )
+        module = network.build(description.layers, description.shape[0], description.classes).to(own.device.place)
+        beginning.begin(own, module, description)
+        train_images = data.read(job, "train", values)
+        validation = data.read(job, "validation", values)
+        logging.info("%d images for training, %d for validation", len(train_images), len(validation))
+        optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
+        patience = Patience(ACCURACY, "Maximize", _stopping(values))
+        course = own.course(values["epochs"], patience)
+        trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (train_images, validation))
+        done = run_epochs(course, trainer)
+        if own.writes:
+            _save(own, trainer, description, done if patience.best_epoch is None else patience.best_epoch + 1)
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    names = ("weight_decay", "momentum", "beta_1", "beta_2", "eps", "gamma")
+    return Settings(values["learning_rate"], **{name: values[name] for name in names})
+
+
+def _stopping(values: Mapping[str, Any]) -> Stopping | None:
+    if not values["early_stopping"]:
+        return None
+    least, patience, tolerance = (values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance"))
+    return Stopping(least, patience, tolerance)
+
+
+def _save(own: Run, trainer: Trainer, description: Description, epoch: int) -> None:
+    place = own.job.model_directory
+    artefact.write(place, description, trainer.state.module, epoch)
+    logging.info('Saved checkpoint to "%s"', place / artefact.weights_name(epoch))

@@ -1,0 +1,77 @@
+"""`sagewright weights`: files of pretrained weights that built-in algorithms may begin with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import ClientError
+from rich.table import Table
+
+from sagewright.cli.client import client
+from sagewright.cli.jobkinds import answer
+from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.model.settings import Settings
+
+PREFIX = "sagewright-weights"
+"""As `algorithms.deep.pretrained` looks for them."""
+ENDINGS = (".pth", ".safetensors")
+
+app = typer.Typer(
+    help="Pretrained weights that built-in algorithms may begin with; nothing is ever downloaded.", no_args_is_help=True
+)
+
+
+@app.command("add")
+def add(
+    file: Annotated[Path, typer.Argument(help="A .pth of torchvision's, under its own name, or a .safetensors.")],
+    data: DataOption = None,
+) -> None:
+    """Keep a file in the account's default bucket, for jobs with use_pretrained_model."""
+    if file.suffix not in ENDINGS:
+        fail(f"{file.name} is no file of weights: its name must end with {' or '.join(ENDINGS)}.")
+    if not file.is_file():
+        fail(f"There is no file {file}.")
+    settings = settings_of(data=data)
+    s3, bucket = client(settings, "s3"), bucket_of(settings)
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        _ensure(s3, bucket)
+        s3.upload_file(str(file), bucket, f"{PREFIX}/{file.name}", ExtraArgs={"Metadata": {"sha256": digest}})
+    except ClientError as error:
+        fail(answer(error))
+    console.print(f"s3://{bucket}/{PREFIX}/{file.name}  sha256 {digest}", soft_wrap=True)
+
+
+@app.command("list")
+def list_(data: DataOption = None) -> None:
+    """The files that are kept."""
+    settings = settings_of(data=data)
+    s3, bucket = client(settings, "s3"), bucket_of(settings)
+    table = Table("file", "MB", "sha256", box=None)
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{PREFIX}/"):
+            for found in page.get("Contents", []):
+                about = s3.head_object(Bucket=bucket, Key=found["Key"])
+                name, size = found["Key"].removeprefix(f"{PREFIX}/"), f"{found['Size'] / 1e6:.1f}"
+                table.add_row(name, size, about["Metadata"].get("sha256", ""))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("NoSuchBucket", "404"):
+            fail(answer(error))
+    console.print(table)
+
+
+def bucket_of(settings: Settings) -> str:
+    """The account's default bucket, as AWS's SDK names it."""
+    account = client(settings, "sts").get_caller_identity()["Account"]
+    return f"sagemaker-{client(settings, 's3').meta.region_name}-{account}"
+
+
+def _ensure(s3: Any, bucket: str) -> None:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError:
+        s3.create_bucket(Bucket=bucket)
