@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, tuple_, update
 
 from sagewright.store.database import Database
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.events import events
 
 REMOVED = ""
@@ -63,7 +64,7 @@ _OF_SEVERAL = (
     .where(events.c.subject_id.in_(bindparam("ids", expanding=True)))
     .order_by(events.c.seq)
 )
-_INSERT = insert(events)
+_INSERT = Prepared(insert(events), ("kind", "subject_id", *Entry.__dataclass_fields__))
 _AFTER = (
     select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY)
     .where(tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")))
@@ -83,7 +84,7 @@ _REMOVE = delete(events).where(events.c.subject_id == bindparam("subject_id"))
 
 def append(connection: Connection, subject: Subject, entry: Entry) -> None:
     """In the transaction that makes it true."""
-    connection.execute(_INSERT, {"kind": subject.kind, "subject_id": subject.id, **vars(entry)})
+    _INSERT.run(connection, {"kind": subject.kind, "subject_id": subject.id, **vars(entry)})
 
 
 def of(store: Database, subject_id: str) -> list[Entry]:

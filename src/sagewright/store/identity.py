@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.arns import id_of, role_arn
@@ -15,6 +15,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.identity import access_keys, roles
 
 KEYS_OF_A_JOB = 1000
@@ -51,7 +52,10 @@ _KEY_BY_ID = select(*[access_keys.c[name] for name in AccessKey.__dataclass_fiel
     access_keys.c.id == bindparam("key_id")
 )
 
-_ROLE_BY_NAME = select(roles).where(roles.c.account == bindparam("account"), roles.c.name == bindparam("name"))
+_ROLE_COLUMNS = tuple(column.name for column in roles.columns)
+_ROLE_BY_NAME = Prepared(
+    select(roles).where(roles.c.account == bindparam("account"), roles.c.name == bindparam("name"))
+)
 _DELETE_OF_JOB = delete(access_keys).where(access_keys.c.job_id == bindparam("job"))
 _INSERT_KEY = insert(access_keys)
 _PARENT = _KEY_BY_ID.with_for_update()
@@ -176,7 +180,8 @@ def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -
 
 def find_role(store: Database, account: str, name: str) -> dict[str, Any] | None:
     with store.read() as connection:
-        return _role(connection.execute(_ROLE_BY_NAME, {"account": account, "name": name}).first())
+        row = _ROLE_BY_NAME.first(connection, {"account": account, "name": name})
+    return dict(zip(_ROLE_COLUMNS, row, strict=True)) if row else None
 
 
 def list_roles(store: Database, account: str) -> Iterator[dict[str, Any]]:
@@ -194,7 +199,3 @@ def delete_role(store: Database, account: str, name: str) -> bool:
     with store.write() as connection:
         result = connection.execute(delete(roles).where(roles.c.account == account, roles.c.name == name))
     return bool(result.rowcount)
-
-
-def _role(row: Row[Any] | None) -> dict[str, Any] | None:
-    return dict(row._mapping) if row else None

@@ -17,6 +17,7 @@ from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import Entry, Subject
 from sagewright.store.memory import changes
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.jobs import hosts, job_metrics, jobs
 from sagewright.store.schema.warmpools import warm_pools
 
@@ -103,7 +104,11 @@ _ID_BY_NAME = select(jobs.c.id).where(
 )
 _BY_ID = _JOBS.where(jobs.c.id == bindparam("job_id"))
 _LOCKED = _BY_ID.with_for_update()
-_INSERT = insert(jobs)
+_INSERT = Prepared(
+    insert(jobs),
+    ("id", "kind", "account", "region", "name", "created_ms", "request", "wanted", "status", "secondary_status", "modified_ms",
+     "spot"),
+)  # fmt: skip
 _UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # of the columns it is executed with
 _METRICS = (
     select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
@@ -136,7 +141,7 @@ def create(store: Database, place: Place, draft: Draft, also: Callable[[Connecti
     }
     try:
         with store.write() as connection:
-            connection.execute(_INSERT, {**values, "spot": int(draft.spot)})
+            _INSERT.run(connection, {**values, "spot": int(draft.spot)})
             first = Entry(now, values["status"], values["secondary_status"], draft.message, principal=draft.principal)
             events.append(connection, Subject(place.kind, values["id"]), first)
             job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None, exit_message=None)

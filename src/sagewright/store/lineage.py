@@ -6,21 +6,40 @@ An association is found by either of its ends through an index, so a walk over t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, or_, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Condition, Listing, Page
-from sagewright.store.resources import Resource
+from sagewright.store.prepared import Prepared
+from sagewright.store.resources import Resource, put_in
 from sagewright.store.schema.lineage import lineage_associations, lineage_entities
 from sagewright.store.schema.resources import resources
 
 _OWN, _ENTITIES = lineage_associations.c, lineage_entities.c
+_STANDING = Prepared(
+    select(resources.c.id)
+    .where(
+        resources.c.kind == bindparam("kind"),
+        resources.c.account == bindparam("account"),
+        resources.c.region == bindparam("region"),
+        resources.c.name == bindparam("named"),
+        resources.c.version == literal(0),
+    )
+    .with_for_update()
+)
+_LINKED = Prepared(
+    select(_OWN.source).where(_OWN.source == bindparam("from"), _OWN.destination == bindparam("to")).limit(1)
+)
+_NOTE = Prepared(insert(lineage_entities), ("entity", "kind", "account", "region", "source", "type"))
+_LINK = Prepared(
+    insert(lineage_associations), tuple(column.name for column in lineage_associations.columns if column.name != "id")
+)
 AT_ONCE = 500
 """So many entities are looked for in one statement."""
 
@@ -206,9 +225,9 @@ class Made:
 
 def make_in(connection: Connection, entities: Sequence[Made]) -> None:
     """Several at once, without tags and without entries in the event log: nobody asked for them. Raises IntegrityError."""
-    if entities:
-        connection.execute(insert(resources), [vars(one.row) for one in entities])
-        connection.execute(insert(lineage_entities), [_note(one.row, one.source_uri, one.type) for one in entities])
+    for one in entities:
+        put_in(connection, one.row)
+        _NOTE.run(connection, _note(one.row, one.source_uri, one.type))
 
 
 def standing_in(
@@ -217,24 +236,20 @@ def standing_in(
     """The ids of those that are there, by kind and name. `place`: account and region; `names`: by kind. Nobody deletes them before
     the transaction ends."""
     found: dict[tuple[str, str], str] = {}
-    own = resources.c
     for kind, some in names.items():
-        statement = select(own.name, own.id).where(
-            own.kind == kind, own.account == place[0], own.region == place[1], own.name.in_(some), own.version == 0
-        )
-        found |= {(kind, name): id_ for name, id_ in connection.execute(statement.with_for_update())}
+        for name in some:
+            row = _STANDING.first(connection, {"kind": kind, "account": place[0], "region": place[1], "named": name})
+            if row is not None:
+                found[kind, name] = row[0]
     return found
 
 
-def linked_in(connection: Connection, sources: Sequence[str], destinations: Sequence[str]) -> set[tuple[str, str]]:
-    """The ends of the associations between them."""
-    statement = select(_OWN.source, _OWN.destination).where(
-        _OWN.source.in_(sources), _OWN.destination.in_(destinations)
-    )
-    return {(source, destination) for source, destination in connection.execute(statement)}
+def linked_in(connection: Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of the pairs (source, destination) there is an association between."""
+    return {pair for pair in pairs if _LINKED.first(connection, {"from": pair[0], "to": pair[1]}) is not None}
 
 
 def link_in(connection: Connection, place: tuple[str, str], links: Sequence[Link]) -> None:
     """Several that are not there yet. Raises IntegrityError."""
-    if links:
-        connection.execute(insert(lineage_associations), [_values(place, one) for one in links])
+    for one in links:
+        _LINK.run(connection, _values(place, one))

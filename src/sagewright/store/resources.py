@@ -17,6 +17,7 @@ from sagewright.store.events import Entry, Subject
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Condition, Listing, Page
 from sagewright.store.memory import changes
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.resources import resources, version_counters
 
 
@@ -75,7 +76,7 @@ _COUNTED = (
     .where(resources.c.parent.in_(bindparam("parents", expanding=True)))
     .group_by(resources.c.parent, resources.c.status)
 )
-_INSERT = insert(resources)
+_INSERT = Prepared(insert(resources), tuple(Resource.__dataclass_fields__))
 _UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _RESOURCES.where(resources.c.id == bindparam("resource_id")).with_for_update()
 _COUNT = (
@@ -114,12 +115,17 @@ def create_in(
         modified_ms=now,
         document=new.document,
     )
-    connection.execute(_INSERT, vars(made))
+    put_in(connection, made)
     _log(connection, made, "Created", new.principal, {"name": made.name} | (detail(made) if detail else {}))
     if new.pairs:
         tags.add_in(connection, new.arn, new.pairs)
     changes(connection, _named(place, new.name, new.version), resource=made)
     return made
+
+
+def put_in(connection: Connection, made: Resource) -> None:
+    """Its row alone: nothing is logged. Raises IntegrityError."""
+    _INSERT.run(connection, vars(made))
 
 
 def find(store: Database, place: Place, name: str, version: int = 0) -> Resource | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from sagewright.store.database import Database
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.tags import tags
 
 
@@ -24,6 +25,9 @@ class Tag:
 _TAGS = select(tags.c.position, tags.c.key, tags.c.value).order_by(tags.c.position, tags.c.key)
 _OF_ALL = _TAGS.add_columns(tags.c.arn).where(tags.c.arn.in_(bindparam("arns", expanding=True)))
 
+_DELETE = Prepared(delete(tags).where(tags.c.arn == bindparam("of"), tags.c.key == bindparam("named")))
+_INSERT = Prepared(insert(tags), ("arn", "key", "value", "position"))
+
 
 def add(store: Database, arn: str, pairs: dict[str, str]) -> None:
     """Set tags; one of the same key is replaced."""
@@ -33,10 +37,9 @@ def add(store: Database, arn: str, pairs: dict[str, str]) -> None:
 
 def add_in(connection: Connection, arn: str, pairs: dict[str, str]) -> None:
     """`add` inside a transaction of the caller's."""
-    connection.execute(delete(tags).where(tags.c.arn == arn, tags.c.key.in_(list(pairs))))
-    if pairs:
-        rows = [{"arn": arn, "key": k, "value": v, "position": i} for i, (k, v) in enumerate(pairs.items())]
-        connection.execute(insert(tags), rows)
+    for position, (key, value) in enumerate(pairs.items()):
+        _DELETE.run(connection, {"of": arn, "named": key})
+        _INSERT.run(connection, {"arn": arn, "key": key, "value": value, "position": position})
 
 
 def of(store: Database, arn: str) -> dict[str, str]:

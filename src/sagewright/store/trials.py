@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, literal, or_, select
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Condition
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema.jobs import jobs
 from sagewright.store.schema.properties import index_queue
 from sagewright.store.schema.resources import resources
@@ -21,6 +22,22 @@ COMPONENT = "trial-component"
 FORGOTTEN = "trial-component-forgotten"
 """A kind of row: the component of a job (its parent) was deleted, and is not made again."""
 _OWN = trial_associations.c
+_OF_JOB = Prepared(
+    select(resources.c.id).where(resources.c.parent == bindparam("job"), resources.c.kind == literal(COMPONENT))
+)
+_OWN_OF_JOB = Prepared(
+    select(resources.c.id).where(resources.c.parent == bindparam("job"), resources.c.kind == bindparam("own")).limit(1)
+)
+_NAMED = Prepared(
+    select(resources.c.id)
+    .where(
+        resources.c.kind == bindparam("kind"),
+        resources.c.account == bindparam("account"),
+        resources.c.region == bindparam("region"),
+        resources.c.name == bindparam("named"),
+    )
+    .limit(1)
+)
 
 
 def associate_in(connection: Connection, trial: str, component: str) -> None:
@@ -101,8 +118,7 @@ def of_jobs(store: Database, ids: Sequence[str]) -> list[str]:
 
 
 def of_jobs_in(connection: Connection, ids: Sequence[str]) -> list[str]:
-    statement = select(resources.c.id).where(resources.c.parent.in_(ids), resources.c.kind == COMPONENT)
-    return list(connection.execute(statement).scalars())
+    return [row[0] for one in ids for row in _OF_JOB.all(connection, {"job": one})]
 
 
 def untracked_in(
@@ -119,13 +135,11 @@ def untracked_in(
 
 def has_own_in(connection: Connection, job: str) -> bool:
     """Whether a job has a component of itself, or had one that was deleted."""
-    own = (resources.c.parent == job, resources.c.kind.in_((COMPONENT, FORGOTTEN)))
-    return connection.execute(select(resources.c.id).where(*own).limit(1)).first() is not None
+    return any(_OWN_OF_JOB.first(connection, {"job": job, "own": kind}) for kind in (COMPONENT, FORGOTTEN))
 
 
 def is_named_in(connection: Connection, place: Place, name: str) -> bool:
-    own = (resources.c[column] == value for column, value in vars(place).items())
-    return connection.execute(select(resources.c.id).where(*own, resources.c.name == name)).first() is not None
+    return _NAMED.first(connection, {**vars(place), "named": name}) is not None
 
 
 def is_one_of(ids: Sequence[str]) -> Condition:

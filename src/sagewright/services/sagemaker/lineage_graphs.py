@@ -88,9 +88,9 @@ class Graph:
         return there
 
     def _linked_in(self, connection: Connection, there: dict[Key, str]) -> set[tuple[Key, Key]]:
-        ids = list(there.values())
-        found = lineage.linked_in(connection, ids, ids)
-        return {pair for pair in self.links if (there.get(pair[0]), there.get(pair[1])) in found}
+        ids = {pair: (there[pair[0]], there[pair[1]]) for pair in self.links if pair[0] in there and pair[1] in there}
+        found = lineage.linked_in(connection, ids.values())
+        return {pair for pair, ends in ids.items() if ends in found}
 
     def _make_in(self, connection: Connection) -> None:
         there = self._standing_in(connection)
