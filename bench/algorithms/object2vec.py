@@ -24,7 +24,8 @@ from sagewright.algorithms.deep.together import Together
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.object2vec import training
 from sagewright.algorithms.object2vec.declaration import DECLARATION
-from sagewright.algorithms.object2vec.pairs import Pairs, Texts
+from sagewright.algorithms.object2vec.pairs import Pairs
+from sagewright.algorithms.sequences import Texts
 from sagewright.algorithms.termination import Termination
 
 PEERS = ("torch",)

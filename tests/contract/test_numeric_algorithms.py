@@ -118,6 +118,16 @@ CASES = {
         lambda found: found["right"] >= 90 and found["lengths"] == [16, 16] and found["same"] and found["tuned"] > 0.9,
         files=["object2vec.json", "object2vec.safetensors"],
     ),
+    "seq2seq": Case(
+        {
+            "train:perplexity": (1, 1.2),
+            "validation:perplexity": (1, 1.2),
+            "validation:accuracy": (0.95, 1),
+            "validation:bleu": (0.9, 1),
+        },
+        lambda found: found["right"] >= 36 and found["same"] and found["rows"] and found["tuned"] > 0.9,
+        files=["config.json", "params.best", "vocab.src.json", "vocab.trg.json"],
+    ),
     "pca": Case(PROGRESS, lambda found: found["singular"] < 1e-3 and found["direction"] > 0.9999),
 }
 

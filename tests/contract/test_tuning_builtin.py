@@ -14,7 +14,8 @@ import pytest
 from tests.tuning import BUCKET, Tuners
 
 from sagewright.algorithms import catalogue
-from sagewright.algorithms.formats import protobuf, recordio
+from sagewright.algorithms.formats import protobuf, record, recordio
+from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.formats.table import Sparse, Table
 
 if TYPE_CHECKING:
@@ -107,10 +108,22 @@ def seasons() -> bytes:
     return "".join(json.dumps({"start": "2020-01-01", "target": row}) + "\n" for row in rows.tolist()).encode()
 
 
+VOCABULARY = {"<pad>": 0, "<unk>": 1, "<s>": 2, "</s>": 3, **{f"w{number}": number for number in range(4, 20)}}
+
+
+def turned() -> bytes:
+    """Words, and the same ones backwards."""
+    sentences = random().integers(4, 20, (ROWS, 4)).astype("<i4")
+    return recordio.write_frames(
+        record.encode({"source": Tensor(each), "target": Tensor(each[::-1])}, {}) for each in sentences
+    )
+
+
 @dataclass(frozen=True)
 class Case:
-    """What an algorithm needs besides its ranges; `narrowed` stands for ranges whose ends take minutes on any data; `second`: a
-    channel besides train, "" for none."""
+    """What an algorithm needs besides its ranges; `narrowed` stands for ranges whose ends take minutes on any data, and for lists
+    of values; `second`: a channel besides train, "" for none; `files`: one more channel of these.
+    """
 
     objective: str
     image: str
@@ -119,6 +132,7 @@ class Case:
     content: str = PROTOBUF
     second: str = "test"
     narrowed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    files: tuple[str, dict[str, bytes]] = ("", {})
 
 
 AMAZON = "382416733822.dkr.ecr.us-east-1.amazonaws.com"
@@ -172,6 +186,16 @@ CASES = {
         },
         pictures, "application/x-recordio", "validation", {"mini_batch_size": ("4", "20")},
     ),
+    "seq2seq": Case(
+        "validation:perplexity", "811284229777.dkr.ecr.us-east-1.amazonaws.com/seq2seq:1", {"max_num_epochs": "1"}, turned,
+        second="validation",
+        narrowed={
+            "rnn_num_hidden": ("16", "32"), "cnn_num_hidden": ("16", "32"), "num_embed_source": ("8", "16"),
+            "num_embed_target": ("8", "16"), "num_layers_encoder": ("1", "2"), "num_layers_decoder": ("1", "2"),
+            "weight_init_scale": ("0.1", "3"), "learning_rate": ("0.00005", "0.01"),
+        },
+        files=("vocab", {f"vocab.{side}.json": json.dumps(VOCABULARY).encode() for side in ("src", "trg")}),
+    ),
     "randomcutforest": Case("test:f1", f"{AMAZON}/randomcutforest:1", {"feature_dim": "2"}, rows),
 }  # fmt: skip
 QUICK = ("kmeans", "linear-learner")
@@ -193,11 +217,18 @@ def test_a_tuner_over_all_that_is_tunable(server: RunningServer, name: str) -> N
     channels = ["train", case.second] if case.second else ["train"]
     for channel in channels:
         s3.put_object(Bucket=BUCKET, Key=f"{name}/{channel}/data", Body=case.data())
+    if case.files[0]:
+        channels.append(case.files[0])
+    for file, content in case.files[1].items():
+        s3.put_object(Bucket=BUCKET, Key=f"{name}/{case.files[0]}/{file}", Body=content)
     declared = catalogue.declarations()[name]
     ranges = declared.recommended_ranges()
     for one in (*ranges["IntegerParameterRanges"], *ranges["ContinuousParameterRanges"]):
         one["MinValue"], one["MaxValue"] = case.narrowed.get(one["Name"], (one["MinValue"], one["MaxValue"]))
-    spread = {"train": "ShardedByS3Key", case.second: "FullyReplicated"}  # random cut forest takes nothing else
+    for one in ranges["CategoricalParameterRanges"]:
+        one["Values"] = list(case.narrowed.get(one["Name"], one["Values"]))
+    spread = dict.fromkeys(channels, "FullyReplicated")
+    spread["train"] = "ShardedByS3Key"  # random cut forest takes nothing else
     direction = next(metric.direction for metric in declared.metrics if metric.name == case.objective)
     told = tuners.run(
         f"built-in-{name}"[:32],

@@ -83,6 +83,24 @@ class Integer:
 
 
 @dataclass(frozen=True)
+class Size:
+    """Whole numbers of which a tuner tries a list: `Size("[1, +inf)")`; those that two divides, if `even`."""
+
+    kind: ClassVar[Kind] = "Categorical"
+    bounds: str
+    even: bool = False
+
+    def parse(self, text: str) -> int:
+        return int(text)
+
+    def __contains__(self, value: int) -> bool:
+        return value in Interval(self.bounds) and not (self.even and value % 2)
+
+    def __str__(self) -> str:
+        return f"the even numbers of {self.bounds}" if self.even else self.bounds
+
+
+@dataclass(frozen=True)
 class Real:
     """Floating-point numbers: `Real("[0, 1]")`. NaN is in no interval."""
 

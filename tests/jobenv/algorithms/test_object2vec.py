@@ -21,8 +21,9 @@ from sagewright.algorithms.object2vec.batches import MadeUp
 from sagewright.algorithms.object2vec.declaration import DECLARATION, OPTIMIZERS
 from sagewright.algorithms.object2vec.encoders import ENCODERS, Side, TokenVectors
 from sagewright.algorithms.object2vec.network import Network
-from sagewright.algorithms.object2vec.pairs import Collection, Pairs, Texts
+from sagewright.algorithms.object2vec.pairs import Collection, Pairs
 from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.sequences import Texts
 
 CPU = Device(torch.device("cpu"))
 LINES = "application/jsonlines"
@@ -151,14 +152,12 @@ def pairs_of(lengths: list[tuple[int, int]]) -> Pairs:
 def test_batches_hold_every_pair_once_and_like_lengths_together(width: int) -> None:
     random = np.random.default_rng(1)
     pairs = pairs_of([tuple(random.integers(1, 9, 2).tolist()) for _ in range(200)])
-    plan = batches.plan(pairs, 16, width, np.random.default_rng(2))
-    assert sorted(np.concatenate(plan.batches).tolist()) == list(range(200))
-    assert max(map(len, plan.batches)) <= 16
-    assert len(plan.batches) == 13 or width
+    order = batches.order(pairs, 16, width, np.random.default_rng(2))
+    assert sorted(np.concatenate(order).tolist()) == list(range(200))
+    assert max(map(len, order)) <= 16
+    assert len(order) == 13 or width
     spread = [
-        np.ptp(texts.lengths[pairs.members[each, side]])
-        for each in plan.batches
-        for side, texts in enumerate(pairs.texts)
+        np.ptp(texts.lengths[pairs.members[each, side]]) for each in order for side, texts in enumerate(pairs.texts)
     ]
     assert max(spread) < width if width else max(spread) > 4
 

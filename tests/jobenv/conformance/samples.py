@@ -10,7 +10,7 @@ import numpy as np
 from pictures import digits, image_records
 from seriesofrows import seasons, series
 from sklearn import datasets
-from texts import alike, pair, sentence, topics
+from texts import VOCABULARY, alike, echoes, pair, sentence, sentence_records, topics
 
 
 def iris() -> np.ndarray:
@@ -25,7 +25,7 @@ class Sample:
     what makes chance count; `width` is the hyperparameter that says how many features there are; `asks` is the content
     type of requests; `text` makes the fields of a row whose algorithm takes text; `line` makes the line of a row whose algorithm
     takes free text, and has tests of its own of requests, as has one whose rows `pack` makes a file of. `beside` are channels that
-    are needed beside train.
+    are needed beside train, and `files` those whose files, by name, have no rows.
 
     `refuses` names the hard cases of `HARD` that must be the user's fault for this algorithm; the others must succeed.
     """
@@ -42,6 +42,7 @@ class Sample:
     line: Callable[[np.ndarray], str] | None = None
     pack: Callable[[np.ndarray], bytes] | None = None
     beside: tuple[str, ...] = ()
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refuses: frozenset[str] = frozenset()
 
     @property
@@ -202,6 +203,26 @@ SAMPLES = {
         seed="_seed",
         width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
+    "seq2seq": Sample(
+        {
+            "rnn_num_hidden": "8",
+            "cnn_num_hidden": "8",
+            "num_embed_source": "6",
+            "num_embed_target": "6",
+            "batch_size": "20",
+            "max_num_epochs": "3",
+            "checkpoint_frequency_num_batches": "5",
+            "learning_rate": "0.01",
+        },
+        rows=echoes,
+        content_type="application/x-recordio-protobuf",
+        labels=0,
+        seed="_seed",
+        pack=sentence_records,
+        beside=("validation",),
+        files={"vocab": {f"vocab.{side}.json": VOCABULARY for side in ("src", "trg")}},
+        refuses=frozenset({"one feature", "NaN feature", "NaN label", "huge values"}),
     ),
     "xgboost": Sample(
         {"num_round": "4", "objective": "binary:logistic", "max_depth": "3"},

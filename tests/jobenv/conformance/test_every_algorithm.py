@@ -60,9 +60,13 @@ def prepare(job: Any, name: str, rows: np.ndarray, **changes: str) -> Any:
     sample = SAMPLES[name]
     width = {sample.width: str(rows.shape[1] - sample.labels)} if sample.width and len(rows) else {}
     channels = ("train", *sample.beside)
-    job.configure({**sample.hyperparameters, **width, **changes}, dict.fromkeys(channels, sample.content_type))
+    given = {**sample.hyperparameters, **width, **changes}
+    job.configure(given, dict.fromkeys((*channels, *sample.files), sample.content_type))
     for channel in channels:
         job.put(channel, "part-0", encoded(rows, name))
+    for channel, files in sample.files.items():
+        for file, content in files.items():
+            job.put(channel, file, content)
     return job
 
 
@@ -165,8 +169,9 @@ def test_each_required_hyperparameter_is_missed(job: Any, run: Any, name: str) -
 
 @ALGORITHMS
 def test_no_data_is_the_users_fault(job: Any, run: Any, name: str) -> None:
-    channels = ("train", *SAMPLES[name].beside)
-    job.configure(SAMPLES[name].hyperparameters, dict.fromkeys(channels, SAMPLES[name].content_type))
+    prepare(job, name, SAMPLES[name].rows())
+    for channel in ("train", *SAMPLES[name].beside):
+        (job.channel(channel) / "part-0").unlink()
     assert run(job, repository(name)) == 2
     assert "train" in job.failure
     job.put("train", "empty.csv", b"")
@@ -287,7 +292,9 @@ TAKES_RECORDS = pytest.mark.parametrize(
     [
         each.name
         for each in catalogue.declarations().values()
-        if each.wording is SCHEMA and "application/x-recordio-protobuf" in each.channels[0].content_types
+        if each.wording is SCHEMA
+        and "application/x-recordio-protobuf" in each.channels[0].content_types
+        and SAMPLES[each.name].has_columns
     ],
 )
 

@@ -13,7 +13,7 @@ import pytest
 from test_every_algorithm import SAMPLES, prepare, repository
 
 from sagewright.algorithms import catalogue
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, Real, WordList
+from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, Real, Size, WordList
 from sagewright.algorithms.hyperparameters import NEVER, SOLVER, Hyperparameter
 
 Settings = dict[str, str]
@@ -115,6 +115,23 @@ WITH: dict[str, dict[str, Settings]] = {
         },
     },
     "forecasting-deepar": {"early_stopping_patience": {"epochs": "12", "learning_rate": "0.3"}},
+    "seq2seq": {
+        "max_num_epochs": {"max_num_epochs": "3"},
+        **{
+            f"plateau_reduce_lr_{word}": {
+                "plateau_reduce_lr_threshold": "1",
+                "checkpoint_frequency_num_batches": "1",
+                "learning_rate": "0.3",
+                "checkpoint_threshold": "99",
+                "max_num_epochs": "20",
+            }
+            for word in ("factor", "threshold")
+        },
+        "rnn_attention_in_upper_layers": {"num_layers_decoder": "2"},
+        "rnn_first_residual_layer": {"num_layers_encoder": "3"},
+        "rnn_residual_connections": {"num_layers_encoder": "3"},
+        **{f"cnn_{word}": {"encoder_type": "cnn"} for word in ("activation_type", "hidden_dropout", "num_hidden")},
+    },
     "ntm": {"tolerance": {"epochs": "20"}, "num_patience_epochs": {"epochs": "30", "tolerance": "0.1"}},
 }
 """Settings with which a hyperparameter matters on the sample's rows, besides what it needs. Its own value there is one that must be
@@ -145,6 +162,10 @@ SET: dict[str, dict[str, str]] = {
     "kmeans": {"local_lloyd_max_iter": "1", "local_lloyd_tol": "1", "local_lloyd_num_trials": "1"},
     "lda": {"max_restarts": "1", "max_iterations": "1", "tol": "0.5"},
     "ipinsights": {"epochs": "3"},
+    "seq2seq": {
+        "bucket_width": "2", "clip_gradient": "0.0001", "max_num_batches": "4", "max_seq_len_source": "2",
+        "max_seq_len_target": "2",
+    },
     "object2vec": {
         "enc0_max_seq_len": "2", "enc1_max_seq_len": "2", "enc1_vocab_size": "60", "enc1_network": "bilstm",
         "early_stopping_tolerance": "0.1", "epochs": "2",
@@ -173,6 +194,10 @@ SAME: dict[str, frozenset[str]] = {
         {"early_stopping", "early_stopping_min_epochs", "early_stopping_patience", "early_stopping_tolerance", "kv_store", "top_k",
          "_num_gpus"}
     ),
+    "seq2seq": frozenset(
+        {"_num_gpus", "bleu_sample_size", "checkpoint_frequency_num_batches", "checkpoint_threshold", "min_num_epochs",
+         "optimized_metric", "training_metric"}
+    ),
     "ipinsights": frozenset({"batch_metrics_publish_interval"}),
     "randomcutforest": frozenset({"eval_metrics", "mini_batch_size"}),
 }  # fmt: skip
@@ -189,6 +214,8 @@ def another(name: str, each: Hyperparameter) -> str:
         return "false" if present == "true" or each.sent else "true"
     if isinstance(domain, (Choice, WordList)):
         return next(word for word in reversed(domain.words) if word != present)
+    if isinstance(domain, Size):
+        return str(2 * int(present or "1"))
     if isinstance(domain, (Integer, Real)):
         return near(domain, present)
     return "7" if isinstance(domain, IntegerList) else "text"
@@ -282,6 +309,8 @@ def test_what_is_set_has_its_effect_or_is_named(case: tuple[str, Hyperparameter]
         pytest.skip("it says what the rows are")
     if each.name in ("_kfold", SOLVER, "process_type", "refresh_leaf"):
         pytest.skip("several models, the solver itself, or trees that are there already")
+    if isinstance(each.domain, Choice) and len(each.domain.words) == 1:
+        pytest.skip("it can't be anything else")
     if each.name.endswith("_pretrained_embedding_file"):
         pytest.skip("it needs a channel that no sample has")
     if each.name in ("use_pretrained_model", "multi_label"):

@@ -1,4 +1,4 @@
-"""Texts whose topic is known, and pairs of them, as numbers and as lines."""
+"""Texts whose topic is known, pairs of them, and sentences with what answers them, as numbers, lines and records."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 import math
 
 import numpy as np
+
+from sagewright.algorithms.formats import record, recordio
+from sagewright.algorithms.formats.record import Tensor
 
 
 def topics() -> np.ndarray:
@@ -36,3 +39,30 @@ def pair(row: np.ndarray) -> str:
     half = (len(tokens) + 1) // 2
     in0, in1 = ([each for each in part if each != 0] for part in (tokens[:half], tokens[half:]))
     return json.dumps({"label": label, "in0": in0, "in1": in1})
+
+
+VOCABULARY = json.dumps(
+    {"<pad>": 0, "<unk>": 1, "<s>": 2, "</s>": 3, **{f"w{number}": number for number in range(4, 30)}}
+).encode()
+
+
+def echoes() -> np.ndarray:
+    """Sentences of up to 4 words, and the same ones backwards; 0 stands for none."""
+    random = np.random.default_rng(0)
+    words = random.integers(4, 30, (60, 4))
+    words[:, 1:] *= np.arange(1, 4) < random.integers(1, 5, (60, 1))
+    return np.column_stack([words, words[:, ::-1]]).astype(np.float64)
+
+
+def sentence_records(rows: np.ndarray) -> bytes:
+    """Records of Seq2Seq's, half of each row the source; numbers that are no token are floats."""
+
+    def tensor(part: np.ndarray) -> Tensor:
+        words = part[part != 0]
+        whole = np.isfinite(words).all() and np.abs(words).max(initial=0) < 2**31
+        return Tensor(words.astype("<i4" if whole else "<f4"))
+
+    half = (rows.shape[1] + 1) // 2
+    return recordio.write_frames(
+        record.encode({"source": tensor(row[:half]), "target": tensor(row[half:])}, {}) for row in rows
+    )

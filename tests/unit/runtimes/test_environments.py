@@ -215,6 +215,7 @@ def test_images_that_no_environment_fits() -> None:
         ("image-classification", "pytorch"),
         ("forecasting-deepar", "pytorch"),
         ("object2vec", "pytorch"),
+        ("seq2seq", "pytorch"),
     ],
 )
 def test_environments_of_algorithms(repository: str, recipe: str) -> None:

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from sagewright.algorithms import sequences
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.object2vec.encoders import Side
 from sagewright.algorithms.object2vec.network import Batch
-from sagewright.algorithms.object2vec.pairs import Pairs, Texts
+from sagewright.algorithms.object2vec.pairs import Pairs
+from sagewright.algorithms.sequences import Texts
 
 TRIES = 16
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The pairs of an epoch, and which of them come together."""
-
-    pairs: Pairs
-    batches: list[np.ndarray]
-
-
-def plan(pairs: Pairs, size: int, width: int, random: np.random.Generator) -> Plan:
-    """Mini-batches of `size` in random order; with a `width` over 0 of sequences whose lengths differ by less on both sides."""
-    order = random.permutation(len(pairs))
-    if not width:
-        return Plan(pairs, [order[start : start + size] for start in range(0, len(order), size)])
-    buckets = [(texts.lengths[pairs.members[:, number]] - 1) // width for number, texts in enumerate(pairs.texts)]
-    key = buckets[0] * (buckets[1].max() + 1) + buckets[1]
-    order = order[np.argsort(key[order], kind="stable")]
-    ends = np.flatnonzero(np.diff(key[order])) + 1
-    batches = [
-        part[start : start + size] for part in np.split(order, ends) for start in range(0, len(part), size)
-    ]  # fmt: skip
-    return Plan(pairs, [batches[number] for number in random.permutation(len(batches))])
+def order(pairs: Pairs, size: int, width: int, random: np.random.Generator) -> list[np.ndarray]:
+    """Which pairs come together in an epoch; with a `width` over 0 of like lengths on both sides."""
+    lengths = [texts.lengths[pairs.members[:, number]] for number, texts in enumerate(pairs.texts)]
+    return sequences.batches(lengths, size, width, random)
 
 
 class MadeUp:

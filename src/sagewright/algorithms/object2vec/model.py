@@ -12,8 +12,9 @@ from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.object2vec import batches
 from sagewright.algorithms.object2vec.network import Network
-from sagewright.algorithms.object2vec.pairs import Pairs, Texts
+from sagewright.algorithms.object2vec.pairs import Pairs
 from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.sequences import Texts
 
 WEIGHTS, DESCRIPTION = "object2vec.safetensors", "object2vec.json"
 TOGETHER = 256

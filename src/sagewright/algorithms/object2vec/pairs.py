@@ -11,7 +11,6 @@ import math
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,42 +19,13 @@ import numpy as np
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.sequences import Texts
 
 MOST_LINE_BYTES = 16 << 20
 TEXT_BYTES = 200
 """In memory: a sequence's entries besides its tokens."""
 PAIR_BYTES = 96
 NAMES = ("in0", "in1")
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Sequences after each other: `tokens` (Σ lengths,) int32; `starts` (n + 1,) int64."""
-
-    tokens: np.ndarray
-    starts: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.starts)
-
-    @cached_property
-    def are_single(self) -> bool:
-        """Whether each has one token."""
-        return len(self.tokens) == len(self)
-
-    def take(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens (Σ,) int64 of some sequences after each other, and their lengths (k,)."""
-        if self.are_single:
-            return self.tokens[numbers].astype(np.int64), np.ones(len(numbers), np.int64)
-        first = self.starts[numbers]
-        lengths = self.starts[numbers + 1] - first
-        ends = np.cumsum(lengths)
-        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + lengths, lengths)
-        return self.tokens[places].astype(np.int64), lengths
 
 
 @dataclass(frozen=True)

@@ -127,10 +127,10 @@ class Trainer:
         began, values, network = time.monotonic(), self.run.values, self._network
         random = np.random.default_rng([self.run.seed, 1, number])
         known = self.known if self._made_up is None else self._made_up.added(random)
-        plan = batches.plan(known, values["mini_batch_size"], values["bucket_width"], random)
+        order = batches.order(known, values["mini_batch_size"], values["bucket_width"], random)
         tally = measures.Tally(network.settings.output)
         network.train()
-        for numbers in self.course.watched(plan.batches, len(plan.batches)):
+        for numbers in self.course.watched(order, len(order)):
             batch = batches.batch(known, numbers, self.course.device)
             scores = network(batch)
             loss = network.loss(scores, batch.labels)

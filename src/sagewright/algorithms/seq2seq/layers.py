@@ -1,0 +1,54 @@
+"""Layers that encoders and decoders share: recurrent ones, convolutions, places."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sagewright.algorithms.seq2seq.settings import NetworkSettings
+
+State = list[Tensor]
+"""What a decoder remembers of (n, ...) hypotheses."""
+_ACTIVATIONS = {
+    "relu": functional.relu, "softrelu": functional.softplus, "sigmoid": torch.sigmoid, "tanh": torch.tanh,
+}  # fmt: skip
+
+
+def recurrent(settings: NetworkSettings, inputs: int, hidden: int, *, both_ways: bool = False) -> nn.LSTM | nn.GRU:
+    """One layer."""
+    kind = nn.LSTM if settings.rnn_cell_type == "lstm" else nn.GRU
+    return kind(inputs, hidden, batch_first=True, bidirectional=both_ways)
+
+
+def is_residual(settings: NetworkSettings, layer: int) -> bool:
+    """Whether what goes into the layer, a number from 1 on, is added to what comes out."""
+    return settings.rnn_residual_connections and layer >= settings.rnn_first_residual_layer
+
+
+class Convolution(nn.Module):
+    """A window of `width` over time. The caller has put width - 1 places around or in front."""
+
+    def __init__(self, settings: NetworkSettings, width: int) -> None:
+        super().__init__()
+        size = settings.cnn_num_hidden
+        self._activation, self.width = settings.cnn_activation_type, width
+        self.dropout = nn.Dropout(settings.cnn_hidden_dropout)
+        self.window = nn.Conv1d(size, 2 * size if self._activation == "glu" else size, width)
+
+    def forward(self, padded: Tensor) -> Tensor:
+        """(n, t, size) of (n, t + width - 1, size)."""
+        found = self.window(self.dropout(padded).transpose(1, 2)).transpose(1, 2)
+        if self._activation == "glu":
+            return functional.glu(found, dim=2)
+        return _ACTIVATIONS[self._activation](found)
+
+
+def places(first: int, count: int, size: int, like: Tensor) -> Tensor:
+    """(count, size): waves that tell where in a sequence something is, from place `first` on (A. Vaswani et al., 2017)."""
+    half = (size + 1) // 2
+    rates = torch.exp(torch.arange(half, device=like.device) * (-math.log(10_000.0) / half))
+    angles = torch.arange(first, first + count, device=like.device)[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :size].to(like.dtype)

@@ -1,0 +1,125 @@
+"""What the hyperparameters say about the network. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sagewright.algorithms.errors import UserError
+
+LARGEST = 10_000_000
+WORDS = {
+    "encoder_type": ("rnn", "cnn"), "decoder_type": ("rnn", "cnn"), "rnn_cell_type": ("lstm", "gru"),
+    "rnn_attention_type": ("dot", "fixed", "mlp", "bilinear"), "rnn_decoder_state_init": ("last", "avg", "zero"),
+    "cnn_activation_type": ("glu", "relu", "softrelu", "sigmoid", "tanh"),
+}  # fmt: skip
+"""What settings that are words may be."""
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Named as the hyperparameters are; `source_words` and `target_words` are the sizes of the vocabularies."""
+
+    source_words: int
+    target_words: int
+    encoder_type: str
+    decoder_type: str
+    num_embed_source: int
+    num_embed_target: int
+    num_layers_encoder: int
+    num_layers_decoder: int
+    embed_dropout_source: float
+    embed_dropout_target: float
+    rnn_cell_type: str
+    rnn_num_hidden: int
+    rnn_residual_connections: bool
+    rnn_first_residual_layer: int
+    rnn_decoder_hidden_dropout: float
+    rnn_decoder_state_init: str
+    rnn_attention_type: str
+    rnn_attention_num_hidden: int
+    rnn_attention_in_upper_layers: bool
+    cnn_num_hidden: int
+    cnn_kernel_width_encoder: int
+    cnn_kernel_width_decoder: int
+    cnn_activation_type: str
+    cnn_hidden_dropout: float
+    max_seq_len_source: int
+    max_seq_len_target: int
+    beam_size: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], source_words: int, target_words: int) -> NetworkSettings:
+        """From validated hyperparameters. What the network does not use is as if nothing was said."""
+        known = {
+            "source_words": source_words,
+            "target_words": target_words,
+            "rnn_attention_num_hidden": values["rnn_num_hidden"],
+            **{each.name: values[each.name] for each in fields(cls) if each.name in values},
+        }
+        if not known["rnn_residual_connections"]:
+            known["rnn_first_residual_layer"] = 0
+        if known["decoder_type"] != "rnn" or known["rnn_attention_type"] != "mlp":
+            known["rnn_attention_num_hidden"] = 0
+        if known["decoder_type"] != "rnn":
+            known |= {"rnn_attention_type": "dot", "rnn_decoder_state_init": "zero", "rnn_decoder_hidden_dropout": 0.0}
+            known["rnn_attention_in_upper_layers"] = False
+        for part, kernel in (
+            ("encoder_type", "cnn_kernel_width_encoder"),
+            ("decoder_type", "cnn_kernel_width_decoder"),
+        ):
+            if known[part] != "cnn":
+                known[kernel] = 0
+        return cls(**known)
+
+    def size(self, part: str) -> int:
+        """Of the vectors of the `encoder_type` or `decoder_type`."""
+        return self.rnn_num_hidden if getattr(self, part) == "rnn" else self.cnn_num_hidden
+
+    @property
+    def numbers(self) -> int:
+        """About how many numbers the network learns."""
+        words = self.source_words * self.num_embed_source + self.target_words * self.num_embed_target
+        inner = sum(
+            layers * (8 if kind == "rnn" else 2 * max(1, kernel)) * size * size + 4 * size * embedding
+            for layers, kind, kernel, size, embedding in (
+                (self.num_layers_encoder, self.encoder_type, self.cnn_kernel_width_encoder, self.size("encoder_type"),
+                 self.num_embed_source),
+                (self.num_layers_decoder, self.decoder_type, self.cnn_kernel_width_decoder, self.size("decoder_type"),
+                 self.num_embed_target),
+            )
+        )  # fmt: skip
+        return words + self.target_words * self.size("decoder_type") + inner
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, document: Any) -> NetworkSettings:
+        """What `document` gave. Raises UserError for something else."""
+        try:
+            found = cls(**document)
+            found.check()
+        except (TypeError, ValueError) as error:
+            raise UserError(f"the model's description is none of Seq2Seq's: {error}") from error
+        return found
+
+    def check(self) -> None:
+        """Raises ValueError where no network can be like this."""
+        for name, value in asdict(self).items():
+            kind = NetworkSettings.__annotations__[name]
+            good = {
+                "int": type(value) is int and 0 <= value <= LARGEST,
+                "float": type(value) in (int, float) and 0 <= value <= 1,
+                "bool": type(value) is bool,
+                "str": isinstance(value, str) and value in WORDS.get(name, ()),
+            }[kind]
+            if not good:
+                raise ValueError(f"{name} {str(value)[:40]!r}")
+        if self.num_layers_encoder > 1000 or self.num_layers_decoder > 1000:
+            raise ValueError("its layers")
+        least = (self.num_embed_source, self.num_embed_target, self.num_layers_encoder, self.num_layers_decoder)
+        if min(*least, self.size("encoder_type"), self.size("decoder_type"), self.beam_size, self.source_words) < 1:
+            raise ValueError("its sizes")

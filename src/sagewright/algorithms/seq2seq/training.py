@@ -1,0 +1,275 @@
+"""Seq2Seq's training. What deep's epochs are here are the mini-batches between two looks at validation."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from sagewright.algorithms.deep import optimizers, weights
+from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.epochs import Course, run_epochs
+from sagewright.algorithms.deep.patience import Direction, Patience, Stopping
+from sagewright.algorithms.deep.run import Run, begin
+from sagewright.algorithms.deep.schedules import Plateau, Schedule
+from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import artefact, memory
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.seq2seq import beams, network, schedule, sentences
+from sagewright.algorithms.seq2seq.bleu import bleu
+from sagewright.algorithms.seq2seq.declaration import DECLARATION
+from sagewright.algorithms.seq2seq.model import DESCRIPTION, WEIGHTS
+from sagewright.algorithms.seq2seq.network import Network
+from sagewright.algorithms.seq2seq.sentences import Limits, Sentences
+from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.vocabulary import SOURCE, TARGET, Vocabulary
+
+COPIES = 24
+"""Bytes of a number that is learnt: itself, its slope, the optimiser's two, the best one, and what is written."""
+FOREVER = 1 << 40
+"""Mini-batches of a training that only validation ends."""
+SPEED_EVERY = 50
+JUDGED = 64
+DIRECTIONS: dict[str, Direction] = {"perplexity": "Minimize", "accuracy": "Maximize", "bleu": "Maximize"}
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave the network and its vocabularies. Raises JobError."""
+    if len(job.hosts) > 1:
+        raise UserError("Seq2Seq trains on one instance: InstanceCount must be 1.")
+    with begin(DECLARATION, "AWS/Seq2Seq", job, values) as run:
+        files = [_file(job, name) for name in (SOURCE, TARGET)]
+        source, target = map(Vocabulary.read, files)
+        settings = NetworkSettings.of(values, source.size, target.size)
+        _say_unused(run)
+        memory.require(
+            COPIES * settings.numbers, "the network", "Smaller num_hidden, num_embed or vocabularies take less."
+        )
+        limits = Limits((source.size, target.size), (settings.max_seq_len_source, settings.max_seq_len_target))
+        known, validation = (sentences.read(job, channel, limits) for channel in ("train", "validation"))
+        found = fit(run, settings, known, validation)
+        weights.write(job.model_directory / WEIGHTS, found.state_dict())
+        weights.write_json(job.model_directory / DESCRIPTION, found.settings.document())
+        for path in files:
+            artefact.write(job.model_directory, path.read_bytes(), path.name)
+
+
+def _say_unused(run: Run) -> None:
+    """Of hyperparameters of a kind that neither encoder nor decoder is."""
+    kinds = {run.values["encoder_type"], run.values["decoder_type"]}
+    for kind in {"rnn", "cnn"} - kinds:
+        if names := sorted(name for name in run.chosen if name.startswith(f"{kind}_")):
+            logging.info("Neither encoder nor decoder is %s: %s are not used.", kind, ", ".join(names))
+
+
+def _file(job: Job, name: str) -> Path:
+    """Of channel vocab. Raises UserError where it is missing."""
+    files = job.channel_files("vocab")
+    for path in files:
+        if path.name == name:
+            return path
+    raise UserError(f"Channel vocab has no file {name}, only {', '.join(path.name for path in files[:5]) or 'none'}.")
+
+
+def fit(run: Run, settings: NetworkSettings, known: Sentences, validation: Sentences) -> Network:
+    """Learn from pairs; the network that does best in validation."""
+    values, found = run.values, Network(settings)
+    network.begin_weights(found, values)
+    found.to(run.device.place)
+    said = optimizers.Settings(values["learning_rate"], values["weight_decay"], values.get("momentum", 0.0))
+    optimizer = optimizers.build(values["optimizer_type"], found.named_parameters(), said)
+    if values["clip_gradient"] >= 0:
+        _clip(optimizer, values["clip_gradient"])
+    pace = Pace.of(values, len(known.batches(values["batch_size"], _width(values), np.random.default_rng(0))))
+    metric = values["optimized_metric"]
+    stopping = Stopping(pace.least, values["checkpoint_threshold"])
+    course = run.course(pace.looks, Patience(metric, DIRECTIONS[metric], stopping))
+    run_epochs(course, Trainer(run, course, State(found, optimizer), pace, known, validation))
+    return found
+
+
+def _width(values: Mapping[str, Any]) -> int:
+    return values["bucket_width"] if values["bucketing_enabled"] else 0
+
+
+def _clip(optimizer: torch.optim.Optimizer, most: float) -> None:
+    """Cut each number of the slopes before each step."""
+
+    def cut(_optimizer: Any, _arguments: Any, _named: Any) -> None:
+        torch.nn.utils.clip_grad_value_([each for group in optimizer.param_groups for each in group["params"]], most)
+
+    optimizer.register_step_pre_hook(cut)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Mini-batches: `epoch` in an epoch, `between` two looks at validation, `all` at most; `least` looks before an early end."""
+
+    epoch: int
+    between: int
+    all: int
+    least: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], epoch: int) -> Pace:
+        between, most = values["checkpoint_frequency_num_batches"], FOREVER
+        if values["max_num_batches"] > 0:
+            most = values["max_num_batches"]
+        if "max_num_epochs" in values:
+            most = min(most, values["max_num_epochs"] * epoch)
+        return cls(epoch, between, most, math.ceil(values["min_num_epochs"] * epoch / between))
+
+    @property
+    def looks(self) -> int:
+        return math.ceil(self.all / self.between)
+
+
+@dataclass
+class Trainer:
+    """One run's mini-batches."""
+
+    run: Run
+    course: Course
+    state: State
+    pace: Pace
+    known: Sentences
+    validation: Sentences
+
+    def __post_init__(self) -> None:
+        self._schedule: Schedule = schedule.build(self.run.values)
+        self._resumed = False
+
+    def train_epoch(self, number: int) -> dict[str, float]:
+        """The mini-batches before look `number`."""
+        self._resume()
+        first = number * self.pace.between
+        count = min(self.pace.between, self.pace.all - first)
+        module = self._network
+        module.train()
+        tally, speed = Tally(), Speed(self.run.values["batch_size"])
+        for step, numbers in self.course.watched(self._batches(first, count), count):
+            batch = network.batch(self.known, numbers, self.course.device)
+            scores, words = module(batch), batch.after[batch.is_word]
+            loss = functional.cross_entropy(scores, words)
+            self.course.step(self.state.optimizer, loss, self._schedule(step))
+            tally.add(scores, words, loss)
+            speed.tell(step, self.pace.epoch)
+        shown = self.run.values["training_metric"]
+        logging.info("Checkpoint[%d]\tTrain-%s=%r", number + 1, shown, tally.means()[shown])
+        return {"train loss": tally.loss}
+
+    def validate(self, number: int) -> dict[str, float]:
+        found = judge(self._network, self.validation, self.course.device)
+        sample = self._sample()
+        if sample:
+            found["bleu"] = measure_bleu(self._network, self.validation, sample, self.course.device)
+        for name, value in found.items():
+            logging.info("Checkpoint[%d]\tValidation-%s=%r", number + 1, name, value)
+        done = min(self.pace.all, (number + 1) * self.pace.between)
+        self.run.lines.metrics(
+            {f"validation {name}": value for name, value in found.items()}, epoch=(done - 1) // self.pace.epoch
+        )
+        if isinstance(self._schedule, Plateau):
+            metric = self.run.values["optimized_metric"]
+            self._schedule.tell(found[metric] if DIRECTIONS[metric] == "Minimize" else -found[metric])
+            self.state.counters["plateau"] = self._schedule.document()
+        return found
+
+    @property
+    def _network(self) -> Network:
+        assert isinstance(self.state.module, Network)
+        return self.state.module
+
+    def _resume(self) -> None:
+        """Once, after a checkpoint was read, if there was one."""
+        if not self._resumed and isinstance(self._schedule, Plateau) and "plateau" in self.state.counters:
+            self._schedule.restore(self.state.counters["plateau"])
+        self._resumed = True
+
+    def _batches(self, first: int, count: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Mini-batches and their numbers; each epoch has an order of its own."""
+        values, epoch, order = self.run.values, -1, []
+        for step in range(first, first + count):
+            if step // self.pace.epoch != epoch:
+                epoch = step // self.pace.epoch
+                random = np.random.default_rng([self.run.seed, 1, epoch])
+                order = self.known.batches(values["batch_size"], _width(values), random)
+            yield step, order[step % self.pace.epoch]
+
+    def _sample(self) -> int:
+        """How many sentences BLEU is measured on."""
+        asked = self.run.values["bleu_sample_size"]
+        if asked == 0 and self.run.values["optimized_metric"] == "bleu":
+            asked = -1
+        return len(self.validation) if asked < 0 else min(asked, len(self.validation))
+
+
+class Tally:
+    """Sums over mini-batches, on their device until they are asked for."""
+
+    def __init__(self) -> None:
+        self._sums: list[torch.Tensor] = []
+        self._words = 0
+
+    def add(self, scores: torch.Tensor, words: torch.Tensor, loss: torch.Tensor) -> None:
+        """`scores` (n, vocabulary), `words` (n,), `loss` their mean cross entropy."""
+        hits = (scores.detach().argmax(dim=1) == words).sum()
+        self._sums.append(torch.stack([loss.detach() * len(words), hits]))
+        self._words += len(words)
+
+    @property
+    def loss(self) -> float:
+        return float(torch.stack(self._sums).double().sum(dim=0)[0]) / self._words
+
+    def means(self) -> dict[str, float]:
+        """Perplexity and accuracy, a word."""
+        hits = float(torch.stack(self._sums).double().sum(dim=0)[1])
+        return {"perplexity": math.exp(min(self.loss, 700.0)), "accuracy": hits / self._words}
+
+
+class Speed:
+    """The lines that tell how fast it goes."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._began, self._count = size, time.monotonic(), 0
+
+    def tell(self, step: int, epoch: int) -> None:
+        self._count += 1
+        if self._count == SPEED_EVERY:
+            rate = self._count * self._size / max(time.monotonic() - self._began, 1e-9)
+            logging.info("Epoch[%d] Batch [%d]\tSpeed: %.2f samples/sec", step // epoch, step % epoch, rate)
+            self._began, self._count = time.monotonic(), 0
+
+
+def judge(found: Network, known: Sentences, device: Device) -> dict[str, float]:
+    """Perplexity and accuracy of all pairs."""
+    tally = Tally()
+    found.eval()
+    order = np.lexsort((known.target.lengths, known.source.lengths))
+    with torch.inference_mode():
+        for start in range(0, len(order), JUDGED):
+            batch = network.batch(known, order[start : start + JUDGED], device)
+            scores, words = found(batch), batch.after[batch.is_word]
+            tally.add(scores, words, functional.cross_entropy(scores, words))
+    return tally.means()
+
+
+def measure_bleu(found: Network, known: Sentences, count: int, device: Device) -> float:
+    """BLEU of the first so many sentences."""
+    found.eval()
+    numbers = range(count)
+    source, target = (
+        [texts.tokens[texts.starts[number] : texts.starts[number + 1]].tolist() for number in numbers]
+        for texts in (known.source, known.target)
+    )
+    said = beams.translate(found, source, found.settings.beam_size, device)
+    return bleu([each.tokens for each in said], target)

@@ -1,0 +1,56 @@
+"""Sequences of tokens after each other, and mini-batches of those of like lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Sequences after each other: `tokens` (Σ lengths,) int32; `starts` (n + 1,) int64."""
+
+    tokens: np.ndarray
+    starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.starts)
+
+    @cached_property
+    def are_single(self) -> bool:
+        """Whether each has one token."""
+        return len(self.tokens) == len(self)
+
+    def take(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens (Σ,) int64 of some sequences after each other, and their lengths (k,)."""
+        if self.are_single:
+            return self.tokens[numbers].astype(np.int64), np.ones(len(numbers), np.int64)
+        first = self.starts[numbers]
+        lengths = self.starts[numbers + 1] - first
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + lengths, lengths)
+        return self.tokens[places].astype(np.int64), lengths
+
+
+def batches(lengths: Sequence[np.ndarray], size: int, width: int, random: np.random.Generator) -> list[np.ndarray]:
+    """The numbers of examples, `size` at a time in random order; `lengths` are those of each side of all, (n,) each. With a `width`
+    over 0 lengths differ by less than that within a mini-batch, on every side.
+    """
+    order = random.permutation(len(lengths[0]))
+    if not width:
+        return [order[start : start + size] for start in range(0, len(order), size)]
+    key = np.zeros(len(order), np.int64)
+    for each in lengths:
+        bucket = (each - 1) // width
+        key = key * (bucket.max(initial=0) + 1) + bucket
+    order = order[np.argsort(key[order], kind="stable")]
+    ends = np.flatnonzero(np.diff(key[order])) + 1
+    found = [part[start : start + size] for part in np.split(order, ends) for start in range(0, len(part), size)]
+    return [found[number] for number in random.permutation(len(found))]
