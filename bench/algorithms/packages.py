@@ -195,3 +195,24 @@ def _counts(documents: list[list[str]], place: dict[str, int], names: list[str])
     data = np.array([row[word] for row in rows for word in sorted(row)], np.float32)
     counts = csr_matrix((data, indices, ends), shape=(len(rows), len(place)))
     return counts, [names[number] for number in kept]
+
+
+def fashion_mnist(train: int, later: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The first images (n, 28, 28) uint8 of Fashion-MNIST and their classes, to learn from and to be judged by.
+
+    From Debian's package dataset-fashion-mnist.
+    """
+    folder = CACHE / "dataset-fashion-mnist"
+    if not folder.is_dir():
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run(["apt-get", "download", "-qq", "dataset-fashion-mnist"], cwd=directory, check=True)
+            (archive,) = Path(directory).glob("*.deb")
+            subprocess.run(["dpkg", "-x", archive, folder], check=True)
+    found = []
+    for name, count in (("train", train), ("t10k", later)):
+        for kind, header in (("images-idx3", 16), ("labels-idx1", 8)):
+            (path,) = folder.rglob(f"{name}-{kind}-ubyte*")
+            content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            values = np.frombuffer(content, np.uint8, offset=header)
+            found.append(values.reshape(-1, 28, 28)[:count] if header == 16 else values[:count].astype(np.int64))
+    return found[0], found[1], found[2], found[3]

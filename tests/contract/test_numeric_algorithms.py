@@ -128,6 +128,17 @@ CASES = {
         lambda found: found["right"] >= 36 and found["same"] and found["rows"] and found["tuned"] > 0.9,
         files=["config.json", "params.best", "vocab.src.json", "vocab.trg.json"],
     ),
+    "semantic_segmentation": Case(
+        {
+            "train:loss": (0, 1),
+            "validation:mIOU": (0.5, 1),
+            "validation:pixel_accuracy": (0.7, 1),
+            "train:throughput": (0.1, 1e9),
+            "validation:throughput": (0.1, 1e9),
+        },
+        lambda found: found["right"] > 0.75 and found["same"],
+        files=["hyperparams.json", "model_best.params"],
+    ),
     "pca": Case(PROGRESS, lambda found: found["singular"] < 1e-3 and found["direction"] > 0.9999),
 }
 

@@ -67,12 +67,23 @@ def table() -> bytes:
 def pictures() -> bytes:
     """Small grey images, light or dark, as PNG in MXNet's records."""
     labels = random().integers(0, 2, 40)
-    return recordio.write_frames(struct.pack("<IfQQ", 0, label, 0, 0) + _png(60 + 120 * int(label)) for label in labels)
+    return recordio.write_frames(
+        struct.pack("<IfQQ", 0, label, 0, 0) + _png(_grey(60 + 120 * int(label))) for label in labels
+    )
 
 
-def _png(grey: int) -> bytes:
+def masked() -> bytes:
+    """Images and masks of what is light in them, as an augmented manifest has them."""
+    images = [_grey(60 + 5 * number) for number in range(20)]
+    return recordio.write_frames(_png(each) for image in images for each in (image, (image > 127).astype(np.uint8)))
+
+
+def _grey(mean: int) -> Any:
     """8 x 8 pixels about this value."""
-    pixels = np.clip(random().normal(grey, 40, (8, 8)), 0, 255).astype(np.uint8)
+    return np.clip(random().normal(mean, 40, (8, 8)), 0, 255).astype(np.uint8)
+
+
+def _png(pixels: Any) -> bytes:
     lines = zlib.compress(b"".join(b"\0" + bytes(line) for line in pixels))
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)), (b"IDAT", lines), (b"IEND", b"")]
     packed = (
@@ -195,6 +206,11 @@ CASES = {
             "weight_init_scale": ("0.1", "3"), "learning_rate": ("0.00005", "0.01"),
         },
         files=("vocab", {f"vocab.{side}.json": json.dumps(VOCABULARY).encode() for side in ("src", "trg")}),
+    ),
+    "semantic-segmentation": Case(
+        "validation:mIOU", "811284229777.dkr.ecr.us-east-1.amazonaws.com/semantic-segmentation:1",
+        {"num_classes": "2", "num_training_samples": "20", "base_size": "24", "crop_size": "24", "epochs": "2", "_width": "2"},
+        masked, "application/x-recordio", "validation", {"mini_batch_size": ("4", "20")},
     ),
     "randomcutforest": Case("test:f1", f"{AMAZON}/randomcutforest:1", {"feature_dim": "2"}, rows),
 }  # fmt: skip

@@ -24,6 +24,7 @@ MODULES = (
     "sagewright.algorithms.object2vec.declaration",
     "sagewright.algorithms.pca.declaration",
     "sagewright.algorithms.randomcutforest.declaration",
+    "sagewright.algorithms.semantic_segmentation.declaration",
     "sagewright.algorithms.seq2seq.declaration",
     "sagewright.algorithms.xgboost.declaration",
 )

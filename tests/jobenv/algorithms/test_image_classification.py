@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet
 
-from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep import images, scaling
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.image_classification import model, network
 
@@ -132,9 +132,9 @@ def test_small_networks_have_so_many_layers(layers: int) -> None:
 
 
 def test_pixels_are_normalised_in_the_network() -> None:
-    layer = network.Normalise(3)
+    layer = scaling.Normalise(3)
     grey = torch.full((1, 3, 1, 1), 128, dtype=torch.uint8)
-    expected = (128 / 255 - torch.tensor(network.MEAN)) / torch.tensor(network.DEVIATION)
+    expected = (128 / 255 - torch.tensor(scaling.MEAN)) / torch.tensor(scaling.DEVIATION)
     assert torch.allclose(layer(grey).flatten(), expected, atol=1e-5)
 
 

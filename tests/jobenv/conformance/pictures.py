@@ -23,9 +23,12 @@ def digits(classes: int = 2, count: int = 40) -> np.ndarray:
 
 def picture(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     """An image of numbers, of which a square is taken; what is no number of 0 to 255 becomes one."""
+    return encoded(_square(pixels), kind)
+
+
+def _square(pixels: np.ndarray) -> np.ndarray:
     side = int(len(pixels) ** 0.5)
-    values = np.clip(np.nan_to_num(pixels[: side * side]), 0, 255).astype(np.uint8).reshape(side, side)
-    return encoded(values, kind)
+    return np.clip(np.nan_to_num(pixels[: side * side]), 0, 255).astype(np.uint8).reshape(side, side)
 
 
 def encoded(values: np.ndarray, kind: str = "PNG") -> bytes:
@@ -52,3 +55,10 @@ def bomb() -> bytes:
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
     whole = encoded(np.zeros((1, 1), np.uint8))
     return whole[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + whole[33:]
+
+
+def manifest(rows: np.ndarray) -> bytes:
+    """Of rows as `digits` gives them, images and masks of what is light, as an augmented manifest's pipe has them."""
+    return recordio.write_frames(
+        content for row in rows for content in (picture(row[1:]), encoded((_square(row[1:]) > 127).astype(np.uint8)))
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import numpy as np
-from pictures import digits, image_records
+from pictures import digits, image_records, manifest
 from seriesofrows import seasons, series
 from sklearn import datasets
 from texts import VOCABULARY, alike, echoes, pair, sentence, sentence_records, topics
@@ -223,6 +223,22 @@ SAMPLES = {
         beside=("validation",),
         files={"vocab": {f"vocab.{side}.json": VOCABULARY for side in ("src", "trg")}},
         refuses=frozenset({"one feature", "NaN feature", "NaN label", "huge values"}),
+    ),
+    "semantic-segmentation": Sample(
+        {
+            "num_classes": "2",
+            "num_training_samples": "20",
+            "base_size": "17",
+            "crop_size": "17",
+            "epochs": "1",
+            "mini_batch_size": "10",
+            "_width": "1",
+        },
+        rows=lambda: digits(2, 20),
+        content_type="application/x-recordio",
+        seed="_seed",
+        pack=manifest,
+        beside=("validation",),
     ),
     "xgboost": Sample(
         {"num_round": "4", "objective": "binary:logistic", "max_depth": "3"},

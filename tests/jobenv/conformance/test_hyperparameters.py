@@ -53,6 +53,14 @@ WITH: dict[str, dict[str, Settings]] = {
         "image_shape": {"image_shape": "1,8,8"},
         "num_layers": {"num_layers": "20"},
     },
+    "semantic-segmentation": {
+        "base_size": {"base_size": "17"},
+        "crop_size": {"crop_size": "17"},
+        "_width": {"_width": "1"},
+        "lr_scheduler": {"epochs": "2"},
+        "lr_scheduler_step": {"num_training_samples": "10", "lr_scheduler_step": "2"},
+        "lr_scheduler_factor": {"num_training_samples": "10", "lr_scheduler_step": "1"},
+    },
     "kmeans": {
         "half_life_time_size": {"epochs": "2"},
         **{
@@ -158,6 +166,10 @@ SET: dict[str, dict[str, str]] = {
     "factorization-machines": {"clip_gradient": "0.0001", "eps": "0.1", "rescale_grad": "1e-9"},
     "ntm": {"clip_gradient": "0.001", "tolerance": "0.1", "encoder_layers": "7"},
     "knn": {"faiss_index_pq_m": "1", "sample_size": "70", "index_type": "faiss.IVFFlat"},
+    "semantic-segmentation": {
+        "base_size": "34", "crop_size": "34", "lr_scheduler_step": "1", "num_training_samples": "10", "momentum": "0.5",
+        "validation_mini_batch_size": "3", "gamma1": "0.5", "gamma2": "0.5",
+    },
     "randomcutforest": {"num_samples_per_tree": "20", "num_trees": "60"},
     "kmeans": {"local_lloyd_max_iter": "1", "local_lloyd_tol": "1", "local_lloyd_num_trials": "1"},
     "lda": {"max_restarts": "1", "max_iterations": "1", "tol": "0.5"},
@@ -197,6 +209,10 @@ SAME: dict[str, frozenset[str]] = {
     "seq2seq": frozenset(
         {"_num_gpus", "bleu_sample_size", "checkpoint_frequency_num_batches", "checkpoint_threshold", "min_num_epochs",
          "optimized_metric", "training_metric"}
+    ),
+    "semantic-segmentation": frozenset(
+        {"early_stopping", "early_stopping_min_epochs", "early_stopping_patience", "early_stopping_tolerance",
+         "use_pretrained_model", "validation_mini_batch_size", "_num_gpus"}
     ),
     "ipinsights": frozenset({"batch_metrics_publish_interval"}),
     "randomcutforest": frozenset({"eval_metrics", "mini_batch_size"}),
@@ -291,7 +307,7 @@ EACH = pytest.mark.parametrize("case", ALL, ids=named)
 @pytest.mark.parametrize("case", [case for case in ALL if case[1].default is not None], ids=named)
 def test_a_default_that_is_sent_says_nothing(case: tuple[str, Hyperparameter], train: Any) -> None:
     name, each = case
-    if name == "image-classification" and each.name in ("image_shape", "num_layers"):
+    if each.name in ("image_shape", "num_layers", "base_size", "crop_size", "_width"):
         pytest.skip("the sample's images are smaller, and so is its network")
     settings = {key: text for key, text in SAMPLES[name].hyperparameters.items() if key != each.name}
     without, _ = train(name, settings)

@@ -1,7 +1,8 @@
 """Residual networks of 18 to 200 layers for images, with torchvision's names of weights, so that its files fit.
 
 Source: K. He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; P. Goyal et al., "Accurate, Large Minibatch SGD",
-2017 (the stride of a bottleneck in its middle).
+2017 (the stride of a bottleneck in its middle); L.-C. Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation",
+2017 (dilated stages).
 """
 
 from __future__ import annotations
@@ -20,44 +21,54 @@ BLOCKS = {
 }
 """By the number of layers: how many times wider a block's answer is than what it works on (4: bottlenecks), and
 blocks of each stage."""
-WIDTHS = (64, 128, 256, 512)
+WIDTH = 64
 
 
 class Residual(nn.Module):
-    """(n, channels, h, w) float to (n, classes) scores."""
+    """(n, channels, h, w) float to (n, classes) scores; with no classes `features` alone are of use. `width`: channels of the first
+    stage. `dilated`: the last two stages have as many places as the second, an eighth of the image's along each side, and look
+    further apart instead.
+    """
 
-    def __init__(self, layers: int, channels: int, classes: int) -> None:
+    def __init__(self, layers: int, channels: int, classes: int, width: int = WIDTH, dilated: bool = False) -> None:
         super().__init__()
         expansion, depths = BLOCKS[layers]
-        self.conv1, self.bn1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
-        before = 64
-        for number, (width, depth) in enumerate(zip(WIDTHS, depths, strict=True)):
-            blocks = []
+        self.conv1, self.bn1 = nn.Conv2d(channels, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
+        before, reach = width, 1
+        for number, depth in enumerate(depths):
+            spread = dilated and number > 1
+            blocks: list[nn.Module] = []
             for place in range(depth):
-                stride = 2 if number and not place else 1
+                stride = 2 if number and not place and not spread else 1
                 kind = Bottleneck if expansion == 4 else Basic
-                blocks.append(kind(before, width, stride))
-                before = width * expansion
+                blocks.append(kind(before, width << number, stride, reach))
+                before = (width << number) * expansion
+                reach = 1 << (number - 1) if spread else 1
             setattr(self, f"layer{number + 1}", nn.Sequential(*blocks))
-        self.fc = nn.Linear(before, classes)
+        self.channels = before
+        if classes:
+            self.fc = nn.Linear(before, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the third and the fourth stage say of each place."""
         found = functional.relu(self.bn1(self.conv1(images)), inplace=True)
         found = functional.max_pool2d(found, 3, 2, 1)
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            found = stage(found)
-        return self.fc(found.mean((2, 3)))
+        third = self.layer3(self.layer2(self.layer1(found)))
+        return third, self.layer4(third)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.features(images)[1].mean((2, 3)))
 
 
 class Basic(nn.Module):
     """Two convolutions of 3 x 3 beside a way past them."""
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
+    def __init__(self, before: int, width: int, stride: int, reach: int = 1) -> None:
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv1, self.bn1 = nn.Conv2d(before, width, 3, stride, reach, reach, bias=False), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
         self.downsample = _past(before, width, stride)
 
@@ -69,12 +80,14 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Convolutions of 1 x 1, 3 x 3 and 1 x 1 beside a way past them; the answer has 4 x `width` channels."""
+    """Convolutions of 1 x 1, 3 x 3 and 1 x 1 beside a way past them; the answer has 4 x `width` channels. `reach`: how far apart
+    the places are that the middle one looks at.
+    """
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
+    def __init__(self, before: int, width: int, stride: int, reach: int = 1) -> None:
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(before, width, 1, bias=False), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, reach, reach, bias=False), nn.BatchNorm2d(width)
         self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
         self.downsample = _past(before, 4 * width, stride)
 

@@ -12,9 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 from sagewright.algorithms.deep.residual import BLOCKS, Residual
+from sagewright.algorithms.deep.scaling import Normalise
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's channels, as pretrained weights of torchvision expect them; of grey images the mean of the three."""
 WIDTHS = (16, 32, 64)
 """Channels of the three stages of the networks for small images, of (layers - 2) / 6 blocks each."""
 
@@ -26,21 +25,6 @@ def build(layers: int, channels: int, classes: int) -> nn.Module:
     else:
         body = Small((layers - 2) // 6, channels, classes)
     return nn.Sequential(Normalise(channels), body).to(memory_format=torch.channels_last)
-
-
-class Normalise(nn.Module):
-    """Pixels of 0 to 255, less the mean and by the deviation of ImageNet's."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
-        if channels == 1:
-            mean, deviation = mean.mean(0, keepdim=True), deviation.mean(0, keepdim=True)
-        self.register_buffer("scale", (1 / (255 * deviation)).view(1, -1, 1, 1))
-        self.register_buffer("shift", (-mean / deviation).view(1, -1, 1, 1))
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return torch.addcmul(self.shift, pixels.to(self.scale.dtype), self.scale)
 
 
 class Small(nn.Module):

@@ -1,0 +1,68 @@
+"""The files of a trained segmenter: `model_best.params` are the best epoch's weights as safetensors, `hyperparams.json` says which
+network it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sagewright.algorithms.deep import weights
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.semantic_segmentation import network, rules
+from sagewright.algorithms.semantic_segmentation.network import Segmenter
+
+WEIGHTS, DESCRIPTION = "model_best.params", "hyperparams.json"
+FORMAT = "sagewright-semantic-segmentation-1"
+ALGORITHMS = ("fcn", "psp", "deeplab")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What has to be known to build the network again, and of how large images it was trained on."""
+
+    backbone: str
+    algorithm: str
+    num_classes: int
+    crop_size: int
+    base_size: int
+    width: int
+
+    def build(self) -> Segmenter:
+        return network.build(self.backbone, self.algorithm, self.num_classes, self.width)
+
+
+def is_ours(name: str) -> bool:
+    """Whether an archive's file is one of these."""
+    return name in (WEIGHTS, DESCRIPTION)
+
+
+def write(directory: Path, description: Description, module: Segmenter) -> None:
+    weights.write(directory / WEIGHTS, module.state_dict())
+    weights.write_json(directory / DESCRIPTION, {"format": FORMAT, **asdict(description)})
+
+
+def read(directory: Path) -> tuple[Description, Segmenter]:
+    """The network with its weights. Raises UserError for what is no such model; a model of AWS's is told as such."""
+    tensors = weights.read(directory / WEIGHTS)
+    description = _described(weights.read_json(directory / DESCRIPTION))
+    module = description.build()
+    weights.fill(module, tensors, WEIGHTS)
+    return description, module
+
+
+def _described(document: object) -> Description:
+    try:
+        if not isinstance(document, dict) or document["format"] != FORMAT:
+            raise ValueError("it has another format")
+        numbers = {name: int(document[name]) for name in ("num_classes", "crop_size", "base_size", "width")}
+        bounds = {"num_classes": 254, "crop_size": rules.MOST_SIDE, "base_size": rules.MOST_SIDE, "width": 64}
+        for name, value in numbers.items():
+            if not 1 <= value <= bounds[name]:
+                raise ValueError(f"{name} is {value}")
+        backbone, algorithm = str(document["backbone"]), str(document["algorithm"])
+        if backbone not in network.LAYERS or algorithm not in ALGORITHMS:
+            raise ValueError("it has another network")
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{DESCRIPTION} is of no model of this algorithm: {error}") from error
+    return Description(backbone, algorithm, **numbers)

@@ -1,0 +1,143 @@
+"""Decoded images and masks of a channel: each is decoded once, no larger than needed, into files that are mapped into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep.images import BadImage, Faults
+from sagewright.algorithms.deep.pixels import Pixels, Writer
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.semantic_segmentation import records
+from sagewright.algorithms.semantic_segmentation.records import HOLE, LabelMap, Pair
+
+GREY_MODES = ("L", "P", "1", "I", "I;16")
+LEAST, MOST = 0.5, 2.0
+"""Of `base_size`: what the long side becomes in training."""
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """(h, w, 3) images and (h, w) masks, whose sizes are equal in training; in validation masks have their own."""
+
+    pictures: Pixels
+    masks: Pixels
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is read: in `training` the long sides of image and mask are made no longer than `side`; else the image's becomes `side`,
+    and the mask stays what it is.
+    """
+
+    side: int
+    classes: int
+    labels: LabelMap
+    training: bool
+
+    def read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+        """(h, w, 3) and (h, w, 1) uint8. Raises BadImage."""
+        if pair.wrong:
+            raise BadImage(pair.wrong)
+        picture, mask = images.opened(records.content(pair.image)), images.opened(records.content(pair.mask))
+        if picture.size != mask.size:
+            raise BadImage(
+                f"it has {picture.width} x {picture.height} pixels, and its mask {mask.width} x {mask.height}"
+            )
+        if mask.mode not in GREY_MODES:
+            raise BadImage(f"its mask must have one channel, and is {mask.mode}")
+        size = fitted(picture.size, self.side) if self.training else scaled(picture.size, self.side)
+        small = images.resized(images.converted(picture, "RGB"), *size)
+        values = self.labels.classes(_values(mask), self.classes)
+        if self.training and size != mask.size:
+            values = np.asarray(Image.fromarray(values).resize(size, Image.Resampling.NEAREST))
+        return images.pixels(small), values[:, :, None]
+
+
+def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Width and height with the long side no longer than that."""
+    return scaled(size, min(longest, max(size)))
+
+
+def scaled(size: tuple[int, int], long: int) -> tuple[int, int]:
+    """Width and height with the long side of that length."""
+    scale = long / max(size)
+    width, height = (max(1, round(side * scale)) for side in size)
+    return width, height
+
+
+def _values(mask: Image.Image) -> np.ndarray:
+    """(h, w) uint8: of an indexed image the indices. Raises BadImage."""
+    try:
+        values = np.asarray(mask)
+    except Exception as error:  # Pillow's readers let through whatever a broken file brings them to
+        raise BadImage("its mask can't be decoded") from error
+    if values.ndim != 2 or values.min() < 0 or values.max() > HOLE:
+        raise BadImage(f"its mask has a value of {values.max()}: {HOLE} is the most")
+    return values.astype(np.uint8)
+
+
+def read(job: Job, channel: str, classes: int, base: int) -> Scenes:
+    """Decode a channel. Raises UserError, which names the first five that can't be used; and where there are none."""
+    training = channel == "train"
+    side = int(MOST * base) if training else base
+    form, faults = Form(side, classes, records.label_map(job, channel), training), Faults(channel)
+
+    def decode(pair: Pair) -> tuple[np.ndarray, np.ndarray] | str:
+        try:
+            return form.read(pair)
+        except BadImage as error:
+            return f"{pair.name}: {error}"
+
+    try:
+        with Writer() as pictures, Writer() as masks:
+            count = 0
+            for found in images.side_by_side(decode, records.pairs(job, channel)):
+                if isinstance(found, str):
+                    faults.add(found)
+                    continue
+                pictures.add(found[0])
+                masks.add(found[1])
+                count += 1
+            faults.check()
+            if not count:
+                raise UserError(f"No data in channel {channel}: at least one image is needed.")
+            return Scenes(pictures.read(), masks.read())
+    except OSError as error:
+        raise UserError(f"The images of channel {channel} can't be kept on disk: {error.strerror}") from error
+
+
+class Crops:
+    """Pieces of training images: scaled by chance, cut anywhere, half of them mirrored. `side`: of the square pieces."""
+
+    def __init__(self, scenes: Scenes, base: int, side: int) -> None:
+        self._scenes, self._base, self._side = scenes, base, side
+
+    def take(self, rows: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """(n, side, side, 3) and (n, side, side) uint8; beyond the image it is black, and a hole of the mask."""
+        side = self._side
+        pictures, masks = (
+            np.zeros((len(rows), side, side, 3), np.uint8),
+            np.full((len(rows), side, side), HOLE, np.uint8),
+        )
+        for number, row in enumerate(rows):
+            picture, mask = self._scenes.pictures[row], self._scenes.masks[row][:, :, 0]
+            height, width = mask.shape
+            scale = self._base * random.uniform(LEAST, MOST) / max(height, width)
+            room = [max(0.0, length * scale - side) for length in (width, height)]
+            left, top = (random.uniform(0, each) / scale for each in room)
+            box = (left, top, min(width, left + side / scale), min(height, top + side / scale))
+            size = tuple(max(1, min(side, round((box[2 + axis] - box[axis]) * scale))) for axis in (0, 1))
+            small = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR, box)
+            flat = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST, box)
+            step = -1 if random.random() < 0.5 else 1
+            pictures[number, : size[1], : size[0]] = np.asarray(small)[:, ::step]
+            masks[number, : size[1], : size[0]] = np.asarray(flat)[:, ::step]
+        return pictures, masks

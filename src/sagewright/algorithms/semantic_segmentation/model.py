@@ -1,0 +1,98 @@
+"""A trained segmenter: its answers about images.
+
+Source: the contract's algorithms/semantic-segmentation.md and _deep.md (inference): `image/png` is a mask of the image's size,
+whose values are classes; protobuf a Record of the probabilities, `target`, and of their `shape`, (1, classes, height, width).
+"""
+
+from __future__ import annotations
+
+import io
+from http import HTTPStatus
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sagewright.algorithms.deep import device as devices
+from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.formats import record, recordio
+from sagewright.algorithms.formats.content_type import ContentType
+from sagewright.algorithms.formats.record import Tensor
+from sagewright.algorithms.semantic_segmentation import artefact, data, predicting
+from sagewright.serving.messages import Answering, Response
+
+PNG = "image/png"
+PROTOBUF = ("application/x-recordio-protobuf", "application/x-protobuf")
+MOST_NUMBERS = 1 << 28
+"""Of an answer: classes x height x width, which are in memory at once."""
+
+
+def serve(model_directory: Path) -> Answering:
+    """Raises UserError when the folder has no model, or one that can't be read."""
+    return Service(*artefact.read(model_directory))
+
+
+class Service(Answering):
+    """Answers requests: one image each."""
+
+    def __init__(self, description: artefact.Description, module: torch.nn.Module) -> None:
+        self._description, self._device = description, devices.for_serving()
+        self._module = module.to(self._device.place).eval()
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
+        media = ContentType.parse(content_type or images.TYPES[0]).media
+        if media not in images.TYPES:
+            text = f"Content-type {content_type} is not supported; these are: {', '.join(images.TYPES)}."
+            return Response(text.encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        wanted = _wanted(accept)
+        if wanted is None:
+            text = f"Accept type {accept} is not supported; these are: {', '.join((PNG, *PROTOBUF))}."
+            return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
+        try:
+            found = self._scores(body)
+        except BadImage as error:
+            text = f"Unable to evaluate payload provided: the image can't be used: {error}"
+            return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
+        return _mask(found) if wanted == PNG else _probabilities(found, wanted)
+
+    def _scores(self, body: bytes) -> torch.Tensor:
+        """(1, classes, height, width) of the image's size. Raises BadImage."""
+        image = images.opened(body)
+        numbers = image.width * image.height * self._description.num_classes
+        if numbers > MOST_NUMBERS:
+            raise BadImage(
+                f"{image.width} x {image.height} pixels of {self._description.num_classes} classes are {numbers} numbers; "
+                f"{MOST_NUMBERS} are the most"
+            )
+        small = images.resized(images.converted(image, "RGB"), *data.scaled(image.size, self._description.base_size))
+        with torch.inference_mode():
+            pixels = images.pixels(small)[None]
+            return predicting.scores(self._module, self._device, pixels, (image.height, image.width))
+
+
+def _wanted(accept: str) -> str | None:
+    """The first type of the client's list that can be given."""
+    for text in accept.split(",") if accept.strip() else ["*/*"]:
+        media = ContentType.parse(text).media
+        if media in ("*/*", "image/*"):
+            return PNG
+        if media in (PNG, *PROTOBUF):
+            return media
+    return None
+
+
+def _mask(found: torch.Tensor) -> Response:
+    out = io.BytesIO()
+    Image.fromarray(found[0].argmax(0).to(torch.uint8).cpu().numpy()).save(out, "PNG")
+    return Response(out.getvalue(), PNG)
+
+
+def _probabilities(found: torch.Tensor, media: str) -> Response:
+    likely = found.softmax(1).cpu().numpy()
+    features = {
+        "target": Tensor(likely.ravel()),
+        "shape": Tensor(np.array(likely.shape, np.int32)),
+    }
+    return Response(recordio.write_frames([record.encode(features, {})]), media)

@@ -1,0 +1,90 @@
+"""Semantic segmentation's training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.algorithms.deep import archives, backbones, optimizers, run
+from sagewright.algorithms.deep.epochs import run_epochs
+from sagewright.algorithms.deep.optimizers import Settings
+from sagewright.algorithms.deep.patience import Patience, Stopping
+from sagewright.algorithms.deep.residual import WIDTH
+from sagewright.algorithms.deep.run import Run
+from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.semantic_segmentation import artefact, data, network, rules
+from sagewright.algorithms.semantic_segmentation.artefact import Description
+from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
+from sagewright.algorithms.semantic_segmentation.network import Segmenter
+from sagewright.algorithms.semantic_segmentation.trainer import Trainer
+
+METRIC = "validation:mIOU"
+EQUAL = ("backbone", "algorithm", "crop_size", "num_classes")
+"""What an earlier job's model must have in common with the one that goes on."""
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave the weights of the best epoch. Raises JobError."""
+    if len(job.hosts) > 1:
+        raise UserError(f"semantic segmentation runs on one instance, and the job has {len(job.hosts)}")
+    with run.begin(DECLARATION, "AWS/SemanticSegmentation", job, values) as own:
+        description = Description(
+            **{name: values[name] for name in ("backbone", "algorithm", "num_classes", "base_size")},
+            crop_size=rules.crop_side(values),
+            width=values["_width"],
+        )
+        module = description.build()
+        _begin(own, module, description)
+        module.to(own.device.place)
+        scenes = [
+            data.read(job, channel, values["num_classes"], values["base_size"]) for channel in ("train", "validation")
+        ]
+        logging.info("%d images for training, %d for validation", *map(len, scenes))
+        optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
+        course = own.course(values["epochs"], Patience(METRIC, "Maximize", _stopping(values)))
+        trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (scenes[0], scenes[1]))
+        run_epochs(course, trainer)
+        artefact.write(job.model_directory, description, module)
+
+
+def _begin(own: Run, module: Segmenter, description: Description) -> None:
+    """An earlier job's weights, else the backbone's that were learnt on ImageNet where there are such, else new ones."""
+    if ("model" in own.job.channels and (own.job.channel_path("model") / artefact.WEIGHTS).is_file()) or _archived(own):
+        with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
+            before, earlier = artefact.read(folder)
+        for name in (*EQUAL, "width"):
+            old, new = getattr(before, name), getattr(description, name)
+            if old != new:
+                raise UserError(f"The model of channel model has {name} {old}, and this job {new}: they must be equal.")
+        module.load_state_dict(earlier.state_dict())
+        logging.info("Training begins with the weights of channel model.")
+    elif own.values["use_pretrained_model"] and description.width == WIDTH:
+        try:
+            backbones.fill(own.job, network.LAYERS[description.backbone], module.backbone)
+        except UserError as error:
+            logging.warning("use_pretrained_model is True, and training begins from scratch. %s", error)
+
+
+def _archived(own: Run) -> bool:
+    path = own.job.channel_path("model")
+    return "model" in own.job.channels and any(path.glob("*.tar.gz"))
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    return Settings(
+        values["learning_rate"],
+        values["weight_decay"],
+        values["momentum"],
+        gamma=values["gamma1"],
+        gamma2=values["gamma2"],
+    )
+
+
+def _stopping(values: Mapping[str, Any]) -> Stopping | None:
+    if not values["early_stopping"]:
+        return None
+    least, patience, tolerance = (values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance"))
+    return Stopping(least, patience, tolerance)
