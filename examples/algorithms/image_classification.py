@@ -1,12 +1,13 @@
 """Image classification: train, deploy, transform, train on, tune. Run it: sagewright exec -- python image_classification.py"""
 
+import io
 import json
 import struct
-import zlib
 
 import boto3
 import numpy as np
 import sagemaker
+from PIL import Image
 from sagemaker.deserializers import JSONDeserializer
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
@@ -20,17 +21,9 @@ bucket, s3 = session.default_bucket(), boto3.client("s3")
 
 def png(pixels: np.ndarray) -> bytes:
     """A grey image (h, w) uint8 as a file."""
-    height, width = pixels.shape
-    lines = b"".join(b"\0" + bytes(line) for line in pixels)
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
-        (b"IDAT", zlib.compress(lines)),
-        (b"IEND", b""),
-    ]
-    chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
 
 
 def records(images: list[bytes], labels: list[int]) -> bytes:

@@ -186,6 +186,14 @@ def test_an_augmented_manifest_gives_the_model_of_the_files(make_job: Any, run: 
     assert weights(succeeded(run, other)) == weights(one)
 
 
+def test_annotations_that_the_prefix_of_the_images_brings_are_none_of_them(make_job: Any, run: Any) -> None:
+    one = succeeded(run, put_scenes(make_job("one"), count=4, later=1, epochs="1"))
+    other = put_scenes(make_job("other"), count=4, later=1, epochs="1")
+    for number in range(4):
+        other.put("train", f"train_annotation/some/{number}.png", encoded(scene(number)[1]))
+    assert weights(succeeded(run, other)) == weights(one)
+
+
 def test_holes_teach_nothing_and_are_not_measured() -> None:
     confusion = Confusion(3)
     confusion.add(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 1, 0, 255]))

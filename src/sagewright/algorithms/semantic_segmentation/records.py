@@ -20,6 +20,8 @@ from sagewright.algorithms.job import Job
 
 HOLE = 255
 ENDINGS = (".jpg", ".jpeg", ".png")
+ANNOTATIONS = ("train_annotation", "validation_annotation")
+"""Folders that come along where a channel is the S3 prefix `.../train`: no images of its own."""
 MOST_BYTES = 1 << 28
 MOST_MAP_BYTES = 1 << 20
 
@@ -60,10 +62,11 @@ def pairs(job: Job, channel: str) -> Iterator[Pair]:
         raise UserError(f"Missing required channel: {annotation}, for channel {channel} has images")
     folder, masks = job.channel_path(channel), job.channel_path(annotation)
     for path in job.channel_files(channel):
-        if path.suffix.lower() not in ENDINGS:
+        own = path.relative_to(folder)
+        if path.suffix.lower() not in ENDINGS or own.parts[0] in ANNOTATIONS:
             continue
-        mask = masks / path.relative_to(folder).with_suffix(".png")
-        name = str(path.relative_to(folder))
+        mask = masks / own.with_suffix(".png")
+        name = str(own)
         wrong = "" if mask.is_file() else f"there is no annotation {mask.relative_to(masks)}"
         yield Pair(name, path, mask, wrong)
 
