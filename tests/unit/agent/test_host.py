@@ -150,8 +150,12 @@ def test_shards_are_every_nth_key(double: Double, start: Start) -> None:
             "Data download failed:",
         ),
         (
-            {"AlgorithmSpecification": {"TrainingImage": "000000000000.dkr.ecr.us-east-1.amazonaws.com/seq2seq:1"}},
-            "the built-in algorithm seq2seq is not implemented yet",
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": "000000000000.dkr.ecr.us-east-1.amazonaws.com/object-detection:1"
+                }
+            },
+            "the built-in algorithm object-detection is not implemented yet",
         ),
         ({"OutputDataConfig": {"S3OutputPath": "s3://full/x"}}, "Artifact upload failed:"),
     ],

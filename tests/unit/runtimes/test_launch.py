@@ -83,7 +83,7 @@ def test_an_entry_point_of_ones_own_is_no_script_mode() -> None:
 @pytest.mark.parametrize(
     ("uri", "why"),
     [
-        ("x/seq2seq:1", "the built-in algorithm seq2seq is not implemented yet"),
+        ("x/object-detection:1", "the built-in algorithm object-detection is not implemented yet"),
         ("x/pytorch-inference:2.0.0", "an image that serves models"),
         ("x/sagemaker-chainer:5.0.0-cpu-py3", "Chainer"),
         ("x/sagemaker-clarify-processing:1.0", "for processing jobs"),
@@ -125,7 +125,7 @@ def test_what_can_serve(repository: str) -> None:
         ("huggingface-pytorch-inference-neuronx", "Inferentia|Trainium"),
         ("huggingface-vllm-inference-neuronx", "Inferentia"),
         ("sagemaker-sparkml-serving", "SparkML"),
-        ("seq2seq", "not implemented yet"),
+        ("object-detection", "not implemented yet"),
         ("sagemaker-clarify-processing", "an image for processing jobs"),
     ],
 )
@@ -168,7 +168,7 @@ def test_a_remote_function_needs_the_sdk_of_its_client(version: str, wanted: str
 def test_what_runs_for_processing_alone_and_for_training_alone() -> None:
     check_runnable(resolve_image(SPARK), Purpose.PROCESS)
     check_runnable(
-        resolve_image("x/seq2seq:1"), Purpose.PROCESS
+        resolve_image("x/object-detection:1"), Purpose.PROCESS
     )  # its environment, with an entry point of the request's
     with pytest.raises(CannotRun, match="for training: it is an image for processing jobs"):
         check_runnable(resolve_image(SPARK), Purpose.TRAIN)
