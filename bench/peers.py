@@ -21,13 +21,18 @@ class NoPeer(RuntimeError):
 
 
 def install() -> None:
-    """The peers' environment, by the Makefile's rule. Raises NoPeer."""
+    """The peers' environment. Raises NoPeer."""
+    made(READY)
+
+
+def made(ready: Path) -> None:
+    """An environment of clients/, by the Makefile's rule. Raises NoPeer."""
     done = subprocess.run(
-        ["make", "--quiet", str(READY.relative_to(ROOT))], cwd=ROOT, capture_output=True, text=True, check=False
+        ["make", "--quiet", str(ready.relative_to(ROOT))], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["make failed"])[-1]
-        raise NoPeer(f"clients/bench.txt does not install: {last[:120]}")
+        raise NoPeer(f"clients/{ready.parent.name}.txt does not install: {last[:120]}")
 
 
 def versions() -> dict[str, str]:
