@@ -28,10 +28,16 @@ REFERENCES = {
     "sns": f"{AWS}/sns/latest/api/API_{{}}.html",
     "application-autoscaling": f"{AWS}/autoscaling/application/APIReference/API_{{}}.html",
     "kms": f"{AWS}/kms/latest/APIReference/API_{{}}.html",
+    "lambda": f"{AWS}/lambda/latest/api/API_{{}}.html",
+    "scheduler": f"{AWS}/scheduler/latest/APIReference/API_{{}}.html",
+    "sagemaker-metrics": f"{AWS}/sagemaker/latest/APIReference/API_metrics_{{}}.html",
     "sts": f"{AWS}/STS/latest/APIReference/API_{{}}.html",
     "iam": f"{AWS}/IAM/latest/APIReference/API_{{}}.html",
 }
 """Services with checks, in the order of the table, and where the pages of their API references are."""
+
+MODULES = {"lambda": "functions"}
+"""Of services whose names can't be those of modules."""
 
 _API, _ISSUE = re.compile(r"API (\w+)"), re.compile(r"Issue ([\w.-]+/[\w.-]+)#(\d+)")
 
@@ -62,12 +68,14 @@ _checks: list[Check] = []
 
 def check(call: Callable[[Target], None]) -> Callable[[Target], None]:
     """Declare a function as a check of the service that its module is called after."""
-    _checks.append(Check(call.__module__.rpartition(".")[2].replace("_", "-"), call))
+    module = call.__module__.rpartition(".")[2]
+    service = next((name for name, own in MODULES.items() if own == module), module.replace("_", "-"))
+    _checks.append(Check(service, call))
     return call
 
 
 def every_check() -> list[Check]:
     """All checks, service by service."""
     for service in REFERENCES:
-        importlib.import_module(f"services.{service.replace('-', '_')}")
+        importlib.import_module(f"services.{MODULES.get(service) or service.replace('-', '_')}")
     return sorted(_checks, key=lambda each: list(REFERENCES).index(each.service))
