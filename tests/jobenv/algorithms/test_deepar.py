@@ -11,48 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from seriesofrows import HORIZON, LINES, NAME, VALUES, configured, lines, metric, record, seasonal
 
 from sagewright.algorithms.deepar.declaration import DECLARATION
 from sagewright.algorithms.deepar.model import PARAMS, SYMBOL, Model
 from sagewright.algorithms.deepar.serving import VARIABLE, serve
 from sagewright.algorithms.errors import UserError
 from sagewright.serving.messages import Request
-
-NAME = "forecasting-deepar"
-LINES = "application/jsonlines"
-SEASON, HORIZON = 7, 7
-VALUES = {"context_length": "7", "prediction_length": "7", "time_freq": "D", "epochs": "12", "mini_batch_size": "32"}
-
-
-def seasonal(count: int, length: int, seed: int = 0) -> np.ndarray:
-    """(count, length): weeks of a shape of their own, each at a level of its own, which grows."""
-    random = np.random.default_rng(seed)
-    shapes = np.random.default_rng(99).normal(size=SEASON)
-    level = random.uniform(20, 200, (count, 1))
-    growth = 1 + random.uniform(0, 0.004, (count, 1)) * np.arange(length)
-    return (
-        level
-        * growth
-        * (1 + 0.2 * shapes[np.arange(length) % SEASON])
-        * (1 + 0.02 * random.normal(size=(count, length)))
-    )
-
-
-def record(values: np.ndarray, **more: Any) -> dict[str, Any]:
-    return {"start": "2024-01-01 00:00:00", "target": values.tolist(), **more}
-
-
-def lines(records: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(each) + "\n" for each in records).encode()
-
-
-def configured(job: Any, rows: np.ndarray, test: bool = False, checkpoints: bool = False, **given: str) -> Any:
-    channels = {"train": LINES, **({"test": LINES} if test else {})}
-    job.configure({**VALUES, **given}, channels, checkpoints=checkpoints)
-    job.put("train", "train.json", lines([record(row[: -HORIZON if test else None]) for row in rows]))
-    if test:
-        job.put("test", "test.json", lines([record(row) for row in rows]))
-    return job
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +30,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
     job.output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, job.output
     return job
-
-
-def metric(output: str, name: str) -> list[float]:
-    regex = next(each.regex for each in DECLARATION.metrics if each.name == name)
-    return [float(text) for text in re.findall(regex, output)]
 
 
 def test_the_season_is_learnt(trained: Any) -> None:
@@ -307,7 +267,8 @@ def test_two_hosts_learn_together(make_job: Callable[[str], Any], together: Any)
     jobs = []
     for number, host in enumerate(hosts):
         job = make_job(host)
-        job.configure({**VALUES, "epochs": "3"}, {"train": LINES, "test": LINES}, hosts=hosts, current=host)
+        given = {**VALUES, "epochs": "3", "_experts": "theta"}
+        job.configure(given, {"train": LINES, "test": LINES}, hosts=hosts, current=host)
         own = rows[number::2]
         job.put("train", "train.json", lines([record(row[:-HORIZON], cat=[number]) for row in own]))
         job.put("test", "test.json", lines([record(row, cat=[number]) for row in own]))
@@ -318,6 +279,9 @@ def test_two_hosts_learn_together(make_job: Callable[[str], Any], together: Any)
     scores = [metric(job.output, "test:RMSE") for job in jobs]
     assert scores[0] == scores[1]
     assert metric(jobs[0].output, "train:loss") == metric(jobs[1].output, "train:loss")
+    weights = [re.findall(r"Weights: network \S+, theta \S+", job.output) for job in jobs]
+    assert len(weights[0]) == 1
+    assert weights[0] == weights[1]
 
 
 def ask(model: Path, document: Any, content_type: str = "application/json") -> Any:
@@ -447,6 +411,9 @@ def test_models_of_mxnet_are_refused(tmp_path: Path) -> None:
         {"format": 2}, {"lags": [0]}, {"lags": "x"}, {"context_length": -1}, {"prediction_length": 1.5}, {"reach": "x"},
         {"cardinality": [10**12]}, {"time_freq": "fortnight"}, {"network": {}}, {"normal": {"mean": [], "deviation": []}},
         {"scaling": {"kind": "other", "season": 7, "usual": [0, 1], "floor": 0}}, {"ignored": ["all"]}, {"num_dynamic_feat": 3},
+        {"experts": {"names": ["theta"], "errors": [], "weights": [1]}},
+        {"experts": {"names": ["oracle"], "errors": [], "weights": []}},
+        {"network": {"kind": "other", "dropout": 0, "embedding": 1}},
     ],
     ids=str,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from scipy import stats
 from sagewright.algorithms.channels import ChannelInput
 from sagewright.algorithms.deepar import dataset, reading
 from sagewright.algorithms.deepar.dataset import Draws
+from sagewright.algorithms.deepar.forecasts import Paths
 from sagewright.algorithms.deepar.frequency import Frequency
 from sagewright.algorithms.deepar.likelihoods import DEGREES, LEAST, LIKELIHOODS
 from sagewright.algorithms.deepar.panel import Layout, Panel
@@ -146,7 +147,7 @@ def test_forecasts_begin_within_the_series() -> None:
     rows = np.repeat(np.arange(4), 500)
     made = Panel([Series(START, np.ones(length, np.float32)) for length in lengths], layout)
     found = dataset.cuts(made, rows, np.random.default_rng(0)).reshape(4, 500)
-    assert [(int(each.min()), int(each.max())) for each in found] == [(7, 7), (7, 7), (7, 7), (7, 40)]
+    assert [(int(each.min()), int(each.max())) for each in found] == [(7, 19), (7, 20), (7, 26), (7, 59)]
 
 
 def test_an_epoch_has_ten_mini_batches_at_least() -> None:
@@ -192,7 +193,7 @@ def test_a_series_tells_the_same_however_large_it_is_and_wherever_it_begins() ->
 
 def test_nothing_below_the_floor_is_forecast() -> None:
     scaling = Scaling("steps", 7, floor=0.0)
-    assert scaling.own(np.array([[-5.0, 5.0]]), Levels(np.array([1.0]), np.array([1.0]))).tolist() == [[0.0, 6.0]]
+    assert scaling.own(np.array([[-5.0, 5.0]]), Levels(np.ones(1), np.ones(1), np.zeros(1))).tolist() == [[0.0, 6.0]]
 
 
 def test_scores_are_those_of_the_definition() -> None:
@@ -200,8 +201,8 @@ def test_scores_are_those_of_the_definition() -> None:
     values, samples = random.normal(5, 1, (3, 4)), random.normal(5, 1, (3, 50, 4))
     values[1, 2] = np.nan
     scores = Scores([0.1, 0.5])
-    scores.add(values[:1], samples[:1])
-    scores.add(values[1:], samples[1:])
+    scores.add(values[:1], Paths(samples[:1]))
+    scores.add(values[1:], Paths(samples[1:]))
     said = scores.values()
     gaps = (values - samples.mean(axis=1))[~np.isnan(values)]
     assert said["RMSE"] == pytest.approx(np.sqrt(np.mean(gaps**2)))

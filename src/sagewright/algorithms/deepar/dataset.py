@@ -161,11 +161,8 @@ class Draws:
 
 
 def cuts(panel: Panel, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Where forecasts begin, (n,): anywhere after what a level needs, and where the series allows before its last prediction_length
-    values.
-    """
-    lengths, least = panel.lengths[rows], panel.layout.least
-    latest = np.maximum(lengths - panel.layout.horizon, np.minimum(lengths - 1, least))
-    earliest = np.minimum(least, latest)
+    """Where forecasts begin, (n,): anywhere after what a level needs. Of the last ones only the first steps are known."""
+    latest = panel.lengths[rows] - 1
+    earliest = np.minimum(panel.layout.least, latest)
     found: np.ndarray = earliest + np.floor(random.random(len(rows)) * (latest - earliest + 1)).astype(np.int64)
     return found

@@ -7,12 +7,13 @@ from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.deep import declaring as deep
 from sagewright.algorithms.deepar import rules
 from sagewright.algorithms.deepar.rules import FORM
-from sagewright.algorithms.domains import Choice, Either, Integer, IntegerList, Pattern, Real, RealList
+from sagewright.algorithms.domains import Choice, Either, Integer, IntegerList, Pattern, Real, RealList, WordList
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.hyperparameters import Hyperparameter
 from sagewright.algorithms.metrics import Metric
 from sagewright.algorithms.wording import SCHEMA
 
+RECURRENT = (("_network", ("recurrent",)),)
 POSITIVE = Integer("[1, 2147483647]")
 MEDIA = ("application/jsonlines", "application/json", "json", "jsonlines", "application/x-parquet", "parquet")
 
@@ -49,19 +50,29 @@ DECLARATION = Declaration(
         ),
         Hyperparameter(
             "likelihood", Choice(("student-T", "gaussian", "beta", "negative-binomial", "deterministic-L1", "student-t")),
-            default="student-T",
+            needs=RECURRENT, default="student-T",
         ),
         Hyperparameter("mini_batch_size", POSITIVE, default="128", recommended=("32", "1028"), note="windows a step"),
-        Hyperparameter("num_cells", POSITIVE, default="40", recommended=("30", "200"), note="of each layer"),
+        Hyperparameter("num_cells", POSITIVE, needs=RECURRENT, default="40", recommended=("30", "200"), note="of each layer"),
         Hyperparameter(
             "num_dynamic_feat", Either(("auto", "ignore", ""), POSITIVE), default="auto",
             note="auto: the data's; ignore: `dynamic_feat` is not used; a number: the data is checked against it",
         ),
         Hyperparameter("num_eval_samples", POSITIVE, default="100", note="paths of each series of the channel test"),
-        Hyperparameter("num_layers", POSITIVE, default="2", recommended=("1", "8"), note="of the recurrent network"),
+        Hyperparameter(
+            "num_layers", POSITIVE, needs=RECURRENT, default="2", recommended=("1", "8"), note="of the recurrent network"
+        ),
         Hyperparameter(
             "test_quantiles", RealList("(0, 1)"), default="[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]",
             note="of which the channel test has losses",
+        ),
+        Hyperparameter(
+            "_network", Choice(("recurrent", "residual")), default="recurrent",
+            note="residual: a perceptron that says quantiles of all steps at once, see above; not AWS's",
+        ),
+        Hyperparameter(
+            "_experts", WordList(("none", "theta", "ces")), default="none",
+            note="whose forecasts are averaged with the network's: `theta,ces`, see above; not AWS's",
         ),
         *deep.COMMON,
     ),
@@ -82,7 +93,7 @@ DECLARATION = Declaration(
     ),
     train="sagewright.algorithms.deepar.training:train",
     serve="sagewright.algorithms.deepar.serving:serve",
-    rules=(rules.windows_of_a_bounded_size,),
+    rules=(rules.windows_of_a_bounded_size, rules.experts_or_none),
     wording=SCHEMA,
     default_content_type="application/jsonlines",
 )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deepar import inputs
+from sagewright.algorithms.deepar.forecasts import Forecast, Paths
 from sagewright.algorithms.deepar.inputs import Normal
 from sagewright.algorithms.deepar.network import Network
 from sagewright.algorithms.deepar.panel import Panel
@@ -31,13 +32,13 @@ class Forecaster:
 
     def forecast(
         self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
-    ) -> Iterator[np.ndarray]:
-        """(n, samples, horizon) float64 in own units, of a few of the series `rows` after another: the steps from `cuts` on."""
+    ) -> Iterator[Forecast]:
+        """Of a few of the series `rows` after another: the steps from `cuts` on."""
         step = max(1, PATHS // samples)
         self.network.eval()
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
-            yield self._paths(panel, rows[part], cuts[part], samples, random)
+            yield Paths(self._paths(panel, rows[part], cuts[part], samples, random))
 
     @torch.inference_mode()
     def _paths(

@@ -15,7 +15,7 @@ LEAST_SPAN = 4.0
 
 @dataclass(frozen=True)
 class Normal:
-    """Means and deviations, (2 + dynamic features,) each, of age, of the logarithm of a level's factor and of dynamic features."""
+    """Means and deviations, (2 + dynamic features,) each, of age, of a level's unrest and of dynamic features."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
@@ -43,8 +43,8 @@ def width(layout: Layout) -> int:
 def plain(windows: Windows, levels: Levels) -> np.ndarray:
     """(n, T, 2 + dynamic features): what is made comparable by a `Normal`."""
     steps = windows.age.shape[1]
-    factor = np.repeat(np.log(levels.factor)[:, None], steps, axis=1)
-    return np.concatenate([windows.age[..., None], factor[..., None], windows.dynamic], axis=-1)
+    unrest = np.repeat(levels.unrest[:, None], steps, axis=1)
+    return np.concatenate([windows.age[..., None], unrest[..., None], windows.dynamic], axis=-1)
 
 
 def told(windows: Windows, scaling: Scaling, normal: Normal) -> Told:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ SURVEYED, SURVEYED_NUMBERS = 4096, 4_000_000
 """Windows that are looked at to see what is usual, and how many numbers they may have."""
 WILDEST, NEAREST = 0.99, 0.5
 """Of the values that followed in training so many are within `reach`, and what that is at least."""
+SPELT = {"student-t": "student-T"}
 DENSITIES = ("gaussian", "student-T")
 
 
@@ -47,10 +48,15 @@ class Learnable:
         return 0.5 if self.likelihood == "beta" else 0.0
 
 
+def is_residual(values: Mapping[str, Any]) -> bool:
+    """Whether the residual network is asked for instead of DeepAR's own."""
+    return bool(values["_network"] == "residual")
+
+
 def gather(run: Run) -> Learnable:
     """Read the channel train. Raises UserError where it can't be learnt from."""
     values = run.values
-    likelihood = "student-T" if values["likelihood"] == "student-t" else values["likelihood"]
+    likelihood = "student-T" if is_residual(values) else SPELT.get(values["likelihood"], values["likelihood"])
     series = reading.read(run.job, "train")
     dataset.describe(series, "train")
     fields = dataset.fields(series, values["cardinality"], values["num_dynamic_feat"], run.together.most)
@@ -61,7 +67,8 @@ def gather(run: Run) -> Learnable:
     longest = run.together.most(max(map(len, kept)))
     frequency = Frequency.parse(values["time_freq"])
     layout = Layout(
-        frequency, values["context_length"], values["prediction_length"], frequency.lags(longest - 1),
+        frequency, values["context_length"], values["prediction_length"],
+        () if is_residual(values) else frequency.lags(longest - 1),
         fields.cardinality, fields.features,
     )  # fmt: skip
     scaling = _scaling(kept, likelihood, frequency, run.together)
@@ -116,7 +123,7 @@ def _survey(run: Run, held: Learnable) -> Learnable:
         held,
         scaling=replace(held.scaling, usual=(shift / usable, math.exp(factor / usable))),
         normal=Normal.of(rest[:features], rest[features:-1], rest[-1]),
-        widening=wide / values if held.likelihood in DENSITIES else 0.0,
+        widening=wide / values,
         reach=reach,
     )
 

@@ -15,38 +15,55 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deepar import inputs
+from sagewright.algorithms.deepar import inputs, residual
 from sagewright.algorithms.deepar.dataset import Fields
+from sagewright.algorithms.deepar.experts import EXPERTS
 from sagewright.algorithms.deepar.forecaster import Forecaster
+from sagewright.algorithms.deepar.forecasts import LEVELS
 from sagewright.algorithms.deepar.frequency import Frequency
 from sagewright.algorithms.deepar.inputs import Normal
 from sagewright.algorithms.deepar.likelihoods import LIKELIHOODS
 from sagewright.algorithms.deepar.network import Network, Shape
 from sagewright.algorithms.deepar.panel import Layout
+from sagewright.algorithms.deepar.pooled import Experts, Forecasting, Pooled
+from sagewright.algorithms.deepar.residual import ResidualForecaster, ResidualNetwork
 from sagewright.algorithms.deepar.scaling import KINDS, Scaling
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import memory
 
 PARAMS, SYMBOL = "model_algo-1-0000.params", "model_algo-1-symbol.json"
 FORMAT = 1
+_OF_LAYOUT = ("width", "lagged", "cardinality", "history", "horizon")
 Checked = TypeVar("Checked")
 
 
 @dataclass(frozen=True)
 class Model:
-    """`layout` and `fields` say what a series must have, `forecaster` how it goes on."""
+    """`layout` and `fields` say what a series must have, the others how it goes on; `reach`: see `Forecaster`."""
 
     layout: Layout
     fields: Fields
-    forecaster: Forecaster
+    network: Network | ResidualNetwork
+    scaling: Scaling
+    normal: Normal
+    reach: float
+    experts: Experts | None = None
+
+    @property
+    def alone(self) -> Forecasting:
+        """The network without experts."""
+        if isinstance(self.network, ResidualNetwork):
+            return ResidualForecaster(self.network, self.scaling, self.normal)
+        return Forecaster(self.network, self.scaling, self.normal, self.reach)
+
+    @property
+    def forecaster(self) -> Forecasting:
+        return self.alone if self.experts is None else Pooled(self.alone, self.experts, self.scaling)
 
     def write(self, directory: Path) -> None:
-        made, layout = self.forecaster, self.layout
-        network = {
-            name: value
-            for name, value in asdict(made.network.shape).items()
-            if name not in ("width", "lagged", "cardinality")
-        }
+        layout, experts = self.layout, self.experts
+        network = {name: value for name, value in asdict(self.network.shape).items() if name not in _OF_LAYOUT}
+        kind = "residual" if isinstance(self.network, ResidualNetwork) else "recurrent"
         document = {
             "format": FORMAT,
             "time_freq": str(layout.frequency),
@@ -56,12 +73,13 @@ class Model:
             "cardinality": list(layout.cardinality),
             "num_dynamic_feat": layout.features,
             "ignored": sorted(self.fields.ignored),
-            "network": network,
-            "scaling": asdict(made.scaling),
-            "normal": asdict(made.normal),
-            "reach": made.reach,
+            "network": {"kind": kind, **network},
+            "scaling": asdict(self.scaling),
+            "normal": asdict(self.normal),
+            "reach": self.reach,
+            "experts": None if experts is None else _described(experts),
         }
-        weights.write(directory / PARAMS, made.network.state_dict())
+        weights.write(directory / PARAMS, self.network.state_dict())
         weights.write_json(directory / SYMBOL, document)
 
     @classmethod
@@ -73,7 +91,7 @@ class Model:
             model = cls._of(document)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(f"{SYMBOL} describes no DeepAR model: {error!r}") from error
-        weights.fill(model.forecaster.network, tensors, PARAMS)
+        weights.fill(model.network, tensors, PARAMS)
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
             raise UserError(f"{PARAMS} has weights that are no numbers.")
         return model
@@ -92,8 +110,6 @@ class Model:
         ignored = frozenset(
             _only(name, ("cat", "dynamic_feat").__contains__, "ignored") for name in document["ignored"]
         )
-        shape = _shape(document["network"], layout)
-        memory.require(4 * shape.numbers, "The network", "A larger instance type has more.")
         given = document["scaling"]
         scaling = Scaling(
             _only(given["kind"], KINDS.__contains__, "kind"), _count(given["season"]),
@@ -103,21 +119,40 @@ class Model:
         normal = Normal(*(tuple(map(_number, document["normal"][name])) for name in ("mean", "deviation")))
         if not len(normal.mean) == len(normal.deviation) == 2 + layout.features:
             raise ValueError("normal has another number of features")
-        fields = Fields(layout.cardinality, layout.features, ignored)
-        return cls(layout, fields, Forecaster(Network(shape), scaling, normal, _number(document["reach"])))
+        return cls(
+            layout, Fields(layout.cardinality, layout.features, ignored), _network(document["network"], layout),
+            scaling, normal, _number(document["reach"]), _experts(document["experts"], layout),
+        )  # fmt: skip
 
 
-def _shape(given: Mapping[str, Any], layout: Layout) -> Shape:
-    return Shape(
-        inputs.width(layout),
-        1 + len(layout.lags),
-        _count(given["layers"]),
-        _count(given["cells"]),
-        _number(given["dropout"]),
-        _only(given["likelihood"], LIKELIHOODS.__contains__, "likelihood"),
-        layout.cardinality,
-        _count(given["embedding"]),
-    )
+def _network(given: Mapping[str, Any], layout: Layout) -> Network | ResidualNetwork:
+    shape: Shape | residual.ResidualShape
+    dropout, embedding = _number(given["dropout"]), _count(given["embedding"])
+    if _only(given["kind"], ("recurrent", "residual").__contains__, "network") == "residual":
+        shape = residual.shape(layout, dropout, embedding)
+    else:
+        shape = Shape(
+            inputs.width(layout), 1 + len(layout.lags), _count(given["layers"]), _count(given["cells"]), dropout,
+            _only(given["likelihood"], LIKELIHOODS.__contains__, "likelihood"), layout.cardinality, embedding,
+        )  # fmt: skip
+    memory.require(4 * shape.numbers, "The network", "A larger instance type has more.")
+    return Network(shape) if isinstance(shape, Shape) else ResidualNetwork(shape)
+
+
+def _described(experts: Experts) -> dict[str, Any]:
+    return {"names": experts.names, "errors": experts.errors.tolist(), "weights": experts.weights.tolist()}
+
+
+def _experts(given: Any, layout: Layout) -> Experts | None:
+    if given is None:
+        return None
+    names = tuple(_only(name, EXPERTS.__contains__, "experts") for name in given["names"])
+    errors, weights = (np.asarray(given[name], np.float64) for name in ("errors", "weights"))
+    if errors.shape != (len(names), layout.horizon, len(LEVELS)) or weights.shape != (1 + len(names),):
+        raise ValueError(f"experts: errors of shape {errors.shape}, weights of shape {weights.shape}")
+    if not np.isfinite(errors).all() or not np.isfinite(weights).all():
+        raise ValueError("experts: no numbers")
+    return Experts(names, errors, weights)
 
 
 def _count(given: Any, least: int = 1) -> int:

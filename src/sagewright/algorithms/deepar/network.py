@@ -30,9 +30,13 @@ class Shape:
     embedding: int
 
     @property
+    def told(self) -> int:
+        return self.width + self.embedding * len(self.cardinality)
+
+    @property
     def numbers(self) -> int:
         """How many weights the network has."""
-        first, later = self.width + self.embedding * len(self.cardinality) + self.cells, 2 * self.cells
+        first, later = self.told + self.cells, 2 * self.cells
         cells = 4 * self.cells * (first + 2 + (self.layers - 1) * (later + 2))
         return cells + self.embedding * sum(self.cardinality) + (self.cells + 1) * 3 + self.lagged
 
@@ -43,9 +47,8 @@ class Network(nn.Module):
         self.shape = shape
         self.likelihood = LIKELIHOODS[shape.likelihood]
         self.embeddings = nn.ModuleList(nn.Embedding(count, shape.embedding) for count in shape.cardinality)
-        told = shape.width + shape.embedding * len(shape.cardinality)
         between = shape.dropout if shape.layers > 1 else 0.0
-        self.cells = nn.LSTM(told, shape.cells, shape.layers, dropout=between, batch_first=True)
+        self.cells = nn.LSTM(shape.told, shape.cells, shape.layers, dropout=between, batch_first=True)
         self.dropout = nn.Dropout(shape.dropout)
         self.says = nn.Linear(shape.cells, self.likelihood.width)
         self.line = nn.Linear(shape.lagged, 1, bias=False)

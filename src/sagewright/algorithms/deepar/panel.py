@@ -86,12 +86,21 @@ class Panel:
         return Windows(
             self._values(rows, places),
             self._values(rows, places[:, :, None] - offsets),
-            self._values(rows, cuts[:, None] + np.arange(-layout.history, 0)),
+            self.before(rows, cuts),
             layout.frequency.calendar(ticks),
             np.log1p(np.maximum(places, 0)).astype(np.float32),
             self._features(rows, places),
             self._cat[rows],
         )
+
+    def past(self, row: int, cut: int) -> np.ndarray:
+        """(cut,): all values of a series before `cut`."""
+        start = self._starts[row]
+        return self._target[start : start + cut]
+
+    def before(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """(n, H): the values by which the level before `cuts` is taken."""
+        return self._values(rows, cuts[:, None] + np.arange(-self.layout.history, 0))
 
     def future(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
         """(n, horizon): the values from `cuts` on, NaN where there is none."""

@@ -17,3 +17,10 @@ def windows_of_a_bounded_size(values: Mapping[str, Any]) -> None:
     steps = values["context_length"] + values["prediction_length"]
     if steps > LONGEST:
         raise UserError(f"context_length and prediction_length are {steps} steps together, and {LONGEST} are the most")
+
+
+def experts_or_none(values: Mapping[str, Any]) -> None:
+    """`_experts` names each expert once, and `none` alone."""
+    names = values.get("_experts", ["none"])
+    if len(set(names)) < len(names) or (len(names) > 1 and "none" in names):
+        raise UserError(f"_experts must name each expert once, and none alone, not {','.join(names)[:50]!r}")

@@ -23,13 +23,16 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class Levels:
-    """Of n windows: `shift` (n,) and `factor` (n,) float64; a value is shift + factor · what is told."""
+    """Of n windows: `shift` (n,) and `factor` (n,) float64; a value is shift + factor · what is told. `unrest` (n,): the logarithm
+    of how much the values move for their size, or of their size.
+    """
 
     shift: np.ndarray
     factor: np.ndarray
+    unrest: np.ndarray
 
     def repeated(self, times: int) -> Levels:
-        return Levels(np.repeat(self.shift, times), np.repeat(self.factor, times))
+        return Levels(*(np.repeat(each, times) for each in (self.shift, self.factor, self.unrest)))
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,20 @@ class Scaling:
         """Of histories (n, h) in own units, the oldest first, NaN where missing."""
         count = len(history)
         if self.kind == "shares":
-            return Levels(np.zeros(count), np.ones(count))
+            return Levels(np.zeros(count), np.ones(count), np.zeros(count))
         seen = ~np.isnan(history)
         known = seen.any(axis=1)
         sizes = _mean(np.abs(history), seen)
         if self.kind == "counts":
-            return Levels(np.zeros(count), self._factors(sizes, known))
+            factor = self._factors(sizes, known)
+            return Levels(np.zeros(count), factor, np.log(factor))
         last = seen & (np.arange(history.shape[1]) >= history.shape[1] - max(self.season, FEWEST))
         shift = _mean(history, np.where(last.any(axis=1)[:, None], last, seen))
         pairs = seen[:, 1:] & seen[:, :-1]
         steps = _mean(np.abs(np.diff(history, axis=1)), pairs)
         factor = self._factors(np.maximum(steps, SMALL * sizes), known & pairs.any(axis=1))
-        return Levels(np.where(known, shift, self.usual[0]), factor)
+        unrest = np.log(factor / np.where(sizes > LEAST, sizes, factor))
+        return Levels(np.where(known, shift, self.usual[0]), factor, unrest)
 
     def _factors(self, found: np.ndarray, known: np.ndarray) -> np.ndarray:
         return np.where(known, np.where(found > LEAST, found, SMALL * self.usual[1]), self.usual[1])

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sagewright.algorithms.deepar.forecasts import Forecast
+
 
 class Scores:
     """Adds up over series. `quantiles` are those of the weighted quantile losses."""
@@ -18,15 +20,16 @@ class Scores:
         self._squares, self._sizes, self._count = 0.0, 0.0, 0
         self._losses = np.zeros(len(self.quantiles))
 
-    def add(self, values: np.ndarray, samples: np.ndarray) -> None:
-        """Values (n, h), NaN where missing, and samples (n, s, h) of them."""
+    def add(self, values: np.ndarray, forecast: Forecast) -> None:
+        """Values (n, h), NaN where missing, and what was said of them."""
         seen = ~np.isnan(values)
         told = np.where(seen, values, 0.0).astype(np.float64)
-        self._squares += float((((samples.mean(axis=1) - told) ** 2) * seen).sum())
+        self._squares += float((((forecast.mean() - told) ** 2) * seen).sum())
         self._sizes += float(np.abs(told).sum())
         self._count += int(seen.sum())
+        said = forecast.quantiles(self.quantiles)
         for place, level in enumerate(self.quantiles):
-            gap = (told - np.quantile(samples, level, axis=1)) * seen
+            gap = (told - said[place]) * seen
             self._losses[place] += 2 * float(np.maximum(level * gap, (level - 1) * gap).sum())
 
     def sums(self) -> list[float]:

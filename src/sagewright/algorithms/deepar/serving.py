@@ -18,6 +18,7 @@ import numpy as np
 
 from sagewright.algorithms.deep import device as devices
 from sagewright.algorithms.deepar import series
+from sagewright.algorithms.deepar.forecasts import Forecast
 from sagewright.algorithms.deepar.model import Model
 from sagewright.algorithms.deepar.panel import Panel
 from sagewright.algorithms.deepar.series import Series, shown
@@ -158,18 +159,17 @@ class Service(Answering):
         return [prediction for part in forecasts for prediction in _predictions(part, wanted)]
 
 
-def _predictions(samples: np.ndarray, wanted: Wanted) -> list[dict[str, Any]]:
-    """Of samples (n, s, h)."""
-    said: list[dict[str, Any]] = [{} for _ in samples]
+def _predictions(forecast: Forecast, wanted: Wanted) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = [{} for _ in range(len(forecast))]
     if "mean" in wanted.outputs:
-        for one, mean in zip(said, samples.mean(axis=1).tolist(), strict=True):
+        for one, mean in zip(said, forecast.mean().tolist(), strict=True):
             one["mean"] = mean
     if "quantiles" in wanted.outputs:
-        found = np.quantile(samples, [float(text) for text in wanted.quantiles], axis=1)
+        found = forecast.quantiles([float(text) for text in wanted.quantiles])
         for place, one in enumerate(said):
             one["quantiles"] = dict(zip(wanted.quantiles, found[:, place].tolist(), strict=True))
     if "samples" in wanted.outputs:
-        for one, paths in zip(said, samples.tolist(), strict=True):
+        for one, paths in zip(said, forecast.samples().tolist(), strict=True):
             one["samples"] = paths
     return said
 

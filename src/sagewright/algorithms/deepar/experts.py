@@ -1,0 +1,194 @@
+"""Forecasts of each series from its own past alone, many series at once: the dynamic optimised theta model and complex
+exponential smoothing, both of values without their season.
+
+Source: J. A. Fiorucci et al., "Models for optimising the theta method and their relationship to state space models",
+International Journal of Forecasting 32, 2016; I. Svetunkov et al., "Complex exponential smoothing", Naval Research Logistics
+69, 2022. Parameters are the best of a grid by the sum of squared errors of one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+LONGEST = 600
+"""The last values that are looked at."""
+THETA_RATES = np.linspace(0.05, 0.95, 19)
+THETAS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+CES_REAL = np.linspace(1.02, 2.1, 19)
+CES_IMAGINARY = 1 + np.array((-0.01, -0.005, -0.002, 0, 0.002, 0.005, 0.01))
+"""Near 1, where the trend is none: what is farther follows noise."""
+TOGETHER = 400_000
+"""Numbers of a step of the filters, of all series and parameters, at most."""
+SIGNIFICANT = 1.645
+BURN = 12
+"""Values whose errors don't count: the first states are guessed."""
+Filter = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def forecast(names: Sequence[str], rows: Sequence[np.ndarray], season: int, horizon: int) -> np.ndarray:
+    """(experts, n, horizon) float64 of series (each (t,), NaN where missing), which have a value each."""
+    filled = [_filled(row[-LONGEST:]) for row in rows]
+    table, lengths = _aligned(filled)
+    plain, seasonal, multiplies = _deseasonalised(table, lengths, season)
+    found = []
+    for name in names:
+        ahead = _in_parts(EXPERTS[name], plain, lengths, horizon)
+        later = seasonal[:, np.arange(horizon) % season]
+        found.append(np.where(multiplies[:, None], ahead * later, ahead + later))
+    return np.stack(found)
+
+
+def _filled(row: np.ndarray) -> np.ndarray:
+    """Without missing values: between others as a line has them, and nothing before the first one."""
+    places = np.flatnonzero(~np.isnan(row))
+    first = places[0]
+    return np.interp(np.arange(first, len(row)), places, row[places].astype(np.float64))
+
+
+def _aligned(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(n, T) with the last values at the end, zeros before a series begins, and the lengths (n,)."""
+    lengths = np.array([len(row) for row in rows])
+    table = np.zeros((len(rows), lengths.max()))
+    for number, row in enumerate(rows):
+        table[number, -len(row) :] = row
+    return table, lengths
+
+
+def _deseasonalised(table: np.ndarray, lengths: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values without their season, the season (n, season) from the first value to forecast on, and whether it is a factor.
+
+    Series have a season where the autocorrelation at its lag is significant at 10 %, and are two seasons and more long.
+    """
+    steps = table.shape[1]
+    inside = np.arange(steps) >= (steps - lengths)[:, None]
+    multiplies = np.where(inside, table, 1).min(axis=1) > 0
+    ratio = np.where(multiplies, 1.0, 0.0)
+    seasonal = np.repeat(ratio[:, None], season, axis=1)
+    if season < 2 or steps < 2 * season:
+        return table, seasonal, multiplies
+    phase = (np.arange(steps) - steps) % season
+    for number in np.flatnonzero(lengths >= max(2 * season + 1, season + 3)):
+        row, own = table[number, -lengths[number] :], phase[-lengths[number] :]
+        if not _is_seasonal(row, season):
+            continue
+        kernel = np.full(season, 1.0) if season % 2 else np.concatenate([[0.5], np.ones(season - 1), [0.5]])
+        smooth = np.convolve(row, kernel / season, "valid")
+        edge = (len(row) - len(smooth)) // 2
+        middle = slice(edge, edge + len(smooth))
+        raw = row[middle] / smooth if multiplies[number] else row[middle] - smooth
+        index = np.array([raw[own[middle] == each].mean() for each in range(season)])
+        index = index / index.mean() if multiplies[number] else index - index.mean()
+        if multiplies[number] and index.min() <= 0.01:
+            continue
+        seasonal[number] = index
+    told = seasonal[:, phase]
+    return np.where(inside, np.where(multiplies[:, None], table / told, table - told), 0), seasonal, multiplies
+
+
+def _is_seasonal(row: np.ndarray, season: int) -> bool:
+    centred = row - row.mean()
+    power = float(centred @ centred)
+    if power <= 0:
+        return False
+    found = np.array([float(centred[lag:] @ centred[:-lag]) / power for lag in range(1, season + 1)])
+    limit = SIGNIFICANT * np.sqrt((1 + 2 * float((found[:-1] ** 2).sum())) / len(row))
+    return bool(abs(found[-1]) > limit)
+
+
+def _in_parts(expert: Filter, plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
+    """Of a few series after the other, those of about the same length together."""
+    step = max(1, TOGETHER // (len(CES_REAL) * len(CES_IMAGINARY)))
+    order = np.argsort(lengths, kind="stable")
+    found = np.empty((len(plain), horizon))
+    for start in range(0, len(order), step):
+        rows = order[start : start + step]
+        longest = int(lengths[rows].max())
+        found[rows] = expert(plain[rows, -longest:], lengths[rows], horizon)
+    return found
+
+
+class _Theta:
+    """The states of dynamic theta models: of n series (rows) with some parameters each (columns)."""
+
+    def __init__(self, rate: np.ndarray, line: np.ndarray, count: int) -> None:
+        self.rate, self.line = rate, line
+        self.level = np.zeros((count, rate.shape[1]))
+        self.mean, self.slope, self.intercept = (np.zeros((count, 1)) for _ in range(3))
+
+    def ahead(self, number: np.ndarray) -> np.ndarray:
+        """What is said of the value of that number (n, 1), from 1 on."""
+        decay = (1 - self.rate) ** np.maximum(number - 1, 0)
+        trend = decay * self.intercept + (1 - decay * (1 - self.rate)) / self.rate * self.slope
+        found: np.ndarray = self.level + (1 - 1 / self.line) * trend
+        return found
+
+    def take(self, value: np.ndarray, number: np.ndarray) -> None:
+        """The value of that number; of series that haven't begun it is less than 1."""
+        count = np.maximum(number, 1)
+        follows = self.rate * value + (1 - self.rate) * self.level
+        self.level = np.where(number > 1, follows, np.where(number == 1, value, self.level))
+        slope = ((count - 2) * self.slope + 6 / count * (value - self.mean)) / (count + 1)
+        self.slope = np.where(number > 1, slope, self.slope)
+        self.mean = np.where(number >= 1, self.mean + (value - self.mean) / count, self.mean)
+        self.intercept = np.where(number >= 1, self.mean - (count + 1) / 2 * self.slope, self.intercept)
+
+    def choose(self, best: np.ndarray) -> None:
+        """Of each series one column (n, 1)."""
+        self.rate, self.line = self.rate[0, best], self.line[0, best]
+        self.level = np.take_along_axis(self.level, best, axis=1)
+
+
+def theta(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
+    """(n, horizon) of the dynamic optimised theta model."""
+    rate, line = (grid.ravel()[None] for grid in np.meshgrid(THETA_RATES, np.array(THETAS)))
+    count, steps = plain.shape
+    states, errors = _Theta(rate, line, count), np.zeros((count, rate.shape[1]))
+    first = 1 - (steps - lengths)[:, None]
+    for step in range(steps):
+        number, value = first + step, plain[:, step : step + 1]
+        errors += np.where(number > BURN, value - states.ahead(number), 0) ** 2
+        states.take(value, number)
+    states.choose(errors.argmin(axis=1)[:, None])
+    found = []
+    for number in (first + step for step in range(steps, steps + horizon)):
+        found.append(states.ahead(number))
+        states.take(found[-1], number)
+    return np.concatenate(found, axis=1)
+
+
+def ces(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
+    """(n, horizon) of complex exponential smoothing. Its first state is that of a series that stays at its first value."""
+    real, imaginary = (grid.ravel()[None] for grid in np.meshgrid(CES_REAL, CES_IMAGINARY))
+    stable = (
+        ((real - 2.5) ** 2 + imaginary**2 > 1.25)
+        & ((real - 0.5) ** 2 + (imaginary - 1) ** 2 > 0.25)
+        & ((real - 1.5) ** 2 + (imaginary - 0.5) ** 2 < 1.5)
+    )[0]
+    real, imaginary = real[:, stable], imaginary[:, stable]
+    steps = plain.shape[1]
+    offset = (steps - lengths)[:, None]
+    first = np.take_along_axis(plain, offset, axis=1)
+    level = np.repeat(first, real.shape[1], axis=1)
+    other = level / real
+    errors = np.zeros_like(level)
+    for step in range(steps):
+        began = step >= offset
+        error = np.where(began, plain[:, step : step + 1] - level, 0)
+        level, other = (
+            np.where(began, level - (1 - imaginary) * other + (real - imaginary) * error, level),
+            np.where(began, level + (1 - real) * other + (real + imaginary) * error, other),
+        )
+        errors += np.where(step >= offset + BURN, error, 0) ** 2
+    best = errors.argmin(axis=1)[:, None]
+    real, imaginary = real[0, best], imaginary[0, best]
+    level, other = np.take_along_axis(level, best, axis=1), np.take_along_axis(other, best, axis=1)
+    found = []
+    for _ in range(horizon):
+        found.append(level)
+        level, other = level - (1 - imaginary) * other, level + (1 - real) * other
+    return np.concatenate(found, axis=1)
+
+
+EXPERTS: dict[str, Filter] = {"theta": theta, "ces": ces}

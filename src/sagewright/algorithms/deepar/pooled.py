@@ -1,0 +1,117 @@
+"""A network's forecasts averaged with those of experts, who look at each series alone (`experts`).
+
+How far off each is at each step is measured on the last values of the training's series, in multiples of a series' mean step. The
+quantiles of an expert's errors are added to what it says, and weights are the inverse squares of the mean absolute errors. Experts
+don't see those values then; the network has learnt from some of them, which is in its favour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sagewright.algorithms.deepar import experts
+from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Quantiles
+from sagewright.algorithms.deepar.panel import Panel
+from sagewright.algorithms.deepar.scaling import Scaling
+
+FEWEST = 10
+"""Values that a series has before those that are withheld."""
+MOST = 5000
+"""Series that errors are measured on."""
+POWER = -2
+SAMPLES = 50
+LEAST = 1e-6
+
+
+class Forecasting(Protocol):
+    """What forecasts the series of a panel: of a few of `rows` after another, the steps from `cuts` on."""
+
+    def forecast(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
+    ) -> Iterator[Forecast]: ...
+
+
+@dataclass(frozen=True)
+class Experts:
+    """`errors` (names, horizon, LEVELS): quantiles of what a value has beyond what each says, in factors of `scaling`; `weights`
+    (1 + names,): the network's, then theirs, 1 together.
+    """
+
+    names: tuple[str, ...]
+    errors: np.ndarray
+    weights: np.ndarray
+
+    def say(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
+        """Their quantiles (names, n, horizon, LEVELS), and which series (n,) they say something of: those with values."""
+        known = _known(panel, rows, cuts)
+        found = np.zeros((len(self.names), len(rows), panel.layout.horizon, len(LEVELS)))
+        if known.any():
+            points, factor = _points(self.names, panel, rows[known], cuts[known], scaling)
+            found[:, known] = points[..., None] + factor[:, None, None] * self.errors[:, None]
+        return found, known
+
+
+def measured(names: tuple[str, ...], panel: Panel, network: Forecasting, scaling: Scaling) -> Experts:
+    """Experts whose errors are those on the last values of the panel's series. Where no series is long enough, their errors are 0
+    and all weights equal.
+    """
+    horizon = panel.layout.horizon
+    rows = np.flatnonzero(panel.lengths >= horizon + FEWEST)[:MOST]
+    cuts = panel.lengths[rows] - horizon
+    use = _known(panel, rows, cuts) & ~np.isnan(panel.future(rows, cuts)).all(axis=1)
+    rows, cuts = rows[use], cuts[use]
+    if not len(rows):
+        weights = np.full(1 + len(names), 1 / (1 + len(names)))
+        return Experts(names, np.zeros((len(names), horizon, len(LEVELS))), weights)
+    points, factor = _points(names, panel, rows, cuts, scaling)
+    said = network.forecast(panel, rows, cuts, SAMPLES, np.random.default_rng(0))
+    medians = np.concatenate([part.quantiles([0.5])[0] for part in said])
+    gaps = (panel.future(rows, cuts)[None] - np.concatenate([medians[None], points])) / factor[:, None]
+    weights = np.maximum(np.nanmean(np.abs(gaps), axis=(1, 2)), LEAST) ** POWER
+    seen = ~np.isnan(gaps[0]).all(axis=0)
+    errors = np.zeros((len(names), horizon, len(LEVELS)))
+    errors[:, seen] = np.moveaxis(np.nanquantile(gaps[1:, :, seen], LEVELS, axis=1), 0, -1)
+    return Experts(names, errors, weights / weights.sum())
+
+
+def _known(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """Which series (n,) have a value before the cut."""
+    past = (panel.past(row, cut) for row, cut in zip(rows, cuts, strict=True))
+    return np.array([not np.isnan(values).all() for values in past], bool)
+
+
+def _points(
+    names: tuple[str, ...], panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the experts say (names, n, horizon), and the series' factors (n,)."""
+    past = [panel.past(row, cut) for row, cut in zip(rows, cuts, strict=True)]
+    said = experts.forecast(names, past, panel.layout.frequency.season, panel.layout.horizon)
+    return said, scaling.levels(panel.before(rows, cuts)).factor
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Of a network and of experts the weighted mean of each quantile; of series without values the network's alone."""
+
+    network: Forecasting
+    experts: Experts
+    scaling: Scaling
+
+    def forecast(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
+    ) -> Iterator[Forecast]:
+        done, first, others = 0, self.experts.weights[0], self.experts.weights[1:]
+        for part in self.network.forecast(panel, rows, cuts, samples, random):
+            own = slice(done, done + len(part))
+            done += len(part)
+            base = np.moveaxis(part.quantiles(LEVELS), 0, -1)
+            said, known = self.experts.say(panel, rows[own], cuts[own], self.scaling)
+            together = first * base + np.tensordot(others, said, axes=1)
+            values = np.where(known[:, None, None], together, base)
+            if self.scaling.floor is not None:
+                values = np.maximum(values, self.scaling.floor)
+            yield Quantiles(np.sort(values, axis=2), samples, random)
