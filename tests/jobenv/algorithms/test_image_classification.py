@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pictures import bomb, digits, encoded, image_record, image_records, picture
 from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet
 
+from pictures import bomb, digits, encoded, image_record, image_records, picture
 from sagewright.algorithms.deep import images, scaling
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.image_classification import model, network

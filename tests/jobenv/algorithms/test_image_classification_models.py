@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pictures import bomb, encoded
 
+from pictures import bomb, encoded
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.image_classification import model, network
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pictures import encoded
 from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet, segmentation
 
+from pictures import encoded
 from sagewright.algorithms.deep import residual
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import record, recordio

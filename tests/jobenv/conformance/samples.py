@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import numpy as np
-from pictures import digits, image_records, manifest
 from seriesofrows import seasons, series
 from sklearn import datasets
 from texts import VOCABULARY, alike, echoes, pair, sentence, sentence_records, topics
+
+from pictures import digits, image_records, manifest
 
 
 def iris() -> np.ndarray:
