@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import signal
 import tarfile
@@ -244,6 +245,19 @@ def test_sigterm_leaves_the_best_model_so_far(job: Any) -> None:
     assert process.returncode == 0, said
     assert "SIGTERM" in said
     assert model.serve(job.model)(picture(digits(3, 1)[0][1:]), "image/png", "").status == 200
+
+
+def test_sigterm_ends_it_at_once_while_it_reads(job: Any) -> None:
+    inputs = {name: {"TrainingInputMode": "Pipe", "ContentType": RECORDS} for name in ("train", "validation")}
+    records_job(job, _log_level="info").write("inputdataconfig", inputs)
+    os.mkfifo(job.root / "input" / "data" / "train_0")
+    with job.start(REPOSITORY, OMP_NUM_THREADS="1") as process:
+        for line in process.stdout:
+            if "does not use: _log_level" in line:  # the last before it reads
+                break
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert not list(job.model.iterdir())
 
 
 def test_it_stops_early(job: Any, run: Any) -> None:

@@ -104,6 +104,8 @@ class Course:
 def run_epochs(course: Course, trainer: Trainer) -> int:
     """Train; how many epochs were begun. Afterwards `trainer.state.module` has the weights to keep. Raises UserError."""
     first = _resume(course, trainer.state)
+    if course.termination is not None:
+        course.termination.graceful = True
     for epoch in range(first, course.epochs):
         devices.seed(course.seed, epoch, course.together.rank)
         try:
