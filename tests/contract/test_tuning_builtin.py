@@ -157,7 +157,7 @@ CASES = {
          "mini_batch_size": ("32", "64")},
     ),
     "object2vec": Case(
-        "validation:accuracy", f"{AMAZON}/object2vec:1",
+        "validation:cross_entropy", f"{AMAZON}/object2vec:1",
         {"enc0_max_seq_len": "1", "enc0_vocab_size": "20", "enc0_network": "hcnn"}, likings, "application/jsonlines", "validation",
         {"enc_dim": ("4", "64"), "epochs": ("4", "6"), "mlp_dim": ("16", "64")},
     ),

@@ -90,8 +90,11 @@ KINDS = [
     {"encoder_type": "cnn", "decoder_type": "cnn", "num_layers_encoder": "2", "num_layers_decoder": "2"},
     {"encoder_type": "cnn", "rnn_attention_num_hidden": "7", "cnn_num_hidden": "20", "cnn_kernel_width_encoder": "4"},
     {"decoder_type": "cnn", "cnn_num_hidden": "20", "cnn_kernel_width_decoder": "1", "cnn_activation_type": "softrelu"},
+    {"_architecture": "transformer", "num_layers_encoder": "2", "num_layers_decoder": "2", "rnn_num_hidden": "128"},
 ]  # fmt: skip
-EACH = pytest.mark.parametrize("given", KINDS, ids=["mlp", "dot", "bilinear", "fixed", "cnn", "cnn-rnn", "rnn-cnn"])
+EACH = pytest.mark.parametrize(
+    "given", KINDS, ids=["mlp", "dot", "bilinear", "fixed", "cnn", "cnn-rnn", "rnn-cnn", "transformer"]
+)
 
 
 def texts(sentences: list[list[int]]) -> Texts:
@@ -295,8 +298,13 @@ def test_what_does_not_go_together_is_named(job: Any, run: Any, given: dict[str,
 
 @pytest.mark.parametrize(
     "given",
-    [KINDS[0], {**KINDS[1], "max_num_epochs": "10"}, {**KINDS[4], "learning_rate": "0.003", "max_num_epochs": "10"}],
-    ids=["mlp", "dot", "cnn"],
+    [
+        KINDS[0],
+        {**KINDS[1], "max_num_epochs": "10"},
+        {**KINDS[4], "learning_rate": "0.003", "max_num_epochs": "10"},
+        {**KINDS[7], "learning_rate": "0.001", "rnn_num_hidden": "64", "max_num_epochs": "10"},
+    ],
+    ids=["mlp", "dot", "cnn", "transformer"],
 )
 def test_it_learns_to_turn_sentences_around(job: Any, run: Any, given: dict[str, str]) -> None:
     given = {**SMALL, "bleu_sample_size": "50", **given}

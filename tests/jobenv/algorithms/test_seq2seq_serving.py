@@ -31,6 +31,7 @@ SMALL = {
     "weight_init_type": "uniform",
 }  # fmt: skip
 CNN = {"encoder_type": "cnn", "decoder_type": "cnn", "num_layers_decoder": "2"}
+TRANSFORMER = {"_architecture": "transformer", "num_layers_decoder": "2"}
 WORDS = 6
 SENTENCES = [[4], [5, 4, 4, 5, 5], [1, 4], [5, 5], [4, 5, 5, 4, 1, 1, 5]]
 
@@ -57,7 +58,9 @@ def likelihood(found: Network, sentence: list[int], words: list[int]) -> float:
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"num_layers_decoder": "2", "rnn_cell_type": "gru"}, CNN], ids=["rnn", "two", "cnn"]
+    "given",
+    [{}, {"num_layers_decoder": "2", "rnn_cell_type": "gru"}, CNN, TRANSFORMER],
+    ids=["rnn", "two", "cnn", "transformer"],
 )
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_wide_beam_finds_the_best_of_everything(given: dict[str, str], seed: int) -> None:
@@ -75,7 +78,7 @@ def test_a_wide_beam_finds_the_best_of_everything(given: dict[str, str], seed: i
         assert np.allclose(said.weights.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("given", [{}, CNN], ids=["rnn", "cnn"])
+@pytest.mark.parametrize("given", [{}, CNN, TRANSFORMER], ids=["rnn", "cnn", "transformer"])
 def test_one_hypothesis_is_the_likeliest_word_each_time(given: dict[str, str]) -> None:
     found = network(3, 40, max_seq_len_target="9", **given)
     for sentence, said in zip(SENTENCES, beams.translate(found, SENTENCES, 1, CPU), strict=True):
@@ -216,7 +219,7 @@ def test_models_that_are_none_are_refused(folder: Path) -> None:
         ({"rnn_num_hidden": 18}, "is of another network"),
         ({"encoder_type": "cnn", "cnn_kernel_width_encoder": 3}, "is of another network"),
         ({"source_words": 31}, "The vocabularies have 30 and 30 words"),
-        ({"encoder_type": "transformer"}, "none of Seq2Seq's: encoder_type"),
+        ({"encoder_type": "lstm"}, "none of Seq2Seq's: encoder_type"),
         ({"rnn_num_hidden": "16"}, "none of Seq2Seq's: rnn_num_hidden"),
         ({"num_layers_decoder": 10**6}, "none of Seq2Seq's: its layers"),
         ({"num_embed_source": 0}, "none of Seq2Seq's: its sizes"),

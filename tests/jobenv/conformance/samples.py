@@ -212,7 +212,7 @@ SAMPLES = {
             "num_embed_source": "6",
             "num_embed_target": "6",
             "batch_size": "20",
-            "max_num_epochs": "3",
+            "max_num_epochs": "2",
             "checkpoint_frequency_num_batches": "5",
             "learning_rate": "0.01",
         },

@@ -124,7 +124,7 @@ WITH: dict[str, dict[str, Settings]] = {
     },
     "forecasting-deepar": {"early_stopping_patience": {"epochs": "12", "learning_rate": "0.3"}},
     "seq2seq": {
-        "max_num_epochs": {"max_num_epochs": "3"},
+        "max_num_epochs": {"max_num_epochs": "2"},
         **{
             f"plateau_reduce_lr_{word}": {
                 "plateau_reduce_lr_threshold": "1",

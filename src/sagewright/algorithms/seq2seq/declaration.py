@@ -6,7 +6,7 @@ from sagewright.algorithms.channels import Channel
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.deep.declaring import COMMON
 from sagewright.algorithms.domains import Choice, Flag, Integer, Real, Size
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.hyperparameters import Hyperparameter, Need
 from sagewright.algorithms.metrics import Metric
 from sagewright.algorithms.seq2seq import rules
 from sagewright.algorithms.wording import SCHEMA
@@ -15,8 +15,10 @@ PROTOBUF = ("application/x-recordio-protobuf", "recordio-protobuf")
 POSITIVE, SHARE = Integer("[1, +inf)"), Real("[0, 1]")
 SIZES = ("128", "256", "512", "1024", "2048")
 HALF = ("0.0", "0.5")
-RNN_ENCODER, CNN_ENCODER = ("encoder_type", ("rnn",)), ("encoder_type", ("cnn",))
-RNN_DECODER, CNN_DECODER = ("decoder_type", ("rnn",)), ("decoder_type", ("cnn",))
+STANDARD: Need = ("_architecture", ("standard",))
+CNN_ENCODER: Need = ("encoder_type", ("cnn",))
+RNN_DECODER: Need = ("decoder_type", ("rnn",))
+CNN_DECODER: Need = ("decoder_type", ("cnn",))
 PLATEAU = ("lr_scheduler_type", ("plateau_reduce",))
 FIXED = ("lr_scheduler_type", ("fixed_rate_inv_t", "fixed_rate_inv_sqrt_t"))
 XAVIER = ("weight_init_type", ("xavier",))
@@ -79,38 +81,79 @@ _TRAINING = (
 _NETWORK = (
     Hyperparameter("beam_size", POSITIVE, default="5", note="hypotheses that are followed at once"),
     Hyperparameter(
-        "cnn_activation_type", Choice(("glu", "relu", "softrelu", "sigmoid", "tanh")), default="glu", note="of cnn"
+        "cnn_activation_type",
+        Choice(("glu", "relu", "softrelu", "sigmoid", "tanh")),
+        default="glu",
+        note="of cnn",
+        needs=(STANDARD,),
     ),
-    Hyperparameter("cnn_hidden_dropout", SHARE, default="0", recommended=HALF, note="of cnn"),
-    Hyperparameter("cnn_kernel_width_decoder", POSITIVE, default="5", needs=(CNN_DECODER,)),
-    Hyperparameter("cnn_kernel_width_encoder", POSITIVE, default="3", needs=(CNN_ENCODER,)),
-    Hyperparameter("cnn_num_hidden", Size("[1, +inf)"), default="512", recommended=SIZES, note="of cnn"),
-    Hyperparameter("decoder_type", Choice(("rnn", "cnn")), default="rnn"),
+    Hyperparameter("cnn_hidden_dropout", SHARE, default="0", recommended=HALF, note="of cnn", needs=(STANDARD,)),
+    Hyperparameter(
+        "cnn_kernel_width_decoder",
+        POSITIVE,
+        default="5",
+        needs=(STANDARD, CNN_DECODER),
+    ),
+    Hyperparameter(
+        "cnn_kernel_width_encoder",
+        POSITIVE,
+        default="3",
+        needs=(STANDARD, CNN_ENCODER),
+    ),
+    Hyperparameter(
+        "cnn_num_hidden", Size("[1, +inf)"), default="512", recommended=SIZES, note="of cnn", needs=(STANDARD,)
+    ),
+    Hyperparameter("decoder_type", Choice(("rnn", "cnn")), default="rnn", needs=(STANDARD,)),
     Hyperparameter("embed_dropout_source", SHARE, default="0", recommended=HALF),
     Hyperparameter("embed_dropout_target", SHARE, default="0", recommended=HALF),
-    Hyperparameter("encoder_type", Choice(("rnn", "cnn")), default="rnn"),
+    Hyperparameter("encoder_type", Choice(("rnn", "cnn")), default="rnn", needs=(STANDARD,)),
     Hyperparameter("num_embed_source", POSITIVE, default="512", recommended=("256", "512")),
     Hyperparameter("num_embed_target", POSITIVE, default="512", recommended=("256", "512")),
     Hyperparameter("num_layers_decoder", POSITIVE, default="1", recommended=("1", "10")),
     Hyperparameter("num_layers_encoder", POSITIVE, default="1", recommended=("1", "10")),
-    Hyperparameter("rnn_attention_in_upper_layers", Flag(), default="true", needs=(RNN_DECODER,)),
+    Hyperparameter(
+        "rnn_attention_in_upper_layers",
+        Flag(),
+        default="true",
+        needs=(STANDARD, RNN_DECODER),
+    ),
     Hyperparameter(
         "rnn_attention_num_hidden",
         POSITIVE,
-        needs=(RNN_DECODER, ("rnn_attention_type", ("mlp",))),
+        needs=(STANDARD, RNN_DECODER, ("rnn_attention_type", ("mlp",))),
         note="the default: rnn_num_hidden",
     ),
     Hyperparameter(
-        "rnn_attention_type", Choice(("dot", "fixed", "mlp", "bilinear")), default="mlp", needs=(RNN_DECODER,)
+        "rnn_attention_type",
+        Choice(("dot", "fixed", "mlp", "bilinear")),
+        default="mlp",
+        needs=(STANDARD, RNN_DECODER),
     ),
-    Hyperparameter("rnn_cell_type", Choice(("lstm", "gru")), default="lstm", note="of rnn"),
-    Hyperparameter("rnn_decoder_state_init", Choice(("last", "avg", "zero")), default="last", needs=(RNN_DECODER,)),
+    Hyperparameter("rnn_cell_type", Choice(("lstm", "gru")), default="lstm", note="of rnn", needs=(STANDARD,)),
     Hyperparameter(
-        "rnn_first_residual_layer", Integer("[1, +inf)"), default="2", needs=(("rnn_residual_connections", (True,)),)
+        "rnn_decoder_state_init",
+        Choice(("last", "avg", "zero")),
+        default="last",
+        needs=(STANDARD, RNN_DECODER),
+    ),
+    Hyperparameter(
+        "rnn_first_residual_layer",
+        Integer("[1, +inf)"),
+        default="2",
+        needs=(
+            STANDARD,
+            ("rnn_residual_connections", (True,)),
+        ),
     ),
     Hyperparameter("rnn_num_hidden", Size("[2, +inf)", even=True), default="1024", recommended=SIZES, note="of rnn"),
-    Hyperparameter("rnn_residual_connections", Flag(), default="false", note="of rnn"),
+    Hyperparameter("rnn_residual_connections", Flag(), default="false", note="of rnn", needs=(STANDARD,)),
     Hyperparameter("rnn_decoder_hidden_dropout", SHARE, default="0", recommended=HALF, needs=(RNN_DECODER,)),
+    Hyperparameter(
+        "_architecture",
+        Choice(("standard", "transformer")),
+        default="standard",
+        note="transformer: of size rnn_num_hidden, with heads of 64 numbers; not AWS's",
+    ),
 )
 
 DECLARATION = Declaration(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sagewright.algorithms.seq2seq import transformer
 from sagewright.algorithms.seq2seq.attention import ATTENTIONS, Memory
 from sagewright.algorithms.seq2seq.layers import Convolution, State, is_residual, places, recurrent
 from sagewright.algorithms.seq2seq.settings import NetworkSettings
@@ -110,5 +111,5 @@ class Convolutional(nn.Module):
         return values, looked, [*after, state[-1] + steps]
 
 
-Decoder = Recurrent | Convolutional
-DECODERS: dict[str, type[Recurrent] | type[Convolutional]] = {"rnn": Recurrent, "cnn": Convolutional}
+Decoder = Recurrent | Convolutional | transformer.Decoder
+DECODERS: dict[str, type[Decoder]] = {"rnn": Recurrent, "cnn": Convolutional, "transformer": transformer.Decoder}

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from sagewright.algorithms.seq2seq import transformer
 from sagewright.algorithms.seq2seq.attention import Memory
 from sagewright.algorithms.seq2seq.layers import Convolution, is_residual, places, recurrent
 from sagewright.algorithms.seq2seq.settings import NetworkSettings
@@ -62,5 +63,5 @@ class Convolutional(nn.Module):
         return Memory(values, mask, last)
 
 
-Encoder = Recurrent | Convolutional
-ENCODERS: dict[str, type[Recurrent] | type[Convolutional]] = {"rnn": Recurrent, "cnn": Convolutional}
+Encoder = Recurrent | Convolutional | transformer.Encoder
+ENCODERS: dict[str, type[Encoder]] = {"rnn": Recurrent, "cnn": Convolutional, "transformer": transformer.Encoder}

@@ -92,9 +92,9 @@ def begin_weights(network: Network, values: Mapping[str, Any]) -> None:
     """Weights as the hyperparameters say: within bounds by the numbers that go in or out (Xavier's), or within the scale."""
     scale = values["weight_init_scale"]
     with torch.no_grad():
-        for weight in network.parameters():
-            if weight.dim() < 2:
-                weight.zero_()
+        for name, weight in network.named_parameters():
+            if weight.dim() < 2:  # the scales of norms stay one
+                weight.zero_() if "bias" in name else None
                 continue
             apart = weight[0][0].numel()
             into, out = weight.shape[1] * apart, weight.shape[0] * apart

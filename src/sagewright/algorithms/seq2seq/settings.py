@@ -10,11 +10,18 @@ from sagewright.algorithms.errors import UserError
 
 LARGEST = 10_000_000
 WORDS = {
-    "encoder_type": ("rnn", "cnn"), "decoder_type": ("rnn", "cnn"), "rnn_cell_type": ("lstm", "gru"),
+    "encoder_type": ("rnn", "cnn", "transformer"), "decoder_type": ("rnn", "cnn", "transformer"), "rnn_cell_type": ("lstm", "gru"),
     "rnn_attention_type": ("dot", "fixed", "mlp", "bilinear"), "rnn_decoder_state_init": ("last", "avg", "zero"),
     "cnn_activation_type": ("glu", "relu", "softrelu", "sigmoid", "tanh"),
 }  # fmt: skip
 """What settings that are words may be."""
+_TRANSFORMER: dict[str, Any] = {
+    "encoder_type": "transformer", "decoder_type": "transformer", "rnn_cell_type": "lstm", "rnn_residual_connections": False,
+    "rnn_first_residual_layer": 0, "rnn_decoder_state_init": "zero", "rnn_attention_type": "dot", "rnn_attention_num_hidden": 0,
+    "rnn_attention_in_upper_layers": False, "cnn_num_hidden": 0, "cnn_kernel_width_encoder": 0, "cnn_kernel_width_decoder": 0,
+    "cnn_activation_type": "glu", "cnn_hidden_dropout": 0.0,
+}  # fmt: skip
+"""What a transformer's settings are besides its sizes, dropout and words."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class NetworkSettings:
             "rnn_attention_num_hidden": values["rnn_num_hidden"],
             **{each.name: values[each.name] for each in fields(cls) if each.name in values},
         }
+        if values["_architecture"] == "transformer":
+            return cls(**{**known, **_TRANSFORMER})
         if not known["rnn_residual_connections"]:
             known["rnn_first_residual_layer"] = 0
         if known["decoder_type"] != "rnn" or known["rnn_attention_type"] != "mlp":
@@ -75,14 +84,14 @@ class NetworkSettings:
 
     def size(self, part: str) -> int:
         """Of the vectors of the `encoder_type` or `decoder_type`."""
-        return self.rnn_num_hidden if getattr(self, part) == "rnn" else self.cnn_num_hidden
+        return self.cnn_num_hidden if getattr(self, part) == "cnn" else self.rnn_num_hidden
 
     @property
     def numbers(self) -> int:
         """About how many numbers the network learns."""
         words = self.source_words * self.num_embed_source + self.target_words * self.num_embed_target
         inner = sum(
-            layers * (8 if kind == "rnn" else 2 * max(1, kernel)) * size * size + 4 * size * embedding
+            layers * {"rnn": 8, "cnn": 2 * kernel, "transformer": 16}[kind] * size * size + 4 * size * embedding
             for layers, kind, kernel, size, embedding in (
                 (self.num_layers_encoder, self.encoder_type, self.cnn_kernel_width_encoder, self.size("encoder_type"),
                  self.num_embed_source),

@@ -65,6 +65,8 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 def _say_unused(run: Run) -> None:
     """Of hyperparameters of a kind that neither encoder nor decoder is."""
+    if run.values["_architecture"] != "standard":
+        return
     kinds = {run.values["encoder_type"], run.values["decoder_type"]}
     for kind in {"rnn", "cnn"} - kinds:
         if names := sorted(name for name in run.chosen if name.startswith(f"{kind}_")):
