@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,6 +37,22 @@ class Texts:
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + lengths, lengths)
         return self.tokens[places].astype(np.int64), lengths
+
+
+MOST_TOKENS = 1 << 15
+"""Of sequences that are worked on at once, filled up to the longest, where nobody says how many these are to be."""
+
+
+def parts(lengths: np.ndarray, most: int) -> Iterator[np.ndarray]:
+    """The numbers of all sequences, the shortest first: at most so many at once, and of MOST_TOKENS where they are long."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    for place, number in enumerate(order):
+        if place - start == most or (place > start and (place - start + 1) * lengths[number] > MOST_TOKENS):
+            yield order[start:place]
+            start = place
+    if start < len(order):
+        yield order[start:]
 
 
 def batches(lengths: Sequence[np.ndarray], size: int, width: int, random: np.random.Generator) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import optimizers, weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.deep.optimizers import Settings
@@ -135,6 +136,16 @@ def test_sequences_are_kept_once_and_cut() -> None:
     assert (texts.tokens.tolist(), texts.lengths.tolist(), side.cut) == ([1, 2, 3, 3, 4, 5], [2, 1, 3], 1)
     tokens, lengths = texts.take(np.array([2, 0, 2]))
     assert (tokens.tolist(), lengths.tolist()) == ([3, 4, 5, 1, 2, 3, 4, 5], [3, 2, 3])
+
+
+def test_long_sequences_are_worked_on_in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what a request or a validation asks for never takes more memory than a training of them."""
+    monkeypatch.setattr(sequences, "MOST_TOKENS", 20)
+    lengths = np.array([3, 50, 1, 9, 2, 11, 2, 10])
+    found = list(sequences.parts(lengths, 3))
+    assert [lengths[part].tolist() for part in found] == [[1, 2, 2], [3, 9], [10], [11], [50]]
+    assert sorted(np.concatenate(found).tolist()) == list(range(8))
+    assert list(sequences.parts(np.zeros(0, np.int64), 3)) == []
 
 
 def texts_of(lengths: list[int]) -> Texts:

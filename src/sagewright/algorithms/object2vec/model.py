@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.firstparty import memory
@@ -48,11 +49,9 @@ class Model:
 
     def embed(self, number: int, texts: Texts) -> np.ndarray:
         """(n, encoding) float32 of sequences of side 0 or 1."""
-        order = np.argsort(texts.lengths, kind="stable")  # those of like lengths together
         found = np.empty((len(texts), self.settings.encoding), np.float32)
         with torch.inference_mode():
-            for start in range(0, len(order), TOGETHER):
-                part = order[start : start + TOGETHER]
+            for part in sequences.parts(texts.lengths, TOGETHER):
                 said = self._network.encode(number, batches.side(texts, part, self._encoding))
                 found[part] = said.float().cpu().numpy()
         return found

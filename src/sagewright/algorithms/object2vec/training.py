@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import optimizers, weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.deep.epochs import Course, run_epochs
@@ -96,8 +97,9 @@ def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
     tally = measures.Tally(network.settings.output)
     network.eval()
     with torch.inference_mode():
-        for start in range(0, len(known), JUDGED):
-            batch = batches.batch(known, np.arange(start, min(start + JUDGED, len(known))), device)
+        longest = np.maximum(*(texts.lengths[known.members[:, number]] for number, texts in enumerate(known.texts)))
+        for numbers in sequences.parts(longest, JUDGED):
+            batch = batches.batch(known, numbers, device)
             scores = network(batch)
             tally.add(scores, batch.labels, network.loss(scores, batch.labels))
     return tally.means()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sagewright.algorithms import sequences
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.seq2seq.attention import Memory
 from sagewright.algorithms.seq2seq.layers import State
@@ -36,13 +37,11 @@ class Translation:
 
 def translate(network: Network, sentences: Sequence[Sequence[int]], size: int, device: Device) -> list[Translation]:
     """Of each sentence, which has a word at least, the best of `size` hypotheses."""
-    order = sorted(range(len(sentences)), key=lambda number: len(sentences[number]))
     found: dict[int, Translation] = {}
     with torch.inference_mode():
-        for start in range(0, len(order), TOGETHER):
-            part = order[start : start + TOGETHER]
+        for part in sequences.parts(np.array([len(each) for each in sentences], np.int64), TOGETHER):
             said = Search(network, [sentences[number] for number in part], size, device).run()
-            found.update(zip(part, said, strict=True))
+            found.update(zip(part.tolist(), said, strict=True))
     return [found[number] for number in range(len(sentences))]
 
 

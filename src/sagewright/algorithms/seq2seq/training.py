@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import optimizers, weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.deep.epochs import Course, run_epochs
@@ -256,10 +257,9 @@ def judge(found: Network, known: Sentences, device: Device) -> dict[str, float]:
     """Perplexity and accuracy of all pairs."""
     tally = Tally()
     found.eval()
-    order = np.lexsort((known.target.lengths, known.source.lengths))
     with torch.inference_mode():
-        for start in range(0, len(order), JUDGED):
-            batch = network.batch(known, order[start : start + JUDGED], device)
+        for numbers in sequences.parts(np.maximum(known.source.lengths, known.target.lengths), JUDGED):
+            batch = network.batch(known, numbers, device)
             scores, words = found(batch), batch.after[batch.is_word]
             tally.add(scores, words, functional.cross_entropy(scores, words))
     return tally.means()
