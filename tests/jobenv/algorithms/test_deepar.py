@@ -360,6 +360,10 @@ def test_a_configuration_of_transforms_that_can_not_be_used(
         ({"instances": [ONE], "configuration": {"quantiles": ["nan"]}}, "quantiles must be"),
         ({"instances": [ONE], "configuration": {"quantile": []}}, "configuration has quantile"),
         ({"instances": [ONE] * 1000, "configuration": {"num_samples": 10000}}, "are more than 50000000 numbers"),
+        (
+            {"instances": [ONE] * 100, "configuration": {"num_samples": 10000, "output_types": ["samples"]}},
+            "100 instances x 10000 samples x 7 steps are more than 5000000 numbers",
+        ),
     ],
     ids=lambda given: str(given)[:60],
 )

@@ -94,6 +94,14 @@ def test_frequencies(text: str, seasons: tuple[int, ...], width: int) -> None:
     assert max(frequency.lags(9)) <= 9
 
 
+@pytest.mark.parametrize(
+    ("text", "season"),
+    [("M", 12), ("D", 7), ("H", 24), ("30min", 48), ("5min", 288), ("min", 60), ("7min", 9), ("12M", 1)],
+)
+def test_levels_are_taken_by_a_season(text: str, season: int) -> None:
+    assert Frequency.parse(text).season == season
+
+
 @pytest.mark.parametrize("text", ["", "Q", "0M", "-1D", "1.5H", "Min", "5 min", "99999D"])
 def test_texts_that_are_no_frequency(text: str) -> None:
     with pytest.raises(ValueError, match="not a frequency"):

@@ -32,6 +32,8 @@ FEATURES = {
 RECENT = 7
 """Lags of one step to so many."""
 SEASONS_BACK = 3
+FEW = 300
+"""Steps of a day by which levels can be taken."""
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -61,8 +63,11 @@ class Frequency:
 
     @property
     def season(self) -> int:
-        """Of the shortest season, 1 where there is none."""
-        return self.seasons[0] if self.seasons else 1
+        """Of the season by which levels are taken: the shortest, of minutes the day where it has few steps; 1 of none."""
+        if not self.seasons:
+            return 1
+        of_days = [each for each in self.seasons if each * self.multiple == MINUTES["D"] and each <= FEW]
+        return of_days[0] if self.base == "min" and of_days else self.seasons[0]
 
     def lags(self, most: int) -> tuple[int, ...]:
         """How many steps back the network looks beside the last one, none further than `most`."""

@@ -1,8 +1,8 @@
 """A network's forecasts averaged with those of experts, who look at each series alone (`experts`).
 
-How far off each is at each step is measured on the last values of the training's series, in multiples of a series' mean step. The
-quantiles of an expert's errors are added to what it says, and weights are the inverse squares of the mean absolute errors. Experts
-don't see those values then; the network has learnt from some of them, which is in its favour.
+How far off each is at each step is measured on the last values of the training's series, in multiples of a series' mean step.
+The quantiles of an expert's errors, less their median, are added to what it says, and weights are the inverse squares of the mean
+absolute errors. Experts don't see those values then; the network has learnt from some of them, which is in its favour.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ MOST = 5000
 POWER = -2
 SAMPLES = 50
 LEAST = 1e-6
+MIDDLE = LEVELS.index(0.5)
+"""The median of the errors is left out: all series often end at the same time, and what they share then need not happen again."""
 
 
 class Forecasting(Protocol):
@@ -37,8 +39,8 @@ class Forecasting(Protocol):
 
 @dataclass(frozen=True)
 class Experts:
-    """`errors` (names, horizon, LEVELS): quantiles of what a value has beyond what each says, in factors of `scaling`; `weights`
-    (1 + names,): the network's, then theirs, 1 together.
+    """`errors` (names, horizon, LEVELS): quantiles of what a value has beyond what each says, less the median, in factors of
+    `scaling`; `weights` (1 + names,): the network's, then theirs, 1 together.
     """
 
     names: tuple[str, ...]
@@ -74,7 +76,8 @@ def measured(names: tuple[str, ...], panel: Panel, network: Forecasting, scaling
     weights = np.maximum(np.nanmean(np.abs(gaps), axis=(1, 2)), LEAST) ** POWER
     seen = ~np.isnan(gaps[0]).all(axis=0)
     errors = np.zeros((len(names), horizon, len(LEVELS)))
-    errors[:, seen] = np.moveaxis(np.nanquantile(gaps[1:, :, seen], LEVELS, axis=1), 0, -1)
+    spread = np.nanquantile(gaps[1:, :, seen], LEVELS, axis=1)
+    errors[:, seen] = np.moveaxis(spread - spread[MIDDLE], 0, -1)
     return Experts(names, errors, weights / weights.sum())
 
 

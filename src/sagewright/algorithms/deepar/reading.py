@@ -113,8 +113,7 @@ def _value(scalar: Any) -> Any:
     import pyarrow as pa
 
     if pa.types.is_timestamp(scalar.type):
-        when = scalar.as_py()
-        return when.to_pydatetime() if hasattr(when, "to_pydatetime") else when
+        return scalar.cast(pa.timestamp("us", scalar.type.tz)).as_py()
     kind = scalar.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     if scalar.is_valid and is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):

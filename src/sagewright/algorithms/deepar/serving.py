@@ -29,8 +29,8 @@ from sagewright.serving.messages import Answering, Request, Response
 
 VARIABLE = "DEEPAR_INFERENCE_CONFIG"
 MOST_SAMPLES = 10_000
-MOST_NUMBERS = 50_000_000
-"""Of a request's samples: instances x num_samples x prediction_length."""
+MOST_NUMBERS, MOST_SAID = 50_000_000, 5_000_000
+"""Of a request's samples: instances x num_samples x prediction_length; and where they are asked for."""
 OUTPUTS = ("mean", "quantiles", "samples")
 QUANTILES = tuple(f"0.{tenth}" for tenth in range(1, 10))
 
@@ -138,10 +138,10 @@ class Service(Answering):
         if not isinstance(records, list) or not records:
             raise UserError("the request holds no instance")
         layout = self._model.layout
-        if len(records) * wanted.samples * layout.horizon > MOST_NUMBERS:
-            raise UserError(
-                f"{len(records)} instances x {wanted.samples} samples x {layout.horizon} steps are more than {MOST_NUMBERS} numbers"
-            )
+        most = MOST_SAID if "samples" in wanted.outputs else MOST_NUMBERS
+        if len(records) * wanted.samples * layout.horizon > most:
+            counts = f"{len(records)} instances x {wanted.samples} samples x {layout.horizon} steps"
+            raise UserError(f"{counts} are more than {most} numbers")
         return Asked([self._series(number, record) for number, record in enumerate(records)], wanted, lines)
 
     def _series(self, number: int, record: Any) -> Series:
