@@ -31,7 +31,7 @@ class Segmenter(nn.Module):
         self.second = _fcn(channels // 2, classes, width)
         for head in (self.head, self.second):
             for module in head.modules():
-                if isinstance(module, nn.Conv2d):
+                if isinstance(module, nn.Conv2d) and module.bias is None:  # the last one stays as torch has it
                     nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
