@@ -19,6 +19,14 @@ def pictures() -> bytes:
     )
 
 
+def boxed() -> bytes:
+    """Small grey images, light or dark, in MXNet's records with a box of that class."""
+    return recordio.write_frames(
+        struct.pack("<IfQQ7f", 7, 0, 0, 0, 2, 5, number % 2, 0.1, 0.1, 0.9, 0.9) + _png(_grey(60 + 120 * (number % 2)))
+        for number in range(8)
+    )
+
+
 def masked() -> bytes:
     """Images and masks of what is light in them, as an augmented manifest has them."""
     images = [_grey(60 + 5 * number) for number in range(20)]

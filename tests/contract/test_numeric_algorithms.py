@@ -128,6 +128,11 @@ CASES = {
         lambda found: found["right"] >= 36 and found["same"] and found["rows"] and found["tuned"] > 0.9,
         files=["config.json", "params.best", "vocab.src.json", "vocab.trg.json"],
     ),
+    "object_detection": Case(
+        {"validation:mAP": (0, 1), "train:cross_entropy": (0, 40), "train:smooth_l1": (0, 40), **PROGRESS},
+        lambda found: all(found["boxes"]) and found["inside"] and found["annotated"] and found["same"],
+        files=["hyperparams.json", "model_algo_1-0000.params", "model_algo_1-symbol.json"],
+    ),
     "semantic_segmentation": Case(
         {
             "train:loss": (0, 1),

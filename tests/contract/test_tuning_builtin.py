@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.pictures import masked, pictures
+from tests.pictures import boxed, masked, pictures
 from tests.tuning import BUCKET, Tuners
 
 from sagewright.algorithms import catalogue
@@ -177,6 +177,11 @@ CASES = {
             "weight_init_scale": ("0.1", "3"), "learning_rate": ("0.00005", "0.01"),
         },
         files=("vocab", {f"vocab.{side}.json": json.dumps(VOCABULARY).encode() for side in ("src", "trg")}),
+    ),
+    "object-detection": Case(
+        "validation:mAP", "811284229777.dkr.ecr.us-east-1.amazonaws.com/object-detection:1",
+        {"num_classes": "2", "num_training_samples": "8", "base_network": "resnet-50", "epochs": "1", "_width": "1"},
+        boxed, "application/x-recordio", "validation", {"mini_batch_size": ("8", "16")},
     ),
     "semantic-segmentation": Case(
         "validation:mIOU", "811284229777.dkr.ecr.us-east-1.amazonaws.com/semantic-segmentation:1",

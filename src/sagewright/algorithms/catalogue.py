@@ -22,6 +22,7 @@ MODULES = (
     "sagewright.algorithms.linear_learner.declaration",
     "sagewright.algorithms.ntm.declaration",
     "sagewright.algorithms.object2vec.declaration",
+    "sagewright.algorithms.object_detection.declaration",
     "sagewright.algorithms.pca.declaration",
     "sagewright.algorithms.randomcutforest.declaration",
     "sagewright.algorithms.semantic_segmentation.declaration",

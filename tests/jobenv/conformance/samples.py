@@ -11,7 +11,7 @@ from seriesofrows import seasons, series
 from sklearn import datasets
 from texts import VOCABULARY, alike, echoes, pair, sentence, sentence_records, topics
 
-from pictures import digits, image_records, manifest
+from pictures import boxed, digits, image_records, manifest
 
 
 def iris() -> np.ndarray:
@@ -195,6 +195,22 @@ SAMPLES = {
         random={"algorithm_mode": "randomized", "extra_components": "0"},
         width="feature_dim",
         refuses=frozenset({"NaN feature", "NaN label", "huge values"}),
+    ),
+    "object-detection": Sample(
+        {
+            "num_classes": "2",
+            "num_training_samples": "4",
+            "base_network": "resnet-50",
+            "epochs": "1",
+            "mini_batch_size": "2",
+            "_width": "1",
+        },
+        rows=lambda: digits(2, 4),
+        content_type="application/x-recordio",
+        seed="_seed",
+        pack=boxed,
+        beside=("validation",),
+        refuses=frozenset({"NaN label"}),
     ),
     "randomcutforest": Sample(
         {"feature_dim": "4", "num_trees": "50"},

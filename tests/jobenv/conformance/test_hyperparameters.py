@@ -53,6 +53,14 @@ WITH: dict[str, dict[str, Settings]] = {
         "image_shape": {"image_shape": "1,8,8"},
         "num_layers": {"num_layers": "20"},
     },
+    "object-detection": {
+        "image_shape": {"image_shape": "300"},
+        "_width": {"_width": "1"},
+        "lr_scheduler_step": {"num_training_samples": "2", "lr_scheduler_step": "2"},
+        "lr_scheduler_factor": {"num_training_samples": "2", "lr_scheduler_step": "1"},
+        "num_training_samples": {"lr_scheduler_step": "1"},
+        "epochs": {"epochs": "1"},
+    },
     "semantic-segmentation": {
         "base_size": {"base_size": "17"},
         "crop_size": {"crop_size": "17"},
@@ -166,6 +174,11 @@ SET: dict[str, dict[str, str]] = {
     "factorization-machines": {"clip_gradient": "0.0001", "eps": "0.1", "rescale_grad": "1e-9"},
     "ntm": {"clip_gradient": "0.001", "tolerance": "0.1", "encoder_layers": "7"},
     "knn": {"faiss_index_pq_m": "1", "sample_size": "70", "index_type": "faiss.IVFFlat"},
+    "object-detection": {
+        "base_network": "resnet-50", "image_shape": "310", "num_training_samples": "2", "epochs": "6",
+        "lr_scheduler_step": "1", "momentum": "0.5",
+        "freeze_layer_pattern": "stage1", "label_width": "7", "mini_batch_size": "2",
+    },
     "semantic-segmentation": {
         "base_size": "34", "crop_size": "34", "lr_scheduler_step": "1", "num_training_samples": "10", "momentum": "0.5",
         "validation_mini_batch_size": "3", "gamma1": "0.5", "gamma2": "0.5",
@@ -209,6 +222,10 @@ SAME: dict[str, frozenset[str]] = {
     "seq2seq": frozenset(
         {"_num_gpus", "bleu_sample_size", "checkpoint_frequency_num_batches", "checkpoint_threshold", "min_num_epochs",
          "optimized_metric", "training_metric"}
+    ),
+    "object-detection": frozenset(
+        {"early_stopping", "early_stopping_min_epochs", "early_stopping_patience", "early_stopping_tolerance", "kv_store",
+         "label_width", "overlap_threshold", "use_pretrained_model", "_num_gpus"}
     ),
     "semantic-segmentation": frozenset(
         {"early_stopping", "early_stopping_min_epochs", "early_stopping_patience", "early_stopping_tolerance",

@@ -83,7 +83,6 @@ def test_an_entry_point_of_ones_own_is_no_script_mode() -> None:
 @pytest.mark.parametrize(
     ("uri", "why"),
     [
-        ("x/object-detection:1", "the built-in algorithm object-detection is not implemented yet"),
         ("x/pytorch-inference:2.0.0", "an image that serves models"),
         ("x/sagemaker-chainer:5.0.0-cpu-py3", "Chainer"),
         ("x/sagemaker-clarify-processing:1.0", "for processing jobs"),
@@ -125,7 +124,6 @@ def test_what_can_serve(repository: str) -> None:
         ("huggingface-pytorch-inference-neuronx", "Inferentia|Trainium"),
         ("huggingface-vllm-inference-neuronx", "Inferentia"),
         ("sagemaker-sparkml-serving", "SparkML"),
-        ("object-detection", "not implemented yet"),
         ("sagemaker-clarify-processing", "an image for processing jobs"),
     ],
 )

@@ -1,23 +1,18 @@
-"""Labelled images of a channel as they come: MXNet's image records, augmented manifests in Pipe mode, files with a list.
-
-Source: the contract's algorithms/_deep.md (header of a record: flag, label, id, id2; flag > 0: so many labels follow).
-"""
+"""Labelled images of a channel as they come: MXNet's image records, augmented manifests in Pipe mode, files with a list."""
 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagewright.algorithms.deep import imagerecords
+from sagewright.algorithms.deep.images import BadImage
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.job import Job
 
-_HEADER = struct.Struct("<IfQQ")
-_MAGICS = (b"\xff\xd8", b"\x89PNG")
-MOST_LABELS = 100_000
 MOST_BYTES = 1 << 28
 LONGEST_LINE = 1 << 20
 
@@ -56,7 +51,7 @@ def _records(path: Path) -> Iterator[Labelled]:
     first = next(frames, None)
     if first is None:
         return
-    if bytes(first[:4]).startswith(_MAGICS):
+    if imagerecords.is_image(first):
         yield from _manifest(path.name, first, frames)
         return
     yield _record(f"{path.name}, record 0", first)
@@ -65,14 +60,11 @@ def _records(path: Path) -> Iterator[Labelled]:
 
 
 def _record(name: str, frame: memoryview) -> Labelled:
-    if len(frame) < _HEADER.size:
-        return Labelled(name, b"", wrong="it is no image record: its header is cut off")
-    flag, label, _, _ = _HEADER.unpack_from(frame)
-    start = _HEADER.size + 4 * flag
-    if flag > MOST_LABELS or len(frame) < start:
-        return Labelled(name, b"", wrong=f"it is no image record: it says that it has {flag} labels")
-    labels = [label] if flag == 0 else list(struct.unpack_from(f"<{flag}f", frame, _HEADER.size))
-    return Labelled(name, bytes(frame[start:]), labels)
+    try:
+        labels, content = imagerecords.split(frame)
+    except BadImage as error:
+        return Labelled(name, b"", wrong=str(error))
+    return Labelled(name, content, labels)
 
 
 def _manifest(name: str, first: memoryview, frames: Iterator[memoryview]) -> Iterator[Labelled]:

@@ -1,0 +1,128 @@
+"""A trained detector: its answers about images.
+
+Source: the contract's algorithms/object-detection.md (inference): an image a request; boxes as fractions of its sides, or with
+`annotation=1` as annotations in pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sagewright.algorithms.deep import device as devices
+from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES
+from sagewright.algorithms.formats.content_type import ContentType
+from sagewright.algorithms.object_detection import artefact, predicting
+from sagewright.algorithms.object_detection.network import Detector
+from sagewright.serving.messages import Answering, Request, Response
+
+TOGETHER = 16
+"""Images that are looked at at once."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that can be answered: the pixels as the network takes them, the image's own size, the form of the answer."""
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    form: ContentType
+
+
+def serve(model_directory: Path) -> Answering:
+    """Raises UserError when the folder has no model, or one that can't be read."""
+    return Service(*artefact.read(model_directory))
+
+
+class Service(Answering):
+    """Answers requests: one image each."""
+
+    def __init__(self, description: artefact.Description, module: Detector) -> None:
+        self._description, self._device = description, devices.for_serving()
+        self._module: torch.nn.Module = module.to(self._device.place).eval()
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
+        return self.invoke_all([Request(body, content_type, accept)])[0]
+
+    def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
+        """Those that can be read are looked at together."""
+        read = [self._read(each) for each in requests]
+        asked = [each for each in read if isinstance(each, Asked)]
+        found = (
+            each for first in range(0, len(asked), TOGETHER) for each in self._detect(asked[first : first + TOGETHER])
+        )
+        return [each if isinstance(each, Response) else _answer(next(found), each) for each in read]
+
+    def _detect(self, asked: Sequence[Asked]) -> list[np.ndarray]:
+        pictures = np.stack([each.pixels for each in asked])
+        return predicting.detect(self._module, self._device, pictures, self._description.nms_threshold)
+
+    def _read(self, request: Request) -> Asked | Response:
+        """The pixels, or the answer that there are none."""
+        media = ContentType.parse(request.content_type or images.TYPES[-1]).media
+        if media not in images.TYPES:
+            text = f"Content-type {request.content_type} is not supported; these are: {', '.join(images.TYPES)}."
+            return Response(text.encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        form = _wanted(request.accept)
+        if form is None:
+            text = (
+                f"Accept type {request.accept} is not supported; these are: {JSON}, {JSON};annotation=1, {JSON_LINES}."
+            )
+            return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
+        side = self._description.image_shape
+        try:
+            image = images.opened(request.body)
+            size = image.size
+            small = images.resized(images.converted(image, "RGB", side), side, side)
+            return Asked(images.pixels(small), size, form)
+        except BadImage as error:
+            text = f"Unable to evaluate payload provided: the image can't be used: {error}"
+            return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
+
+
+def _wanted(accept: str) -> ContentType | None:
+    """The first type of the client's list that can be given."""
+    for text in accept.split(",") if accept.strip() else ["*/*"]:
+        form = ContentType.parse(text)
+        if form.media in ("*/*", "application/*"):
+            return ContentType(JSON)
+        if form.media in (JSON, JSON_LINES):
+            return form
+    return None
+
+
+def _answer(found: np.ndarray, asked: Asked) -> Response:
+    document = _annotations(found, asked.size) if asked.form.parameters.get("annotation") == "1" else _fractions(found)
+    if asked.form.media == JSON_LINES:
+        return Response(json.dumps(document).encode() + b"\n", JSON_LINES)
+    return Response(json.dumps(document).encode(), JSON)
+
+
+def _fractions(found: np.ndarray) -> dict[str, Any]:
+    return {"prediction": found.astype(float).tolist()}
+
+
+def _annotations(found: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
+    """Boxes in whole pixels of the image."""
+    edges = np.rint(found[:, 2:] * (*size, *size)).astype(int)
+    annotations = [
+        {
+            "class_id": int(row[0]),
+            "score": float(row[1]),
+            "left": int(box[0]),
+            "top": int(box[1]),
+            "width": int(box[2] - box[0]),
+            "height": int(box[3] - box[1]),
+        }
+        for row, box in zip(found, edges, strict=True)
+    ]
+    return {"image_size": [{"width": size[0], "height": size[1], "depth": 3}], "annotations": annotations}

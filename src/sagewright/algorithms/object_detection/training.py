@@ -1,0 +1,43 @@
+"""Object detection's training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.algorithms.deep import optimizers, run
+from sagewright.algorithms.deep.epochs import run_epochs
+from sagewright.algorithms.deep.optimizers import Settings
+from sagewright.algorithms.deep.patience import Patience, Stopping
+from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.job import Job
+from sagewright.algorithms.object_detection import artefact, beginning, data, freezing
+from sagewright.algorithms.object_detection.declaration import DECLARATION
+from sagewright.algorithms.object_detection.trainer import CHOICE, Trainer
+
+
+def train(job: Job, values: Mapping[str, Any]) -> None:
+    """Train and leave the weights of the best epoch. Raises JobError."""
+    with run.begin(DECLARATION, "AWS/ObjectDetection", job, values) as own:
+        description, module = beginning.begin(own)
+        module.to(own.device.place)
+        if values.get("freeze_layer_pattern"):
+            freezing.freeze(module, values["freeze_layer_pattern"])
+        train_scenes = data.read(job, "train", values)
+        validation = data.read(job, "validation", values)
+        logging.info("%d images for training, %d for validation", len(train_scenes), len(validation))
+        settings = Settings(values["learning_rate"], values["weight_decay"], values["momentum"])
+        optimizer = optimizers.build(values["optimizer"], module.named_parameters(), settings)
+        course = own.course(values["epochs"], Patience(CHOICE, "Maximize", _stopping(values)))
+        trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (train_scenes, validation))
+        run_epochs(course, trainer)
+        if own.writes:
+            artefact.write(job.model_directory, description, module)
+
+
+def _stopping(values: Mapping[str, Any]) -> Stopping | None:
+    if not values["early_stopping"]:
+        return None
+    least, patience, tolerance = (values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance"))
+    return Stopping(least, patience, tolerance)
