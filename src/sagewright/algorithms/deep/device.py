@@ -6,11 +6,14 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from sagewright.algorithms import hardware
+
+NARROW = 16
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,22 @@ def for_serving() -> Device:
     torch.set_num_threads(hardware.cpu_count())
     torch.set_flush_denormal(True)
     return Device(torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"), hardware.cpu_count())
+
+
+def laid_out(module: Module, width: int) -> Module:
+    """The module with channels last in memory, which is quicker; `width`: the channels of its narrowest layer.
+
+    Narrow ones have them first, in what they are given too: where they are last, torch's backward pass of 1 x 1 convolutions with
+    a stride writes beyond its memory (2.13 on CPUs, fewer than 16 channels, 310 pixels).
+    """
+    if width < NARROW:
+        module.register_forward_pre_hook(_channels_first)
+        return module
+    return module.to(memory_format=torch.channels_last)
+
+
+def _channels_first(_module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return tuple(one.contiguous() for one in given)
 
 
 def seed(*parts: int) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
 from sagewright.algorithms.deep import weights
+from sagewright.algorithms.deep.device import laid_out
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object_detection import anchors, network, rules
 from sagewright.algorithms.object_detection.network import Detector
@@ -35,7 +34,7 @@ class Description:
         """With new weights, drawn from torch's generator."""
         maps = anchors.maps(self.image_shape)
         module = Detector(self.base_network, self.num_classes, maps, self.width, self.normalised)
-        return module if self.width < network.NARROW else module.to(memory_format=torch.channels_last)
+        return laid_out(module, self.width)
 
 
 def is_ours(name: str) -> bool:

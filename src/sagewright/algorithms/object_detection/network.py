@@ -18,10 +18,6 @@ VGG, RESNET = "vgg-16", "resnet-50"
 STAGES = (("0", "2"), ("5", "7"), ("10", "12", "14"), ("17", "19", "21"), ("24", "26", "28"))
 """The convolutions of VGG-16 by their numbers in torchvision's `features`."""
 FIRST_SCALE = 20.0
-NARROW = 16
-"""Networks with fewer channels keep them first in memory: where they are last, torch's backward pass of 1 x 1 convolutions with a
-stride writes beyond its memory (2.13, CPU, 310 pixels).
-"""
 
 
 class Vgg(nn.Module):

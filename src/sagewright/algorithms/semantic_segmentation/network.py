@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sagewright.algorithms.deep.device import laid_out
 from sagewright.algorithms.deep.residual import Residual
 from sagewright.algorithms.deep.scaling import Normalise
 
@@ -43,8 +44,7 @@ class Segmenter(nn.Module):
 
 def build(backbone: str, algorithm: str, classes: int, width: int) -> Segmenter:
     """A network with new weights, drawn from torch's generator."""
-    module: Segmenter = Segmenter(backbone, algorithm, classes, width).to(memory_format=torch.channels_last)
-    return module
+    return laid_out(Segmenter(backbone, algorithm, classes, width), width)
 
 
 def _spread(said: torch.Tensor, size: torch.Size | tuple[int, int]) -> torch.Tensor:

@@ -1,0 +1,40 @@
+"""Where a network's channels lie in memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from sagewright.algorithms.deep.device import laid_out
+
+PROGRAM = """
+import torch
+from torch import nn
+from sagewright.algorithms.deep.device import laid_out
+torch.set_num_threads(1)
+width, side = {width}, {side}
+layers = [nn.Conv2d(3, width, 7, 2, 3), nn.MaxPool2d(3, 2, 1), nn.Conv2d(width, 2 * width, 1, 2), nn.BatchNorm2d(2 * width)]
+network = laid_out(nn.Sequential(*layers), width)
+pixels = torch.rand(2, side, side, 3).permute(0, 3, 1, 2)
+for _ in range(4):
+    network(pixels).sum().backward()
+"""
+
+
+@pytest.mark.parametrize(("width", "side"), [(4, 310), (8, 333), (12, 310), (16, 310)])
+def test_the_backward_pass_of_no_width_writes_beyond_its_memory(width: int, side: int) -> None:
+    """torch 2.13 crashes with fewer than 16 channels that lie last, as those of pixels do."""
+    program = PROGRAM.format(width=width, side=side)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+@pytest.mark.parametrize(("width", "last"), [(8, False), (16, True)])
+def test_narrow_networks_have_their_channels_first(width: int, last: bool) -> None:
+    network = laid_out(nn.Sequential(nn.Conv2d(3, width, 3)), width)
+    said = network(torch.rand(1, 9, 9, 3).permute(0, 3, 1, 2))
+    assert said.is_contiguous(memory_format=torch.channels_last) == last
