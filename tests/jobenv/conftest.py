@@ -166,3 +166,11 @@ def model_server(tmp_path: Path) -> Iterator[Callable[..., ModelServer]]:
     yield start
     for each in started:
         each.kill()
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers() -> Iterator[None]:
+    """A training that ran in the test's own process may have left torch's arithmetic without them."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
