@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +118,15 @@ def test_a_gang_is_started_whole_or_not_at_all(backend: LocalBackend, tmp_path: 
 
 
 def _lock_is_free(lock: Path) -> bool:
-    """An agent holds it as long as it lives."""
-    if not lock.exists():
-        return True
-    with lock.open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """An agent holds it as long as it lives; one that was killed is given the time to die."""
+    until = time.monotonic() + 5
+    while lock.exists():
+        with lock.open() as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -89,6 +90,7 @@ def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRou
 def test_a_target_is_sent_what_happens_in_order_and_as_who_put_it(database: Database) -> None:
     call = Recorder()
     happen(database, 0)  # before there was a rule
+    time.sleep(0.002)  # what happens in the same millisecond counts as after it
     rule(database)
     rule(database, "off", status="DISABLED")
     rule(database, "other", EventPattern='{"source": ["other"]}')
