@@ -24,7 +24,7 @@ PEER_REQUESTS = 1000
 KNOWN = 100
 QUEUED = 300
 CANNOT_RUN = (
-    "522234722520.dkr.ecr.us-east-1.amazonaws.com/forecasting-deepar:1"  # a built-in algorithm that is not here yet
+    "520713654638.dkr.ecr.us-east-1.amazonaws.com/sagemaker-chainer:5.0.0-cpu-py3"  # which no Python runs any more
 )
 RUNNABLE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 LIMITS = "Python on one core: HTTP is half of it, then the signature; the engine takes the GIL in between"
