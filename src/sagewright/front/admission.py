@@ -50,7 +50,7 @@ class Admission:
 
 
 def too_long(most: int) -> AwsError:
-    return AwsError("ValidationError", f"The body of an invocation has at most {most} bytes.", 413)
+    return AwsError("ValidationError", f"The body of a request has at most {most} bytes.", 413)
 
 
 def _claimed(request: HttpRequest) -> str | None:

@@ -131,11 +131,10 @@ class Tracking:
         if found is None:
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "Tracking servers are below /mlflow/NAME/.")
         name, path = found[1], found[2]
-        tracker = await self._tracker(name)
         if path == f"/{passes.AUTH}":
-            return self._begun(tracker, request)
-        session = self._pass(_cookie(request), passes.SESSION)
-        if tracker is None or session is None or session.tracker != tracker.id:
+            return await self._begun(name, request)
+        tracker = await self._passed(name, _cookie(request), passes.SESSION)
+        if tracker is None:
             raise Refused(403, "PERMISSION_DENIED", "Ask for a new URL: CreatePresignedMlflowTrackingServerUrl.")
         if request.method not in _SAFE and not _same_origin(request):
             raise Refused(403, "PERMISSION_DENIED", "A page of another origin may not ask this.")
@@ -143,11 +142,11 @@ class Tracking:
         body = await incoming.whole(MOST_BODY, too_long)
         return await self._pass_on(tracker, _ask(request, path, body), f"{passes.PREFIX}{name}", send)
 
-    def _begun(self, tracker: Tracker | None, request: HttpRequest) -> HttpResponse:
+    async def _begun(self, name: str, request: HttpRequest) -> HttpResponse:
         """A session, for a URL that is good and was not used before."""
         token = dict(request.query_pairs()).get(passes.TOKEN, "")
-        one = self._pass(token, passes.URL)
-        if tracker is None or one is None or one.tracker != tracker.id or token in self._used:
+        tracker, one = await self._passed(name, token, passes.URL), self._pass(token, passes.URL)
+        if tracker is None or one is None or token in self._used:
             raise Refused(403, "PERMISSION_DENIED", "This URL is not good any more; ask for a new one.")
         now = now_ms()
         self._used = {text: until for text, until in self._used.items() if until > now} | {token: one.until_ms}
@@ -156,6 +155,12 @@ class Tracking:
         cookie = f"{COOKIE}={session}; Path={place}; Max-Age={one.session_s}; HttpOnly; SameSite=Lax"
         headers = [("location", place), ("set-cookie", cookie), ("cache-control", "no-store")]
         return HttpResponse(302, [*headers, ("referrer-policy", "no-referrer")], b"")
+
+    async def _passed(self, name: str, text: str, kind: str) -> Tracker | None:
+        """The tracking server of that name, for a pass of its own. Nothing is asked of the server for who has none."""
+        one = self._pass(text, kind)
+        tracker = await self._tracker(name) if one is not None else None
+        return tracker if tracker is not None and one is not None and one.tracker == tracker.id else None
 
     def _pass(self, text: str, kind: str) -> Pass | None:
         return passes.read(text, kind, self._secret, now_ms()) if self._secret else None

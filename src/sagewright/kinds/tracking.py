@@ -19,7 +19,8 @@ STORE = "mlflow"
 """The folder of all tracking servers in the data directory, and its name in briefs: no file system of a client's has it."""
 GROUP, HOST = "mlflow", "algo-1"
 KEPT, CONFIG, SOCKETS = "tracking", "input/config", "serving"
-START_S = 300
+START_S = 1200
+"""Of the first start, in which MLflow is installed."""
 STOP_GRACE_S = 20.0
 FOR_EVER_S = 20 * 365 * 86_400
 SIZES = {"Small": ("ml.m5.large", 1), "Medium": ("ml.m5.xlarge", 2), "Large": ("ml.m5.2xlarge", 4)}

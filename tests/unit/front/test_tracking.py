@@ -165,6 +165,14 @@ def test_a_browser_without_a_session_sees_nothing(site: Site) -> None:
     assert site.ask("GET", "/mlflow/other/", site.session())[0] == 403
 
 
+def test_who_has_no_pass_and_no_key_asks_nothing_of_the_server(site: Site) -> None:
+    site.tell("", "Stopped")
+    for path in ("/mlflow/t/", "/mlflow/other/", "/mlflow/t/auth?authToken=x", "/mlflow/other/auth"):
+        assert site.ask("GET", path)[0] == 403
+    assert site.ask("GET", "/api/2.0/mlflow/runs/get", {ARN_HEADER: ARN})[0] == 403
+    assert site.refreshed == 0
+
+
 @pytest.mark.parametrize(("origin", "status"), [("http://evil", 403), (f"http://{HOST}", 200), ("null", 403)])
 def test_a_page_of_another_origin_changes_nothing(site: Site, origin: str, status: int) -> None:
     assert site.ask("POST", "/mlflow/t/ajax-api/x", {**site.session(), "Origin": origin}, b"{}")[0] == status

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.trackers import GONE, OFF, ON, Start, asked
-from sagewright.kinds.tracking import SIZES, TRACKER
+from sagewright.kinds.tracking import TRACKER
 from sagewright.model import trackingsessions as passes
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
@@ -39,7 +39,6 @@ FILTERS = {
     "CreatedBefore": ("created_ms", Held.AT_MOST),
     "TrackingServerStatus": ("status", Held.IS),
 }
-BUSY = frozenset({Status.CREATING, Status.UPDATING, Status.STARTING, Status.STOPPING, Status.DELETING})
 RUNS = frozenset({Status.CREATED, Status.UPDATED, Status.STARTED})
 RESTS = frozenset({Status.STOPPED, Status.CREATE_FAILED, Status.START_FAILED, Status.UPDATE_FAILED})
 URL_S, SESSION_S = 300, 43_200
@@ -196,8 +195,6 @@ def _check(context: Context, request: dict[str, Any]) -> None:
         raise ValidationException(
             "AutomaticModelRegistration is not served by Sagewright yet: register models by CreateModelPackage."
         )
-    if request.get("TrackingServerSize", DEFAULT_SIZE) not in SIZES:
-        raise ValidationException(f"TrackingServerSize must be one of {', '.join(SIZES)}.")
     uri = request.get("ArtifactStoreUri")
     if uri is None:
         return
