@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sagewright.algorithms import catalogue
 from sagewright.model.brief import Brief, Program, Purpose
-from sagewright.runtimes.images import resolve_image
+from sagewright.runtimes.images import ALGORITHMS, resolve_image
 from sagewright.runtimes.launch import (
     CannotRun,
     check_runnable,
@@ -179,3 +180,7 @@ def test_a_framework_has_no_entry_point_of_its_own_for_processing() -> None:
     with pytest.raises(CannotRun, match="without a ContainerEntrypoint"):
         command(resolve_image(TORCH), processing())
     assert command(resolve_image(SPARK), processing(arguments=["/a.py"])) == ["smspark-submit", "/a.py"]
+
+
+def test_every_built_in_algorithm_has_a_declaration() -> None:
+    assert [name for name in sorted(ALGORITHMS) if catalogue.find(name) is None] == []

@@ -8,16 +8,33 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import files
+from sagewright.algorithms.job import Job
 
+CHANNEL = "model"
 MOST_BYTES = 4 << 30
 MOST_MEMBERS = 10_000
 BLOCK = 1 << 20
+
+
+def is_given(job: Job, name: str) -> bool:
+    """Whether the job has an earlier job's model: the file of that name in the channel, or an archive."""
+    place = job.channel_path(CHANNEL)
+    return CHANNEL in job.channels and ((place / name).is_file() or any(place.glob("*.tar.gz")))
+
+
+def require_equal(before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Raises UserError for the first thing in which the model of the channel is not as this job asks."""
+    for name, new in now.items():
+        if before[name] != new:
+            raise UserError(
+                f"The model of channel model has {name} {before[name]}, and this job {new}: they must be equal."
+            )
 
 
 @contextmanager

@@ -24,6 +24,13 @@ class Stopping:
     tolerance: float = 0.0
     relative: bool = True
 
+    @classmethod
+    def asked(cls, values: Mapping[str, Any]) -> Stopping | None:
+        """Of the hyperparameters of algorithms for images, None where `early_stopping` is false."""
+        if not values["early_stopping"]:
+            return None
+        return cls(*(values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance")))
+
 
 class Patience:
     """Told the measure of each epoch. `metric` is the measure's name; with no `stopping` it only tells which epoch was best."""

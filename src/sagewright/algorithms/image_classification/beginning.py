@@ -8,7 +8,6 @@ from torch import nn
 
 from sagewright.algorithms.deep import archives, backbones
 from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.image_classification import artefact
 from sagewright.algorithms.image_classification.artefact import Description
 
@@ -25,12 +24,12 @@ def _go_on(own: Run, module: nn.Module, description: Description) -> None:
     """Incremental training: from the model of the channel, which must be of the same network."""
     with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
         before, earlier = artefact.read(folder)
-    for name, old, new in (
-        ("num_layers", before.layers, description.layers),
-        ("image_shape", ",".join(map(str, before.shape)), ",".join(map(str, description.shape))),
-        ("num_classes", before.classes, description.classes),
-    ):
-        if old != new:
-            raise UserError(f"The model of channel model has {name} {old}, and this job {new}: they must be equal.")
+    archives.require_equal(_named(before), _named(description))
     module.load_state_dict(earlier.state_dict())
     logging.info("Training begins with the weights of channel model.")
+
+
+def _named(description: Description) -> dict[str, object]:
+    """By the hyperparameters that said it."""
+    shape = ",".join(map(str, description.shape))
+    return {"num_layers": description.layers, "image_shape": shape, "num_classes": description.classes}

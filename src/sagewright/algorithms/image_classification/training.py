@@ -36,7 +36,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         validation = data.read(job, "validation", values)
         logging.info("%d images for training, %d for validation", len(train_images), len(validation))
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
-        patience = Patience(ACCURACY, "Maximize", _stopping(values))
+        patience = Patience(ACCURACY, "Maximize", Stopping.asked(values))
         course = own.course(values["epochs"], patience)
         trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (train_images, validation))
         done = run_epochs(course, trainer)
@@ -47,13 +47,6 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def _settings(values: Mapping[str, Any]) -> Settings:
     names = ("weight_decay", "momentum", "beta_1", "beta_2", "eps", "gamma")
     return Settings(values["learning_rate"], **{name: values[name] for name in names})
-
-
-def _stopping(values: Mapping[str, Any]) -> Stopping | None:
-    if not values["early_stopping"]:
-        return None
-    least, patience, tolerance = (values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance"))
-    return Stopping(least, patience, tolerance)
 
 
 def _save(own: Run, trainer: Trainer, description: Description, epoch: int) -> None:

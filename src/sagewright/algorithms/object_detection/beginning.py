@@ -32,7 +32,7 @@ def begin(own: Run) -> tuple[Description, Detector]:
         width=values["_width"],
         normalised=values["base_network"] == network.VGG,
     )
-    if _has_earlier(own):
+    if archives.is_given(own.job, artefact.SYMBOL):
         return _go_on(own, description)
     if values["use_pretrained_model"] == "1" and description.width == WIDTH:
         try:
@@ -42,19 +42,13 @@ def begin(own: Run) -> tuple[Description, Detector]:
     return description, description.build()
 
 
-def _has_earlier(own: Run) -> bool:
-    place = own.job.channel_path("model")
-    return "model" in own.job.channels and ((place / artefact.SYMBOL).is_file() or any(place.glob("*.tar.gz")))
-
-
 def _go_on(own: Run, description: Description) -> tuple[Description, Detector]:
     """Incremental training: from the model of the channel, which must be of the same network."""
     with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
         before, module = artefact.read(folder)
-    for name in ("base_network", "num_classes", "width"):
-        old, new = getattr(before, name), getattr(description, name)
-        if old != new:
-            raise UserError(f"The model of channel model has {name} {old}, and this job {new}: they must be equal.")
+    archives.require_equal(
+        vars(before), {name: getattr(description, name) for name in ("base_network", "num_classes", "width")}
+    )
     if anchors.maps(before.image_shape) != anchors.maps(description.image_shape):
         raise UserError(
             f"The model of channel model has image_shape {before.image_shape}, and this job {description.image_shape}: "

@@ -29,15 +29,8 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         logging.info("%d images for training, %d for validation", len(train_scenes), len(validation))
         settings = Settings(values["learning_rate"], values["weight_decay"], values["momentum"])
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), settings)
-        course = own.course(values["epochs"], Patience(CHOICE, "Maximize", _stopping(values)))
+        course = own.course(values["epochs"], Patience(CHOICE, "Maximize", Stopping.asked(values)))
         trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (train_scenes, validation))
         run_epochs(course, trainer)
         if own.writes:
             artefact.write(job.model_directory, description, module)
-
-
-def _stopping(values: Mapping[str, Any]) -> Stopping | None:
-    if not values["early_stopping"]:
-        return None
-    least, patience, tolerance = (values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance"))
-    return Stopping(least, patience, tolerance)

@@ -22,7 +22,7 @@ from sagewright.algorithms.semantic_segmentation.network import Segmenter
 from sagewright.algorithms.semantic_segmentation.trainer import Trainer
 
 METRIC = "validation:mIOU"
-EQUAL = ("backbone", "algorithm", "crop_size", "num_classes")
+EQUAL = ("backbone", "algorithm", "crop_size", "num_classes", "width")
 """What an earlier job's model must have in common with the one that goes on."""
 
 
@@ -44,7 +44,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         ]
         logging.info("%d images for training, %d for validation", *map(len, scenes))
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
-        course = own.course(values["epochs"], Patience(METRIC, "Maximize", _stopping(values)))
+        course = own.course(values["epochs"], Patience(METRIC, "Maximize", Stopping.asked(values)))
         trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (scenes[0], scenes[1]))
         run_epochs(course, trainer)
         artefact.write(job.model_directory, description, module)
@@ -52,13 +52,10 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 def _begin(own: Run, module: Segmenter, description: Description) -> None:
     """An earlier job's weights, else the backbone's that were learnt on ImageNet where there are such, else new ones."""
-    if ("model" in own.job.channels and (own.job.channel_path("model") / artefact.WEIGHTS).is_file()) or _archived(own):
+    if archives.is_given(own.job, artefact.WEIGHTS):
         with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
             before, earlier = artefact.read(folder)
-        for name in (*EQUAL, "width"):
-            old, new = getattr(before, name), getattr(description, name)
-            if old != new:
-                raise UserError(f"The model of channel model has {name} {old}, and this job {new}: they must be equal.")
+        archives.require_equal(vars(before), {name: getattr(description, name) for name in EQUAL})
         module.load_state_dict(earlier.state_dict())
         logging.info("Training begins with the weights of channel model.")
     elif own.values["use_pretrained_model"] and description.width == WIDTH:
@@ -66,11 +63,6 @@ def _begin(own: Run, module: Segmenter, description: Description) -> None:
             backbones.fill(own.job, network.LAYERS[description.backbone], module.backbone)
         except UserError as error:
             logging.warning("use_pretrained_model is True, and training begins from scratch. %s", error)
-
-
-def _archived(own: Run) -> bool:
-    path = own.job.channel_path("model")
-    return "model" in own.job.channels and any(path.glob("*.tar.gz"))
 
 
 def _settings(values: Mapping[str, Any]) -> Settings:
@@ -81,10 +73,3 @@ def _settings(values: Mapping[str, Any]) -> Settings:
         gamma=values["gamma1"],
         gamma2=values["gamma2"],
     )
-
-
-def _stopping(values: Mapping[str, Any]) -> Stopping | None:
-    if not values["early_stopping"]:
-        return None
-    least, patience, tolerance = (values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance"))
-    return Stopping(least, patience, tolerance)
