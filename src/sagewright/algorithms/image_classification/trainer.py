@@ -13,6 +13,7 @@ from torch.nn import functional
 from sagewright.algorithms.deep import schedules
 from sagewright.algorithms.deep.epochs import Course
 from sagewright.algorithms.deep.lines import EpochLines
+from sagewright.algorithms.deep.order import Order
 from sagewright.algorithms.deep.run import Run
 from sagewright.algorithms.deep.schedules import Schedule
 from sagewright.algorithms.deep.state import State
@@ -35,18 +36,16 @@ class Trainer:
         values, hosts = own.values, course.together
         self._lines, self._top = EpochLines(), values.get("top_k") if values["multi_label"] == "0" else None
         self._multi, self._augmentation = values["multi_label"] == "1", values.get("augmentation_type")
-        self._whole = own.job.channels["train"].distribution != "ShardedByS3Key" and hosts.size > 1
-        mine = math.ceil(len(self.train) / hosts.size) if self._whole else len(self.train)
         self._batch = values["mini_batch_size"]
-        self._steps = hosts.most(math.ceil(mine / self._batch))
-        self._loss, self._schedule = self._loss_of(), self._schedule_of(hosts.total([mine])[0])
+        self._order = Order(own, hosts, len(self.train), self._batch)
+        self._loss, self._schedule = self._loss_of(), self._schedule_of(self._order.examples)
 
     def train_epoch(self, number: int) -> Mapping[str, float]:
         module, values = self.state.module.train(), self.own.values
         random = np.random.default_rng([self.own.seed, 1, number, self.course.together.rank])
         scores = Scores(self._multi, self._top)
         self._lines.begin()
-        for step, rows in self.course.watched(enumerate(self._order(number).reshape(self._steps, -1)), self._steps):
+        for step, rows in self.course.watched(enumerate(self._order.rows(number)), self._order.steps):
             images = self._images(self.train, rows, random if self._augmentation else None)
             if self._augmentation:
                 images = augmentation.augment(images, self._augmentation)
@@ -79,15 +78,6 @@ class Trainer:
         if best is None or measures["accuracy"] > best:
             logging.info("Storing the best model with validation accuracy: %.6f", measures["accuracy"])
         return {f"validation:{name}": value for name, value in measures.items()}
-
-    def _order(self, number: int) -> np.ndarray:
-        """The rows of the epoch, as many as its steps take: at the end it begins again, as MXNet's iterators do."""
-        hosts = self.course.together
-        shared = np.random.default_rng([self.own.seed, 2, number, 0 if self._whole else hosts.rank])
-        order = shared.permutation(len(self.train))
-        order = order[hosts.rank :: hosts.size] if self._whole else order
-        batch = min(self._batch, max(2, len(order))) if self._steps == 1 else self._batch
-        return np.resize(order if len(order) else np.zeros(1, np.int64), self._steps * batch)
 
     def _images(self, part: Images, rows: np.ndarray, random: np.random.Generator | None) -> torch.Tensor:
         """(n, channels, h, w) uint8 on the device, channels last in memory."""

@@ -12,6 +12,7 @@ import torch
 
 from sagewright.algorithms.deep import images, schedules
 from sagewright.algorithms.deep.epochs import Course
+from sagewright.algorithms.deep.order import Order
 from sagewright.algorithms.deep.run import Run
 from sagewright.algorithms.deep.schedules import Schedule
 from sagewright.algorithms.deep.state import State
@@ -37,18 +38,16 @@ class Trainer:
         self.train, self.validation = parts
         values, hosts = own.values, course.together
         self._side, self._anchors = values["image_shape"], anchors(values["image_shape"])
-        self._whole = own.job.channels["train"].distribution != "ShardedByS3Key" and hosts.size > 1
-        mine = math.ceil(len(self.train) / hosts.size) if self._whole else len(self.train)
         self._batch = values["mini_batch_size"]
-        self._steps = hosts.most(math.ceil(mine / self._batch))
-        self._schedule = self._schedule_of(hosts.total([mine])[0])
+        self._order = Order(own, hosts, len(self.train), self._batch)
+        self._schedule = self._schedule_of(self._order.examples)
         self._loss = 0.0
 
     def train_epoch(self, number: int) -> Mapping[str, float]:
         module, began = self.state.module.train(), time.monotonic()
         total = torch.zeros(2)
-        order = self._order(number)
-        for rows in self.course.watched(order.reshape(self._steps, -1), self._steps):
+        order = self._order.rows(number)
+        for rows in self.course.watched(order, self._order.steps):
             pictures, classes, offsets = self._examples(rows, number)
             with self.own.device.reducing():
                 said = module(pictures)
@@ -56,9 +55,9 @@ class Trainer:
             self.course.step(self.state.optimizer, parts.sum(), self._schedule(self.state.counters["steps"]), LONGEST)
             self.state.counters["steps"] += 1
             total += parts.detach().cpu()
-        entropy, smooth = (total / self._steps).tolist()
+        entropy, smooth = (total / self._order.steps).tolist()
         self._loss = entropy + smooth
-        where = f"#quality_metric: host={self.own.job.current_host}, epoch={number}, batch={self._steps} train"
+        where = f"#quality_metric: host={self.own.job.current_host}, epoch={number}, batch={self._order.steps} train"
         logging.info("%s cross_entropy <loss>=(%r)", where, entropy)
         logging.info("%s smooth_l1 <loss>=(%r)", where, smooth)
         self.own.lines.throughput(order.size, time.monotonic() - began)
@@ -81,15 +80,6 @@ class Trainer:
         )
         self.own.lines.progress(number + 1, self.course.epochs)
         return {"validation:mAP": score, CHOICE: score or -self._loss}
-
-    def _order(self, number: int) -> np.ndarray:
-        """The rows of the epoch, as many as its steps take: at the end it begins again, as MXNet's iterators do."""
-        hosts = self.course.together
-        shared = np.random.default_rng([self.own.seed, 2, number, 0 if self._whole else hosts.rank])
-        order = shared.permutation(len(self.train))
-        order = order[hosts.rank :: hosts.size] if self._whole else order
-        batch = min(self._batch, max(2, len(order))) if self._steps == 1 else self._batch
-        return np.resize(order if len(order) else np.zeros(1, np.int64), self._steps * batch)
 
     def _examples(self, rows: np.ndarray, number: int) -> Batch:
         """Pictures (n, 3, side, side) and what is right: classes (n, anchors) and offsets (n, anchors, 4), on the device."""
