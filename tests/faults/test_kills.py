@@ -44,6 +44,12 @@ def user_processes(mark: str) -> list[psutil.Process]:
     return found
 
 
+def when_there(mark: str, number: int) -> list[psutil.Process]:
+    """The NUMBER processes of a job that just said it is ready: the shell writes its line before it starts them."""
+    until(lambda: len(user_processes(mark)) == number)
+    return user_processes(mark)
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not holds():
@@ -88,7 +94,7 @@ def test_a_killed_agent_fails_its_job_and_leaves_no_process(
     mark = str(100_000 + 2 * os.getpid() + (sandbox == "plain"))
     own_server.run_shell(job_name, f"(sleep {mark} &) ; echo ready; sleep {mark}")
     own_server.when_logged(job_name, "ready")
-    assert len(user_processes(mark)) == 2
+    when_there(mark, 2)
     (agent,) = own_server.agents()
     os.kill(agent, signal.SIGKILL)
     job = own_server.wait(job_name, timeout_s=30)
@@ -101,7 +107,7 @@ def test_a_killed_user_process_fails_its_job(running: RunningServer, job_name: s
     mark = str(9_000_000 + os.getpid())
     running.run_shell(job_name, f"echo ready; exec sleep {mark}")
     running.when_logged(job_name, "ready")
-    (victim,) = user_processes(mark)
+    (victim,) = when_there(mark, 1)
     victim.kill()
     job = running.wait(job_name, timeout_s=30)
     assert (job["TrainingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 137")
