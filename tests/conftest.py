@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import getpass
 import os
 import shutil
 import signal
@@ -41,6 +40,7 @@ SDK_V3_MODULES = (
     "sagemaker.core.processing",
     "sagemaker.train",
 )
+MEMORY = Path("/dev/shm")
 START_S = 60
 OUTPUT = "outputs"
 SHELL_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
@@ -51,7 +51,8 @@ ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 def postgres() -> Iterator[Postgres]:
     binaries = find_binaries()
     assert binaries, "PostgreSQL is not installed; on Debian: apt-get install postgresql"
-    directory = Path("/tmp") / f"sagewright-pg-{getpass.getuser()}-{os.getpid()}"  # a short path: sockets have a limit
+    place = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 2**30 else Path("/tmp")
+    directory = place / f"sagewright-tests-pg-{os.getpid()}"  # a short path: sockets have a limit
     directory.mkdir(mode=0o755)
     server = Postgres(directory, binaries)
     try:
@@ -86,7 +87,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         store = Database(url)
         yield store
         store.close()
-        postgres.drop(url)
+        postgres.give_back(url)
 
 
 @dataclass

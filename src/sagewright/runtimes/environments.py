@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from sagewright.runtimes.bytecode import compile_packages
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
@@ -140,6 +141,7 @@ class Environments:
     def _extend(self, spec: _Spec, standing: Environment) -> Environment:
         """Install what it lacks: jobs may run in it."""
         self._install(standing.path, _lacking(spec, standing))
+        self._compile(standing.path)
         return self._noted(spec.key, standing.path, _packages(standing.path))
 
     def _build(self, spec: _Spec, install: Callable[[Path], None]) -> Environment:
@@ -148,6 +150,7 @@ class Environments:
         self._uv("venv", "--seed", "--no-project", "--python", spec.python, *self._index(), str(place))
         try:
             install(place)
+            self._compile(place)
             packages = _packages(place)
             if "pyspark" in packages:
                 _finish_spark(place)
@@ -155,6 +158,13 @@ class Environments:
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
+
+    def _compile(self, place: Path) -> None:
+        version = _version_of(place)
+        others = (manifest.parent for manifest in self.directory.glob(f"*/{MANIFEST}"))
+        compile_packages(
+            _site_packages(place), [_site_packages(each) for each in others if _version_of(each) == version]
+        )
 
     def _noted(self, key: str, place: Path, packages: dict[str, str]) -> Environment:
         """The environment with its manifest, which is written last."""
@@ -168,7 +178,7 @@ class Environments:
         """Install into the environment at `place`. `exact`: every version is given, nothing is to be resolved."""
         if not requirements:
             return None
-        attempts = self.installs(place, requirements, exact=exact)
+        attempts = self.installs(place, requirements, exact=exact, compiled=False)
         for arguments in attempts[:-1]:
             try:
                 return self._uv(*arguments)
@@ -176,12 +186,16 @@ class Environments:
                 continue
         return self._uv(*attempts[-1])
 
-    def installs(self, place: Path, requirements: Sequence[str], *, exact: bool = False) -> list[list[str]]:
+    def installs(
+        self, place: Path, requirements: Sequence[str], *, exact: bool = False, compiled: bool = True
+    ) -> list[list[str]]:
         """The arguments of uv that install into the environment at `place`, to be tried in turn until one works.
 
-        `exact`: every version is given, nothing is to be resolved.
+        `exact`: every version is given, nothing is to be resolved. `compiled`: with bytecode.
         """
-        options = ["--python", str(place / "bin" / "python"), "--compile-bytecode", *self.sources.uv_options()]
+        options = ["--python", str(place / "bin" / "python"), *self.sources.uv_options()]
+        if compiled:
+            options.append("--compile-bytecode")
         if exact:
             options.append("--no-deps")
         if not has_gpu():

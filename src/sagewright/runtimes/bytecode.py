@@ -1,0 +1,46 @@
+"""Python's bytecode of an environment's packages: what another environment has of the very same files is linked, and only the
+rest is compiled.
+
+uv links a package's files from its cache, so that one file of the disk stands in every environment of the package. Where it had
+to copy them, nothing is the same, and all is compiled.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+KEPT = "__pycache__"
+_TAG = f".{sys.implementation.cache_tag}.pyc"
+
+
+def compile_packages(place: Path, others: Iterable[Path]) -> None:
+    """Have bytecode for all that is in `place`, a directory of packages. `others`: directories of packages for the same Python."""
+    siblings = [other for other in others if other != place]
+    for directory, names, files in os.walk(place):
+        if KEPT in names:
+            names.remove(KEPT)
+        sources = [name for name in files if name.endswith(".py")]
+        for sibling in siblings if sources else ():
+            _link(Path(directory), sibling / os.path.relpath(directory, place), sources)
+    python = place.parents[2] / "bin" / "python"
+    command = [str(python), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "timestamp", str(place)]
+    # what it can't compile is no module: templates, and examples of other Pythons
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", check=False)
+
+
+def _link(directory: Path, other: Path, sources: Iterable[str]) -> None:
+    """Link the bytecode that `other` has of files of `directory`."""
+    if not (other / KEPT).is_dir():
+        return
+    (directory / KEPT).mkdir(exist_ok=True)
+    for name in sources:
+        compiled = name.removesuffix(".py") + _TAG
+        try:
+            if (directory / name).samefile(other / name):
+                (directory / KEPT / compiled).hardlink_to(other / KEPT / compiled)
+        except (FileNotFoundError, FileExistsError):
+            continue
