@@ -1,4 +1,4 @@
-"""Pipelines: what a step costs, light and as a process, in chains and in a pipeline of 1,000; beside Prefect and Dagster.
+"""Pipelines: what a step costs, light and as a process, in chains and in a pipeline of 1,000; beside Prefect, Dagster and Airflow.
 
 Every step's state is durable on all sides. The peers' steps are Python functions called in their own process, which is closest to
 a Condition step of ours; a Processing or a Lambda step is a sandboxed process, which they have nothing beside.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 import uuid
@@ -22,8 +23,8 @@ from server import CACHE, ROLE, ROOT, Sagewright, client, running, scratch
 SECTION = "p"
 CHAIN, LARGE, PROCESSES, ROUNDS = 50, 1000, 20, 5
 GOAL_S = 10.0
-READY = CACHE / "clients" / "bench-workflow" / ".ready"
-PYTHON = CACHE / "clients" / "bench-workflow" / "bin" / "python"
+PEERS, AIRFLOW = (CACHE / "clients" / name for name in ("bench-workflow", "airflow"))
+PROGRAMS = Path(__file__).parent / "programs"
 IMAGE = "sagemaker-base-python:py3"
 LIGHT = "one row of the store a step, and its events"
 PEER_S = 300
@@ -42,7 +43,11 @@ def measure() -> list[Row]:
             cpu_ms = (server.cpu_s() - begun) * 1000 / (ROUNDS * LARGE)
             own.run([_processing(0)])
             process, loop = own.processes()
-        theirs = [_peer("Prefect", directory, _prefect), _peer("Dagster", directory, _dagster)]
+        theirs = [
+            _peer("Prefect", directory, PEERS, _prefect),
+            _peer("Dagster", directory, PEERS, _dagster),
+            _peer("Airflow without its scheduler", directory, AIRFLOW, _airflow),
+        ]
     ms = [1000 * each / CHAIN for each in chain]
     rows = [
         Row(SECTION, f"a light step in a chain of {CHAIN}", median(ms), "ms", name, value, LIGHT, spread(ms, "ms"))
@@ -128,18 +133,20 @@ def _processing(number: int) -> dict[str, Any]:
     return {"Name": f"s{number}", "Type": "Processing", "Arguments": arguments}
 
 
-def _peer(name: str, directory: Path, run: Callable[[Path], list[float]]) -> tuple[str, float | None]:
+def _peer(
+    name: str, directory: Path, environment: Path, run: Callable[[Path], list[float]]
+) -> tuple[str, float | None]:
     """Its name and the milliseconds of a step, or why there are none."""
     try:
-        _install()
+        _install(environment / ".ready")
         return f"{name}, a chain of functions", 1000 * median(run(directory)) / CHAIN
     except (peers.NoPeer, subprocess.TimeoutExpired) as error:
         return f"{name}: {str(error)[:120]}", None
 
 
-def _install() -> None:
-    """The peers' environment, by the Makefile's rule. Raises NoPeer."""
-    made = ["make", "--quiet", str(READY.relative_to(ROOT))]
+def _install(ready: Path) -> None:
+    """A peer's environment, by the Makefile's rule. Raises NoPeer."""
+    made = ["make", "--quiet", str(ready.relative_to(ROOT))]
     done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise peers.NoPeer((done.stderr.strip().splitlines() or ["make failed"])[-1])
@@ -152,22 +159,42 @@ def _prefect(directory: Path) -> list[float]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
-    return _told("prefect_chain.py", environ)
+    return _told(PEERS, PROGRAMS / "prefect_chain.py", environ)
 
 
 def _dagster(directory: Path) -> list[float]:
     home = directory / "dagster"
     home.mkdir()
-    return _told("dagster_chain.py", {"DAGSTER_DISABLE_TELEMETRY": "yes"}, str(home))
+    return _told(PEERS, PROGRAMS / "dagster_chain.py", {"DAGSTER_DISABLE_TELEMETRY": "yes"}, str(home))
 
 
-def _told(program: str, environ: dict[str, str], *words: str) -> list[float]:
+def _airflow(directory: Path) -> list[float]:
+    home = directory / "airflow"
+    dags = home / "dags"
+    dags.mkdir(parents=True)
+    program = Path(shutil.copy(PROGRAMS / "airflow_chain.py", dags))
+    environ = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+    }
+    _run([str(AIRFLOW / "bin" / "airflow"), "db", "migrate"], environ)
+    return _told(AIRFLOW, program, environ)
+
+
+def _told(environment: Path, program: Path, environ: dict[str, str], *words: str) -> list[float]:
     """Seconds of each run. Raises NoPeer, TimeoutExpired."""
-    argv = [str(PYTHON), str(Path(__file__).parent / "programs" / program), str(CHAIN), str(ROUNDS), *words]
+    printed = _run([str(environment / "bin" / "python"), str(program), str(CHAIN), str(ROUNDS), *words], environ)
+    found: list[float] = json.loads(printed.strip().splitlines()[-1])
+    return found
+
+
+def _run(argv: list[str], environ: dict[str, str]) -> str:
+    """What it printed. Raises NoPeer, TimeoutExpired."""
     done = subprocess.run(
         argv, env={**os.environ, **environ}, capture_output=True, text=True, check=False, timeout=PEER_S
     )
     if done.returncode:
         raise peers.NoPeer((done.stderr.strip().splitlines() or ["it failed"])[-1])
-    found: list[float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    return done.stdout
