@@ -1,4 +1,4 @@
-"""`python -m sagewright.algorithms REPOSITORY train|serve`."""
+"""`python -m sagewright.algorithms REPOSITORY[:VERSION] train|serve`."""
 
 from __future__ import annotations
 

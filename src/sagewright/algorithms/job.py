@@ -22,7 +22,8 @@ STANDARD_ROOT = "/opt/ml"
 
 @dataclass(frozen=True)
 class Job:
-    """One host's view of a training job. `channels` are the validated ones; `hosts` are sorted by rank."""
+    """One host's view of a training job. `channels` are the validated ones; `hosts` are sorted by rank; `image_version`
+    is what the tag of the job's image says (`1.7-1`), or empty."""
 
     root: Path
     name: str
@@ -32,6 +33,7 @@ class Job:
     hosts: tuple[str, ...]
     checkpoint_directory: Path | None
     channels: Mapping[str, ChannelInput] = field(default_factory=dict)
+    image_version: str = ""
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Job:

@@ -20,7 +20,7 @@ from sagewright.serving.settings import Settings, WrongSetting
 from sagewright.serving.several import Several, is_asked_for
 from sagewright.serving.workers import serve_forever
 
-USAGE = "usage: python -m sagewright.algorithms REPOSITORY train|serve"
+USAGE = "usage: python -m sagewright.algorithms REPOSITORY[:VERSION] train|serve"
 FAILURE_CHARACTERS = 1024
 
 
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 2 or arguments[1] not in ("train", "serve"):
         print(USAGE, file=sys.stderr)
         return 64
-    repository, command = arguments
+    named, command = arguments
+    repository, _, version = named.partition(":")
     root = Path(os.environ.get(ROOT_VARIABLE, STANDARD_ROOT))
     try:
         declaration = catalogue.find(repository)
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
             raise PlatformError(f"There is no built-in algorithm in repository {repository} here.")
         logs.configure(declaration.log_style)
         if command == "train":
-            train(declaration, Job.read())
+            train(declaration, dataclasses.replace(Job.read(), image_version=version))
         else:
             return serve(declaration, root / "model")
     except Exception as error:  # the last line of defence: whatever it is, the job's owner reads it

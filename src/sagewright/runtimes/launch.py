@@ -114,7 +114,8 @@ def client_requirements(program: Program) -> str | None:
 
 def _entrypoint(image: Image, brief: Brief) -> list[str]:
     if not is_script_mode(image, brief):
-        return ["python", "-m", "sagewright.algorithms", image.repository]
+        named = f"{image.repository}:{image.version}" if image.version else image.repository
+        return ["python", "-m", "sagewright.algorithms", named]
     return ["python", "-m", "sagewright.toolkit"]
 
 

@@ -11,7 +11,11 @@ NUMPY_2_SINCE = {"scikit-learn": (1, 5), "torch": (2, 3), "tensorflow-cpu": (2, 
 """The first release of each that runs on NumPy 2."""
 SERVING = ("httptools", "uvloop")
 """What the server of models needs beside the framework: every recipe in which a model can be served has it."""
-_SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "boto3", *SERVING)
+_SCRIPT = ("boto3", "requests", "psutil", "pyyaml", "protobuf", "python-dateutil", "retrying", "pillow", "tqdm")
+"""What AWS's images hold for any script, and what its toolkit brought along."""
+_SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", *_SCRIPT, *SERVING)
+_DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "plotly", "bokeh")
+"""What AWS's deep learning containers hold besides: the part of it that is small. docs/how-to/choose-versions.md has the rest."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,9 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("python", "", (), ()),
-        Recipe("base", "", ("boto3", *SERVING), ()),
+        Recipe("base", "", (*_SCRIPT, *SERVING), ()),
         Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",)),
-        Recipe("xgboost", "xgboost", ("xgboost", *_SCIENCE), ("xgboost",)),
+        Recipe("xgboost", "xgboost", ("xgboost", "matplotlib", *_SCIENCE), ("xgboost",)),
         Recipe(
             "numeric",
             "",
@@ -70,12 +74,12 @@ RECIPES = {
             ("numpy",),
         ),
         Recipe("text", "", ("numpy", "scipy", "threadpoolctl", "numba", "gensim", *SERVING), ("numpy",)),
-        Recipe("pytorch", "torch", ("torch", "torchvision", "safetensors", *_SCIENCE), ("torch",)),
-        Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE), ("tensorflow-cpu",)),
+        Recipe("pytorch", "torch", ("torch", "torchvision", "safetensors", *_SCIENCE, *_DEEP_LEARNING), ("torch",)),
+        Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE, *_DEEP_LEARNING), ("tensorflow-cpu",)),
         Recipe(
             "huggingface",
             "transformers",
-            ("transformers", "torch", "torchvision", "datasets", "accelerate", "evaluate", *_SCIENCE),
+            ("transformers", "torch", "torchvision", "datasets", "accelerate", "evaluate", *_SCIENCE, *_DEEP_LEARNING),
             ("transformers", "torch"),
             by_major=True,
         ),

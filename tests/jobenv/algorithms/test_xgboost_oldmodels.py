@@ -15,6 +15,7 @@ import pytest
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.xgboost import serving
+from sagewright.algorithms.xgboost.library import xgb
 
 OLD = Path(__file__).parent / "oldmodels"
 EXPECTED = json.loads((OLD / "expected.json").read_text())
@@ -63,3 +64,20 @@ def test_a_pickle_that_is_cut_off_is_the_users_fault(tmp_path: Path, cut: int) -
     (tmp_path / "xgboost-model").write_bytes((OLD / "pickle-1.7.6").read_bytes()[:cut])
     with pytest.raises(UserError, match="Unable to load model"):
         serving.load_models(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("version", "pickled"),
+    [("0.90-2", True), ("1", True), ("1.0-1", True), ("1.2-2", True), ("1.3-1", False), ("1.7-1", False), ("", False)],
+)
+def test_the_artifact_has_the_form_of_its_image(job: Any, run: Any, version: str, pickled: bool) -> None:
+    rows = np.random.default_rng(1).normal(size=(60, 3)).round(3)
+    job.configure({"num_round": "3"}, {"train": "text/csv"})
+    job.put("train", "a.csv", "\n".join(",".join(map(str, row)) for row in rows).encode())
+    assert run(job, f"sagemaker-xgboost:{version}") == 0
+    content = (job.model / "xgboost-model").read_bytes()
+    booster = pickle.loads(content) if pickled else xgb.Booster(model_file=bytearray(content))
+    service = serving.Service(serving.load_models(job.model, {}), {})
+    answer = service.invoke("\n".join(",".join(map(str, row[1:])) for row in rows).encode(), "text/csv", "text/csv")
+    expected = booster.predict(xgb.DMatrix(rows[:, 1:]))
+    assert np.allclose([float(line) for line in answer.body.split()], expected, atol=1e-6)

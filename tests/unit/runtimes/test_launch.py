@@ -44,7 +44,7 @@ def processing(**program: Any) -> Brief:
     ("uri", "given", "argv"),
     [
         (TORCH, brief(), ["python", "-m", "sagewright.toolkit", "train"]),
-        (XGBOOST, brief(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost", "train"]),
+        (XGBOOST, brief(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost:1.7-1", "train"]),
         (XGBOOST, brief({"sagemaker_program": "a.py"}), ["python", "-m", "sagewright.toolkit", "train"]),
         (TORCH, brief(entrypoint=["/bin/bash"]), ["/bin/bash"]),
         (
@@ -61,7 +61,7 @@ def processing(**program: Any) -> Brief:
         (TORCH, processing(entrypoint=["python3", "/opt/ml/a.py"], arguments=["x"]), ["python3", "/opt/ml/a.py", "x"]),
         (TORCH, serving(), ["python", "-m", "sagewright.toolkit", "serve", "pytorch"]),
         ("x/pytorch-inference:2.0.0-cpu-py310", serving(), ["python", "-m", "sagewright.toolkit", "serve", "pytorch"]),
-        (XGBOOST, serving(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost", "serve"]),
+        (XGBOOST, serving(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost:1.7-1", "serve"]),
         (XGBOOST, serving({"SAGEMAKER_PROGRAM": "a.py"}), ["python", "-m", "sagewright.toolkit", "serve", "xgboost"]),
         (OWN, serving(), ["serve"]),
         (OWN, serving(entrypoint=["/bin/sh"]), []),

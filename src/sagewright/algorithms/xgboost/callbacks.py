@@ -69,15 +69,15 @@ class StopOnTermination(_Callback):
         self,
         termination: Termination,
         combine: Callable[[np.ndarray], np.ndarray],
-        path: Path | None,
+        save: Callable[[Any], None] | None,
         every_s: float = 10,
     ) -> None:
         super().__init__(0)
-        self.termination, self.combine, self.path, self.every_s = termination, combine, path, every_s
+        self.termination, self.combine, self.save, self.every_s = termination, combine, save, every_s
         self.saved_at = time.monotonic()
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Evaluations) -> bool:  # noqa: ARG002 - XGBoost's form
-        if self.path is not None and time.monotonic() - self.saved_at >= self.every_s:
-            models.save(model, self.path)
+        if self.save is not None and time.monotonic() - self.saved_at >= self.every_s:
+            self.save(model)
             self.saved_at = time.monotonic()
         return bool(self.combine(np.array([float(self.termination.requested)]))[0] > 0)

@@ -37,10 +37,11 @@ def cross_validate(job: Job, values: Mapping[str, Any], trainer: Trainer, data: 
         outputs = Outputs(
             job.model_directory / f"{models.MODEL_NAME}-{number}",
             checkpoints / f"model-{number}" if checkpoints else None,
+            models.is_pickled(job.image_version),
         )
         out = pooled.take(rows)
         booster = trainer.fit(Data(pooled.take(others), out), outputs)
-        models.save(booster, outputs.model)
+        outputs.save(booster)
         predictions[repeat].append(booster.predict(matrices.matrix(out, objective)))
         held[repeat].append(rows)
         results.append(trainer.evaluations)

@@ -1,12 +1,14 @@
 """Boosters in files: the artifact and the checkpoints.
 
 The format is XGBoost's UBJSON, under the contract's names without an extension: `xgboost.Booster(model_file=…)` of
-version 1.6 and later opens it.
+version 1.6 and later opens it. The artifact of a job whose image is older than 1.3 is a pickled booster, as AWS's images wrote it:
+scripts written for those unpickle it.
 """
 
 from __future__ import annotations
 
 import logging
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,22 @@ CHECKPOINTS_KEPT = 5
 FIRST_INDEX = "sagewright_first_index"
 """The attribute of a booster that learned from LibSVM indices starting at 1: it must not have them moved at inference."""
 
+_UNPICKLED_SINCE = (1, 3)
 _CHECKPOINT = re.compile(rf"{CHECKPOINT_NAME}\.([0-9]+)")
 
 
-def save(booster: Any, path: Path) -> None:
+def is_pickled(image_version: str) -> bool:
+    """Whether AWS's image of that version (`0.90-2`, `1.0-1`; "" if its tag names none) pickles the artifact."""
+    parts = image_version.partition("-")[0].split(".")
+    numbers = tuple(int(part) for part in parts if part.isdecimal())
+    return 0 < len(numbers) == len(parts) and numbers < _UNPICKLED_SINCE
+
+
+def save(booster: Any, path: Path, pickled: bool = False) -> None:
     """Write the booster; a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(booster.save_raw(raw_format="ubj"))
+    part.write_bytes(pickle.dumps(booster) if pickled else booster.save_raw(raw_format="ubj"))
     part.replace(path)
 
 

@@ -26,10 +26,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where one booster and its checkpoints go."""
+    """Where one booster and its checkpoints go, and whether the booster is pickled (`models.is_pickled`)."""
 
     model: Path
     checkpoints: Path | None
+    pickled: bool = False
+
+    def save(self, booster: Any) -> None:
+        models.save(booster, self.model, self.pickled)
 
 
 class Trainer:
@@ -85,8 +89,8 @@ class Trainer:
             if outputs.checkpoints is not None:
                 chosen.append(callbacks.Checkpoints(done, outputs.checkpoints))
         if self.plan.save_on_termination:
-            path = outputs.model if first else None
-            chosen.append(callbacks.StopOnTermination(self.termination, self.member.total, path))
+            save = outputs.save if first else None
+            chosen.append(callbacks.StopOnTermination(self.termination, self.member.total, save))
         if self.plan.early_stopping_rounds and has_validation:
             chosen.append(
                 xgb.callback.EarlyStopping(

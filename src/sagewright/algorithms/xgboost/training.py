@@ -82,11 +82,12 @@ def _train_member(job: Job, values: Mapping[str, Any], trainer: Trainer, data: D
         if "_kfold" in values:
             folds.cross_validate(job, values, trainer, data)
         else:
-            outputs = Outputs(job.model_directory / models.MODEL_NAME, job.checkpoint_directory)
+            pickled = models.is_pickled(job.image_version)
+            outputs = Outputs(job.model_directory / models.MODEL_NAME, job.checkpoint_directory, pickled)
             booster = trainer.fit(data, outputs)
             if trainer.member.rank == 0:
                 _mark_first_index(job, data, booster)
-                models.save(booster, outputs.model)
+                outputs.save(booster)
     except (xgb.core.XGBoostError, ValueError, OverflowError) as error:
         raise faults.explain(error) from error
     finally:
