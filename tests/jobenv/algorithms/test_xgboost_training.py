@@ -194,7 +194,13 @@ def test_validation_with_more_columns_than_train_widens_train(job: Any, run: Any
 @pytest.mark.parametrize(
     "values",
     [
-        {"objective": "reg:linear", "tree_method": "gpu_hist", "predictor": "gpu_predictor", "sketch_eps": "0.1"},
+        {
+            "objective": "reg:linear",
+            "tree_method": "gpu_hist",
+            "predictor": "gpu_predictor",
+            "sketch_eps": "0.1",
+            "silent": "1",
+        },
         {"single_precision_histogram": "true", "deterministic_histogram": "false", "dsplit": "row"},
         {"booster": "dart", "rate_drop": "0.1", "skip_drop": "0.5", "one_drop": "1", "sample_type": "weighted"},
         {"booster": "gblinear", "updater": "coord_descent", "lambda_bias": "0.1", "alpha": "0.1"},

@@ -209,7 +209,7 @@ SAME: dict[str, frozenset[str]] = {
     "kmeans": frozenset({"eval_metrics"}),
     "lda": frozenset({"max_restarts"}),  # the first start is as good as any on so few rows
     "xgboost": frozenset(
-        {"nthread", "verbosity", "eval_metric", "early_stopping_rounds", "save_model_on_termination", "_num_cv_round",
+        {"nthread", "verbosity", "silent", "eval_metric", "early_stopping_rounds", "save_model_on_termination", "_num_cv_round",
          "num_class", "sampling_method"}
     ),
     "object2vec": frozenset(

@@ -113,6 +113,7 @@ HYPERPARAMETERS = (
     Hyperparameter("sample_type", Choice(("uniform", "weighted")), "uniform", note="booster dart", needs=(DART,)),
     Hyperparameter("scale_pos_weight", Real("(0, +inf)"), "1"),
     Hyperparameter("seed", Integer("(-2147483648, 2147483647)"), "0"),
+    Hyperparameter("silent", ZERO_OR_ONE, "0", note="of images before 1.2; 1 means verbosity 0"),
     Hyperparameter("single_precision_histogram", Flag(), "false", note=IGNORED, needs=(NEVER,)),
     Hyperparameter("sketch_eps", Real("(0, 1)"), "0.03", note=IGNORED, needs=(NEVER,)),
     Hyperparameter("skip_drop", Real("[0, 1]"), "0.0", note="booster dart", needs=(DART,)),

@@ -86,6 +86,9 @@ def _modernise(booster: dict[str, Any], gpus: int) -> list[str]:
     if booster.get("objective") == "reg:linear":
         booster["objective"] = "reg:squarederror"
         notes.append("Objective reg:linear is now called reg:squarederror.")
+    if booster.pop("silent", 0) and "verbosity" not in booster:
+        booster["verbosity"] = 0
+        notes.append("silent 1 is now called verbosity 0.")
     if booster.get("tree_method") == "gpu_hist":
         booster.update(tree_method="hist", device="cuda" if gpus else "cpu")
         if not gpus:
