@@ -164,6 +164,16 @@ def test_a_traceback_reaches_failure_reason(server: RunningServer, bucket: str, 
     assert "before" in server.lines(job_name)
 
 
+def test_a_module_that_the_environment_lacks_is_told_with_what_to_do(
+    server: RunningServer, bucket: str, job_name: str
+) -> None:
+    submit(server, job_name, "import not_here_at_all\n")
+    job = server.wait(job_name)
+    assert "ModuleNotFoundError: No module named 'not_here_at_all'" in job["FailureReason"]
+    (said,) = [line for line in server.lines(job_name) if "has no module 'not_here_at_all'" in line]
+    assert said.endswith("requirements.txt beside the script is installed before it runs.")
+
+
 def test_no_data_under_the_prefix_is_refused_at_once(server: RunningServer, bucket: str, job_name: str) -> None:
     for uri in (f"s3://{bucket}/nothing/", "s3://no-such-bucket/x"):
         request = {"InputDataConfig": [channel("train", uri)]}

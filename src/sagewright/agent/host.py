@@ -28,6 +28,7 @@ from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.memory import JobMemory, open_memory
 from sagewright.agent.metrics import MetricScanner
+from sagewright.agent.missing import advice
 from sagewright.agent.modeldata import Archives, Held, ModelData
 from sagewright.agent.mpidriver import REQUIREMENTS, stand_ins, uses_mpi_driver
 from sagewright.agent.network import JobNetwork, open_network
@@ -287,6 +288,8 @@ class HostRun:
             self._share.tell()
             self._warm_cache.keep()
             sandbox.close(self._host.directory)
+        if ended.code and environment is not None and (said := advice(self._image, book.last)) is not None:
+            self._reporter.log(said)
         if ended.cause == FAILED and self._control.failure is not None:
             self._patience.begin()
             with suppress(TooLate):

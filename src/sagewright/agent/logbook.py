@@ -10,6 +10,7 @@ from sagewright.agent.report import Reporter
 
 _TAIL_LINES = 1000
 _TAIL_BYTES = 512 * 1024
+_LAST_LINES = 30
 _MIB = 1 << 20
 _SLICE_S = 0.05  # so long lines are looked at before the process is looked after again
 _CLOSE_S = 5.0  # the same at the end
@@ -20,7 +21,7 @@ class LogBook:
     are kept, and written at the end. While the server is away and much waits for it, lines are left out too.
 
     What was left out is said in the log. Metrics are taken from every line. For one thread, which is kept for a bounded
-    time by each call: lines whose metrics take longer wait, and the process with them (`ready`).
+    time by each call: lines whose metrics take longer wait, and the process with them (`ready`). `last` are the last few.
     """
 
     def __init__(self, reporter: Reporter, metrics: MetricScanner, limit_mb: int) -> None:
@@ -31,6 +32,7 @@ class LogBook:
         self._tail: deque[list[str]] = deque()
         self._tail_lines = self._tail_bytes = 0
         self._pending: deque[str] = deque()
+        self.last: deque[str] = deque(maxlen=_LAST_LINES)
         self._say_notes()
 
     def ready(self) -> bool:
@@ -39,6 +41,7 @@ class LogBook:
         return not self._pending and (not self._reporter.full or self._reporter.away)
 
     def lines(self, texts: list[str]) -> None:
+        self.last.extend(texts[-_LAST_LINES:])
         if self._pending or self._metrics:
             self._pending.extend(texts)
             self._work(_SLICE_S)

@@ -1,0 +1,53 @@
+"""What is said in the log of a job that ended because its environment lacks a module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sagewright.runtimes.images import Image
+
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z0-9_]{1,64})")
+_DEEP = {
+    "accelerate": "accelerate",
+    "awscli": "awscli",
+    "cv2": "opencv-python-headless",
+    "fastai": "fastai",
+    "mpi4py": "mpi4py",
+    "numba": "numba",
+    "s3torchconnector": "s3torchconnector",
+    "sagemaker": "sagemaker<3",
+    "shap": "shap",
+    "smclarify": "smclarify",
+    "smexperiments": "sagemaker-experiments",
+    "spacy": "spacy",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "tensorflow_text": "tensorflow-text",
+    "torchaudio": "torchaudio",
+    "torchdata": "torchdata",
+}
+_SCIENCE = {"cryptography": "cryptography", "flask": "flask", "gunicorn": "gunicorn", "jinja2": "jinja2"}
+_LEFT_OUT = {
+    "pytorch": _DEEP,
+    "tensorflow": _DEEP,
+    "huggingface": {**_DEEP, "diffusers": "diffusers", "peft": "peft", "sentencepiece": "sentencepiece", "trl": "trl"},
+    "sklearn": _SCIENCE,
+    "xgboost": {**_SCIENCE, "dask": "dask"},
+}
+"""By framework and module: the distribution that AWS's images hold and the environments here do not, since few scripts need it
+and all would pay for it. From the requirements and Dockerfiles of aws/sagemaker-scikit-learn-container,
+aws/sagemaker-xgboost-container and aws/deep-learning-containers (PyTorch 2.6, TensorFlow 2.19, Hugging Face 2.5)."""
+
+
+def advice(image: Image, last_lines: Iterable[str]) -> str | None:
+    """What to do about the module that a job's last lines say was not found; None if they say nothing of one."""
+    found = [match[1] for match in map(_MISSING.search, last_lines) if match]
+    if not found:
+        return None
+    module = found[-1]
+    distribution = _LEFT_OUT.get(image.framework, {}).get(module)
+    known = f"AWS's image holds it in the package {distribution}. " if distribution else ""
+    return (
+        f"The environment of {image.repository} here has no module '{module}'. {known}A package that is named in a "
+        f"requirements.txt beside the script is installed before it runs."
+    )
