@@ -19,6 +19,7 @@ import torch
 from sagewright.algorithms.deep import device as devices
 from sagewright.algorithms.deep.checkpoints import Checkpoint, Checkpoints
 from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.optimizer import Optimizer
 from sagewright.algorithms.deep.patience import Patience
 from sagewright.algorithms.deep.state import State
 from sagewright.algorithms.deep.together import Together
@@ -79,14 +80,12 @@ class Course:
                     logging.info("An epoch takes about %.0f s%s.", length_s, where)
             yield batch
 
-    def step(
-        self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, factor: float, clip: float | None = None
-    ) -> None:
+    def step(self, optimizer: Optimizer, loss: torch.Tensor, factor: float, clip: float | None = None) -> None:
         """One step down the gradient of `loss`, with the optimiser's first rate times `factor`, gradients no longer than `clip`.
 
         Raises Stopped when a host is asked to stop.
         """
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         self._scaler.scale(loss).backward()
         learnt = [each for group in optimizer.param_groups for each in group["params"]]
         stops = self.together.average(learnt, self.termination is not None and self.termination.requested)

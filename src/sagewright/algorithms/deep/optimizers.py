@@ -12,6 +12,10 @@ from typing import Any
 
 import torch
 
+from sagewright.algorithms.deep import updates
+from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.updates import Update
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,13 +36,13 @@ class Settings:
 Named = Iterable[tuple[str, torch.nn.Parameter]]
 
 
-def build(name: str, parameters: Named, settings: Settings) -> torch.optim.Optimizer:
+def build(name: str, parameters: Named, settings: Settings) -> Optimizer:
     """An optimiser of the parameters that learn: sgd, nag, adam, rmsprop, adagrad or adadelta."""
-    return _BUILDERS[name](groups(parameters, settings.weight_decay), settings)
+    return Optimizer(groups(parameters, settings.weight_decay), settings.rate, _UPDATES[name](settings))
 
 
 def groups(parameters: Named, weight_decay: float) -> list[dict[str, Any]]:
-    """Torch's parameter groups: those that decay, and those that don't."""
+    """Parameter groups: those that decay, and those that don't."""
     learning = [(name, each) for name, each in parameters if each.requires_grad]
     decaying = [each for name, each in learning if not name.endswith("bias")]
     others = [each for name, each in learning if name.endswith("bias")]
@@ -46,37 +50,33 @@ def groups(parameters: Named, weight_decay: float) -> list[dict[str, Any]]:
     return [group for group in found if group["params"]]
 
 
-def _sgd(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, said.rate, said.momentum)
+def _sgd(said: Settings) -> Update:
+    return updates.Descent(said.momentum)
 
 
-def _nag(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, said.rate, said.momentum, nesterov=said.momentum > 0)
+def _nag(said: Settings) -> Update:
+    return updates.Descent(said.momentum, looks_ahead=said.momentum > 0)
 
 
-def _adam(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
-    betas = (min(said.beta_1, _BELOW_ONE), min(said.beta_2, _BELOW_ONE))
-    return torch.optim.Adam(parameters, said.rate, betas, said.eps)
+def _adam(said: Settings) -> Update:
+    return updates.Adam((min(said.beta_1, _BELOW_ONE), min(said.beta_2, _BELOW_ONE)), said.eps)
 
 
-def _rmsprop(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
-    centred = said.gamma2 is not None
-    return torch.optim.RMSprop(
-        parameters, said.rate, said.gamma, max(said.eps, 1e-10), momentum=said.gamma2 or 0.0, centered=centred
-    )
+def _rmsprop(said: Settings) -> Update:
+    return updates.RMSProp(said.gamma, max(said.eps, 1e-10), said.gamma2)
 
 
-def _adagrad(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
-    return torch.optim.Adagrad(parameters, said.rate, eps=max(said.eps, 1e-10))
+def _adagrad(said: Settings) -> Update:
+    return updates.AdaGrad(max(said.eps, 1e-10))
 
 
-def _adadelta(parameters: list[dict[str, Any]], said: Settings) -> torch.optim.Optimizer:
-    return torch.optim.Adadelta(parameters, said.rate, said.gamma, max(said.eps, 1e-10))
+def _adadelta(said: Settings) -> Update:
+    return updates.AdaDelta(said.gamma, max(said.eps, 1e-10))
 
 
 _BELOW_ONE = 1 - 1e-7
-"""Torch takes no beta of 1, which AWS's bounds allow."""
-_BUILDERS: dict[str, Callable[[list[dict[str, Any]], Settings], torch.optim.Optimizer]] = {
+"""No beta is 1, which AWS's bounds allow: its averages would never begin."""
+_UPDATES: dict[str, Callable[[Settings], Update]] = {
     "sgd": _sgd,
     "nag": _nag,
     "adam": _adam,

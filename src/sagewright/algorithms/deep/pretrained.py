@@ -50,8 +50,8 @@ def find(job: Job, wanted: Wanted, environment: Mapping[str, str] = os.environ) 
         looked.append(where)
     raise UserError(
         f"There are no pretrained weights of {wanted.network} here: looked for {' or '.join(wanted.names)} in {', '.join(looked)}. "
-        f"Nothing is downloaded: get the file and run `sagewright weights add {wanted.names[0]}`, or train without "
-        "use_pretrained_model."
+        "Nothing is downloaded, and there is no JumpStart catalogue here: get the file and run "
+        f"`sagewright weights add {wanted.names[0]}`, or train without use_pretrained_model."
     )
 
 

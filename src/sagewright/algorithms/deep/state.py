@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from sagewright.algorithms.deep import weights
+from sagewright.algorithms.deep.optimizer import Optimizer
 from sagewright.algorithms.errors import UserError
 
 Tensors = dict[str, torch.Tensor]
@@ -25,7 +25,7 @@ class State:
     """
 
     module: torch.nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     counters: dict[str, Any] = field(default_factory=dict)
     best: Tensors | None = None
 
@@ -41,8 +41,7 @@ class State:
     def tensors(self, *, is_best: bool) -> Tensors:
         """Everything by names; the best weights are left out where they are the present ones."""
         found = {_MODULE + name: tensor for name, tensor in self.module.state_dict().items()}
-        for number, name, value in self._slots():
-            found[f"{_OPTIMIZER}{number}.{name}"] = value if isinstance(value, torch.Tensor) else torch.tensor(value)
+        found.update({f"{_OPTIMIZER}{number}.{name}": value for number, name, value in self.optimizer.slots()})
         if self.best is not None and not is_best:
             found.update({_BEST + name: tensor for name, tensor in self.best.items()})
         return found
@@ -64,26 +63,14 @@ class State:
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.module.state_dict().values())
         return 5 * size + (1 << 24)
 
-    def _slots(self) -> list[tuple[int, str, Any]]:
-        known = self.optimizer.state_dict()["state"]
-        return [
-            (number, name, value) for number in sorted(known) for name, value in sorted(known[number].items())
-            if value is not None
-        ]  # fmt: skip
-
     def _restore_optimizer(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
-        document = self.optimizer.state_dict()
-        learnt = [each for group in self.optimizer.param_groups for each in group["params"]]
-        slots: dict[int, dict[str, torch.Tensor]] = {}
+        slots: dict[int, Tensors] = {}
         for key, tensor in tensors.items():
             number, _, name = key.partition(".")
-            if not number.isdecimal() or int(number) >= len(learnt) or not name:
+            if not number.isdecimal() or not name:
                 raise UserError(f"{what} is of another training: its optimizer has {key}.")
-            if tensor.numel() > 1 and math.prod(tensor.shape) != learnt[int(number)].numel():
-                raise UserError(f"{what} is of another training: its optimizer has {key} of {list(tensor.shape)}.")
             slots.setdefault(int(number), {})[name] = tensor
-        document["state"] = slots
-        self.optimizer.load_state_dict(document)
+        self.optimizer.restore(slots, what)
 
 
 def _part(tensors: Mapping[str, torch.Tensor], prefix: str) -> Tensors:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.updates import Adam
 from sagewright.algorithms.deepar import inputs, residual
 from sagewright.algorithms.deepar.learnable import DENSITIES, Learnable
 from sagewright.algorithms.deepar.network import Network
@@ -30,7 +32,7 @@ class Task(Protocol):
     @property
     def widening(self) -> float: ...
 
-    def optimizer(self, rate: float) -> torch.optim.Optimizer: ...
+    def optimizer(self, rate: float) -> Optimizer: ...
 
     def loss(self, windows: Windows, device: Device) -> tuple[torch.Tensor, float]:
         """The mean loss, and of how many values it is."""
@@ -50,8 +52,8 @@ class Recurrent:
     def widening(self) -> float:
         return self.held.widening if self.held.likelihood in DENSITIES else 0.0
 
-    def optimizer(self, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), rate)
+    def optimizer(self, rate: float) -> Optimizer:
+        return _optimizer(self.network, rate)
 
     def loss(self, windows: Windows, device: Device) -> tuple[torch.Tensor, float]:
         told = inputs.told(windows, self.held.scaling, self.held.normal)
@@ -78,8 +80,8 @@ class Residual:
     def widening(self) -> float:
         return 0.0
 
-    def optimizer(self, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.network.parameters(), rate, weight_decay=self.decay)
+    def optimizer(self, rate: float) -> Optimizer:
+        return _optimizer(self.network, rate, self.decay)
 
     def loss(self, windows: Windows, device: Device) -> tuple[torch.Tensor, float]:
         layout = self.held.panel.layout
@@ -88,6 +90,12 @@ class Residual:
         weight = ~np.isnan(values) & ~np.isnan(windows.history).all(axis=1)[:, None]
         x, cat, known, use = _put(device, told, windows.cat, np.nan_to_num(values), weight.astype(np.float32))
         return _mean(residual.losses(self.network(x, cat), known), use)
+
+
+def _optimizer(network: torch.nn.Module, rate: float, decay: float = 0.0) -> Optimizer:
+    """Adam; with `decay` AdamW."""
+    group = {"params": list(network.parameters()), "weight_decay": decay}
+    return Optimizer([group], rate, Adam((0.9, 0.999), 1e-8, decoupled=decay > 0))
 
 
 def _put(device: Device, *arrays: np.ndarray) -> list[torch.Tensor]:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sagewright.algorithms.deep.optimizer import Optimizer
 from sagewright.algorithms.deep.optimizers import Settings
 from sagewright.algorithms.object2vec.encoders import TokenVectors
 
@@ -29,18 +30,18 @@ class _Rule:
     move: Callable[[Tensor, Moments, Settings, int], Tensor]
 
 
-def attach(optimizer: torch.optim.Optimizer, name: str, tables: Sequence[TokenVectors], said: Settings) -> None:
+def attach(optimizer: Optimizer, name: str, tables: Sequence[TokenVectors], said: Settings) -> None:
     """From now on each step of the optimiser moves the rows of those `tables` that learn by rows which were used since the one
     before, too. Those tables' weights are among the optimiser's parameters, have no gradient, and get their moments in its state.
     """
     rule, own = _RULES[name], [table for table in tables if table.by_rows]
 
-    def move(_optimizer: Any, _arguments: Any, _named: Any) -> None:
+    def move() -> None:
         for table in own:
             group = next(each for each in optimizer.param_groups if any(one is table.weight for one in each["params"]))
             _step(table, optimizer.state[table.weight], rule, (group["lr"], said))
 
-    optimizer.register_step_pre_hook(move)
+    optimizer.before_steps(move)
 
 
 def _step(table: TokenVectors, state: dict[str, Any], rule: _Rule, how: tuple[float, Settings]) -> None:

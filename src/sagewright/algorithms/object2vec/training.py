@@ -75,9 +75,6 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
     network.to(run.device.place)
     said = optimizers.Settings(_rate(run), values["weight_decay"])
     optimizer = optimizers.build(values["optimizer"], network.named_parameters(), said)
-    if isinstance(optimizer, (torch.optim.Adam, torch.optim.SGD)):  # one pass over all weights, where torch has it
-        for group in optimizer.param_groups:
-            group["fused"] = True
     rows.attach(optimizer, values["optimizer"], list(network.tokens), said)
     stopping = Stopping(1, values["early_stopping_patience"], values["early_stopping_tolerance"], relative=False)
     watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"

@@ -18,6 +18,7 @@ from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import optimizers, weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.deep.epochs import Course, run_epochs
+from sagewright.algorithms.deep.optimizer import Optimizer
 from sagewright.algorithms.deep.patience import Direction, Patience, Stopping
 from sagewright.algorithms.deep.run import Run, begin
 from sagewright.algorithms.deep.schedules import Plateau, Schedule
@@ -104,13 +105,10 @@ def _width(values: Mapping[str, Any]) -> int:
     return values["bucket_width"] if values["bucketing_enabled"] else 0
 
 
-def _clip(optimizer: torch.optim.Optimizer, most: float) -> None:
+def _clip(optimizer: Optimizer, most: float) -> None:
     """Cut each number of the slopes before each step."""
-
-    def cut(_optimizer: Any, _arguments: Any, _named: Any) -> None:
-        torch.nn.utils.clip_grad_value_([each for group in optimizer.param_groups for each in group["params"]], most)
-
-    optimizer.register_step_pre_hook(cut)
+    learnt = [each for group in optimizer.param_groups for each in group["params"]]
+    optimizer.before_steps(lambda: torch.nn.utils.clip_grad_value_(learnt, most))
 
 
 @dataclass(frozen=True)
