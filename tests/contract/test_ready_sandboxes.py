@@ -295,3 +295,27 @@ def test_hashes_differ_from_job_to_job(used: dict[str, RunningServer]) -> None:
     """A waiting interpreter has drawn its seed, and serves one job."""
     said = {outcome(used["ahead"], "print('HASH', hash('a word'))", [])[1][-2] for _job in range(2)}
     assert len(said) == 2
+
+
+BELOW = "import sys; below = sys._getframe().f_back; print('TWIN' if below else 'NEW', flush=True)"
+
+
+@pytest.mark.parametrize(
+    ("others", "environment", "said"),
+    [
+        ({}, {}, "TWIN"),
+        ({"stat.py": ""}, {}, "NEW"),
+        ({}, {"ANSWER": "42"}, "NEW"),
+        ({"other.py": "x = 1"}, {}, "TWIN"),
+    ],
+)
+def test_a_script_runs_in_the_interpreter_that_waits_where_it_is_as_a_new_one(
+    used: dict[str, RunningServer], others: dict[str, str], environment: dict[str, str], said: str
+) -> None:
+    """Not where the job has files or variables that the start of a Python might have seen."""
+    server = used["ahead"]
+    server.boto("s3").put_object(Bucket=BUCKET, Key="twin.tar.gz", Body=packed(BELOW, others))
+    words = {"sagemaker_program": "train.py", "sagemaker_submit_directory": f"s3://{BUCKET}/twin.tar.gz"}
+    ended, lines = outcome(server, None, [], HyperParameters=words, Environment=environment)
+    assert ended["TrainingJobStatus"] == "Completed", lines
+    assert said in lines

@@ -127,8 +127,9 @@ class Cell:
             seal(memory.descriptor, host)
         return memory
 
-    def enter(self, launch: Launch) -> Started:
+    def enter(self, launch: Launch, *, own_variables: bool) -> Started:
         """Have the process inside become the launch's, in the directory that the cell was moved to. The cell is its own no more.
+        `own_variables`: whether the job brings some.
 
         Raises CannotLaunch, OSError.
         """
@@ -136,9 +137,9 @@ class Cell:
         assert self._started is not None
         view.write_hosts(launch.directory, launch.addresses)
         self.sandbox.hand_over(launch.directory)
-        told = json.dumps({"argv": launch.argv, "environ": self.sandbox.environ(launch)}).encode()
+        told = {"argv": launch.argv, "environ": self.sandbox.environ(launch), "own": own_variables}
         self._socket.settimeout(_TELL_S)
-        self._socket.sendall(told)
+        self._socket.sendall(json.dumps(told).encode())
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.setblocking(False)
         self._entered = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sagewright.agent.archives import Delivery
@@ -19,10 +20,19 @@ from sagewright.model.brief import Cause, Desired, Output, Phase
 
 
 class Delivering:
-    """Of one host."""
+    """Of one host. `end`: has everything end that was started for it."""
 
-    def __init__(self, host: HostFile, ml: OptMl, reporter: Reporter, patience: Patience, delivery: Delivery) -> None:
+    def __init__(
+        self,
+        host: HostFile,
+        ml: OptMl,
+        reporter: Reporter,
+        patience: Patience,
+        delivery: Delivery,
+        end: Callable[[], None],
+    ) -> None:
         self._host, self._ml, self._reporter, self._patience, self._delivery = host, ml, reporter, patience, delivery
+        self._end = end
         self._s3 = JobS3(host, patience.check)
         self._outputs = [output for output in host.brief.outputs if not output.continuous]
         self._syncs: list[DirectorySync] = []
@@ -45,19 +55,26 @@ class Delivering:
     def bring(self, ended: Exit, exited: dict[str, Any]) -> None:
         """Report the exit, `exited`, and all that comes after it. Raises ClientError, RuntimeError, TooLate, Gone."""
         if ended.cause == Cause.INTERRUPT:
-            self._reporter.send(exited=exited, finished=True)
+            self._finish(exited=exited)
         elif ended.cause == Cause.EXIT and ended.code != 0:
             self._bring_after_failure(exited)
+        elif not self._outputs and not self._syncs:
+            self._finish(phase=Phase.UPLOADING, exited=exited)
         elif len(self._host.hosts) == 1 or not any(output.merged for output in self._outputs):
             self._reporter.send(phase=Phase.UPLOADING, exited=exited)
             self._upload(self._outputs)
-            self._reporter.send(finished=True)
+            self._finish()
         elif self._host.is_first:
             self._reporter.send(exited=exited)
             self._merge_and_upload()
         else:
             Parts(self._host, self._ml, self._delivery).hand_over()
-            self._reporter.send(exited=exited, finished=True)
+            self._finish(exited=exited)
+
+    def _finish(self, **members: Any) -> None:
+        """The last report: the server then needs to look for nothing that was left."""
+        self._end()
+        self._reporter.send(**members, finished=True)
 
     def _bring_after_failure(self, exited: dict[str, Any]) -> None:
         """The job has failed whatever becomes of this: its log says what could not be brought."""
@@ -67,7 +84,7 @@ class Delivering:
                 self._upload(outputs)
             except ClientError as error:
                 self._reporter.log(f"The job has failed, and not all that it left is in S3: {error}")
-        self._reporter.send(exited=exited, finished=True)
+        self._finish(exited=exited)
 
     def _merge_and_upload(self) -> None:
         """The first of several hosts, once the server says that all have handed over their parts."""
@@ -77,7 +94,7 @@ class Delivering:
         self._reporter.send(phase=Phase.UPLOADING)
         Parts(self._host, self._ml, self._delivery).collect()
         self._upload(self._outputs)
-        self._reporter.send(finished=True)
+        self._finish()
 
     def _upload(self, outputs: list[Output]) -> None:
         for sync in self._syncs:

@@ -46,6 +46,7 @@ from sagewright.agent.transforming import Transforming
 from sagewright.agent.volume import Volume
 from sagewright.agent.warmcache import WarmCache
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
+from sagewright.model.agentmarks import note_end
 from sagewright.model.brief import Cause, Desired, FaultClass, Phase
 from sagewright.model.brief import Health as AskedHealth
 from sagewright.model.servingplaces import SOCKET, SOCKET_VARIABLE, note_port
@@ -99,7 +100,7 @@ class HostRun:
         self._share = HostShare(host, reporter.log, None if cell is None else cell.group)
         self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
         self._checkpoints = Checkpoints(host, self._ml, self._delivery)
-        self._delivering = Delivering(host, self._ml, reporter, self._patience, self._delivery)
+        self._delivering = Delivering(host, self._ml, reporter, self._patience, self._delivery, self._end_processes)
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
         self._memory = JobMemory()
@@ -131,16 +132,24 @@ class HostRun:
             traceback.print_exc(file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
             self._reporter.send(failed={"class": FaultClass.INTERNAL, "message": message}, finished=True)
-        if self._cell is not None:
-            self._cell.close()
-        if self._shelf is not None:
-            self._shelf.close()
-        self._share.close()
+        self._end_processes()
         self._watchdog.close()
         self._reporter.finish()
         self._memory.close()
         self._network.close()  # the first host's last, since the others' need it
         end_descendants()  # of work that was given up
+
+    def _end_processes(self) -> None:
+        """Nothing that was started for this host is left but its network, if it has one; without, that is noted. May be called
+        again."""
+        if self._cell is not None:
+            self._cell.close()
+        if self._shelf is not None:
+            self._shelf.close()
+        self._share.close()
+        if not self._network.opened:
+            end_left()
+            note_end(self._host.directory, self._host.host_id)
 
     def _run(self) -> None:
         self._reporter.send(phase=Phase.DOWNLOADING)
@@ -346,7 +355,7 @@ class HostRun:
             with _of_the_client():
                 check_words(launch)
             self._share.limit()
-            return lambda: cell.enter(launch)
+            return lambda: cell.enter(launch, own_variables=bool(self._host.brief.environment))
         if cell is not None:
             cell.close()
         command = self._command(sandbox, launch)

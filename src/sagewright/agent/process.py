@@ -159,8 +159,7 @@ class _Running:
         code = self._process.wait()
         spared = self._sandbox_init()
         self._limits.kill(spared)
-        _kill_left(spared)
-        self._read_rest()
+        self._read_rest(alone=_kill_left(spared))
         self._check_sandbox(code)
         return Exit(128 - code if code < 0 else code, self._cause)
 
@@ -239,11 +238,17 @@ class _Running:
         self._emit(self._splitter.feed(chunk))
         return True
 
-    def _read_rest(self) -> None:
+    def _read_rest(self, *, alone: bool) -> None:
+        """What is in the pipe still. `alone`: nobody is left who could write more, though a sandbox that is being taken down may
+        hold its end; else what comes until the end, for a bounded time."""
+        for other in (self._pid_fd, self._control.wake_fd):
+            self._selector.unregister(other)
         self._listen(True)
         until = time.monotonic() + _DRAIN_S
-        while self._output in self._selector.get_map() and time.monotonic() < until:
-            if any(key.fd == self._output for key, _events in self._selector.select(0.1)) and not self._read():
+        while self._open and time.monotonic() < until:
+            if self._selector.select(0 if alone else until - time.monotonic()):
+                self._read()
+            elif alone:
                 break
         self._emit(self._splitter.flush())
 
@@ -267,16 +272,18 @@ class _Running:
         return False
 
 
-def _kill_left(spared: set[int]) -> None:
-    """Kill every descendant of this agent, also those that have left the process's session; wait for all but `spared`."""
+def _kill_left(spared: set[int]) -> bool:
+    """Kill every descendant of this agent, also those that have left the process's session; wait for all but `spared`.
+    Whether they have all ended."""
     for _round in range(20):
         left = [pid for pid in descendants(os.getpid()) if runs(pid)]
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if spared.issuperset(left):
-            return
+            return True
         _await([pid for pid in left if pid not in spared])
+    return False
 
 
 def end_left() -> None:

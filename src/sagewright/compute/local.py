@@ -111,12 +111,11 @@ class LocalBackend:
 
     def kill(self, handle: Handle) -> None:
         self._check_here(handle)
-        deadline = time.monotonic() + _KILL_WAIT_S
-        if pid := _pid_of(handle):
-            _kill(_family(pid))
-        # What a killed agent left (no sandbox, or a daemon that left its session) is known by its environment.
-        while (left := _marked(str(handle["host_id"]))) and time.monotonic() < deadline:
-            _kill(left)
+        pid = _pid_of(handle)
+        if _has_ended_all(handle):
+            _kill(_processes([pid] if pid else []))
+        else:
+            self._kill_all(handle, pid)
         for group in {str(handle["host_id"]), str(handle.get("group", ""))} - {
             ""
         }:  # an agent may have given up its cell
@@ -124,6 +123,15 @@ class LocalBackend:
         self._reap()
         if "directory" in handle:
             _end_containers(Path(handle["directory"]))
+
+    def _kill_all(self, handle: Handle, pid: int | None) -> None:
+        """The agent, and what it has started. What one that was killed left (no sandbox, or a daemon that left its session) is
+        known by its environment."""
+        deadline = time.monotonic() + _KILL_WAIT_S
+        if pid:
+            _kill(_family(pid))
+        while (left := _marked(str(handle["host_id"]))) and time.monotonic() < deadline:
+            _kill(left)
 
     def warm(self) -> None:
         """Start the fork server now, so that the first job does not wait for it. Never raises."""
@@ -193,10 +201,26 @@ def _pid_of(handle: Handle) -> int | None:
     return next((int(mark["pid"]) for mark in marks if _is_alive(mark)), None)
 
 
+def _has_ended_all(handle: Handle) -> bool:
+    """Whether the agent has said that nothing is left of what it had started: to look at every process of the machine takes
+    longer than a short job. Not of an agent whose place another one has taken."""
+    mark = read_mark(Path(handle["directory"]), str(handle["host_id"])) if "directory" in handle else None
+    same = mark is not None and all(mark[name] == handle.get(name) for name in ("pid", "started"))
+    return same and mark is not None and bool(mark.get("ended"))
+
+
 def _is_alive(mark: Mapping[str, Any]) -> bool:
     """Whether it is that very process and runs still: what `kill` has seen end, no later look calls alive."""
     pid, started = int(mark["pid"]), str(mark["started"])
     return started != GONE and start_mark(pid) == started and runs(pid)
+
+
+def _processes(pids: list[int]) -> list[psutil.Process]:
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
 
 
 def _family(pid: int) -> list[psutil.Process]:

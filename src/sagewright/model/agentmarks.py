@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 Mark = dict[str, str | int]
-"""`pid` and `started` name the process, `host_id` the host that it works for, `group` the control group of its process."""
+"""`pid` and `started` name the process, `host_id` the host that it works for, `group` the control group of its process; `ended`: 1
+once nothing is left of all that the agent has started."""
 
 GONE = "gone"
 _FILE = "agent.mark"
@@ -34,9 +35,21 @@ def write_mark(directory: Path, host_id: str, group: str) -> None:
     """For the agent that has just got the lock. Without the mark (a full disk) it works all the same."""
     pid = os.getpid()
     with suppress(OSError):
-        new = directory / f"{_FILE}.new"
-        new.write_text(json.dumps({"pid": pid, "started": start_mark(pid), "host_id": host_id, "group": group}))
-        new.rename(directory / _FILE)
+        _write(directory, {"pid": pid, "started": start_mark(pid), "host_id": host_id, "group": group})
+
+
+def note_end(directory: Path, host_id: str) -> None:
+    """For the agent, when it has ended all that it had started and will start nothing more: nobody needs to look for any of it."""
+    mark = read_mark(directory, host_id)
+    if mark is not None and mark["pid"] == os.getpid():
+        with suppress(OSError):
+            _write(directory, {**mark, "ended": 1})
+
+
+def _write(directory: Path, mark: Mark) -> None:
+    new = directory / f"{_FILE}.new"
+    new.write_text(json.dumps(mark))
+    new.rename(directory / _FILE)
 
 
 def read_mark(directory: Path, host_id: str) -> Mark | None:

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 
+from sagewright.toolkit.twin import Twin, take
+
 _TAIL_BYTES = 64 * 1024
 
 
@@ -14,12 +16,10 @@ def run(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[int, byt
 
     Standard output and error share one pipe, which keeps their order. Raises OSError if it cannot be started.
     """
-    process = subprocess.Popen(command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process, source = _started(command, cwd, environ)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: _forward(process, received))
-    assert process.stdout is not None
     tail = bytearray()
-    source = process.stdout.fileno()
     while True:
         chunk = os.read(source, 1 << 16)
         if not chunk:
@@ -29,11 +29,24 @@ def run(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[int, byt
         if len(tail) > 2 * _TAIL_BYTES:
             del tail[:-_TAIL_BYTES]
     code = process.wait()
-    process.stdout.close()
+    os.close(source)
     return (128 - code if code < 0 else code), bytes(tail[-_TAIL_BYTES:])
 
 
-def _forward(process: subprocess.Popen[bytes], number: int) -> None:
+def _started(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[subprocess.Popen[bytes] | Twin, int]:
+    """The process, and where all that it writes can be read."""
+    ahead = take()
+    if ahead is not None:
+        ahead.become(command, cwd, environ)
+        return ahead, ahead.output
+    process = subprocess.Popen(command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    source = os.dup(process.stdout.fileno())
+    process.stdout.close()
+    return process, source
+
+
+def _forward(process: subprocess.Popen[bytes] | Twin, number: int) -> None:
     if process.poll() is None:
         process.send_signal(number)
 

@@ -1,7 +1,8 @@
 """A toolkit that was started before its job is known: everything is imported, and it waits to be told what it is to be.
 
-Its standard input is then a socket, where a job's is /dev/null. The agent sends one JSON document, `argv` and `environ`, and ends
-the stream; until then no code of any user has run in this sandbox. A program that can't be executed is answered with a byte.
+Its standard input is then a socket, where a job's is /dev/null. The agent sends one JSON document and ends the stream: `argv`,
+`environ`, and `own`, whether some of the variables are the job's own. Until then no code of any user has run in this sandbox. A
+program that can't be executed is answered with a byte.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import signal
 import stat
 from pathlib import Path
+
+from sagewright.toolkit import twin
 
 AWAITED = ["python", "-m", "sagewright.toolkit", "train"]
 
@@ -28,6 +31,7 @@ def await_job() -> None:
 
     import sagewright.toolkit.code  # noqa: F401
 
+    script = twin.fork()
     os.write(0, b"r")
     told = bytearray()
     while True:
@@ -36,15 +40,20 @@ def await_job() -> None:
             break
         told += part
     if not told:
-        os._exit(0)
+        os._exit(0)  # and with it the twin
     connection = _leave_socket()
     job = json.loads(bytes(told))
     os.environ.clear()
     os.environ.update(job["environ"])
     os.environ["PWD"] = str(Path.cwd())  # as bwrap does at last
     if job["argv"] != AWAITED:
+        if script is not None:
+            script.end()
         _become(job["argv"], connection)
     os.close(connection)
+    if script is not None:
+        script.own_variables = job["own"]
+        twin.keep(script)
 
 
 def _leave_socket() -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ import pytest
 from sagewright.compute.backend import HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer
 from sagewright.compute.local import LocalBackend
+from sagewright.model.agentmarks import note_end, read_mark, start_mark, write_mark
 from sagewright.model.brief import Brief, Group, Program
 from sagewright.sandbox.cgroups import find_cgroups
 
@@ -219,3 +222,38 @@ def test_a_kill_ends_the_hosts_group_and_that_of_a_cell_its_agent_was_to_use(res
         group.create()
     restarted.kill({"pid": 0, "started": "", "host_id": names[0], "group": names[1]})
     assert not [place for group in groups for place in group.directories.values() if place.exists()]
+
+
+def sleeping(host_id: str = "") -> subprocess.Popen[bytes]:
+    """A process that says in its environment whose it is, as an agent's children do."""
+    return subprocess.Popen(["sleep", "60"], env={"PATH": os.environ["PATH"], "SAGEWRIGHT_HOST_ID": host_id})
+
+
+@pytest.mark.parametrize("which", ["ended", "working", "another"])
+def test_what_an_agent_has_left_is_looked_for_unless_it_has_said_that_it_left_nothing(
+    restarted: LocalBackend, tmp_path: Path, which: str
+) -> None:
+    """`another`: an agent of an earlier attempt has said so, and not the one that the handle names."""
+    host_id = uuid.uuid4().hex
+    with sleeping() as agent, sleeping(host_id) as left:
+        started = "boot:1" if which == "another" else start_mark(agent.pid)
+        mark = {"pid": agent.pid, "started": started, "host_id": host_id, "group": host_id}
+        (tmp_path / "agent.mark").write_text(json.dumps(mark | ({} if which == "working" else {"ended": 1})))
+        handle = {**mark, "started": start_mark(agent.pid), "directory": str(tmp_path)}
+        restarted.kill(handle)
+        assert agent.wait(10) == -signal.SIGKILL
+        assert (left.poll() is None) == (which == "ended")
+        left.kill()
+
+
+def test_an_agent_notes_its_own_end_alone(tmp_path: Path) -> None:
+    write_mark(tmp_path, "host", "group")
+    note_end(tmp_path, "another host")
+    before = read_mark(tmp_path, "host")
+    assert before is not None
+    assert "ended" not in before
+    note_end(tmp_path, "host")
+    assert read_mark(tmp_path, "host") == {**before, "ended": 1}
+    (tmp_path / "agent.mark").write_text(json.dumps({**before, "pid": os.getppid()}))
+    note_end(tmp_path, "host")
+    assert read_mark(tmp_path, "host") == {**before, "pid": os.getppid()}

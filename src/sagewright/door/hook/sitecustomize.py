@@ -155,7 +155,12 @@ class OwnNames:
 
 
 class Finder:
-    """Finds watched modules where Python finds them anyway, and wraps their loader."""
+    """Finds watched modules where Python finds them anyway, and wraps their loader.
+
+    `fresh`: the names of the modules, and the path, of a Python that has run nothing yet: see sagewright.toolkit.twin.
+    """
+
+    fresh = ([], [])
 
     def find_spec(self, name, path=None, target=None):
         if name not in WATCHED:
@@ -184,6 +189,10 @@ def chain():
         spec.loader.exec_module(module)
 
 
-sys.meta_path.insert(0, Finder())
+FINDER = Finder()
+sys.meta_path.insert(0, FINDER)
 sys.meta_path.append(OwnNames())
-chain()
+try:
+    chain()  # which fails where the other one does: then this module is forgotten
+finally:
+    FINDER.fresh = (list(sys.modules), list(sys.path))

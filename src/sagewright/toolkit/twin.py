@@ -1,0 +1,194 @@
+"""A Python that has started before its script is known, and then is what `python SCRIPT ARGUMENTS` would be.
+
+The toolkit of a sandbox that is made ahead (`ready`) forks it, a child as any other. It is told words, a directory and variables,
+and becomes the program: where they are a script of the job's in this Python, without a new start of the interpreter, and by exec
+where anything might differ from one. Its modules, path, arguments, command line and variables are then those of a new one;
+what differs are a few frames below the script's own, and when the process began.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+_READY, _FAILED = b"r", b"f"
+_CHUNK = 1 << 16
+
+
+class Twin:
+    """The child, from the parent's side. `output`: the end of a pipe where all that it writes can be read; `own_variables`: whether
+    the job brings some, which the start of a Python may have looked at."""
+
+    def __init__(self, pid: int, connection: socket.socket, output: int) -> None:
+        self.pid, self.output = pid, output
+        self.own_variables = True
+        self._connection = connection
+        self._code: int | None = None
+
+    def become(self, words: list[str], cwd: str, environ: Mapping[str, str]) -> None:
+        """Raises OSError if there is no such program."""
+        told = {"words": words, "cwd": cwd, "environ": dict(environ), "own": self.own_variables}
+        with self._connection as connection:
+            connection.sendall(json.dumps(told).encode())
+            connection.shutdown(socket.SHUT_WR)
+            answer = connection.recv(_CHUNK)
+        if answer.startswith(_FAILED):
+            self.wait()
+            number = int(answer[1:])
+            raise OSError(number, os.strerror(number), words[0])
+
+    def end(self) -> None:
+        """It is not needed."""
+        self._connection.close()
+        os.close(self.output)
+        self.send_signal(signal.SIGKILL)
+        self.wait()
+
+    def poll(self) -> int | None:
+        return self._code if self._code is not None else self._await(os.WNOHANG)
+
+    def wait(self) -> int:
+        """The exit status, or minus the number of the signal."""
+        found = self._code if self._code is not None else self._await(0)
+        assert found is not None
+        return found
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def _await(self, options: int) -> int | None:
+        pid, status = os.waitpid(self.pid, options)
+        if pid:
+            self._code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return self._code
+
+
+_kept: list[Twin] = []
+
+
+def keep(twin: Twin) -> None:
+    """For the first program that this process runs."""
+    _kept.append(twin)
+
+
+def take() -> Twin | None:
+    """The one that is kept, if there is one."""
+    return _kept.pop() if _kept else None
+
+
+def fork() -> Twin | None:
+    """None where there can be none. In the child this does not return."""
+    ours, theirs = socket.socketpair()
+    output, end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        os.close(output)
+        _serve(theirs, end)
+    theirs.close()
+    os.close(end)
+    twin = Twin(pid, ours, output)
+    if ours.recv(1) == _READY:
+        return twin
+    twin.end()
+    return None
+
+
+def _serve(connection: socket.socket, output: int) -> NoReturn:
+    """In the child: wait to be told what to be. When the toolkit has ended nobody needs it."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(output)
+    from sagewright.toolkit import commandline
+
+    if not commandline.can_change():
+        os._exit(1)
+    connection.sendall(_READY)
+    told = bytearray()
+    while part := connection.recv(_CHUNK):
+        told += part
+    if not told:
+        os._exit(0)
+    job: dict[str, Any] = json.loads(bytes(told))
+    words, environ = job["words"], job["environ"]
+    try:
+        os.chdir(job["cwd"])
+        if job["own"] or not is_script(words, job["cwd"], environ):
+            _execute(words, environ)
+    except (OSError, ValueError) as error:  # an empty word is no program either
+        connection.sendall(_FAILED + b"%d" % (getattr(error, "errno", None) or errno.EACCES))
+        os._exit(1)
+    connection.close()
+    commandline.change(words, environ)
+    _run(words, environ)
+
+
+def _execute(words: list[str], environ: Mapping[str, str]) -> NoReturn:
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
+        signal.signal(number, signal.SIG_DFL)
+    os.execvpe(words[0], words, environ)  # noqa: S606
+
+
+def is_script(words: list[str], cwd: str, environ: Mapping[str, str]) -> bool:
+    """Whether they are a script of this Python, and whatever it imports at its start is what this one has imported.
+
+    Files of the job's would be found before those of the environment, so none may have the name of what is imported already.
+    """
+    modules, path = _fresh()
+    if len(words) < 2 or words[0] != sys.executable or not words[1].endswith(".py") or not path:
+        return False
+    if "/" in words[1] or not Path(cwd, words[1]).is_file():
+        return False
+    if [environ.get("PYTHONPATH"), os.environ.get("PYTHONPATH")] != [f"{cwd}:{path[0]}", path[0]]:
+        return False
+    taken = {name.split(".")[0] for name in modules} | {"usercustomize"}
+    return not taken.intersection(name.split(".")[0] for name in os.listdir(cwd))  # noqa: PTH208
+
+
+def _fresh() -> tuple[list[str], list[str]]:
+    """Names of the modules, and the path, that a Python has once it has started and before it runs anything, as the hook noted
+    them that each Python of a job imports; none where it did not."""
+    noted = (getattr(finder, "fresh", None) for finder in sys.meta_path)
+    return next(filter(None, noted), ([], []))
+
+
+def _run(words: list[str], environ: Mapping[str, str]) -> NoReturn:
+    """As the interpreter itself runs a script: by the same function of it."""
+    import ctypes
+    import time
+
+    cwd, libc = os.getcwd(), ctypes.CDLL(None)  # noqa: PTH109
+    run = ctypes.pythonapi.PyRun_SimpleFileExFlags
+    run.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
+    libc.fopen.restype = ctypes.c_void_p
+    script = os.fsencode(f"{cwd}/{words[1]}")
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+    sys.argv = words[1:]
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv = words
+    modules, path = _fresh()
+    sys.path[:] = [cwd, cwd, *path]
+    main = type(sys)("__main__")
+    main.__dict__.update(__builtins__=sys.modules["builtins"], __annotations__={})
+    fresh = {name: sys.modules[name] for name in modules if name in sys.modules}
+    sys.modules.clear()
+    sys.modules.update(fresh, __main__=main)
+    status = run(libc.fopen(script, b"rb"), script, 1, None)
+    if (
+        status and getattr(sys, "last_type", None) is KeyboardInterrupt
+    ):  # the interpreter ends itself by the signal, at last
+        sys.excepthook = lambda *_error: None  # the script's own has told it
+        raise KeyboardInterrupt
+    sys.exit(1 if status else 0)
