@@ -18,6 +18,7 @@ from pathlib import Path
 from sagewright.agent.cellkinds import CellKind
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.memory import JobMemory, make_file, seal
+from sagewright.agent.openfiles import descendants
 from sagewright.agent.process import Started, start_process
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.sandbox import view
@@ -53,6 +54,7 @@ class Cell:
             with theirs:
                 self._start(theirs)
             self._await_ready()
+            self._processes = [os.getpid(), *descendants(os.getpid())]
         except BaseException:
             self.close()
             raise
@@ -94,13 +96,14 @@ class Cell:
             raise CellFailed(f"the toolkit does not wait in its sandbox: {said.decode(errors='replace')}")
 
     def is_whole(self) -> bool:
-        """Whether a process waits in it, and sees what one would in a sandbox made now."""
-        return (
-            not self._entered
-            and self._started is not None
-            and self._started.process.poll() is None
-            and self.kind.is_current()
-        )
+        """Whether a process waits in it."""
+        return not self._entered and self._started is not None and self._started.process.poll() is None
+
+    def hasten(self, priority: int) -> None:
+        """Give all that is in it this priority: what waits was made with a lower one."""
+        for pid in self._processes:
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, pid, priority)
 
     def move(self, directory: Path) -> bool:
         """Put the cell's files into the host's directory, unless something has their names there already: the agent of another

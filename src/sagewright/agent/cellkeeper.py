@@ -18,8 +18,10 @@ from sagewright.agent.cell import LOCK, remove_cell
 from sagewright.agent.cellkinds import CellKind, kind_of
 from sagewright.agent.hostfile import HostFile
 
-QUIET_S = 0.05
-"""After a job was started: making a cell should not cost that one its processor."""
+QUIET_S, SOON_S = 0.05, 0.01
+"""After a job was started, until a cell is made in place of its own: with another one ready, and without."""
+SERIES_S, TWO_S = 1.0, 5.0
+"""Where a job comes so soon after another one of its kind, two cells of that kind are kept for so long."""
 LOOK_S = 30.0
 """Between two looks whether what spare cells show is still there."""
 _BARRED_S = 60.0
@@ -48,7 +50,8 @@ class Place:
 
 @dataclass
 class Keeper:
-    """`place`: where cells lie; `most`: how many kinds are kept, one cell of each; `fork`: a process that makes a cell, its pid.
+    """`place`: where cells lie; `most`: how many kinds are kept, one cell of each, and for a while two where jobs come faster than
+    one is made; `fork`: a process that makes a cell, its pid.
 
     For one thread.
     """
@@ -56,7 +59,9 @@ class Keeper:
     place: Path
     most: int
     fork: Callable[[Place], int]
-    _spares: dict[CellKind, Spare] = field(default_factory=dict)
+    _spares: dict[CellKind, list[Spare]] = field(default_factory=dict)
+    _last: dict[CellKind, float] = field(default_factory=dict)  # when the last job came
+    _two: dict[CellKind, float] = field(default_factory=dict)  # until when
     _used: list[CellKind] = field(default_factory=list)  # the last at the end
     _barred: dict[CellKind, float] = field(default_factory=dict)
     _watched: dict[int, HostFile] = field(default_factory=dict)
@@ -76,10 +81,12 @@ class Keeper:
         if kind is None:
             return None
         self._note(kind)
-        spare = self._spares.get(kind)
-        if spare is None or not self._is_ready(spare):
+        self._expect_more(kind)
+        spare = next((one for one in self._spares.get(kind, ()) if self._is_ready(one)), None)
+        if spare is None:
             return None
-        del self._spares[kind]
+        self._spares[kind].remove(spare)
+        self._soon(QUIET_S if self._spares[kind] else SOON_S)
         try:
             spare.socket.settimeout(_TAKE_S)
             spare.socket.sendall(json.dumps({"directory": str(host.directory)}).encode() + b"\n")
@@ -97,7 +104,8 @@ class Keeper:
         now = time.monotonic()
         if self._due is not None:
             return max(0.0, self._due - now)
-        return max(0.0, self._look - now) if self._spares else None
+        ends = [until for kind, until in self._two.items() if len(self._spares.get(kind, ())) > 1]
+        return max(0.0, min([self._look, *ends]) - now) if self._all() else None
 
     def work(self) -> None:
         """Make one cell that is wanted, if its time has come; drop those that show what is there no more."""
@@ -106,14 +114,32 @@ class Keeper:
             self._look = now + LOOK_S
             for kind in [kind for kind in self._spares if not kind.is_current()]:
                 self._drop(kind)
+        for kind in list(self._spares):
+            self._drop(kind, self._wanted(kind, now))
         if self._due is None or now < self._due:
             return
-        lacking = [
-            kind for kind in reversed(self._used) if kind not in self._spares and self._barred.get(kind, 0) < now
-        ]
-        self._due = now + QUIET_S if len(lacking) > 1 else None
+        self._due = None
+        lacking = self._lacking(now)
         if lacking and lacking[0].is_current():
             self._make(lacking[0])
+            if self._lacking(now):
+                self._soon(QUIET_S)
+
+    def _wanted(self, kind: CellKind, now: float) -> int:
+        return 2 if self._two.get(kind, 0.0) > now else 1
+
+    def _lacking(self, now: float) -> list[CellKind]:
+        """Of which kinds there are too few cells; those first that jobs used last, and of which there is none."""
+        found = [
+            kind
+            for kind in reversed(self._used)
+            if len(self._spares.get(kind, ())) < self._wanted(kind, now) and self._barred.get(kind, 0) < now
+        ]
+        return sorted(found, key=lambda kind: bool(self._spares.get(kind)))
+
+    def _soon(self, delay_s: float) -> None:
+        due = time.monotonic() + delay_s
+        self._due = due if self._due is None else min(self._due, due)
 
     def watch(self, pid: int, host: HostFile) -> None:
         """An agent works for the host, without a cell: it may make an environment for which cells can be kept from then on."""
@@ -125,21 +151,24 @@ class Keeper:
         kind = None if host is None else self._kind(host)
         if kind is not None and kind not in self._used:
             self._note(kind)
-        for kind, spare in list(self._spares.items()):
+        for kind, spare in self._all():
             if spare.pid == pid:
                 if not self._is_ready(spare):
                     self._bar(kind)
-                del self._spares[kind]
+                self._spares[kind].remove(spare)
                 spare.socket.close()
                 remove_cell(spare.directory)
 
     def sockets(self) -> list[socket.socket]:
         """What no other child may keep: an agent of a cell ends with the last of the other ends of its socket."""
-        return [spare.socket for spare in self._spares.values()]
+        return [spare.socket for _kind, spare in self._all()]
+
+    def _all(self) -> list[tuple[CellKind, Spare]]:
+        return [(kind, spare) for kind, spares in self._spares.items() for spare in spares]
 
     def close(self) -> None:
         """End them all."""
-        spares = list(self._spares.values())
+        spares = [spare for _kind, spare in self._all()]
         for spare in spares:
             spare.socket.close()
         deadline = time.monotonic() + _END_S
@@ -159,7 +188,16 @@ class Keeper:
         self._used = [*used, kind][-self.most :]
         for other in [other for other in self._spares if other not in self._used]:
             self._drop(other)
-        self._due = time.monotonic() + QUIET_S
+        self._soon(QUIET_S)
+
+    def _expect_more(self, kind: CellKind) -> None:
+        now = time.monotonic()
+        if now - self._last.get(kind, -SERIES_S) < SERIES_S:
+            self._two[kind] = now + TWO_S
+        self._last[kind] = now
+        self._last, self._two = (
+            {one: at for one, at in known.items() if one in self._used} for known in (self._last, self._two)
+        )
 
     def _is_ready(self, spare: Spare) -> bool:
         if not spare.ready:
@@ -176,10 +214,11 @@ class Keeper:
             directory.mkdir(parents=True)
             lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._spares[kind] = Spare(0, ours, directory)
-            self._spares[kind].pid = self.fork(Place(kind, directory, theirs))
+            spare = Spare(0, ours, directory)
+            self._spares.setdefault(kind, []).append(spare)
+            spare.pid = self.fork(Place(kind, directory, theirs))
         except OSError:  # no room, no process: jobs get a sandbox when they come
-            self._spares.pop(kind, None)
+            self._spares[kind] = [one for one in self._spares.get(kind, ()) if one.socket is not ours]
             ours.close()
             self._bar(kind)
             remove_cell(directory)
@@ -191,9 +230,13 @@ class Keeper:
     def _bar(self, kind: CellKind) -> None:
         self._barred = {kind: time.monotonic() + _BARRED_S, **dict(list(self._barred.items())[:20])}
 
-    def _drop(self, kind: CellKind) -> None:
-        """Its agent removes what is there."""
-        self._spares.pop(kind).socket.close()
+    def _drop(self, kind: CellKind, but: int = 0) -> None:
+        """The agents of those that are too many remove what is there."""
+        spares = self._spares.pop(kind)
+        for spare in spares[but:]:
+            spare.socket.close()
+        if spares[:but]:
+            self._spares[kind] = spares[:but]
 
 
 def _same_place(one: CellKind, other: CellKind) -> bool:

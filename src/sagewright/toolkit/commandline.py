@@ -29,13 +29,8 @@ class _Map(ctypes.Structure):
     )  # fmt: skip
 
 
-def can_change() -> bool:
-    """Whether the kernel lets this process do it: it is told what it knows already."""
-    return _set(_now())
-
-
 def change(words: list[str], environ: Mapping[str, str]) -> bool:
-    """Whether the kernel has taken them."""
+    """Whether the kernel has taken them; if not all is as it was."""
     arguments = b"".join(os.fsencode(word) + b"\0" for word in words)
     variables = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in environ.items())
     place = _libc.malloc(len(arguments) + len(variables))  # of the process's, for as long as it lives

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 
 from sagewright.toolkit.twin import Twin, take
 
@@ -37,8 +38,9 @@ def _started(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[sub
     """The process, and where all that it writes can be read."""
     ahead = take()
     if ahead is not None:
-        ahead.become(command, cwd, environ)
-        return ahead, ahead.output
+        with suppress(BrokenPipeError):  # it was killed
+            ahead.become(command, cwd, environ)
+            return ahead, ahead.output
     process = subprocess.Popen(command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     source = os.dup(process.stdout.fileno())

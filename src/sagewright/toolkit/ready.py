@@ -1,4 +1,5 @@
-"""A toolkit that was started before its job is known: everything is imported, and it waits to be told what it is to be.
+"""A toolkit that was started before its job is known, and waits to be told what it is to be. It says that it is ready as soon as it
+can be told, and imports what it will need while nobody tells it anything.
 
 Its standard input is then a socket, where a job's is /dev/null. The agent sends one JSON document and ends the stream: `argv`,
 `environ`, and `own`, whether some of the variables are the job's own. Until then no code of any user has run in this sandbox. A
@@ -7,15 +8,21 @@ program that can't be executed is answered with a byte.
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import stat
-from pathlib import Path
 
 from sagewright.toolkit import twin
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 AWAITED = ["python", "-m", "sagewright.toolkit", "train"]
+
+
+_NEEDED = ("json", "ctypes", "signal", "pathlib", "subprocess", "sagewright.toolkit.training", "tarfile", "gzip",
+           "sagewright.toolkit.code", "shlex")  # fmt: skip
+"""What is used later, and what any job needs first."""
 
 
 def is_ahead() -> bool:
@@ -25,35 +32,40 @@ def is_ahead() -> bool:
 
 def await_job() -> None:
     """Return when the job is one of the toolkit's, in its environment; for any other this process becomes the job's program."""
-    import ctypes  # noqa: F401 - here and below: what is used later is imported now
-    import gzip  # noqa: F401
-    import shlex  # noqa: F401
-
-    import sagewright.toolkit.code  # noqa: F401
-
     script = twin.fork()
     os.write(0, b"r")
-    told = bytearray()
-    while True:
-        part = os.read(0, 1 << 16)
-        if not part:
-            break
-        told += part
+    _import_meanwhile()
+    told = b"".join(_told())
     if not told:
         os._exit(0)  # and with it the twin
+    import json
+
     connection = _leave_socket()
-    job = json.loads(bytes(told))
+    job = json.loads(told)
     os.environ.clear()
     os.environ.update(job["environ"])
-    os.environ["PWD"] = str(Path.cwd())  # as bwrap does at last
+    os.environ["PWD"] = os.getcwd()  # noqa: PTH109 - as bwrap does at last
     if job["argv"] != AWAITED:
-        if script is not None:
-            script.end()
+        script.end()
         _become(job["argv"], connection)
     os.close(connection)
-    if script is not None:
-        script.own_variables = job["own"]
-        twin.keep(script)
+    script.own_variables = job["own"]
+    twin.keep(script)
+
+
+def _import_meanwhile() -> None:
+    from importlib import import_module
+    from select import select
+
+    for name in _NEEDED:
+        if select([0], [], [], 0)[0]:
+            return
+        import_module(name)
+
+
+def _told() -> Iterator[bytes]:
+    while part := os.read(0, 1 << 16):
+        yield part
 
 
 def _leave_socket() -> int:
@@ -68,6 +80,7 @@ def _leave_socket() -> int:
 def _become(words: list[str], connection: int) -> None:
     """As bwrap does it: by the C library's search of PATH, and with every signal as a new process has it."""
     import ctypes
+    import signal
 
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
         signal.signal(number, signal.SIG_DFL)

@@ -8,37 +8,40 @@ what differs are a few frames below the script's own, and when the process began
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import signal
-import socket
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NoReturn
 
-_READY, _FAILED = b"r", b"f"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, NoReturn
+
+_FAILED = b"f"
 _CHUNK = 1 << 16
+_LEISURE_S = 0.05
 
 
 class Twin:
-    """The child, from the parent's side. `output`: the end of a pipe where all that it writes can be read; `own_variables`: whether
-    the job brings some, which the start of a Python may have looked at."""
+    """The child, from the parent's side, which is connected to it by pipes. `output`: where all that it writes can be read;
+    `own_variables`: whether the job brings some, which the start of a Python may have looked at."""
 
-    def __init__(self, pid: int, connection: socket.socket, output: int) -> None:
+    def __init__(self, pid: int, tell: int, answer: int, output: int) -> None:
         self.pid, self.output = pid, output
         self.own_variables = True
-        self._connection = connection
+        self._tell, self._answer = tell, answer
         self._code: int | None = None
 
     def become(self, words: list[str], cwd: str, environ: Mapping[str, str]) -> None:
-        """Raises OSError if there is no such program."""
+        """Raises OSError if there is no such program, BrokenPipeError if this process has ended."""
+        import json
+
         told = {"words": words, "cwd": cwd, "environ": dict(environ), "own": self.own_variables}
-        with self._connection as connection:
-            connection.sendall(json.dumps(told).encode())
-            connection.shutdown(socket.SHUT_WR)
-            answer = connection.recv(_CHUNK)
+        with os.fdopen(self._tell, "wb", 0) as pipe:
+            left = memoryview(json.dumps(told).encode())
+            while left:
+                left = left[pipe.write(left) :]
+        with os.fdopen(self._answer, "rb") as pipe:
+            answer = pipe.read()
         if answer.startswith(_FAILED):
             self.wait()
             number = int(answer[1:])
@@ -46,8 +49,10 @@ class Twin:
 
     def end(self) -> None:
         """It is not needed."""
-        self._connection.close()
-        os.close(self.output)
+        import signal
+
+        for pipe in (self._tell, self._answer, self.output):
+            os.close(pipe)
         self.send_signal(signal.SIGKILL)
         self.wait()
 
@@ -84,56 +89,54 @@ def take() -> Twin | None:
     return _kept.pop() if _kept else None
 
 
-def fork() -> Twin | None:
-    """None where there can be none. In the child this does not return."""
-    ours, theirs = socket.socketpair()
-    output, end = os.pipe()
+def fork() -> Twin:
+    """In the child this does not return."""
+    pipes = [os.pipe() for _each in ("tell", "answer", "output")]
+    (told, tell), (answer, answered), (output, written) = pipes
     pid = os.fork()
+    ours, theirs = (tell, answer, output), (told, answered, written)
+    for pipe in theirs if pid else ours:
+        os.close(pipe)
     if pid == 0:
-        ours.close()
-        os.close(output)
-        _serve(theirs, end)
-    theirs.close()
-    os.close(end)
-    twin = Twin(pid, ours, output)
-    if ours.recv(1) == _READY:
-        return twin
-    twin.end()
-    return None
+        _serve(*theirs)
+    return Twin(pid, *ours)
 
 
-def _serve(connection: socket.socket, output: int) -> NoReturn:
+def _serve(told: int, answered: int, written: int) -> NoReturn:
     """In the child: wait to be told what to be. When the toolkit has ended nobody needs it."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
         os.dup2(source, target)
     os.close(nothing)
-    os.close(output)
+    os.close(written)
+    from select import select
+
+    select([told], [], [], _LEISURE_S)
+    import errno
+    import json
+
     from sagewright.toolkit import commandline
 
-    if not commandline.can_change():
-        os._exit(1)
-    connection.sendall(_READY)
-    told = bytearray()
-    while part := connection.recv(_CHUNK):
-        told += part
-    if not told:
+    with os.fdopen(told, "rb") as pipe:
+        text = pipe.read()
+    if not text:
         os._exit(0)
-    job: dict[str, Any] = json.loads(bytes(told))
+    job: dict[str, Any] = json.loads(text)
     words, environ = job["words"], job["environ"]
     try:
         os.chdir(job["cwd"])
-        if job["own"] or not is_script(words, job["cwd"], environ):
+        if job["own"] or not is_script(words, job["cwd"], environ) or not commandline.change(words, environ):
             _execute(words, environ)
     except (OSError, ValueError) as error:  # an empty word is no program either
-        connection.sendall(_FAILED + b"%d" % (getattr(error, "errno", None) or errno.EACCES))
+        os.write(answered, _FAILED + b"%d" % (getattr(error, "errno", None) or errno.EACCES))
         os._exit(1)
-    connection.close()
-    commandline.change(words, environ)
+    os.close(answered)
     _run(words, environ)
 
 
 def _execute(words: list[str], environ: Mapping[str, str]) -> NoReturn:
+    import signal
+
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
         signal.signal(number, signal.SIG_DFL)
     os.execvpe(words[0], words, environ)  # noqa: S606
@@ -147,7 +150,7 @@ def is_script(words: list[str], cwd: str, environ: Mapping[str, str]) -> bool:
     modules, path = _fresh()
     if len(words) < 2 or words[0] != sys.executable or not words[1].endswith(".py") or not path:
         return False
-    if "/" in words[1] or not Path(cwd, words[1]).is_file():
+    if "/" in words[1] or not os.path.isfile(f"{cwd}/{words[1]}"):  # noqa: PTH113 - no more is imported than must be
         return False
     if [environ.get("PYTHONPATH"), os.environ.get("PYTHONPATH")] != [f"{cwd}:{path[0]}", path[0]]:
         return False

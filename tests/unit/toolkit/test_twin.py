@@ -20,7 +20,6 @@ import json, os, sys
 from sagewright.toolkit import twin
 words, cwd, environ, own = json.loads(sys.argv[1])
 made = twin.fork()
-assert made is not None, "the kernel lets no process change its own command line"
 made.own_variables = own
 try:
     made.become(words, cwd, environ)
@@ -161,6 +160,16 @@ def test_it_ends_when_nobody_needs_it(place: Place) -> None:
         os.sched_yield()
         subprocess.run(["sleep", "0.01"], check=True)
     raise AssertionError("it waits still")
+
+
+def test_where_it_was_killed_another_is_started(place: Place) -> None:
+    text = (
+        "import os\nfrom sagewright.toolkit import process, twin\nmade = twin.fork()\ntwin.keep(made)\nos.kill(made.pid, 9)\n"
+        "os.waitid(os.P_PID, made.pid, os.WEXITED | os.WNOWAIT)\n"
+        "print(process.run(['sh', '-c', 'exit 3'], '/', {'PATH': '/usr/bin:/bin'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, env=place.environ)
+    assert done.stdout.strip() == "(3, b'')"
 
 
 def test_the_first_program_alone_has_one(place: Place) -> None:
