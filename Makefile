@@ -12,6 +12,7 @@ JOBENV_WORKERS ?= $(WORKERS)
 SPARE := $(shell echo $$(( $$(nproc) > 1 ? $$(nproc) - 1 : 1 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
+JOBENV := OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 # What is imported is compiled then; to compile all of an environment takes half a minute.
@@ -74,9 +75,11 @@ shared: setup clients system ## Those of them that run side by side in WORKERS p
 alone: setup clients system ## Those beside which nothing else may run
 	$(BIN)/python -m pytest -m alone $(shell grep -rlE "mark\.alone" --include="test_*.py" tests)
 
-soak: setup clients system .cache/ray/.ready ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
+soak: setup clients system .cache/jobenv/.ready .cache/ray/.ready ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
 	$(BIN)/python -m pytest $(SPREAD) --soak -m soak --timeout=900 $(SUITE)
 	.cache/ray/bin/python -m pytest --soak -m soak --timeout=900 tests/conformance/backend
+	$(JOBENV) --soak -m soak --timeout=900 tests/jobenv
+	SAGEWRIGHT_TEST_EXAMPLES=20 $(BIN)/python -m pytest --timeout=3600 $(shell grep -rl "tests.examples import" --include="test_*.py" tests)
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
 	SAGEWRIGHT_TEST_CREATES=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_kills.py -k concurrent_creates
 	SAGEWRIGHT_TEST_JOBS=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_two_servers.py
@@ -88,7 +91,7 @@ unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest $(SPREAD) tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -n $(JOBENV_WORKERS) --dist loadfile -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv
+	$(JOBENV) -n $(JOBENV_WORKERS) --dist loadfile tests/jobenv
 
 inside: ## Both of those inside jobs: jobenv and packages
 	$(MAKE) jobenv

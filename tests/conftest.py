@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import configparser
+import functools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -42,6 +45,7 @@ SDK_V3_MODULES = (
 )
 MEMORY = Path("/dev/shm")
 START_S = 60
+STORE = "store.sqlite"
 OUTPUT = "outputs"
 SHELL_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
@@ -63,12 +67,14 @@ def postgres() -> Iterator[Postgres]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@functools.cache
+def migrated_store() -> Path:
     """The file of an empty store with the newest schema, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "store.sqlite"
+    place = Path(tempfile.mkdtemp(prefix="sagewright-tests-store-"))
+    atexit.register(shutil.rmtree, place)
+    path = place / STORE
     Database(f"sqlite:///{path}").close()
-    assert not path.with_name("store.sqlite-wal").exists(), "the file alone is not the whole store"
+    assert not path.with_name(f"{STORE}-wal").exists(), "the file alone is not the whole store"
     return path
 
 
@@ -77,7 +83,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     """An empty store, once on each database: every statement is tested on both."""
     if request.param == "sqlite":
         path = tmp_path / "store.sqlite"
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+        shutil.copyfile(migrated_store(), path)
         store = Database(f"sqlite:///{path}")
         yield store
         store.close()
@@ -94,7 +100,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 class RunningServer:
     """A server process, `sagewright up --port 0`, on a directory of its own.
 
-    It is a fork of a process that has imported the server, unless it is to be started `by_command`, as a user starts it.
+    It is a fork of a process that has imported the server, and its store one that was migrated before, unless it is to be started
+    `by_command`, as a user starts it.
     """
 
     data: Path
@@ -118,6 +125,9 @@ class RunningServer:
             with log.open("ab") as output:
                 self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environ, cwd=self.data)
         else:
+            if "SAGEWRIGHT_DATABASE" not in self.environ and not (self.data / STORE).exists():
+                shutil.copyfile(migrated_store(), self.data / STORE)
+                (self.data / STORE).chmod(0o600)
             self.process = server_forks().start(command, self.data, environ, log)
         deadline = time.monotonic() + START_S
         while not (self.data / "endpoint").exists():

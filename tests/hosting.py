@@ -148,6 +148,12 @@ class Hosting:
             time.sleep(0.2)
         return True
 
+    def all_answered(self, name: str, word: str, times: int = 20, timeout_s: float = 30) -> None:
+        """Return once so many requests on end are answered with `word`: the front is told of a change after its status says so."""
+        until = time.monotonic() + timeout_s
+        while (found := {self.ask(name) for _ in range(times)}) != {word}:
+            assert time.monotonic() < until, found
+
     def ask(self, name: str, body: str = "x", **changes: Any) -> str:
         answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/plain", **changes)
         text: str = answer["Body"].read().decode()

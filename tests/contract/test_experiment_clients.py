@@ -45,6 +45,7 @@ def test_runs_of_sdk_v3(server: RunningServer) -> None:
     assert "runs: ['one']" in lines
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("client", "root"), [("sdk_v2", "sagemaker"), ("sdk_v3", "sagemaker.core")])
 def test_charts_tables_and_files_of_a_run(server: RunningServer, tmp_path: Path, client: str, root: str) -> None:
     done = getattr(server, client)(PROGRAMS / "charts_sdk.py", root, str(tmp_path))

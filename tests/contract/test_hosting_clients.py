@@ -47,6 +47,7 @@ V2 = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("what", V2)
 def test_sdk_v2(hosting: Hosting, tmp_path: Path, what: str) -> None:
     done = hosting.server.sdk_v2(PROGRAMS / "hosting_v2.py", what, str(tmp_path))
@@ -70,7 +71,7 @@ ALGORITHMS = {
 """Each with the number of pairs of a type it takes and one it gives."""
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_built_in_algorithm_answers_alike_in_every_type(hosting: Hosting, name: str) -> None:
     done = hosting.server.sdk_v2(PROGRAMS / "algorithms_v2.py", name)

@@ -79,8 +79,7 @@ def test_a_shadow_is_tried_and_promoted(hosting: Hosting) -> None:
         "twin": "InService",
     }
     assert told["StatusReason"] == "it is better"
-    time.sleep(0.3)
-    assert hosting.ask("trial-endpoint") == "challenger x"
+    hosting.all_answered("trial-endpoint", "challenger x")
     sagemaker.delete_inference_experiment(Name="trial")
     assert sagemaker.list_inference_experiments(NameContains="trial")["InferenceExperiments"] == []
 

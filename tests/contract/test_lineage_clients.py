@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PROGRAMS = Path(__file__).parent / "programs"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("client", "root"), [("sdk_v2", "sagemaker.lineage"), ("sdk_v3", "sagemaker.core.lineage")])
 def test_entities_made_by_hand(server: RunningServer, client: str, root: str) -> None:
     done = getattr(server, client)(PROGRAMS / "lineage_sdk.py", root)

@@ -148,7 +148,7 @@ CASES = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", CASES)
 def test_the_sdks_class_trains(server: RunningServer, name: str) -> None:
     case = CASES[name]

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import RunningServer
 
@@ -67,6 +69,7 @@ def test_functions_as_steps(server: RunningServer, tmp_path: Path) -> None:
     assert said(done, server) == ["first: Succeeded", "second: 42"], done.stdout + done.stderr
 
 
+@pytest.mark.sampled(1, of="Lambda functions in pipelines of the SDKs")
 def test_lambda_functions_by_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
     done = server.sdk_v2(PROGRAMS / "pipeline_lambda_v2.py", str(tmp_path))
     assert said(done, server) == [
@@ -84,6 +87,7 @@ def test_lambda_functions_by_sdk_v2(server: RunningServer, tmp_path: Path) -> No
     ], done.stdout + done.stderr
 
 
+@pytest.mark.sampled(1, of="Lambda functions in pipelines of the SDKs")
 def test_lambda_functions_by_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     done = server.sdk_v3(PROGRAMS / "pipeline_lambda_v3.py", str(tmp_path))
     assert said(done, server) == [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +11,15 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 ROOT = Path(__file__).parents[2]
-V2, V3 = (str(ROOT / ".cache" / "clients" / name / "bin" / "python") for name in ("sdk-v2", "sdk-v3"))
 PROGRAMS = Path(__file__).parent / "programs"
-QUIET = ("-W", "ignore")
 
 
-def run(server: RunningServer, *command: str, cwd: Path) -> str:
-    done: subprocess.CompletedProcess[str] = server.door(*command, cwd=cwd)
-    assert done.returncode == 0, done.stdout + done.stderr + server.log()
-    return done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(("python", "program"), [(V2, "processing_sklearn.py"), (V3, "processing_v3.py")])
-def test_the_examples(server: RunningServer, python: str, program: str) -> None:
-    out = run(server, python, *QUIET, program, cwd=ROOT / "examples")
+@pytest.mark.sampled(1)
+@pytest.mark.parametrize(("client", "program"), [("sdk_v2", "processing_sklearn.py"), ("sdk_v3", "processing_v3.py")])
+def test_the_examples(server: RunningServer, client: str, program: str) -> None:
+    done = getattr(server, client)(ROOT / "examples" / program)
+    out = done.stdout + done.stderr
+    assert done.returncode == 0, out + server.log()
     assert "train: 1437 rows of 65 columns" in out
     assert "test: 360 rows of 65 columns" in out
     s3 = server.boto("s3")
@@ -36,6 +30,7 @@ def test_the_examples(server: RunningServer, python: str, program: str) -> None:
         assert found["Size"] > 1000
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("program", ["processors_v2.py", "processors_v3.py"])
 def test_processors(server: RunningServer, tmp_path: Path, program: str) -> None:
     done = (server.sdk_v2 if program == "processors_v2.py" else server.sdk_v3)(PROGRAMS / program, str(tmp_path))

@@ -30,6 +30,7 @@ except ZeroDivisionError as error:
 
 
 @pytest.mark.timeout(600)  # the job installs the SDK
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("client", "package"),
     [

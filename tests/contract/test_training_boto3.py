@@ -240,7 +240,7 @@ def test_stop_keeps_what_the_script_saved(server: RunningServer, bucket: str, jo
 
 
 def test_max_runtime(server: RunningServer, bucket: str, job_name: str) -> None:
-    submit(server, job_name, STUBBORN, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    submit(server, job_name, STUBBORN, StoppingCondition={"MaxRuntimeInSeconds": 5})  # its handler is there by then
     job = server.wait(job_name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert members(server, job["ModelArtifacts"]["S3ModelArtifacts"]) == {"saved": b"on SIGTERM"}
@@ -379,7 +379,7 @@ def test_an_image_that_cannot_run_fails_at_once_with_its_name(
 ) -> None:
     image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/my-own:latest"
     submit(server, job_name, "", AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"})
-    job = server.wait(job_name, timeout_s=5)
+    job = server.wait(job_name, timeout_s=30)
     assert job["FailureReason"].startswith("ClientError: ")
     assert image in job["FailureReason"]
 

@@ -27,6 +27,7 @@ def said(done: subprocess.CompletedProcess[str], server: RunningServer) -> list[
     return [line for line in done.stdout.splitlines() if ": " in line]
 
 
+@pytest.mark.sampled(1, of="tuners of the SDKs")
 def test_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v2(PROGRAMS / "tuner_v2.py", str(tmp_path)), server)
     for line in (
@@ -43,6 +44,7 @@ def test_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
         assert line in lines, lines
 
 
+@pytest.mark.sampled(1, of="tuners of the SDKs")
 def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     lines = said(server.sdk_v3(PROGRAMS / "tuner_v3.py", str(tmp_path)), server)
     assert "tuned: Completed 4" in lines, lines

@@ -47,6 +47,8 @@ def test_everything_answered_is_found(own_server: RunningServer) -> None:
     for kill in range(KILLS):
         creating: Any = threading.Thread(target=create, args=(own_server, kill * 10_000, answered))
         creating.start()
+        while len(answered) <= kill + 1 and creating.is_alive():
+            time.sleep(0.01)
         time.sleep(rng.uniform(0.3, 1.5))
         own_server.end(signal.SIGKILL)
         creating.join()

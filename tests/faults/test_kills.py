@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-CREATES = int(os.environ.get("SAGEWRIGHT_TEST_CREATES", "60"))
+CREATES = int(os.environ.get("SAGEWRIGHT_TEST_CREATES", "30"))
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 
 
@@ -144,7 +144,7 @@ def test_a_stop_of_a_queued_job(running: RunningServer) -> None:
     sagemaker = running.boto("sagemaker")
     assert sagemaker.describe_training_job(TrainingJobName="queued")["SecondaryStatus"] == "Starting"
     sagemaker.stop_training_job(TrainingJobName="queued")
-    assert running.wait("queued", timeout_s=10)["TrainingJobStatus"] == "Stopped"
+    assert running.wait("queued", timeout_s=30)["TrainingJobStatus"] == "Stopped"
     sagemaker.stop_training_job(TrainingJobName="holder")
     assert running.wait("holder", timeout_s=30)["TrainingJobStatus"] == "Stopped"
 

@@ -55,7 +55,7 @@ def fails(log: str) -> list[str]:
     return [line for line in log.splitlines() if "InternalServerError" in line or "vanished" in line]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_server_killed_at_a_step_of_a_launch(own_server: RunningServer, tmp_path: Path, step: str) -> None:
     own_server.environ |= {

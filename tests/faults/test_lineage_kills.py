@@ -56,7 +56,9 @@ def test_everything_answered_is_in_lineage_once(own_server: RunningServer) -> No
     for kill in range(KILLS):
         creating: Any = threading.Thread(target=create, args=(own_server, kill * 10_000, answered))
         creating.start()
-        time.sleep(rng.uniform(0.5, 1.5))
+        while len(answered) <= kill + 1 and creating.is_alive():
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0.3, 1))
         own_server.end(signal.SIGKILL)
         creating.join()
         own_server.start()

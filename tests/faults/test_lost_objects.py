@@ -51,6 +51,7 @@ def test_a_client_is_told_at_once(running: RunningServer) -> None:
     assert "Traceback" not in running.log()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("beside", ["true", "false"])
 @pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])
 def test_a_jobs_channel_names_the_key(own_server: RunningServer, mode: str, beside: str, request: Any) -> None:

@@ -60,6 +60,7 @@ def lines(running: RunningServer) -> list[str]:
     ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("mode", ["EndOfJob", "Continuous"])
 @pytest.mark.parametrize("code", [0, 7])
 def test_a_job_outlives_its_server(running: RunningServer, mode: str, code: int) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "4"))
-JOBS = 12
+JOBS = 8
 
 
 def test_tuning_jobs_go_on_after_kills(own_server: RunningServer) -> None:

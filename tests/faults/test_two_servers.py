@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 if TYPE_CHECKING:
     from conftest import Postgres, RunningServer
 
-JOBS = int(os.environ.get("SAGEWRIGHT_TEST_JOBS", "12"))
+JOBS = int(os.environ.get("SAGEWRIGHT_TEST_JOBS", "8"))
 IMAGE = "python:3.11"
 LEASE_S = 30
 CPUS = 8  # of the machine, as the servers are told: four jobs run at a time

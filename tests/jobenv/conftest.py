@@ -23,6 +23,8 @@ from typing import Any
 import pytest
 from modelserver import ModelServer
 
+sys.path.append(str(Path(__file__).parents[1]))  # where the plugin is that knows `soak` and `sampled`
+pytest_plugins = ["schedule"]
 SOURCE = Path(__file__).parents[2] / "src"
 
 if importlib.util.find_spec("numpy") is None:

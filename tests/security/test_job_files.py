@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MARKER = "a-secret-of-the-server-7f3a"
 NONE = {"OutputDataConfig": {"S3OutputPath": "s3://outputs/out", "CompressionType": "NONE"}}
 CHECKPOINTS = {"CheckpointConfig": {"S3Uri": "s3://outputs/ck"}}
-LONGEST_S = 45
+LONGEST_S = 120
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def secrets(server: RunningServer) -> list[bytes]:
     return [MARKER.encode(), server.key()[1].encode(), b"SQLite format 3"]
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_an_attempt_ends_as_it_should_and_finds_nothing(walled: RunningServer, job_name: str, name: str) -> None:
     attempt = ATTEMPTS[name]

@@ -152,7 +152,7 @@ class Target:
 
     def ask_announced(self, path: str, headers: Mapping[str, str]) -> Answer:
         """A PUT of which only the headers are sent."""
-        connection = http.client.HTTPConnection(self.address, timeout=10)
+        connection = http.client.HTTPConnection(self.address, timeout=60)
         try:
             connection.putrequest("PUT", path, skip_accept_encoding=True)
             for name, value in self.sign("PUT", path, {**headers, "Expect": "100-continue"}).items():
@@ -170,7 +170,7 @@ class Target:
         headers = self.sign("PUT", path, asked)
         lines = [f"PUT {path} HTTP/1.1", f"Host: {self.address}", *(f"{n}: {v}" for n, v in headers.items())]
         host, _, port = self.address.partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
             first = connection.recv(4096)
             if not first.startswith(b"HTTP/1.1 100"):

@@ -199,7 +199,11 @@ def test_one_that_is_stopped_starts_again_with_what_it_had(trackers: Trackers, t
     with pytest.raises(ClientError, match="ConflictException"):
         client.start_mlflow_tracking_server(TrackingServerName=name)
     assert trackers.until(name, "Stopped")["IsActive"] == "Inactive"
-    assert session.get(search).status == 400
+    until = time.monotonic() + PATIENCE_S
+    while (status := session.get(search).status) != 400:  # the front is told after the status has changed
+        assert status == 503
+        assert time.monotonic() < until
+        time.sleep(0.1)
     with pytest.raises(ClientError, match="Stopped"):
         client.create_presigned_mlflow_tracking_server_url(TrackingServerName=name)
     client.start_mlflow_tracking_server(TrackingServerName=name)

@@ -235,9 +235,8 @@ def test_a_store_that_is_away_is_told_at_once(own_server: RunningServer, job_nam
     assert time.monotonic() - began < 60
 
 
-@pytest.mark.parametrize(
-    "example", ["xgboost_builtin.py", pytest.param("pytorch_script_mode.py", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak  # `test_a_job_reads_and_writes_there` does so by boto3, test_clients.py runs the programs on the server's own S3
+@pytest.mark.parametrize("example", ["xgboost_builtin.py", "pytorch_script_mode.py"])
 def test_sdk_jobs_with_their_data_there(external: RunningServer, s3: Any, weed: SeaweedFS, example: str) -> None:
     root = Path(__file__).parents[3]
     python = root / ".cache" / "clients" / "sdk-v2" / "bin" / "python"

@@ -241,6 +241,7 @@ def test_a_network_that_has_no_room(job: Any, run: Any) -> None:
     assert "The network takes" in job.failure
 
 
+@pytest.mark.sampled(1, of="a deep training that was killed")
 def test_a_training_that_was_killed_goes_on_to_the_same_end(make_job: Callable[[str], Any], run: Any) -> None:
     rows = seasonal(30, 60)
     given = {"epochs": "6", "num_cells": "60", "mini_batch_size": "64"}
@@ -261,6 +262,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_end(make_job: Callable[[
         assert (broken.model / name).read_bytes() == (whole.model / name).read_bytes()
 
 
+@pytest.mark.sampled(1, of="hosts of a deep training")
 def test_two_hosts_learn_together(make_job: Callable[[str], Any], together: Any) -> None:
     """Each has half of the series; the first writes the model."""
     hosts, rows = ("127.0.0.61", "127.0.0.62"), seasonal(40, 49)

@@ -196,6 +196,7 @@ def test_several_labels(make_job: Any, run: Any) -> None:
     assert all(0 <= each <= 1 for each in answer)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["crop", "crop_color", "crop_color_transform"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_augmentation_learns_from_crops_of_larger_images(job: Any, run: Any, kind: str, channels: int) -> None:
@@ -216,6 +217,7 @@ def test_augmentation_learns_from_crops_of_larger_images(job: Any, run: Any, kin
     assert max(logged(job, "Validation-accuracy")) > 0.7
 
 
+@pytest.mark.sampled(1, of="a deep training that was killed")
 def test_a_resumed_job_gives_the_model_of_an_unbroken_one(make_job: Any, run: Any) -> None:
     whole = succeeded(run, records_job(make_job("whole"), epochs="4", augmentation_type="crop"))
     broken = records_job(make_job("broken"), epochs="4", augmentation_type="crop")
@@ -272,6 +274,7 @@ def test_it_stops_early(job: Any, run: Any) -> None:
     assert f"Training stops early after epoch {len(accuracy) - 1}." in job.output
 
 
+@pytest.mark.sampled(1, of="hosts of a deep training")
 def test_two_hosts_learn_one_model(make_job: Any, together: Any) -> None:
     rows = digits(3, 150)
     jobs = []

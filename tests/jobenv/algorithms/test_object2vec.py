@@ -281,6 +281,7 @@ def test_steps_by_rows_are_those_of_torch_where_every_row_is_used(name: str, tie
     assert all(torch.allclose(found[0][key], found[1][key], rtol=1e-4, atol=1e-6) for key in found[0])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "given",
     [
@@ -431,6 +432,7 @@ def test_a_network_that_memory_has_no_room_for_is_refused(job: Any, run: Any, mo
     assert "the network takes" in job.failure
 
 
+@pytest.mark.sampled(1, of="a deep training that was killed")
 def test_a_training_that_was_killed_goes_on_to_the_same_model(make_job: Any, run: Any) -> None:
     """Killed after its second epoch, of six, it ends with the very bytes of one that nothing happened to."""
     given = {

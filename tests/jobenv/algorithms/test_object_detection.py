@@ -270,6 +270,7 @@ def test_other_models_are_told_as_what_they_are(
         model.serve(tmp_path)
 
 
+@pytest.mark.sampled(1, of="hosts of a deep training")
 def test_hosts_learn_one_network(make_job: Any, together: Any) -> None:
     jobs = []
     hosts = ("127.0.0.1", "127.0.0.2")

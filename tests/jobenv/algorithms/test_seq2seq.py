@@ -296,6 +296,7 @@ def test_what_does_not_go_together_is_named(job: Any, run: Any, given: dict[str,
     assert said in job.failure
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "given",
     [
@@ -405,6 +406,7 @@ def test_bleu(said: Any, true: Any, expected: float) -> None:
     assert bleu(said, true) == pytest.approx(expected)
 
 
+@pytest.mark.sampled(1, of="a deep training that was killed")
 def test_a_training_that_was_killed_goes_on_to_the_same_model(make_job: Any, run: Any) -> None:
     """Killed after its second look, of twelve, it ends with the very bytes of one that nothing happened to."""
     given = {

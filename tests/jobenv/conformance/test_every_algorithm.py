@@ -11,6 +11,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -72,6 +73,12 @@ def prepare(job: Any, name: str, rows: np.ndarray, **changes: str) -> Any:
 
 def encoded(rows: np.ndarray, name: str) -> bytes:
     """Labelled rows as the sample's channel holds them."""
+    return _encoded(name, rows.shape, rows.dtype.str, rows.tobytes())
+
+
+@lru_cache(128)
+def _encoded(name: str, shape: tuple[int, ...], dtype: str, content: bytes) -> bytes:
+    rows = np.frombuffer(content, dtype).reshape(shape)
     sample = SAMPLES[name]
     if sample.pack is not None:
         return sample.pack(rows)

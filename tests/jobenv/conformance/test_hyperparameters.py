@@ -321,11 +321,45 @@ def named(case: tuple[str, Hyperparameter]) -> str:
 EACH = pytest.mark.parametrize("case", ALL, ids=named)
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if case[1].default is not None], ids=named)
+DEFAULTS = [
+    (name, each)
+    for name, each in ALL
+    if each.default is not None
+    and each.name not in ("image_shape", "num_layers", "base_size", "crop_size", "_width")  # the samples' are smaller
+]
+LONG = {
+    ("object-detection", "epochs"),
+    ("image-classification", "epochs"),
+    ("semantic-segmentation", "epochs"),
+    ("seq2seq", "rnn_num_hidden"),
+}
+"""Defaults with which a sample is trained for long."""
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in DEFAULTS}))
+def test_defaults_that_are_sent_say_nothing(name: str, train: Any) -> None:
+    """Those that the sample leaves to the algorithm, all in one training; where they say something, one after the other."""
+    settings = SAMPLES[name].hyperparameters
+    left = {each.name: str(each.default) for which, each in DEFAULTS if which == name and each.name not in settings}
+    without, _ = train(name, settings)
+    sent, log = train(name, {**settings, **left})
+    if sent != without or set(left) & set(unused(log)):
+        told = {key: train(name, {**settings, key: text}) for key, text in left.items()}
+        raise AssertionError([key for key, (model, said) in told.items() if model != without or key in unused(said)])
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.soak if (case[0], case[1].name) in LONG else ())
+        for case in DEFAULTS
+        if case[1].name in SAMPLES[case[0]].hyperparameters
+    ],
+    ids=named,
+)
 def test_a_default_that_is_sent_says_nothing(case: tuple[str, Hyperparameter], train: Any) -> None:
+    """One that the sample changes."""
     name, each = case
-    if each.name in ("image_shape", "num_layers", "base_size", "crop_size", "_width"):
-        pytest.skip("the sample's images are smaller, and so is its network")
     settings = {key: text for key, text in SAMPLES[name].hyperparameters.items() if key != each.name}
     without, _ = train(name, settings)
     sent, log = train(name, {**settings, each.name: str(each.default)})

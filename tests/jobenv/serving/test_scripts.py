@@ -166,30 +166,30 @@ def test_the_defaults_of_scikit_learn_read_and_write_every_type(serve: Served, f
     assert json.loads(server.invoke(text, "text/csv", "image/png, application/json").body) == expected
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "accept", "status"),
-    [
-        (b"1,2,3", "image/png", "", 415),
-        (b"1,2,3", "", "", 415),
-        (b"1,2,3", "text/csv", "image/png", 406),
-        (b"{", "application/json", "", 400),
-        (b"[" * 100_000, "application/json", "", 400),
-        (b"\xff\xfe", "text/csv", "", 400),
-        (b"no npy", "application/x-npy", "", 400),
-        (pickle.dumps([1]), "application/x-npy", "", 400),
-        (b"1,2", "text/csv", "", 500),
-        (b"", "text/csv", "", 500),
-        ("ä,ö,ü".encode(), "text/csv", "", 400),
-        (b"1,2,3\n4,5\n", "text/csv", "", 400),
-        (b"1;2;3", "text/csv", "", 400),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_answered_has_its_status(
-    serve: Served, forest: Any, body: bytes, content_type: str, accept: str, status: int
-) -> None:
+UNANSWERABLE: list[tuple[bytes, str, str, int]] = [
+    (b"1,2,3", "image/png", "", 415),
+    (b"1,2,3", "", "", 415),
+    (b"1,2,3", "text/csv", "image/png", 406),
+    (b"{", "application/json", "", 400),
+    (b"[" * 100_000, "application/json", "", 400),
+    (b"\xff\xfe", "text/csv", "", 400),
+    (b"no npy", "application/x-npy", "", 400),
+    (pickle.dumps([1]), "application/x-npy", "", 400),
+    (b"1,2", "text/csv", "", 500),
+    (b"", "text/csv", "", 500),
+    ("ä,ö,ü".encode(), "text/csv", "", 400),
+    (b"1,2,3\n4,5\n", "text/csv", "", 400),
+    (b"1;2;3", "text/csv", "", 400),
+]  # fmt: skip
+
+
+def test_what_cannot_be_answered_has_its_status(serve: Served, forest: Any) -> None:
     server = serve(SCIKIT, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT="text/csv")
-    assert server.invoke(body, content_type, accept).status == status
-    assert server.invoke(b"1,2,3", "text/csv").body in (b"True\n", b"False\n")
+    found = []
+    for body, content_type, accept, _ in UNANSWERABLE:
+        found.append((body, content_type, accept, server.invoke(body, content_type, accept).status))
+        assert server.invoke(b"1,2,3", "text/csv").body in (b"True\n", b"False\n")
+    assert found == UNANSWERABLE
 
 
 def test_an_exception_in_the_users_code_is_a_500_with_its_traceback(serve: Served) -> None:

@@ -272,6 +272,7 @@ def test_requirements_that_are_too_many_are_installed_inside(server: RunningServ
     assert "ran" in told(server, job)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "line",
     [

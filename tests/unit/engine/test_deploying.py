@@ -279,6 +279,7 @@ class Mortal:
             raise Killed
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("transactions", [False, True], ids=["calls", "transactions"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_server_may_be_killed_anywhere(

@@ -75,6 +75,7 @@ def assert_as_if_nothing_had_happened(place: Site) -> None:
     assert not list(gangs.attempt_directory(place.settings, place.job.id, 1).glob("plan.json*"))
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize(("module", "name"), POINTS)
 def test_a_server_killed_at_a_step_of_a_launch(

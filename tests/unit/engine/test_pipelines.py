@@ -132,6 +132,7 @@ STEPS = (
 )
 
 
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("dies_at", range(1, 17))
 def test_a_server_that_dies_at_any_request_makes_nothing_twice(database: Database, dies_at: int, after: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from sagewright.engine import fleets, rollout
 from sagewright.engine.fleets import Fleet, InstanceState, Variant
@@ -184,7 +185,7 @@ HAPPENINGS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(HAPPENINGS, st.sampled_from(DEPLOYMENTS))
 def test_whatever_happens_it_comes_to_an_end(happenings: list[tuple[str, int]], deployment: dict[str, Any]) -> None:
     machine = in_service()

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import func, select
+from tests.examples import examples
 
 from engine.inline import InlineBackend as Backend
 from engine.inline import InlineHost, InlineServer, Killed
@@ -294,7 +295,7 @@ class Jobs(RuleBasedStateMachine):
 # What is left of a job that failed by itself is the same as what is left of any other, so every run ends with `settle`.
 TestJobs = Jobs.TestCase
 TestJobs.settings = settings(
-    max_examples=60,
+    max_examples=examples(15),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

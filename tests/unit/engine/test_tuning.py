@@ -126,6 +126,7 @@ def drive(world: World, tuner: Resource, tuning: Tuning, most: int = 100) -> Non
     raise AssertionError("it never ends")
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("dies_at", range(1, 8))
 def test_a_server_that_dies_at_any_request_loses_and_doubles_nothing(

@@ -18,7 +18,7 @@ class Disk:
 
     def sync(self) -> None:
         self.begun += 1
-        assert self.go.acquire(timeout=10)
+        assert self.go.acquire(timeout=60)
         if self.fails:
             raise OSError(5, "Input/output error")
         self.ended += 1

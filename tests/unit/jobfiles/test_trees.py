@@ -58,7 +58,9 @@ def test_links_are_told_and_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "outside" / "secret").exists()
 
 
-@pytest.mark.parametrize(("depth", "name"), [(3000, "d"), (400, "n" * 255), (20_000, "d")])
+@pytest.mark.parametrize(
+    ("depth", "name"), [(3000, "d"), (400, "n" * 255), pytest.param(20_000, "d", marks=pytest.mark.soak)]
+)
 def test_depth_and_length_stop_neither(tmp_path: Path, depth: int, name: str) -> None:
     (tmp_path / "t").mkdir()
     grow_deep(tmp_path / "t", depth, name)

@@ -32,6 +32,7 @@ def test_a_new_store_has_the_declared_schema(database: Database) -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @pytest.mark.parametrize("revision", EARLIER)
 def test_what_an_earlier_version_has_written_is_kept(
@@ -50,6 +51,7 @@ def test_what_an_earlier_version_has_written_is_kept(
     store.close()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @pytest.mark.parametrize("revision", [f"{number:04}" for number in range(1, 8)])
 def test_events_of_training_jobs_go_on_in_the_log_of_all(

@@ -288,7 +288,7 @@ def test_a_stop_reaches_the_script(job: Job) -> None:
     while process.stdout.readline().strip() != "ready":
         pass
     process.send_signal(signal.SIGTERM)
-    out, _none = process.communicate(timeout=10)
+    out, _none = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert "saving" in out

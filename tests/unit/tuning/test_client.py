@@ -96,7 +96,7 @@ def test_closing_waits_for_no_answer() -> None:
     time.sleep(0.2)
     began = time.monotonic()
     minds.close()
-    waiting.join(timeout=10)
+    waiting.join(timeout=60)
     assert time.monotonic() - began < 10
     assert told == ["the searchers were closed"]
 
