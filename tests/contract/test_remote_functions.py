@@ -30,12 +30,13 @@ except ZeroDivisionError as error:
 
 
 @pytest.mark.timeout(600)  # the job installs the SDK
-@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("client", "package"),
     [
         ("sdk-v2", "sagemaker.remote_function"),
-        ("sdk-v3", "sagemaker.core.remote_function"),
+        pytest.param(
+            "sdk-v3", "sagemaker.core.remote_function", marks=pytest.mark.soak
+        ),  # 130 packages; the server's part is the same
     ],
 )
 def test_a_function_runs_in_a_job(server: RunningServer, tmp_path: Path, client: str, package: str) -> None:

@@ -86,6 +86,7 @@ def keys(server: RunningServer, prefix: str) -> list[str]:
     return [one["Key"] for one in found.get("Contents", [])]
 
 
+@pytest.mark.sampled(1, of="Spark by the SDKs")
 def test_everything_of_sdk_v2(server: RunningServer, bucket: str, jar: Path, tmp_path: Path) -> None:
     out = run(server, V2, *QUIET, str(PROGRAMS / "spark_v2.py"), str(tmp_path), str(jar), cwd=tmp_path)
     for line in (
@@ -117,6 +118,7 @@ def test_everything_of_sdk_v2(server: RunningServer, bucket: str, jar: Path, tmp
     assert "everything" in history_of(server, "s3://spark-data/events")
 
 
+@pytest.mark.sampled(1, of="Spark by the SDKs")
 def test_two_hosts_of_sdk_v3_equal_pandas(server: RunningServer, bucket: str, tmp_path: Path) -> None:
     out = run(server, V3, *QUIET, str(PROGRAMS / "spark_v3.py"), bucket, str(ROWS), cwd=tmp_path)
     assert "hosts: ['algo-1', 'algo-2']" in out

@@ -200,6 +200,7 @@ def test_every_algorithm_with_something_to_tune_is_here() -> None:
     assert tunable == set(CASES)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.soak) for name in CASES]
 )

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 KEPT = "__pycache__"
+_SEEDS = r"/site-packages/(pip|setuptools|wheel)/"  # hardly a job imports them
 _TAG = f".{sys.implementation.cache_tag}.pyc"
 
 
@@ -27,7 +28,8 @@ def compile_packages(place: Path, others: Iterable[Path]) -> None:
         for sibling in siblings if sources else ():
             _link(Path(directory), sibling / os.path.relpath(directory, place), sources)
     python = place.parents[2] / "bin" / "python"
-    command = [str(python), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "timestamp", str(place)]
+    options = ["-q", "-j", "0", "-x", _SEEDS, "--invalidation-mode", "timestamp"]
+    command = [str(python), "-m", "compileall", *options, str(place)]
     # what it can't compile is no module: templates, and examples of other Pythons
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", check=False)
 

@@ -38,10 +38,12 @@ def name(kind: str) -> str:
     return f"{kind}-{uuid.uuid4().hex[:8]}"
 
 
+@pytest.mark.sampled(1, of="programs over S3")
 def test_rclone_with_the_provider_aws(server: RunningServer, folder: Path) -> None:
     run(server, folder, "rclone.sh", str(CLIENTS / "s3" / "bin" / "rclone"), name("rclone"))
 
 
+@pytest.mark.sampled(1, of="programs over S3")
 def test_minio_s_client(server: RunningServer, folder: Path) -> None:
     client = shutil.which("minio-client") or shutil.which("mcli")
     if client is None:
@@ -49,6 +51,7 @@ def test_minio_s_client(server: RunningServer, folder: Path) -> None:
     run(server, folder, "mc.sh", client, name("mc"))
 
 
+@pytest.mark.sampled(1, of="programs over S3")
 def test_the_aws_cli_of_version_2_with_the_common_runtime(server: RunningServer, folder: Path) -> None:
     client = Path("/usr/bin/aws")
     if not client.exists():

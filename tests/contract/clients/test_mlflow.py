@@ -175,6 +175,7 @@ def test_a_job_with_mlflow_config_logs_there(trackers: Trackers, tracker: str) -
     assert [one["data"]["metrics"][0]["value"] for one in runs] == [0.25]
 
 
+@pytest.mark.sampled(1, of="MLflow starts again")
 def test_one_that_was_killed_comes_back_with_all_that_it_tracked(trackers: Trackers, tracker: str) -> None:
     session, address = trackers.browser(tracker.rpartition("/")[2])
     before = session.get(f"{address}ajax-api/2.0/mlflow/experiments/search?max_results=100").json()
@@ -190,6 +191,7 @@ def test_one_that_was_killed_comes_back_with_all_that_it_tracked(trackers: Track
     assert answer.json() == before
 
 
+@pytest.mark.sampled(1, of="MLflow starts again")
 def test_one_that_is_stopped_starts_again_with_what_it_had(trackers: Trackers, tracker: str) -> None:
     client, name = trackers.client, tracker.rpartition("/")[2]
     session, address = trackers.browser(name)
