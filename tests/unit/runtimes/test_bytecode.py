@@ -15,7 +15,7 @@ from sagewright.runtimes.bytecode import compile_packages
 @pytest.fixture
 def places(tmp_path: Path) -> tuple[Path, Path]:
     """Directories of packages in two environments, of which the first is compiled; `a` and `deep.b` are the same files in both."""
-    one, two = (tmp_path / name / "lib" / "python3" / "site-packages" for name in ("one", "two"))
+    one, two = (tmp_path / "tests" / name / "lib" / "python3" / "site-packages" for name in ("one", "two"))
     for place in (one, two):
         (place / "deep").mkdir(parents=True)
         (place.parents[2] / "bin").mkdir()
@@ -57,3 +57,13 @@ def test_what_another_environment_has_not_compiled_is_compiled(places: tuple[Pat
     compile_packages(two, [one])
     assert compiled(two / "a.py").exists()
     assert not compiled(one / "a.py").exists()
+
+
+def test_tests_of_packages_are_left_to_whoever_imports_them(places: tuple[Path, Path]) -> None:
+    one, _ = places
+    for name in ("deep/tests/test_b.py", "pip/main.py"):
+        (one / name).parent.mkdir(parents=True)
+        (one / name).write_text("value = 3\n")
+    compile_packages(one, [])
+    assert not compiled(one / "deep" / "tests" / "test_b.py").exists()
+    assert not compiled(one / "pip" / "main.py").exists()
