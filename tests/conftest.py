@@ -32,6 +32,7 @@ from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
 
 pytest_plugins = ["tests.schedule"]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # thousands of processes would each compile what they import
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "environments"
 CLIENTS = ROOT / ".cache" / "clients"

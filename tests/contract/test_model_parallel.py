@@ -67,7 +67,7 @@ def by_mpi(parameters: dict[str, Any], hosts: int, processes: int) -> dict[str, 
 
 
 @MPIRUN
-@pytest.mark.sampled(1)
+@pytest.mark.sampled(1, of="version 1")
 @pytest.mark.parametrize(
     ("parameters", "hosts", "processes", "held"),
     [
@@ -119,6 +119,7 @@ def test_a_model_over_several_processes_learns_as_one(
 
 
 @MPIRUN
+@pytest.mark.sampled(1, of="version 1")
 def test_transformers_are_divided(server: RunningServer, tmp_path: Path) -> None:
     out = run(server, tmp_path, V2, "train_transformer.py", by_mpi({"tensor_parallel_degree": 2}, 2, 1))
     for rank in (0, 1):

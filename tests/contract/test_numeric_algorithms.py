@@ -148,8 +148,15 @@ CASES = {
 }
 
 
-@pytest.mark.sampled(2)
-@pytest.mark.parametrize("name", CASES)
+DEEP = ("deepar", "image_classification", "object2vec", "object_detection", "semantic_segmentation", "seq2seq")
+
+
+def a_day(name: str) -> pytest.MarkDecorator:
+    """One of the deep ones and one of the others."""
+    return pytest.mark.sampled(1, of=f"algorithms by the SDK's classes, {'deep' if name in DEEP else 'others'}")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=a_day(name)) for name in CASES])
 def test_the_sdks_class_trains(server: RunningServer, name: str) -> None:
     case = CASES[name]
     done = server.sdk_v2(PROGRAMS / f"{name}.py")
