@@ -245,7 +245,7 @@ class RunningServer:
         return self._warm("sdk-v3", SDK_V3_MODULES).run(program, *arguments)
 
     def _warm(self, client: str, modules: tuple[str, ...]) -> WarmClient:
-        if client not in self.warm:
+        if client not in self.warm or not self.warm[client].usable:
             python = str(CLIENTS / client / "bin" / "python")
             argv = [str(Path(sys.executable).parent / "sagewright"), "exec", "--data", str(self.data), "--", python]
             self.warm[client] = WarmClient(argv, modules, self.data)

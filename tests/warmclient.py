@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import uuid
 from pathlib import Path
@@ -18,7 +20,13 @@ class WarmClient:
         self._log = place / f"warm-{uuid.uuid4().hex}.log"
         argv = [*command, "-W", "ignore", str(WARM), *modules]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            )
+
+    @property
+    def usable(self) -> bool:
+        return self._process.poll() is None
 
     def run(self, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The program in its own folder, as `python program arguments` runs it."""
@@ -26,9 +34,14 @@ class WarmClient:
         assert self._process.stdout
         out, err = (self._place / f"{uuid.uuid4().hex}.{name}" for name in ("out", "err"))
         asked = {"argv": [program.name, *arguments], "cwd": str(program.parent), "stdout": str(out), "stderr": str(err)}
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
+        try:
+            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BaseException:  # the test's time is over: the answer would be taken for that of the next program
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self.end()
+            raise
         assert answer, self._log.read_text()
         return subprocess.CompletedProcess(asked["argv"], int(answer), out.read_text(), err.read_text())
 

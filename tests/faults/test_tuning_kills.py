@@ -13,7 +13,7 @@ from tests.tuning import Tuners
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "2"))
 JOBS = 8
 
 
