@@ -58,7 +58,7 @@ estimator = Estimator(
         "base_size": 96,
         "crop_size": 96,
         "mini_batch_size": 8,
-        "epochs": 16,
+        "epochs": 12,
         "optimizer": "adam",
         "learning_rate": 0.01,
         "_width": 4,  # a sixteenth of the channels: quick enough for a CPU

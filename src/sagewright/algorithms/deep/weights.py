@@ -18,6 +18,10 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact
 
 _MXNET = (0x112).to_bytes(8, "little")
+_OF_AWS = (
+    "a model that was trained by the algorithm on AWS can't be read here. Train it here on the same data, or serve it with a "
+    "script of your own in an MXNet image."
+)
 MOST_JSON_BYTES = 1 << 26
 _SHOWN = 3
 Tensors = Mapping[str, torch.Tensor]
@@ -35,15 +39,20 @@ def read(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"There is no model in {path.parent}: a file {path.name} is expected.")
     with path.open("rb") as stream:
         if stream.read(8) == _MXNET:
-            raise UserError(
-                f"{path.name} is a file of MXNet's: a model that was trained by the algorithm on AWS can't be read here. Train it "
-                "here on the same data, or serve it with a script of your own in an MXNet image."
-            )
+            raise UserError(f"{path.name} is a file of MXNet's: {_OF_AWS}")
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, ValueError, OSError) as error:
         raise UserError(f"{path.name} is no safetensors file: {error}") from error
     return tensors
+
+
+def read_symbol(path: Path) -> Any:
+    """The content of a file that says which network it is. Raises UserError; a network of MXNet's is told as such."""
+    document = read_json(path)
+    if isinstance(document, dict) and "nodes" in document:
+        raise UserError(f"{path.name} is a network of MXNet's: {_OF_AWS}")
+    return document
 
 
 def fill(module: torch.nn.Module, tensors: Tensors, what: str) -> None:

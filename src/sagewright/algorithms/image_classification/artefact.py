@@ -56,12 +56,7 @@ def write(directory: Path, description: Description, module: nn.Module, epoch: i
 
 def read(directory: Path) -> tuple[Description, nn.Module]:
     """The network with its weights. Raises UserError for what is no such model; a model of AWS's is told as such."""
-    document = weights.read_json(directory / SYMBOL)
-    if isinstance(document, dict) and "nodes" in document:
-        raise UserError(
-            f"{SYMBOL} is a network of MXNet's: a model that was trained by the algorithm on AWS can't be read here. Train it here "
-            "on the same data, or serve it with a script of your own in an MXNet image."
-        )
+    document = weights.read_symbol(directory / SYMBOL)
     description, name = _described(document)
     module = network.build(description.layers, description.shape[0], description.classes)
     weights.fill(module, weights.read(directory / name), name)

@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from http import HTTPStatus
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep import imageanswers, images
 from sagewright.algorithms.deep.images import BadImage
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.image_classification import artefact
 from sagewright.serving.messages import Answering, Request, Response
 
+OFFERED = (JSON, JSON_LINES)
 TOGETHER = 32
 """Images that are looked at at once."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that can be answered: the pixels as the network takes them, the form of the answer."""
+
+    pixels: np.ndarray
+    form: ContentType
 
 
 def serve(model_directory: Path) -> Answering:
@@ -45,14 +54,11 @@ class Service(Answering):
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
         """Those that can be read are looked at together."""
         read = [self._read(each) for each in requests]
-        pixels = [each for each in read if isinstance(each, np.ndarray)]
+        pixels = [each.pixels for each in read if isinstance(each, Asked)]
         likely = iter(
             [row for start in range(0, len(pixels), TOGETHER) for row in self.predict(pixels[start : start + TOGETHER])]
         )
-        return [
-            each if isinstance(each, Response) else _answer(next(likely), request.accept)
-            for each, request in zip(read, requests, strict=True)
-        ]
+        return [each if isinstance(each, Response) else _answer(next(likely), each.form) for each in read]
 
     def predict(self, pixels: Sequence[np.ndarray]) -> list[list[float]]:
         """The probability of each class for (h, w, channels) images of the training's shape."""
@@ -63,36 +69,21 @@ class Service(Answering):
         found: list[list[float]] = likely.cpu().tolist()
         return found
 
-    def _read(self, request: Request) -> np.ndarray | Response:
+    def _read(self, request: Request) -> Asked | Response:
         """The pixels, or the answer that there are none."""
-        media = ContentType.parse(request.content_type or images.TYPES[-1]).media
-        if media not in images.TYPES:
-            text = f"Content-type {request.content_type} is not supported; these are: {', '.join(images.TYPES)}."
-            return Response(text.encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        if _wanted(request.accept) is None:
-            text = f"Accept type {request.accept} is not supported; these are: {JSON}, {JSON_LINES}."
-            return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
+        form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
+        if isinstance(form, Response):
+            return form
         channels, height, width = self._description.shape
         try:
             image = images.converted(images.opened(request.body), "L" if channels == 1 else "RGB", max(height, width))
-            return images.pixels(images.resized(image, width, height))
+            pixels = images.pixels(images.resized(image, width, height))
         except BadImage as error:
-            text = f"Unable to evaluate payload provided: the image can't be used: {error}"
-            return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
+            return imageanswers.unusable(error)
+        return Asked(pixels, form)
 
 
-def _wanted(accept: str) -> str | None:
-    """The first type of the client's list that can be given."""
-    for text in accept.split(",") if accept.strip() else ["*/*"]:
-        media = ContentType.parse(text).media
-        if media in ("*/*", "application/*"):
-            return JSON
-        if media in (JSON, JSON_LINES):
-            return media
-    return None
-
-
-def _answer(likely: list[float], accept: str) -> Response:
-    if _wanted(accept) == JSON_LINES:
+def _answer(likely: list[float], form: ContentType) -> Response:
+    if form.media == JSON_LINES:
         return Response(json.dumps({"prediction": likely}).encode() + b"\n", JSON_LINES)
     return Response(json.dumps(likely).encode(), JSON)

@@ -51,12 +51,7 @@ def write(directory: Path, description: Description, module: Detector) -> None:
 
 def read(directory: Path) -> tuple[Description, Detector]:
     """The network with its weights. Raises UserError for what is no such model; a model of AWS's is told as such."""
-    document = weights.read_json(directory / SYMBOL)
-    if isinstance(document, dict) and "nodes" in document:
-        raise UserError(
-            f"{SYMBOL} is a network of MXNet's: a model that was trained by the algorithm on AWS can't be read here. Train it here "
-            "on the same data, or serve it with a script of your own in an MXNet image."
-        )
+    document = weights.read_symbol(directory / SYMBOL)
     description = _described(document)
     tensors = weights.read(directory / WEIGHTS)
     module = description.build()

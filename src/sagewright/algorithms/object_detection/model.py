@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep import imageanswers, images
 from sagewright.algorithms.deep.images import BadImage
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES
 from sagewright.algorithms.formats.content_type import ContentType
@@ -25,6 +24,7 @@ from sagewright.algorithms.object_detection import artefact, predicting
 from sagewright.algorithms.object_detection.network import Detector
 from sagewright.serving.messages import Answering, Request, Response
 
+OFFERED = (JSON, f"{JSON};annotation=1", JSON_LINES)
 TOGETHER = 16
 """Images that are looked at at once."""
 
@@ -68,16 +68,9 @@ class Service(Answering):
 
     def _read(self, request: Request) -> Asked | Response:
         """The pixels, or the answer that there are none."""
-        media = ContentType.parse(request.content_type or images.TYPES[-1]).media
-        if media not in images.TYPES:
-            text = f"Content-type {request.content_type} is not supported; these are: {', '.join(images.TYPES)}."
-            return Response(text.encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        form = _wanted(request.accept)
-        if form is None:
-            text = (
-                f"Accept type {request.accept} is not supported; these are: {JSON}, {JSON};annotation=1, {JSON_LINES}."
-            )
-            return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
+        form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
+        if isinstance(form, Response):
+            return form
         side = self._description.image_shape
         try:
             image = images.opened(request.body)
@@ -85,19 +78,7 @@ class Service(Answering):
             small = images.resized(images.converted(image, "RGB", side), side, side)
             return Asked(images.pixels(small), size, form)
         except BadImage as error:
-            text = f"Unable to evaluate payload provided: the image can't be used: {error}"
-            return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
-
-
-def _wanted(accept: str) -> ContentType | None:
-    """The first type of the client's list that can be given."""
-    for text in accept.split(",") if accept.strip() else ["*/*"]:
-        form = ContentType.parse(text)
-        if form.media in ("*/*", "application/*"):
-            return ContentType(JSON)
-        if form.media in (JSON, JSON_LINES):
-            return form
-    return None
+            return imageanswers.unusable(error)
 
 
 def _answer(found: np.ndarray, asked: Asked) -> Response:

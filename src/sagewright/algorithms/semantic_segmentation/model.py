@@ -7,7 +7,6 @@ whose values are classes; protobuf a Record of the probabilities, `target`, and 
 from __future__ import annotations
 
 import io
-from http import HTTPStatus
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +14,15 @@ import torch
 from PIL import Image
 
 from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep import imageanswers, images
 from sagewright.algorithms.deep.images import BadImage
 from sagewright.algorithms.formats import record, recordio
-from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.semantic_segmentation import artefact, data, predicting
 from sagewright.serving.messages import Answering, Response
 
 PNG = "image/png"
-PROTOBUF = ("application/x-recordio-protobuf", "application/x-protobuf")
+OFFERED = (PNG, "application/x-recordio-protobuf", "application/x-protobuf")
 MOST_NUMBERS = 1 << 28
 """Of an answer: classes x height x width, which are in memory at once."""
 
@@ -42,20 +40,14 @@ class Service(Answering):
         self._module = module.to(self._device.place).eval()
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
-        media = ContentType.parse(content_type or images.TYPES[0]).media
-        if media not in images.TYPES:
-            text = f"Content-type {content_type} is not supported; these are: {', '.join(images.TYPES)}."
-            return Response(text.encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        wanted = _wanted(accept)
-        if wanted is None:
-            text = f"Accept type {accept} is not supported; these are: {', '.join((PNG, *PROTOBUF))}."
-            return Response(text.encode(), status=HTTPStatus.NOT_ACCEPTABLE)
+        form = imageanswers.form_of(content_type, accept, OFFERED)
+        if isinstance(form, Response):
+            return form
         try:
             found = self._scores(body)
         except BadImage as error:
-            text = f"Unable to evaluate payload provided: the image can't be used: {error}"
-            return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
-        return _mask(found) if wanted == PNG else _probabilities(found, wanted)
+            return imageanswers.unusable(error)
+        return _mask(found) if form.media == PNG else _probabilities(found, form.media)
 
     def _scores(self, body: bytes) -> torch.Tensor:
         """(1, classes, height, width) of the image's size. Raises BadImage."""
@@ -70,17 +62,6 @@ class Service(Answering):
         with torch.inference_mode():
             pixels = images.pixels(small)[None]
             return predicting.scores(self._module, self._device, pixels, (image.height, image.width))
-
-
-def _wanted(accept: str) -> str | None:
-    """The first type of the client's list that can be given."""
-    for text in accept.split(",") if accept.strip() else ["*/*"]:
-        media = ContentType.parse(text).media
-        if media in ("*/*", "image/*"):
-            return PNG
-        if media in (PNG, *PROTOBUF):
-            return media
-    return None
 
 
 def _mask(found: torch.Tensor) -> Response:
