@@ -97,3 +97,14 @@ def test_lambda_functions_by_sdk_v3(server: RunningServer, tmp_path: Path) -> No
         "second: Unhandled",
         *TRIGGERS,
     ], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("sdk", ["v2", "v3"])
+def test_notebook_jobs_as_steps(server: RunningServer, tmp_path: Path, sdk: str) -> None:
+    done = getattr(server, f"sdk_{sdk}")(PROGRAMS / "notebook_steps.py", str(tmp_path))
+    lines = said(done, server)
+    assert lines[:2] == ["step: report Succeeded 3 hello world read beside the notebook yes mine", "first: none"], (
+        done.stdout
+    )
+    assert lines[2].startswith("step: broken Failed 3"), done.stdout
+    assert lines[3] == "first: AlgorithmError: [SM-111] Error with executing notebook"

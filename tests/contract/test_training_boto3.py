@@ -164,6 +164,23 @@ def test_a_traceback_reaches_failure_reason(server: RunningServer, bucket: str, 
     assert "before" in server.lines(job_name)
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_what_a_failed_job_leaves_is_kept(server: RunningServer, bucket: str, job_name: str, leaves: bool) -> None:
+    """As AWS does, by the word of its engineers: aws/sagemaker-python-sdk#746."""
+    write = (
+        "import os\nfor place in ('model', 'output/data'):\n open('/opt/ml/' + place + '/a.txt', 'w').write('half')\n"
+    )
+    submit(server, job_name, f"{write if leaves else ''}raise SystemExit(3)\n")
+    job = server.wait(job_name)
+    assert job["TrainingJobStatus"] == "Failed"
+    prefix = (
+        job["OutputDataConfig"]["S3OutputPath"].removeprefix(f"s3://{bucket}/").rstrip("/") + f"/{job_name}/output/"
+    )
+    found = server.boto("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    names = [one["Key"].removeprefix(prefix) for one in found]
+    assert names == (["model.tar.gz", "output.tar.gz"] if leaves else [])
+
+
 def test_a_module_that_the_environment_lacks_is_told_with_what_to_do(
     server: RunningServer, bucket: str, job_name: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sagewright.agent.archives import Delivery
@@ -78,7 +79,12 @@ class Delivering:
 
     def _bring_after_failure(self, exited: dict[str, Any]) -> None:
         """The job has failed whatever becomes of this: its log says what could not be brought."""
-        outputs = [output for output in self._outputs if output.on_failure]
+        alone = len(self._host.hosts) == 1 or self._host.is_first
+        outputs = [
+            replace(output, always=False)
+            for output in self._outputs
+            if output.on_failure and (alone or not output.merged)
+        ]
         if outputs or self._syncs:
             try:
                 self._upload(outputs)

@@ -31,6 +31,7 @@ _LEFT_OUT = {
     "pytorch": _DEEP,
     "tensorflow": _DEEP,
     "huggingface": {**_DEEP, "diffusers": "diffusers", "peft": "peft", "sentencepiece": "sentencepiece", "trl": "trl"},
+    "distribution": {**_DEEP, "autogluon": "autogluon", "tensorflow": "tensorflow-cpu", "torch": "torch"},
     "sklearn": _SCIENCE,
     "xgboost": {**_SCIENCE, "dask": "dask"},
 }

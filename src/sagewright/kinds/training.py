@@ -244,6 +244,6 @@ def _outputs(name: str, output: dict[str, Any]) -> list[Output]:
     folder, archive = _folder(name, output), output.get("CompressionType") != "NONE"
     tail = ".tar.gz" if archive else ""
     return [
-        Output(MODEL, f"{folder}/model{tail}", archive, always=True, merged=True),
-        Output(OUTPUT, f"{folder}/output{tail}", archive, merged=True),
+        Output(MODEL, f"{folder}/model{tail}", archive, always=True, merged=True, on_failure=True),
+        Output(OUTPUT, f"{folder}/output{tail}", archive, merged=True, on_failure=True),
     ]

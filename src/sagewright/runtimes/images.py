@@ -60,7 +60,8 @@ _FRAMEWORKS = (
     (r"huggingface-tensorflow-(trcomp-)?training", "huggingface-tensorflow"),
     (r"autogluon-training", "autogluon"),
     (r"sagemaker-rl-.*", "rl"),
-    (r"sagemaker-base-python(-.*)?|sagemaker-distribution-prod", "base"),
+    (r"sagemaker-base-python(-.*)?", "base"),
+    (r"sagemaker-distribution-prod|sagemaker-data-science(-.*)?", "distribution"),
     (r"mlflow-tracking-server", "mlflow"),
     (r"python", "python"),
 )

@@ -32,6 +32,9 @@ _ALWAYS_SCRIPTS = {
 }
 
 
+_NOTEBOOK_DRIVER = "amazon_sagemaker_scheduler"
+
+
 class CannotRun(RuntimeError):
     """The image cannot be run here; the message names it and what is missing, and may be shown to the user."""
 
@@ -106,8 +109,11 @@ def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:
 
 
 def client_requirements(program: Program) -> str | None:
-    """Text of a requirements.txt with what a remote function's entry point runs: the SDK, in the version of the client that
-    sent the function. None for any other job."""
+    """Text of a requirements.txt with what an entry point runs that AWS's images hold and environments here do not. Of a remote
+    function: the SDK, in the version of the client that sent the function. Of a notebook job: AWS's driver of those, and the
+    kernel. None for any other job."""
+    if program.entrypoint[:1] == [_NOTEBOOK_DRIVER]:
+        return "sagemaker-headless-execution-driver\nipykernel\n"
     named = dict(pairwise(program.arguments)).get("--client_sagemaker_pysdk_version", "")
     return f"sagemaker=={named}\n" if re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", named) else None
 

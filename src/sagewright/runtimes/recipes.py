@@ -65,6 +65,13 @@ RECIPES = {
     for recipe in (
         Recipe("python", "", (), ()),
         Recipe("base", "", (*_SCRIPT, *SERVING), ()),
+        Recipe(
+            "distribution",
+            "",
+            ("xgboost", "sagemaker<3", "ipykernel", *_SCIENCE, *_DEEP_LEARNING),
+            ("sagemaker",),
+            untagged=True,
+        ),
         Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",)),
         Recipe("xgboost", "xgboost", ("xgboost", "matplotlib", *_SCIENCE), ("xgboost",)),
         Recipe(

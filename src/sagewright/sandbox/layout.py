@@ -66,7 +66,7 @@ class Layout:
             own.mkdir(exist_ok=True)
             options += ["--bind", self._jobs(own), place]
         return [
-            *options, "--dir", "/var/tmp", "--tmpfs", "/dev/shm",  # noqa: S108 - the sandbox's own
+            *options, "--dir", "/home", "--dir", "/var/tmp", "--tmpfs", "/dev/shm",  # noqa: S108 - the sandbox's own
             "--ro-bind", self._shared(self._launch.library), str(LIBRARY),
             *view.read_only((path for path in self._launch.readable if path.exists()), self._shared),
         ]  # fmt: skip

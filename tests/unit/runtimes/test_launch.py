@@ -164,6 +164,12 @@ def test_a_remote_function_needs_the_sdk_of_its_client(version: str, wanted: str
     assert client_requirements(Program("image")) is None
 
 
+def test_a_notebook_job_needs_awss_driver_and_a_kernel() -> None:
+    program = Program("image", entrypoint=["amazon_sagemaker_scheduler"])
+    assert client_requirements(program) == "sagemaker-headless-execution-driver\nipykernel\n"
+    assert client_requirements(Program("image", entrypoint=["amazon"])) is None
+
+
 def test_what_runs_for_processing_alone_and_for_training_alone() -> None:
     check_runnable(resolve_image(SPARK), Purpose.PROCESS)
     check_runnable(
