@@ -1,7 +1,9 @@
 """Jobs on the servers of two checkouts, in turn: what a change costs a start. `python bench/compare.py OTHER [--rounds 40]`.
 
 Each kind prints a line: a shell command, the same with a channel in File mode, a script in script mode. The times are from
-CreateTrainingJob to the job's first line of output, and to its end as Describe tells it; medians of alternating jobs.
+CreateTrainingJob to the job's first line of output, and to its end as Describe tells it. `processing`: a processing job that does
+nothing, to its end; `step`: a pipeline of one such step; `chain`: each step of a chain of ten. Medians and ranges of alternating
+jobs.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import configparser
 import io
+import json
 import os
 import signal
 import statistics
@@ -16,6 +19,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 GROUP = "/aws/sagemaker/TrainingJobs"
 KINDS = ("shell", "file", "script")
+CHAINS = {"processing": 0, "step": 1, "chain": 10}
 WARM = 2  # first jobs of a kind that don't count
 
 
@@ -71,9 +76,51 @@ class Server:
         first = next(event["timestamp"] for event in events if event["message"] == "hello")
         return first - at_ms, total * 1000
 
+    def idle(self, steps: int) -> float:
+        """Milliseconds of a processing job that does nothing, or of each step of a chain of them."""
+        self._number += 1
+        name = f"idle-{self._number}"
+        began = time.perf_counter()
+        if steps:
+            chain = [_idle_step(number) for number in range(steps)]
+            definition = json.dumps({"Version": "2020-12-01", "Steps": chain})
+            self._sagemaker.create_pipeline(
+                PipelineName=name, PipelineDefinition=definition, RoleArn=ROLE, ClientRequestToken=uuid.uuid4().hex
+            )
+            began = time.perf_counter()
+            arn = self._sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+            ask, given, member = (
+                self._sagemaker.describe_pipeline_execution,
+                {"PipelineExecutionArn": arn},
+                "PipelineExecutionStatus",
+            )
+        else:
+            self._sagemaker.create_processing_job(ProcessingJobName=name, **IDLE)
+            ask, given, member = (
+                self._sagemaker.describe_processing_job,
+                {"ProcessingJobName": name},
+                "ProcessingJobStatus",
+            )
+        while (status := ask(**given)[member]) in {"InProgress", "Executing"}:
+            time.sleep(0.004)
+        assert status in {"Completed", "Succeeded"}, status
+        return (time.perf_counter() - began) * 1000 / max(1, steps)
+
     def end(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
+
+
+IDLE = {
+    "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+    "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
+    "RoleArn": ROLE,
+}
+
+
+def _idle_step(number: int) -> dict[str, Any]:
+    after = {"DependsOn": [f"s{number - 1}"]} if number else {}
+    return {"Name": f"s{number}", "Type": "Processing", "Arguments": IDLE, **after}
 
 
 def _code() -> bytes:
@@ -104,10 +151,21 @@ def _request(kind: str) -> dict[str, Any]:
     return request
 
 
+def _shown(name: str, times: list[tuple[float, ...]]) -> str:
+    words = ("first line", "end") if len(times[0]) > 1 else ("end",)
+    columns = zip(words, zip(*times, strict=True), strict=True)
+    shown = [
+        f"{word} {statistics.median(column):.1f} ms ({min(column):.1f}-{max(column):.1f})" for word, column in columns
+    ]
+    return f"{name}: {', '.join(shown)}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, help="a checkout in which `make setup` was run")
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds before each job, in which nothing is asked")
+    parser.add_argument("--kinds", nargs="*", default=[*KINDS, *CHAINS], choices=[*KINDS, *CHAINS])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         servers = {
@@ -115,17 +173,14 @@ def main() -> None:
             "this": Server(ROOT, Path(scratch) / "this"),
         }
         try:
-            for kind in KINDS:
-                times: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
+            for kind in options.kinds:
+                times: dict[str, list[tuple[float, ...]]] = {name: [] for name in servers}
                 for number in range(options.rounds + WARM):
                     for name in servers if number % 2 else reversed(servers):
-                        times[name].append(servers[name].run(kind))
-                shown = [
-                    f"{name}: first line {statistics.median(first for first, _ in times[name][WARM:]):.1f} ms, "
-                    f"end {statistics.median(total for _, total in times[name][WARM:]):.1f} ms"
-                    for name in servers
-                ]
-                print(f"{kind:7}", *shown, sep="   ")
+                        time.sleep(options.pause)
+                        server = servers[name]
+                        times[name].append((server.idle(CHAINS[kind]),) if kind in CHAINS else server.run(kind))
+                print(f"{kind:10}", *(_shown(name, times[name][WARM:]) for name in servers), sep="   ", flush=True)
         finally:
             for server in servers.values():
                 server.end()

@@ -72,6 +72,8 @@ from sagewright.sandbox.choose import choose_sandbox
 
 _STOPPED = 143
 _ASIDE_S = 5.0  # before the process there is little to wait for
+_HELD_S = 0.05
+"""For so long a job with a cell tells the server nothing until its process is started."""
 
 
 class HostRun:
@@ -152,6 +154,8 @@ class HostRun:
             note_end(self._host.directory, self._host.host_id)
 
     def _run(self) -> None:
+        if self._cell is not None:
+            self._reporter.hold(_HELD_S)
         self._reporter.send(phase=Phase.DOWNLOADING)
         try:
             ended = self._work()
@@ -239,12 +243,23 @@ class HostRun:
         self._volume.start()
         made: list[Environment | None] = []
         steps = [lambda: made.append(self._make_environment()), lambda: self._fetch_files(sandbox)]
-        for_each(steps, lambda step: step(), self._control.check, len(steps))
+        if (
+            self._cell is not None and self._environments.ready(self._image) is not None
+        ):  # a thread takes longer than that
+            steps.pop(0)()
+            if not self._fetches():
+                steps.pop(0)()
+        for_each(steps, lambda step: step(), self._control.check, max(1, len(steps)))
         own = made[0].path if made[0] is not None else Path(sys.prefix)
         self._views = self._model_data.prepare(sandbox, self._ml.root, own)
         if self._shelf is not None:
             self._shelf.open(sandbox.ml_root(self._host.directory), own)
         return self._with_client(made[0])
+
+    def _fetches(self) -> bool:
+        """Whether anything has to be brought, which may take long or never come."""
+        brief = self._host.brief
+        return is_script_mode(self._image, brief) or bool(brief.inputs) or brief.checkpoints is not None
 
     def _make_environment(self) -> Environment | None:
         if not has_environment(self._image):
@@ -345,6 +360,7 @@ class HostRun:
                 if self._health is None:
                     self._reporter.send(phase=Phase.RUNNING)
             started = start()
+            self._reporter.release()
             with nullcontext() if self._health is None else self._health.watching(started):
                 return attend_process(started, self._control, self._limits, book)
 

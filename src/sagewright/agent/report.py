@@ -59,6 +59,7 @@ class Reporter:
         self._interval = HEARTBEAT_S
         self._last_batch = time.monotonic()
         self._pause = BATCH_S[0]
+        self._held_until = 0.0
         self._ended = False
         self._faults, self._slimmed = 0, 0
         self._heard = time.monotonic()
@@ -73,6 +74,16 @@ class Reporter:
 
     def start(self) -> None:
         self._thread.start()
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for so long, or until `release`: what is done now needs the processor more. Times are not changed by it."""
+        with self._changed:
+            self._held_until = time.monotonic() + seconds
+
+    def release(self) -> None:
+        with self._changed:
+            self._held_until = 0.0
+            self._changed.notify_all()
 
     def log(self, line: str) -> None:
         at = now_ms()
@@ -195,6 +206,10 @@ class Reporter:
         """Wait for the next report that is to be sent; None at the end."""
         with self._changed:
             while True:
+                held = self._held_until - time.monotonic()
+                if held > 0 and not self._ended:
+                    self._changed.wait(held)
+                    continue
                 head = self._spool.head()
                 if head is not None:
                     return head

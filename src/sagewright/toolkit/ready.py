@@ -23,6 +23,8 @@ AWAITED = ["python", "-m", "sagewright.toolkit", "train"]
 _NEEDED = ("json", "ctypes", "signal", "pathlib", "subprocess", "sagewright.toolkit.training", "tarfile", "gzip",
            "sagewright.toolkit.code", "shlex")  # fmt: skip
 """What is used later, and what any job needs first."""
+_LEISURE_S = 0.1
+"""A job that comes sooner than that is one of a series, whose next sandbox needs the processor more."""
 
 
 def is_ahead() -> bool:
@@ -57,8 +59,8 @@ def _import_meanwhile() -> None:
     from importlib import import_module
     from select import select
 
-    for name in _NEEDED:
-        if select([0], [], [], 0)[0]:
+    for number, name in enumerate(_NEEDED):
+        if select([0], [], [], 0 if number else _LEISURE_S)[0]:
             return
         import_module(name)
 

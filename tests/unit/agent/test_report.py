@@ -48,6 +48,34 @@ def test_a_long_absence_costs_disk_and_not_memory(double: Double, tmp_path: Path
     assert len(double.lines("h1")) == 3000
 
 
+def test_what_is_held_comes_when_it_is_released_or_its_time_is_over(double: Double, tmp_path: Path) -> None:
+    own = reporter(double, tmp_path, [])
+    own.hold(60)
+    own.send(phase="Downloading")
+    own.log("a line")
+    time.sleep(0.3)
+    assert "h1" not in double.reports
+    before = time.time_ns() // 1_000_000
+    own.release()
+    double.wait(lambda: double.lines("h1") == ["a line"])
+    assert double.of("h1", "at_ms")[0] < before - 200
+    own.hold(0.3)
+    own.send(phase="Running")
+    double.wait(lambda: double.of("h1", "phase") == ["Downloading", "Running"])
+    assert double.reports["h1"][-1]["received"] * 1000 - double.reports["h1"][-1]["at_ms"] > 200
+    own.finish()
+
+
+def test_what_is_held_does_not_keep_the_end(double: Double, tmp_path: Path) -> None:
+    own = reporter(double, tmp_path, [])
+    own.hold(60)
+    own.send(finished=True)
+    begun = time.monotonic()
+    own.finish()
+    assert time.monotonic() - begun < 30
+    assert double.of("h1", "finished") == [True]
+
+
 def test_the_servers_wish_is_told_once(double: Double, tmp_path: Path) -> None:
     seen: list[str] = []
     double.desired = lambda _host: "stop"
