@@ -91,6 +91,15 @@ def test_one_that_is_killed_is_not_used(ready: RunningServer, which: str) -> Non
     assert ran_ahead(ready)
 
 
+def test_jobs_that_follow_each_other_have_one_that_is_being_made(ready: RunningServer) -> None:
+    """Each sandbox but a few is made ahead, as soon as there has been one, and each is used."""
+    ahead = 0
+    for _job in range(8):
+        run(ready)
+        ahead += ran_ahead(ready)
+    assert ahead >= 5
+
+
 def test_one_that_is_stuck_is_given_up(ready: RunningServer) -> None:
     processes, directories = there(ready)
     for agent in spares(ready):

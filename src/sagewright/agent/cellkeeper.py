@@ -17,6 +17,7 @@ from pathlib import Path
 from sagewright.agent.cell import LOCK, remove_cell
 from sagewright.agent.cellkinds import CellKind, kind_of
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.openfiles import descendants
 
 QUIET_S, SOON_S = 0.05, 0.01
 """After a job was started, until a cell is made in place of its own: with another one ready, and without."""
@@ -25,18 +26,20 @@ SERIES_S, TWO_S = 1.0, 5.0
 LOOK_S = 30.0
 """Between two looks whether what spare cells show is still there."""
 _BARRED_S = 60.0
+_BEGUN_S = 0.02
 _TAKE_S = 1.0
 _END_S = 1.5
 
 
 @dataclass
 class Spare:
-    """The agent of a cell that no job has; `ready`: it has said that the cell is."""
+    """The agent of a cell that no job has; `ready`: it has said that the cell is; `made_at`: when it began to make it."""
 
     pid: int
     socket: socket.socket
     directory: Path
     ready: bool = False
+    made_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Keeper:
         self._expect_more(kind)
         spare = next((one for one in self._spares.get(kind, ()) if self._is_ready(one)), None)
         if spare is None:
-            return None
+            return self._give_unready(kind, host)
         self._spares[kind].remove(spare)
         self._soon(QUIET_S if self._spares[kind] else SOON_S)
         try:
@@ -98,6 +101,27 @@ class Keeper:
             spare.socket.close()
         _kill(spare)
         return None
+
+    def _give_unready(self, kind: CellKind, host: HostFile) -> Spare | None:
+        """A cell that is being made, unless that has only begun: its agent works for the host as soon as it is, and without it
+        where it can't be made. To make another sandbox beside it would take longer."""
+        begun = time.monotonic() - _BEGUN_S
+        spare = next((one for one in self._spares.get(kind, ()) if one.made_at < begun), None)
+        if spare is None:
+            return None
+        self._spares[kind].remove(spare)
+        with spare.socket:
+            try:
+                spare.socket.setblocking(False)
+                spare.socket.sendall(json.dumps({"directory": str(host.directory)}).encode() + b"\n")
+            except OSError:  # it has ended
+                _kill(spare)
+                return None
+        priority = os.getpriority(os.PRIO_PROCESS, 0)
+        for pid in (spare.pid, *descendants(spare.pid)):
+            with suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, pid, priority)
+        return spare
 
     def wait_s(self) -> float | None:
         """How long until there is something to do; None: for ever."""

@@ -177,28 +177,50 @@ def _become_agent(directory: Path, cell: Cell | None = None) -> NoReturn:
 
 
 def _become_cell(place: Place) -> NoReturn:
-    """In the forked child: make the cell, and wait for its job; without one, remove it."""
+    """In the forked child: make the cell, and wait for its job; without one, remove it. A job that comes before it is ready has an
+    agent in any case."""
     status = 70
     try:
         _name(b"sagewright-cell")
         priority = _lower_priority()
-        cell = Cell(place.kind, place.directory)
-        place.socket.sendall(b"r")
-        line = _told(place.socket)
-        if line and cell.is_whole():
-            cell.hasten(priority)
-            place.socket.sendall(b"t")
+        cell = _made_cell(place)
+        if cell is None:
+            remove_cell(place.directory)
+        else:
+            _say(place.socket, b"r")
+        line = _told(place.socket, wait=cell is not None)
+        if cell is not None and not (line and cell.is_whole()):
+            cell.abandon()
+            cell = None
+        if line:
+            os.setpriority(os.PRIO_PROCESS, 0, priority)
+            if cell is not None:
+                cell.hasten(priority)
+            _say(place.socket, b"t")
             place.socket.close()
             _become_agent(Path(json.loads(line)["directory"]), cell)
-        cell.abandon()
         status = 0
-    except BaseException as error:
-        sys.stderr.write(f"no sandbox can be kept ready: {type(error).__name__}: {error}\n")
+    except BaseException:
+        traceback.print_exc()
         remove_cell(place.directory)
     finally:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
         os._exit(status)
+
+
+def _made_cell(place: Place) -> Cell | None:
+    try:
+        return Cell(place.kind, place.directory)
+    except Exception as error:
+        sys.stderr.write(f"no sandbox can be kept ready: {type(error).__name__}: {error}\n")
+        return None
+
+
+def _say(connection: socket.socket, word: bytes) -> None:
+    """To the fork server, which does not listen any more where a job has got the cell before it was ready."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(word)
 
 
 def _lower_priority() -> int:
@@ -226,8 +248,11 @@ def _can_raise_priority() -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
-def _told(connection: socket.socket) -> bytes:
-    """One line; none if the fork server needs the cell no more, or is gone."""
+def _told(connection: socket.socket, *, wait: bool) -> bytes:
+    """One line; none if the fork server needs the cell no more, or is gone; if not `wait`, none if none is there yet, and then none
+    can be sent any more."""
+    if not wait:
+        connection.shutdown(socket.SHUT_RD)
     with connection.makefile("rb") as lines:
         try:
             return lines.readline()

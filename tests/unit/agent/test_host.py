@@ -16,9 +16,8 @@ import psutil
 import pytest
 
 from agent.conftest import Start
-from agent.double import PYTHON_IMAGE, Double, host_document, script_request
+from agent.double import PYTHON_IMAGE, Double, script_request
 from sagewright.compute.local import LocalBackend
-from sagewright.model.agentmarks import Mark, read_mark
 
 SANDBOXES = pytest.mark.parametrize("sandbox", ["bwrap", "plain"])
 
@@ -79,26 +78,6 @@ def test_a_script_runs_and_its_model_is_uploaded(double: Double, start: Start, s
     assert double.of("h1", "exited") == [{"code": 0, "cause": "exit", "failure": None}]
     assert double.archive("s3://out/base/job/output/model.tar.gz") == {"model.txt": b"weights"}
     assert double.archive("s3://out/base/job/output/output.tar.gz") == {"plot.txt": b"plot"}
-
-
-def test_a_job_that_leaves_nothing_says_all_of_its_end_at_once(double: Double, start: Start, tmp_path: Path) -> None:
-    """And nothing of it is left by then."""
-    brief = {**host_document(double, request=entry("print('done')"))["brief"], "outputs": []}
-    ended: list[Mark | None] = []
-
-    def answer(_host: str) -> str:
-        ended.append(read_mark(tmp_path / "h1", f"h1~{double.name}"))
-        return "run"
-
-    double.desired = answer
-    start(brief=brief)
-    double.wait_finished()
-    until(lambda: len(ended) == len(double.reports["h1"]))
-    last = double.reports["h1"][-1]
-    assert (last["phase"], last["exited"]["code"], last["finished"]) == ("Uploading", 0, True)
-    assert ended[-1] is not None
-    assert ended[-1]["ended"] == 1
-    assert ended[0] is None or "ended" not in ended[0]
 
 
 @SANDBOXES
