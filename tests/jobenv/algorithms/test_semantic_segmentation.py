@@ -84,6 +84,7 @@ def weights(job: Any) -> bytes:
     return found
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("algorithm", ["fcn", "psp", "deeplab"])
 def test_it_learns_where_things_are(job: Any, run: Any, algorithm: str) -> None:
     given = {"base_size": "96", "crop_size": "96", "optimizer": "adam", "learning_rate": "0.01", "epochs": "16"}

@@ -57,6 +57,7 @@ def likelihood(found: Network, sentence: list[int], words: list[int]) -> float:
         return float(likely[torch.arange(len(words)), torch.tensor(words)].mean())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "given",
     [{}, {"num_layers_decoder": "2", "rnn_cell_type": "gru"}, CNN, TRANSFORMER],

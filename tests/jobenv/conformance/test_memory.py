@@ -96,6 +96,7 @@ ONE_PASS = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("repository", ONE_PASS)
 def test_ten_times_the_memory_trains_in_one_pass(job: Any, repository: str) -> None:
     rows = clouds()
@@ -133,6 +134,7 @@ MANY_PASSES: dict[str, tuple[dict[str, str], Callable[[], Table]]] = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("repository", MANY_PASSES)
 def test_more_than_the_memory_trains_in_many_passes(job: Any, repository: str) -> None:
     values, make = MANY_PASSES[repository]

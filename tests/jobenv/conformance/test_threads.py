@@ -54,6 +54,7 @@ def train(job: Any, repository: str, table: Table, cpus: int) -> tuple[dict[str,
     return {path.name: path.read_bytes() for path in sorted(job.model.iterdir())}, usage.ru_utime + usage.ru_stime
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU")
 @pytest.mark.parametrize("repository", JOBS)
 def test_two_threads_give_the_same_and_waste_nothing(make_job: Callable[[str], Any], repository: str) -> None:
