@@ -193,8 +193,12 @@ class Keeper:
     def close(self) -> None:
         """End them all."""
         spares = [spare for _kind, spare in self._all()]
+        made = [spare for spare in spares if self._is_ready(spare)]
         for spare in spares:
             spare.socket.close()
+            if spare not in made:  # it would not hear of it before it is
+                _kill(spare)
+        spares = made
         deadline = time.monotonic() + _END_S
         while spares and time.monotonic() < deadline:
             spares = [spare for spare in spares if not _has_ended(spare.pid)]
