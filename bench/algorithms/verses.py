@@ -36,7 +36,9 @@ def contest(fit_ours: Fit, fit_plain: Fit, search: Any) -> Contest:
         Entrant("plain torch loop", partial(fit_plain, numbers, sizes), judge, "the same sizes; input feeding"),
         Entrant("torch.nn.Transformer", partial(Transformer.fit, numbers, search), judge, f"{LAYERS} layers of {WIDTH} each"),
     ]  # fmt: skip
-    about = f"Verses of up to {LONGEST} words, English to Spanish, {KNOWN:,} and {LATER} others, {EPOCHS} epochs, one round"
+    about = (
+        f"Verses of up to {LONGEST} words, English to Spanish, {KNOWN:,} and {LATER} others, {EPOCHS} epochs, one round"
+    )
     return Contest(about, "sacrebleu", "more", entrants, rounds=1)
 
 
