@@ -108,7 +108,7 @@ class Transformer(nn.Module):
                 whole = nn.utils.rnn.pad_sequence(
                     [torch.tensor([BEGIN, *known[row][1], END]) for row in rows], batch_first=True
                 )
-                said = network(source, whole[:, :-1])
+                said = network.forward(source, whole[:, :-1])
                 loss = functional.cross_entropy(said.flatten(0, 1), whole[:, 1:].flatten(), ignore_index=PAD)
                 optimizer.zero_grad()
                 loss.backward()
