@@ -203,11 +203,7 @@ def _of_endpoint(store: Database, call: Call, logged: Logged, place: tuple[str, 
 
 def _is_change(store: Database, logged: Logged, form: JobForm | None) -> bool:
     """Whether the entry is more than a message about a state that was told before."""
-    before: Entry | None = None
-    for entry in events.of(store, logged.subject.id):
-        if entry == logged.entry:
-            break
-        before = entry
+    before = events.before(store, logged)
     if before is None:
         return True
     steps = form is not None and form.steps

@@ -64,6 +64,15 @@ _OF_SEVERAL = (
     .where(events.c.subject_id.in_(bindparam("ids", expanding=True)))
     .order_by(events.c.seq)
 )
+_BEFORE = (
+    select(*_ENTRY)
+    .where(
+        events.c.subject_id == bindparam("subject_id"),
+        tuple_(events.c.writer, events.c.seq) < tuple_(bindparam("writer"), bindparam("seq")),
+    )
+    .order_by(events.c.writer.desc(), events.c.seq.desc())
+    .limit(1)
+)
 _INSERT = Prepared(insert(events), ("kind", "subject_id", *Entry.__dataclass_fields__))
 _AFTER = (
     select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY)
@@ -91,6 +100,14 @@ def of(store: Database, subject_id: str) -> list[Entry]:
     """All that happened to one subject, oldest first."""
     with store.read() as connection:
         return [Entry(*row) for row in connection.execute(_OF, {"subject_id": subject_id})]
+
+
+def before(store: Database, logged: Logged) -> Entry | None:
+    """What happened to the same subject last before. By its place: two entries of one millisecond may say the same."""
+    place = {"subject_id": logged.subject.id, "writer": logged.cursor.writer, "seq": logged.cursor.seq}
+    with store.read() as connection:
+        row = connection.execute(_BEFORE, place).first()
+    return None if row is None else Entry(*row)
 
 
 def of_several(store: Database, subject_ids: Sequence[str]) -> dict[str, list[Entry]]:

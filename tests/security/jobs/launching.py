@@ -67,7 +67,8 @@ def outcome_in_cell(top: Path) -> dict[str, str]:
                 addresses={"algo-1": "127.10.0.1"},
                 library=library,
                 environment=environment,
-            )
+            ),
+            own_variables=True,
         )
         said, _ = started.process.communicate(timeout=LIMIT_S)
         os.close(started.status_fd)

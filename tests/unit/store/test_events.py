@@ -79,3 +79,12 @@ def test_an_entry_of_an_open_transaction_is_not_passed_by(request: pytest.Fixtur
     seen = [one.entry.message for one in before] + messages(database, cursor)
     assert sorted(seen) == ["quick", "slow"]
     database.close()
+
+
+def test_what_was_before_an_entry_is_known_by_its_place(database: Database) -> None:
+    """Two entries of one millisecond may be equal: the second one of these changed nothing."""
+    with database.write() as connection:
+        for subject, message in (("a", "was"), ("b", "other"), ("a", "is"), ("a", "is")):
+            events.append(connection, Subject("endpoint", subject), entry(message))
+    found = [events.before(database, one) for one in events.after(database, START, 10)]
+    assert found == [None, None, entry("was"), entry("is")]
