@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from conftest import RunningServer
 
-SLOW = ECHO.replace("def predict_fn(data, model):", "def predict_fn(data, model):\n        import time; time.sleep(1)")
+SLOW = ECHO.replace("def predict_fn(data, model):", "def predict_fn(data, model):\n        import time; time.sleep(4)")
 
 
 @pytest.fixture(scope="module")
