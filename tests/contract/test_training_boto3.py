@@ -188,7 +188,7 @@ def test_a_module_that_the_environment_lacks_is_told_with_what_to_do(
     job = server.wait(job_name)
     assert "ModuleNotFoundError: No module named 'not_here_at_all'" in job["FailureReason"]
     (said,) = [line for line in server.lines(job_name) if "has no module 'not_here_at_all'" in line]
-    assert said.endswith("requirements.txt beside the script is installed before it runs.")
+    assert "name the package in a requirements.txt beside the script" in said
 
 
 def test_no_data_under_the_prefix_is_refused_at_once(server: RunningServer, bucket: str, job_name: str) -> None:

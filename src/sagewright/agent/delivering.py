@@ -79,11 +79,10 @@ class Delivering:
 
     def _bring_after_failure(self, exited: dict[str, Any]) -> None:
         """The job has failed whatever becomes of this: its log says what could not be brought."""
-        alone = len(self._host.hosts) == 1 or self._host.is_first
         outputs = [
             replace(output, always=False)
             for output in self._outputs
-            if output.on_failure and (alone or not output.merged)
+            if output.on_failure and (self._host.is_first or not output.merged)
         ]
         if outputs or self._syncs:
             try:

@@ -61,7 +61,7 @@ _FRAMEWORKS = (
     (r"autogluon-training", "autogluon"),
     (r"sagemaker-rl-.*", "rl"),
     (r"sagemaker-base-python(-.*)?", "base"),
-    (r"sagemaker-distribution-prod|sagemaker-data-science(-.*)?", "distribution"),
+    (r"sagemaker-distribution-prod|sagemaker-data-science(-\d+(-v\d+)?)?", "distribution"),
     (r"mlflow-tracking-server", "mlflow"),
     (r"python", "python"),
 )

@@ -20,7 +20,7 @@ SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1
             "no module 'shap'. AWS's image holds it in the package shap.",
         ),
         (TORCH, "ModuleNotFoundError: No module named 'cv2.dnn'", "in the package opencv-python-headless."),
-        (SKLEARN, "ModuleNotFoundError: No module named 'shap'", "no module 'shap'. A package that is named"),
+        (SKLEARN, "ModuleNotFoundError: No module named 'shap'", "no module 'shap'. In script mode, name the package"),
         (SKLEARN, "ErrorMessage \"ModuleNotFoundError: No module named 'flask'", "in the package flask."),
         (TORCH, "ModuleNotFoundError: No module named '../../x'", None),
         (TORCH, "ValueError: shap", None),

@@ -122,3 +122,19 @@ def test_a_hugging_face_image_names_two_versions() -> None:
 
     assert (image.framework, image.version, image.base_version) == ("huggingface", "4.28.1", "2.0.0")
     assert isinstance(image, Image)
+
+
+@pytest.mark.parametrize(
+    ("repository", "kind", "framework"),
+    [
+        ("sagemaker-distribution-prod", K.FRAMEWORK, "distribution"),
+        ("sagemaker-data-science", K.FRAMEWORK, "distribution"),
+        ("sagemaker-data-science-310", K.FRAMEWORK, "distribution"),
+        ("sagemaker-data-science-310-v1", K.FRAMEWORK, "distribution"),
+        ("sagemaker-base-python-310", K.FRAMEWORK, "base"),
+        ("sagemaker-data-science-team", K.OWN, ""),
+    ],
+)
+def test_images_of_studio(repository: str, kind: ImageKind, framework: str) -> None:
+    found = resolve_image(f"885854791233.dkr.ecr.us-east-1.amazonaws.com/{repository}:2-cpu")
+    assert (found.kind, found.framework) == (kind, framework)
