@@ -11,6 +11,7 @@ WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 JOBENV_WORKERS ?= $(WORKERS)
 SPARE := $(shell echo $$(( $$(nproc) > 1 ? $$(nproc) - 1 : 1 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
+AGAIN := --last-failed --last-failed-no-failures none --maxfail=1
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
 JOBENV := OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
@@ -21,6 +22,11 @@ export UV_COMPILE_BYTECODE := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
+
+# What failed beside other tests is tried a second time, by itself, and the summary names it; soak tries once.
+define tried
+$(1) $(2) || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && $(1) $(AGAIN); }
+endef
 
 .PHONY: help setup serve demo test suite shared alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms bench-tuning arena conformance docs clients system clean
 
@@ -70,7 +76,7 @@ suite: ## Tests of the server and its clients
 	$(MAKE) alone
 
 shared: setup clients system ## Those of them that run side by side in WORKERS processes
-	$(BIN)/python -m pytest $(SPREAD) -m "not alone" $(SUITE)
+	$(call tried,$(BIN)/python -m pytest -m "not alone" $(SUITE),$(SPREAD))
 
 alone: setup clients system ## Those beside which nothing else may run
 	$(BIN)/python -m pytest -m alone $(shell grep -rlE "mark\.alone" --include="test_*.py" tests)
@@ -91,7 +97,7 @@ unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest $(SPREAD) tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	$(JOBENV) -n $(JOBENV_WORKERS) --dist loadfile tests/jobenv
+	$(call tried,$(JOBENV) tests/jobenv,-n $(JOBENV_WORKERS) --dist loadfile)
 
 inside: ## Both of those inside jobs: jobenv and packages
 	$(MAKE) jobenv
@@ -104,7 +110,7 @@ packages: setup ## Tests and types of the distributions in packages/, in the env
 	OMP_NUM_THREADS=1 PYTHONPATH=src $$python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv/serving/test_frameworks.py
 
 ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
-	.cache/ray/bin/python -m pytest tests/conformance/backend
+	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend)
 
 lint: setup ## Style, types, layers, sizes
 	$(BIN)/ruff format --check .

@@ -128,13 +128,13 @@ def test_who_waits_is_answered_when_a_message_comes_and_keeps_nobody_from_an_ans
     time.sleep(1)
     begun = time.monotonic()
     server.boto("sagemaker").list_models()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 10, "it stood behind those who wait"
+    sending = time.monotonic()  # whoever waits may have its message before the sender has an answer
     sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": "x"} for n in range(6)])
-    sent = time.monotonic()
     for one in waiting:
         one.join()
     assert len(got) == 6
-    assert all(0 < at - sent < 10 for at in got)
+    assert all(sending < at < sending + 12 for at in got), [at - sending for at in got]
 
 
 def test_batches(sqs: Any, name: str) -> None:

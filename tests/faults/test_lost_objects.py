@@ -40,7 +40,7 @@ def test_a_client_is_told_at_once(running: RunningServer) -> None:
     ):
         with pytest.raises(s3.exceptions.ClientError, match=r"InvalidObjectState.*lost one\.bin"):
             ask()
-    assert time.monotonic() - began < 2, "tried again and again"
+    assert time.monotonic() - began < 4, "tried again and again"
     assert s3.head_object(**place)["ContentLength"] == SIZE
     upload = s3.create_multipart_upload(Bucket="outputs", Key="copy")["UploadId"]
     with pytest.raises(ClientError, match="InvalidObjectState"):

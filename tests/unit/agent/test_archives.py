@@ -150,7 +150,7 @@ def test_packing_stops_when_it_is_too_late(model: Path, tmp_path: Path) -> None:
 
     with JobDirectory.at(model) as directory, pytest.raises(TooLate):
         pack(directory, tmp_path / "archive", True, delivery(tmp_path, check), LeftOut("", print))
-    assert time.monotonic() < until + 1
+    assert time.monotonic() < until + 20, "3 TiB of zeros would take an hour"
 
 
 def test_packing_stops_before_it_takes_the_disks_reserve(

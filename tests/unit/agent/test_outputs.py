@@ -146,7 +146,7 @@ def test_a_sparse_file_larger_than_the_volume_is_refused_before_it_is_read(left:
     assert str(caught.value) == (
         f"Artifact upload failed:Insufficient disk space: /opt/ml/{place} has 3072.0 GiB, and VolumeSizeInGB is 1."
     )
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_without_a_volume_the_disk_is_the_limit(double: Double, tmp_path: Path) -> None:
@@ -247,4 +247,4 @@ def test_an_s3_that_stands_still_keeps_nobody(left: Left, stalled: int, size: in
 
     with pytest.raises(TooLate):
         left.upload(check)
-    assert time.monotonic() < until + 2
+    assert time.monotonic() < until + 20

@@ -93,7 +93,7 @@ def test_stuck_work_is_left_behind() -> None:
         for_each(range(100), lambda _item: stuck.wait(30), check, 4)
     with pytest.raises(TooLate):
         attended(lambda: stuck.wait(30), check)
-    assert time.monotonic() < until + 2
+    assert time.monotonic() < until + 20
     stuck.set()
 
 

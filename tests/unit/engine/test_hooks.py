@@ -168,14 +168,14 @@ def test_no_destination_takes_longer_than_its_time(database: Database, monkeypat
         with pytest.raises(Undeliverable, match="did not answer in 1 s") as caught:
             Hooks(database, "any").send(message(database, f"http://127.0.0.1:{there.port}"))
         assert caught.value.again
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
 
 
 def test_nothing_of_a_body_is_read(database: Database) -> None:
     with listening(flood) as there:
         begun = time.monotonic()
         Hooks(database, "any").send(message(database, f"http://127.0.0.1:{there.port}"))
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
 
 
 def test_nobody_there_is_trouble(database: Database) -> None:
