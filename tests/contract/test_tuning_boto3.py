@@ -178,14 +178,18 @@ def test_hyperband_stops_losers(tuners: Tuners) -> None:
         strategy="Hyperband",
         jobs=12,
         parallel=3,
-        static={"epochs": "9", "pause": "0.05"},
+        static={
+            "epochs": "9",
+            "pause": "0.2",
+        },  # a loaded machine too stops a loser within the 6 epochs after it has lost
         configured={"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}},
     )
     assert told["HyperParameterTuningJobStatus"] == "Completed"
     counted = told["TrainingJobStatusCounters"]
     assert counted["Stopped"] >= 2
-    assert counted["Completed"] >= 1
+    assert counted["Completed"] >= 1  # the best is never among the losers, and ends by itself
     assert counted["Stopped"] + counted["Completed"] == 12
+    assert told["BestTrainingJob"]["TrainingJobStatus"] == "Completed"
 
 
 def test_hyperband_goes_on_from_checkpoints(tuners: Tuners) -> None:

@@ -51,6 +51,12 @@ class Definition:
     hints: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def epochs(self) -> int | None:
+        """What the static hyperparameters say of them."""
+        told = (self.static.get(name, "").strip('"') for name in EPOCHS)
+        return next((int(text) for text in told if text.isdecimal() and int(text) >= 1), None)
+
+    @property
     def starts(self) -> tuple[Mapping[str, str], ...]:
         """What Autotune tries first: the values that its hints name, and a built-in algorithm's defaults for the rest."""
         found = {**built_in_defaults(self.document), **self.hints} if self.hints else {}
@@ -94,6 +100,7 @@ class Plan:
             early_stopping=self.early_stopping,
             min_resource=least,
             max_resource=most,
+            bounded=most is not None and definition.epochs is not None and definition.epochs <= most,
             resumable=self.strategy == "Hyperband" and definition.resumable,
             same_task=self.identical,
             starts=definition.starts,
@@ -152,12 +159,7 @@ def max_resource(config: Mapping[str, Any], definitions: tuple[Definition, ...])
     given = ((config.get("StrategyConfig") or {}).get("HyperbandStrategyConfig") or {}).get("MaxResource")
     if given is not None:
         return int(given)
-    for definition in definitions:
-        for name in EPOCHS:
-            text = definition.static.get(name, "").strip('"')
-            if text.isdecimal() and int(text) >= 1:
-                return int(text)
-    return None
+    return next((one.epochs for one in definitions if one.epochs is not None), None)
 
 
 def _rules(config: Mapping[str, Any], definitions: tuple[Definition, ...]) -> Rules:

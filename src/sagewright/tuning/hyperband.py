@@ -36,7 +36,7 @@ class HyperbandStopper:
     def _ends(self, trial: Trial, own: Sequence[Trial]) -> bool:
         epochs, most = len(trial.curve), self.study.max_resource
         if most is not None and epochs >= most:
-            return True
+            return epochs > most or not self.study.bounded
         reached = [rung for rung in self.rungs(trial.number) if rung <= epochs]
         return bool(reached) and not self._leads(trial, own, reached[-1])
 

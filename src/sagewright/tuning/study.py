@@ -79,6 +79,8 @@ class Study:
     min_resource: int = 1
     max_resource: int | None = None
     """Of Hyperband, in epochs."""
+    bounded: bool = False
+    """Trials have no more epochs than that: they end by themselves, and are not cut off before they have saved their model."""
     resumable: bool = False
     """Trials keep checkpoints, so that one can be paused and gone on with."""
     same_task: bool = False

@@ -15,7 +15,7 @@ from sagewright.engine import trials
 from sagewright.engine.asking import Question
 from sagewright.engine.tuning import Tuning
 from sagewright.engine.tuningturn import GIVE_UP_AFTER, Means
-from sagewright.kinds.tuning import KIND
+from sagewright.kinds.tuning import KIND, read_plan
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError, ResourceInUse, ValidationException
 from sagewright.model.lives import Step
@@ -277,3 +277,18 @@ def test_a_pause_comes_when_so_many_values_are_there(database: Database) -> None
     drive(world, tuner, tuning)
     assert [one.continues for one in world.records(tuner)] == [None, 1]
     assert world.now(tuner).status == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "most", "bounded"), [("9", 9, True), ('"9"', None, True), ("10", 9, False), ("x", 9, False)]
+)
+def test_hyperband_knows_which_trials_end_by_themselves(epochs: str, most: int | None, bounded: bool) -> None:
+    told = {"MinResource": 1} | ({"MaxResource": most} if most else {})
+    asked = request(
+        "bands",
+        strategy="Hyperband",
+        static={"epochs": epochs},
+        configured={"StrategyConfig": {"HyperbandStrategyConfig": told}},
+    )
+    plan = read_plan(asked, 0)
+    assert plan.study("key", plan.definitions[0]).bounded is bounded

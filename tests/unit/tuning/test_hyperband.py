@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 from sagewright.tuning.hyperband import HyperbandSearcher, HyperbandStopper
 from sagewright.tuning.study import State, Trial
 from tuning.studies import MIXED, study
@@ -34,6 +36,14 @@ def test_nobody_is_judged_before_a_rung() -> None:
 
 def test_a_trial_that_has_used_the_most_ends() -> None:
     assert STOPPER.stops([trial(1, *[0.5] * 54)]) == [1]
+
+
+def test_a_trial_that_ends_by_itself_is_not_cut_off_before_it_has_saved_its_model() -> None:
+    bounded = HyperbandStopper(dataclasses.replace(PLAN, bounded=True))
+    assert bounded.stops([trial(1, *[0.5] * 54)]) == []
+    assert bounded.stops([trial(1, *[0.5] * 55)]) == [1]
+    loser, winner = [0.1] * 54, [0.9] * 54
+    assert bounded.stops([trial(FIRST[0], *winner), trial(FIRST[1], *loser[:18])]) == [FIRST[1]]
 
 
 def test_points_are_those_of_their_numbers() -> None:
