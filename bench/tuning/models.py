@@ -37,7 +37,10 @@ class Model:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = make_pipeline(StandardScaler(), self._make(values))
-            return float(-cross_val_score(model, self._x[order], self._y[order], cv=3, error_score=-1.0).mean())
+            try:
+                return float(-cross_val_score(model, self._x[order], self._y[order], cv=3, error_score=-1.0).mean())
+            except ValueError:  # no fold came to an end
+                return 1.0
 
     def trial(self, values: Mapping[str, str], rng: np.random.Generator) -> float:
         return self._cost(values, int(rng.integers(1000, 10**6)))

@@ -91,16 +91,15 @@ class BayesianSearcher:
     def _outlook(self, history: History, number: int) -> Outlook | None:
         frame = Frame(self._lattice, self._scores if number <= _NAMED else Scores.silent())
         rng = self._rng(number)
-        data = gather(history, frame, self._chain.some(_USED), rng)
-        if data is None:
+        found = gather(history, frame, self._chain.some(_USED), rng)
+        if found is None:
             return None
-        count = len(data.points)
+        count = len(found.data.points)
         if not self._warm or count < _MANY or number % _REFIT == 0:
-            sweeps = 12 if count <= 10 else 6 if count <= 25 else 3
-            self._chain.sweep(Likelihood(data), sweeps + (0 if self._warm else _WARM_UP), rng)
+            self._chain.sweep(Likelihood(found.data), _sweeps(count) + (0 if self._warm else _WARM_UP), rng)
             self._warm = True
-        tried = history.results if history.results else next(iter(history.parents.values()))
-        outlook = Outlook(frame, Posterior.of(self._chain.some(_USED), data), np.stack(tried.levels))
+        places = found.first + np.arange(len(found.tried))
+        outlook = Outlook(frame, Posterior.of(self._chain.some(_USED), found.data), found.tried, places)
         return outlook.believing(np.stack(history.pending.levels)) if history.pending else outlook
 
     def _sought(self, outlook: Outlook | None, history: History, number: int) -> Ints | None:
@@ -121,3 +120,8 @@ class BayesianSearcher:
         """It counts as running from now on."""
         history.pending.add(row, self._lattice.positions(row[None, :])[0])
         history.seen.update(keys(row[None, :]))
+
+
+def _sweeps(count: int) -> int:
+    """Fewer with more points: the chain has had the sweeps of all trials before."""
+    return 12 if count <= 10 else 6 if count <= 25 else 3

@@ -54,14 +54,14 @@ def _proposals(some: Floats, others: Floats, rng: np.random.Generator) -> Floats
 
 
 def log_likelihood(matrices: Floats, values: Floats) -> Floats:
-    """Up to a constant, of the values under covariances of shape (particles, points, points), the noise included.
+    """Up to a constant, of the values under covariances of shape (particles, points, points), the noise included; lower triangles do.
 
     The values are put below as a last row, so that the one factor holds them divided by the factor.
     """
     particles, count = len(matrices), len(values)
-    whole = np.empty((particles, count + 1, count + 1))
+    whole = np.zeros((particles, count + 1, count + 1))
     whole[:, :count, :count] = matrices
-    whole[:, count, :count] = whole[:, :count, count] = values
+    whole[:, count, :count] = values
     whole[:, count, count] = 1e18
     try:
         factors = np.linalg.cholesky(whole)
@@ -84,13 +84,17 @@ class Solved:
 
     @classmethod
     def of(cls, matrices: Floats, values: Floats) -> Solved:
-        """`values` of shape (particles, points)."""
+        """`values` of shape (particles, points); of the matrices lower triangles do."""
         factors = np.linalg.cholesky(matrices)
         inverses = np.stack([np.ascontiguousarray(lapack.dtrtri(factor, lower=1)[0]) for factor in factors])
         whitened = (inverses @ values[:, :, None])[:, :, 0]
         weights = (whitened[:, None, :] @ inverses)[:, 0, :]
         scale = (_SCALE + 0.5 * np.square(whitened).sum(axis=1)) / (_SHAPE + values.shape[1] / 2)
         return cls(inverses, weights, scale)
+
+    def some(self, which: slice) -> Solved:
+        """Of some of the particles."""
+        return Solved(self.inverses[which], self.weights[which], self.scale[which])
 
     def extended(self, alike: Floats, own: Floats) -> Solved:
         """With one more value, which is what was expected of it: no mean moves, only doubt goes.

@@ -59,7 +59,7 @@ class CurveData:
 
 class CurveLikelihood:
     def __init__(self, data: CurveData) -> None:
-        self._data, self._pairs = data, Pairs.of(data.observed.points, data.categorical)
+        self._data, self._pairs = data, Pairs.of(data.observed.points, data.categorical).rough()
 
     def __call__(self, particles: Floats) -> Floats:
         return log_likelihood(_covariances(self._data, self._pairs, particles), self._data.values)

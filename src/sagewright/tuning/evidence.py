@@ -41,15 +41,28 @@ class Frame:
         return Points(positions, np.full(len(positions), task), self.scores.of(levels))
 
 
-def gather(history: History, frame: Frame, particles: Floats, rng: np.random.Generator) -> Data | None:
+@dataclass(frozen=True)
+class Evidence:
+    """`data`, of which the points from `first` on, as many as `tried` has levels, are those that are to be surpassed."""
+
+    data: Data
+    tried: Ints
+    first: int
+
+
+def gather(history: History, frame: Frame, particles: Floats, rng: np.random.Generator) -> Evidence | None:
     """Results, and parents' ones as tasks of their own; then the failed ones, as bad as the worst. None where nothing is known."""
     parts: list[tuple[Points, Floats]] = []
+    tried: list[Ints] = []
+    first = 0
     for task, rows in enumerate(history.parents.values(), 1):
         some = rows.thinned(max(10, _MOST_PARENTS // len(history.parents)), rng)
         parts.append((frame.of(some, task), targets(np.array(some.costs))))
+        tried = tried or some.levels
     if history.results:
         most = _MOST - sum(len(points) for points, _ in parts)
         some = history.results.thinned(most, rng)
+        tried, first = some.levels, _MOST - most
         own, values = frame.of(some), targets(np.array(some.costs))
         parts.append((own, _aligned(own, values, Posterior.of(particles, _joined(parts, frame))) if parts else values))
     if not parts:
@@ -58,7 +71,7 @@ def gather(history: History, frame: Frame, particles: Floats, rng: np.random.Gen
         failed = Rows(history.failed.levels[-_FAILED:], history.failed.positions[-_FAILED:])
         worst = max(float(values.max()) for _, values in parts)
         parts.append((frame.of(failed), np.full(len(failed), worst)))
-    return _joined(parts, frame)
+    return Evidence(_joined(parts, frame), np.stack(tried), first)
 
 
 def _joined(parts: list[tuple[Points, Floats]], frame: Frame) -> Data:
@@ -70,7 +83,7 @@ def _joined(parts: list[tuple[Points, Floats]], frame: Frame) -> Data:
 
 def _aligned(own: Points, values: Floats, parents: Posterior) -> Floats:
     """One's own results, centred and scaled as the parents' expect theirs: a first one at the parents' best is no middling one."""
-    means = parents.predict(own)[0].mean(axis=0)
+    means = parents.means(own).mean(axis=0)
     share = len(own) / (len(own) + _TRUSTED)
     size = np.sqrt(share + (1 - share) * means.var())
     return np.asarray(values * size + means.mean())

@@ -22,7 +22,7 @@ class Likelihood:
     """Of the data, by particle."""
 
     def __init__(self, data: Data) -> None:
-        self._data, self._pairs = data, Pairs.of(data.points, data.categorical)
+        self._data, self._pairs = data, Pairs.of(data.points, data.categorical).rough()
 
     def __call__(self, particles: Floats) -> Floats:
         return log_likelihood(_covariances(self._data, self._pairs, particles), self._data.values)
@@ -36,12 +36,16 @@ class Posterior:
     likeness: Likeness
     noises: Floats
     solved: Solved
+    settled: Floats
+    """What is expected of the known points, (particles, known)"""
 
     @classmethod
     def of(cls, particles: Floats, data: Data) -> Posterior:
         values = np.broadcast_to(data.values, (len(particles), len(data.points)))
         solved = Solved.of(_covariances(data, Pairs.of(data.points, data.categorical), particles), values)
-        return cls(data.points, Likeness(particles, data.categorical), noises(particles), solved)
+        noise = noises(particles)
+        settled = data.values - (noise[:, None] + JITTER) * solved.weights
+        return cls(data.points, Likeness(particles, data.categorical), noise, solved, settled)
 
     def predict(self, some: Points) -> tuple[Floats, Floats]:
         """Means and standard deviations without noise, (particles, points)."""
@@ -51,14 +55,24 @@ class Posterior:
         variances = np.maximum(own_likeness(some) - taken, 1e-12)
         return self.solved.means(alike), np.sqrt(variances * self.solved.scale[:, None])
 
+    def means(self, some: Points) -> Floats:
+        """(particles, points)"""
+        return self.solved.means(self.likeness.between(some, self.known))
+
+    def some(self, which: slice) -> Posterior:
+        """Of some of the particles."""
+        likeness, solved = self.likeness.some(which), self.solved.some(which)
+        return Posterior(self.known, likeness, self.noises[which], solved, self.settled[which])
+
     def believing(self, some: Points) -> Posterior:
         """As if these points had turned out as expected: what is asked next keeps away from them."""
         found = self
         for i in range(len(some)):
             one = some.part(slice(i, i + 1))
-            alike = found.likeness.between(one, found.known)[:, 0, :]
-            solved = found.solved.extended(alike, own_likeness(one) + found.noises + JITTER)
-            found = Posterior(found.known.and_(one), found.likeness, found.noises, solved)
+            alike = found.likeness.between(one, found.known)
+            expected = np.concatenate([found.settled, found.solved.means(alike)], axis=1)
+            solved = found.solved.extended(alike[:, 0, :], own_likeness(one) + found.noises + JITTER)
+            found = Posterior(found.known.and_(one), found.likeness, found.noises, solved, expected)
         return found
 
 

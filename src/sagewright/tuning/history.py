@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sagewright.tuning.lattice import Ints, Lattice
+from sagewright.tuning.lattice import Ints, Lattice, keys
 from sagewright.tuning.study import State, Study, Trial
 
 
@@ -59,26 +59,27 @@ class Reader:
 
     def __init__(self, study: Study, lattice: Lattice) -> None:
         self._study, self._lattice = study, lattice
-        self._rows: dict[int, tuple[Ints, Ints] | None] = {}
+        self._rows: dict[int, tuple[Ints, Ints, bytes] | None] = {}
 
     def read(self, trials: Sequence[Trial]) -> History:
         history = History(Rows(), Rows(), Rows(), {}, set())
         for trial in sorted(trials, key=lambda trial: trial.number):
             if trial.number not in self._rows:
-                self._rows[trial.number] = self._lattice.row(trial.values)
+                found = self._lattice.row(trial.values)
+                self._rows[trial.number] = None if found is None else (*found, keys(found[0][None, :])[0])
             row = self._rows[trial.number]
             if row is not None:
                 self._put(history, trial, row)
         return history
 
-    def _put(self, history: History, trial: Trial, row: tuple[Ints, Ints]) -> None:
+    def _put(self, history: History, trial: Trial, row: tuple[Ints, Ints, bytes]) -> None:
         rows, cost = self._kind(history, trial)
         if rows is None:
             return
-        rows.add(*row, cost)
+        rows.add(row[0], row[1], cost)
         history.inherited += rows is history.results and not trial.own
         if trial.own or self._study.same_task:
-            history.seen.add(row[0].astype(np.int64).tobytes())
+            history.seen.add(row[2])
 
     def _kind(self, history: History, trial: Trial) -> tuple[Rows | None, float]:
         if trial.result is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import erfcx, logsumexp, ndtr
+from scipy.special import erfcx, ndtr
 
 from sagewright.tuning.lattice import Floats
 
@@ -13,14 +13,22 @@ _LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 def log_improvement(means: Floats, deviations: Floats, best: Floats) -> Floats:
     """Of the mean over particles; means and deviations (particles, points), best (particles,)."""
     z = (best[:, None] - means) / deviations
-    return np.asarray(logsumexp(np.log(deviations) + _log_h(z), axis=0) - np.log(len(means)))
+    each = np.log(deviations) + _log_h(z)
+    most = each.max(axis=0)
+    return np.asarray(np.log(np.exp(each - most).mean(axis=0)) + most)
 
 
 def _log_h(z: Floats) -> Floats:
     """log(phi(z) + z Phi(z))"""
-    near = np.maximum(z, -1.0)
-    direct = np.log(np.exp(-0.5 * near * near - _LOG_ROOT_2PI) + near * ndtr(near))
-    far = np.clip(-z, 1.0, 1e8)
-    tail = np.where(far < 1e3, np.sqrt(np.pi / 2) * far * erfcx(far / np.sqrt(2)), 0.0)
-    left = np.where(far < 1e3, np.log1p(-np.minimum(tail, 1 - 1e-15)), -2 * np.log(far))
-    return np.where(z > -1.0, direct, -0.5 * far * far - _LOG_ROOT_2PI + left)
+    found, far = np.empty_like(z), z <= -1.0
+    near = z[~far]
+    found[~far] = np.log(np.exp(-0.5 * near * near - _LOG_ROOT_2PI) + near * ndtr(near))
+    found[far] = _log_h_far(np.minimum(-z[far], 1e8))
+    return found
+
+
+def _log_h_far(x: Floats) -> Floats:
+    """log(phi(x) - x Phi(-x)) from 1 on"""
+    tail = np.where(x < 1e3, np.sqrt(np.pi / 2) * x * erfcx(x / np.sqrt(2)), 0.0)
+    left = np.where(x < 1e3, np.log1p(-np.minimum(tail, 1 - 1e-15)), -2 * np.log(x))
+    return np.asarray(-0.5 * x * x - _LOG_ROOT_2PI + left)

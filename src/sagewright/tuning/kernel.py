@@ -7,13 +7,14 @@ log of noise to signal, log length between tuning jobs.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from sagewright.tuning.lattice import FARTHEST, STEPS, Bools, Floats, Ints
 
-_ROOT5 = np.sqrt(5.0)
+_ROOT5 = 5**0.5
 _SCORED = 0.25
 _LENGTH, _WEIGHT, _NOISE, _TASK = (0.2, 1.0), (0.0, 1.5), (-4.0, 1.5), (0.5, 1.0)
 """Mean and standard deviation of the normal priors."""
@@ -62,7 +63,15 @@ def prior(ranges: int) -> Prior:
 
 
 def _matern(r: Floats) -> Floats:
-    return (1.0 + r + r * r / 3.0) * np.exp(-r)
+    """(1 + r + r r / 3) exp(-r), with few arrays on the way."""
+    rising = r * (1 / 3)
+    rising += 1
+    rising *= r
+    rising += 1
+    falling = np.negative(r)
+    np.exp(falling, out=falling)
+    falling *= rising
+    return falling
 
 
 def weights(particles: Floats) -> Floats:
@@ -77,8 +86,8 @@ def noises(particles: Floats) -> Floats:
 class Pairs:
     """Every two of some points, with what their likeness is computed from."""
 
-    rows: Ints
-    columns: Ints
+    places: Ints
+    """Where each pair is in a matrix whose rows lie one after the other, below the diagonal"""
     count: int
     apart: Floats
     """(ranges, pairs): distances, or 0 and 1 for categories"""
@@ -91,28 +100,39 @@ class Pairs:
         steps = np.abs(points.positions[rows] - points.positions[columns]).T
         apart = np.where(categorical[:, None], (steps != 0) * 1.0, steps / STEPS)
         tasks = (points.tasks[rows] != points.tasks[columns]) * 1.0
-        return cls(rows, columns, len(points), apart, tasks, _SCORED * points.scores[rows] * points.scores[columns])
+        places = rows * len(points) + columns
+        return cls(places, len(points), apart, tasks, _SCORED * points.scores[rows] * points.scores[columns])
+
+    def rough(self) -> Pairs:
+        """In single precision, which is enough to compare hyperparameters by, and half of the time."""
+        return Pairs(self.places, self.count, *map(_single, (self.apart, self.tasks, self.scored)))
 
     def matrices(self, particles: Floats, categorical: Bools, diagonal: Floats) -> Floats:
-        """(particles, points, points), with this diagonal of shape (points,) or (particles, points)."""
-        shape = (len(particles), len(self.rows))
-        total, product = np.zeros(shape), np.ones(shape)
-        lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8))
+        """(particles, points, points), of which the lower triangle alone; the diagonal is of shape (points,) or (particles, points)."""
+        shape = (len(particles), len(self.places))
+        kind = self.apart.dtype
+        total, product = np.zeros(shape, kind), np.ones(shape, kind)
+        lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8)).astype(kind)
         for d, is_category in enumerate(categorical):
-            scaled = self.apart[d] * lengths[:, d : d + 1]
-            alike = np.exp(-scaled) if is_category else _matern(_ROOT5 * scaled)
+            scaled = self.apart[d] * (lengths[:, d : d + 1] * (1 if is_category else _ROOT5))
+            alike = np.exp(-scaled) if is_category else _matern(scaled)
             total += alike
             product *= alike
-        weight = weights(particles)[:, None]
-        alike = weight / len(categorical) * total + (1 - weight) * product
+        weight = weights(particles)[:, None].astype(kind)
+        total *= weight / len(categorical)
+        product *= 1 - weight
+        alike = total + product
         if self.tasks.any():
             alike *= np.exp(-self.tasks * np.exp(-np.clip(particles[:, -1:], -8, 8)))
         alike += self.scored
-        full = np.empty((len(particles), self.count, self.count))
-        full[:, self.rows, self.columns] = alike
-        full[:, self.columns, self.rows] = alike
-        full[:, np.arange(self.count), np.arange(self.count)] = diagonal
-        return full
+        full = np.zeros((len(particles), self.count * self.count))
+        full[:, self.places] = alike
+        full[:, :: self.count + 1] = diagonal
+        return full.reshape(len(particles), self.count, self.count)
+
+
+def _single(numbers: Floats) -> Floats:
+    return numbers.astype(np.float32)
 
 
 def own_likeness(points: Points) -> Floats:
@@ -134,6 +154,13 @@ class Likeness:
             else _matern(_ROOT5 * steps * lengths[:, d : d + 1])
             for d, is_category in enumerate(categorical)
         ]
+
+    def some(self, which: slice) -> Likeness:
+        """By some of the particles."""
+        found = copy.copy(self)
+        found._weight, found._between = self._weight[which], self._between[which]
+        found._tables = [table[which] for table in self._tables]
+        return found
 
     def between(self, some: Points, known: Points) -> Floats:
         """(particles, some, known)"""

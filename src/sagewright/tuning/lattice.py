@@ -22,6 +22,7 @@ STEPS = 1023
 _BEYOND = 256
 """How far outside of its range a value is told from another, in steps."""
 FARTHEST = STEPS + 2 * _BEYOND
+_APART = 4.0
 _NEAR = 0.08
 _NEARER = 0.01
 
@@ -32,11 +33,18 @@ class Lattice:
         self._places = [_places(each) for each in space.parameters]
         self._edges = [_edges(each, places) for each, places in zip(space.parameters, self._places, strict=True)]
         self.categorical = np.array([_unordered(each) for each in space.parameters], dtype=bool)
-        self._positions = [
-            np.arange(len(places)) if categorical else np.rint(places * STEPS).astype(np.int64)
-            for places, categorical in zip(self._places, self.categorical, strict=True)
-        ]
         self.levels = np.array([len(places) for places in self._places])
+        # All ranges' levels one after the other, so that points are looked up at once.
+        self._starts = np.concatenate([[0], np.cumsum(self.levels)[:-1]])
+        self._all_places = np.concatenate(self._places)
+        self._all_positions = np.concatenate(
+            [
+                np.arange(len(places)) if categorical else np.rint(places * STEPS).astype(np.int64)
+                for places, categorical in zip(self._places, self.categorical, strict=True)
+            ]
+        )
+        self._shifts = _APART * np.arange(len(self.levels))
+        self._all_edges = np.concatenate([_shut(edges) + s for edges, s in zip(self._edges, self._shifts, strict=True)])
 
     @property
     def size(self) -> float:
@@ -59,10 +67,10 @@ class Lattice:
         return np.array(levels), np.array(positions)
 
     def positions(self, levels: Ints) -> Ints:
-        return np.stack([self._positions[d][levels[:, d]] for d in range(len(self.levels))], axis=1)
+        return self._all_positions[levels + self._starts]
 
     def places(self, levels: Ints) -> Floats:
-        return np.stack([self._places[d][levels[:, d]] for d in range(len(self.levels))], axis=1)
+        return self._all_places[levels + self._starts]
 
     def level_places(self, d: int) -> Floats:
         """The places of one range's levels."""
@@ -70,7 +78,8 @@ class Lattice:
 
     def at(self, places: Floats) -> Ints:
         """The points nearest to these places, of shape (points, ranges)."""
-        return np.stack([self._nearest(d, places[:, d]) for d in range(len(self.levels))], axis=1)
+        found = np.searchsorted(self._all_edges, _shut(places) + self._shifts, side="right") - self._starts
+        return np.minimum(found, self.levels - 1)
 
     def uniform(self, rng: np.random.Generator, count: int) -> Ints:
         return self.at(rng.random((count, len(self.levels))))
@@ -88,13 +97,9 @@ class Lattice:
         reach = np.where(rng.random((count, 1)) < 0.7, _NEAR, _NEARER)
         steps, anew = rng.normal(0, 1, moved.shape) * reach, rng.random(moved.shape)
         redrawn = self.categorical | (rng.random(moved.shape) < 0.1)
-        for d in range(ranges):
-            places = np.where(redrawn[:, d], anew[:, d], self._places[d][moved[:, d]] + steps[:, d])
-            there = self._nearest(d, places)
-            stuck = (there == moved[:, d]) & ~redrawn[:, d]
-            there = np.where(stuck, there + np.sign(steps[:, d]).astype(np.int64), there)
-            moved[:, d] = np.where(chosen[:, d], np.clip(there, 0, self.levels[d] - 1), moved[:, d])
-        return moved
+        there = self.at(np.where(redrawn, anew, self.places(moved) + steps))
+        there += np.where((there == moved) & ~redrawn, np.sign(steps).astype(np.int64), 0)
+        return np.where(chosen, np.clip(there, 0, self.levels - 1), moved)
 
     def near(self, levels: Ints, point: Ints, reach: float) -> Bools:
         """Which of the points differ from one by no more than `reach` in each range, and in no category."""
@@ -103,6 +108,11 @@ class Lattice:
 
     def _nearest(self, d: int, places: Floats) -> Ints:
         return np.minimum(np.searchsorted(self._edges[d], places, side="right"), len(self._edges[d]) - 1)
+
+
+def _shut(places: Floats) -> Floats:
+    """Those outside of [0, 1] moved next to it."""
+    return np.clip(places, -1.0, 2.0)
 
 
 def keys(levels: Ints) -> list[bytes]:

@@ -15,6 +15,10 @@ _SMALL = 1500
 """Of a space with no more points than this all are looked at."""
 _AWAY = 0.1
 _UNIFORM, _BASES, _AROUND = 300, 5, 60
+_ALL, _ROUGH = slice(None), slice(None, None, 3)
+"""Particles; a third of them do for a first look at many points."""
+_FINE = 20
+"""Of those, so many are looked at by all particles."""
 _ROUNDS, _LEADERS, _NEAR_LEADERS = 3, 5, 20
 
 
@@ -40,15 +44,22 @@ class Outlook:
     posterior: Posterior
     tried: Ints
     """Levels of what has been tried, and of what is running: what has to be surpassed."""
+    places: Ints
+    """Which of the posterior's known points they are."""
 
     def believing(self, levels: Ints) -> Outlook:
         """As if these had turned out as expected."""
-        tried = np.concatenate([self.tried, levels])
-        return Outlook(self.frame, self.posterior.believing(self.frame.points(levels)), tried)
+        known, more = len(self.posterior.known), len(levels)
+        return Outlook(
+            self.frame,
+            self.posterior.believing(self.frame.points(levels)),
+            np.concatenate([self.tried, levels]),
+            np.concatenate([self.places, np.arange(known, known + more)]),
+        )
 
     def best(self, rng: np.random.Generator, allowed: Allowed) -> Ints | None:
         """None where nothing that is allowed was found."""
-        means, _ = self.posterior.predict(self.frame.points(self.tried))
+        means = self.posterior.settled[:, self.places]
         record = means.min(axis=1)
         if self.frame.lattice.size <= _SMALL:
             candidates = allowed.of(self.frame.lattice.all())
@@ -62,15 +73,18 @@ class Outlook:
         candidates = allowed.of(np.concatenate([lattice.uniform(rng, _UNIFORM), near]))
         if not len(candidates):
             return None
-        gains = self._gains(candidates, record)
+        rough = self._gains(candidates, record, _ROUGH)
+        best = candidates[np.argsort(-rough)[:_FINE]]
+        found, gains = np.empty((0, best.shape[1]), dtype=np.int64), np.empty(0)
         for _ in range(_ROUNDS):
-            leaders = candidates[np.argsort(-gains)[:_LEADERS]]
-            more = allowed.of(lattice.neighbours(rng, leaders, _NEAR_LEADERS))
+            more = allowed.of(lattice.neighbours(rng, best[:_LEADERS], _NEAR_LEADERS))
+            more = more if len(found) else np.concatenate([best, more])
             if len(more):
-                candidates = np.concatenate([candidates, more])
+                found = np.concatenate([found, more])
                 gains = np.concatenate([gains, self._gains(more, record)])
-        return np.asarray(candidates[gains.argmax()])
+            best = found[np.argsort(-gains)[:_LEADERS]]
+        return np.asarray(best[0])
 
-    def _gains(self, levels: Ints, record: Floats) -> Floats:
-        means, deviations = self.posterior.predict(self.frame.points(levels))
-        return log_improvement(means, deviations, record)
+    def _gains(self, levels: Ints, record: Floats, which: slice = _ALL) -> Floats:
+        means, deviations = self.posterior.some(which).predict(self.frame.points(levels))
+        return log_improvement(means, deviations, record[which])

@@ -20,9 +20,15 @@ def points(count: int, seed: int = 0, tasks: int = 1) -> Points:
 
 def test_both_ways_to_compute_the_kernel_agree_and_it_is_positive_definite() -> None:
     some, particles = points(40, tasks=3), prior(5).draw(np.random.default_rng(1), 8)
-    matrices = Pairs.of(some, LATTICE.categorical).matrices(particles, LATTICE.categorical, own_likeness(some))
-    assert Likeness(particles, LATTICE.categorical).between(some, some) == pytest.approx(matrices, abs=1e-9)
-    assert (np.linalg.eigvalsh(matrices) > -1e-9).all()
+    pairs = Pairs.of(some, LATTICE.categorical)
+    lower = pairs.matrices(particles, LATTICE.categorical, own_likeness(some))
+    whole = Likeness(particles, LATTICE.categorical).between(some, some)
+    assert np.tril(whole) == pytest.approx(lower, abs=1e-9)
+    assert whole == pytest.approx(whole.transpose(0, 2, 1), abs=1e-12)
+    assert (np.linalg.eigvalsh(whole) > -1e-9).all()
+    rough = pairs.rough().matrices(particles, LATTICE.categorical, own_likeness(some))
+    assert rough == pytest.approx(lower, abs=2e-6)
+    assert (rough != lower).any()
 
 
 def test_the_posterior_is_the_one_of_the_textbook() -> None:
@@ -62,3 +68,14 @@ def test_the_particles_find_which_range_matters_and_how_much_is_noise() -> None:
     lengths = np.median(chain.particles[:, :5], axis=0)
     assert lengths[0] < lengths[1:].min() - 1
     assert np.median(noises(chain.particles)) < 0.1
+
+
+def test_what_is_expected_of_known_points_is_known_without_asking() -> None:
+    known, running = points(20, tasks=2), points(3, seed=6)
+    particles = prior(5).draw(np.random.default_rng(1), 3)
+    posterior = Posterior.of(particles, Data(known, np.sin(np.arange(20.0)), LATTICE.categorical)).believing(running)
+    assert posterior.settled == pytest.approx(posterior.means(known.and_(running)), abs=1e-5)
+    some = posterior.some(slice(None, None, 2))
+    assert some.settled == pytest.approx(posterior.settled[::2])
+    means, deviations = posterior.predict(points(4, seed=7))
+    assert some.predict(points(4, seed=7)) == (pytest.approx(means[::2]), pytest.approx(deviations[::2]))
