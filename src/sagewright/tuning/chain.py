@@ -54,7 +54,7 @@ def _proposals(some: Floats, others: Floats, rng: np.random.Generator) -> Floats
 
 
 def log_likelihood(matrices: Floats, values: Floats) -> Floats:
-    """Up to a constant, of the values under covariances of shape (particles, points, points), the noise included; lower triangles do.
+    """Up to a constant, of the values under covariances of shape (particles, points, points), noise included; lower triangles do.
 
     The values are put below as a last row, so that the one factor holds them divided by the factor.
     """

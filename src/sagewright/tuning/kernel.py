@@ -108,7 +108,7 @@ class Pairs:
         return Pairs(self.places, self.count, *map(_single, (self.apart, self.tasks, self.scored)))
 
     def matrices(self, particles: Floats, categorical: Bools, diagonal: Floats) -> Floats:
-        """(particles, points, points), of which the lower triangle alone; the diagonal is of shape (points,) or (particles, points)."""
+        """(particles, points, points), lower triangles alone; the diagonal has the shape (points,) or (particles, points)."""
         shape = (len(particles), len(self.places))
         kind = self.apart.dtype
         total, product = np.zeros(shape, kind), np.ones(shape, kind)
