@@ -20,6 +20,7 @@ COLOURS = {"InService": "green", "Failed": "red"}
 CHANGING = {"Creating", "Updating", "RollingBack", "Deleting"}
 POLL_S = 0.5
 Name = Annotated[str, typer.Argument(help="Name of the endpoint.")]
+OneName = Annotated[str, typer.Argument(help="Name of the endpoint, or ENDPOINT/COMPONENT.")]
 
 app = typer.Typer(help="Endpoints: list, show, invoke, logs, compare, delete.", no_args_is_help=True)
 
@@ -72,6 +73,8 @@ def show(
     if reason := found.get("FailureReason"):
         console.print(reason, style="red", markup=False, soft_wrap=True)
     console.print(_variants(found))
+    if components := _components(sagemaker, name):
+        console.print(_component_table(components))
     if pending := found.get("PendingDeploymentSummary"):
         console.print(f"on the way to {escape(pending['EndpointConfigName'])}:")
         console.print(_variants(pending))
@@ -81,7 +84,7 @@ def show(
 
 @app.command()
 def invoke(
-    name: Name,
+    name: OneName,
     body: Annotated[str, typer.Argument(help="What is sent; @FILE for a file's content, - for the standard input.")],
     data: DataOption = None,
     content_type: Annotated[str, typer.Option(help="Of what is sent.")] = "application/json",
@@ -89,11 +92,12 @@ def invoke(
     variant: Annotated[str | None, typer.Option(help="The variant to ask, whatever the weights are.")] = None,
 ) -> None:
     """Ask an endpoint, and print its answer."""
-    asked = {"Accept": accept, "TargetVariant": variant}
+    endpoint, _, component = name.partition("/")
+    asked = {"Accept": accept, "TargetVariant": variant, "InferenceComponentName": component or None}
     runtime = client(settings_of(data=data), "sagemaker-runtime")
     try:
         told = runtime.invoke_endpoint(
-            EndpointName=name,
+            EndpointName=endpoint,
             Body=_body(body),
             ContentType=content_type,
             **{member: value for member, value in asked.items() if value is not None},
@@ -107,13 +111,14 @@ def invoke(
 
 @app.command()
 def logs(
-    name: Name,
+    name: OneName,
     data: DataOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until Ctrl-C.")] = False,
 ) -> None:
     """What the model servers have said, variant by variant."""
     cloudwatch = client(settings_of(data=data), "logs")
-    group = f"/aws/sagemaker/Endpoints/{name}"
+    endpoint, _, component = name.partition("/")
+    group = f"/aws/sagemaker/InferenceComponents/{component}" if component else f"/aws/sagemaker/Endpoints/{endpoint}"
     tokens: dict[str, str] = {}
     while True:
         try:
@@ -194,6 +199,32 @@ def _variants(found: dict[str, Any]) -> Table:
                 escape(images),
                 escape(" ".join(filter(None, (kind, status)))),
             )
+    return table
+
+
+def _components(sagemaker: Any, endpoint: str) -> list[dict[str, Any]]:
+    """The inference components on an endpoint, oldest first."""
+    pages = sagemaker.get_paginator("list_inference_components").paginate(
+        EndpointNameEquals=endpoint, SortBy="CreationTime", SortOrder="Ascending"
+    )
+    names = [one["InferenceComponentName"] for page in pages for one in page["InferenceComponents"]]
+    return [sagemaker.describe_inference_component(InferenceComponentName=name) for name in names]
+
+
+def _component_table(components: list[dict[str, Any]]) -> Table:
+    table = Table(Column("component", overflow="fold"), "variant", "status", "copies", Column("model", overflow="fold"), "",
+                  box=None)  # fmt: skip
+    for one in components:
+        runs, specification = one["RuntimeConfig"], one["Specification"]
+        image = specification.get("Container", {}).get("DeployedImage", {}).get("SpecifiedImage", "")
+        table.add_row(
+            escape(one["InferenceComponentName"]),
+            escape(one["VariantName"]),
+            coloured(one["InferenceComponentStatus"]),
+            f"{runs['CurrentCopyCount']} of {runs['DesiredCopyCount']}",
+            escape(specification.get("ModelName") or image),
+            escape(one.get("FailureReason", "")),
+        )
     return table
 
 

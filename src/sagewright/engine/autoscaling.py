@@ -1,6 +1,6 @@
-"""Automatic scaling of endpoints' variants: by a target, by steps that alarms ask for, by schedules.
+"""Automatic scaling of what `scalables` knows: by a target, by steps that alarms ask for, by schedules.
 
-Capacities are changed by UpdateEndpointWeightsAndCapacities, as the target's role. Source: Application Auto Scaling's user guide.
+Capacities are changed by SageMaker's own operations, as the target's role. Source: Application Auto Scaling's user guide.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sagewright.engine.asking import Call, Question
+from sagewright.engine.scalables import Scalable, scalable_of
 from sagewright.engine.schedules import BadSchedule, read_schedule
 from sagewright.model.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
@@ -26,14 +28,13 @@ from sagewright.store.database import Database
 from sagewright.store.resources import Resource
 
 KIND = "scalable-target"
-DIMENSION, NAMESPACE = "sagemaker:variant:DesiredInstanceCount", "sagemaker"
-INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
+NAMESPACE = "sagemaker"
 ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 EVERY_S = 5.0
 COOLDOWN_S = 300
 LOW_MINUTES = 15
 LOW = 0.9
-"""Fewer instances only once the metric was below so much of its target for LOW_MINUTES minutes."""
+"""Fewer only once the metric was below so much of its target for LOW_MINUTES minutes."""
 MOST_ACTIVITIES = 100
 log = logging.getLogger("sagewright.engine.autoscaling")
 
@@ -46,12 +47,6 @@ class Wish:
     cause: str
     cooldown_s: int = 0
     policy: str = ""
-
-
-def variant_of(resource_id: str) -> tuple[str, str] | None:
-    """Endpoint and variant of `endpoint/NAME/variant/NAME`; None for what is of another form."""
-    parts = resource_id.split("/")
-    return (parts[1], parts[3]) if len(parts) == 4 and (parts[0], parts[2]) == ("endpoint", "variant") else None
 
 
 class Autoscaling:
@@ -117,7 +112,7 @@ class Autoscaling:
             except AwsError as error:
                 log.warning("the metric of scaling policy %s can't be read: %s", policy["PolicyName"], error.message)
                 continue
-            wish = tracked(config, policy["PolicyName"], present, points)
+            wish = tracked(config, policy["PolicyName"], present, points, _scalable(target).least)
             if wish is not None and not self._held(target, present, wish):
                 yield wish
 
@@ -168,32 +163,23 @@ class Autoscaling:
         return replace(wish, capacity=capacity)
 
     def _capacity(self, target: Resource) -> int | None:
-        """The variant's instances; None where it can't be changed now."""
-        named = variant_of(target.name)
-        assert named is not None
+        """None where it can't be changed now."""
         try:
-            found = self._ask(target, "sagemaker", "DescribeEndpoint", {"EndpointName": named[0]})
+            return _scalable(target).present(partial(self._ask, target, "sagemaker"))
         except AwsError:
             return None
-        if found["EndpointStatus"] != "InService":
-            return None
-        counts = {one["VariantName"]: one.get("DesiredInstanceCount") for one in found.get("ProductionVariants", [])}
-        return counts.get(named[1])
 
     def _apply(self, target: Resource, present: int, wish: Wish) -> None:
-        named = variant_of(target.name)
-        assert named is not None
-        wanted = [{"VariantName": named[1], "DesiredInstanceCount": wish.capacity}]
-        request = {"EndpointName": named[0], "DesiredWeightsAndCapacities": wanted}
-        status, message = "Successful", f"Successfully set desired instance count to {wish.capacity}."
+        scalable = _scalable(target)
+        status, message = "Successful", f"Successfully set desired {scalable.noun} count to {wish.capacity}."
         try:
-            self._ask(target, "sagemaker", "UpdateEndpointWeightsAndCapacities", request)
+            scalable.resize(partial(self._ask, target, "sagemaker"), wish.capacity)
         except AwsError as error:
             status, message = "Failed", error.message
         at = now_ms()
         activity = {
             "ActivityId": str(uuid.uuid4()),
-            "Description": f"Setting desired instance count to {wish.capacity}.",
+            "Description": f"Setting desired {scalable.noun} count to {wish.capacity}.",
             "Cause": wish.cause,
             "AtMs": at,
             "StatusCode": status,
@@ -207,7 +193,7 @@ class Autoscaling:
             return replace(current, document={**document, "Acted": acted, "Activities": kept})
 
         resources.alter(self._store, target.id, how)
-        log.info("%s: from %d to %d instances: %s", target.name, present, wish.capacity, wish.cause)
+        log.info("%s: from %d to %d: %s", target.name, present, wish.capacity, wish.cause)
 
     def _held(self, target: Resource, present: int, wish: Wish) -> bool:
         which = "DynamicScalingOutSuspended" if wish.capacity > present else "DynamicScalingInSuspended"
@@ -226,7 +212,13 @@ def _suspended(target: Resource, which: str) -> bool:
     return bool((target.document.get("SuspendedState") or {}).get(which))
 
 
-def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[float]) -> Wish | None:
+def _scalable(target: Resource) -> Scalable:
+    found = scalable_of(target.name)
+    assert found is not None, "RegisterScalableTarget takes no other"
+    return found
+
+
+def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[float], least: int = 1) -> Wish | None:
     """What a target tracking policy asks for. `points`: the metric's values, a minute each, the latest first, which is not over."""
     aim = float(config["TargetValue"])
     high = max(points[0], points[1])
@@ -237,7 +229,7 @@ def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[f
     past = points[1 : LOW_MINUTES + 1]
     if config.get("DisableScaleIn") or not past or max(past) >= LOW * aim:
         return None
-    wanted = max(1, math.ceil(present * max(past) / aim))
+    wanted = max(least, math.ceil(present * max(past) / aim))
     cooldown = int(config.get("ScaleInCooldown", COOLDOWN_S))
     cause = (
         f"the metric was at most {max(past):g} for {LOW_MINUTES} minutes, below the target {aim:g} of policy {policy}"
@@ -285,8 +277,6 @@ def next_ms(action: Mapping[str, Any], after_ms: int) -> int | None:
 
 
 def _queries(target: Resource, config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    named = variant_of(target.name)
-    assert named is not None
     own = config.get("CustomizedMetricSpecification")
     if own and own.get("Metrics"):
         return [{"Period": 60, **one} if "Expression" in one else _with_period(one) for one in own["Metrics"]]
@@ -297,9 +287,7 @@ def _queries(target: Resource, config: Mapping[str, Any]) -> list[dict[str, Any]
             "Dimensions": own.get("Dimensions", []),
         }
         return [_query(metric, own["Statistic"])]
-    dimensions = [{"Name": "EndpointName", "Value": named[0]}, {"Name": "VariantName", "Value": named[1]}]
-    metric = {"Namespace": "AWS/SageMaker", "MetricName": "InvocationsPerInstance", "Dimensions": dimensions}
-    return [_query(metric, "Sum")]
+    return [_query(_scalable(target).invocations(), "Sum")]
 
 
 def _query(metric: dict[str, Any], statistic: str) -> dict[str, Any]:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from sagewright.engine import fleets, rollout
-from sagewright.engine.fleets import Fleets, Instance, Variant
+from sagewright.engine import rollout
+from sagewright.engine.instances import Alarmed, Instances
 from sagewright.engine.machinery import Machinery
-from sagewright.engine.rollout import Look, Seen, State
-from sagewright.kinds.serving import ENDPOINT
+from sagewright.engine.rollout import Look, State
+from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.arns import sagemaker_arn
-from sagewright.model.clock import now_ms
-from sagewright.model.lives import EndpointStatus
 from sagewright.store import resources
 from sagewright.store.resources import Resource
 
 log = logging.getLogger("sagewright.engine.endpoints")
-SOON_MS = 2_000
-"""What is due later is seen by a sweep."""
-Alarmed = Callable[[Resource, list[str]], str]
-"""The first of an account's alarms, by name, that is in ALARM; "" if none is."""
 
 
 class Endpoints:
@@ -32,7 +24,7 @@ class Endpoints:
     kinds: tuple[str, ...] = (ENDPOINT,)
 
     def __init__(self, machinery: Machinery, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
-        self._m, self._fleets, self._alarmed = machinery, Fleets(machinery), alarmed
+        self._m, self._instances = machinery, Instances(machinery, alarmed)
 
     def recover(self) -> None:
         """Nothing: all stands in the documents."""
@@ -45,51 +37,29 @@ class Endpoints:
         if endpoint is None:
             return
         state = State.read(endpoint.status, endpoint.document)
-        look = self._look(endpoint, state)
+        look = self._instances.look(endpoint, state)
         if rollout.advance(state, look) != state:
             resources.alter(self._m.store, endpoint_id, lambda current: _moved(current, look))
         current = resources.get(self._m.store, endpoint_id)
-        if current is not None:
-            self._carry_out(current, State.read(current.status, current.document), look.at_ms)
-
-    def _look(self, endpoint: Resource, state: State) -> Look:
-        seen = {}
-        for variant, instance in fleets.instances(state.fleets):
-            seen[instance.id] = self._seen(endpoint, variant, instance)
-        return Look(now_ms(), seen, self._alarm(endpoint, state))
-
-    def _seen(self, endpoint: Resource, variant: Variant, instance: Instance) -> Seen:
-        how, made = self._fleets.look(endpoint, variant, instance)
-        reason = next((job.failure_reason or job.status for job in made if job.ended), "")
-        gone = instance.leaving_ms is not None and all(job.ended for job in made)
-        return Seen(how, self._fleets.directories(made) if how is fleets.InstanceState.READY else [], reason, gone)
-
-    def _alarm(self, endpoint: Resource, state: State) -> str:
-        deployment: dict[str, Any] = (state.update or {}).get("Deployment") or {}
-        alarms = (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or []
-        return self._alarmed(endpoint, [one["AlarmName"] for one in alarms]) if alarms else ""
-
-    def _carry_out(self, endpoint: Resource, state: State, at_ms: int) -> None:
-        """Make the jobs of the instances that are there, and end those of the instances that are leaving."""
-        for variant, instance in fleets.instances(state.fleets):
-            if instance.leaving_ms is None:
-                self._fleets.make(endpoint, variant, instance)
-            elif rollout.may_stop(instance, at_ms) or state.status == EndpointStatus.DELETING:
-                self._end(endpoint, variant, instance)
-        if state.finished:
-            self._remove(endpoint)
+        if current is None:
             return
-        due = rollout.due_ms(state)
-        if due is not None and due < at_ms + SOON_MS:
-            self._m.wake_after(max(0.01, (due - at_ms) / 1000), ENDPOINT, endpoint.id)
+        after = State.read(current.status, current.document)
+        self._instances.carry_out(current, after, look.at_ms)
+        if after.finished:
+            arn = sagemaker_arn(current.region, current.account, "endpoint", current.name)
+            resources.remove(self._m.store, current, arn)
+        elif after != state and _hosts_components(after):
+            self._wake_components(endpoint_id)
 
-    def _end(self, endpoint: Resource, variant: Variant, instance: Instance) -> None:
-        if self._fleets.stop(endpoint, variant, instance):
-            self._m.wake(ENDPOINT, endpoint.id)
+    def _wake_components(self, endpoint_id: str) -> None:
+        """Their copies may have to be somewhere else."""
+        for one in resources.children(self._m.store, endpoint_id):
+            if one.kind == COMPONENT:
+                self._m.wake(COMPONENT, one.id)
 
-    def _remove(self, endpoint: Resource) -> None:
-        arn = sagemaker_arn(endpoint.region, endpoint.account, "endpoint", endpoint.name)
-        resources.remove(self._m.store, endpoint, arn)
+
+def _hosts_components(state: State) -> bool:
+    return any(variant.hosts_components for fleet in state.fleets for variant in fleet.variants)
 
 
 def _moved(current: Resource, look: Look) -> Resource | None:

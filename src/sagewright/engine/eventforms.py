@@ -53,7 +53,11 @@ JOBS = {
     "transform": JobForm("SageMaker Transform Job State Change", "TransformJob"),
 }
 
-ENDPOINT = "SageMaker Endpoint State Change"
+HOSTS = {
+    "endpoint": JobForm("SageMaker Endpoint State Change", "Endpoint"),
+    "inference-component": JobForm("SageMaker Inference Component State Change", "InferenceComponent"),
+}
+"""Of what serves, by its kind, which is also what stands before its name in ARNs. The second name is not documented [K]."""
 MODEL_CARD = "SageMaker Model Card State Change"
 TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
 PIPELINE_EXECUTION = "SageMaker Model Building Pipeline Execution Status Change"
@@ -78,8 +82,9 @@ def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]
     if form is not None:
         head = _head(logged, form.detail_type, place)
         return Draft(head, lambda: _of_job(store, call, logged, form))
-    if logged.subject.kind == "endpoint":
-        return Draft(_head(logged, ENDPOINT, place), lambda: _of_endpoint(store, call, logged, place))
+    if logged.subject.kind in HOSTS:
+        head = _head(logged, HOSTS[logged.subject.kind].detail_type, place)
+        return Draft(head, lambda: _of_host(store, call, logged, place))
     if logged.subject.kind == "tuning-job" and logged.entry.step != "Deleted":
         return Draft(_head(logged, TUNING_JOB, place), lambda: _of_tuning_job(store, call, logged))
     if logged.subject.kind == EXECUTION and logged.entry.step != "Deleted":
@@ -180,7 +185,7 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
     return [detail["HyperParameterTuningJobArn"]], _plain(detail)
 
 
-def _of_endpoint(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> tuple[list[str], Event] | None:
+def _of_host(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> tuple[list[str], Event] | None:
     """With its status in capitals. Of one that is gone there is no more to tell than its name."""
     if logged.entry.step == "Deleted" or not _is_change(store, logged, None):
         return None
@@ -189,16 +194,18 @@ def _of_endpoint(store: Database, call: Call, logged: Logged, place: tuple[str, 
     name = next((detail["name"] for detail in details if "name" in detail), None)
     if name is None:
         return None
-    told: Event = {"EndpointName": name, "EndpointArn": sagemaker_arn(place[1], place[0], "endpoint", name)}
+    form = HOSTS[logged.subject.kind]
+    named = {f"{form.noun}Name": name}
+    told: Event = named | {f"{form.noun}Arn": sagemaker_arn(place[1], place[0], logged.subject.kind, name)}
     if resources.several(store, [logged.subject.id]):
-        question = Question(role_arn(place[0], ROLE_NAME), "sagemaker", "DescribeEndpoint", {"EndpointName": name})
+        question = Question(role_arn(place[0], ROLE_NAME), "sagemaker", f"Describe{form.noun}", named)
         with suppress(AwsError):  # it has just gone
             told = dict(call(question))
     told["LastModifiedTime"] = to_datetime(entry.at_ms)
-    told["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
+    told[form.status] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
     if entry.status not in {"Failed", "InService"}:
         told.pop("FailureReason", None)
-    return [told["EndpointArn"]], _plain(told)
+    return [told[f"{form.noun}Arn"]], _plain(told)
 
 
 def _is_change(store: Database, logged: Logged, form: JobForm | None) -> bool:

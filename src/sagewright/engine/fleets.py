@@ -14,7 +14,7 @@ from typing import Any
 
 from sagewright.engine.gangs import attempt_directory
 from sagewright.engine.machinery import Machinery
-from sagewright.kinds.serving import HOST, START_S
+from sagewright.kinds.serving import COMPONENT, HOST, START_S
 from sagewright.model.lives import SERVING, Step
 from sagewright.store import hosts, jobs
 from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
@@ -29,17 +29,33 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True)
 class Instance:
-    """`directories`: of its containers, once they are ready; `leaving_ms`: since when it gets no more requests."""
+    """`directories`: of its containers, once they are ready; `leaving_ms`: since when it gets no more requests; `place`: of a copy
+    of an inference component, the endpoint's instance that it is on."""
 
     id: str
     directories: list[str] = field(default_factory=list)
     leaving_ms: int | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one copy of an inference component takes of an instance. `most_memory_mb`: what it may use, 0 for all there is."""
+
+    cpus: float = 0.0
+    memory_mb: int = 0
+    gpus: int = 0
+    most_memory_mb: int = 0
 
 
 @dataclass(frozen=True)
 class Variant:
     """`containers`: as ContainerDefinition; `wanted`: how many instances; `mode`: InferenceExecutionConfig's; `failures`: how many
-    instances in a row did not come up, `retry_ms`: before which time no other one is made."""
+    instances in a row did not come up, `retry_ms`: before which time no other one is made.
+
+    `hosts_components`: its instances run nothing themselves, they are the places of inference components' copies; `scaling`: how
+    many of them there may be, as ManagedInstanceScaling. `component`: whose copies the instances are, each of which has `needs`.
+    """
 
     name: str
     weight: float
@@ -57,10 +73,14 @@ class Variant:
     failures: int = 0
     retry_ms: int = 0
     instances: list[Instance] = field(default_factory=list)
+    hosts_components: bool = False
+    scaling: dict[str, Any] | None = None
+    component: str = ""
+    needs: Needs | None = None
 
     @property
     def ready(self) -> list[Instance]:
-        return [one for one in self.instances if one.directories and one.leaving_ms is None]
+        return [one for one in self.kept if one.directories or self.hosts_components]
 
     @property
     def kept(self) -> list[Instance]:
@@ -99,7 +119,9 @@ def fleet_of(document: dict[str, Any]) -> Fleet:
 
 
 def _variant(document: dict[str, Any]) -> Variant:
-    return Variant(**{**document, "instances": [Instance(**one) for one in document["instances"]]})
+    needs = document.get("needs")
+    instances = [Instance(**one) for one in document["instances"]]
+    return Variant(**{**document, "instances": instances, "needs": Needs(**needs) if needs else None})
 
 
 def sized(fleet: Fleet, now_ms: int) -> Fleet:
@@ -134,33 +156,30 @@ def instances(fleets: list[Fleet]) -> Iterator[tuple[Variant, Instance]]:
 
 
 class Fleets:
-    """The jobs of endpoints' instances."""
+    """The jobs of instances: an endpoint's own, or the copies of an inference component, which is the owner then."""
 
     def __init__(self, machinery: Machinery) -> None:
         self._m = machinery
 
-    def jobs_of(self, endpoint: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
+    def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
         """Of each container; None where it has not been made yet."""
-        place = Place(SERVING.kind, endpoint.account, endpoint.region)
+        place = Place(SERVING.kind, owner.account, owner.region)
         names = [_job_name(instance, number) for number in range(len(variant.containers))]
         return [jobs.find(self._m.store, place, name) for name in names]
 
-    def make(self, endpoint: Resource, variant: Variant, instance: Instance) -> None:
+    def make(self, owner: Resource, variant: Variant, instance: Instance) -> None:
         """The jobs of an instance, those that are there already excepted."""
-        place = Place(SERVING.kind, endpoint.account, endpoint.region)
+        place = Place(SERVING.kind, owner.account, owner.region)
         for number, container in enumerate(variant.containers):
             request = {
-                "EndpointName": endpoint.name,
-                "EndpointId": endpoint.id,
+                **_owned(owner, variant, instance),
                 "VariantName": variant.name,
-                "InstanceId": instance.id,
                 "ContainerName": container_name(variant, number) if len(variant.containers) > 1 else "",
                 "InstanceType": variant.instance_type,
                 "RoleArn": variant.role,
                 "Container": container,
                 "Isolated": variant.isolated,
                 "StartSeconds": variant.start_s,
-                "MemoryGigabytes": (variant.serverless or {}).get("MemorySizeInMB", 0) // 1024,
             }
             try:
                 job = jobs.create(self._m.store, place, Draft(_job_name(instance, number), request))
@@ -168,9 +187,9 @@ class Fleets:
                 continue
             self._m.wake(job.kind, job.id)
 
-    def look(self, endpoint: Resource, variant: Variant, instance: Instance) -> tuple[InstanceState, list[Job]]:
+    def look(self, owner: Resource, variant: Variant, instance: Instance) -> tuple[InstanceState, list[Job]]:
         """How far an instance is, and its jobs."""
-        found = [job for job in self.jobs_of(endpoint, variant, instance) if job is not None]
+        found = [job for job in self.jobs_of(owner, variant, instance) if job is not None]
         if any(job.ended for job in found):
             return InstanceState.OVER, found
         ready = len(found) == len(variant.containers) and all(job.secondary_status == Step.RUNNING for job in found)
@@ -184,10 +203,10 @@ class Fleets:
         attempt = max((host.attempt for host in hosts.of_job(self._m.store, job.id)), default=1)
         return attempt_directory(self._m.settings, job.id, attempt) / HOST
 
-    def stop(self, endpoint: Resource, variant: Variant, instance: Instance) -> bool:
+    def stop(self, owner: Resource, variant: Variant, instance: Instance) -> bool:
         """Whether all of its jobs are over, and forgotten: nobody can ask for them. Those that aren't are asked to end."""
         over = True
-        for job in self.jobs_of(endpoint, variant, instance):
+        for job in self.jobs_of(owner, variant, instance):
             if job is not None and job.ended:
                 jobs.remove(self._m.store, job.id)
             if job is None or job.ended:
@@ -197,6 +216,25 @@ class Fleets:
                 jobs.want(self._m.store, job.id, Wanted.STOP)
                 self._m.wake(job.kind, job.id)
         return over
+
+
+def _owned(owner: Resource, variant: Variant, instance: Instance) -> dict[str, Any]:
+    """Whose job it is, and what it may use where that isn't all of its instance type."""
+    if owner.kind != COMPONENT:
+        memory_gb = (variant.serverless or {}).get("MemorySizeInMB", 0) // 1024
+        told = {"EndpointName": owner.name, "EndpointId": owner.id}
+        return told | {"InstanceId": instance.id, "MemoryGigabytes": memory_gb}
+    needs = variant.needs or Needs()
+    return {
+        "EndpointName": owner.document["EndpointName"],
+        "ComponentName": owner.name,
+        "ComponentId": owner.id,
+        "InstanceId": instance.place,
+        "CopyId": instance.id,
+        "MemoryGigabytes": needs.most_memory_mb / 1024,
+        "Cpus": needs.cpus,
+        "Gpus": needs.gpus,
+    }
 
 
 def container_name(variant: Variant, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import uuid
 from collections.abc import Callable
@@ -60,9 +61,15 @@ def share_of(reservations: Reservations, demand: Demand) -> Share:
     """What the job's hosts get. Of one that does not queue no CPU and no memory is kept from the others: it has its limits, and
     idles most of the time."""
     share = reservations.share_of(demand.instance_type, demand.hosts)
+    each = share.per_host
     if demand.memory_gb:
-        least = min(demand.memory_gb, share.per_host.memory_gb)
-        share = replace(share, per_host=replace(share.per_host, memory_gb=least))
+        each = replace(each, memory_gb=min(demand.memory_gb, each.memory_gb))
+    if demand.cpus:
+        each = replace(each, cpus=min(math.ceil(demand.cpus), each.cpus))
+    if demand.gpus is not None:
+        gpus = min(demand.gpus, each.gpus)
+        each, share = replace(each, gpus=gpus), replace(share, total=replace(share.total, gpus=gpus * demand.hosts))
+    share = replace(share, per_host=each)
     return share if demand.queued else replace(share, total=replace(share.total, cpus=0, memory_gb=0))
 
 

@@ -39,7 +39,7 @@ LOOK_MS = 250
 """After which a step is looked at again that nobody wakes the execution for."""
 FAILED = "Step failure: One or multiple steps failed."
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
-POLLED = frozenset({"Endpoint"})
+POLLED = frozenset({"Endpoint", "InferenceComponent"})
 JOB_STEPS = frozenset({"Processing", "Training", "Transform", "Tuning"})
 
 

@@ -48,7 +48,8 @@ class Look:
 
 @dataclass(frozen=True)
 class State:
-    """An endpoint's document, parsed. `update`: what is under way, None for nothing; see `start`."""
+    """The document of an endpoint, or of an inference component, parsed. `update`: what is under way, None for nothing; see
+    `start`."""
 
     status: str
     fleets: list[Fleet]
@@ -86,6 +87,13 @@ def start(fleet: Fleet, deployment: Mapping[str, Any], at_ms: int) -> dict[str, 
     }
 
 
+def given_up(state: State, look: Look, reason: str) -> State:
+    """What becomes of it where an instance that is wanted can't be."""
+    if state.update is None:
+        return replace(state, rest={**state.rest, "FailureReason": reason})
+    return _as_it_is(state, reason) if state.update["Phase"] == RESIZE else _rolled_back(state, look, reason)
+
+
 def advance(state: State, look: Look) -> State:
     """Where the endpoint is next; the same state where there is nothing to do."""
     state = _noticed(state, look)
@@ -113,14 +121,14 @@ def may_stop(instance: Instance, at_ms: int) -> bool:
 
 
 def _noticed(state: State, look: Look) -> State:
-    return replace(
-        state, fleets=[one for one in (_noticed_fleet(fleet, look) for fleet in state.fleets) if one.variants]
-    )
+    target = (state.update or {}).get("Fleet", {}).get("id")
+    noticed = (_noticed_fleet(fleet, look, new=fleet.id == target) for fleet in state.fleets)
+    return replace(state, fleets=[one for one in noticed if one.variants])
 
 
-def _noticed_fleet(fleet: Fleet, look: Look) -> Fleet:
+def _noticed_fleet(fleet: Fleet, look: Look, *, new: bool) -> Fleet:
     variants = [_noticed_variant(variant, look) for variant in fleet.variants]
-    over = not fleet.share and all(variant.wanted == 0 and not variant.instances for variant in variants)
+    over = not new and not fleet.share and all(variant.wanted == 0 and not variant.instances for variant in variants)
     return replace(fleet, variants=[] if over else variants)
 
 
@@ -166,13 +174,21 @@ def _resized(state: State, look: Look) -> State:
         return replace(refilled, update=None, status=EndpointStatus.IN_SERVICE)
     reason = _why_failed(state.fleets, look)
     if reason or look.at_ms > _deadline_ms(state.update):
-        kept = [
-            replace(fleet, variants=[replace(one, wanted=max(1, len(one.ready))) for one in fleet.variants])
-            for fleet in state.fleets
-        ]
-        rest = {**state.rest, "FailureReason": reason or "The instances did not start in time."}
-        return replace(state, fleets=kept, rest=rest, update=None, status=EndpointStatus.IN_SERVICE)
+        return _as_it_is(state, reason or "The instances did not start in time.")
     return replace(refilled, update={**state.update, "UntilMs": 0})
+
+
+def _as_it_is(state: State, reason: str) -> State:
+    """With the instances that are there; of a component there may be none."""
+    kept = [
+        replace(
+            fleet,
+            variants=[replace(one, wanted=max(0 if one.component else 1, len(one.ready))) for one in fleet.variants],
+        )
+        for fleet in state.fleets
+    ]
+    rest = {**state.rest, "FailureReason": reason}
+    return replace(state, fleets=kept, rest=rest, update=None, status=EndpointStatus.IN_SERVICE)
 
 
 def _updated(state: State, look: Look) -> State:
@@ -234,8 +250,37 @@ def _waited(state: State, look: Look, at: int) -> State:
         return _done(state, look, at)
     target = fleets.fleet_of(update["Fleet"])
     grown = replace(state.fleets[at], variants=_grown(state.fleets[at], _part(target, *_progress(update, step + 1))))
-    shrunk = _with(state, at, fleets.sized(grown, look.at_ms))
-    return replace(shrunk, update={**update, "Phase": LAUNCH, "Step": step, "UntilMs": 0})
+    moved = _with(state, at, fleets.sized(grown, look.at_ms))
+    if "RollingUpdatePolicy" in update["Deployment"]:
+        update = {"Before": _counts(state, target.id), **update}
+        moved = _counted(moved, update["Before"], *_progress(update, step), look.at_ms)
+    return replace(moved, update={**update, "Phase": LAUNCH, "Step": step, "UntilMs": 0})
+
+
+def _counts(state: State, target: str) -> dict[str, dict[str, int]]:
+    """How many instances are wanted of each variant of the fleets before the update, which a roll-back gives them again."""
+    return {
+        fleet.id: {one.name: one.wanted for one in fleet.variants}
+        for fleet in state.fleets
+        if fleet.share and fleet.id != target
+    }
+
+
+def _counted(
+    state: State, before: Mapping[str, Mapping[str, int]], numerator: int, denominator: int, at_ms: int
+) -> State:
+    """With the old fleets' instances, but for the part that the new fleet has taken over."""
+
+    def counted(fleet: Fleet) -> Fleet:
+        if fleet.id not in before:
+            return fleet
+        left = [
+            replace(one, wanted=math.ceil(before[fleet.id][one.name] * (denominator - numerator) / denominator))
+            for one in fleet.variants
+        ]
+        return fleets.sized(replace(fleet, variants=left), at_ms)
+
+    return replace(state, fleets=[counted(fleet) for fleet in state.fleets])
 
 
 def _kept_apart(state: State, look: Look) -> State:
@@ -249,7 +294,7 @@ def _done(state: State, look: Look, at: int) -> State:
     new = state.fleets[at]
     old = [fleets.emptied(fleet, look.at_ms) for number, fleet in enumerate(state.fleets) if number != at]
     rest = {name: value for name, value in state.rest.items() if name != "FailureReason"}
-    rest |= {"EndpointConfigName": new.config}
+    rest |= {"EndpointConfigName": new.config} if new.config else {}
     if update["Deployment"]:
         rest["LastDeploymentConfig"] = update["Deployment"]
     return State(EndpointStatus.IN_SERVICE, [replace(new, share=100.0), *old], None, rest)
@@ -260,6 +305,7 @@ def _rolled_back(state: State, look: Look, reason: str) -> State:
     update = state.update
     assert update is not None
     target = update["Fleet"]["id"]
+    state = _counted(state, update.get("Before") or {}, 0, 1, look.at_ms)
     old = [fleet for fleet in state.fleets if fleet.id != target]
     serving = [fleet for fleet in old if fleet.share]
     back = [replace(fleet, share=100.0) if fleet in serving else fleet for fleet in old]
@@ -285,20 +331,29 @@ def failure_reason(variant: Variant, reason: str) -> str:
         uri = next((one.get("ModelDataUrl") or "" for one in variant.containers), "")
         return f'Failed to download model data for container "container_1" from URL: "{uri}". {text}'[:1024]
     if fault == "ClientError" and not text.startswith("ping"):
-        return f"Please make sure all images included in the model for the production variant {variant.name} exist: {text}"[
-            :1024
-        ]
+        whose, _ = _whose(variant)
+        return f"Please make sure all images included in the model for the {whose} exist: {text}"[:1024]
+    whose, what = _whose(variant)
     return (
-        f"The primary container for production variant {variant.name} did not pass the ping health check. "
-        f"Please check CloudWatch logs for this endpoint. ({text or reason})"
+        f"The primary container for {whose} did not pass the ping health check. "
+        f"Please check CloudWatch logs for this {what}. ({text or reason})"
     )[:1024]
 
 
+def _whose(variant: Variant) -> tuple[str, str]:
+    if variant.component:
+        return f"inference component {variant.component}", "inference component"
+    return f"production variant {variant.name}", "endpoint"
+
+
 def _too_late(fleet: Fleet) -> str:
-    late = [one.name for one in fleet.variants if len(one.ready) < one.wanted]
+    late = [one for one in fleet.variants if len(one.ready) < one.wanted] or fleet.variants
+    whose, what = _whose(late[0])
+    if len(late) > 1:
+        whose = f"production variant {', '.join(one.name for one in late)}"
     return (
-        f"The primary container for production variant {', '.join(late) or 'AllTraffic'} did not pass the ping health check. "
-        "Please check CloudWatch logs for this endpoint."
+        f"The primary container for {whose} did not pass the ping health check. "
+        f"Please check CloudWatch logs for this {what}."
     )
 
 
@@ -346,7 +401,11 @@ def _shares(update: Mapping[str, Any]) -> list[float]:
 
 
 def _instances(size: Mapping[str, Any], total: int) -> int:
-    return int(size["Value"]) if size["Type"] == "INSTANCE_COUNT" else math.floor(total * size["Value"] / 100)
+    return (
+        int(size["Value"])
+        if size["Type"] in {"INSTANCE_COUNT", "COPY_COUNT"}
+        else math.floor(total * size["Value"] / 100)
+    )
 
 
 def _percent(size: Mapping[str, Any] | None, total: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,10 +18,15 @@ CSV_TYPES, JSON_TYPES = ["text/csv"], ["application/json"]
 _SERVES = frozenset({EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK})
 
 
-def routes_of(endpoints: Iterable[Resource], account: str, region: str) -> dict[str, Any]:
-    """Of the endpoints of one account and region."""
+def routes_of(
+    endpoints: Iterable[Resource], components: Iterable[Resource], account: str, region: str
+) -> dict[str, Any]:
+    """Of the endpoints of one account and region. `components`: the inference components on them."""
+    hosted: dict[str, list[Resource]] = defaultdict(list)
+    for one in components:
+        hosted[one.parent].append(one)
     chosen = [one for one in endpoints if one.account == account and one.region == region]
-    return {"account": account, "region": region, "endpoints": [_endpoint(one) for one in chosen]}
+    return {"account": account, "region": region, "endpoints": [_endpoint(one, hosted[one.id]) for one in chosen]}
 
 
 def trackers_of(trackers: Iterable[Resource], account: str, region: str) -> list[dict[str, Any]]:
@@ -38,7 +44,7 @@ def trackers_of(trackers: Iterable[Resource], account: str, region: str) -> list
     ]
 
 
-def _endpoint(resource: Resource) -> dict[str, Any]:
+def _endpoint(resource: Resource, components: list[Resource]) -> dict[str, Any]:
     serves = resource.status in _SERVES
     found = [fleet for fleet in fleets.read(resource.document) if fleet.share] if serves else []
     return {
@@ -47,7 +53,21 @@ def _endpoint(resource: Resource) -> dict[str, Any]:
         "status": resource.status,
         "asynchronous": any(fleet.asynchronous for fleet in found),
         "fleets": [_fleet(fleet) for fleet in found],
+        "components": [told for one in components if (told := _component(one)) is not None]
+        if any(variant.hosts_components for fleet in found for variant in fleet.variants)
+        else None,
     }
+
+
+def _component(resource: Resource) -> dict[str, Any] | None:
+    """As a variant whose instances are its copies; None for one that answers nobody yet, or no more."""
+    serving = [fleet for fleet in fleets.read(resource.document) if fleet.share]
+    if not serving or resource.status not in _SERVES:
+        return None
+    variants = [variant for fleet in serving for variant in fleet.variants]
+    copies = [{"id": one.id, "directories": one.directories} for variant in variants for one in variant.ready]
+    wanted = sum(variant.wanted for variant in variants)
+    return _variant(variants[0]) | {"instances": copies, "component": resource.name, "wanted": wanted}
 
 
 def _fleet(fleet: Fleet) -> dict[str, Any]:
@@ -69,7 +89,9 @@ def _variant(variant: Variant) -> dict[str, Any]:
             {"name": fleets.container_name(variant, number), "multi_model": one.get("Mode") == "MultiModel"}
             for number, one in enumerate(variant.containers)
         ],
-        "instances": [{"id": one.id, "directories": one.directories} for one in variant.ready],
+        "instances": [
+            {"id": one.id, "directories": one.directories} for one in variant.ready if not variant.hosts_components
+        ],
         "direct": variant.mode == "Direct",
         "random": variant.routing == "RANDOM",
         "concurrency": serverless["MaxConcurrency"] if serverless else 0,

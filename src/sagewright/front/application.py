@@ -109,10 +109,10 @@ class Invocations:
     async def _invoke(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, begin: float
     ) -> HttpResponse:
-        endpoint = await self._dispatch.endpoint(name)
+        wanted, ask = _wanted(request), _ask(request, body)
+        endpoint = await self._dispatch.endpoint(name, wanted.component)
         if endpoint.asynchronous:
             raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
-        wanted, ask = _wanted(request), _ask(request, body)
         fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
         self._shadowing.copy(endpoint, fleet, variant, ask)
@@ -162,10 +162,10 @@ class Invocations:
     async def _stream(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, send: Any
     ) -> HttpResponse | None:
-        endpoint = await self._dispatch.endpoint(name)
+        wanted, ask = _wanted(request), _ask(request, body, accept=_ACCEPT)
+        endpoint = await self._dispatch.endpoint(name, wanted.component)
         if endpoint.asynchronous:
             raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
-        wanted, ask = _wanted(request), _ask(request, body, accept=_ACCEPT)
         _fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
         tally = self._dispatch.tally(name, variant)
@@ -178,7 +178,9 @@ class Invocations:
             raise
         try:
             if not 200 <= stream.status < 300:
-                refused = faults.model_error(self._dispatch.where(name), "primary", stream.status, await stream.body())
+                refused = faults.model_error(
+                    self._dispatch.where(name, variant.component), "primary", stream.status, await stream.body()
+                )
                 _count_error(tally, refused)
                 raise refused
             headers = [
@@ -212,16 +214,13 @@ class Invocations:
 
 def _wanted(request: HttpRequest) -> Wanted:
     """Raises ValidationError for what isn't served."""
-    for name, what in (
-        ("x-amzn-sagemaker-inference-component", "InferenceComponentName"),
-        ("x-amzn-sagemaker-enable-explanations", "EnableExplanations"),
-    ):
-        if name in request.headers:
-            raise faults.validation(f"Sagewright does not serve {what} of InvokeEndpoint yet.")
+    if "x-amzn-sagemaker-enable-explanations" in request.headers:
+        raise faults.validation("Sagewright does not serve EnableExplanations of InvokeEndpoint yet.")
     return Wanted(
         request.headers.get("x-amzn-sagemaker-target-variant", ""),
         request.headers.get("x-amzn-sagemaker-target-container-hostname", ""),
         request.headers.get("x-amzn-sagemaker-target-model", ""),
+        request.headers.get("x-amzn-sagemaker-inference-component", ""),
     )
 
 

@@ -24,7 +24,7 @@ class _Bucket:
 
 @dataclass
 class Tally:
-    """Of one variant. Latencies in microseconds."""
+    """Of one variant, or of one inference `component`. Latencies in microseconds."""
 
     invocations: int = 0
     client_errors: int = 0
@@ -32,6 +32,8 @@ class Tally:
     model_errors: int = 0
     instances: int = 1
     dropped: int = 0
+    without_capacity: int = 0
+    component: bool = False
     latencies: dict[str, dict[int, _Bucket]] = field(default_factory=lambda: defaultdict(dict))
 
     def timed(self, name: str, microseconds: float) -> None:
@@ -51,11 +53,17 @@ class Tally:
             "Invocation4XXErrors": (self.invocations, float(self.client_errors)),
             "Invocation5XXErrors": (self.invocations, float(self.server_errors)),
             "InvocationModelErrors": (self.invocations, float(self.model_errors)),
-            "InvocationsPerInstance": (self.invocations, self.invocations / max(1, self.instances)),
+            "InvocationsPerCopy" if self.component else "InvocationsPerInstance": (
+                self.invocations,
+                self.invocations / max(1, self.instances),
+            ),
         }
         data = [_counted(name, *pair) for name, pair in counts.items() if self.invocations]
         if self.dropped:
             data.append(_counted("ShadowCopiesDropped", self.dropped, float(self.dropped)))
+        if self.without_capacity:
+            number = self.without_capacity
+            data.append(_counted("NoCapacityInvocationFailures", number, float(number)))
         for name, buckets in self.latencies.items():
             data += [
                 {
@@ -87,18 +95,18 @@ class Counting:
     """Of all variants, since the last look."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._tallies: dict[tuple[str, str, str], Tally] = {}
 
-    def of(self, endpoint: str, variant: str) -> Tally:
-        tally = self._tallies.get((endpoint, variant))
+    def of(self, endpoint: str, variant: str, component: str = "") -> Tally:
+        tally = self._tallies.get((endpoint, variant, component))
         if tally is None:
-            tally = self._tallies[endpoint, variant] = Tally()
+            tally = self._tallies[endpoint, variant, component] = Tally(component=bool(component))
         return tally
 
     def taken(self) -> list[dict[str, Any]]:
         """What was counted, which begins anew."""
         tallies, self._tallies = self._tallies, {}
         return [
-            {"endpoint": endpoint, "variant": variant, "data": tally.document()}
-            for (endpoint, variant), tally in tallies.items()
+            {"endpoint": endpoint, "variant": variant, "component": component, "data": tally.document()}
+            for (endpoint, variant, component), tally in tallies.items()
         ]

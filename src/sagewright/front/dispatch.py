@@ -40,6 +40,7 @@ class Wanted:
     variant: str = ""
     container: str = ""
     model: str = ""
+    component: str = ""
 
 
 @dataclass
@@ -87,6 +88,13 @@ class Dispatch:
             for instance in variant.instances
             for place in instance.directories
         }
+        known |= {
+            place
+            for endpoint in routes.endpoints.values()
+            for component in (endpoint.components or {}).values()
+            for instance in component.instances
+            for place in instance.directories
+        }
         for gone in self._upstreams.keys() - known:
             self._upstreams.pop(gone).close()
         self._models = {key: name for key, name in self._models.items() if key[0] in known}
@@ -95,13 +103,14 @@ class Dispatch:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def where(self, name: str) -> Where:
-        return Where(name, self.routes.account, self.routes.region)
+    def where(self, name: str, component: str = "") -> Where:
+        return Where(name, self.routes.account, self.routes.region, component)
 
-    async def endpoint(self, name: str) -> Endpoint:
-        """As it is now: of one that isn't known to serve the server is asked once more. Raises ValidationError."""
+    async def endpoint(self, name: str, component: str = "") -> Endpoint:
+        """As it is now: of one that isn't known to serve, or to host the component, the server is asked once more. Raises
+        ValidationError."""
         endpoint = self.routes.endpoints.get(name)
-        if endpoint is None or not endpoint.fleets:
+        if endpoint is None or not endpoint.fleets or not _answers(endpoint, component):
             await self._refresh()
             endpoint = self.routes.endpoints.get(name)
         if endpoint is None:
@@ -111,7 +120,9 @@ class Dispatch:
         return endpoint
 
     def choose(self, endpoint: Endpoint, wanted: Wanted) -> tuple[Fleet, Variant]:
-        """Raises ValidationError for a variant that is not there."""
+        """Raises ValidationError for a variant or a component that is not there."""
+        if endpoint.components is not None or wanted.component:
+            return endpoint.fleets[0], self._component(endpoint, wanted)
         if wanted.variant:
             for fleet in sorted(endpoint.fleets, key=lambda one: -one.share):
                 for variant in fleet.variants:
@@ -130,9 +141,29 @@ class Dispatch:
             raise faults.validation(f"No variant of endpoint {endpoint.name} has a weight above 0.")
         return found[quota.choose(weights)]
 
+    def _component(self, endpoint: Endpoint, wanted: Wanted) -> Variant:
+        """Raises ValidationError."""
+        if endpoint.components is None:
+            raise faults.validation(
+                f"Endpoint {endpoint.name} hosts no inference components: its variants have models."
+            )
+        if not wanted.component:
+            raise faults.component_needed()
+        found = endpoint.components.get(wanted.component)
+        if found is None:
+            raise faults.component_not_found(self.where(endpoint.name, wanted.component))
+        if wanted.variant and wanted.variant != found.name:
+            raise faults.validation(
+                f"Inference Component {found.component} is on the variant {found.name}, not on {wanted.variant}."
+            )
+        if not found.wanted and not found.instances:
+            self.tally(endpoint.name, found).without_capacity += 1
+            raise faults.no_capacity()
+        return found
+
     async def ask(self, endpoint: Endpoint, fleet: Fleet, variant: Variant, ask: Ask, wanted: Wanted) -> Served:
         """The answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
-        where, begin = self.where(endpoint.name), time.monotonic()
+        where, begin = self.where(endpoint.name, variant.component), time.monotonic()
         async with _Slot(self, endpoint, variant) as slot:
             answer = Answer(0, {}, b"")
             for number in slot.steps(wanted):
@@ -192,7 +223,7 @@ class Dispatch:
 
     async def begin(self, endpoint: Endpoint, variant: Variant, ask: Ask, wanted: Wanted) -> tuple[Stream, _Slot]:
         """The answer of a variant's last container, to be read as it comes. The slot has to be left. Raises AwsError."""
-        where = self.where(endpoint.name)
+        where = self.where(endpoint.name, variant.component)
         slot = _Slot(self, endpoint, variant)
         await slot.__aenter__()
         try:
@@ -216,7 +247,7 @@ class Dispatch:
         return stream, slot
 
     def tally(self, endpoint: str, variant: Variant) -> Tally:
-        tally = self._counting.of(endpoint, variant.name)
+        tally = self._counting.of(endpoint, variant.name, variant.component)
         tally.instances = max(1, len(variant.instances))
         return tally
 
@@ -241,7 +272,8 @@ class Dispatch:
         """As the present routes have it; as it was, where they don't."""
         endpoint = self.routes.endpoints.get(name)
         candidates = endpoint.variants() if endpoint else []
-        return next((one for one in candidates if one.name == variant.name), variant)
+        mine = (one for one in candidates if (one.name, one.component) == (variant.name, variant.component))
+        return next(mine, variant)
 
     def _upstream(self, directory: Path) -> Upstream:
         upstream = self._upstreams.get(directory)
@@ -259,7 +291,7 @@ class _Slot:
 
     def __init__(self, dispatch: Dispatch, endpoint: Endpoint, variant: Variant) -> None:
         self._dispatch, self._endpoint, self.variant = dispatch, endpoint, variant
-        self._key = f"{endpoint.name}/{variant.name}"
+        self._key = f"{endpoint.name}/{variant.name}/{variant.component}"
         self.instance: Instance
 
     async def __aenter__(self) -> _Slot:
@@ -315,6 +347,14 @@ class _Slot:
         counters[self.instance.id] -= 1
         if counters[self.instance.id] <= 0:
             del counters[self.instance.id]
+
+
+def _answers(endpoint: Endpoint, component: str) -> bool:
+    """Whether there is somebody to ask for a component, where one is named."""
+    if not component:
+        return True
+    found = (endpoint.components or {}).get(component)
+    return found is not None and bool(found.instances)
 
 
 def _told_name(variant: Variant, number: int) -> str:

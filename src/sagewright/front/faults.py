@@ -15,14 +15,17 @@ MOST_TOLD = 3000
 
 @dataclass(frozen=True)
 class Where:
-    """Of which endpoint, and where its lines are."""
+    """Of which endpoint, or which inference component on it, and where its lines are."""
 
     endpoint: str
     account: str
     region: str
+    component: str = ""
 
     @property
     def log_group(self) -> str:
+        if self.component:
+            return f"/aws/sagemaker/InferenceComponents/{self.component}"
         return f"/aws/sagemaker/Endpoints/{self.endpoint}"
 
     @property
@@ -45,6 +48,27 @@ def not_found(where: Where) -> AwsError:
 def not_ready(where: Where, status: str) -> AwsError:
     return validation(
         f"Endpoint {where.endpoint} of account {where.account} is not in service: its status is {status}."
+    )
+
+
+def component_needed() -> AwsError:
+    return validation(
+        "Inference Component Name header is required for endpoints to which you plan to deploy inference components. Please "
+        "include Inference Component Name header or consider using SageMaker models."
+    )
+
+
+def component_not_found(where: Where) -> AwsError:
+    return validation(
+        f"Inference Component {where.component} of account {where.account} not found on endpoint {where.endpoint}."
+    )
+
+
+def no_capacity() -> AwsError:
+    """AWS's words for a component of no copies."""
+    return validation(
+        "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if configured) or "
+        "try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
     )
 
 

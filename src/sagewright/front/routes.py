@@ -28,7 +28,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class Variant:
-    """`weight`: its part of its fleet's traffic; `concurrency`: how many requests it takes at a time, 0 for no limit of its own."""
+    """`weight`: its part of its fleet's traffic; `concurrency`: how many requests it takes at a time, 0 for no limit of its own.
+
+    One with a `component` is an inference component: its instances are copies, on the variant of that name. `wanted`: how many.
+    """
 
     name: str
     weight: float
@@ -38,6 +41,8 @@ class Variant:
     random: bool = False
     concurrency: int = 0
     scales_from_zero: bool = False
+    component: str = ""
+    wanted: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,20 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`status`: why nobody answers, where there is no fleet; `asynchronous`: it takes InvokeEndpointAsync alone."""
+    """`status`: why nobody answers, where there is no fleet; `asynchronous`: it takes InvokeEndpointAsync alone; `components`: by
+    name; None where its variants have models themselves."""
 
     id: str
     name: str
     status: str
     fleets: tuple[Fleet, ...]
     asynchronous: bool = False
+    components: Mapping[str, Variant] | None = None
 
     def variants(self) -> list[Variant]:
+        """All that requests can go to."""
+        if self.components is not None:
+            return list(self.components.values())
         return [variant for fleet in self.fleets for variant in fleet.variants]
 
 
@@ -91,12 +101,14 @@ class Routes:
 
 
 def _endpoint(document: Mapping[str, Any]) -> Endpoint:
+    components = document.get("components")
     return Endpoint(
         document["id"],
         document["name"],
         document["status"],
         tuple(_fleet(one) for one in document["fleets"]),
         document["asynchronous"],
+        None if components is None else {one["component"]: _variant(one) for one in components},
     )
 
 

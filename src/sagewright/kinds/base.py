@@ -24,8 +24,9 @@ class Demand:
 
     `max_wait_s`: the longest that a spot job waits and runs, in all; `interruptions`: a spot job's own schedule of them;
     `retries`: after internal errors; `keep_alive_s`: how long its hosts are kept for the next job whose `shape` is the same.
-    `memory_gb`: at most so much for each host, 0 for what its instance type has; `queued`: whether it waits for a share of the
-    CPUs and the memory that nobody else has; `stop_grace_s`: between SIGTERM and SIGKILL, None for what the settings say.
+    `memory_gb` and `cpus`: at most so much for each host, 0 for what its instance type has; `gpus`: likewise, None for all of them;
+    `queued`: whether it waits for a share of the CPUs and the memory that nobody else has; `stop_grace_s`: between SIGTERM and
+    SIGKILL, None for what the settings say.
     """
 
     role_arn: str
@@ -41,6 +42,8 @@ class Demand:
     keep_alive_s: int = 0
     shape: str | None = None
     memory_gb: float = 0
+    cpus: float = 0
+    gpus: int | None = None
     queued: bool = True
     stop_grace_s: float | None = None
 

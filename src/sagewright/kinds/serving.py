@@ -14,7 +14,8 @@ from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Health, In
 from sagewright.model.lives import SERVING
 
 ENDPOINT = "endpoint"
-"""The kind of the subject that such a job is made for."""
+COMPONENT = "inference-component"
+"""The kinds of the subjects that such a job is made for."""
 FOR_EVER_S = 20 * 365 * 86_400
 STOP_GRACE_S = 30.0
 START_S = 480
@@ -27,6 +28,7 @@ class Serving(Kind):
     life = SERVING
     resource = "endpoint"
     log_group = "/aws/sagemaker/Endpoints"
+    component_log_group = "/aws/sagemaker/InferenceComponents"
     namespace = "/aws/sagemaker/Endpoints"
     dimension = "EndpointName"
 
@@ -39,6 +41,8 @@ class Serving(Kind):
             hosts=1,
             max_runtime_s=FOR_EVER_S,
             memory_gb=request.get("MemoryGigabytes", 0),
+            cpus=request.get("Cpus", 0),
+            gpus=request.get("Gpus"),
             queued=False,
             stop_grace_s=STOP_GRACE_S,
         )
@@ -66,14 +70,18 @@ class Serving(Kind):
         return f"{FaultClass.ALGORITHM}: the model server ended with exit code {failure.code}{said}"[:MAX_FAILURE]
 
     def log_group_of(self, request: dict[str, Any]) -> str:
+        if "ComponentName" in request:
+            return f"{self.component_log_group}/{request['ComponentName']}"
         return f"{self.log_group}/{request['EndpointName']}"
 
     def log_stream(self, job: str, host: str, at_ms: int, request: dict[str, Any]) -> str:  # noqa: ARG002
         place = f"{request['VariantName']}/{request['InstanceId']}"
+        if "CopyId" in request:
+            place = f"{place}/{request['CopyId']}"
         return f"{place}/{request['ContainerName']}" if request.get("ContainerName") else place
 
     def owner(self, request: dict[str, Any]) -> tuple[str, str] | None:
-        return ENDPOINT, request["EndpointId"]
+        return (COMPONENT, request["ComponentId"]) if "ComponentId" in request else (ENDPOINT, request["EndpointId"])
 
     def arn(self, region: str, account: str, name: str) -> str:
         return sagemaker_arn(region, account, self.resource, name)

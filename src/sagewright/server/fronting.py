@@ -19,6 +19,7 @@ import time
 import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ from sagewright.engine.routing import routes_of, trackers_of
 from sagewright.engine.scaling import asleep, awake, scale
 from sagewright.front.link import Link
 from sagewright.http.limits import Limits
-from sagewright.kinds.serving import ENDPOINT
+from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -42,9 +43,9 @@ from sagewright.store import events, identity, metrics, resources
 from sagewright.store.events import Cursor
 from sagewright.store.metrics import Datum, Series
 
-ROUTED = frozenset({ENDPOINT, TRACKER})
+ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER})
 LOOK_S = 0.05
-"""Between two looks at what has happened to endpoints and tracking servers."""
+"""Between two looks at what has happened to endpoints, inference components and tracking servers."""
 AGAIN_S = 0.5
 """Before a front that has died is started again."""
 PAGE = 500
@@ -156,7 +157,7 @@ class Fronting:
     def _read_routes(self) -> str:
         settings = self._settings
         store, place = self._platform.store, (settings.account, settings.region)
-        found = routes_of(resources.of_kind(store, ENDPOINT), *place)
+        found = routes_of(resources.of_kind(store, ENDPOINT), resources.of_kind(store, COMPONENT), *place)
         trackers = trackers_of(resources.of_kind(store, TRACKER), *place)
         return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
 
@@ -229,8 +230,8 @@ class Fronting:
         settings, at_ms = self._settings, now_ms()
         data = []
         for one in counted:
-            text = metrics.dimension_text({"EndpointName": one["endpoint"], "VariantName": one["variant"]})
-            for datum in one["data"]:
+            for dimensions, datum in product(_dimensions(one), one["data"]):
+                text = metrics.dimension_text(dimensions)
                 series = Series(settings.account, settings.region, NAMESPACE, datum["name"], text)
                 kept = Datum(at_ms, datum["samples"], datum["total"], datum["least"], datum["most"], datum["unit"])
                 data.append((series, kept))
@@ -244,6 +245,12 @@ class Fronting:
         steps = [place.key.strip("/"), one["endpoint"], one["variant"], f"{now:%Y/%m/%d/%H}", name]
         key = "/".join(step for step in steps if step)
         self._platform.objects.write_bytes(place.bucket, key, one["lines"].encode() + b"\n", "application/json")
+
+
+def _dimensions(counted: dict[str, Any]) -> list[dict[str, str]]:
+    """What is counted of an inference component counts for its variant too."""
+    variant = {"EndpointName": counted["endpoint"], "VariantName": counted["variant"]}
+    return [{"InferenceComponentName": counted["component"]}, variant] if counted["component"] else [variant]
 
 
 def _local_socket(path: Path) -> socket.socket:

@@ -10,6 +10,7 @@ from sagewright.compute.sites import Site
 from sagewright.engine.alarms import Alarms, alarmed
 from sagewright.engine.asynchronous import Asynchronous, Parts
 from sagewright.engine.autoscaling import Autoscaling
+from sagewright.engine.components import Components
 from sagewright.engine.control import Engine
 from sagewright.engine.delivering import Delivering
 from sagewright.engine.deploying import Deploying
@@ -112,6 +113,7 @@ def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
         pools,
         queueing,
         Endpoints(machinery, partial(alarmed, machinery.store)),
+        Components(machinery, partial(alarmed, machinery.store)),
         Trackers(machinery),
     ):
         engine.add(reconciler)

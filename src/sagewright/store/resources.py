@@ -249,11 +249,16 @@ def has_children_in(connection: Connection, resource_id: str) -> bool:
 
 def children(store: Database, resource_id: str) -> list[Resource]:
     """The resources that belong to it, oldest first."""
+    with store.read() as connection:
+        return children_in(connection, resource_id)
+
+
+def children_in(connection: Connection, resource_id: str) -> list[Resource]:
+    """`children` inside a transaction of the caller's."""
     statement = _RESOURCES.where(resources.c.parent == resource_id).order_by(
         resources.c.created_ms, resources.c.version
     )
-    with store.read() as connection:
-        return [Resource(*row) for row in connection.execute(statement)]
+    return [Resource(*row) for row in connection.execute(statement)]
 
 
 def remove_children_in(connection: Connection, resource_id: str) -> None:

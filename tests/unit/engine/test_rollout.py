@@ -142,6 +142,53 @@ def test_a_canary_gets_its_part_until_its_time_is_over() -> None:
     assert shares == {(("blue", 100.0),), (("blue", 90.0), ("green", 10.0)), (("green", 100.0),)}
 
 
+def counts(machine: Machine) -> dict[str, int]:
+    return {one.id: len(one.variants[0].kept) for one in machine.state.fleets}
+
+
+def test_a_rolling_update_gives_up_a_batch_of_the_old_for_each_of_the_new() -> None:
+    machine, most = in_service(), 0
+    machine.update(fleet("green", 2), {"RollingUpdatePolicy": ROLLING})
+    seen = []
+    for _ in range(40):
+        machine.settle(steps=1)
+        most = max(most, sum(counts(machine).values()))
+        if not seen or seen[-1] != counts(machine):
+            seen.append(counts(machine))
+    assert seen[0] == {"blue": 2, "green": 1}
+    assert {"blue": 1, "green": 2} in seen
+    assert (seen[-1], most) == ({"green": 2}, 3), "never more than one batch beside what is there"
+
+
+def test_a_rolling_update_that_is_taken_back_has_all_of_the_old_again() -> None:
+    machine = in_service()
+    machine.update(fleet("green", 2), {"RollingUpdatePolicy": ROLLING})
+    while counts(machine).get("blue") != 1:
+        machine.settle(steps=1)
+    machine.alarm = "guard"
+    machine.settle()
+    assert (counts(machine), machine.state.status) == ({"blue": 2}, EndpointStatus.IN_SERVICE)
+
+
+def copies(count: int) -> Fleet:
+    made = fleet("copies", count)
+    return replace(made, config="", variants=[replace(made.variants[0], component="c")])
+
+
+def test_a_component_may_have_no_copies() -> None:
+    machine = Machine(State.read(EndpointStatus.CREATING, {"Fleets": [], "Update": rollout.start(copies(0), {}, 1)}))
+    machine.at_ms = 2
+    machine.settle()
+    assert (machine.state.status, counts(machine)) == (EndpointStatus.IN_SERVICE, {"copies": 0})
+    assert "EndpointConfigName" not in machine.state.rest
+    for wanted in (2, 0):
+        changed = [replace(one, variants=[replace(one.variants[0], wanted=wanted)]) for one in machine.state.fleets]
+        update = rollout.resize(machine.at_ms)
+        machine.state = replace(machine.state, status=EndpointStatus.UPDATING, fleets=changed, update=update)
+        machine.settle()
+        assert (machine.state.status, counts(machine)) == (EndpointStatus.IN_SERVICE, {"copies": wanted})
+
+
 def test_an_alarm_takes_an_update_back_while_it_waits() -> None:
     machine = in_service()
     machine.update(fleet("green"), DEPLOYMENTS[1])

@@ -16,6 +16,7 @@ KINDS: dict[str, StepKind] = {
     "Fail": light.FAIL,
     "EndpointConfig": light.ENDPOINT_CONFIG,
     "Endpoint": waiting.ENDPOINT,
+    "InferenceComponent": waiting.COMPONENT,
     "Callback": waiting.CALLBACK,
     "Lambda": functions.FUNCTION,
     "Lineage": lineage.LINEAGE,
@@ -29,6 +30,7 @@ OPERATIONS = {
     "RegisterModel": "CreateModelPackage",
     "EndpointConfig": "CreateEndpointConfig",
     "Endpoint": "CreateEndpoint",
+    "InferenceComponent": "CreateInferenceComponent",
 }
 """The call behind each: its request's members are what arguments may have."""
 LOOKED_AFTER = frozenset({*OPERATIONS, "Callback", "Lambda"})
@@ -43,7 +45,6 @@ LACKING = {
     "AutoML": "Autopilot's jobs are not built",
     "EMR": "there are no EMR clusters here; a Processing step with a PySparkProcessor runs Spark",
     "EMRServerless": "there is no EMR Serverless here; a Processing step with a PySparkProcessor runs Spark",
-    "InferenceComponent": "inference components are not built",
 }
 """What is missing where a step of another type is asked for."""
 

@@ -1,8 +1,10 @@
-"""Steps that wait for somebody else: endpoints and callbacks."""
+"""Steps that wait for somebody else: endpoints, inference components and callbacks."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from sagewright.engine.steprecords import StepRecord, token_for
@@ -48,6 +50,58 @@ class EndpointSteps:
         """An endpoint that is being made is made."""
 
 
+class ComponentSteps:
+    """An inference component that is created, or updated where it is there and not as it should be, and waited for."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        try:
+            told = self._told(desk, record)
+        except AwsError as error:
+            if "Could not find" not in error.message:
+                raise
+            told = desk.ask("CreateInferenceComponent", dict(record.arguments))
+        else:
+            self._update(desk, record, told)
+        return Look(StepStatus.EXECUTING, {"InferenceComponent": {"Arn": told["InferenceComponentArn"]}})
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        told = self._told(desk, record)
+        status, reason = told["InferenceComponentStatus"], told.get("FailureReason")
+        if status == "InService" and _as_asked(told, record.arguments):
+            return Look(StepStatus.SUCCEEDED, properties=plain(told))
+        if status == "Failed" or (status == "InService" and reason):
+            return Look(StepStatus.FAILED, reason=f"ClientError: {reason}"[:1024])
+        self._update(desk, record, told)
+        return Look(StepStatus.EXECUTING)
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """A component that is being made is made."""
+
+    def _told(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+        named = {"InferenceComponentName": record.arguments["InferenceComponentName"]}
+        return desk.ask("DescribeInferenceComponent", named)
+
+    def _update(self, desk: Desk, record: StepRecord, told: dict[str, Any]) -> None:
+        """Unless something is under way, which a step that was taken up again has perhaps asked for itself."""
+        if told["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(told, record.arguments):
+            return
+        members = ("InferenceComponentName", "Specification", "RuntimeConfig")
+        desk.ask("UpdateInferenceComponent", {one: record.arguments[one] for one in members if one in record.arguments})
+
+
+def _as_asked(told: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
+    present, wanted = dict(told["Specification"]), dict(arguments.get("Specification") or {})
+    container = dict(present.pop("Container", {}))
+    container["Image"] = container.pop("DeployedImage", {}).get("SpecifiedImage")
+    copies = (arguments.get("RuntimeConfig") or {}).get("CopyCount", told["RuntimeConfig"]["DesiredCopyCount"])
+    asked = dict(wanted.pop("Container", {}))
+    return (
+        told["RuntimeConfig"]["DesiredCopyCount"] == copies
+        and all(present.get(name) == value for name, value in wanted.items())
+        and all(container.get(name) == value for name, value in asked.items())
+    )
+
+
 class CallbackSteps:
     """A message to a queue; whoever reads it says by its token what has come of it."""
 
@@ -85,4 +139,4 @@ class CallbackSteps:
         desk.ask("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
 
 
-ENDPOINT, CALLBACK = EndpointSteps(), CallbackSteps()
+ENDPOINT, COMPONENT, CALLBACK = EndpointSteps(), ComponentSteps(), CallbackSteps()

@@ -1,6 +1,6 @@
 """Scalable targets, their policies, schedules, activities and tags.
 
-Source: Application Auto Scaling's API reference. Of its services SageMaker's variants alone are served.
+Source: Application Auto Scaling's API reference. Of its services SageMaker's variants and inference components alone are served.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.autoscaling import DIMENSION, INVOCATIONS, KIND, NAMESPACE, ROLE, next_ms, variant_of
+from sagewright.engine.autoscaling import KIND, NAMESPACE, ROLE, next_ms
 from sagewright.engine.fleets import read
+from sagewright.engine.scalables import FORMS, ComponentCopies, Scalable, VariantInstances, scalable_of
 from sagewright.engine.schedules import BadSchedule
-from sagewright.kinds.serving import ENDPOINT
+from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
@@ -30,16 +31,16 @@ Changed = dict[str, Any]
 
 @operation(SERVICE, "RegisterScalableTarget")
 def register_scalable_target(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    _check_place(request)
+    scalable = _scalable(request)
     name = request["ResourceId"]
     found = resources.find(context.store, _place(context), name)
     bounds = {key: request[key] for key in ("MinCapacity", "MaxCapacity", "SuspendedState") if key in request}
     if found is None:
-        _require_variant(context, name)
+        _require(context, scalable)
         for key in ("MinCapacity", "MaxCapacity"):
             if key not in bounds:
                 raise ValidationException(f"{key} must be given when a scalable target is registered.")
-    _check_bounds((found.document if found else {}) | bounds)
+    _check_bounds((found.document if found else {}) | bounds, scalable)
     if found is not None:
         _alter(context, found, lambda document: document | bounds)
         return {"ScalableTargetARN": _arn(context, found)}
@@ -68,15 +69,15 @@ def describe_scalable_targets(context: Context, request: dict[str, Any]) -> dict
 
 @operation(SERVICE, "DeregisterScalableTarget")
 def deregister_scalable_target(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    target = _require(context, request)
+    target = _registered(context, request)
     resources.remove(context.store, target, _arn(context, target), context.principal.arn)
     return {}
 
 
 @operation(SERVICE, "PutScalingPolicy")
 def put_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    target = _require(context, request)
-    _check_policy(request)
+    target = _registered(context, request)
+    _check_policy(request, _scalable(request))
     kept = next((one for one in target.document["Policies"] if one["PolicyName"] == request["PolicyName"]), None)
     arn = (
         kept["PolicyARN"]
@@ -115,7 +116,7 @@ def delete_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation(SERVICE, "PutScheduledAction")
 def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    target = _require(context, request)
+    target = _registered(context, request)
     name = request["ScheduledActionName"]
     kept: dict[str, Any] = next((one for one in target.document["Scheduled"] if one["ScheduledActionName"] == name), {})
     if not kept and "Schedule" not in request:
@@ -133,7 +134,7 @@ def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str,
         action["NextMs"] = next_ms(action, now_ms())
     except BadSchedule as error:
         raise ValidationException(f"Invalid schedule: {error}") from None
-    _check_bounds(target.document | (action.get("ScalableTargetAction") or {}))
+    _check_bounds(target.document | (action.get("ScalableTargetAction") or {}), _scalable(request))
     _alter(context, target, _with(action, "Scheduled", "ScheduledActionName"))
     return {}
 
@@ -194,27 +195,30 @@ def _check_namespace(request: dict[str, Any]) -> None:
         raise ValidationException(f"Sagewright scales nothing of {request['ServiceNamespace']}, only of {NAMESPACE}.")
 
 
-def _check_place(request: dict[str, Any]) -> None:
+def _scalable(request: dict[str, Any]) -> Scalable:
+    """What a request is about. Raises ValidationException."""
     _check_namespace(request)
-    if request["ScalableDimension"] != DIMENSION:
-        raise ValidationException(f"Sagewright does not scale {request['ScalableDimension']}, only {DIMENSION}.")
-    if variant_of(request["ResourceId"]) is None:
+    scalable = scalable_of(request["ResourceId"])
+    if scalable is None:
+        raise ValidationException(f"ResourceId must have the form {FORMS}, got {request['ResourceId']}.")
+    if request["ScalableDimension"] != scalable.dimension:
         raise ValidationException(
-            f"ResourceId must have the form endpoint/NAME/variant/NAME, got {request['ResourceId']}."
+            f"Sagewright does not scale {request['ScalableDimension']} of {request['ResourceId']}, only {scalable.dimension}."
         )
+    return scalable
 
 
-def _check_bounds(document: dict[str, Any]) -> None:
+def _check_bounds(document: dict[str, Any], scalable: Scalable) -> None:
     least, most = document["MinCapacity"], document["MaxCapacity"]
     if least > most:
         raise ValidationException(f"MaxCapacity must be at least MinCapacity: {most} is below {least}.")
-    if least < 1:
+    if least < scalable.least:
         raise ValidationException(
-            f"MinCapacity must be at least 1, got {least}: a variant on instances has at least one."
+            f"MinCapacity must be at least {scalable.least}, got {least}: a variant on instances has at least one."
         )
 
 
-def _check_policy(request: dict[str, Any]) -> None:
+def _check_policy(request: dict[str, Any], scalable: Scalable) -> None:
     kind = request.get("PolicyType", "StepScaling")
     member = {
         "StepScaling": "StepScalingPolicyConfiguration",
@@ -234,34 +238,44 @@ def _check_policy(request: dict[str, Any]) -> None:
         raise ValidationException(
             "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be given."
         )
-    if known and known["PredefinedMetricType"] != INVOCATIONS:
+    if known and known["PredefinedMetricType"] != scalable.metric:
         raise ValidationException(
-            f"Sagewright does not serve the metric {known['PredefinedMetricType']}, only {INVOCATIONS}."
+            f"Sagewright does not serve the metric {known['PredefinedMetricType']} for {request['ResourceId']}, only "
+            f"{scalable.metric}."
         )
     if config["TargetValue"] <= 0:
         raise ValidationException(f"TargetValue must be above 0, got {config['TargetValue']}.")
 
 
-def _require_variant(context: Context, resource_id: str) -> None:
-    endpoint, variant = variant_of(resource_id) or ("", "")
-    found = resources.find(context.store, Place(ENDPOINT, context.account, context.region), endpoint)
+def _require(context: Context, scalable: Scalable) -> None:
+    """Raises ValidationException where there is nothing that could be scaled."""
+    if isinstance(scalable, ComponentCopies):
+        if resources.find(context.store, Place(COMPONENT, context.account, context.region), scalable.component) is None:
+            raise ValidationException(f"There is no inference component {scalable.component}.")
+    elif isinstance(scalable, VariantInstances):
+        _require_variant(context, scalable)
+
+
+def _require_variant(context: Context, scalable: VariantInstances) -> None:
+    found = resources.find(context.store, Place(ENDPOINT, context.account, context.region), scalable.endpoint)
     names = (
         {one.name for fleet in read(found.document) for one in fleet.variants if not one.serverless} if found else set()
     )
-    if variant not in names:
+    if scalable.variant not in names:
         raise ValidationException(
-            f"There is no variant on instances at {resource_id}: {sorted(names) or 'no such endpoint'}."
+            f"There is no variant {scalable.variant} on instances of the endpoint {scalable.endpoint}: "
+            f"{sorted(names) or 'no such endpoint'}."
         )
 
 
-def _require(context: Context, request: dict[str, Any]) -> Resource:
-    _check_place(request)
+def _registered(context: Context, request: dict[str, Any]) -> Resource:
+    scalable = _scalable(request)
     found = resources.find(context.store, _place(context), request["ResourceId"])
     if found is None:
         raise AwsError(
             "ObjectNotFoundException",
             f"No scalable target registered for service namespace: {NAMESPACE}, resource ID: {request['ResourceId']}, "
-            f"scalable dimension: {DIMENSION}",
+            f"scalable dimension: {scalable.dimension}",
         )
     return found
 
@@ -299,7 +313,7 @@ def _with(entry: dict[str, Any], member: str, key: str) -> Callable[[Changed], C
 
 
 def _without(context: Context, request: dict[str, Any], member: str, key: str, name: str, noun: str) -> dict[str, Any]:
-    target = _require(context, request)
+    target = _registered(context, request)
     if all(one[key] != name for one in target.document[member]):
         raise AwsError("ObjectNotFoundException", f"No {noun} found with the name {name} for {target.name}.")
     _alter(context, target, lambda document: document | {member: [one for one in document[member] if one[key] != name]})
@@ -338,7 +352,9 @@ def _shown(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _head(target: Resource) -> dict[str, Any]:
-    return {"ServiceNamespace": NAMESPACE, "ResourceId": target.name, "ScalableDimension": DIMENSION}
+    scalable = scalable_of(target.name)
+    assert scalable is not None, "RegisterScalableTarget takes no other"
+    return {"ServiceNamespace": NAMESPACE, "ResourceId": target.name, "ScalableDimension": scalable.dimension}
 
 
 def _arn(context: Context, target: Resource) -> str:

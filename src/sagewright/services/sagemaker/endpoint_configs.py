@@ -12,6 +12,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
+from sagewright.services.sagemaker.jobs import check_role
 from sagewright.services.sagemaker.models import MODELS
 from sagewright.services.sagemaker.resources import Form
 from sagewright.store import resources
@@ -22,6 +23,8 @@ DEFAULT_CAPTURE_TYPES = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["
 NOT_SERVED = {
     "CoreDumpConfig": "core dumps",
     "CapacityReservationConfig": "capacity reservations",
+    "InstancePools": "pools of several instance types",
+    "AcceleratorPartitionLayouts": "partitions of accelerators",
 }
 """Members of a variant that would be ignored in silence."""
 
@@ -52,6 +55,8 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
     for variant in production + shadows:
         _check_variant(context, variant)
     _check_weights(production)
+    if any("ModelName" not in one for one in production + shadows):
+        _check_hosts_of_components(context, request)
     if shadows:
         _check_shadows(production, shadows, request)
     if "AsyncInferenceConfig" in request:
@@ -91,15 +96,11 @@ def _check_names(variants: list[dict[str, Any]]) -> None:
 
 def _check_variant(context: Context, variant: dict[str, Any]) -> None:
     name = variant["VariantName"]
-    if "ModelName" not in variant:
-        raise ValidationException(
-            f"The variant {name} names no ModelName: Sagewright serves no inference components yet, so each variant needs a model."
-        )
     for member, what in NOT_SERVED.items():
         if member in variant:
             raise ValidationException(f"The variant {name} asks for {member}: Sagewright serves no {what}.")
     place = Place(MODELS.kind, context.account, context.region)
-    if resources.find(context.store, place, variant["ModelName"]) is None:
+    if "ModelName" in variant and resources.find(context.store, place, variant["ModelName"]) is None:
         raise MODELS.missing(MODELS.arn(context, variant["ModelName"]))
     serverless = variant.get("ServerlessConfig")
     if serverless is not None:
@@ -109,7 +110,42 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
     elif not variant.get("InitialInstanceCount"):
         raise ValidationException(f"The variant {name} needs an InitialInstanceCount of at least 1.")
     if "ManagedInstanceScaling" in variant:
-        raise ValidationException("ManagedInstanceScaling is only supported for inference component endpoints.")
+        if "ModelName" in variant:
+            raise ValidationException("ManagedInstanceScaling is only supported for inference component endpoints.")
+        _check_scaling(name, variant["ManagedInstanceScaling"])
+
+
+def _check_scaling(name: str, scaling: dict[str, Any]) -> None:
+    least, most = scaling.get("MinInstanceCount"), scaling.get("MaxInstanceCount")
+    if least is not None and most is not None and least > most:
+        raise ValidationException(
+            f"ManagedInstanceScaling of the variant {name}: MinInstanceCount must be at most MaxInstanceCount, "
+            f"{least} is above {most}."
+        )
+
+
+def _check_hosts_of_components(context: Context, request: dict[str, Any]) -> None:
+    """Raises ValidationException for what variants without a model, which host inference components, can't be together with."""
+    production = request.get("ProductionVariants") or []
+    if named := [one["VariantName"] for one in production if "ModelName" in one]:
+        raise ValidationException(
+            f"Variants that host inference components have no ModelName, and the variant {named[0]} has one: an endpoint has "
+            "either kind of variants."
+        )
+    if not request.get("ExecutionRoleArn"):
+        raise ValidationException(
+            f"The variant {production[0]['VariantName']} has no ModelName, so it hosts inference components, which needs an "
+            "ExecutionRoleArn of the endpoint configuration."
+        )
+    check_role(context, request["ExecutionRoleArn"])
+    for member in ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConfig"):
+        if request.get(member):
+            raise ValidationException(f"{member} is not supported for inference component endpoints.")
+    for one in production:
+        if "ServerlessConfig" in one:
+            raise ValidationException(
+                f"The variant {one['VariantName']} has a ServerlessConfig, which needs a ModelName."
+            )
 
 
 def _check_serverless(name: str, variant: dict[str, Any], serverless: dict[str, Any]) -> None:

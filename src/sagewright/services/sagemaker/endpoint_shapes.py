@@ -86,6 +86,11 @@ def _variant(endpoint: Resource, variant: Variant, state: State, *, pending: boo
         "CurrentWeight": variant.weight,
         "DesiredWeight": variant.weight,
     }
+    if variant.hosts_components:
+        shown.pop("DeployedImages")
+        shown["RoutingConfig"] = {"RoutingStrategy": variant.routing}
+        if variant.scaling:
+            shown["ManagedInstanceScaling"] = variant.scaling
     if variant.serverless:
         shown |= {"CurrentServerlessConfig": variant.serverless, "DesiredServerlessConfig": variant.serverless}
     else:

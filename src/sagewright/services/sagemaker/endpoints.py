@@ -14,7 +14,7 @@ from sagewright.engine import rollout
 from sagewright.engine.alarms import KIND as ALARMS
 from sagewright.engine.fleets import Fleet, Variant
 from sagewright.engine.rollout import State
-from sagewright.kinds.serving import ENDPOINT, START_S, role_of
+from sagewright.kinds.serving import COMPONENT, ENDPOINT, START_S, role_of
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ValidationException
 from sagewright.model.lives import CHANGING, EndpointStatus
@@ -78,6 +78,7 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
         raise ValidationException("ExcludeRetainedVariantProperties needs RetainAllVariantProperties.")
 
     def change(state: State) -> State:
+        _check_components(context, request["EndpointName"], state, fleet)
         target = _retained(fleet, state, excluded) if request.get("RetainAllVariantProperties") else fleet
         kept = state.rest.get("LastDeploymentConfig") or {} if request.get("RetainDeploymentConfig") else {}
         deployment = _deployment(context, request) or kept
@@ -116,6 +117,11 @@ def update_endpoint_weights_and_capacities(context: Context, request: dict[str, 
 @operation("sagemaker", "DeleteEndpoint")
 def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     def change(state: State) -> State:
+        if left := _components(context, request["EndpointName"]):
+            raise ValidationException(
+                f'Cannot delete endpoint "{ENDPOINTS.arn(context, request["EndpointName"])}" while it hosts inference components: '
+                f"{', '.join(left)}. Delete them first."
+            )
         return replace(state, status=EndpointStatus.DELETING, update=None)
 
     _changed(context, request["EndpointName"], change, frozenset({EndpointStatus.FAILED, EndpointStatus.DELETING}))
@@ -146,6 +152,28 @@ def _changed(
     return {"EndpointArn": arn}
 
 
+def _components(context: Context, name: str) -> list[str]:
+    """The names of the inference components on an endpoint, whose row is locked: none is made meanwhile."""
+    endpoint = ENDPOINTS.require(context, name)
+    return [one.name for one in resources.children(context.store, endpoint.id) if one.kind == COMPONENT]
+
+
+def _check_components(context: Context, name: str, state: State, fleet: Fleet) -> None:
+    """Raises ValidationException for a configuration with which the endpoint's inference components would have no place."""
+    present = {one.name for old in state.fleets if old.share for one in old.variants if one.hosts_components}
+    wanted = {one.name for one in fleet.variants if one.hosts_components}
+    if bool(present) != bool(wanted):
+        raise ValidationException(
+            f"Endpoint {name} {'hosts' if present else 'does not host'} inference components, and the variants of "
+            f"{fleet.config} {'do' if wanted else 'do not'}: create another endpoint."
+        )
+    if (gone := sorted(present - wanted)) and (left := _components(context, name)):
+        raise ValidationException(
+            f"The endpoint configuration {fleet.config} has no variant {gone[0]}, and the endpoint hosts inference components: "
+            f"{', '.join(left)}."
+        )
+
+
 def fleet_of(context: Context, config_name: str) -> Fleet:
     """What an endpoint configuration asks for, with its models as they are now. Raises ValidationException."""
     document = CONFIGS.require(context, config_name).document
@@ -163,6 +191,8 @@ def fleet_of(context: Context, config_name: str) -> Fleet:
 
 
 def _variant(context: Context, config: dict[str, Any], asked: dict[str, Any], *, shadow: bool = False) -> Variant:
+    if "ModelName" not in asked:
+        return _hosting_variant(context, config, asked)
     model = model_of(context, asked)
     serverless = asked.get("ServerlessConfig")
     return Variant(
@@ -177,9 +207,32 @@ def _variant(context: Context, config: dict[str, Any], asked: dict[str, Any], *,
         isolated=bool(model.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
         shadow=shadow,
         start_s=float(asked.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
-        routing=(asked.get("RoutingConfig") or {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS"),
+        routing=_routing(asked),
         serverless=serverless,
     )
+
+
+def _hosting_variant(context: Context, config: dict[str, Any], asked: dict[str, Any]) -> Variant:
+    """One whose instances are places of inference components' copies."""
+    return Variant(
+        name=asked["VariantName"],
+        weight=float(asked.get("InitialVariantWeight", 1.0)),
+        wanted=asked["InitialInstanceCount"],
+        instance_type=asked["InstanceType"],
+        containers=[],
+        model="",
+        role=role_of(config, context.account),
+        isolated=bool(config.get("EnableNetworkIsolation")),
+        start_s=float(asked.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
+        routing=_routing(asked),
+        hosts_components=True,
+        scaling=asked.get("ManagedInstanceScaling"),
+    )
+
+
+def _routing(asked: dict[str, Any]) -> str:
+    strategy: str = (asked.get("RoutingConfig") or {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
+    return strategy
 
 
 def _weighted(variant: Variant, asked: dict[str, Any] | None) -> Variant:
@@ -232,10 +285,15 @@ def _deployment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             raise ValidationException(f"TrafficRoutingConfiguration of the Type {kind} needs {member}.")
         if routing.get("Type") != kind and member in routing:
             raise ValidationException(f"{member} needs TrafficRoutingConfiguration of the Type {kind}.")
+    check_alarms(context, deployment)
+    return deployment
+
+
+def check_alarms(context: Context, deployment: dict[str, Any]) -> None:
+    """Raises ValidationException for alarms of a deployment's roll-back that are not there."""
     for alarm in (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or ():
         if resources.find(context.store, Place(ALARMS, context.account, context.region), alarm["AlarmName"]) is None:
             raise ValidationException(f"Could not find the alarm {alarm['AlarmName']} of AutoRollbackConfiguration.")
-    return deployment
 
 
 def _configs(context: Context) -> Place:

@@ -1,0 +1,91 @@
+"""What Application Auto Scaling scales here: the instances of an endpoint's variant, and the copies of an inference component.
+
+Source: Application Auto Scaling's API reference, RegisterScalableTarget and PredefinedMetricSpecification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Asks SageMaker for an operation, as the target's role. Raises AwsError."""
+Dimensions = list[dict[str, str]]
+NAMESPACE = "AWS/SageMaker"
+
+
+@dataclass(frozen=True)
+class VariantInstances:
+    """`endpoint/NAME/variant/NAME`."""
+
+    endpoint: str
+    variant: str
+    dimension: str = "sagemaker:variant:DesiredInstanceCount"
+    metric: str = "SageMakerVariantInvocationsPerInstance"
+    least: int = 1
+    noun: str = "instance"
+
+    def present(self, ask: Ask) -> int | None:
+        """How many are wanted now; None where that can't be changed now."""
+        found = ask("DescribeEndpoint", {"EndpointName": self.endpoint})
+        if found["EndpointStatus"] != "InService":
+            return None
+        counts = {one["VariantName"]: one.get("DesiredInstanceCount") for one in found.get("ProductionVariants", [])}
+        return counts.get(self.variant)
+
+    def resize(self, ask: Ask, capacity: int) -> None:
+        wanted = [{"VariantName": self.variant, "DesiredInstanceCount": capacity}]
+        request = {"EndpointName": self.endpoint, "DesiredWeightsAndCapacities": wanted}
+        ask("UpdateEndpointWeightsAndCapacities", request)
+
+    def invocations(self) -> dict[str, Any]:
+        place = {"EndpointName": self.endpoint, "VariantName": self.variant}
+        return _metric("InvocationsPerInstance", place)
+
+
+@dataclass(frozen=True)
+class ComponentCopies:
+    """`inference-component/NAME`."""
+
+    component: str
+    dimension: str = "sagemaker:inference-component:DesiredCopyCount"
+    metric: str = "SageMakerInferenceComponentInvocationsPerCopy"
+    least: int = 0
+    noun: str = "copy"
+
+    def present(self, ask: Ask) -> int | None:
+        found = ask("DescribeInferenceComponent", {"InferenceComponentName": self.component})
+        if found["InferenceComponentStatus"] != "InService":
+            return None
+        count: int = found["RuntimeConfig"]["DesiredCopyCount"]
+        return count
+
+    def resize(self, ask: Ask, capacity: int) -> None:
+        wanted = {"CopyCount": capacity}
+        request = {"InferenceComponentName": self.component, "DesiredRuntimeConfig": wanted}
+        ask("UpdateInferenceComponentRuntimeConfig", request)
+
+    def invocations(self) -> dict[str, Any]:
+        return _metric("InvocationsPerCopy", {"InferenceComponentName": self.component})
+
+
+Scalable = VariantInstances | ComponentCopies
+"""`dimension`: what of it is scaled; `metric`: the predefined one that may be followed, and `invocations` the one of CloudWatch
+behind it; `least`: the fewest there may be; `noun`: of what it has several. Its methods raise AwsError."""
+FORMS = "endpoint/NAME/variant/NAME or inference-component/NAME"
+
+
+def scalable_of(resource_id: str) -> Scalable | None:
+    """None for what is of no form in FORMS."""
+    match resource_id.split("/"):
+        case ["endpoint", endpoint, "variant", variant]:
+            return VariantInstances(endpoint, variant)
+        case ["inference-component", component]:
+            return ComponentCopies(component)
+    return None
+
+
+def _metric(name: str, place: dict[str, str]) -> dict[str, Any]:
+    dimensions: Dimensions = [{"Name": key, "Value": value} for key, value in place.items()]
+    return {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}

@@ -1,0 +1,65 @@
+"""What DescribeInferenceComponent tells of a component's document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.engine.fleets import Fleet, fleet_of
+from sagewright.engine.rollout import State
+from sagewright.model.clock import to_datetime
+from sagewright.store.resources import Resource
+
+SPECIFIED = "Specified"
+"""The member of a component's document with the specifications of its fleets, by their ids; the last is what was asked for last."""
+COPIES = "CopyCount"
+"""How many copies were asked for last."""
+Document = dict[str, Any]
+
+
+def described(component: Resource, endpoint_arn: str) -> Document:
+    state = State.read(component.status, component.document)
+    variant = next((one for fleet in state.fleets if fleet.share for one in fleet.variants), None)
+    ready = len(variant.ready) if variant else 0
+    runtime: Document = {"DesiredCopyCount": desired(state), "CurrentCopyCount": ready}
+    if variant and ready:
+        runtime["PlacementStatus"] = [{"InstanceType": variant.instance_type, "CurrentCopyCount": ready}]
+    told: Document = {
+        "EndpointName": component.document["EndpointName"],
+        "EndpointArn": endpoint_arn,
+        "VariantName": component.document["VariantName"],
+        "Specification": _summary(specification(state), component),
+        "RuntimeConfig": runtime,
+    }
+    return told | {name: state.rest[name] for name in ("FailureReason", "LastDeploymentConfig") if name in state.rest}
+
+
+def serving(state: State) -> Fleet | None:
+    """The copies that answer; None before there were any, and once it has failed."""
+    return next((fleet for fleet in state.fleets if fleet.share), None)
+
+
+def specification(state: State) -> Document:
+    """Of the copies that answer, or that should have."""
+    specified: dict[str, Document] = state.rest[SPECIFIED]
+    fleet = serving(state)
+    return specified[fleet.id] if fleet else list(specified.values())[-1]
+
+
+def desired(state: State) -> int:
+    if state.update is not None and "Fleet" in state.update:
+        return fleet_of(state.update["Fleet"]).variants[0].wanted
+    fleet = serving(state)
+    return fleet.variants[0].wanted if fleet else int(state.rest[COPIES])
+
+
+def _summary(specification: Document, component: Resource) -> Document:
+    told = {name: value for name, value in specification.items() if name != "Container"}
+    if container := specification.get("Container"):
+        image = {
+            "SpecifiedImage": container["Image"],
+            "ResolvedImage": container["Image"],
+            "ResolutionTime": to_datetime(component.created_ms),
+        }
+        more = {name: container[name] for name in ("ArtifactUrl", "Environment") if name in container}
+        told["Container"] = {"DeployedImage": image} | more
+    return told
