@@ -216,6 +216,52 @@ def test_several_hosts_share_the_objects(hosting: Hosting) -> None:
     assert sorted(re.findall(r"(\d) of (\d)", " ".join(done))) == [("1", "1"), ("2", "2")]
 
 
+def pipeline(hosting: Hosting, name: str, code: str) -> str:
+    """A model of two containers: the one that sums rows, and one of this code."""
+    hosting.model(f"{name}-last", code)
+    last = hosting.sagemaker.describe_model(ModelName=f"{name}-last")["PrimaryContainer"]
+    first = hosting.sagemaker.describe_model(ModelName="looks")["PrimaryContainer"]
+    hosting.create_model(name, ExecutionRoleArn=ROLE, Containers=[first, last])
+    return name
+
+
+DOUBLES = """
+def model_fn(directory):
+    return 2.0
+def transform_fn(model, data, content_type, accept):
+    text = data if isinstance(data, str) else bytes(data).decode()
+    assert content_type == "text/csv", content_type
+    return "".join(f"{model * float(line)}\\n" for line in text.split()), "text/csv"
+"""
+
+
+def test_each_container_of_a_pipeline_gets_the_answer_of_the_one_before_it(hosting: Hosting) -> None:
+    model = pipeline(hosting, "doubled", DOUBLES)
+    job = run(hosting, "pipeline", "csv", model=model, hosts=2, output={"Accept": "text/csv"})
+    assert job["TransformJobStatus"] == "Completed", (job, lines(hosting, "pipeline"))
+    found = outputs(hosting, "pipeline")
+    assert sorted(found) == ["a.csv.out", "deep/er/b.csv.out", "empty.csv.out"]
+    assert found["deep/er/b.csv.out"].split() == [b"6.0", b"14.0"]
+    assert found["a.csv.out"].split() == [str(2 * (n + n + 0.5)).encode() for n in range(1000)]
+    job = run(hosting, "pipeline-bad", "bad", model=model, output={"Accept": "text/csv"})
+    assert (job["TransformJobStatus"], job["FailureReason"][:11]) == ("Failed", "ClientError")
+    assert sorted(outputs(hosting, "pipeline-bad")) == ["1-good.csv.out", "3-good.csv.out"]
+    until = time.monotonic() + 20
+    while hosting.server.agents():
+        assert time.monotonic() < until, "a server of a pipeline is still there"
+        time.sleep(0.1)
+
+
+def test_a_pipeline_whose_second_container_cannot_be_loaded_fails_in_seconds(hosting: Hosting) -> None:
+    model = pipeline(hosting, "half", "def model_fn(directory):\n    raise RuntimeError('no such weights')\n")
+    begin = time.monotonic()
+    job = run(hosting, "half", "one", model=model)
+    assert job["TransformJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: ")
+    assert time.monotonic() - begin < 30
+    assert any("no such weights" in line for line in lines(hosting, "half"))
+
+
 def test_a_host_that_fails_does_not_end_the_others(hosting: Hosting) -> None:
     told = run(hosting, "mixed", "mixed/", hosts=2, input={"SplitType": "None", "ContentType": "text/plain"})
     assert told["TransformJobStatus"] == "Failed"

@@ -19,8 +19,15 @@ PROGRAMS = Path(__file__).parent / "programs"
 def test_transformers_of_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
     done = server.sdk_v2(PROGRAMS / "transform_v2.py", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr + server.log()
-    said = [line for line in done.stdout.splitlines() if line.startswith(("script:", "xgboost:", "failed:"))]
-    assert said == ["script: [('id-a', 7.0), ('id-b', 9.0)]", "xgboost: 200 True True", "failed: Failed True"]
+    said = [
+        line for line in done.stdout.splitlines() if line.startswith(("script:", "xgboost:", "failed:", "pipeline:"))
+    ]
+    assert said == [
+        "script: [('id-a', 7.0), ('id-b', 9.0)]",
+        "pipeline: [14.0, 18.0]",
+        "xgboost: 200 True True",
+        "failed: Failed True",
+    ]
     assert "MaxConcurrentTransforms=" in done.stdout
 
 

@@ -35,4 +35,6 @@ def await_decision(host: HostFile, name: str, check: Callable[[], None]) -> dict
 
 
 def _place(host: HostFile, name: str) -> Path:
-    return host.directory.parent / f"{name}.json"
+    """Hosts that know each other share it; a job may have several such groups."""
+    first = host.hosts[0]
+    return host.directory.parent / (f"{name}.json" if first == "algo-1" else f"{first}-{name}.json")

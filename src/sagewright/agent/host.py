@@ -21,6 +21,7 @@ from sagewright.agent.delivering import Delivering
 from sagewright.agent.disk import Disk
 from sagewright.agent.environ import environment_variables, job_environ
 from sagewright.agent.errors import ClientError, Gone, JobError, Stopped, TooLate
+from sagewright.agent.following import Following
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
 from sagewright.agent.layers import Installing, Layers
@@ -119,6 +120,7 @@ class HostRun:
         self._transforming = (
             None if host.brief.transform is None else Transforming(host, host.brief.transform, control, reporter.log)
         )
+        self._following = Following(host, control) if host.brief.follows else None
         self._image = resolve_image(host.brief.program.image)
 
     def run(self) -> None:
@@ -300,13 +302,16 @@ class HostRun:
         return environment if requirements is None else self._layers.add(environment, requirements)
 
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
+        if self._following is not None:
+            self._following.start()
         book = LogBook(self._reporter, MetricScanner(self._host.brief.metrics), self._host.log_limit_mb)
         try:
             with self._inputs.feeding():
                 ended = self._run_processes(sandbox, environment, book)
         finally:
-            if self._transforming is not None:
-                self._transforming.close()
+            for one in (self._transforming, self._following):
+                if one is not None:
+                    one.close()
             self._volume.close()
             book.close()
             self._share.tell()
@@ -340,8 +345,7 @@ class HostRun:
             restarts.wait(ended, steady=self._health.steady())
 
     def _new_health(self, asked: AskedHealth) -> Health:
-        always = self._host.brief.transform is None
-        return Health(self._host.directory, asked, self._control, self._well, always=always)
+        return Health(self._host.directory, asked, self._control, self._well)
 
     def _well(self) -> None:
         """The server answers for the first time."""

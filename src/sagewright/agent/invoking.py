@@ -1,4 +1,5 @@
-"""Requests of batch transform to the host's own server: a connection a thread, tried again as long as it may be."""
+"""Requests of batch transform to the host's own server, and to those beside it: a connection a thread for each, tried again as long
+as it may be."""
 
 from __future__ import annotations
 
@@ -11,10 +12,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.serving import ping
+from sagewright.model.agentmarks import has_ended
 from sagewright.model.brief import Transform
 from sagewright.model.servingplaces import connected
 
+SEE_LOG = "See job logs for more information"
 MOST_ANSWER = 1 << 30
 """Bytes of an answer, which is held in memory."""
 _ASK_S = 5.0
@@ -40,20 +44,55 @@ class Failed(Exception):
 
 
 class Invoking:
-    """Of the host in HOST_DIRECTORY. `check` raises to give up."""
+    """Of the host in HOST_DIRECTORY, and of the hosts beside it that get the answer onward. `check` raises to give up."""
+
+    def __init__(self, directory: Path, transform: Transform, check: Callable[[], None]) -> None:
+        places = [directory, *(directory.parent / name for name in transform.onward)]
+        self._content_type, self._check = transform.content_type, check
+        self._first, *self._onward = [_Server(place, transform, check) for place in places]
+
+    def parameters(self) -> dict[str, Any]:
+        """What the first server says at GET /execution-parameters; {} where it says nothing that can be read."""
+        return self._first.parameters()
+
+    def await_all(self) -> None:
+        """Until the servers beside the first one are well. Raises AlgorithmError where one has ended, and what `check` raises."""
+        for server in self._onward:
+            while not server.well():
+                self._check()
+                if server.has_ended():
+                    raise AlgorithmError(SEE_LOG)
+                time.sleep(_LOOK_S)
+
+    def invoke(self, body: Body) -> bytes:
+        """The answer to one payload. Raises Failed, and what `check` raises."""
+        answer, kind = self._first.invoke(body, self._content_type)
+        for server in self._onward:
+            answer, kind = server.invoke(answer, kind)
+        return answer
+
+
+class _Server:
+    """One of them. Its answers come with their content type, "" where it says none."""
 
     def __init__(self, directory: Path, transform: Transform, check: Callable[[], None]) -> None:
         self._directory, self._transform, self._check = directory, transform, check
         self._own = threading.local()
         self._headers = {"Host": "localhost"}
-        if transform.content_type:
-            self._headers["Content-Type"] = transform.content_type
         if transform.accept:
             self._headers["Accept"] = transform.accept
 
+    def well(self) -> bool:
+        return ping(self._directory)
+
+    def has_ended(self) -> bool:
+        return bool(has_ended(self._directory))
+
     def parameters(self) -> dict[str, Any]:
-        """What the server says at GET /execution-parameters; {} where it says nothing that can be read."""
-        connection = self._connect(_ASK_S)
+        try:
+            connection = self._connect(_ASK_S)
+        except OSError:
+            return {}
         try:
             connection.request("GET", "/execution-parameters", headers={"Host": "localhost", "Connection": "close"})
             answer = connection.getresponse()
@@ -64,13 +103,12 @@ class Invoking:
             connection.close()
         return found if isinstance(found, dict) else {}
 
-    def invoke(self, body: Body) -> bytes:
-        """The answer to one payload. Raises Failed, and what `check` raises."""
+    def invoke(self, body: Body, content_type: str) -> tuple[bytes, str]:
         tries = 0
         while True:
             self._check()
             try:
-                return self._once(body)
+                return self._once(body, content_type)
             except Failed as failed:
                 tries += 1
                 if failed.is_the_clients or tries > self._transform.retries:
@@ -80,12 +118,12 @@ class Invoking:
                 else:
                     time.sleep(_WAIT_S * tries)
 
-    def _once(self, body: Body) -> bytes:
+    def _once(self, body: Body, content_type: str) -> tuple[bytes, str]:
         """A connection that was kept may have been closed by the server meanwhile: that is no failure of the request."""
         kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
         if kept is not None and kept.sock is not None:
             try:
-                return self._ask(kept, body)
+                return self._ask(kept, body, content_type)
             except TimeoutError as error:
                 self._drop()
                 raise self._late() from error
@@ -93,7 +131,7 @@ class Invoking:
                 self._drop()
         try:
             self._own.connection = self._connect(float(self._transform.timeout_s))
-            return self._ask(self._own.connection, body)
+            return self._ask(self._own.connection, body, content_type)
         except TimeoutError as error:
             self._drop()
             raise self._late() from error
@@ -104,13 +142,14 @@ class Invoking:
     def _late(self) -> Failed:
         return Failed(0, f"The model did not answer within {self._transform.timeout_s} s.")
 
-    def _ask(self, connection: http.client.HTTPConnection, body: Body) -> bytes:
-        connection.request("POST", "/invocations", body if isinstance(body, bytes) else body(), self._headers)
+    def _ask(self, connection: http.client.HTTPConnection, body: Body, content_type: str) -> tuple[bytes, str]:
+        headers = self._headers | ({"Content-Type": content_type} if content_type else {})
+        connection.request("POST", "/invocations", body if isinstance(body, bytes) else body(), headers)
         answer = connection.getresponse()
         content = _read(answer)
         if not 200 <= answer.status < 300:
             raise Failed(answer.status, content[:4096].decode(errors="replace"))
-        return content
+        return content, answer.getheader("Content-Type") or ""
 
     def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("localhost")
@@ -127,9 +166,9 @@ class Invoking:
     def _await_server(self) -> None:
         """Until it is well again, for as long as that may take."""
         until = time.monotonic() + _BACK_S
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.has_ended():
             self._check()
-            if ping(self._directory):
+            if self.well():
                 return
             time.sleep(_LOOK_S)
 

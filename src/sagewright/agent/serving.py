@@ -57,13 +57,10 @@ def listening_place(namespace: str) -> Listening:
 
 
 class Health:
-    """Of one host's server. `well` is called when it is well for the first time; `always`: it is to stay so."""
+    """Of one host's server. `well` is called when it is well for the first time."""
 
-    def __init__(
-        self, directory: Path, asked: Asked, control: Control, well: Callable[[], None], *, always: bool = True
-    ) -> None:
+    def __init__(self, directory: Path, asked: Asked, control: Control, well: Callable[[], None]) -> None:
         self._directory, self._asked, self._control, self._well = directory, asked, control, well
-        self._always = always
         self._begin = time.monotonic()
         self.ever = False
         self._since: float | None = None
@@ -98,9 +95,7 @@ class Health:
             if time.monotonic() - self._begin > start_s and not self.ever:
                 self._control.fail(AlgorithmError(f"ping was not answered with 200 within {start_s:g} s"))
                 return
-        if (
-            not self._always
-        ):  # whoever asks it knows how long an answer may take, and a server may do one thing at a time
+        if not self._asked.lasting:
             return
         missed = 0
         while not over.wait(BETWEEN_S):

@@ -21,7 +21,7 @@ from sagewright.agent.channels import Channel, Member, members
 from sagewright.agent.control import Control
 from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.invoking import Body, Failed, Invoking
+from sagewright.agent.invoking import SEE_LOG, Body, Failed, Invoking
 from sagewright.agent.outlets import Outlet, gunzip
 from sagewright.agent.records import BadRecord, Payload, pack, split
 from sagewright.agent.rowfilters import BadRow, RowFilter
@@ -30,7 +30,6 @@ from sagewright.agent.sources import Stored, choose_source
 from sagewright.agent.transformed import Place, Target, capture
 from sagewright.model.brief import Input, Transform
 
-SEE_LOG = "See job logs for more information"
 _DEFAULT_PAYLOAD_MB = 6
 _MOST_CONCURRENCY = 100
 _PROGRESS_S = 10.0
@@ -113,6 +112,7 @@ class Transforming:
 
     def _transform_all(self) -> None:
         """Raises ClientError or AlgorithmError at the end if an object could not be transformed."""
+        self._invoking.await_all()
         said = {} if self._is_told_everything() else self._invoking.parameters()
         plan = Plan.of(self._transform, said)
         self._log(plan.line)

@@ -17,7 +17,7 @@ from sagewright.compute.capacity import Share
 from sagewright.engine import inputs, plans
 from sagewright.engine.reservations import Reservations
 from sagewright.engine.times import run_ms
-from sagewright.kinds.base import Demand, Kind, Named, host_names
+from sagewright.kinds.base import Demand, Kind, Named
 from sagewright.kinds.table import KINDS
 from sagewright.model.arns import assumed_role_arn
 from sagewright.model.brief import Brief
@@ -128,10 +128,11 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
     settings, store, demand = place.settings, place.store, demand_of(job)
     before = hosts.of_all_attempts(store, job.id)
     attempt = max((host.attempt for host in before), default=0) + 1
-    names = host_names(demand.hosts)
+    kind = kind_of(job)
+    members = kind.members(Named(job.name, kind.arn(job.region, job.account, job.name)), job.request)
+    names = [member.name for member in members]
     tokens = {name: secrets.token_urlsafe(32) for name in names}
     ids = {name: uuid.uuid4().hex for name in names}
-    kind = kind_of(job)
     streams = {name: kind.log_stream(job.name, name, now_ms(), job.request) for name in names}
     streams |= {host.name: host.log_stream for host in before}
     rows = [
@@ -146,27 +147,28 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
         for n in names
     ]
     credentials, endpoint = _credentials(store, job, demand), place.endpoint()
-    brief = kind.brief(Named(job.name, kind.arn(job.region, job.account, job.name)), job.request)
     common = _document(settings, job, share, endpoint) | {
-        "brief": brief.document(),
-        "warnings": [*share.warnings, *_homeless(place, brief)],
+        "warnings": [*share.warnings, *_homeless(place, members[0].brief)],
         "stop_grace_s": settings.stop_grace_s if demand.stop_grace_s is None else demand.stop_grace_s,
         "servers": place.servers(),  # this one may be killed before it has answered a report
         "attempt": attempt,
         "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
-        "hosts": names,
         "addresses": _addresses(job.id, names),
         "credentials": credentials,
         "objects": _access(place.objects, _own_access(job, endpoint, credentials)),
     }
     pool = warmpools.of_job(store, job.id)
     made = []
-    for rank, name in enumerate(names):
+    briefs = {id(member.brief): member.brief.document() for member in members}
+    for rank, member in enumerate(members):
+        name = member.name
         directory = attempt_directory(settings, job.id, attempt) / name
         directory.mkdir(parents=True, exist_ok=True)
         own = {
             "host_id": ids[name],
             "host": name,
+            "hosts": member.hosts,
+            "brief": briefs[id(member.brief)],
             "token": tokens[name],
             "log_stream": streams[name],
             "gpu_indexes": share.gpus_of(rank),

@@ -57,6 +57,15 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Member:
+    """One host of a job: its name, the hosts that it knows as the job's, and what it is told."""
+
+    name: str
+    hosts: list[str]
+    brief: Brief
+
+
+@dataclass(frozen=True)
 class Failure:
     """A process that ended by itself with an error. `text`: what it left about that; `host`: its name, "" of the only one."""
 
@@ -94,6 +103,11 @@ class Kind(ABC):
     @abstractmethod
     def brief(self, job: Named, request: dict[str, Any]) -> Brief:
         """What its hosts are told."""
+
+    def members(self, job: Named, request: dict[str, Any]) -> list[Member]:
+        """Its hosts, as many as it demands. Of most kinds all are told the same."""
+        names, brief = host_names(self.demand(request).hosts), self.brief(job, request)
+        return [Member(name, names, brief) for name in names]
 
     @abstractmethod
     def failure_reason(self, failure: Failure) -> str:

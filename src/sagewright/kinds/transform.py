@@ -1,14 +1,18 @@
 """Transform jobs: a model's server on each host, and the host's share of the objects that go through it.
 
+A model with several containers has a host for each of them on each instance: the first one's asks the servers of the others, which
+end when it does.
+
 The request of such a job is kept with its model as it was then (MODEL). Source: AWS's API reference, CreateTransformJob, and its
 developer guide, "Use Batch Transform".
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named, host_names
+from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Member, Named, host_names
 from sagewright.kinds.modelcontainers import containers_of
 from sagewright.kinds.serving import START_S, STOP_GRACE_S, model_inputs, role_of
 from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Health, Program, Purpose, Rows, Transform
@@ -30,25 +34,44 @@ class Transforming(Kind):
     independent = True
 
     def demand(self, request: dict[str, Any]) -> Demand:
-        resources = request["TransformResources"]
+        resources, containers = request["TransformResources"], containers_of(request[MODEL])
         return Demand(
             role_arn=role_of(request[MODEL], request[ACCOUNT]),
-            image=container_of(request)["Image"],
+            image=containers[0]["Image"],
             purpose=Purpose.SERVE,
             instance_type=resources["InstanceType"],
-            hosts=resources["InstanceCount"],
+            hosts=resources["InstanceCount"] * len(containers),
             max_runtime_s=MAX_RUNTIME_S,
             stop_grace_s=STOP_GRACE_S,
         )
 
     def brief(self, job: Named, request: dict[str, Any]) -> Brief:
-        container, resources = container_of(request), request["TransformResources"]
+        """Of the hosts of the first container."""
+        resources = request["TransformResources"]
+        brief = self._served(job, request, containers_of(request[MODEL])[0])
+        group = Group(GROUP, resources["InstanceType"], host_names(resources["InstanceCount"]))
+        return replace(brief, groups=[group], transform=_transform(request))
+
+    def members(self, job: Named, request: dict[str, Any]) -> list[Member]:
+        resources, (_, *others) = request["TransformResources"], containers_of(request[MODEL])
+        firsts, brief = host_names(resources["InstanceCount"]), self.brief(job, request)
+        made = [Member(one, firsts, replace(brief, transform=_onward(brief, one, len(others)))) for one in firsts]
+        for number, container in enumerate(others):
+            served = self._served(job, request, container)
+            for first in firsts:
+                name = _beside(first, number)
+                group = Group(GROUP, resources["InstanceType"], [name])
+                made.append(Member(name, [name], replace(served, groups=[group], follows=first)))
+        return made
+
+    def _served(self, job: Named, request: dict[str, Any], container: dict[str, Any]) -> Brief:
+        """What is told of one container, whoever asks it."""
         return Brief(
             kind=self.name,
             name=job.name,
             arn=job.arn,
             program=Program(image=container["Image"], purpose=Purpose.SERVE),
-            groups=[Group(GROUP, resources["InstanceType"], host_names(resources["InstanceCount"]))],
+            groups=[],
             resources=f"{CONFIG}/resourceconfig.json",
             environment={
                 **(container.get("Environment") or {}),
@@ -58,8 +81,7 @@ class Transforming(Kind):
             directories=[CONFIG, MODEL_PLACE, SOCKETS, "output"],
             inputs=model_inputs(container),
             isolated=bool(request[MODEL].get("EnableNetworkIsolation")),
-            health=Health(start_s=START_S),
-            transform=_transform(request),
+            health=Health(start_s=START_S, lasting=False),
             kms_key=request["TransformOutput"].get("KmsKeyId") or "",
         )
 
@@ -67,9 +89,14 @@ class Transforming(Kind):
         return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information"[:MAX_FAILURE]
 
 
-def container_of(request: dict[str, Any]) -> dict[str, Any]:
-    """The one container of the model."""
-    return containers_of(request[MODEL])[0]
+def _beside(first: str, number: int) -> str:
+    """The host of a further container, from 0, beside that of the first one."""
+    return f"{first}-{number + 2}"
+
+
+def _onward(brief: Brief, first: str, others: int) -> Transform:
+    assert brief.transform is not None
+    return replace(brief.transform, onward=[_beside(first, number) for number in range(others)])
 
 
 def _transform(request: dict[str, Any]) -> Transform:

@@ -61,6 +61,15 @@ def read_mark(directory: Path, host_id: str) -> Mark | None:
         return None
 
 
+def has_ended(directory: Path) -> bool | None:
+    """Whether the agent of the host in the directory has done its work, or is gone; None as long as there was none."""
+    try:
+        mark: Mark = json.loads((directory / _FILE).read_bytes())
+        return bool(mark.get("ended")) or start_mark(int(mark["pid"])) != mark["started"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def await_mark(directory: Path) -> None:
     """For an agent that did not get the lock: only once the other one can be found may this one be seen to end."""
     deadline = time.monotonic() + _WAIT_S

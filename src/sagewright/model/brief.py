@@ -150,10 +150,12 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Health:
-    """When a server's answers to GET `path` count. `start_s`: how long it may take to the first good one."""
+    """When a server's answers to GET `path` count. `start_s`: how long it may take to the first good one; `lasting`: they have to
+    stay good, which they need not where whoever asks the server knows how long an answer may take."""
 
     start_s: float
     path: str = "/ping"
+    lasting: bool = True
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ class Transform:
     `split`: None, Line, RecordIO or TFRecord; `lined`: each answer ends a line of its object; `several`: records at once;
     `payload_mb`: 0 for whole objects of any size. Where these or `concurrency` are None, the program is asked. `timeout_s` and
     `retries` are of a request. `capture`: the prefix below which it is told which objects went in and came out, "" for nowhere.
+    `onward`: hosts whose servers get the answer, each that of the one before it.
     """
 
     data: DataSet
@@ -194,6 +197,7 @@ class Transform:
     timeout_s: int = 600
     retries: int = 3
     capture: str = ""
+    onward: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,8 @@ class Brief:
     own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end, of at most
     `note_bytes`; `volume_gb`: 0 for no limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not
     asked; `health`: of a program that serves until it is stopped, None for one that has an end; `transform`: what such a program
-    is asked, after which it ends; `models`: the prefix of models that it is given when they are asked for, "" for none.
+    is asked, after which it ends; `models`: the prefix of models that it is given when they are asked for, "" for none; `follows`:
+    the host beside it whose end is its own, "" for none.
     """
 
     kind: str
@@ -228,6 +233,7 @@ class Brief:
     health: Health | None = None
     models: str = ""
     transform: Transform | None = None
+    follows: str = ""
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from sagemaker import Session, get_execution_role, image_uris
 from sagemaker.estimator import Estimator
 from sagemaker.exceptions import UnexpectedStatusException
 from sagemaker.inputs import TrainingInput
+from sagemaker.pipeline import PipelineModel
 from sagemaker.sklearn.estimator import SKLearn
+from sagemaker.sklearn.model import SKLearnModel
 
 place = Path(sys.argv[1])
 session = Session()
@@ -56,6 +58,32 @@ transformer.transform(
 )
 said = [line.split(",") for line in read(f"{transformer.output_path}/x.csv.out").split()]
 print("script:", [(name, round(float(value), 6)) for name, value in said])
+
+doubles = place / "doubles"
+doubles.mkdir()
+(doubles / "double.py").write_text("""
+import numpy as np
+
+def model_fn(model_dir):
+    return 2.0
+
+def predict_fn(data, model):
+    return np.asarray(data, float) * model
+""")
+second = SKLearnModel(
+    model_data=estimator.model_data,
+    entry_point="double.py",
+    source_dir=str(doubles),
+    framework_version="1.2-1",
+    role=role,
+    sagemaker_session=session,
+)
+pipeline = PipelineModel([estimator.create_model(), second], role, sagemaker_session=session)
+transformer = pipeline.transformer(1, "ml.m5.large", strategy="MultiRecord", accept="text/csv")
+transformer.transform(
+    put("pipeline/x.csv", "3\n4\n"), content_type="text/csv", split_type="Line", wait=True, logs=False
+)
+print("pipeline:", [round(float(line), 6) for line in read(f"{transformer.output_path}/x.csv.out").split()])
 
 rows = np.random.default_rng(0).normal(size=(200, 2))
 lines = "".join(f"{row[0]:.4f},{row[0]:.4f},{row[1]:.4f}\n" for row in rows)

@@ -39,13 +39,14 @@ ROWS = ("text/csv", "application/json", "application/jsonlines", "application/js
 def create_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     model = MODELS.require(context, request["ModelName"]).document
     containers = containers_of(model)
-    if len(containers) != 1:
-        raise ValidationException(
-            f"Sagewright runs transform jobs of models with one container; {request['ModelName']} has {len(containers)}."
-        )
-    check_image(context, containers[0]["Image"])
-    if containers[0].get("Mode") == "MultiModel":
-        raise ValidationException("Batch transform does not support models whose container has the Mode MultiModel.")
+    for container in containers:
+        check_image(context, container["Image"])
+        if container.get("Mode") == "MultiModel":
+            raise ValidationException(
+                "Batch transform does not support models whose container has the Mode MultiModel."
+            )
+    if len(containers) > 1:
+        _check_pipeline(context, model)
     _check_amounts(request)
     _check_input(context, request)
     _check_output(request)
@@ -81,6 +82,17 @@ def _require(context: Context, request: dict[str, Any]) -> Job:
             f"Could not find requested job with name: {name} and arn: {KIND.arn(context.region, context.account, name)}"
         )
     return job
+
+
+def _check_pipeline(context: Context, model: dict[str, Any]) -> None:
+    """Raises ValidationException for a model with several containers that can't be asked one after another here."""
+    if (model.get("InferenceExecutionConfig") or {}).get("Mode") == "Direct":
+        raise ValidationException("Batch transform does not support models whose InferenceExecutionConfig is Direct.")
+    if context.settings.backend != "local":
+        raise ValidationException(
+            "Sagewright runs transform jobs of models with several containers on this machine alone, and the setting backend "
+            f"is {context.settings.backend}."
+        )
 
 
 def _check_amounts(request: dict[str, Any]) -> None:
