@@ -12,7 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
+
+import botocore.session
 
 from sagewright.engine.asking import Call, Question
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
@@ -24,6 +27,11 @@ from sagewright.store.jobs import Place
 from sagewright.store.resources import Resource
 
 KIND = "alarm"
+_STATISTICS = {
+    "SampleCount": "SAMPLE_COUNT",
+    **{name: name.upper() for name in ("Average", "Sum", "Minimum", "Maximum")},
+}
+"""As messages name them."""
 OK, ALARM, UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
 EVERY_S = 2.0
 MISSING, IGNORE = "missing", "ignore"
@@ -213,7 +221,7 @@ def _told(alarm: Resource) -> dict[str, Any]:
     """Source: the form in which CloudWatch's messages to SNS are published."""
     document = alarm.document
     history = document.get("History") or [{"From": UNKNOWN}]
-    trigger = {
+    trigger: dict[str, Any] = {
         name: document[name]
         for name in (
             "MetricName",
@@ -223,20 +231,50 @@ def _told(alarm: Resource) -> dict[str, Any]:
             "Period",
             "EvaluationPeriods",
             "Threshold",
+            "Unit",
+            "TreatMissingData",
         )
         if name in document
     }
+    if "Statistic" in trigger:
+        trigger |= {
+            "StatisticType": "Statistic",
+            "Statistic": _STATISTICS.get(trigger["Statistic"], trigger["Statistic"]),
+        }
+    dimensions = [{"name": one["Name"], "value": one["Value"]} for one in document.get("Dimensions") or ()]
+    actions = {name: document.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")}
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": document.get("AlarmDescription"),
         "AWSAccountId": alarm.account,
         "NewStateValue": alarm.status,
         "NewStateReason": document["State"]["Reason"],
-        "StateChangeTime": datetime.fromtimestamp(document["State"]["UpdatedMs"] / 1000, UTC).isoformat(),
-        "Region": alarm.region,
+        "StateChangeTime": _moment(document["State"]["UpdatedMs"]),
+        "AlarmConfigurationUpdatedTimestamp": _moment(alarm.created_ms),
+        "AlarmArn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}",
+        "ActionExecutedAfterMuteWindow": False,
+        "Region": _described(alarm.region),
         "OldStateValue": history[-1]["From"],
-        "Trigger": {**trigger, "ComparisonOperator": document["ComparisonOperator"]},
+        **actions,
+        "Trigger": {
+            **trigger,
+            "Dimensions": dimensions,
+            "ComparisonOperator": document["ComparisonOperator"],
+            "EvaluateLowSampleCountPercentile": document.get("EvaluateLowSampleCountPercentile", ""),
+        },
     }
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+
+
+@cache
+def _described(region: str) -> str:
+    """The region as people call it: US East (N. Virginia)."""
+    partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
+    names: dict[str, Any] = {name: found for one in partitions for name, found in one["regions"].items()}
+    return str(names.get(region, {}).get("description", region))
 
 
 def _list(values: list[float]) -> str:

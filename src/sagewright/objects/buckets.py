@@ -78,10 +78,13 @@ class Buckets:
     def delete(self, name: str) -> dict[str, list[str]]:
         """The uploads that ended with it, and their blobs. Raises BucketNotEmpty."""
         with self.store.write(durable=True) as connection:
-            if rows.lock(connection, name) is None:
+            bucket = rows.lock(connection, name)
+            if bucket is None:
                 raise errors.no_such_bucket(name)
             if not rows.is_empty(connection, name):
                 message = "The bucket you tried to delete is not empty"
+                if bucket.versioning != OFF:
+                    message += ". You must delete all versions in the bucket."
                 raise AwsError("BucketNotEmpty", message, 409, {"BucketName": name})
             ended = {upload: uploads.remove(connection, upload) for upload in uploads.unfinished(connection, name)}
             rows.remove(connection, name)

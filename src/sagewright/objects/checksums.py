@@ -58,7 +58,9 @@ def new(algorithm: str) -> Checksum:
         case "SHA1" | "SHA256" | "SHA512" | "MD5":
             return hashlib.new(algorithm.lower(), usedforsecurity=False)
     raise AwsError(
-        "InvalidRequest", f"The checksum algorithm '{algorithm}' is not served. Served are: {', '.join(ALGORITHMS)}"
+        "InvalidRequest",
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+        f"[{', '.join(ALGORITHMS)}]",
     )
 
 
@@ -147,6 +149,11 @@ def multipart_etag(md5s: Iterable[str]) -> str:
     return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
 
 
+def bad_md5(expected: bytes, counted: bytes) -> AwsError:
+    fields = {"ExpectedDigest": expected.hex(), "CalculatedDigest": base64.b64encode(counted).decode()}
+    return AwsError("BadDigest", "The Content-MD5 you specified did not match what we received.", 400, fields)
+
+
 def bad_digest(what: str) -> AwsError:
-    """`what`: Content-MD5 or the name of a checksum algorithm."""
+    """`what`: the name of a checksum algorithm."""
     return AwsError("BadDigest", f"The {what} you specified did not match the calculated checksum.")

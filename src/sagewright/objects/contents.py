@@ -14,6 +14,7 @@ from sagewright.objects import errors, placing
 from sagewright.objects.blobs import Blob, BlobStore
 from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
 from sagewright.objects.small import SmallBlobs, is_small
+from sagewright.objects.versionids import is_issued
 from sagewright.store import objects as rows
 from sagewright.store.database import Database
 from sagewright.store.objects import Version
@@ -56,15 +57,20 @@ class Contents:
         return change.version
 
     def find(self, bucket: str, key: str, version: str | None = None) -> Version:
-        """The newest or the named version. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker."""
+        """The newest or the named version.
+
+        Raises NoSuchKey, NoSuchVersion, InvalidArgument for an id that was never given, MethodNotAllowed for a delete marker.
+        """
         if version is None:
             found = self.store.recall(rows.subject(bucket, key), "current", lambda: self._read(bucket, key, None))
         else:
             if not VERSION_ID.fullmatch(version):
-                raise errors.invalid_argument("Invalid version id specified", "versionId", version)
+                raise errors.invalid_version(version)
             found = self._read(bucket, key, version)
         if found is None:
-            raise errors.no_such_key(key) if version is None else errors.no_such_version(key, version)
+            if version is None:
+                raise errors.no_such_key(key)
+            raise errors.no_such_version(key, version) if is_issued(version) else errors.invalid_version(version)
         if found.delete_marker:
             raise errors.is_delete_marker(found.version) if version else errors.deleted_key(key, found.version)
         return found
@@ -98,7 +104,8 @@ class Contents:
             else:
                 receipt = self.blobs.link(source.blob, source.size, source.etag, whole)
             with receipt as blob:
-                return self.put_version(with_blob(new, blob), blob, conditions)
+                made = with_blob(new, blob)
+                return self.put_version(made if algorithms else made.but(checksums=whole), blob, conditions)
         except FileNotFoundError:
             raise self.missing(source) from None
 

@@ -25,6 +25,12 @@ def lost(key: str) -> AwsError:
     return AwsError("InvalidObjectState", message, 403, {"Key": key})
 
 
+def marked_deleted(error: AwsError) -> AwsError:
+    """What operations other than reads say of a key whose newest version is a delete marker; other errors as they are."""
+    version = error.fields.get("@x-amz-version-id")
+    return is_delete_marker(version) if error.code == "NoSuchKey" and version else error
+
+
 def deleted_key(key: str, version: str) -> AwsError:
     """The newest version is a delete marker."""
     fields = {"Key": key, "@x-amz-delete-marker": "true", "@x-amz-version-id": version}
@@ -50,6 +56,11 @@ def malformed_xml() -> AwsError:
     )
 
 
+def invalid_version(version: str) -> AwsError:
+    """An id that no version ever had."""
+    return invalid_argument("Invalid version id specified", "versionId", version)
+
+
 def no_such_version(key: str, version: str) -> AwsError:
     fields = {"Key": key, "VersionId": version}
     return AwsError("NoSuchVersion", "The specified version does not exist.", 404, fields)
@@ -68,12 +79,22 @@ def precondition_failed(condition: str) -> AwsError:
     return AwsError("PreconditionFailed", message, 412, {"Condition": condition})
 
 
+def conditional_conflict(key: str, condition: str) -> AwsError:
+    message = "The conditional request cannot succeed due to a conflicting operation against this resource."
+    return AwsError("ConditionalRequestConflict", message, 409, {"Condition": condition, "Key": key})
+
+
+def not_implemented(header: str, why: str) -> AwsError:
+    message = "A header you provided implies functionality that is not implemented"
+    return AwsError("NotImplemented", message, 501, {"Header": header, "additionalMessage": why})
+
+
 def invalid_part(upload_id: str, number: int, etag: str) -> AwsError:
     message = (
         "One or more of the specified parts could not be found.  The part may not have been uploaded, "
         "or the specified entity tag may not match the part's entity tag."
     )
-    fields = {"UploadId": upload_id, "PartNumber": str(number), "ETag": etag}
+    fields = {"UploadId": upload_id, "PartNumber": str(number), "ETag": etag.strip('"')}
     return AwsError("InvalidPart", message, 400, fields)
 
 
@@ -97,7 +118,8 @@ def part_too_small(number: int, size: int, minimum: int, etag: str) -> AwsError:
 
 
 def invalid_argument(message: str, name: str, value: object = "") -> AwsError:
-    fields = {"ArgumentName": name, "ArgumentValue": str(value)}
+    """`value` None: it isn't told."""
+    fields = {"ArgumentName": name, "ArgumentValue": str(value)} if value is not None else {"ArgumentName": name}
     return AwsError("InvalidArgument", message, 400, fields)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from sagewright.objects import placing
+from sagewright.objects.versionids import rank_of
 from sagewright.store import objects as rows
 from sagewright.store import uploads
 from sagewright.store.database import Database
@@ -72,12 +73,16 @@ def common_prefix(key: str, asked: Asked) -> str | None:
 
 
 def _after(asked: Asked, marker: str) -> Span | None:
-    """Where a list goes on after `marker`, a key or a common prefix; None: nowhere."""
+    """Where a list goes on after `marker`, a key or a common prefix; None: nowhere.
+
+    After a key inside of a common prefix all of that has been told.
+    """
     end = successor(asked.prefix) if asked.prefix else None
     if marker < asked.prefix or not marker:
         return Span(asked.prefix, True, end)
-    if common_prefix(marker, asked) == marker and marker.startswith(asked.prefix):
-        beyond = successor(marker)
+    folded = common_prefix(marker, asked) if marker.startswith(asked.prefix) else None
+    if folded is not None:
+        beyond = successor(folded)
         return Span(beyond, True, end) if beyond is not None else None
     return Span(marker, False, end)
 
@@ -101,7 +106,7 @@ class Listing:
             span = _after(asked, marker)
             if version and span is not None and span.first == marker and not span.inclusive:
                 seen = rows.find(connection, bucket, marker, version)
-                span = Span(marker, False, span.end, seen.rank if seen else None)
+                span = Span(marker, False, span.end, seen.rank if seen else rank_of(version))
             return _Walk(connection, bucket, asked, versions=True).page(span)
 
     def all_keys(self, bucket: str, prefix: str) -> Iterator[Entry]:
@@ -211,7 +216,9 @@ def _upload_page(connection: Connection, bucket: str, asked: Asked, after: Curso
         for upload in batch:
             cursor = Cursor(upload.key, upload.id)
             folded = common_prefix(upload.key, asked)
-            if not upload.key.startswith(asked.prefix) or (folded and folded <= after.key):
+            if not upload.key.startswith(asked.prefix) or (
+                folded and (folded <= after.key or after.key.startswith(folded))
+            ):
                 continue
             if folded and page.prefixes and page.prefixes[-1] == folded:
                 continue

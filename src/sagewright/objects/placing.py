@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
-from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.objects.buckets import ENABLED, OFF
+from sagewright.objects.versionids import is_issued, new_version_id
 from sagewright.store import buckets
 from sagewright.store import objects as rows
 from sagewright.store.buckets import Bucket
@@ -29,26 +28,28 @@ class Properties:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Put or delete only if the newest version has (or, `*` alone, does not exist with) this ETag."""
+    """Put or delete only if the newest version has (or, `*` alone, does not exist with) this ETag.
+
+    `since_ms`: when the request began, where that was before; a key that was put to since then is in conflict.
+    """
 
     if_match: str | None = None
     if_none_match: str | None = None
+    since_ms: int | None = None
 
     def check(self, key: str, current: Version | None) -> None:
-        """Raises PreconditionFailed, or NoSuchKey where there is nothing to match."""
+        """Raises PreconditionFailed, ConditionalRequestConflict, or NoSuchKey where there is nothing to match."""
         there = current is not None and not current.delete_marker
-        if self.if_none_match is not None:
-            if self.if_none_match.strip() != "*":
-                message = "A header you provided implies functionality that is not implemented"
-                raise AwsError("NotImplemented", message, 400, {"Header": "If-None-Match"})
-            if there:
-                raise errors.precondition_failed("If-None-Match")
+        if self.if_none_match is not None and there:
+            raise errors.precondition_failed("If-None-Match")
         if self.if_match is not None:
             if not there:
                 raise errors.no_such_key(key)
             assert current is not None
             if self.if_match.strip() != "*" and self.if_match.strip().strip('"') != current.etag:
                 raise errors.precondition_failed("If-Match")
+            if self.since_ms is not None and current.modified_ms > self.since_ms:
+                raise errors.conditional_conflict(key, "If-Match")
 
 
 ALWAYS = Conditions()
@@ -91,9 +92,9 @@ def place(connection: Connection, new: Version, conditions: Conditions = ALWAYS)
 
 
 def _place(connection: Connection, bucket: Bucket, current: Version | None, new: Version) -> Change:
-    name = secrets.token_urlsafe(24) if bucket.versioning == ENABLED else NULL_VERSION
-    new = new.but(version=name, latest=True, modified_ms=now_ms())
     newest = current.rank if current else None
+    name = new_version_id(rows.next_rank(newest)) if bucket.versioning == ENABLED else NULL_VERSION
+    new = new.but(version=name, latest=True, modified_ms=now_ms())
     if name != NULL_VERSION or current is None:
         return Change(rows.push(connection, new, newest))
     if current.version == NULL_VERSION:
@@ -106,12 +107,16 @@ def _place(connection: Connection, bucket: Bucket, current: Version | None, new:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What a deletion did. `marker`: the delete marker that was added or removed; `version`: the one removed by name."""
+    """What a deletion did. `marker`: the delete marker that was added or removed; `version`: the one removed by name.
+
+    `unknown`: that name is none that the server gave.
+    """
 
     key: str
     version: str | None = None
     marker: str | None = None
     freed: list[str | None] = field(default_factory=list)
+    unknown: bool = False
 
 
 def delete(connection: Connection, bucket: Bucket, key: str, version: str | None, conditions: Conditions) -> Deletion:
@@ -134,7 +139,7 @@ def delete(connection: Connection, bucket: Bucket, key: str, version: str | None
 def _delete_version(connection: Connection, bucket: Bucket, key: str, version: str) -> Deletion:
     found = rows.find(connection, bucket.name, key, version)
     if found is None:
-        return Deletion(key, version=version)
+        return Deletion(key, version=version, unknown=not is_issued(version))
     rows.remove(connection, found)
     marker = version if found.delete_marker else None
     return Deletion(key, version=version, marker=marker, freed=[found.blob])

@@ -166,11 +166,31 @@ def check(document: Mapping[str, Any]) -> None:
     ids = [rule["ID"] for rule in rules if rule.get("ID")]
     if len(set(ids)) != len(ids):
         raise errors.invalid_argument("Rule ID must be unique. Found same ID for more than one rule", "ID")
-    if any(rule.get("Status") not in STATUSES for rule in rules):
-        raise errors.malformed_xml()
     for rule in rules:
+        _check_form(rule)
         for message in _faults(rule):
             raise AwsError("InvalidArgument", message)
+
+
+def _check_form(rule: Mapping[str, Any]) -> None:
+    """Raises MalformedXML, InvalidRequest, InvalidArgument."""
+    expiration, given = rule.get("Expiration") or {}, rule.get("Filter")
+    said = [name for name, value in expiration.items() if value is not None]
+    noncurrent = rule.get("NoncurrentVersionExpiration")
+    if (
+        rule.get("Status") not in STATUSES
+        or (given is None and rule.get("Prefix") is None)
+        or len([value for value in (given or {}).values() if value is not None]) > 1
+        or ("Expiration" in rule and len(said) != 1)
+        or (noncurrent is not None and not noncurrent)
+    ):
+        raise errors.malformed_xml()
+    keys = [tag.get("Key") for tag in ((given or {}).get("And") or {}).get("Tags") or ()]
+    if len(set(keys)) != len(keys):
+        raise errors.invalid_request("Duplicate Tag Keys are not allowed.")
+    for one in (expiration, *(rule.get("Transitions") or ())):
+        if "Date" in one and _date_ms(one["Date"]) % DAY_MS:
+            raise errors.invalid_argument("'Date' must be at midnight GMT", "Date", one["Date"])
 
 
 def _faults(rule: Mapping[str, Any]) -> Iterator[str]:
@@ -181,11 +201,6 @@ def _faults(rule: Mapping[str, Any]) -> Iterator[str]:
         yield f"ID length should not exceed allowed limit of {MOST_ID}"
     if not any(action in rule for action in ACTIONS):
         yield "At least one action needs to be specified in a rule"
-    if "Expiration" in rule and len([name for name, value in expiration.items() if value is not None]) != 1:
-        yield "Exactly one of Days, Date and ExpiredObjectDeleteMarker must be given in Expiration"
-    dated = [expiration, *(rule.get("Transitions") or ())]
-    if any("Date" in one and _date_ms(one["Date"]) % DAY_MS for one in dated):
-        yield "'Date' must be at midnight GMT"
     days = {
         "'Days' for Expiration action": expiration.get("Days"),
         "'NoncurrentDays' for NoncurrentVersionExpiration action": noncurrent.get("NoncurrentDays"),

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
 from sagewright.objects import checksums, errors, placing
 from sagewright.objects.assembly import Assemblies
 from sagewright.objects.blobs import Blob, BlobStore, Receipt, Slice, Source
@@ -78,6 +79,12 @@ class Uploads:
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
             return _checked(rows.find(connection, upload_id), bucket, key, upload_id)
+
+    def key_of(self, bucket: str, upload_id: str) -> str | None:
+        """The key of an upload of the bucket, None where it has none of that id."""
+        with self.store.read() as connection:
+            found = rows.find(connection, upload_id)
+        return found.key if found is not None and found.bucket == bucket else None
 
     def receive(
         self, upload: Upload, number: int, source: Source, algorithms: Iterable[str] = (), length: int | None = None
@@ -206,15 +213,28 @@ def _pick(upload: Upload, chosen: Sequence[Chosen], there: dict[int, Part]) -> l
         part = there.get(choice.number)
         if picked and choice.number <= picked[-1].number:
             raise errors.invalid_part_order(upload.id)
-        kept = part.checksums if part else {}
-        wrong = [name for name, value in choice.checksums.items() if kept.get(name, value) != value]
-        if part is None or choice.etag.strip('"') != part.etag or wrong:
+        if part is None or choice.etag.strip('"') != part.etag or not _has_checksums(upload, part, choice):
             raise errors.invalid_part(upload.id, choice.number, choice.etag)
+        if upload.checksum_type == COMPOSITE and not choice.checksums:
+            algorithm = (upload.checksum_algorithm or "").lower()
+            raise errors.invalid_request(
+                f"The upload was created using a {algorithm} checksum. The complete request must include the checksum "
+                f"for each part. It was missing for part {choice.number} in the request."
+            )
         picked.append(part)
     for part in picked[:-1]:
         if part.size < LEAST_PART:
             raise errors.part_too_small(part.number, part.size, LEAST_PART, part.etag)
     return picked
+
+
+def _has_checksums(upload: Upload, part: Part, choice: Chosen) -> bool:
+    """Whether a part has the checksums that the completion names. Raises BadDigest for another kind than the upload's."""
+    other = next((name for name in choice.checksums if name != upload.checksum_algorithm), None)
+    if other is not None and upload.checksum_algorithm is not None:
+        message = f"The {other.lower()} you specified for part {choice.number} did not match what we received."
+        raise AwsError("BadDigest", message)
+    return other is None and all(part.checksums.get(name, value) == value for name, value in choice.checksums.items())
 
 
 def _joined(upload: Upload, parts: list[Part], blob: Blob) -> Version:
@@ -241,5 +261,7 @@ def _check_whole(new: Version, expected: Expected) -> None:
             f"The provided 'x-amz-mp-object-size' header value {expected.size} does not match what was computed: {new.size}"
         )
     for name, value in expected.checksums.items():
-        if name in new.checksums and value.partition("-")[0] != new.checksums[name].partition("-")[0]:
-            raise checksums.bad_digest(name)
+        kept = new.checksums.get(name, "").partition("-")
+        sent = value.partition("-")
+        if new.checksums and (sent[0] != kept[0] or (sent[1] and not kept[1])):
+            raise checksums.bad_digest((name if name in new.checksums else next(iter(new.checksums))).lower())

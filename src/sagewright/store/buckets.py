@@ -62,6 +62,8 @@ def add(connection: Connection, bucket: Bucket) -> None:
 
 def page(connection: Connection, prefix: str, after: str, limit: int) -> list[Bucket]:
     """At most `limit` buckets whose names begin with `prefix` and come after `after`."""
+    if prefix != prefix.lower():  # no name has capitals, and SQLite's LIKE doesn't tell them apart
+        return []
     statement = _SELECT.where(buckets.c.name > after, buckets.c.name.startswith(prefix, autoescape=True))
     return [Bucket(*row) for row in connection.execute(statement.order_by(buckets.c.name).limit(limit))]
 

@@ -90,11 +90,16 @@ def find(connection: Connection, bucket: str, key: str, version: str) -> Version
     return Version(*row) if row else None
 
 
+def next_rank(newest: int | None) -> int:
+    """Of a version that comes before the one with the rank `newest`; None: it is the first."""
+    return (newest or 0) - 1
+
+
 def push(connection: Connection, new: Version, newest: int | None) -> Version:
     """Add `new` as the newest version of its key, before the rank `newest`; gives it with the `rank` it got."""
     if newest is not None:
         _SET_LATEST.run(connection, _of(new.bucket, new.key) | {"of_rank": newest, "latest": False})
-    ranked = new.but(rank=(newest or 0) - 1)
+    ranked = new.but(rank=next_rank(newest))
     _INSERT.run(connection, vars(ranked))
     changes(connection, subject(new.bucket, new.key), current=ranked)
     return ranked

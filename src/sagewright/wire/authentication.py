@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from sagewright.http import asgi
@@ -27,7 +27,11 @@ DIGEST = "x-amz-content-sha256"
 ONCE = asgi.ONCE | {"x-amz-date", DIGEST, "x-amz-target"}
 """Headers that no request may have twice: what was signed must be what is read."""
 _OF_SIGNATURES = ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token")
+_CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 COPY_SOURCE = "x-amz-copy-source"
+_OF_FORMS = frozenset(
+    {"awsaccesskeyid", "signature", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
+)
 OF_SIGNATURES = frozenset(f"x-amz-{name}" for name in _OF_SIGNATURES)
 
 FindKey = Callable[[str], AccessKey | None]
@@ -53,6 +57,8 @@ class Authenticator:
             return self._presigned(request, service, query)
         if "AWSAccessKeyId" in query and "Signature" in query:
             return self._presigned_v2(request, service, query, bucket_in_host)
+        if service == "s3" and ("AWSAccessKeyId" in query or "Signature" in query):
+            raise _incomplete_v2()
         raise refusal(service, "unsupported" if authorization else "missing")
 
     def vet(self, request: HttpRequest, service: str) -> AccessKey:
@@ -77,7 +83,10 @@ class Authenticator:
         policy = fields.get("policy")
         if policy is None:
             return None
-        if "signature" in fields and "awsaccesskeyid" in fields:
+        if not fields.keys() & _OF_FORMS:
+            raise refusal("s3", "missing")
+        if "signature" in fields or "awsaccesskeyid" in fields:
+            _need(fields, ("AWSAccessKeyId", "Signature"))
             key = self._key(fields["awsaccesskeyid"], fields.get("x-amz-security-token"), "s3")
             expected, sent = sigv2.policy_signature(policy, key.secret), fields["signature"]
         else:
@@ -86,7 +95,7 @@ class Authenticator:
             key = self._key(credential.access_key, fields.get("x-amz-security-token"), "s3")
             expected, sent = sigv4.policy_signature(policy, credential, key.secret), fields["x-amz-signature"]
         if not equal(expected, sent):
-            raise refusal("s3", "mismatch")
+            raise refusal("s3", "mismatch", fields=_Sent(key.id, sent, policy).told())
         return key
 
     def _claimed(self, request: HttpRequest, service: str) -> AccessKey:
@@ -128,7 +137,8 @@ class Authenticator:
         if signed_at - time.time() > SKEW_S:
             raise refusal(service, "skew")
         if time.time() > signed_at + claim.expires_s:
-            raise refusal(service, "expired_url")
+            fields = _expired(signed_at + claim.expires_s) | {"X-Amz-Expires": str(claim.expires_s)}
+            raise refusal(service, "expired_url", fields=fields)
         check_scope(claim, service, self.region)
         return claim, self._key(claim.credential.access_key, query.get("X-Amz-Security-Token"), service)
 
@@ -147,13 +157,14 @@ class Authenticator:
     ) -> AccessKey:
         expires = query.get("Expires", "")
         if digits(expires) is None:
-            raise refusal(service, "malformed", "Query-string authentication requires the Expires parameter.")
+            raise _incomplete_v2()
         if time.time() > int(expires):
-            raise refusal(service, "expired_url")
+            raise refusal(service, "expired_url", fields=_expired(int(expires)))
         key = self._key(query["AWSAccessKeyId"], query.get("x-amz-security-token"), service)
         expected = sigv2.signatures(request, key.secret, expires, bucket_in_host)
-        if not any(equal(one, query["Signature"]) for one in expected):
-            raise refusal(service, "mismatch")
+        if not any(equal(one, query["Signature"]) for one in expected.values()):
+            sent = _Sent(key.id, query["Signature"], next(iter(expected)))
+            raise refusal(service, "mismatch", fields=sent.told())
         _take_headers(request, query)
         _guard_unsigned_body(request)
         return key
@@ -177,7 +188,9 @@ class Authenticator:
             _check_all_signed(request, claim)
         expected = sigv4.expected_signatures(request, claim, key.secret, payload_hash)
         if not any(equal(one, claim.signature) for one in expected):
-            raise refusal(service, "mismatch")
+            signed = sigv4.signed_texts(request, claim, payload_hash)[0]
+            sent = _Sent(key.id, claim.signature, signed.to_sign, signed.canonical)
+            raise refusal(service, "mismatch", fields=sent.told())
 
 
 def _is_signed(request: HttpRequest) -> bool:
@@ -185,7 +198,7 @@ def _is_signed(request: HttpRequest) -> bool:
     if request.headers.get("authorization"):
         return True
     names = {name for name, _ in request.query_pairs()}
-    return bool({"X-Amz-Signature", "X-Amz-Algorithm"} & names or {"AWSAccessKeyId", "Signature"} <= names)
+    return bool({"X-Amz-Signature", "X-Amz-Algorithm", "AWSAccessKeyId", "Signature"} & names)
 
 
 def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
@@ -199,7 +212,7 @@ def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
         raise AwsError("NotImplemented", message)
     for name, value in query.items():
         lower = name.lower()
-        if lower.startswith("x-amz-") and lower not in OF_SIGNATURES:
+        if lower in _CONDITIONS or (lower.startswith("x-amz-") and lower not in OF_SIGNATURES):
             request.headers.setdefault(lower, value)
 
 
@@ -212,14 +225,54 @@ def _check_all_signed(request: HttpRequest, claim: sigv4.Claim) -> None:
 
 
 def _form_credential(fields: Mapping[str, str]) -> sigv4.Credential:
-    for name in ("x-amz-credential", "x-amz-signature"):
-        if name not in fields:
-            message = f"Bucket POST must contain a field named '{name}'."
-            raise AwsError("InvalidArgument", message, 400, {"ArgumentName": name, "ArgumentValue": ""})
+    _need(fields, ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"))
     try:
         return sigv4.read_credential(fields["x-amz-credential"])
     except sigv4.MalformedClaim as error:
         raise refusal("s3", "malformed_query", str(error)) from None
+
+
+def _need(fields: Mapping[str, str], names: Sequence[str]) -> None:
+    """Raises InvalidArgument for the first that a form lacks."""
+    name = next((name for name in names if name.lower() not in fields), None)
+    if name is not None:
+        message = f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+        raise AwsError("InvalidArgument", message, 400, {"ArgumentName": name, "ArgumentValue": ""})
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What S3 tells who signed something else than it read."""
+
+    access_key: str
+    signature: str
+    to_sign: str
+    canonical: str = ""
+
+    def told(self) -> dict[str, str]:
+        fields = {
+            "AWSAccessKeyId": self.access_key,
+            "StringToSign": self.to_sign,
+            "SignatureProvided": self.signature,
+            "StringToSignBytes": self.to_sign.encode().hex(" "),
+        }
+        if self.canonical:
+            fields |= {
+                "CanonicalRequest": self.canonical,
+                "CanonicalRequestBytes": self.canonical.encode().hex(" "),
+            }
+        return fields
+
+
+def _expired(at_s: float) -> dict[str, str]:
+    """When a URL ended, and what time it is."""
+    moments = {"Expires": at_s, "ServerTime": time.time()}
+    return {name: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, at in moments.items()}
+
+
+def _incomplete_v2() -> AwsError:
+    message = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+    return AwsError("AccessDenied", message, 403)
 
 
 def _moment(text: str, service: str) -> float:

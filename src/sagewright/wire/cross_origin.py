@@ -10,6 +10,12 @@ from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.s3.cors import Crossing
 from sagewright.wire.s3_routes import S3Router
 
+NOT_ALLOWED = (
+    "This CORS request is not allowed. This is usually because the evalution of Origin, request method / "
+    "Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
+)
+"""AWS's words, as they are."""
+
 
 class CrossOrigin:
     """Answers preflights, and gives the headers that let a page read an answer."""
@@ -18,23 +24,27 @@ class CrossOrigin:
         self._objects, self._router = objects, router
 
     def preflight(self, request: HttpRequest) -> HttpResponse:
-        """Raises AccessForbidden, BadRequest, NoSuchBucket; MethodNotAllowed where no bucket is asked."""
-        bucket = self._router.address(request)[0]
+        """Raises AccessForbidden, BadRequest; MethodNotAllowed where no bucket is asked."""
+        bucket, key, _ = self._router.address(request)
         if bucket is None:
             raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
         origin, method = request.headers.get("origin"), request.headers.get("access-control-request-method")
-        if not origin or not method:
-            missing = "Access-Control-Request-Method" if origin else "Origin"
-            raise AwsError("BadRequest", f"Insufficient information. {missing} request header needed.", 400)
+        if not origin:
+            raise AwsError("BadRequest", "Insufficient information. Origin request header needed.", 400)
         asked = request.headers.get("access-control-request-headers", "")
         headers = tuple(name.strip() for name in asked.split(",") if name.strip())
-        rules = self._rules(bucket)
+        try:
+            rules = self._rules(bucket)
+        except AwsError:
+            raise _forbidden("Bucket not found", "OPTIONS", "BUCKET") from None
         if rules is None:
-            raise AwsError("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.", 403)
+            raise _forbidden("CORS is not enabled for this bucket.", method or "OPTIONS", "BUCKET")
+        if not method:
+            message = "Insufficient information. Access-Control-Request-Method request header needed."
+            raise AwsError("BadRequest", message, 400)
         told = Crossing(origin, method, headers).answer(rules)
         if told is None:
-            message = f"CORSResponse: No rule of the bucket allows {method} from {origin} with these headers."
-            raise AwsError("AccessForbidden", message, 403)
+            raise _forbidden(NOT_ALLOWED, method, "OBJECT" if key else "BUCKET")
         return HttpResponse(200, told)
 
     def headers(self, request: HttpRequest, bucket: str | None) -> list[tuple[str, str]]:
@@ -51,3 +61,7 @@ class CrossOrigin:
     def _rules(self, bucket: str) -> list[dict[str, Any]] | None:
         document = self._objects.buckets.get(bucket).configuration.get("cors")
         return document["CORSRules"] if document else None
+
+
+def _forbidden(why: str, method: str, kind: str) -> AwsError:
+    return AwsError("AccessForbidden", f"CORSResponse: {why}", 403, {"Method": method, "ResourceType": kind})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sagewright.model.errors import AwsError
 
 XML_FAMILY = frozenset({"sts", "iam"})
@@ -62,15 +64,22 @@ S3_MESSAGES = {
     "skew": "The difference between the request time and the current time is too large.",
     "expired_token": "The provided token has expired.",
     "missing": "Access Denied",
+    "mismatch": (
+        "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+    ),
 }
 
 
-def refusal(service: str, kind: str, detail: str = "") -> AwsError:
-    """The error of `service` for a failure of `kind` (a key of MESSAGES), with `detail` in place of the usual text."""
+def refusal(service: str, kind: str, detail: str = "", fields: Mapping[str, str] | None = None) -> AwsError:
+    """The error of `service` for a failure of `kind` (a key of MESSAGES), with `detail` in place of the usual text.
+
+    `fields`: what S3 tells besides.
+    """
     message = detail or (S3_MESSAGES.get(kind) if service == "s3" else None) or MESSAGES[kind]
     if service == "s3":
         code, status = S3_CODES[kind]
-    elif service in XML_FAMILY:
+        return AwsError(code, message, status, fields)
+    if service in XML_FAMILY:
         code, status = QUERY_FAMILY_CODES[kind]
     else:
         code, status = JSON_FAMILY_CODES[kind]

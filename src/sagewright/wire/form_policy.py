@@ -66,6 +66,8 @@ def check_policy(encoded: str, fields: Mapping[str, str]) -> Sizes | None:
         field = str(name).removeprefix("$").lower()
         named.add(field)
         got = fields.get(field, "")
+        if isinstance(condition, list) and not str(name).startswith("$"):
+            raise _violated(f"Policy Condition failed: {json.dumps([operator, name, value])}")
         if not (got == value if operator == "eq" else got.startswith(str(value))):
             raise _violated(f"Policy Condition failed: {json.dumps([operator, f'${field}', value])}")
     extra = sorted(f for f in fields if f not in named | FREE | {"bucket"} and not f.startswith("x-ignore-"))
@@ -96,7 +98,9 @@ def _moment(text: Any) -> datetime:
 
 
 def _parts(condition: Any) -> tuple[str, Any, Any]:
-    if isinstance(condition, dict) and len(condition) == 1:
+    if isinstance(condition, dict):
+        if len(condition) != 1:
+            raise _invalid("Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
         name, value = next(iter(condition.items()))
         return "eq", name, value
     if isinstance(condition, list) and len(condition) == 3:
@@ -110,7 +114,7 @@ def _sizes(least: Any, most: Any) -> Sizes:
     try:
         return Sizes(int(least), int(most))
     except (TypeError, ValueError):
-        raise _invalid("content-length-range needs two numbers.") from None
+        raise _violated(f"Policy Condition failed: {json.dumps(['content-length-range', least, most])}") from None
 
 
 def _violated(detail: str) -> AwsError:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.wire import multipart_form
 from sagewright.wire.form_policy import SizedBody, Sizes
@@ -82,7 +81,7 @@ def read_form(request: HttpRequest, bucket: str) -> PostedForm:
     boundary = multipart_form.boundary(request.headers.get("content-type", ""))
     if boundary is None:
         message = "Bucket POST must be of the enclosure-type multipart/form-data"
-        raise AwsError("PreconditionFailed", message, 412, {"Condition": message})
+        raise errors.precondition_failed(message)
     body = FormBody(request.body, boundary)
     fields = {name.lower(): value for name, value in body.fields}
     if "key" not in fields:
@@ -93,7 +92,7 @@ def read_form(request: HttpRequest, bucket: str) -> PostedForm:
     if body.filename is None:
         raise errors.invalid_argument("POST requires exactly one file upload per request.", "file", 0)
     name = body.filename.replace("\\", "/").rpartition("/")[2]
-    fields |= {"key": fields["key"].replace("${filename}", name), "bucket": bucket}
+    fields |= {"key": fields["key"].replace("${filename}", name) if name else fields["key"], "bucket": bucket}
     return PostedForm(bucket, fields, body)
 
 

@@ -121,7 +121,7 @@ _WORDS = {
 def invalid_token(asker: Asker) -> AwsError:
     """In the words of each service."""
     if asker.service == "s3":
-        return invalid_argument("The continuation token provided is incorrect", "continuation-token")
+        return invalid_argument("The continuation token provided is incorrect", "continuation-token", None)
     if (asker.service, asker.operation) == ("cloudwatch", "ListMetrics"):
         return AwsError("InvalidParameterValue", "NextToken is invalid.")
     if asker.service in _WORDS:

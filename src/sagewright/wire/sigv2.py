@@ -24,8 +24,8 @@ SUBRESOURCES = frozenset(_SUBRESOURCE_NAMES.split())
 """Query parameters that belong to the signed resource."""
 
 
-def signatures(request: HttpRequest, secret: str, expires: str, bucket_in_host: str = "") -> set[str]:
-    """Signatures that the holder of `secret` may have put into the query.
+def signatures(request: HttpRequest, secret: str, expires: str, bucket_in_host: str = "") -> dict[str, str]:
+    """Signatures that the holder of `secret` may have put into the query, by the text that was signed.
 
     A presigner does not know the Content-Type that the URL's user sends, so one that was signed as absent holds too.
     """
@@ -34,13 +34,14 @@ def signatures(request: HttpRequest, secret: str, expires: str, bucket_in_host: 
     signed = sent | {name.lower(): value for name, value in query.items() if name.lower().startswith("x-amz-")}
     amz = "".join(f"{name}:{value}\n" for name, value in sorted(signed.items()))
     md5 = query.get("content-md5", request.headers.get("content-md5", ""))
-    types = {query.get("content-type", ""), request.headers.get("content-type", "")}
-    found = set()
+    asked, sent_type = query.get("content-type", ""), request.headers.get("content-type", "")
+    types = {sent_type} if asked and sent_type else {asked, sent_type}
+    found = {}
     for content_type in types:
         for resource in _resources(request, bucket_in_host):
             text = "\n".join([request.method, md5, content_type, expires, amz + resource])
             digest = hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()
-            found.add(base64.b64encode(digest).decode())
+            found[text] = base64.b64encode(digest).decode()
     return found
 
 

@@ -89,19 +89,36 @@ def _basic(moment: str) -> str:
 def read_query_claim(query: dict[str, str]) -> Claim:
     """Raises MalformedClaim."""
     names = ("X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Date", "X-Amz-Expires")
-    missing = [name for name in names if name not in query]
-    if missing:
-        raise MalformedClaim(f"Query-string authentication requires the {missing[0]} parameter.")
+    if not all(name in query for name in names):
+        raise MalformedClaim(
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+            "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+        )
     expires = query["X-Amz-Expires"]
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 18):
         raise MalformedClaim("X-Amz-Expires should be a number")
+    try:
+        credential = read_credential(query["X-Amz-Credential"])
+    except MalformedClaim:
+        raise MalformedClaim(
+            "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; "
+            'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        ) from None
     return Claim(
-        read_credential(query["X-Amz-Credential"]),
+        credential,
         tuple(query["X-Amz-SignedHeaders"].lower().split(";")),
         query["X-Amz-Signature"],
         query["X-Amz-Date"],
         int(expires),
     )
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A canonical request, and the text with its digest that is signed."""
+
+    canonical: str
+    to_sign: str
 
 
 @lru_cache(maxsize=1024)
@@ -121,15 +138,22 @@ def expected_signatures(request: HttpRequest, claim: Claim, secret: str, payload
     """Signatures that the holder of `secret` may have put on this request (clients differ in how they quote paths)."""
     credential = claim.credential
     key = signing_key(secret, credential.day, credential.region, credential.service)
-    tail = _canonical_tail(request, claim, payload_hash)
     found = set()
-    for path in _canonical_paths(request.path, credential.service):
+    for signed in signed_texts(request, claim, payload_hash):
+        mac = _keyed(key).copy()  # OpenSSL takes longer to begin than to hash
+        mac.update(signed.to_sign.encode())
+        found.add(mac.hexdigest())
+    return found
+
+
+def signed_texts(request: HttpRequest, claim: Claim, payload_hash: str) -> list[Signed]:
+    """What may have been signed, in each way that clients quote paths."""
+    tail = _canonical_tail(request, claim, payload_hash)
+    found = []
+    for path in _canonical_paths(request.path, claim.credential.service):
         canonical = f"{request.method}\n{path}\n{tail}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
-        to_sign = f"{ALGORITHM}\n{claim.moment}\n{credential.scope}\n{digest}"
-        mac = _keyed(key).copy()  # OpenSSL takes longer to begin than to hash
-        mac.update(to_sign.encode())
-        found.add(mac.hexdigest())
+        found.append(Signed(canonical, f"{ALGORITHM}\n{claim.moment}\n{claim.credential.scope}\n{digest}"))
     return found
 
 

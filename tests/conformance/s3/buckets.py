@@ -171,3 +171,31 @@ def labels_of_names_begin_and_end_with_letters_or_digits(target: Target) -> None
     """Guide: Bucket naming rules"""
     for name in ("a.-b", "a-.b", "a..b"):
         assert refusal(target.s3.create_bucket, Bucket=name) == ("InvalidBucketName", 400)
+
+
+@check
+def buckets_tell_their_arn(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_create_bucket_head_bucket; API HeadBucket: BucketArn"""
+    bucket = target.bucket()
+    listed = target.s3.list_buckets(Prefix=bucket)["Buckets"]
+    assert {target.s3.head_bucket(Bucket=bucket)["BucketArn"], listed[0]["BucketArn"]} == {f"arn:aws:s3:::{bucket}"}
+
+
+@check
+def the_list_of_buckets_tells_letters_apart(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_list_operations::test_list_buckets_by_prefix_with_case_sensitivity"""
+    bucket = target.bucket()
+    assert not target.s3.list_buckets(Prefix=bucket.upper())["Buckets"]
+
+
+@check
+def no_buckets_are_listed_of_a_region_that_is_none(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_list_operations::test_list_buckets_region_validation"""
+    assert refusal(target.s3.list_buckets, BucketRegion="eu-east-1") == ("InvalidArgument", 400)
+
+
+@check
+def an_owner_that_is_no_account_is_refused(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_get_bucket_policy_invalid_account_id"""
+    asked = {"Bucket": target.bucket(), "ExpectedBucketOwner": "0000"}
+    assert refusal(target.s3.get_bucket_location, **asked) == ("InvalidBucketOwnerAWSAccountID", 400)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from s3.check import check
-from s3.target import Target, refusal
+from s3.target import Target, fault, refusal
 
 FAILED = ("PreconditionFailed", 412)
 
@@ -125,3 +126,42 @@ def delete_objects_holds_each_etag(target: Target) -> None:
     assert [(e["Key"], e["Code"]) for e in answer.get("Errors", [])] == [("k", "PreconditionFailed")]
     answer = target.s3.delete_objects(Bucket=where["Bucket"], Delete={"Objects": [{"Key": "k", "ETag": etag}]})
     assert "Errors" not in answer
+
+
+@check
+def a_date_in_the_future_is_no_condition(target: Target) -> None:
+    """RFC 9110, 13.1.3; Recorded on AWS: localstack test_s3::test_s3_get_object_preconditions"""
+    where, _ = an_object(target)
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert target.s3.get_object(**where, IfModifiedSince=later)["Body"].read() == b"one"
+    source = {"Bucket": where["Bucket"], "Key": "k"}
+    target.s3.copy_object(Bucket=where["Bucket"], Key="copy", CopySource=source, CopySourceIfModifiedSince=later)
+
+
+@check
+def writes_take_no_other_conditions(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3ObjectWritePrecondition::test_put_object_if_match_validation"""
+    where, etag = an_object(target)
+    for asked in ({"IfMatch": "*"}, {"IfNoneMatch": etag}, {"IfMatch": etag, "IfNoneMatch": "*"}):
+        assert refusal(target.s3.put_object, **where, Body=b"two", **asked) == ("NotImplemented", 501)
+
+
+@check
+def an_object_put_during_an_upload_is_a_conflict(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3ObjectWritePrecondition::test_multipart_if_match_with_put"""
+    where, _ = an_object(target)
+    upload = {**where, "UploadId": target.s3.create_multipart_upload(**where)["UploadId"]}
+    part = target.s3.upload_part(**upload, PartNumber=1, Body=b"two")
+    time.sleep(0.01)
+    etag = target.s3.put_object(**where, Body=b"meanwhile")["ETag"]
+    done = {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}, "IfMatch": etag}
+    assert refusal(target.s3.complete_multipart_upload, **upload, **done) == ("ConditionalRequestConflict", 409)
+
+
+@check
+def the_condition_of_a_source_is_named_as_it_was_sent(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::test_upload_part_copy_with_copy_source_if_match_failed"""
+    where, _ = an_object(target)
+    source = {"Bucket": where["Bucket"], "Key": "k"}
+    asked = {"Bucket": where["Bucket"], "Key": "c", "CopySource": source, "CopySourceIfMatch": '"no"'}
+    assert fault(target.s3.copy_object, **asked).get("Condition") == "x-amz-copy-source-If-Match"

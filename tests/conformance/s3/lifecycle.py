@@ -195,3 +195,21 @@ def a_rule_without_an_id_gets_one(target: Target) -> None:
     named = {rule["ID"] for rule in target.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
     assert len(named) == 2
     assert "" not in named
+
+
+@check
+def a_rule_needs_a_filter(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::TestS3BucketLifecycle::test_put_bucket_lifecycle_conf_exc"""
+    rule = {"ID": "r", "Status": "Enabled", "Expiration": {"Days": 7}}
+    asked = {"Bucket": target.bucket(), "LifecycleConfiguration": {"Rules": [rule]}}
+    assert refusal(target.s3.put_bucket_lifecycle_configuration, **asked) == ("MalformedXML", 400)
+
+
+@check
+def the_least_size_of_transitions_is_told(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_s3_transition_default_minimum_object_size"""
+    bucket = target.bucket()
+    rule = {"ID": "r", "Status": "Enabled", "Expiration": {"Days": 7}, "Filter": {"Prefix": ""}}
+    target.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+    told = target.s3.get_bucket_lifecycle_configuration(Bucket=bucket)
+    assert told["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"

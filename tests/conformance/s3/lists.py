@@ -167,3 +167,31 @@ def prefixes_and_markers_are_encoded_too(target: Target) -> None:
     assert ([p["Prefix"] for p in page["CommonPrefixes"]], page["NextMarker"]) == (["x y/"], "x y/")
     rest = target.s3.list_objects(Bucket=bucket, Delimiter="/", Marker=page["NextMarker"])
     assert names(rest) == ["z w/"]
+
+
+@check
+def a_marker_inside_a_common_prefix_is_behind_all_of_it(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_list_operations::test_list_objects_marker_common_prefixes"""
+    bucket = target.bucket()
+    put(target, bucket, "f/a/1", "f/a/2", "f/b")
+    listed = target.s3.list_objects(Bucket=bucket, Prefix="f/", Delimiter="/", Marker="f/a/1")
+    assert ([c["Key"] for c in listed["Contents"]], listed.get("CommonPrefixes")) == (["f/b"], None)
+
+
+@check
+def a_page_after_a_token_tells_no_start(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_list_operations::test_list_objects_v2_continuation_start_after"""
+    bucket = target.bucket()
+    put(target, bucket, "a", "b", "c")
+    first = target.s3.list_objects_v2(Bucket=bucket, StartAfter="a", MaxKeys=1)
+    wanted = {"Bucket": bucket, "StartAfter": "a", "ContinuationToken": first["NextContinuationToken"]}
+    assert (first["StartAfter"], "StartAfter" in target.s3.list_objects_v2(**wanted)) == ("a", False)
+
+
+@check
+def an_empty_number_is_as_none(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_list_operations::test_list_parts_empty_part_number_marker"""
+    bucket = target.bucket()
+    put(target, bucket, "a")
+    answer = target.ask_signed("GET", f"/{bucket}?list-type=2&max-keys=")
+    assert (answer.status, b"<MaxKeys>1000</MaxKeys>" in answer.body) == (200, True)

@@ -21,9 +21,10 @@ def an_upload(target: Target, **said: Any) -> dict[str, Any]:
 
 
 def a_part(target: Target, upload: dict[str, Any], number: int, body: bytes, **said: Any) -> dict[str, Any]:
+    """The part as a completion names it, with its checksum where the upload has an algorithm, which `said` repeats."""
     answer = target.s3.upload_part(**upload, PartNumber=number, Body=body, **said)
     kept = {name: value for name, value in answer.items() if name.startswith("Checksum") and name != "ChecksumType"}
-    return {"PartNumber": number, "ETag": answer["ETag"], **kept}
+    return {"PartNumber": number, "ETag": answer["ETag"], **(kept if said else {})}
 
 
 def complete(target: Target, upload: dict[str, Any], *parts: dict[str, Any], **said: Any) -> dict[str, Any]:
@@ -275,3 +276,46 @@ def the_size_of_the_whole_is_held(target: Target) -> None:
     wanted = {**upload, "MultipartUpload": {"Parts": [part]}, "MpuObjectSize": 2}
     assert refusal(target.s3.complete_multipart_upload, **wanted) == ("InvalidRequest", 400)
     complete(target, upload, part, MpuObjectSize=1)
+
+
+@check
+def a_part_s_checksum_needs_an_upload_with_one(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_complete_multipart_parts_checksum_default"""
+    upload = an_upload(target)
+    part = a_part(target, upload, 1, b"x", ChecksumAlgorithm="CRC32")
+    assert refused(target, upload, part) == ("InvalidPart", 400)
+    complete(target, upload, {"PartNumber": 1, "ETag": part["ETag"]})
+
+
+@check
+def a_part_has_the_upload_s_algorithm(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_multipart_parts_checksum_exceptions_composite"""
+    upload = an_upload(target, ChecksumAlgorithm="SHA256")
+    asked = {**upload, "PartNumber": 1, "Body": b"x", "ChecksumAlgorithm": "CRC32"}
+    assert refusal(target.s3.upload_part, **asked) == ("InvalidRequest", 400)
+
+
+@check
+def the_end_of_a_list_of_parts_has_no_marker(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_list_operations::test_list_parts_pagination"""
+    upload = an_upload(target)
+    a_part(target, upload, 1, b"x")
+    assert target.s3.list_parts(**upload, PartNumberMarker=9)["NextPartNumberMarker"] == 0
+
+
+@check
+def parts_are_listed_of_composite_checksums_alone(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_complete_multipart_parts_checksum_full_object"""
+    upload = an_upload(target, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    complete(target, upload, a_part(target, upload, 1, b"x", ChecksumAlgorithm="CRC32"))
+    told = target.s3.get_object_attributes(**where(upload), ObjectAttributes=["ObjectParts", "Checksum"])
+    assert (told["ObjectParts"], told["Checksum"]["ChecksumType"]) == ({"TotalPartsCount": 1}, "FULL_OBJECT")
+
+
+@check
+def a_copy_keeps_the_whole_s_checksum(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_complete_multipart_parts_checksum_full_object"""
+    upload = an_upload(target, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    done = complete(target, upload, a_part(target, upload, 1, b"x", ChecksumAlgorithm="CRC32"))
+    copied = target.s3.copy_object(Bucket=upload["Bucket"], Key="copy", CopySource=where(upload))
+    assert copied["CopyObjectResult"]["ChecksumCRC32"] == done["ChecksumCRC32"]

@@ -191,3 +191,23 @@ def a_header_of_s3_s_own_has_to_be_signed(target: Target) -> None:
     path = f"/{bucket}/k"
     answer = target.ask("PUT", path, b"x", {**target.sign("PUT", path, {}), "x-amz-tagging": "a=b"})
     assert (answer.status, answer.code) == (403, "AccessDenied")
+
+
+@check
+def conditions_may_stand_in_the_query(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::TestS3PresignedUrl::test_pre_signed_url_if_none_match"""
+    bucket = target.bucket()
+    request = AWSRequest("PUT", f"{target.endpoint}/{bucket}/k", params={"If-None-Match": "*"}, data=b"")
+    S3SigV4QueryAuth(Credentials(target.access, target.secret), "s3", "us-east-1").add_auth(request)
+    path = request.url.removeprefix(target.endpoint)
+    assert [target.ask("PUT", path, b"x").status for _ in range(2)] == [200, 412]
+
+
+@check
+def a_wrong_signature_is_told_what_was_read(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::TestS3PresignedUrl::test_s3_put_presigned_url_same_header_and_qs_parameter"""
+    bucket = target.bucket()
+    url = target.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    answer = target.ask("GET", url.removeprefix(target.endpoint).replace("Signature=", "Signature=x"))
+    told = [name for name in ("StringToSign", "SignatureProvided", "AWSAccessKeyId") if f"<{name}>" in str(answer.body)]
+    assert (answer.status, answer.code, len(told)) == (403, "SignatureDoesNotMatch", 3)

@@ -183,3 +183,35 @@ def a_kms_key_needs_its_algorithm(target: Target) -> None:
     """API PutObject: x-amz-server-side-encryption-aws-kms-key-id goes with aws:kms"""
     wanted = {"Bucket": target.bucket(), "Key": "k", "Body": b"", "SSEKMSKeyId": "any"}
     assert refusal(target.s3.put_object, **wanted) == ("InvalidArgument", 400)
+
+
+@check
+def encryption_that_is_none_is_refused(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketEncryption::test_s3_default_bucket_encryption_exc"""
+    bucket = target.bucket()
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256", "KMSMasterKeyID": "k"}}
+    for rules, code in (([], "MalformedXML"), ([rule, rule], "MalformedXML"), ([rule], "InvalidArgument")):
+        asked = {"Bucket": bucket, "ServerSideEncryptionConfiguration": {"Rules": rules}}
+        assert refusal(target.s3.put_bucket_encryption, **asked) == (code, 400)
+
+
+@check
+def objects_tell_the_arn_of_their_key(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketEncryption::test_s3_bucket_encryption_sse_kms_aws_managed_key"""
+    told = target.s3.put_object(Bucket=target.bucket(), Key="k", Body=b"", ServerSideEncryption="aws:kms")
+    assert ":key/" in told["SSEKMSKeyId"]
+
+
+@check
+def one_ownership_of_three(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketOwnershipControls::test_bucket_ownership_controls_exc"""
+    bucket = target.bucket()
+    for rules in ([], [{"ObjectOwnership": "Any"}], [{"ObjectOwnership": "ObjectWriter"}] * 2):
+        asked = {"Bucket": bucket, "OwnershipControls": {"Rules": rules}}
+        assert refusal(target.s3.put_bucket_ownership_controls, **asked) == ("MalformedXML", 400)
+
+
+@check
+def an_access_list_has_to_be_said(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_s3_bucket_acl_exceptions"""
+    assert refusal(target.s3.put_bucket_acl, Bucket=target.bucket()) == ("MissingSecurityHeader", 400)

@@ -120,3 +120,37 @@ def names_of_awss_own_are_refused(target: Target) -> None:
     assert refusal(target.s3.put_bucket_tagging, Bucket=bucket, Tagging=tags) == ("InvalidTag", 400)
     wanted = {"Bucket": bucket, "Key": "k", "Body": b"", "Tagging": "aws%3Ax=1"}
     assert refusal(target.s3.put_object, **wanted) == ("InvalidTag", 400)
+
+
+@check
+def letters_that_tags_cannot_have_are_refused(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketObjectTagging::test_tagging_validation"""
+    bucket = target.bucket()
+    for tag in ({"Key": "a,b", "Value": "v"}, {"Key": "a", "Value": "v,w"}):
+        asked = {"Bucket": bucket, "Tagging": {"TagSet": [tag]}}
+        assert refusal(target.s3.put_bucket_tagging, **asked) == ("InvalidTag", 400)
+
+
+@check
+def tags_in_a_header_are_a_query(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketObjectTagging::test_object_tagging_exc"""
+    bucket = target.bucket()
+    for tagging in ("a=1,b=2", "a=1&a=2"):
+        asked = {"Bucket": bucket, "Key": "k", "Body": b"", "Tagging": tagging}
+        assert refusal(target.s3.put_object, **asked) == ("InvalidArgument", 400)
+
+
+@check
+def a_delete_marker_that_is_newest_has_no_tags(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketObjectTagging::test_object_tagging_versioned"""
+    where = {"Bucket": target.bucket(), "Key": "k"}
+    target.s3.put_bucket_versioning(Bucket=where["Bucket"], VersioningConfiguration={"Status": "Enabled"})
+    target.s3.delete_object(**where)
+    assert refusal(target.s3.get_object_tagging, **where) == ("MethodNotAllowed", 405)
+
+
+@check
+def a_bucket_of_one_s_own_is_not_made_again_with_tags(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::test_create_bucket_with_tags_us_east_1_idempotency"""
+    asked = {"Bucket": target.bucket(), "CreateBucketConfiguration": {"Tags": [{"Key": "k", "Value": "v"}]}}
+    assert refusal(target.s3.create_bucket, **asked) == ("BucketAlreadyOwnedByYou", 409)

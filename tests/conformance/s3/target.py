@@ -197,6 +197,15 @@ def refusal(call: Callable[..., Any], **parameters: Any) -> tuple[str, int]:
     raise AssertionError("was not refused")
 
 
+def fault(call: Callable[..., Any], **parameters: Any) -> dict[str, Any]:
+    """The error with which a call is refused, with all that it tells. Raises AssertionError if it isn't."""
+    try:
+        call(**parameters)
+    except ClientError as error:
+        return dict(error.response["Error"])
+    raise AssertionError("was not refused")
+
+
 def put(target: Target, bucket: str, *keys: str) -> None:
     """An object under each key, whose bytes are its key's."""
     for key in keys:

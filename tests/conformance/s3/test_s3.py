@@ -12,7 +12,9 @@ from s3.target import Target
 from s3.verdict import KNOWN, judge
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "s3-conformance.md"
-SOURCE = re.compile(r"API |Guide: |RFC \d+|" + "|".join(["AWS CLI", "s3fs", "pyarrow", "s3cmd", "rclone", "s5cmd"]))
+SOURCE = re.compile(
+    r"API |Guide: |Recorded on AWS: |RFC \d+|" + "|".join(["AWS CLI", "s3fs", "pyarrow", "s3cmd", "rclone", "s5cmd"])
+)
 CHECKS = every_check()
 
 

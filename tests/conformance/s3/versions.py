@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from s3.check import check
-from s3.target import Target, put, refusal
+from s3.target import Target, fault, put, refusal
 
 
 def versioned(target: Target) -> str:
@@ -204,3 +204,56 @@ def a_version_id_that_can_be_none_is_refused(target: Target) -> None:
     bucket = target.bucket()
     put(target, bucket, "k")
     assert refusal(target.s3.get_object, Bucket=bucket, Key="k", VersionId="bogus") == ("InvalidArgument", 400)
+
+
+@check
+def an_id_that_was_never_given_is_invalid(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3ObjectCRUD::test_delete_object_versioned"""
+    for bucket in (versioned(target), target.bucket()):
+        target.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+        wanted = {"Bucket": bucket, "Key": "k", "VersionId": "HPniJFCxqTsMuIH9KX8K8wEjNUgmABCD"}
+        assert refusal(target.s3.delete_object, **wanted) == ("InvalidArgument", 400)
+        assert refusal(target.s3.get_object, **wanted) == ("InvalidArgument", 400)
+        told = target.s3.delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": "k", "VersionId": wanted["VersionId"]}]}
+        )
+        assert [error["Code"] for error in told["Errors"]] == ["NoSuchVersion"]
+
+
+@check
+def a_suspended_bucket_tells_the_null_version(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3ObjectCRUD::test_put_object_on_suspended_bucket"""
+    bucket = target.bucket()
+    target.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert "VersionId" not in target.s3.head_object(Bucket=bucket, Key="k")
+    target.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert target.s3.head_object(Bucket=bucket, Key="k")["VersionId"] == "null"
+
+
+@check
+def a_list_goes_on_after_a_version_that_is_gone(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_list_operations::test_list_objects_versions_with_prefix_only_and_pagination"""
+    bucket = versioned(target)
+    versions = [put_k(target, bucket, b"x") for _ in range(4)]
+    first = target.s3.list_object_versions(Bucket=bucket, MaxKeys=2)
+    marker = first["NextVersionIdMarker"]
+    target.s3.delete_object(Bucket=bucket, Key="k", VersionId=marker)
+    rest = target.s3.list_object_versions(Bucket=bucket, KeyMarker="k", VersionIdMarker=marker)
+    assert [version["VersionId"] for version in rest["Versions"]] == versions[1::-1]
+
+
+@check
+def versioning_without_a_status_is_refused(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketVersioning::test_bucket_versioning_crud"""
+    asked = {"Bucket": target.bucket(), "VersioningConfiguration": {}}
+    assert refusal(target.s3.put_bucket_versioning, **asked) == ("IllegalVersioningConfigurationException", 400)
+
+
+@check
+def a_versioned_bucket_says_that_versions_are_left(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketCRUD::test_delete_versioned_bucket_with_objects"""
+    bucket = versioned(target)
+    target.s3.delete_object(Bucket=bucket, Key="k")
+    told = fault(target.s3.delete_bucket, Bucket=bucket)
+    assert told["Code"] == "BucketNotEmpty"
+    assert told["Message"].endswith("You must delete all versions in the bucket.")

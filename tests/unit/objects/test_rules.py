@@ -44,7 +44,6 @@ def test_filters_are_read_in_all_their_forms() -> None:
     ("rule", "words"),
     [
         ({"Expiration": {"Days": 0}}, "positive"),
-        ({"Expiration": {"Days": 1, "Date": "2030-01-01T00:00:00+00:00"}}, "Exactly one"),
         ({"Expiration": {"Date": "2030-01-01T10:00:00+00:00"}}, "midnight"),
         ({"Transitions": [{"Date": "2030-01-01T10:00:00+00:00", "StorageClass": "GLACIER"}]}, "midnight"),
         ({}, "action"),
@@ -65,11 +64,28 @@ def test_what_s3_refuses_is_refused(rule: dict[str, Any], words: str) -> None:
     assert caught.value.code == "InvalidArgument"
 
 
-def test_a_status_that_is_none_breaks_the_schema() -> None:
-    rule = {"Status": "On", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"Status": "On"},
+        {"Expiration": {"Days": 1, "Date": "2030-01-01T00:00:00+00:00"}},
+        {"Filter": None},
+        {"Filter": {"Prefix": "a", "ObjectSizeLessThan": 1}},
+        {"NoncurrentVersionExpiration": {}},
+    ],
+)
+def test_what_breaks_the_schema(rule: dict[str, Any]) -> None:
+    whole = {"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    rules.check({"Rules": [whole]})
     with pytest.raises(AwsError) as caught:
-        rules.check({"Rules": [rule]})
+        rules.check({"Rules": [whole | rule]})
     assert caught.value.code == "MalformedXML"
+
+
+def test_a_tag_twice_in_a_filter() -> None:
+    twice = {"And": {"Tags": [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]}}
+    with pytest.raises(AwsError, match="Duplicate Tag Keys"):
+        rules.check({"Rules": [{"Status": "Enabled", "Filter": twice, "Expiration": {"Days": 1}}]})
 
 
 def test_ids_are_unique() -> None:

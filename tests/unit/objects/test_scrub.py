@@ -27,7 +27,8 @@ def upload(objects: BucketStore, key: str, *parts: bytes, algorithm: str | None 
     chosen = []
     for number, data in enumerate(parts, 1):
         with objects.blobs.receive(io.BytesIO(data), [algorithm] if algorithm else []) as blob:
-            chosen.append(Chosen(number, objects.uploads.put_part(made, number, blob).etag))
+            part = objects.uploads.put_part(made, number, blob)
+            chosen.append(Chosen(number, part.etag, part.checksums if made.checksum_algorithm else {}))
     return made, chosen
 
 

@@ -15,8 +15,8 @@ from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.kms.aliases import create_alias
 from sagewright.services.kms.encryption import decrypt, encrypt
 from sagewright.services.kms.keys import create_key, describe_key
-from sagewright.services.kms.names import ALIAS, KIND, place_of
 from sagewright.services.kms.states import cancel_key_deletion, forget_deleted, schedule_key_deletion
+from sagewright.services.kmskeys import ALIAS, KIND, place_of
 from sagewright.store import resources
 from sagewright.store.database import Database
 

@@ -43,7 +43,7 @@ def test_a_preflight(crossing: CrossOrigin) -> None:
     ("path", "headers", "code"),
     [
         ("/", GOOD, "MethodNotAllowed"),
-        ("/none/k", GOOD, "NoSuchBucket"),
+        ("/none/k", GOOD, "AccessForbidden"),
         ("/closed/k", GOOD, "AccessForbidden"),
         ("/open/k", GOOD | {"origin": "https://b"}, "AccessForbidden"),
         ("/open/k", {"origin": "https://a"}, "BadRequest"),

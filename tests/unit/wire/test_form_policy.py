@@ -50,6 +50,8 @@ def test_a_policy_ends() -> None:
     anything = ["starts-with", "$key", ""]
     assert refusal(policy(anything, expiration="2020-01-01T00:00:00Z"), FIELDS) == "AccessDenied"
     assert refusal(policy(anything, expiration="2020-01-01T00:00:00"), FIELDS) == "AccessDenied"
+    for condition in (["content-length-range", "a", 1], ["eq", "key", "up/k"]):
+        assert refusal(policy(anything, condition), FIELDS) == "AccessDenied"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_a_policy_ends() -> None:
         policy(expiration=7),
         policy(["like", "$key", "x"]),
         policy("key"),
-        policy(["content-length-range", "a", 1]),
+        policy({"bucket": "b", "key": "k"}),
     ],
 )
 def test_what_is_no_policy(encoded: str) -> None:

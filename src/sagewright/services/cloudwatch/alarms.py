@@ -33,7 +33,7 @@ def put_metric_alarm(context: Context, request: dict[str, Any]) -> dict[str, Any
     _check(request)
     name = request["AlarmName"]
     document = {key: value for key, value in request.items() if key not in {"AlarmName", "Tags"}}
-    document = {"ActionsEnabled": True, **document}
+    document = {"ActionsEnabled": True, **document, "Threshold": float(request["Threshold"])}
     reason = {"Reason": "Unchecked: Initial alarm creation", "Data": {}}
     existing = resources.find(context.store, _place(context), name)
     if existing is None:
@@ -220,7 +220,7 @@ def _described(context: Context, alarm: Resource) -> dict[str, Any]:
         "AlarmConfigurationUpdatedTimestamp": to_datetime(alarm.created_ms),
         "StateValue": alarm.status,
         "StateReason": state["Reason"],
-        "StateReasonData": json.dumps(state["Data"]),
+        "StateReasonData": json.dumps(state["Data"]) if state["Data"] else None,
         "StateUpdatedTimestamp": updated,
         "StateTransitionedTimestamp": updated,
         "Dimensions": told.get("Dimensions") or [],

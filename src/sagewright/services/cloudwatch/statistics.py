@@ -38,7 +38,10 @@ def get_metric_statistics(context: Context, request: dict[str, Any]) -> dict[str
         raise AwsError("MissingParameter", message)
     if (end_ms - start_ms) // (period_s * 1000) > MAX_POINTS:
         asked = (end_ms - start_ms) // (period_s * 1000)
-        message = f"You have requested up to {asked} datapoints, which exceeds the limit of {MAX_POINTS}."
+        message = (
+            f"You have requested up to {asked} datapoints, which exceeds the limit of {MAX_POINTS}. "
+            "You may reduce the datapoints requested by increasing Period, or decreasing the time range."
+        )
         raise AwsError("InvalidParameterCombination", message)
     points = []
     for at_ms, data in sorted(
@@ -61,9 +64,9 @@ def get_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]
     _check_queries(queries, window)
     ascending = request.get("ScanBy", _ORDERS[0]) == _ORDERS[1]
     found = _computed(context, queries, window)
-    results = [
-        _result(query, found[query["Id"]], ascending=ascending) for query in queries if query.get("ReturnData", True)
-    ]
+    shown = [query for query in queries if query.get("ReturnData", True)]
+    labels = _labels(shown)
+    results = [_result(query, labels[query["Id"]], found[query["Id"]], ascending=ascending) for query in shown]
     return _page(results, request) | {"Messages": []}
 
 
@@ -118,12 +121,29 @@ def _points(context: Context, stat: Mapping[str, Any], window: tuple[int, int]) 
     return {at_ms: statistic(stat["Stat"], data[at_ms]) for at_ms in sorted(data)}
 
 
-def _result(query: Mapping[str, Any], points: Points, *, ascending: bool) -> dict[str, Any]:
+def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """By the ids of queries. Those of one metric without labels of their own get what they differ in: statistic, period.
+
+    Source: localstack/localstack, `test_cloudwatch.snapshot.json`, test_label_generation, recorded on AWS.
+    """
+    unnamed = [query["MetricStat"] for query in queries if "MetricStat" in query and "Label" not in query]
+    labels = {}
+    for query in queries:
+        label = query.get("Label", query["Id"])
+        if "MetricStat" in query and "Label" not in query:
+            stat = query["MetricStat"]
+            label = stat["Metric"]["MetricName"]
+            alike = [one for one in unnamed if one["Metric"]["MetricName"] == label]
+            label += "".join(f" {stat[part]}" for part in ("Stat", "Period") if len({one[part] for one in alike}) > 1)
+        labels[query["Id"]] = label
+    return labels
+
+
+def _result(query: Mapping[str, Any], label: str, points: Points, *, ascending: bool) -> dict[str, Any]:
     times = sorted(points, reverse=not ascending)
-    name = query["MetricStat"]["Metric"]["MetricName"] if "MetricStat" in query else query["Id"]
     return {
         "Id": query["Id"],
-        "Label": query.get("Label", name),
+        "Label": label,
         "Timestamps": [to_datetime(at_ms) for at_ms in times],
         "Values": [points[at_ms] for at_ms in times],
         "StatusCode": "Complete",

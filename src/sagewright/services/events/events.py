@@ -19,7 +19,7 @@ from sagewright.services.registry import operation
 from sagewright.store import deliveries
 
 MOST_BYTES = 256 * 1024
-NEEDED = ("id", "account", "source", "time", "region", "resources", "detail-type")
+NEEDED = ("id", "account", "source", "time", "region", "detail-type")
 
 
 @operation("events", "PutEvents")

@@ -14,7 +14,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.kms.markers import marked, marker_of
-from sagewright.services.kms.names import alias_place, arn_of, not_found, refuse_pending, require_key, require_own
+from sagewright.services.kmskeys import alias_place, arn_of, not_found, refuse_pending, require_key, require_own
 from sagewright.services.registry import operation
 from sagewright.store import resources
 from sagewright.store.listing import Page

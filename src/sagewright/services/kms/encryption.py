@@ -12,7 +12,7 @@ from sagewright.model.errors import AccessDenied, AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.kms.ciphertexts import Ciphertext, Unreadable, seal, unseal
 from sagewright.services.kms.keys import SYMMETRIC
-from sagewright.services.kms.names import DISABLED, arn_of, find_key, refuse_pending, require_own
+from sagewright.services.kmskeys import DISABLED, arn_of, find_key, refuse_pending, require_own
 from sagewright.services.registry import operation
 from sagewright.store.resources import Resource
 

@@ -15,7 +15,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.kms import policies, tags
 from sagewright.services.kms.markers import marked, marker_of
-from sagewright.services.kms.names import (
+from sagewright.services.kmskeys import (
     ENABLED,
     PENDING,
     absent,

@@ -12,7 +12,7 @@ import orjson
 
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
-from sagewright.services.kms.names import absent, not_found, require_key, require_own
+from sagewright.services.kmskeys import absent, not_found, require_key, require_own
 from sagewright.services.registry import operation
 from sagewright.store import resources
 

@@ -12,7 +12,7 @@ from typing import Any
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.kms.names import (
+from sagewright.services.kmskeys import (
     ALIAS,
     DISABLED,
     ENABLED,

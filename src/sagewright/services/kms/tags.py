@@ -9,7 +9,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.kms.markers import marked, marker_of
-from sagewright.services.kms.names import arn_of, refuse_pending, require_key, require_own
+from sagewright.services.kmskeys import arn_of, refuse_pending, require_key, require_own
 from sagewright.services.registry import operation
 from sagewright.store import tags
 

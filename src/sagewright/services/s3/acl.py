@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.operations import s3_operation
@@ -31,7 +32,10 @@ def put_bucket_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @s3_operation("PutObjectAcl")
 def put_object_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    try:
+        context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    except AwsError as error:
+        raise errors.marked_deleted(error) from None
     return _check(context, request)
 
 
@@ -44,6 +48,14 @@ def _owners(context: Context) -> dict[str, Any]:
 
 
 def _check(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    said = any(value for name, value in request.items() if name == "ACL" or name.startswith("Grant"))
+    if not said and request.get("AccessControlPolicy") is None:
+        fields = {"MissingHeaderName": "x-amz-acl"}
+        raise AwsError("MissingSecurityHeader", "Your request was missing a required header", 400, fields)
+    if request.get("ACL") and any(value for name, value in request.items() if name.startswith("Grant")):
+        raise errors.invalid_request("Specifying both Canned ACLs and Header Grants is not allowed")
+    if said and request.get("AccessControlPolicy") is not None:
+        raise AwsError("UnexpectedContent", "This request does not support content")
     shapes.check_acl(request)
     wanted = request.get("AccessControlPolicy")
     if wanted is not None and _pairs(wanted) != _pairs(_owners(context)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.objects import errors
+from sagewright.objects.uploads import COMPOSITE
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.operations import s3_operation
@@ -41,10 +42,10 @@ def _checksum(version: Version) -> dict[str, Any]:
 
 
 def _parts(request: dict[str, Any], version: Version) -> dict[str, Any] | None:
-    """None for an object that was put whole. The single parts are listed where they have checksums, as at AWS."""
+    """None for an object that was put whole. The single parts are listed where the whole has a composite checksum, as at AWS."""
     if not version.parts:
         return None
-    if not any(part["checksums"] for part in version.parts):
+    if shapes.checksum_type(version.checksums) != COMPOSITE:
         return {"TotalPartsCount": len(version.parts)}
     after, most = request.get("PartNumberMarker") or 0, min(request.get("MaxParts") or 1000, 1000)
     left = [part for part in version.parts if part["number"] > after]
@@ -52,7 +53,7 @@ def _parts(request: dict[str, Any], version: Version) -> dict[str, Any] | None:
     return {
         "TotalPartsCount": len(version.parts),
         "PartNumberMarker": after,
-        "NextPartNumberMarker": shown[-1]["number"] if shown else after,
+        "NextPartNumberMarker": shown[-1]["number"] if shown else 0,
         "MaxParts": most,
         "IsTruncated": len(left) > len(shown),
         "Parts": [

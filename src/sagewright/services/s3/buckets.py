@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
+
+import botocore.session
 
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
@@ -14,6 +17,8 @@ from sagewright.services.s3 import configuration, shapes
 from sagewright.services.s3.locks import check_no_locks
 from sagewright.services.s3.names import check_bucket_name
 from sagewright.services.s3.operations import s3_operation
+from sagewright.services.s3.tags import AT_CREATION, checked_tags
+from sagewright.store.buckets import Bucket
 
 HOME = "us-east-1"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
@@ -23,7 +28,7 @@ MOST_TAGS = 50
 
 @s3_operation("CreateBucket")
 def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """In us-east-1 a bucket of one's own may be created again, as at AWS."""
+    """In us-east-1 a bucket of one's own may be created again, as at AWS, though not with tags."""
     name = request["Bucket"]
     check_bucket_name(name)
     shapes.check_acl(request)
@@ -32,13 +37,23 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     region = _region(wanted.get("LocationConstraint") or None, context.region)
     documents = configuration.at_first(request.get("ObjectOwnership"))
     if wanted.get("Tags"):
-        documents["tagging"] = {"TagSet": shapes.tag_set(shapes.checked_tags(wanted["Tags"], MOST_TAGS))}
+        documents["tagging"] = {"TagSet": shapes.tag_set(_tags(wanted["Tags"]))}
     try:
         context.objects.buckets.create(name, region, documents)
     except AwsError as error:
-        if error.code != "BucketAlreadyOwnedByYou" or region != HOME:
+        if error.code != "BucketAlreadyOwnedByYou" or region != HOME or wanted.get("Tags"):
             raise
-    return {"Location": f"/{name}"}
+    return {"Location": f"/{name}", "BucketArn": _arn(name)}
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:s3:::{name}"
+
+
+def _tags(tags: list[dict[str, Any]]) -> dict[str, str]:
+    if any(tag.get("Key") is None or tag.get("Value") is None for tag in tags):
+        raise errors.malformed_xml()
+    return checked_tags(tags, MOST_TAGS, AT_CREATION)
 
 
 def _region(constraint: str | None, default: str) -> str:
@@ -58,7 +73,7 @@ def _region(constraint: str | None, default: str) -> str:
 @s3_operation("HeadBucket")
 def head_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket = context.objects.buckets.get(request["Bucket"])
-    return {"BucketRegion": bucket.region, "AccessPointAlias": False}
+    return {"BucketArn": _arn(bucket.name), "BucketRegion": bucket.region, "AccessPointAlias": False}
 
 
 @s3_operation("ListBuckets")
@@ -67,21 +82,35 @@ def list_buckets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if not 1 <= most <= MOST_BUCKETS:
         message = f"Argument max-buckets must be an integer between 1 and {MOST_BUCKETS}"
         raise errors.invalid_argument(message, "max-buckets", most)
-    refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token")
+    refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", None)
     after = (paging.decode(request.get("ContinuationToken"), refusal) or [""])[0]
     found = context.objects.buckets.page(prefix, after, most + 1)
     region = request.get("BucketRegion")
-    shown = [
-        {"Name": b.name, "CreationDate": to_datetime(b.created_ms // 1000 * 1000), "BucketRegion": b.region}
-        for b in found[:most]
-        if region in (None, b.region)
-    ]
+    if region is not None and region not in _known_regions():
+        message = f"Argument value {region} is not a valid AWS Region"
+        raise errors.invalid_argument(message, "bucket-region", None)
     return {
-        "Buckets": shown,
         "Owner": shapes.owner(context.account),
+        "Buckets": [_shown(bucket) for bucket in found[:most] if region in (None, bucket.region)],
         "Prefix": request.get("Prefix"),
         "ContinuationToken": paging.encode([found[most - 1].name]) if len(found) > most else None,
     }
+
+
+def _shown(bucket: Bucket) -> dict[str, Any]:
+    return {
+        "Name": bucket.name,
+        "CreationDate": to_datetime(bucket.created_ms // 1000 * 1000),
+        "BucketRegion": bucket.region,
+        "BucketArn": _arn(bucket.name),
+    }
+
+
+@cache
+def _known_regions() -> frozenset[str]:
+    session = botocore.session.get_session()
+    partitions = session.get_available_partitions()
+    return frozenset(name for one in partitions for name in session.get_available_regions("s3", one))
 
 
 @s3_operation("DeleteBucket")

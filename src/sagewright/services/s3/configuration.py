@@ -7,7 +7,7 @@ A kind is a line of SETTINGS: its operations follow from it. What acts on a docu
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,12 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors, rules
 from sagewright.services.context import Context
 from sagewright.services.s3 import cors
+from sagewright.services.s3.encryption import ALGORITHMS, BASE, KMS
 from sagewright.services.s3.operations import need, s3_operation
 from sagewright.store.buckets import Bucket
 
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+OWNERSHIPS = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
 BASE_ENCRYPTION = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
 }
@@ -31,7 +33,8 @@ class Setting:
     """A kind of document. `operations`: those that put, get and delete it, "" for one that isn't served.
 
     `member`: where the document stands in the request, and in the answer if it is `wrapped`. `missing`: code and message
-    for a bucket without one, unless `default` stands in. `check` gives what is kept, or raises.
+    for a bucket without one, unless `default` stands in. `check` gives what is kept, or raises. `beside`: members that are
+    kept and told with the document, each with its values, the default first.
     """
 
     kind: str
@@ -40,6 +43,7 @@ class Setting:
     missing: tuple[str, str] = ("", "")
     default: Document | None = None
     wrapped: bool = False
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
     check: Callable[[Document], Document] = field(default=lambda document: document)
     show: Callable[[Document], Document] = field(default=lambda document: document)
 
@@ -75,8 +79,20 @@ def _rules_shown(document: Document) -> Document:
 
 
 def _ownership(document: Document) -> Document:
-    if not document.get("Rules"):
+    if [rule.get("ObjectOwnership") in OWNERSHIPS for rule in document.get("Rules") or ()] != [True]:
         raise errors.malformed_xml()
+    return document
+
+
+def _encryption(document: Document) -> Document:
+    if len(document.get("Rules") or ()) != 1:
+        raise errors.malformed_xml()
+    chosen = document["Rules"][0].get("ApplyServerSideEncryptionByDefault") or {}
+    if chosen.get("SSEAlgorithm", BASE) not in ALGORITHMS:
+        raise errors.malformed_xml()
+    if chosen.get("KMSMasterKeyID") and chosen["SSEAlgorithm"] not in KMS:
+        message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
+        raise errors.invalid_argument(message, "ApplyServerSideEncryptionByDefault", None)
     return document
 
 
@@ -93,6 +109,7 @@ SETTINGS = (
         ("PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration", "DeleteBucketLifecycle"),
         "LifecycleConfiguration",
         ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
+        beside={"TransitionDefaultMinimumObjectSize": ("all_storage_classes_128K", "varies_by_storage_class")},
         check=_rules,
         show=_rules_shown,
     ),
@@ -110,6 +127,7 @@ SETTINGS = (
         "ServerSideEncryptionConfiguration",
         default=BASE_ENCRYPTION,
         wrapped=True,
+        check=_encryption,
     ),
     Setting(
         "ownership",
@@ -145,7 +163,10 @@ SETTINGS = (
 
 
 def at_first(ownership: str | None) -> dict[str, Document]:
-    """The documents of a new bucket: as at AWS, access lists are off and nothing is public."""
+    """The documents of a new bucket: as at AWS, access lists are off and nothing is public. Raises InvalidArgument."""
+    if ownership is not None and ownership not in OWNERSHIPS:
+        message = f"Invalid x-amz-object-ownership header: {ownership}"
+        raise errors.invalid_argument(message, "x-amz-object-ownership", None)
     return {
         "ownership": {"Rules": [{"ObjectOwnership": ownership or "BucketOwnerEnforced"}]},
         "public access": dict.fromkeys(BLOCKS, True),
@@ -161,15 +182,23 @@ def find(bucket: Bucket, setting: Setting) -> Document:
     return document
 
 
+def _chosen(name: str, value: str | None, values: Sequence[str]) -> str:
+    """Raises InvalidRequest for none of `values`, of which the first is the default."""
+    if value is not None and value not in values:
+        raise errors.invalid_request(f"Invalid {name} found: {value}")
+    return value or values[0]
+
+
 def _serve(setting: Setting) -> None:
     def put(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-        context.objects.buckets.configure(
-            request["Bucket"], setting.kind, setting.check(need(request.get(setting.member)))
-        )
-        return {}
+        document = setting.check(need(request.get(setting.member)))
+        beside = {name: _chosen(name, request.get(name), values) for name, values in setting.beside.items()}
+        context.objects.buckets.configure(request["Bucket"], setting.kind, document | beside)
+        return beside
 
     def get(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         document = setting.show(find(context.objects.buckets.get(request["Bucket"]), setting))
+        document = {name: values[0] for name, values in setting.beside.items()} | document
         return {setting.member: document} if setting.wrapped else document
 
     def delete(context: Context, request: dict[str, Any]) -> dict[str, Any]:

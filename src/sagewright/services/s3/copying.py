@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.objects import errors
-from sagewright.objects.buckets import ENABLED
+from sagewright.objects.buckets import ENABLED, OFF
 from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.archives import check_readable
-from sagewright.services.s3.encryption import encryption_members, with_default
+from sagewright.services.s3.encryption import BASE, encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_source_size
 from sagewright.services.s3.names import check_key
@@ -44,7 +44,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "CopyObjectResult": result | shapes.checksum_members(version.checksums),
         "CopySourceVersionId": shapes.version_id(source),
-        "VersionId": shapes.version_id(version),
+        "VersionId": version.version if there.versioning != OFF else None,
         **encryption_members(version.headers),
         **expiration_members(context, version),
     }
@@ -81,6 +81,10 @@ def _refuse_no_change(request: dict[str, Any], source: Version, there: Bucket) -
     """A version that is named in a bucket that keeps them may be copied to its own key: its copy is the newest one then."""
     same = (source.bucket, source.key) == (request["Bucket"], request["Key"]) and source.latest
     if there.versioning == ENABLED and read_source(request["CopySource"]).version is not None:
+        return
+    was_told = source.headers.get("ServerSideEncryption", BASE) != BASE
+    is_told = bool(there.configuration.get("encryption"))
+    if was_told or is_told:  # the copy is encrypted anew, as it asks or as its bucket does
         return
     if same and _directive(request, "MetadataDirective") == "COPY" and not any(request.get(n) for n in _CHANGES):
         raise errors.invalid_request(

@@ -20,6 +20,8 @@ def delete_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     done = context.objects.contents.delete(
         request["Bucket"], request["Key"], request.get("VersionId"), Conditions(if_match=request.get("IfMatch"))
     )
+    if done.unknown:
+        raise errors.invalid_version(str(done.version))
     return {"DeleteMarker": True if done.marker else None, "VersionId": done.version or done.marker}
 
 
@@ -35,7 +37,8 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     objects = _allowed(context, bucket, objects, failed)
     plain = [item for item in objects if item.get("ETag") is None]
     done = contents.delete_many(bucket, [Target(item["Key"], item.get("VersionId")) for item in plain])
-    deleted.extend(map(_deleted, done))
+    deleted.extend(_deleted(deletion) for deletion in done if not deletion.unknown)
+    failed.extend(_unknown(deletion) for deletion in done if deletion.unknown)
     for item in objects:
         if item.get("ETag") is not None:
             condition = Conditions(if_match=item["ETag"])
@@ -63,6 +66,11 @@ def _allowed(
 def _failed(item: dict[str, Any], error: AwsError) -> dict[str, Any]:
     version = item.get("VersionId")
     return {"Key": item["Key"], "VersionId": version, "Code": error.code, "Message": error.message}
+
+
+def _unknown(done: Deletion) -> dict[str, Any]:
+    error = errors.no_such_version(done.key, str(done.version))
+    return _failed({"Key": done.key, "VersionId": done.version}, error)
 
 
 def _deleted(done: Deletion) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sagewright.model.errors import AwsError
 from sagewright.objects import errors
+from sagewright.services import kmskeys
 from sagewright.services.context import Context
 from sagewright.store.buckets import Bucket
 
@@ -18,6 +20,8 @@ KMS = frozenset({"aws:kms", "aws:kms:dsse"})
 ALGORITHMS = frozenset({BASE, *KMS})
 MEMBERS = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
 _DEFAULT = "encryption"
+AWS_KEY = "alias/aws/s3"
+"""Of the key that AWS has for S3."""
 
 
 def check_encryption(request: Mapping[str, Any]) -> None:
@@ -34,9 +38,11 @@ def check_encryption(request: Mapping[str, Any]) -> None:
 
 def with_default(context: Context, bucket: Bucket, request: dict[str, Any]) -> dict[str, Any]:
     """The request of a new object, with the bucket's encryption where it asks for none."""
-    if request.get("ServerSideEncryption") is not None:
-        return _with_key(context, request)
     rules = (bucket.configuration.get(_DEFAULT) or {}).get("Rules") or [{}]
+    if request.get("ServerSideEncryption") is not None:
+        if request["ServerSideEncryption"] in KMS and rules[0].get("BucketKeyEnabled"):
+            request = {"BucketKeyEnabled": True} | request
+        return _with_key(context, request)
     chosen = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
     if chosen.get("SSEAlgorithm", BASE) not in KMS:
         return request
@@ -47,10 +53,32 @@ def with_default(context: Context, bucket: Bucket, request: dict[str, Any]) -> d
 
 
 def _with_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Without a key of one's own KMS takes AWS's for S3."""
-    if request["ServerSideEncryption"] not in KMS or request.get("SSEKMSKeyId"):
+    """Without a key of one's own KMS takes AWS's for S3. Objects tell the key's ARN, however it was named.
+
+    Raises KMS.DisabledException, KMS.KMSInvalidStateException. A key that isn't kept here is taken as it is named.
+    """
+    if request["ServerSideEncryption"] not in KMS:
         return request
-    return request | {"SSEKMSKeyId": f"arn:aws:kms:{context.region}:{context.account}:alias/aws/s3"}
+    return request | {"SSEKMSKeyId": _usable(context, request.get("SSEKMSKeyId") or AWS_KEY)}
+
+
+def check_usable(context: Context, headers: Mapping[str, Any]) -> None:
+    """For who reads an object: its key has to be usable. Raises as `_with_key`."""
+    if headers.get("ServerSideEncryption") in KMS and headers.get("SSEKMSKeyId"):
+        _usable(context, headers["SSEKMSKeyId"])
+
+
+def _usable(context: Context, named: str) -> str:
+    try:
+        key = kmskeys.require_key(context, named, by_alias=True)
+    except AwsError:
+        return kmskeys.arn_of(context, named) if kmskeys.is_id(named) else named
+    arn = kmskeys.arn_of(context, key.name)
+    if key.status == kmskeys.DISABLED:
+        raise AwsError("KMS.DisabledException", f"{arn} is disabled.")
+    if key.status == kmskeys.PENDING:
+        raise AwsError("KMS.KMSInvalidStateException", f"{arn} is pending deletion.")
+    return arn
 
 
 def encryption_members(headers: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from sagewright.store.objects import Version
 from sagewright.store.uploads import Upload
 
 
-def expiration_members(context: Context, version: Version) -> dict[str, Any]:
-    """`Expiration` where a rule ends it. Older versions are told none: they end in other ways."""
+def expiration_members(context: Context, version: Version, *, named: bool = False) -> dict[str, Any]:
+    """`Expiration` where a rule ends it. Older versions are told none: they end in other ways; nor is one that was asked for by
+    its `named` id.
+    """
     wanted = context.objects.lifecycle.rules(version.bucket)
-    found = rules.expiration(wanted, version) if wanted and version.latest else None
+    found = rules.expiration(wanted, version) if wanted and version.latest and not named else None
     if found is None:
         return {}
     date = format_datetime(to_datetime(found.at_ms), usegmt=True)

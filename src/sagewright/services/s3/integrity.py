@@ -38,7 +38,7 @@ class Digests:
             if name in blob.checksums and blob.checksums[name] != value:
                 raise checksums.bad_digest(name)
         if self.md5 is not None and base64.b64decode(self.md5).hex() != blob.md5:
-            raise checksums.bad_digest("Content-MD5")
+            raise checksums.bad_md5(base64.b64decode(self.md5), bytes.fromhex(blob.md5))
 
 
 def announced(body: Any) -> int | None:

@@ -94,7 +94,7 @@ def list_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @s3_operation("ListObjectsV2")
 def list_objects_v2(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     listed, token = read_asked(request), request.get("ContinuationToken")
-    refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token")
+    refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", None)
     if token == "":
         raise refusal
     marker = (paging.decode(token, refusal) or [request.get("StartAfter") or ""])[0]
@@ -103,7 +103,7 @@ def list_objects_v2(context: Context, request: dict[str, Any]) -> dict[str, Any]
     return {
         **listed.members(request, page),
         "KeyCount": page.count,
-        "StartAfter": listed.show(request.get("StartAfter")),
+        "StartAfter": None if token else listed.show(request.get("StartAfter")),
         "ContinuationToken": token,
         "NextContinuationToken": paging.encode([page.next_key]) if page.truncated else None,
         "Contents": [listed.content(version, owner) for version in page.entries],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from sagewright.model.clock import to_datetime
 from sagewright.objects import checksums, errors
@@ -14,7 +15,7 @@ from sagewright.services.s3.encryption import encryption_members, with_default
 from sagewright.services.s3.expiry import abortion_members, expiration_members
 from sagewright.services.s3.integrity import announced, check_size, check_source_size, digests, sent_checksums
 from sagewright.services.s3.names import check_key
-from sagewright.services.s3.operations import need, s3_operation
+from sagewright.services.s3.operations import s3_operation
 from sagewright.store.uploads import Upload
 
 
@@ -42,7 +43,7 @@ def _checksum(request: dict[str, Any]) -> tuple[str | None, str | None]:
     if algorithm is None:
         if kind is not None:
             raise errors.invalid_request(
-                "The x-amz-checksum-type header can only be used with x-amz-checksum-algorithm."
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
             )
         return None, None
     checksums.new(algorithm)
@@ -63,6 +64,7 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_size(request)
     upload = find_upload(context, request)
     wanted = digests(request, upload.checksum_algorithm)
+    _check_algorithm(request, upload)
     with context.objects.uploads.receive(upload, number, body, wanted.algorithms, announced(body)) as blob:
         wanted.check(blob, body)
         part = context.objects.uploads.put_part(upload, number, blob)
@@ -71,6 +73,17 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         **shapes.checksum_members(part.checksums, kind=False),
         **encryption_members(upload.headers),
     }
+
+
+def _check_algorithm(request: dict[str, Any], upload: Upload) -> None:
+    """Raises InvalidRequest for a part whose checksum is another than the upload's."""
+    wanted = upload.checksum_algorithm
+    for name in (*sent_checksums(request), request.get("ChecksumAlgorithm")):
+        if wanted is not None and name not in (None, wanted):
+            raise errors.invalid_request(
+                f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, "
+                f"actual checksum Type: {name.lower()}"
+            )
 
 
 @s3_operation("UploadPartCopy")
@@ -99,14 +112,15 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
     """A second completion of the same upload gets the answer of the first, as at AWS."""
     bucket, key, upload_id = request["Bucket"], request["Key"], request["UploadId"]
     uploads = context.objects.uploads
-    chosen = _chosen(need(request.get("MultipartUpload")))
     version = uploads.finished(bucket, key, upload_id)
     if version is None:
         expected = Expected(request.get("MpuObjectSize"), sent_checksums(request))
         upload = uploads.find(bucket, key, upload_id)
-        version = uploads.complete(upload, chosen, expected, shapes.conditions(request))
+        _check_type(request, upload)
+        chosen = _chosen(request.get("MultipartUpload"))
+        version = uploads.complete(upload, chosen, expected, shapes.conditions(request, upload.initiated_ms))
     return {
-        "Location": f"{context.base_url}/{bucket}/{key}",
+        "Location": f"{context.base_url}/{bucket}/{quote(key)}",
         "Bucket": bucket,
         "Key": key,
         "ETag": shapes.quoted(version.etag),
@@ -117,7 +131,22 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
     }
 
 
-def _chosen(document: dict[str, Any]) -> list[Chosen]:
+def _check_type(request: dict[str, Any], upload: Upload) -> None:
+    """Raises InvalidRequest for a checksum type that isn't the upload's, BadDigest for a whole's checksum without its type."""
+    kind, algorithm = request.get("ChecksumType"), upload.checksum_algorithm
+    whole = upload.checksum_type == FULL_OBJECT and algorithm not in checksums.FULL_OBJECT_ONLY
+    if kind is None and algorithm is not None and whole and sent_checksums(request):
+        raise checksums.bad_digest(algorithm.lower())
+    if kind is not None and kind != upload.checksum_type:
+        raise errors.invalid_request(
+            f"The upload was created using the {upload.checksum_type or 'null'} checksum mode. "
+            "The complete request must use the same checksum mode."
+        )
+
+
+def _chosen(document: dict[str, Any] | None) -> list[Chosen]:
+    if document is None:
+        raise errors.invalid_request("You must specify at least one part")
     parts = document.get("Parts") or []
     if not parts or any(part.get("PartNumber") is None or part.get("ETag") is None for part in parts):
         raise errors.malformed_xml()

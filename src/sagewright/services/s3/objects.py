@@ -6,17 +6,19 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
+from sagewright.objects.buckets import OFF
+from sagewright.objects.uploads import COMPOSITE
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
 from sagewright.services.s3.archives import check_readable
-from sagewright.services.s3.encryption import encryption_members, with_default
+from sagewright.services.s3.encryption import check_usable, encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_size, digests
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.preconditions import check_read
 from sagewright.services.s3.ranges import Slice
-from sagewright.store.objects import Version
+from sagewright.store.objects import NULL_VERSION, Version
 
 OVERRIDES = {
     "ResponseCacheControl": "CacheControl",
@@ -58,6 +60,7 @@ def get_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if answer.get("__status__") == 304:
         return answer
     check_readable(version)
+    check_usable(context, version.headers)
     answer["Body"] = context.objects.body(version, part.start, part.length)
     return answer
 
@@ -70,7 +73,10 @@ def head_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(context: Context, request: dict[str, Any], version: Version) -> tuple[dict[str, Any], Slice]:
     """The members that GET and HEAD share, and which bytes are meant."""
-    answer = shapes.head_members(version) | expiration_members(context, version)
+    answer = shapes.head_members(version)
+    answer |= expiration_members(context, version, named=request.get("VersionId") is not None)
+    if version.version == NULL_VERSION and context.objects.buckets.get(version.bucket).versioning != OFF:
+        answer["VersionId"] = NULL_VERSION
     whole = Slice(0, version.size, version.size)
     if not check_read(request, version):
         return {"__status__": 304, **{name: answer.get(name) for name in NOT_MODIFIED_KEEPS}}, whole
@@ -78,11 +84,12 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
         if request.get(asked) is not None:
             answer[name] = request[asked]
     part = _slice(request, version)
+    tells_checksums = (request.get("ChecksumMode") or "").upper() == "ENABLED"
     if part is not None:
         answer |= {"__status__": 206, "ContentRange": part.content_range if part.length else None}
-        if request.get("ChecksumMode") == "ENABLED" and request.get("PartNumber") is not None:
-            answer |= _checksums_of_part(version, request["PartNumber"])
-    elif request.get("ChecksumMode") == "ENABLED":
+        if tells_checksums:
+            answer |= _checksums_of(part, version, request.get("PartNumber"))
+    elif tells_checksums:
         answer |= shapes.checksum_members(version.checksums)
     if request.get("PartNumber") is not None and version.parts:
         answer["PartsCount"] = len(version.parts)
@@ -91,8 +98,10 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
     return answer, part
 
 
-def _checksums_of_part(version: Version, number: int) -> dict[str, Any]:
-    """Of a part that was asked for by its number, with the type of the whole object's."""
+def _checksums_of(part: Slice, version: Version, number: int | None) -> dict[str, Any]:
+    """Of a piece: that of the part that was asked for by its number where they make up the whole's, or of all there is."""
+    if shapes.checksum_type(version.checksums) != COMPOSITE:
+        return shapes.checksum_members(version.checksums) if part.length == version.size else {}
     kept: dict[str, str] = next((part["checksums"] for part in version.parts if part["number"] == number), {})
     members = shapes.checksum_members(kept, kind=False)
     return members | {"ChecksumType": shapes.checksum_type(version.checksums)} if members else {}

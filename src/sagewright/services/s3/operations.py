@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from sagewright.services.context import Context
 from sagewright.services.registry import Operation, operation
 from sagewright.services.s3 import access
 
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _OWNERS = ("ExpectedBucketOwner", "ExpectedSourceBucketOwner")
 
 
@@ -22,8 +24,7 @@ def s3_operation(name: str) -> Callable[[Operation], Operation]:
         @functools.wraps(function)
         def checked(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             for owner in _OWNERS:
-                if request.get(owner) not in (None, context.account):
-                    raise access.denied()
+                _check_owner(request.get(owner), context.account)
             access.authorize(context, name, request)
             try:
                 return function(context, request)
@@ -33,6 +34,15 @@ def s3_operation(name: str) -> Callable[[Operation], Operation]:
         return operation("s3", name)(checked)
 
     return register
+
+
+def _check_owner(expected: str | None, account: str) -> None:
+    """Raises InvalidBucketOwnerAWSAccountID for what is no account, AccessDenied for another one."""
+    if expected is not None and not _ACCOUNT.fullmatch(expected):
+        message = f"The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"
+        raise AwsError("InvalidBucketOwnerAWSAccountID", message)
+    if expected not in (None, account):
+        raise access.denied()
 
 
 def _hidden(context: Context, error: AwsError, request: dict[str, Any]) -> AwsError:

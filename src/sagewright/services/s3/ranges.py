@@ -62,7 +62,7 @@ def of_part(version: Version, number: int) -> Slice:
 
 
 def of_copy(header: str | None, size: int) -> Slice:
-    """The range of an UploadPartCopy, which must be `bytes=first-last` inside the source. Raises InvalidArgument."""
+    """The range of an UploadPartCopy, `bytes=first-last` inside the source. Raises InvalidArgument, InvalidRequest."""
     if header is None:
         return Slice(0, size, size)
     name = "x-amz-copy-source-range"
@@ -74,6 +74,8 @@ def of_copy(header: str | None, size: int) -> Slice:
         )
         raise errors.invalid_argument(message, name, header)
     start, last = int(found[1]), int(found[2])
+    if start >= size:
+        raise errors.invalid_request("The specified copy range is invalid for the source object size")
     if last >= size:
         raise errors.invalid_argument(f"Range specified is not valid for source object of size: {size}", name, header)
     return Slice(start, last - start + 1, size)

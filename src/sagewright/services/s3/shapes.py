@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
 
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
@@ -17,6 +15,8 @@ from sagewright.objects.placing import Conditions, Properties
 from sagewright.services.s3.archives import restored
 from sagewright.services.s3.encryption import check_encryption, encryption_members
 from sagewright.services.s3.locks import check_no_lock
+from sagewright.services.s3.metadata import encoded, read_metadata
+from sagewright.services.s3.tags import tags_of_header
 from sagewright.store.objects import NULL_VERSION, Version
 
 STANDARD = "STANDARD"
@@ -43,9 +43,6 @@ SETTINGS = (
     "StorageClass",
 )
 DEFAULT_TYPE = "binary/octet-stream"
-MAX_METADATA_BYTES = 2048
-MAX_TAGS = 10
-SYSTEM_TAGS = "System tags cannot be added/updated by requester"
 ACLS_THAT_CHANGE_NOTHING = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 
 
@@ -57,7 +54,7 @@ def owner(context_account: str) -> dict[str, str]:
 def properties(request: Mapping[str, Any]) -> Properties:
     """What PutObject, CopyObject and CreateMultipartUpload say of an object besides its bytes. Raises AwsError."""
     check_settings(request)
-    return Properties(kept_headers(request), user_metadata(request), tags_of_header(request.get("Tagging")))
+    return Properties(kept_headers(request), read_metadata(request), tags_of_header(request.get("Tagging")))
 
 
 def kept_headers(request: Mapping[str, Any], names: tuple[str, ...] = CONTENT + SETTINGS) -> dict[str, Any]:
@@ -76,18 +73,12 @@ def kept_headers(request: Mapping[str, Any], names: tuple[str, ...] = CONTENT + 
     return kept
 
 
-def user_metadata(request: Mapping[str, Any]) -> dict[str, str]:
-    metadata: dict[str, str] = request.get("Metadata") or {}
-    if sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items()) > MAX_METADATA_BYTES:
-        message = "Your metadata headers exceed the maximum allowed metadata size"
-        raise AwsError("MetadataTooLarge", message, 400, {"MaxSizeAllowed": str(MAX_METADATA_BYTES)})
-    return metadata
-
-
 def check_settings(request: Mapping[str, Any]) -> None:
     """Refuse what cannot be honoured: access lists, customer keys, unknown classes."""
-    if request.get("StorageClass", STANDARD) not in STORAGE_CLASSES:
-        raise AwsError("InvalidStorageClass", "The storage class you specified is not valid", 400)
+    kind = request.get("StorageClass", STANDARD)
+    if kind not in STORAGE_CLASSES:
+        fields = {"StorageClassRequested": kind}
+        raise AwsError("InvalidStorageClass", "The storage class you specified is not valid", 400, fields)
     check_encryption(request)
     if request.get("SSECustomerAlgorithm") or request.get("SSECustomerKey"):
         message = "Objects encrypted with customer-provided keys are not served."
@@ -103,49 +94,25 @@ def check_acl(request: Mapping[str, Any]) -> None:
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
 
 
-def tags_of_header(text: str | None) -> dict[str, str]:
-    """The tags of `k=v&k2=v2`. Raises InvalidArgument, InvalidTag."""
-    if not text:
-        return {}
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise errors.invalid_argument("The header 'x-amz-tagging' shall be encoded as UTF-8", "x-amz-tagging") from None
-    return checked_tags([{"Key": key, "Value": value} for key, value in pairs], MAX_TAGS)
-
-
-def checked_tags(tags: list[dict[str, Any]], most: int) -> dict[str, str]:
-    """Raises BadRequest, InvalidTag."""
-    if len(tags) > most:
-        message = (
-            f"Object tags cannot be greater than {most}"
-            if most == MAX_TAGS
-            else f"At most {most} tags, got {len(tags)}"
-        )
-        raise AwsError("BadRequest", message, 400)
-    found: dict[str, str] = {}
-    for tag in tags:
-        key, value = tag.get("Key", ""), tag.get("Value", "")
-        if not 1 <= len(key) <= 128:
-            raise AwsError("InvalidTag", "The TagKey you have provided is invalid", 400, {"TagKey": key})
-        if len(value) > 256:
-            raise AwsError("InvalidTag", "The TagValue you have provided is invalid", 400, {"TagValue": value})
-        if key.lower().startswith("aws:"):
-            message = "Your TagKey cannot be prefixed with aws:" if most == MAX_TAGS else SYSTEM_TAGS
-            raise AwsError("InvalidTag", message, 400, {"TagKey": key})
-        if key in found:
-            message = "Cannot provide multiple Tags with the same key"
-            raise AwsError("InvalidTag", message, 400, {"TagKey": key})
-        found[key] = value
-    return found
-
-
 def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def conditions(request: Mapping[str, Any]) -> Conditions:
-    return Conditions(request.get("IfMatch"), request.get("IfNoneMatch"))
+def conditions(request: Mapping[str, Any], since_ms: int | None = None) -> Conditions:
+    """Of a write that began at `since_ms`. Raises NotImplemented for values that S3 takes for reads alone."""
+    match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
+    if match is not None and none_match is not None:
+        raise errors.not_implemented(
+            "If-Match,If-None-Match", "Multiple conditional request headers present in the request"
+        )
+    for header, value, good in (
+        ("If-Match", match, match is None or match.strip() != "*"),
+        ("If-None-Match", none_match, none_match is None or none_match.strip() == "*"),
+    ):
+        if value is not None and not good:
+            why = f"We don't accept the provided value of {header} header for this API"
+            raise errors.not_implemented(header, why)
+    return Conditions(match, none_match, since_ms)
 
 
 def quoted(etag: str) -> str:
@@ -193,12 +160,7 @@ def head_members(version: Version) -> dict[str, Any]:
         "AcceptRanges": "bytes",
         "ETag": quoted(version.etag),
         "LastModified": modified(version),
-        "Metadata": {name: _ascii(value) for name, value in version.user_metadata.items()},
+        "Metadata": {name: encoded(value) for name, value in version.user_metadata.items()},
         "VersionId": version_id(version),
         "TagCount": len(version.tags) or None,
     }
-
-
-def _ascii(value: str) -> str:
-    """S3 answers metadata beyond ASCII in the form of RFC 2047."""
-    return value if value.isascii() else f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="

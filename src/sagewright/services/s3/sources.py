@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from sagewright.objects import errors
+
+_HEADER = "x-amz-copy-source"
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,7 @@ class Source:
 def read_source(text: str) -> Source:
     """Raises InvalidArgument."""
     path, _, version = text.partition("?versionId=")
-    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
     if not bucket or not key or bucket.startswith("arn:"):
-        message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
-        raise errors.invalid_argument(message, "x-amz-copy-source", text)
+        raise errors.invalid_argument("Invalid copy source object key", _HEADER, _HEADER)
     return Source(bucket, key, unquote(version) or None)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.buckets import MOST_TAGS
 from sagewright.services.s3.operations import need, s3_operation
+from sagewright.services.s3.tags import MAX_TAGS, tags_of_document
 from sagewright.store.objects import Version
 
 
 @s3_operation("PutObjectTagging")
 def put_object_tagging(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags = shapes.checked_tags(need(request.get("Tagging")).get("TagSet") or [], shapes.MAX_TAGS)
+    tags = tags_of_document(need(request.get("Tagging")), MAX_TAGS)
     return _set(context, request, tags)
 
 
@@ -36,12 +38,15 @@ def _set(context: Context, request: dict[str, Any], tags: dict[str, str]) -> dic
 
 
 def _find(context: Context, request: dict[str, Any]) -> Version:
-    return context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    try:
+        return context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
+    except AwsError as error:
+        raise errors.marked_deleted(error) from None
 
 
 @s3_operation("PutBucketTagging")
 def put_bucket_tagging(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags = shapes.checked_tags(need(request.get("Tagging")).get("TagSet") or [], MOST_TAGS)
+    tags = tags_of_document(need(request.get("Tagging")), MOST_TAGS)
     kept = {"TagSet": shapes.tag_set(tags)} if tags else None
     context.objects.buckets.configure(request["Bucket"], "tagging", kept)
     return {"__status__": 204}

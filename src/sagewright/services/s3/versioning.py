@@ -14,7 +14,9 @@ from sagewright.services.s3.operations import need, s3_operation
 @s3_operation("PutBucketVersioning")
 def put_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     wanted = need(request.get("VersioningConfiguration"))
-    if wanted.get("Status") not in {"Enabled", "Suspended"}:
+    if not wanted.get("Status"):
+        raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified")
+    if wanted["Status"] not in {"Enabled", "Suspended"}:
         raise errors.malformed_xml()
     if wanted.get("MFADelete") == "Enabled":
         raise AwsError("NotImplemented", "MFA delete is not served.")

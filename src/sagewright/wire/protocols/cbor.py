@@ -11,7 +11,7 @@ from botocore.model import OperationModel
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.documents import MOST_DEPTH
 from sagewright.model.errors import AwsError, SerializationException
-from sagewright.wire.protocols.json import query_error
+from sagewright.wire.protocols.json import kind_of, query_error
 from sagewright.wire.protocols.members import from_json, without_nulls
 
 PLAIN = (str, bytes, bool, int, float, datetime, type(None))
@@ -39,7 +39,7 @@ class CborProtocol:
         return _response(200, result, request_id)
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
-        document = {"__type": error.code, "message": error.message, **error.fields}
+        document = {"__type": kind_of(error, operation), "message": error.message, **error.fields}
         response = _response(error.status, document, request_id)
         if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:
             response.headers.append(query_error(error))

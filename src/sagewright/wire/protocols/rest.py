@@ -148,6 +148,8 @@ def _read_query(bound: Bindings, pairs: list[tuple[str, str]], values: dict[str,
         if target is None:
             for extra in bound.query_maps:
                 _read_query_map(extra, name, text, values)
+        elif not text and target.shape.type_name in {"integer", "long"}:
+            continue  # as if it wasn't there
         elif isinstance(target.shape, ListShape):
             values.setdefault(target.member, []).append(read_scalar(target.shape.member, text))
         else:

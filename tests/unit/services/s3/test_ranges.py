@@ -60,3 +60,5 @@ def test_ranges_of_copies() -> None:
         with pytest.raises(AwsError) as caught:
             ranges.of_copy(header, 10)
         assert caught.value.code == "InvalidArgument"
+    with pytest.raises(AwsError, match="InvalidRequest"):
+        ranges.of_copy("bytes=10-12", 10)

@@ -29,7 +29,13 @@ MANAGED = frozenset(
     f"alias/aws/{service}" for service in ("ebs", "ecr", "elasticfilesystem", "s3", "sagemaker", "sns", "sqs")
 )
 """Aliases of keys that AWS makes by itself when they are first asked for."""
+DESCRIPTIONS = {"s3": "Default key that protects my S3 objects when no other key is defined"}
+"""Of keys that AWS makes, where it is known."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
 
 
 def place_of(context: Context) -> Place:
@@ -131,7 +137,9 @@ def _aliased(context: Context, name: str) -> Resource:
 
 def _made_by_aws(context: Context, name: str) -> Resource | None:
     """The alias of a new key, or the one that another request has made meanwhile."""
-    described = {"Manager": "AWS", "Description": f"Default key of {name.rpartition('/')[2]}"}
+    service = name.rpartition("/")[2]
+    words = DESCRIPTIONS.get(service, f"Default key of {service}")
+    described = {"Manager": "AWS", "Description": words}
     key_id = str(uuid.uuid4())
     key = New(key_id, new_document() | described, arn_of(context, key_id), {}, status=ENABLED)
     alias = New(name, {"TargetKeyId": key_id}, arn_of(context, name), {})
