@@ -9,7 +9,6 @@ import asyncio
 import logging
 import re
 import time
-import uuid
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,6 +26,7 @@ from sagewright.http.asgi import Gone, Incoming
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
+from sagewright.model.requestids import new_request_id
 from sagewright.wire.authentication import ONCE
 
 SERVICE = "sagemaker"
@@ -75,7 +75,7 @@ class Invocations:
             await asgi.send_response(response, scope, send)
 
     async def _answered(self, incoming: Incoming, send: Any, begin: float) -> HttpResponse | None:
-        request_id = str(uuid.uuid4())
+        request_id = new_request_id()
         try:
             name, kind = self._operation(incoming)
             body = await self._admission.admitted(incoming, SERVICE)

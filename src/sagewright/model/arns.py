@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 
 ROLE_NAME = "SageMakerExecutionRole"
@@ -21,6 +22,7 @@ def assumed_role_arn(account: str, role: str, session: str) -> str:
     return f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
 
 
+@functools.lru_cache(1000)
 def id_of(prefix: str, arn: str) -> str:
     """The identifier, in AWS's form, of what has no row of its own: the same on every server and after every restart."""
     return prefix + base64.b32encode(hashlib.sha256(arn.encode()).digest())[: 20 - len(prefix)].decode()

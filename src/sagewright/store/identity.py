@@ -173,12 +173,23 @@ def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -
     try:
         with store.write() as connection:
             connection.execute(insert(roles).values(account=account, name=name, **values))
+            changes(connection, _role_subject(account, name))
     except IntegrityError:
         return False
     return True
 
 
 def find_role(store: Database, account: str, name: str) -> dict[str, Any] | None:
+    """Of what it holds nothing may be changed."""
+    found = store.recall(_role_subject(account, name), "role", lambda: (_read_role(store, account, name),))
+    return dict(found[0]) if found and found[0] else None
+
+
+def _role_subject(account: str, name: str) -> str:
+    return f"role/{account}/{name}"
+
+
+def _read_role(store: Database, account: str, name: str) -> dict[str, Any] | None:
     with store.read() as connection:
         row = _ROLE_BY_NAME.first(connection, {"account": account, "name": name})
     return dict(zip(_ROLE_COLUMNS, row, strict=True)) if row else None
@@ -193,9 +204,11 @@ def list_roles(store: Database, account: str) -> Iterator[dict[str, Any]]:
 def update_role(store: Database, account: str, name: str, values: dict[str, Any]) -> None:
     with store.write() as connection:
         connection.execute(update(roles).where(roles.c.account == account, roles.c.name == name).values(**values))
+        changes(connection, _role_subject(account, name))
 
 
 def delete_role(store: Database, account: str, name: str) -> bool:
     with store.write() as connection:
         result = connection.execute(delete(roles).where(roles.c.account == account, roles.c.name == name))
+        changes(connection, _role_subject(account, name))
     return bool(result.rowcount)

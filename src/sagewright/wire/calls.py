@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from sagewright.engine.asking import Question
 from sagewright.model.errors import NotImplementedYet
+from sagewright.model.requestids import new_request_id
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.wire.models import service_model
@@ -32,7 +32,7 @@ class Calls:
     def _context(self, question: Question) -> Context:
         settings = self._platform.settings
         return Context(
-            request_id=str(uuid.uuid4()),
+            request_id=new_request_id(),
             account=settings.account,
             region=settings.region,
             principal=Principal(question.principal, question.principal.rpartition("/")[2]),

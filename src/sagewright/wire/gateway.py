@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from sagewright.http.patience import Patience
 from sagewright.http.pools import Full, Pool
 from sagewright.http.promises import SharedSync
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
+from sagewright.model.requestids import new_request_id
 from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
@@ -69,7 +69,7 @@ class Exchange:
     """One request on its way through the list; each step fills in what the next ones need."""
 
     request: HttpRequest
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    id: str = field(default_factory=new_request_id)
     route: routing.Route | None = None
     s3: S3Route | None = None
     form: PostedForm | None = None
