@@ -13,7 +13,8 @@ SPARE := $(shell echo $$(( $$(nproc) > 1 ? $$(nproc) - 1 : 1 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 AGAIN := --last-failed --last-failed-no-failures none --maxfail=1
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
-JOBENV := OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv
+KERNELS := NUMBA_CACHE_DIR=$(CURDIR)/.cache/kernels
+JOBENV := $(KERNELS) OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 # What is imported is compiled then; to compile all of an environment takes half a minute.
@@ -133,13 +134,13 @@ bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 	$(BIN)/python bench/run.py
 
 bench-algorithms: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries, all or NAMES="pca knn"; writes the page
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
 
 bench-tuning: .cache/clients/tuning/.ready ## The searchers of tuning jobs beside other tuners, for MINUTES=20; LCBENCH=FOLDER for learning curves; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 PYTHONPATH=src .cache/clients/tuning/bin/python bench/tuning --minutes $(MINUTES) $(NAMES)
 
 arena: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries on data that chose nothing, all or NAMES="pca knn", ROUNDS=3; writes the page
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms/arena.py --rounds $(ROUNDS) $(NAMES)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms/arena.py --rounds $(ROUNDS) $(NAMES)
 
 clean: ## Remove all that was made
 	rm -rf $(VENV) .cache

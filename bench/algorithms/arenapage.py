@@ -24,7 +24,8 @@ The seeds of splits, generated data and runs are drawn when it is made, so no tw
 Quality is on held-out rows. *Library* is the open library whose quality was best there; among equals (0.1 %) the quickest.
 *Ahead* is how much better ours is, in units of the quality: the mean of the rounds' paired differences ± their standard error.
 **loses** stands where ours is worse by more than two of these and by more than 0.5 %. *CPU* is our CPU seconds to that
-library's, each with one thread; *MB* what each added to its memory at its peak.
+library's, each with one thread and with what numba compiles loaded, as jobs load it; *MB* what each added to its memory at its
+peak.
 """
 LABEL = {True: "**loses**", False: ""}
 

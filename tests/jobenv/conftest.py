@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,12 @@ class JobDirectory:
     def model(self) -> Path:
         return self.root / "model"
 
-    def start(self, repository: str = "xgboost", command: str = "train", **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, repository: str = "xgboost", command: str | Sequence[str] = "train", **environment: str
+    ) -> subprocess.Popen[str]:
         """The algorithm in a process of its own, as the agent starts it."""
-        argv = [sys.executable, "-m", "sagewright.algorithms", repository, command]
+        words = [command] if isinstance(command, str) else command
+        argv = [sys.executable, "-m", "sagewright.algorithms", repository, *words]
         variables = {
             **os.environ,
             "PYTHONPATH": str(SOURCE),

@@ -256,7 +256,7 @@ class Keeper:
                 os.close(lock)
 
     def _bar(self, kind: CellKind) -> None:
-        self._barred = {kind: time.monotonic() + _BARRED_S, **dict(list(self._barred.items())[:20])}
+        self._barred = {**dict(list(self._barred.items())[-20:]), kind: time.monotonic() + _BARRED_S}
 
     def _drop(self, kind: CellKind, but: int = 0) -> None:
         """The agents of those that are too many remove what is there."""

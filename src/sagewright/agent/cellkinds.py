@@ -13,6 +13,7 @@ from typing import Self
 
 import sagewright
 from sagewright.agent.hostfile import HostFile
+from sagewright.agent.kernels import Kernels
 from sagewright.agent.library import known_library
 from sagewright.runtimes.environments import MANIFEST, Environments
 from sagewright.runtimes.images import Image, resolve_image
@@ -72,7 +73,7 @@ def kind_of(host: HostFile) -> CellKind | None:
         library = known_library(Path(sagewright.__file__).parent, host.environments)
     except (CannotRun, NoRecipe, OSError, ValueError, KeyError):
         return None
-    if environment is None or library is None:
+    if environment is None or library is None or not Kernels(environments, image, host.brief).made(environment):
         return None
     return CellKind.of(host.host, environment.path, library, tuple(environments.sources.local_paths()))
 

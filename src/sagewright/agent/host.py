@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sagewright
+from sagewright.agent.apart import Apart
 from sagewright.agent.archives import Delivery
 from sagewright.agent.cell import Cell
 from sagewright.agent.checkpoints import Checkpoints
@@ -24,7 +25,8 @@ from sagewright.agent.errors import ClientError, Gone, JobError, Stopped, TooLat
 from sagewright.agent.following import Following
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs import Inputs
-from sagewright.agent.layers import Installing, Layers
+from sagewright.agent.kernels import Kernels
+from sagewright.agent.layers import Layers
 from sagewright.agent.library import staged_library
 from sagewright.agent.logbook import LogBook
 from sagewright.agent.memory import JobMemory, open_memory
@@ -110,8 +112,8 @@ class HostRun:
         self._running = False
         self._limits = Limits(host.stop_grace_s, self._deadline, self._share.kill)
         closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
-        installing = Installing(self._install_wrapper, self._limits, not closed, reporter.log)
-        self._layers = Layers(host, self._ml, self._environments, control, installing)
+        self._apart = Apart(host, control, self._install_wrapper, self._limits, not closed, reporter.log)
+        self._layers = Layers(self._ml, self._environments, self._apart)
         archives = Archives(host, control, Held(self._share.wrapper, self._limits))
         self._model_data = ModelData(host, archives)
         self._shelf = Shelf(host.brief.models, host.directory, archives, reporter.log) if host.brief.models else None
@@ -122,6 +124,7 @@ class HostRun:
         )
         self._following = Following(host, control) if host.brief.follows else None
         self._image = resolve_image(host.brief.program.image)
+        self._kernels = Kernels(self._environments, self._image, host.brief)
 
     def run(self) -> None:
         """Everything, to the last report taken in by the server. Never raises."""
@@ -295,6 +298,7 @@ class HostRun:
         """What runs beside the user's code: SDK v3's MPI driver, a remote function's client, a model's server."""
         if environment is None:
             return None
+        self._kernels.make(environment, self._apart)
         if uses_mpi_driver(self._host):
             return self._layers.add(environment, REQUIREMENTS)
         brief = self._host.brief
@@ -396,7 +400,9 @@ class HostRun:
         return Launch(
             argv=command(self._image, self._host.brief),
             directory=self._host.directory,
-            environ=job_environ(self._host, defaults) | self._layers.variables() | self._serving_variables(sandbox),
+            environ=job_environ(self._host, defaults | self._kernels.variables(environment, sandbox))
+            | self._layers.variables()
+            | self._serving_variables(sandbox),
             host=self._host.host,
             addresses=self._network.addresses,
             library=staged_library(Path(sagewright.__file__).parent, self._host.environments),

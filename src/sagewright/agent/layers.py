@@ -9,50 +9,32 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import sagewright
+from sagewright.agent.apart import MADE, Apart
 from sagewright.agent.code import named_requirements
-from sagewright.agent.control import Control
-from sagewright.agent.errors import AlgorithmError, Overdue
-from sagewright.agent.hostfile import HostFile
-from sagewright.agent.library import staged_library
+from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.optml import OptMl
-from sagewright.agent.process import Exit, Limits, run_process
+from sagewright.agent.process import Exit
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.model.brief import Cause
 from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
 from sagewright.runtimes.uv import uv_program
-from sagewright.sandbox.base import Launch, Sandbox
-from sagewright.sandbox.choose import choose_sandbox
+from sagewright.sandbox.base import Sandbox
 from sagewright.sandbox.ownership import give_to_server
 
 ASK = 93
 """The toolkit's exit status when it has found a requirements.txt and the agent can install it."""
 VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
-_TAIL_LINES, _LONGEST = 100, 2000
 _FILE = "requirements.txt"
-
-
-@dataclass(frozen=True)
-class Installing:
-    """What a layer's sandbox has of its job: `wrapper` begins its command and `limits` hold it; `network`: whether it has any."""
-
-    wrapper: Callable[[], list[str]]
-    limits: Limits
-    network: bool
-    log: Callable[[str], None]
 
 
 class Layers:
     """Of one host."""
 
-    def __init__(self, host: HostFile, ml: OptMl, environments: Environments, control: Control, installing: Installing):
-        self._host, self._ml, self._environments, self._control = host, ml, environments, control
-        self._installing = installing
+    def __init__(self, ml: OptMl, environments: Environments, apart: Apart) -> None:
+        self._ml, self._environments, self._apart = ml, environments, apart
         self._answer = ""
 
     def offer(self, sandbox: Sandbox) -> None:
@@ -79,23 +61,23 @@ class Layers:
             return self.add(environment, wanted)
         except RequirementsFailed as error:
             for line in str(error).splitlines():
-                self._installing.log(line)
+                self._apart.log(line)
             raise AlgorithmError(
                 f'InstallRequirementsError:\nExitCode 1\nErrorMessage "{str(error)[-700:]}"'
             ) from error
 
     def add(self, environment: Environment, requirements: str) -> Environment:
         """Raises RequirementsFailed, Stopped, Gone."""
-        if not choose_sandbox(self._host.sandbox, self._host.directory)[0].declare()["layers"].given:
-            return self._environments.with_requirements(environment, requirements, self._installing.log)
+        if not self._apart.lays_over():
+            return self._environments.with_requirements(environment, requirements, self._apart.log)
         lies_on = json.dumps(environment.packages, sort_keys=True)  # an environment that is made again may have others
         digest = hashlib.sha256(f"{lies_on}\n{requirements}".encode()).hexdigest()[:32]
         key = f"{environment.path.name}-l{digest}"
         layer = self._environments.directory / "layers" / key
         if not layer.is_dir():
-            with self._environments.locked(key, self._control.check):
+            with self._environments.locked(key, self._apart.control.check):
                 if not layer.is_dir():
-                    self._installing.log(f"Preparing the environment {key}; it is kept for later jobs.")
+                    self._apart.log(f"Preparing the environment {key}; it is kept for later jobs.")
                     self._build(environment, requirements, layer)
         return replace(environment, layers=(*environment.layers, layer))
 
@@ -104,7 +86,7 @@ class Layers:
         scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=layer.parent))
         try:
             self._fill(environment, requirements, scratch)
-            made = scratch / "overlay" / "upper"
+            made = scratch / MADE
             if (
                 not made.is_dir()
             ):  # the sandbox had to make an environment of its own, since this one is not the server's
@@ -129,46 +111,9 @@ class Layers:
 
     def _install(self, environment: Environment, scratch: Path, arguments: list[str]) -> str:
         """What was said if it failed."""
-        sandbox, _ = choose_sandbox("bwrap", scratch)
         program, sources = uv_program(), self._environments.sources
-        launch = Launch(
-            argv=[str(program), *arguments],
-            directory=scratch,
-            environ={"LANG": "C.UTF-8", "UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
-            | ({"SSL_CERT_FILE": sources.certificates} if sources.certificates else {}),
-            host=self._host.host,
-            addresses={},
-            library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
-            environment=environment.path,
-            network=self._installing.network,
-            readable=[*sources.local_paths(), program, self._environments.overrides()],
-            layers=list(environment.layers),
-        )
-        said = _Tail()
-        try:
-            command = sandbox.command(launch)
-            command = replace(command, wrapper=[*self._installing.wrapper(), *command.wrapper])
-            ended = run_process(command, self._control, self._installing.limits, said)
-        finally:
-            sandbox.close(scratch)
-        if ended.cause == Cause.MAX_RUNTIME:
-            raise Overdue
-        if ended.cause != Cause.EXIT:
-            self._control.check()
-        return "" if ended.code == 0 else said.text() or f"exit status {ended.code}"
-
-
-class _Tail:
-    """The last lines of an output."""
-
-    def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=_TAIL_LINES)
-
-    def ready(self) -> bool:
-        return True
-
-    def lines(self, texts: list[str]) -> None:
-        self._lines.extend(text[:_LONGEST] for text in texts)
-
-    def text(self) -> str:
-        return "\n".join(self._lines)
+        environ = {"UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
+        if sources.certificates:
+            environ["SSL_CERT_FILE"] = sources.certificates
+        readable = [*sources.local_paths(), program, self._environments.overrides()]
+        return self._apart.run(environment, scratch, [str(program), *arguments], environ, readable, network=True)

@@ -22,6 +22,15 @@ LogStyle = Literal["xgboost", "first-party"]
 
 
 @dataclass(frozen=True)
+class Kernels:
+    """What of an algorithm numba compiles. `rehearse` names the function (`module:function`) that runs on next to nothing all that
+    a job with the values it gets compiles; `by`: the hyperparameters that choose among it."""
+
+    rehearse: str
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Declaration:
     """One algorithm.
 
@@ -44,6 +53,7 @@ class Declaration:
     fills_defaults: bool = True
     default_content_type: str | None = None
     log_style: LogStyle = "first-party"
+    kernels: Kernels | None = None
 
     def validate_hyperparameters(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Typed values by name. Raises UserError in the algorithm's wording."""

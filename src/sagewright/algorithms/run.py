@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sagewright.algorithms import catalogue, logs
@@ -20,22 +20,29 @@ from sagewright.serving.settings import Settings, WrongSetting
 from sagewright.serving.several import Several, is_asked_for
 from sagewright.serving.workers import serve_forever
 
-USAGE = "usage: python -m sagewright.algorithms REPOSITORY[:VERSION] train|serve"
+USAGE = "usage: python -m sagewright.algorithms REPOSITORY[:VERSION] train|serve|kernels [HYPERPARAMETER=VALUE ...]"
 FAILURE_CHARACTERS = 1024
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the value is the exit code: 0, 1 (the algorithm's fault) or 2 (the user's)."""
-    if len(arguments) != 2 or arguments[1] not in ("train", "serve"):
+    if (
+        len(arguments) < 2
+        or arguments[1] not in {"train", "serve", "kernels"}
+        or (arguments[1] != "kernels" and arguments[2:])
+    ):
         print(USAGE, file=sys.stderr)
         return 64
-    named, command = arguments
+    named, command, *pairs = arguments
     repository, _, version = named.partition(":")
     root = Path(os.environ.get(ROOT_VARIABLE, STANDARD_ROOT))
     try:
         declaration = catalogue.find(repository)
         if declaration is None:
             raise PlatformError(f"There is no built-in algorithm in repository {repository} here.")
+        if command == "kernels":
+            rehearse(declaration, dict(pair.split("=", 1) for pair in pairs))
+            return 0
         logs.configure(declaration.log_style)
         if command == "train":
             train(declaration, dataclasses.replace(Job.read(), image_version=version))
@@ -52,6 +59,12 @@ def train(declaration: Declaration, job: Job) -> None:
     channels = declaration.validate_channels(job.channel_configurations)
     job.model_directory.mkdir(parents=True, exist_ok=True)
     load_function(declaration.train)(dataclasses.replace(job, channels=channels), values)
+
+
+def rehearse(declaration: Declaration, values: Mapping[str, str]) -> None:
+    """Have compiled, and kept in NUMBA_CACHE_DIR, what a job with these values compiles."""
+    if declaration.kernels is not None:
+        load_function(declaration.kernels.rehearse)(values)
 
 
 def serve(declaration: Declaration, model_directory: Path) -> int:

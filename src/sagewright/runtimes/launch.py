@@ -125,6 +125,17 @@ def _entrypoint(image: Image, brief: Brief) -> list[str]:
     return ["python", "-m", "sagewright.toolkit"]
 
 
+def rehearsal(image: Image, brief: Brief) -> list[str] | None:
+    """The argv that compiles what the job would compile; None where that is nothing."""
+    declaration = catalogue.find(image.repository) if image.kind is ImageKind.ALGORITHM else None
+    if declaration is None or declaration.kernels is None or brief.program.entrypoint or is_script_mode(image, brief):
+        return None
+    given = {name: brief.hyperparameters.get(name) for name in declaration.kernels.by}
+    if None in given.values():
+        return None
+    return [*_entrypoint(image, brief), "kernels", *(f"{name}={value}" for name, value in given.items())]
+
+
 def _processing_entrypoint(image: Image) -> list[str]:
     if image.framework == "spark":
         return ["smspark-submit"]

@@ -123,19 +123,20 @@ class Problem:
         lengths = np.sqrt(np.add.reduceat(np.append(data, np.float32(0)) ** 2, self._counts.indptr[:-1]))
         each = np.diff(self._counts.indptr)
         data /= np.repeat(np.where(each > 0, lengths, 1), each)
-        rows = self._counts.indptr.astype(np.int64), self._counts.indices, data.astype(np.float32)
+        columns = self._counts.indices.astype(np.int32, copy=False)
+        rows = self._counts.indptr.astype(np.int64), columns, data.astype(np.float32)
         orders = [random.permutation(len(each)) for _ in range(sweeps)]
         labels = self._sides.shape[1]
 
         def solve(start: int) -> np.ndarray:
             sides = np.ascontiguousarray(self._sides[:, start : start + LABELS_TOGETHER])
-            return _solve(rows, sides, len(self.used), orders, np.float32(0.5 / settings.cost))
+            return dual_descent(rows, sides, len(self.used), orders, np.float32(0.5 / settings.cost))
 
         parts = threads.each(solve, range(0, labels, LABELS_TOGETHER))
         return Fit(self.used, np.concatenate(parts, axis=1) * factors[:, None].astype(np.float32))
 
 
-def _solve(
+def dual_descent(
     rows: tuple[np.ndarray, np.ndarray, np.ndarray],
     sides: np.ndarray,
     columns: int,

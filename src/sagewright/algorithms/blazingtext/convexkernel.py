@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from sagewright.algorithms.kernels import kernel
 
 STILL = np.float32(1e-5)
 """Smaller steps are not taken."""
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel(fastmath=True, error_model="numpy")
 def sweep(
     rows: tuple[np.ndarray, np.ndarray, np.ndarray],
     sides: np.ndarray,

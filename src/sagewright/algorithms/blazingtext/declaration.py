@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagewright.algorithms.blazingtext import rules
 from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.declaration import Declaration, Kernels
 from sagewright.algorithms.domains import Choice, Flag, Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.hyperparameters import SOLVER, Hyperparameter
@@ -102,5 +102,6 @@ DECLARATION = Declaration(
     serve="sagewright.algorithms.blazingtext.model:serve",
     rules=(rules.characters_in_order,),
     wording=SCHEMA,
+    kernels=Kernels("sagewright.algorithms.blazingtext.rehearsal:rehearse", by=("mode",)),
     default_content_type="text/plain",
 )

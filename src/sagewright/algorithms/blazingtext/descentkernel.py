@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from sagewright.algorithms.kernels import kernel
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel(fastmath=True, error_model="numpy")
 def learn(
     texts: tuple[np.ndarray, np.ndarray, np.ndarray],
     inputs: np.ndarray,

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-from numba import njit
+
+from sagewright.algorithms.kernels import kernel
 
 LONGEST = 1000
 """Words of a sentence that are learnt together."""
@@ -22,37 +23,37 @@ STEPS, EDGE = 4096, 8.0
 SIGMOID = (1 / (1 + np.exp(-np.linspace(-EDGE, EDGE, STEPS)))).astype(np.float32)
 MULTIPLIER, INCREMENT = np.uint64(6364136223846793005), np.uint64(1442695040888963407)
 SHIFT, BITS = np.uint64(40), np.float32(1 / (1 << 24))
-FAST = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+FAST = {"fastmath": True, "error_model": "numpy"}
 
 Ints: TypeAlias = np.ndarray
 Floats: TypeAlias = np.ndarray
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _chance(state: np.ndarray) -> Any:
     """From 0 to 1."""
     state[0] = state[0] * MULTIPLIER + INCREMENT
     return np.float32(state[0] >> SHIFT) * BITS
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _below(most: int, state: np.ndarray) -> Any:
     return min(int(_chance(state) * np.float32(most)), most - 1)
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _sample(limit: Floats, other: Ints, state: np.ndarray) -> Any:
     word = _below(len(limit), state)
     return np.int64(word) if _chance(state) < limit[word] else np.int64(other[word])
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _likely(score: float) -> Any:
     place = (score + np.float32(EDGE)) * np.float32((STEPS - 1) / (2 * EDGE))
     return SIGMOID[int(min(max(place, np.float32(0)), np.float32(STEPS - 1)))]
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _kept(ids: Ints, begin: int, end: int, stays: Floats, state: np.ndarray, out: Ints) -> Any:
     """How many words of a sentence stay, in `out`."""
     count = 0
@@ -63,7 +64,7 @@ def _kept(ids: Ints, begin: int, end: int, stays: Floats, state: np.ndarray, out
     return count
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def _product(one: Floats, other: Floats) -> Any:
     found = np.float32(0)
     for part in range(len(one)):
@@ -71,13 +72,13 @@ def _product(one: Floats, other: Floats) -> Any:
     return found
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def _add(share: float, vector: Floats, out: Floats) -> None:
     for part in range(len(vector)):
         out[part] += share * vector[part]
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _vector(inputs: Floats, indptr: Ints, rows: Ints, word: int, out: Floats) -> None:
     """The mean of the word's rows."""
     begin, end = indptr[word], indptr[word + 1]
@@ -87,13 +88,13 @@ def _vector(inputs: Floats, indptr: Ints, rows: Ints, word: int, out: Floats) ->
         _add(share, inputs[rows[place]], out)
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _move(inputs: Floats, indptr: Ints, rows: Ints, word: int, slope: Floats) -> None:
     for place in range(indptr[word], indptr[word + 1]):
         _add(np.float32(1), slope, inputs[rows[place]])
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def _begin(model: Any, sentence: Ints, vectors: Floats, moves: Floats) -> None:
     """The vectors of a sentence's words, which have not moved."""
     inputs, _, indptr, rows = model
@@ -102,14 +103,14 @@ def _begin(model: Any, sentence: Ints, vectors: Floats, moves: Floats) -> None:
         moves[place] = 0
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def _end(model: Any, sentence: Ints, moves: Floats) -> None:
     inputs, _, indptr, rows = model
     for place in range(len(sentence)):
         _move(inputs, indptr, rows, sentence[place], moves[place])
 
 
-@njit(inline="always", **FAST)  # type: ignore[untyped-decorator]
+@kernel(inline="always", **FAST)
 def _learn(vector: Floats, outputs: Floats, word: int, truth: float, rate: float, slope: Floats) -> None:
     """One output's step; what the vector is to move by is added to `slope`."""
     output = outputs[word]
@@ -120,7 +121,7 @@ def _learn(vector: Floats, outputs: Floats, word: int, truth: float, rate: float
         output[part] = old + step * vector[part]
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def skipgram(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np.ndarray) -> Any:
     """Each word's vector says each of its neighbours, one at a time."""
     (ids, starts), (inputs, outputs, indptr, rows), (stays, limit, other) = text, model, noise
@@ -151,7 +152,7 @@ def skipgram(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state
     return learnt
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def cbow(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np.ndarray) -> Any:
     """The mean of the neighbours' vectors says the word."""
     (ids, starts), (inputs, outputs, _, _), (stays, limit, other) = text, model, noise
@@ -189,7 +190,7 @@ def cbow(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np
     return learnt
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def _together(pairs: Ints, outputs: Floats, samples: Ints, room: Any, rate: float) -> None:
     """One step of pairs (m, 2) of a neighbour's place in the sentence and a word; all share the samples (k,)."""
     vectors, moves, slopes, others, errors = room
@@ -215,7 +216,7 @@ def _together(pairs: Ints, outputs: Floats, samples: Ints, room: Any, rate: floa
         _add(np.float32(1), slopes[pair], moves[pairs[pair, 0]])
 
 
-@njit(**FAST)  # type: ignore[untyped-decorator]
+@kernel(**FAST)
 def batch_skipgram(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np.ndarray) -> Any:
     """Neighbours' vectors say the word, some pairs of a sentence at a time."""
     (ids, starts), (stays, limit, other), outputs = text, noise, model[1]

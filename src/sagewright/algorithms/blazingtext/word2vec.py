@@ -144,7 +144,7 @@ class Learner:
 def learn(run: Session, model: Learner, sentences: Sentences, counts: np.ndarray) -> None:
     """All epochs, in place and the same at every host."""
     values, epochs, rate = run.values, run.values["epochs"], run.values["learning_rate"]
-    noise = _noise(counts, values["sampling_threshold"])
+    noise = noise_of(counts, values["sampling_threshold"])
     settings = values["window_size"], values["negative_samples"], values["batch_size"]
     parts = max(1, min(MOST_PARTS, len(sentences.ids) // WORDS_A_PART))
     copies = parts * run.group.size
@@ -181,7 +181,7 @@ def _put_together(run: Session, model: Learner, copies: list[Learner]) -> None:
             whole[rows] += (total[:, :-1] / np.maximum(total[:, -1:], 1)).astype(np.float32)
 
 
-def _noise(counts: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def noise_of(counts: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How likely each word stays, and Walker's table of counts to the power of 3/4."""
     share = counts / counts.sum()
     stays = np.minimum(1, np.sqrt(threshold / share) + threshold / share).astype(np.float32)

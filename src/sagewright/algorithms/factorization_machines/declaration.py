@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.declaration import Declaration, Kernels
 from sagewright.algorithms.domains import Choice, Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import Kind, quality
@@ -117,5 +117,6 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.factorization_machines.training:train",
     serve="sagewright.algorithms.factorization_machines.model:serve",
     wording=SCHEMA,
+    kernels=Kernels("sagewright.algorithms.factorization_machines.kernel:rehearse"),
     default_content_type=declaring.PROTOBUF,
 )

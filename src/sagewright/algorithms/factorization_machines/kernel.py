@@ -7,13 +7,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
-from numba import njit
+
+from sagewright.algorithms.kernels import kernel
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel(fastmath=True, error_model="numpy")
 def sweep(
     columns: Columns,
     error: np.ndarray,
@@ -60,3 +64,10 @@ def sweep(
             error[row] = e[place]
             for factor in range(factors):
                 product[row, factor] = fetched[factor, place]
+
+
+def rehearse(_values: Mapping[str, Any]) -> None:
+    """Compile for the types of `gibbs.Sampler`: one row, one column and one factor."""
+    ones, weights = np.ones(1, np.float32), np.zeros((1, 2), np.float32)
+    columns = np.array([0, 1], np.int32), np.zeros(1, np.int32), ones
+    sweep(columns, ones.copy(), np.ones((1, 1), np.float32), weights, np.ones((1, 2, 3), np.float32), np.float32(1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.declaration import Declaration, Kernels
 from sagewright.algorithms.domains import Either, Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
@@ -41,5 +41,6 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.lda.training:train",
     serve="sagewright.algorithms.lda.model:serve",
     wording=SCHEMA,
+    kernels=Kernels("sagewright.algorithms.lda.gibbs:rehearse"),
     default_content_type=declaring.PROTOBUF,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 from scipy.special import digamma
 
+from sagewright.algorithms.kernels import kernel
 from sagewright.algorithms.lda.topics import Topics
 
 ETA = 0.08
@@ -26,7 +27,7 @@ LANES = 8
 """Topics that are worked on at once: their number is filled up to a multiple by ones that no word is ever of."""
 
 
-@njit(nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@kernel(fastmath=True)
 def _sweep(
     tokens: np.ndarray,
     of_documents: np.ndarray,
@@ -178,3 +179,11 @@ def refine(chain: Chain, sweeps: int) -> Topics:
         if number >= sweeps // 3 and (sweeps - 1 - number) % EVERY == 0:
             mean, samples = mean + chain.beta(), samples + 1
     return Topics(chain.alpha.astype(np.float64), mean / max(samples, 1))
+
+
+def rehearse(_values: Mapping[str, Any]) -> None:
+    """Compile for the types of a chain: one token."""
+    counts = np.ones((1, LANES), np.float32)
+    _sweep(
+        np.zeros((1, 3), np.int32), counts.copy(), counts.copy(), counts[0].copy(), counts[0], np.zeros(1, np.float32)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.declaration import Declaration, Kernels
 from sagewright.algorithms.domains import Integer, WordList
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.hyperparameters import Hyperparameter
@@ -34,5 +34,6 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.randomcutforest.training:train",
     serve="sagewright.algorithms.randomcutforest.model:serve",
     wording=SCHEMA,
+    kernels=Kernels("sagewright.algorithms.randomcutforest.kernel:rehearse"),
     default_content_type=declaring.PROTOBUF,
 )

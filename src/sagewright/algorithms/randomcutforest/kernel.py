@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from sagewright.algorithms.kernels import kernel
 
 TOGETHER = 32
 """Rows that go down a tree side by side: a core waits for none of them."""
 
 
-@njit(nogil=True, fastmath={"reassoc", "nsz"})  # type: ignore[untyped-decorator]
+@kernel(fastmath={"reassoc", "nsz"})
 def _outside(rows: np.ndarray, number: int, boxes: np.ndarray, node: int) -> Any:
     """How far the row is from the node's box, the sum over the sides."""
     found = np.float32(0)
@@ -21,7 +23,7 @@ def _outside(rows: np.ndarray, number: int, boxes: np.ndarray, node: int) -> Any
     return found
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@kernel()
 def _descend(rows: np.ndarray, start: int, links: np.ndarray, cuts: np.ndarray, nodes: np.ndarray) -> None:
     """From `nodes` (r,) to the leaves of r rows from `start` on."""
     moving = True
@@ -34,7 +36,7 @@ def _descend(rows: np.ndarray, start: int, links: np.ndarray, cuts: np.ndarray, 
             nodes[place] = below
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@kernel()
 def displacements(
     rows: np.ndarray, roots: np.ndarray, links: np.ndarray, cuts: np.ndarray, numbers: np.ndarray, boxes: np.ndarray
 ) -> np.ndarray:
@@ -58,3 +60,10 @@ def displacements(
                     node = links[node, 2]
                 out[start + place] += score
     return out
+
+
+def rehearse(_values: Mapping[str, Any]) -> None:
+    """Compile for the types of `scoring`: one row, and one tree of one leaf."""
+    links, numbers = np.array([[0, 0, -1]], np.int32), np.zeros((1, 3), np.float32)
+    row, root = np.zeros((1, 1), np.float32), np.zeros(1, np.int32)
+    displacements(row, root, links, np.full(1, np.inf, np.float32), numbers, np.zeros((1, 2, 1), np.float32))
