@@ -22,6 +22,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, settings
 from sqlalchemy import select
 from tests.forkedserver import ForkedServer, server_forks
 from tests.postgres import Postgres, find_binaries
@@ -32,6 +33,8 @@ from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
 
 pytest_plugins = ["tests.schedule"]
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # how long an example takes is the machine's affair
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # thousands of processes would each compile what they import
 ROOT = Path(__file__).parent.parent
 ENVIRONMENTS = ROOT / ".cache" / "environments"

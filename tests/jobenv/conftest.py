@@ -21,10 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from modelserver import ModelServer
 
 sys.path.append(str(Path(__file__).parents[1]))  # where the plugin is that knows `soak` and `sampled`
 pytest_plugins = ["schedule"]
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # how long an example takes is the machine's affair
 SOURCE = Path(__file__).parents[2] / "src"
 
 if importlib.util.find_spec("numpy") is None:

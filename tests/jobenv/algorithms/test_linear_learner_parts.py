@@ -127,7 +127,7 @@ CRITERIA = {
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=1, max_size=30))
 def test_no_threshold_is_better_than_the_chosen_one(criterion: str, drawn: list[tuple[int, bool]]) -> None:
     raw, y = np.array([each for each, _ in drawn], np.float32), np.array([label for _, label in drawn], np.float32)

@@ -37,7 +37,6 @@ def below(tree: Forest, node: int, points: np.ndarray) -> Iterator[tuple[int, np
         yield from below(tree, int(tree.right[node]), points[~left])
 
 
-@settings(deadline=None)
 @given(POINTS)
 def test_every_node_knows_its_points(points: np.ndarray) -> None:
     tree = forest.grow([points], np.random.default_rng(0))
@@ -73,7 +72,7 @@ def expected(tree: Forest, row: np.ndarray) -> float:
         node = here
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(POINTS)
 def test_a_score_is_the_expected_displacement(points: np.ndarray) -> None:
     grown = forest.grow([points, points[::2]], np.random.default_rng(1))

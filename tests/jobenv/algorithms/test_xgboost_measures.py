@@ -36,7 +36,7 @@ def scores(
 
 @pytest.mark.filterwarnings("ignore")
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1, width=32)), min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_binary(rows: list[tuple[int, float]]) -> None:
     labels = np.array([row[0] for row in rows], np.float32)
     predictions = np.array([row[1] for row in rows], np.float32)
@@ -46,7 +46,7 @@ def test_binary(rows: list[tuple[int, float]]) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_many_classes(rows: list[tuple[int, int]]) -> None:
     labels = np.array([row[0] for row in rows], np.float32)
     predicted = np.array([row[1] for row in rows])

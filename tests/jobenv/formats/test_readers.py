@@ -41,7 +41,7 @@ def svm(values: np.ndarray) -> bytes:
 
 
 @given(ROWS, st.sampled_from(",\t;| "))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_csv_gives_what_was_written(values: np.ndarray, delimiter: str) -> None:
     block = csv(values, delimiter)
     assert delimited.find_delimiter(block) == delimiter
@@ -49,7 +49,7 @@ def test_csv_gives_what_was_written(values: np.ndarray, delimiter: str) -> None:
 
 
 @given(ROWS, st.sampled_from(",\t;|"))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_arrow_gives_the_same(values: np.ndarray, delimiter: str) -> None:
     assert np.array_equal(arrow_csv.parse(csv(values, delimiter), delimiter), values)
 
@@ -82,7 +82,7 @@ def test_large_files_of_csv_are_read_by_arrow_in_blocks(tmp_path: Path, monkeypa
 
 
 @given(ROWS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_libsvm_gives_what_was_written(values: np.ndarray) -> None:
     table = libsvm.parse(svm(values), "x")
     assert isinstance(table.features, Sparse)
@@ -91,7 +91,7 @@ def test_libsvm_gives_what_was_written(values: np.ndarray) -> None:
 
 
 @given(ROWS, st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_protobuf_gives_what_was_written_by_both_ways(values: np.ndarray, sparse: bool) -> None:
     count, width = values.shape[0], values.shape[1] - 1
     features: np.ndarray | Sparse = np.ascontiguousarray(values[:, 1:])
@@ -269,7 +269,7 @@ def test_sparse_rows_can_be_chosen() -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=12), st.integers(1, 64))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_blocks_of_records_end_at_records(records: list[bytes], size: int) -> None:
     data = recordio.write_frames(records)
     with tempfile.NamedTemporaryFile() as file:

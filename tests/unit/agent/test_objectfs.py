@@ -40,7 +40,7 @@ def mounted(s3: Ranges) -> ObjectFileSystem:
 
 
 @given(st.lists(st.tuples(st.integers(0, len(CONTENT) + 10), st.integers(0, 1 << 20)), max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_place_gives_its_bytes(places: list[tuple[int, int]]) -> None:
     tree = mounted(Ranges())
     handle = tree.open("/a/b/file", os.O_RDONLY)

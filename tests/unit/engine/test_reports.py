@@ -186,7 +186,7 @@ LINES = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(20))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=examples(20))
 @given(first=BROKEN, second=BROKEN, logs_=LINES, code=st.integers(0, 255))
 def test_whatever_else_is_in_a_report_its_lines_and_its_exit_land_once(
     database: Database, first: dict[str, Any], second: dict[str, Any], logs_: list[tuple[Any, str]], code: int
@@ -205,7 +205,7 @@ def test_whatever_else_is_in_a_report_its_lines_and_its_exit_land_once(
         logs.delete_group(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(20))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=examples(20))
 @given(end=st.fixed_dictionaries({}, optional={"exited": ODD, "failed": ODD, "finished": ODD, "logs": ODD}))
 def test_whatever_form_an_end_has_the_job_ends(database: Database, end: dict[str, Any]) -> None:
     job = placed(database)

@@ -232,7 +232,7 @@ HAPPENINGS = st.lists(
 )
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(HAPPENINGS, st.sampled_from(DEPLOYMENTS))
 def test_whatever_happens_it_comes_to_an_end(happenings: list[tuple[str, int]], deployment: dict[str, Any]) -> None:
     machine = in_service()

@@ -297,6 +297,5 @@ TestJobs = Jobs.TestCase
 TestJobs.settings = settings(
     max_examples=examples(15),
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

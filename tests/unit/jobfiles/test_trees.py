@@ -234,7 +234,7 @@ def plant(top: bytes, parts: list[tuple[bytes, str]], outside: bytes, chance: ra
             os.link(chance.choice(files), place)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(NAMES, st.sampled_from(KINDS)), max_size=40), st.randoms(use_true_random=False))
 def test_any_tree_is_walked_once_and_removed(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes, str]], chance: random.Random

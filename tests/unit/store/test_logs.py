@@ -61,7 +61,7 @@ def position(event: LogEvent) -> Position:
 TIMES = st.lists(st.lists(st.integers(0, 12), max_size=12), min_size=1, max_size=5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40)
 @given(times=TIMES, start=st.integers(0, 12), length=st.integers(1, 13))
 def test_streams_read_in_batches_are_read_in_order(
     database: Database, times: list[list[int]], start: int, length: int

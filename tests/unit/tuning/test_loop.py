@@ -59,7 +59,7 @@ def report(trials: list[Trial], number: int, dice: random.Random) -> None:
     trials[number - 1] = trial
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(PLANS), st.integers(1, 12), st.integers(1, 5), st.booleans(), st.integers(0, 10**6))
 def test_it_starts_no_more_than_it_may_and_ends(plan: Study, most: int, parallel: int, kept: bool, seed: int) -> None:
     plan = dataclasses.replace(plan, most_trials=most, most_parallel=parallel)
@@ -72,7 +72,6 @@ def test_it_starts_no_more_than_it_may_and_ends(plan: Study, most: int, parallel
         assert len({tuple(trial.values.items()) for trial in trials}) == len(trials)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["Random", "Grid", "Hyperband"]), st.integers(0, 10**6))
 def test_a_kill_changes_no_point_of_what_depends_on_numbers_alone(strategy: str, seed: int) -> None:
     plan = study(SMALL, strategy, most_parallel=2, max_resource=3)
