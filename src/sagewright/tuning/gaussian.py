@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,12 +18,16 @@ class Data:
     values: Floats
     categorical: Bools
 
+    @cached_property
+    def pairs(self) -> Pairs:
+        return Pairs.of(self.points, self.categorical)
+
 
 class Likelihood:
     """Of the data, by particle."""
 
     def __init__(self, data: Data) -> None:
-        self._data, self._pairs = data, Pairs.of(data.points, data.categorical).rough()
+        self._data, self._pairs = data, data.pairs.rough()
 
     def __call__(self, particles: Floats) -> Floats:
         return log_likelihood(_covariances(self._data, self._pairs, particles), self._data.values)
@@ -42,10 +47,11 @@ class Posterior:
     @classmethod
     def of(cls, particles: Floats, data: Data) -> Posterior:
         values = np.broadcast_to(data.values, (len(particles), len(data.points)))
-        solved = Solved.of(_covariances(data, Pairs.of(data.points, data.categorical), particles), values)
+        solved = Solved.of(_covariances(data, data.pairs, particles), values)
         noise = noises(particles)
         settled = data.values - (noise[:, None] + JITTER) * solved.weights
-        return cls(data.points, Likeness(particles, data.categorical), noise, solved, settled)
+        likeness = Likeness(particles, data.categorical, data.points.farthest())
+        return cls(data.points, likeness, noise, solved, settled)
 
     def predict(self, some: Points) -> tuple[Floats, Floats]:
         """Means and standard deviations without noise, (particles, points)."""

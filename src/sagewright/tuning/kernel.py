@@ -32,6 +32,11 @@ class Points:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def farthest(self) -> int:
+        """How many steps a point of the space may be from one of these, at most."""
+        inside = not len(self) or (self.positions.min() >= 0 and self.positions.max() <= STEPS)
+        return STEPS if inside else FARTHEST
+
     def part(self, which: slice) -> Points:
         return Points(self.positions[which], self.tasks[which], self.scores[which])
 
@@ -140,14 +145,14 @@ def own_likeness(points: Points) -> Floats:
 
 
 class Likeness:
-    """Of any points to some known ones, by tables of each range's distances."""
+    """Of any points to some known ones, by tables of each range's distances, which have so many steps at most."""
 
-    def __init__(self, particles: Floats, categorical: Bools) -> None:
+    def __init__(self, particles: Floats, categorical: Bools, farthest: int = FARTHEST) -> None:
         self._categorical = categorical
         self._weight = weights(particles)
         self._between = np.exp(-np.exp(-np.clip(particles[:, -1], -8, 8)))[:, None, None]
         lengths = np.exp(-np.clip(particles[:, : len(categorical)], -8, 8))
-        steps = np.arange(FARTHEST + 1) / STEPS
+        steps = np.arange(farthest + 1) / STEPS
         self._tables = [
             np.exp(-np.array([0.0, 1.0]) * lengths[:, d : d + 1])
             if is_category

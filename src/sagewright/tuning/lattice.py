@@ -93,7 +93,9 @@ class Lattice:
         """Points near these: one to three of their coordinates moved or, now and then and where they are categories, drawn anew."""
         moved: Ints = np.repeat(levels, each, axis=0)
         count, ranges = moved.shape
-        chosen = rng.random((count, ranges)).argsort(axis=1).argsort(axis=1) < rng.integers(1, 4, (count, 1))
+        dice = rng.random((count, ranges))
+        least = np.minimum(rng.integers(1, 4, (count, 1)), ranges) - 1
+        chosen = dice <= np.take_along_axis(np.sort(dice, axis=1), least, axis=1)
         reach = np.where(rng.random((count, 1)) < 0.7, _NEAR, _NEARER)
         steps, anew = rng.normal(0, 1, moved.shape) * reach, rng.random(moved.shape)
         redrawn = self.categorical | (rng.random(moved.shape) < 0.1)

@@ -6,7 +6,7 @@ import pytest
 from sagewright.tuning.chain import Chain
 from sagewright.tuning.gaussian import Data, Likelihood, Posterior
 from sagewright.tuning.kernel import Likeness, Pairs, Points, noises, own_likeness, prior
-from sagewright.tuning.lattice import STEPS, Lattice
+from sagewright.tuning.lattice import FARTHEST, STEPS, Lattice
 from tuning.studies import MIXED
 
 LATTICE = Lattice(MIXED)
@@ -79,3 +79,16 @@ def test_what_is_expected_of_known_points_is_known_without_asking() -> None:
     assert some.settled == pytest.approx(posterior.settled[::2])
     means, deviations = posterior.predict(points(4, seed=7))
     assert some.predict(points(4, seed=7)) == (pytest.approx(means[::2]), pytest.approx(deviations[::2]))
+
+
+def test_points_outside_of_the_ranges_are_told_apart_too() -> None:
+    inside, particles = points(6), prior(5).draw(np.random.default_rng(1), 2)
+    outside = Points(inside.positions - 200 * ~LATTICE.categorical, inside.tasks, inside.scores)
+    assert (inside.farthest(), outside.farthest()) == (STEPS, FARTHEST)
+    known = inside.and_(outside)
+    asked = LATTICE.positions(LATTICE.levels[None, :] - 1)
+    far = Points(asked, np.zeros(1, dtype=np.int64), np.zeros(1))
+    likeness = Posterior.of(particles, Data(known, np.arange(12.0), LATTICE.categorical)).likeness
+    assert likeness.between(far, known) == pytest.approx(Likeness(particles, LATTICE.categorical).between(far, known))
+    exact = Pairs.of(far.and_(known), LATTICE.categorical).matrices(particles, LATTICE.categorical, np.ones(13))
+    assert likeness.between(far, known)[:, 0, :] == pytest.approx(exact[:, 1:, 0])
