@@ -57,30 +57,39 @@ def test_a_side_is_cut_as_often_as_it_is_long() -> None:
 
 def expected(tree: Forest, row: np.ndarray) -> float:
     """The score of one tree, straight from the definition."""
-    node, alive, most, total = int(tree.roots[0]), 1.0, 0.0, 0.0
+    node, depth, alive, total = int(tree.roots[0]), 0, 1.0, 0.0
+    sample = float(tree.mass[node])
     while True:
         low, high = np.minimum(tree.low[node], row), np.maximum(tree.high[node], row)
         whole, box = float((high - low).sum()), float((tree.high[node] - tree.low[node]).sum())
         chance = (whole - box) / whole if whole > box else 0.0
-        total += alive * chance * max(float(tree.mass[node]), most)
+        total += alive * chance * np.log2(sample + 1) / (depth + 1)
         alive *= 1 - chance
         if tree.left[node] == LEAF:
-            return total + (alive * most if chance == 0 else 0)
-        sides = int(tree.left[node]), int(tree.right[node])
-        here, beside = sides if row[tree.dimension[node]] <= tree.cut[node] else sides[::-1]
-        most = max(most, float(tree.mass[beside] / (tree.mass[here] + 1)))
-        node = here
+            equal = float(tree.mass[node])
+            ends = np.log2(sample + 1) / (depth + np.log2(equal + 1)) * (1 - equal / (2 * sample))
+            return total + (alive * ends if chance == 0 else 0)
+        node = int(tree.left[node] if row[tree.dimension[node]] <= tree.cut[node] else tree.right[node])
+        depth += 1
 
 
 @settings(max_examples=30)
 @given(POINTS)
-def test_a_score_is_the_expected_displacement(points: np.ndarray) -> None:
+def test_a_score_is_the_expected_one_of_an_insertion(points: np.ndarray) -> None:
     grown = forest.grow([points, points[::2]], np.random.default_rng(1))
     rows = np.concatenate([points, points + np.float32(0.5), points * 3])
     trees = [Forest(np.array([root], np.int32), *list(grown.arrays().values())[1:]) for root in grown.roots]
     by_hand = [np.mean([expected(tree, row) for tree in trees]) for row in rows]
     for compiled in (False, True):
         assert_allclose(scoring.Scoring(grown)(rows, compiled), by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_usual_rows_score_below_one_and_far_ones_well_above() -> None:
+    rows = np.random.default_rng(5).normal(size=(5000, 3)).astype(np.float32)
+    scores = scoring.score(forest.grow(sampling.deal(rows, 100, 256, RANDOM), RANDOM), rows)
+    far = scoring.score(forest.grow(sampling.deal(rows, 100, 256, RANDOM), RANDOM), np.full((1, 3), 50, np.float32))
+    assert 0.4 < np.median(scores) < 1
+    assert far[0] > 4
 
 
 def test_the_chance_to_be_cut_off_is_that_of_a_real_insertion() -> None:

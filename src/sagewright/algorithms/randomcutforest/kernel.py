@@ -37,7 +37,7 @@ def _descend(rows: np.ndarray, start: int, links: np.ndarray, cuts: np.ndarray, 
 
 
 @kernel()
-def displacements(
+def totals(
     rows: np.ndarray, roots: np.ndarray, links: np.ndarray, cuts: np.ndarray, numbers: np.ndarray, boxes: np.ndarray
 ) -> np.ndarray:
     """(n,) sums over the trees. The layout of nodes is that of `scoring.Scoring`."""
@@ -66,4 +66,4 @@ def rehearse(_values: Mapping[str, Any]) -> None:
     """Compile for the types of `scoring`: one row, and one tree of one leaf."""
     links, numbers = np.array([[0, 0, -1]], np.int32), np.zeros((1, 3), np.float32)
     row, root = np.zeros((1, 1), np.float32), np.zeros(1, np.int32)
-    displacements(row, root, links, np.full(1, np.inf, np.float32), numbers, np.zeros((1, 2, 1), np.float32))
+    totals(row, root, links, np.full(1, np.inf, np.float32), numbers, np.zeros((1, 2, 1), np.float32))

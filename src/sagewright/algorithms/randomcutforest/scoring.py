@@ -1,12 +1,14 @@
 """The scores of rows by a forest.
 
 A row that was inserted would be cut off above a node with the chance that a cut of the node's box, enlarged to hold the row, falls
-outside the box itself. The expected collusive displacement sums, over the nodes on the row's way down, that chance times what the
-row would displace there: the largest ratio, over all places above, of the points beside to the points with it (Guha et al. 2016,
-section 3).
+outside the box itself (Guha et al. 2016, section 3). Its score in a tree is what is to be expected, over the places where that may
+happen, of a number that is the smaller the deeper the place is: log2(n + 1) / (depth + 1) in a tree of n points. A row that ends at
+a leaf of m points equal to it has log2(n + 1) / (depth + log2(m + 1)), less the half of it that m is of n.
+Source: AWS's developer guide, "How RCF Works": the score is inverse to the point's depth, averaged over the trees and scaled with
+the sample size; the treatment of equal points is that of AWS's open library, random-cut-forest-by-aws.
 
-What is displaced at a node depends on the node alone. So the sum is taken from the leaf upwards, and ends at the first box that
-the row is inside of: it is inside of all above.
+The number depends on the node alone. So what is to be expected is found from the leaf upwards, and stands at the first box that the
+row is inside of: it is inside of all above.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ ROWS = 4096
 
 
 def score(forest: Forest, rows: np.ndarray) -> np.ndarray:
-    """The anomaly score of each row, (n,) float64: the mean of the trees' expected collusive displacements."""
+    """The anomaly score of each row, (n,) float64: the mean over the trees."""
     return Scoring(forest)(rows)
 
 
@@ -36,7 +38,7 @@ class Layout:
     """A forest as it is scored by.
 
     Of a node: `links` (first child, dimension, parent) int32, a leaf being its own child and -1 a root's parent; `cuts`, infinite
-    at leaves; `numbers` (span of the box, what is displaced there, what at a leaf the way ends with); `boxes` (low, high).
+    at leaves; `numbers` (span of the box, the score of a row that is cut off there, of one that ends there); `boxes` (low, high).
     """
 
     links: np.ndarray
@@ -52,20 +54,23 @@ class Layout:
         child, parent = np.arange(count), np.full(count, -1)
         child[inner] = forest.left[inner]
         parent[forest.left[inner]] = parent[forest.right[inner]] = inner
-        ratio = np.zeros(count, np.float32)
-        for one, other in ((forest.left[inner], forest.right[inner]), (forest.right[inner], forest.left[inner])):
-            ratio[one] = forest.mass[other] / (forest.mass[one] + np.float32(1))
-        most, level = np.zeros(count, np.float32), np.asarray(forest.roots)
-        while len(level):
-            level = np.concatenate([forest.left[level], forest.right[level]])
-            level = level[level != LEAF]
-            most[level] = np.maximum(most[parent[level]], ratio[level])
+        depth, sample, level = np.zeros(count), forest.mass.astype(np.float64), np.asarray(forest.roots)
+        while len(level := _below(forest, level)):
+            depth[level], sample[level] = depth[parent[level]] + 1, sample[parent[level]]
         cuts = np.full(count, np.inf, np.float32)
         cuts[inner] = forest.cut[inner]
         span = (forest.high.astype(np.float64) - forest.low).sum(axis=1)
-        numbers = np.column_stack([span, np.maximum(forest.mass, most), most]).astype(np.float32)
+        scale = np.log2(sample + 1)
+        kept = scale / (depth + np.log2(forest.mass + 1)) * (1 - forest.mass / (2 * sample))
+        numbers = np.column_stack([span, scale / (depth + 1), kept]).astype(np.float32)
         links = np.column_stack([child, forest.dimension, parent]).astype(np.int32)
         return cls(links, cuts, numbers, np.stack([forest.low, forest.high], axis=1).astype(np.float32))
+
+
+def _below(forest: Forest, level: np.ndarray) -> np.ndarray:
+    """The nodes under those of a level."""
+    children = np.concatenate([forest.left[level], forest.right[level]])
+    return np.asarray(children[children != LEAF])
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Scoring:
         from sagewright.algorithms.randomcutforest import kernel  # compiled where it is needed only
 
         at = self._layout
-        out = kernel.displacements(rows, self.forest.roots, at.links, at.cuts, at.numbers, at.boxes)
+        out = kernel.totals(rows, self.forest.roots, at.links, at.cuts, at.numbers, at.boxes)
         return np.asarray(out / len(self.forest.roots))
 
     def _by_arrays(self, rows: np.ndarray) -> np.ndarray:
@@ -113,9 +118,9 @@ class Scoring:
             here, point = node[moving], rows[row[moving]]
             low, high = at.boxes[here].transpose(1, 0, 2)
             outside = (np.maximum(low - point, 0) + np.maximum(point - high, 0)).sum(axis=1)
-            span, displaced, _ = at.numbers[here].T
+            span, cut_off, _ = at.numbers[here].T
             chance = np.divide(outside, outside + span, out=np.zeros_like(outside), where=outside > 0)
-            found[moving] += chance * (displaced - found[moving])
+            found[moving] += chance * (cut_off - found[moving])
             node[moving] = at.links[here, 2]
             moving = moving[(outside > 0) & (node[moving] >= 0)]
         return np.asarray(found.reshape(len(rows), trees).mean(axis=1))
