@@ -7,8 +7,11 @@ import json
 import struct
 import subprocess
 import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from tests.conftest import ROLE
 
@@ -38,6 +41,13 @@ def test_a_job_reads_the_file_that_was_added(server: RunningServer, tmp_path: Pa
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest in added.stdout
     assert digest[:20] in weights(server, "list").stdout
+    told = begin_pretrained(server)
+    assert told["TrainingJobStatus"] == "Failed"
+    assert told["FailureReason"].startswith("ClientError: The file of ResNet-18 is of another network: it lacks ")
+
+
+def begin_pretrained(server: RunningServer) -> dict[str, Any]:
+    """Describe of a job that begins with weights of ResNet-18, once it has ended."""
     server.boto("s3").create_bucket(Bucket=BUCKET)
     for channel in ("train", "validation"):
         server.boto("s3").put_object(Bucket=BUCKET, Key=f"pretrained/{channel}/a.rec", Body=b"none is read")
@@ -64,9 +74,22 @@ def test_a_job_reads_the_file_that_was_added(server: RunningServer, tmp_path: Pa
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )  # fmt: skip
-    told = server.wait("pretrained-weights")
+    return server.wait("pretrained-weights")
+
+
+def test_weights_come_from_the_place_that_is_set(own_server: RunningServer, tmp_path: Path) -> None:
+    """What comes from there is looked at: a file that is not what its name says is none."""
+    (tmp_path / "resnet18-f37072fd.pth").write_bytes(b"another file")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as shown:
+        Thread(target=shown.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{shown.server_port}/"
+        own_server.environ["SAGEWRIGHT_WEIGHTS_FROM_NETWORK"] = address
+        own_server.start()
+        told = begin_pretrained(own_server)
+        shown.shutdown()
     assert told["TrainingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("ClientError: The file of ResNet-18 is of another network: it lacks ")
+    assert f"What came from {address}resnet18-f37072fd.pth is not what its name says" in told["FailureReason"]
 
 
 def test_what_are_no_weights_is_refused(server: RunningServer, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ SPIN = "GOMP_SPINCOUNT"
 SPINS = "1000"
 """Of a thread that waits for the others of its parallel region, before it blocks. Left to themselves OpenMP's threads spin for
 milliseconds: beside one busy core scikit-learn, PyTorch and XGBoost then trained 4 to 20 times slower (bench/spinning.py)."""
+WEIGHTS = "SAGEWRIGHT_WEIGHTS_FROM_NETWORK"
 _OWN_POLICY = ("OMP_WAIT_POLICY", SPIN)
 
 
@@ -27,6 +28,8 @@ def environment_variables(host: HostFile, sources: PipSources) -> dict[str, str]
     }
     if host.gpu_indexes is not None:  # CUDA shows no other GPUs than these
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, host.gpu_indexes))
+    if host.weights_from_network and not host.isolated:
+        environ[WEIGHTS] = host.weights_from_network
     if sources.certificates:
         environ["SSL_CERT_FILE"] = sources.certificates
     return environ

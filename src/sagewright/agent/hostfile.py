@@ -34,9 +34,10 @@ class HostFile:
     """`credentials` are those of the job's role, for the user's code; `directory` is HOST_DIRECTORY.
 
     `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
-    `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none; `warm_cache`: the
-    directory that keeps the warm pool's cache between jobs, None without a pool; `gpu_indexes`: which GPUs are its own;
-    `servers`: where reports go when `endpoint` does not answer.
+    `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none;
+    `weights_from_network`: a URL, empty where no job downloads weights; `warm_cache`: the directory that keeps the warm pool's
+    cache between jobs, None without a pool; `gpu_indexes`: which GPUs are its own; `servers`: where reports go when `endpoint`
+    does not answer.
     """
 
     directory: Path
@@ -66,6 +67,7 @@ class HostFile:
     file_systems: dict[str, str] = field(default_factory=dict)
     limits: str = "auto"
     log_limit_mb: int = 0
+    weights_from_network: str = ""
     warm_cache: str | None = None
     gpu_indexes: list[int] | None = None
     network: str = "auto"

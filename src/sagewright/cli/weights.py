@@ -19,9 +19,7 @@ PREFIX = "sagewright-weights"
 """As `algorithms.deep.pretrained` looks for them."""
 ENDINGS = (".pth", ".safetensors")
 
-app = typer.Typer(
-    help="Pretrained weights that built-in algorithms may begin with; nothing is ever downloaded.", no_args_is_help=True
-)
+app = typer.Typer(help="Pretrained weights that built-in algorithms may begin with.", no_args_is_help=True)
 
 
 @app.command("add")

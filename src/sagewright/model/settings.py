@@ -126,6 +126,13 @@ class Settings:
     environments: Path = _setting(
         Path(), "Directory of cached job environments. Empty: `environments` in the data directory."
     )
+    weights_from_network: str = _setting(
+        "",
+        "URL of the folder from which jobs may download pretrained weights that are not here, such as "
+        "`https://download.pytorch.org/models`. What comes is checked by the digest in its name and kept in the account's "
+        "bucket. Empty: no job downloads any.",
+        check=_check_url,
+    )
     serverless_idle_s: int = _setting(
         300, "Seconds without an invocation after which a serverless variant of an endpoint gives back what it holds."
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from sagewright.algorithms.deep import pretrained
+from sagewright.algorithms.deep import downloads, pretrained
 from sagewright.algorithms.deep.pretrained import Wanted
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
@@ -66,3 +71,52 @@ def test_broken_files_are_refused(tmp_path: Path, name: str, content: bytes) -> 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=f"{name} is no file of weights alone"):
         pretrained.read(tmp_path / name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder that a server shows, and its address."""
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(shown))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield shown, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def saved(place: Path) -> str:
+    """Weights in a file that is named as torch names them; the name."""
+    torch.save({"fc.bias": torch.ones(2)}, place / "some")
+    name = f"resnet18-{hashlib.sha256((place / 'some').read_bytes()).hexdigest()[:8]}.pth"
+    (place / "some").rename(place / name)
+    return name
+
+
+def test_weights_come_from_the_network_where_that_is_set(tmp_path: Path, folder: tuple[Path, str]) -> None:
+    shown, address = folder
+    wanted = Wanted("ResNet-18", ("resnet18-00000000.pth", "resnet18.safetensors", saved(shown)))
+    environment = {"HOME": str(tmp_path)}
+    with pytest.raises(UserError, match="setting weights_from_network"):
+        pretrained.find(job_at(tmp_path), wanted, environment)
+    environment["SAGEWRIGHT_WEIGHTS_FROM_NETWORK"] = f"{address}/"
+    assert pretrained.find(job_at(tmp_path), wanted, environment)["fc.bias"].tolist() == [1, 1]
+    with pytest.raises(UserError, match=f"looked for .* in .*{address}"):
+        pretrained.find(job_at(tmp_path), Wanted("ResNet-18", ("resnet18-11111111.pth",)), environment)
+
+
+def test_what_is_not_what_its_name_says_is_refused(
+    tmp_path: Path, folder: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, address = folder
+    name = saved(shown)
+    (shown / "resnet18-11111111.pth").write_bytes((shown / name).read_bytes())
+    with pytest.raises(UserError, match="is not what its name says"):
+        downloads.fetch(address, ["resnet18-11111111.pth"], tmp_path)
+    assert not (tmp_path / "resnet18-11111111.pth").exists()
+    monkeypatch.setattr(downloads, "MOST_BYTES", 100)
+    with pytest.raises(UserError, match="more than 100 bytes"):
+        downloads.fetch(address, [name], tmp_path)
+    with pytest.raises(UserError, match="Cannot download"):
+        downloads.fetch("http://127.0.0.1:1", [name], tmp_path)

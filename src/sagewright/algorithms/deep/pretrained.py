@@ -1,31 +1,35 @@
-"""Where pretrained weights come from, without a network beyond our own server: the job's channel, what `sagewright weights add`
-has kept, a folder of torch's. Never from elsewhere.
+"""Where pretrained weights come from: the job's channel, a folder of torch's, what `sagewright weights add` has kept; and from the
+network where the setting `weights_from_network` names a place, never else.
 
 Files are torch's (`.pth`, read with weights_only, so that nothing in them is run) or safetensors.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
 import pickle
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from sagewright.algorithms.deep import downloads
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
 
 PREFIX = "sagewright-weights"
 """In the bucket of the account: where `sagewright weights add` keeps files, by their names."""
 CHANNEL = "model"
+FROM_NETWORK = "SAGEWRIGHT_WEIGHTS_FROM_NETWORK"
+"""The setting, as the agent tells it."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,20 @@ def find(job: Job, wanted: Wanted, environment: Mapping[str, str] = os.environ) 
         for name in wanted.names:
             if (place / name).is_file():
                 return _told(place / name)
-    with _kept(wanted.names, environment) as (path, where):
-        if path is not None:
+    kept, source = _Kept(environment), environment.get(FROM_NETWORK, "")
+    with tempfile.TemporaryDirectory() as folder:
+        if (path := kept.fetch(wanted.names, Path(folder))) is not None:
             return _told(path)
-        looked.append(where)
+        looked.append(kept.where)
+        if source:
+            looked.append(source)
+            if (path := downloads.fetch(source, wanted.names, Path(folder))) is not None:
+                kept.keep(path)
+                return _told(path)
     raise UserError(
         f"There are no pretrained weights of {wanted.network} here: looked for {' or '.join(wanted.names)} in {', '.join(looked)}. "
-        "Nothing is downloaded, and there is no JumpStart catalogue here: get the file and run "
-        f"`sagewright weights add {wanted.names[0]}`, or train without use_pretrained_model."
+        f"{'' if source else 'Nothing is downloaded (setting weights_from_network). '}There is no JumpStart catalogue here: "
+        f"get the file and run `sagewright weights add {wanted.names[0]}`, or train without use_pretrained_model."
     )
 
 
@@ -79,31 +89,59 @@ def _places(job: Job, environment: Mapping[str, str]) -> Sequence[Path]:
     return [job.channel_path(CHANNEL), home / "hub" / "checkpoints"]
 
 
-@contextlib.contextmanager
-def _kept(names: Sequence[str], environment: Mapping[str, str]) -> Iterator[tuple[Path | None, str]]:
-    """The file that the account's bucket keeps, for as long as it is read, and where that is."""
-    where = f"s3://sagemaker-REGION-ACCOUNT/{PREFIX}"
-    if not any(name.startswith("AWS_") for name in environment):
-        yield None, where
-        return
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
+class _Kept:
+    """What the account's bucket keeps. `where` says the place, and what is wrong with it."""
 
-    with tempfile.TemporaryDirectory() as folder:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.where, self._bucket = f"s3://sagemaker-REGION-ACCOUNT/{PREFIX}", ""
+        self._client: Any = None
+        if any(name.startswith("AWS_") for name in environment):
+            self._find()
+
+    def _find(self) -> None:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             account = boto3.client("sts").get_caller_identity()["Account"]
             client = boto3.client("s3")
-            bucket = f"sagemaker-{client.meta.region_name}-{account}"
-            where = f"s3://{bucket}/{PREFIX}"
-            for name in names:
-                path = Path(folder) / name
-                try:
-                    client.download_file(bucket, f"{PREFIX}/{name}", str(path))
-                except ClientError as error:
-                    logging.debug("%s/%s: %s", where, name, error)
-                    continue
-                yield path, where
-                return
         except (BotoCoreError, ClientError) as error:
-            where = f"{where} ({error})"
-        yield None, where
+            self.where = f"{self.where} ({error})"
+            return
+        self._client, self._bucket = client, f"sagemaker-{client.meta.region_name}-{account}"
+        self.where = f"s3://{self._bucket}/{PREFIX}"
+
+    def fetch(self, names: Sequence[str], folder: Path) -> Path | None:
+        """The first of the files that there is, in `folder`."""
+        for name in names:
+            place = folder / name
+            if self._tried(partial(self._download, place)):
+                return place
+        return None
+
+    def _download(self, place: Path, client: Any) -> None:
+        client.download_file(self._bucket, _key(place.name), str(place))
+
+    def keep(self, path: Path) -> None:
+        """For later jobs, as `sagewright weights add` does; whether that works or not."""
+        with path.open("rb") as stream:
+            about = {"Metadata": {"sha256": hashlib.file_digest(stream, "sha256").hexdigest()}}
+        if self._tried(lambda client: client.upload_file(str(path), self._bucket, _key(path.name), ExtraArgs=about)):
+            logging.info("%s is kept in %s.", path.name, self.where)
+
+    def _tried(self, ask: Callable[[Any], Any]) -> bool:
+        if self._client is None:
+            return False
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            ask(self._client)
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            logging.debug("%s: %s", self.where, error)
+            return False
+        return True
+
+
+def _key(name: str) -> str:
+    return f"{PREFIX}/{name}"
