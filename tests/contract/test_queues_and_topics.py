@@ -94,7 +94,7 @@ def test_a_message_comes_again_unless_it_is_deleted(sqs: Any, name: str) -> None
     assert (again["MessageId"], again["Attributes"]["ApproximateReceiveCount"]) == (sent["MessageId"], "2")
     assert (
         fault(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
-        == "ReceiptHandleIsInvalid"
+        == "InvalidParameterValue"
     )
     sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"], VisibilityTimeout=0)
     (third,) = sqs.receive_message(QueueUrl=url)["Messages"]

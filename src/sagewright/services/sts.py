@@ -16,6 +16,7 @@ from sagewright.store import identity
 from sagewright.store.identity import KeyGone, NewKey
 
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/(?:.*/)?(?P<name>[\w+=,.@-]+)")
+_ARN = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[^:]*:.+")
 DEFAULT_SESSION_S = 43_200
 
 
@@ -31,6 +32,7 @@ def get_caller_identity(context: Context, _request: dict[str, Any]) -> dict[str,
 
 @operation("sts", "AssumeRole")
 def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    _check_request(request)
     found = ROLE_ARN.fullmatch(request["RoleArn"])
     role = resolve_role(context, found["name"]) if found and found["account"] == context.account else None
     if found is None or role is None:
@@ -48,6 +50,19 @@ def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         "AssumedRoleUser": {"AssumedRoleId": f"{role_id}:{session}", "Arn": arn},
         "PackedPolicySize": 0,
     }
+
+
+def _check_request(request: dict[str, Any]) -> None:
+    """Raises ValidationError, InvalidParameterValue. Source: localstack/localstack, `test_sts.snapshot.json`, recorded on AWS."""
+    if _ARN.fullmatch(request["RoleArn"]) is None:
+        raise AwsError("ValidationError", f"{request['RoleArn']} is invalid")
+    keys = [tag["Key"].lower() for tag in request.get("Tags") or ()]
+    if len(set(keys)) != len(keys):
+        message = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        raise AwsError("InvalidParameterValue", message)
+    if not {key.lower() for key in request.get("TransitiveTagKeys") or ()} <= set(keys):
+        message = "The specified transitive tag key must be included in the requested tags."
+        raise AwsError("InvalidParameterValue", message)
 
 
 @operation("sts", "GetSessionToken")

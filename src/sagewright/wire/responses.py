@@ -20,8 +20,12 @@ SCALARS: dict[str, tuple[type, ...]] = {
     "timestamp": (datetime,),
 }
 
-LEFT_OUT = {("DescribeModelPackageOutput", "ModelPackageName")}
-"""Members that the model requires and AWS leaves out: it tells no name of a versioned package."""
+_BATCHES = ("SendMessageBatchResult", "DeleteMessageBatchResult", "ChangeMessageVisibilityBatchResult")
+LEFT_OUT = {
+    ("DescribeModelPackageOutput", "ModelPackageName"),
+    *((batch, member) for batch in _BATCHES for member in ("Successful", "Failed")),
+}
+"""Members that the model requires and AWS leaves out: the name of a versioned package, the empty lists of SQS's batches."""
 
 
 def check(operation: OperationModel, result: dict[str, Any]) -> None:

@@ -3,7 +3,8 @@
 A check is a function over a Target that raises where the server does otherwise than AWS is documented to, or was seen to. Its
 name says what must hold; its docstring cites where that stands: `API X` is the page of operation or type X in the service's API
 reference, `Issue OWNER/REPOSITORY#N` a public thread that quotes AWS's answer, `moto` a test of moto's that is verified against
-AWS, `SDK` what the unmodified SageMaker Python SDK tests an answer for.
+AWS, `Recorded on AWS` a snapshot in localstack/localstack that was recorded there, `SDK` what the unmodified SageMaker Python SDK
+tests an answer for.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ REFERENCES = {
 MODULES = {"lambda": "functions"}
 """Of services whose names can't be those of modules."""
 
+PARTS = {"lineage": "sagemaker"}
+"""Modules that have some of a service's checks."""
+
 _API, _ISSUE = re.compile(r"API (\w+)"), re.compile(r"Issue ([\w.-]+/[\w.-]+)#(\d+)")
 
 
@@ -69,7 +73,8 @@ _checks: list[Check] = []
 def check(call: Callable[[Target], None]) -> Callable[[Target], None]:
     """Declare a function as a check of the service that its module is called after."""
     module = call.__module__.rpartition(".")[2]
-    service = next((name for name, own in MODULES.items() if own == module), module.replace("_", "-"))
+    of_module = {own: name for name, own in MODULES.items()} | PARTS
+    service = of_module.get(module, module.replace("_", "-"))
     _checks.append(Check(service, call))
     return call
 
@@ -78,4 +83,6 @@ def every_check() -> list[Check]:
     """All checks, service by service."""
     for service in REFERENCES:
         importlib.import_module(f"services.{MODULES.get(service) or service.replace('-', '_')}")
+    for part in PARTS:
+        importlib.import_module(f"services.{part}")
     return sorted(_checks, key=lambda each: list(REFERENCES).index(each.service))

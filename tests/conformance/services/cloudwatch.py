@@ -181,3 +181,27 @@ def an_alarm_has_one_kind_of_statistic(target: Target) -> None:
     found = refusal(target.boto("cloudwatch").put_metric_alarm, AlarmName=fresh(), **ALARM, ExtendedStatistic="p90")
     assert found.status == 400
     assert found.code in {"ValidationError", "InvalidParameterCombination"}
+
+
+@check
+def results_are_labelled_by_what_they_differ_in(target: Target) -> None:
+    """Recorded on AWS: localstack test_cloudwatch::test_label_generation"""
+    metric = {"Namespace": fresh(), "MetricName": "m"}
+    queries = [
+        {"Id": f"q{n}", "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}}
+        for n, (stat, period) in enumerate((("Sum", 60), ("Minimum", 30)))
+    ]
+    now = datetime.now(UTC)
+    asked = {"MetricDataQueries": queries, "StartTime": now - timedelta(minutes=5), "EndTime": now}
+    told = target.boto("cloudwatch").get_metric_data(**asked)["MetricDataResults"]
+    assert [one["Label"] for one in told] == ["m Sum 60", "m Minimum 30"]
+
+
+@check
+def an_alarm_that_saw_nothing_has_no_data_of_its_reason(target: Target) -> None:
+    """Recorded on AWS: localstack test_cloudwatch::test_describe_minimal_metric_alarm"""
+    cloudwatch, name = target.boto("cloudwatch"), fresh()
+    cloudwatch.put_metric_alarm(AlarmName=name, **ALARM)
+    (told,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert "StateReasonData" not in told
+    cloudwatch.delete_alarms(AlarmNames=[name])

@@ -165,3 +165,11 @@ def the_default_bus_is_there(target: Target) -> None:
     """API DescribeEventBus: default"""
     told = target.boto("events").describe_event_bus()
     assert (told["Name"], told["Arn"]) == ("default", target.arn("events", "event-bus/default"))
+
+
+@check
+def an_event_needs_no_resources(target: Target) -> None:
+    """Recorded on AWS: localstack test_events_patterns::test_event_pattern"""
+    event = {"id": "1", "account": "0" * 12, "source": "a", "time": "2022-07-13T13:48:01Z", "region": "us-east-1"}
+    asked = {"Event": json.dumps(event | {"detail-type": "t"}), "EventPattern": json.dumps({"source": ["a"]})}
+    assert target.boto("events").test_event_pattern(**asked)["Result"] is True

@@ -219,3 +219,12 @@ def a_group_takes_its_streams_with_it(target: Target) -> None:
     assert refused(logs.get_log_events, **where) == GONE
     logs.create_log_group(logGroupName=where["logGroupName"])
     assert logs.describe_log_streams(logGroupName=where["logGroupName"])["logStreams"] == []
+
+
+@check
+def a_group_is_asked_for_in_one_way(target: Target) -> None:
+    """Recorded on AWS: localstack test_logs_groups::test_describe_log_groups_prefix_and_pattern_error"""
+    logs, where = target.boto("logs"), a_stream(target, "a")
+    name = where["logGroupName"]
+    asked = {"logGroupNamePrefix": name, "logGroupNamePattern": name}
+    assert refused(logs.describe_log_groups, **asked) == ("InvalidParameterException", 400)

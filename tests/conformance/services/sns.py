@@ -141,3 +141,44 @@ def a_deleted_topic_is_gone(target: Target) -> None:
     for _ in range(2):
         sns.delete_topic(TopicArn=topic)
     assert refused(sns.get_topic_attributes, TopicArn=topic) == NOT_FOUND
+
+
+@check
+def a_topic_with_other_attributes_is_another(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_create_topic_different_attrs, test_create_duplicate_topic_with_more_tags"""
+    sns, name = target.boto("sns"), fresh()
+    sns.create_topic(Name=name, Attributes={"DisplayName": "a"})
+    for asked in ({"Attributes": {"DisplayName": "b"}}, {"Tags": [{"Key": "k", "Value": "v"}]}):
+        assert refused(sns.create_topic, Name=name, **asked) == ("InvalidParameter", 400)
+
+
+@check
+def an_arn_has_six_parts(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_publish_wrong_arn_format"""
+    found = refusal(target.boto("sns").publish, TopicArn="a:b", Message="m")
+    assert found.message == "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 2"
+
+
+@check
+def what_is_published_is_checked(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_publish_with_empty_subject, test_message_structure_json_exc"""
+    sns, arn = target.boto("sns"), a_topic(target)
+    for asked in (
+        {"Message": "m", "Subject": ""},
+        {"Message": "{}", "MessageStructure": "json"},
+        {"Message": '{"default": {}}', "MessageStructure": "json"},
+        {"Message": "x" * 262_144, "MessageAttributes": {"k": {"DataType": "String", "StringValue": "v"}}},
+    ):
+        assert refused(sns.publish, TopicArn=arn, **asked) == ("InvalidParameter", 400)
+
+
+@check
+def entries_of_batches_are_checked(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_publish_batch_invalid_entry_id, test_publish_batch_too_long_message"""
+    sns, arn = target.boto("sns"), a_topic(target)
+    for name in ("a.b", "a" * 81):
+        entries = [{"Id": name, "Message": "m"}]
+        asked = {"TopicArn": arn, "PublishBatchRequestEntries": entries}
+        assert refused(sns.publish_batch, **asked) == ("InvalidBatchEntryId", 400)
+    asked = {"TopicArn": arn, "PublishBatchRequestEntries": [{"Id": n, "Message": "x" * 200_000} for n in "ab"]}
+    assert refused(sns.publish_batch, **asked) == ("BatchRequestTooLong", 400)

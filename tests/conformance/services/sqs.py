@@ -149,3 +149,70 @@ def a_number_out_of_range_is_refused(target: Target) -> None:
     """API CreateQueue: MessageRetentionPeriod: 60 to 1,209,600; InvalidAttributeValue"""
     wanted = {"QueueName": fresh(), "Attributes": {"MessageRetentionPeriod": "59"}}
     assert refused(target.boto("sqs").create_queue, **wanted) == ("InvalidAttributeValue", 400)
+
+
+@check
+def truth_is_taken_in_any_letters(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_fifo_approximate_number_of_messages_not_visible"""
+    asked = {"FifoQueue": "True", "ContentBasedDeduplication": "True"}
+    url = target.boto("sqs").create_queue(QueueName=f"{fresh()}.fifo", Attributes=asked)["QueueUrl"]
+    assert (
+        target.boto("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["FifoQueue"]
+        == "true"
+    )
+
+
+@check
+def a_standard_queue_has_none_of_a_fifo_queue_s(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_create_standard_queue_with_fifo_attribute_raises_error"""
+    for name, value in (
+        ("FifoQueue", "false"),
+        ("ContentBasedDeduplication", "false"),
+        ("DeduplicationScope", "queue"),
+    ):
+        asked = {"QueueName": fresh(), "Attributes": {name: value}}
+        assert refused(target.boto("sqs").create_queue, **asked) == ("InvalidAttributeName", 400)
+
+
+@check
+def errors_have_a_name_beside_their_code(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_posting_to_fifo_requires_deduplicationid_group_id"""
+    found = refusal(target.boto("sqs").receive_message, QueueUrl=a_queue(target), MaxNumberOfMessages=11)
+    assert (found.code, found.fields["QueryErrorCode"]) == ("InvalidParameterValue", "InvalidParameterValueException")
+
+
+@check
+def what_a_message_cannot_hold_is_refused(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_send_message_with_empty_string_attribute; API SendMessage"""
+    sqs, url = target.boto("sqs"), a_queue(target)
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="a\u0001") == ("InvalidMessageContents", 400)
+    empty = {"a": {"DataType": "String", "StringValue": ""}}
+    asked = {"QueueUrl": url, "MessageBody": "m"}
+    assert refused(sqs.send_message, **asked, MessageAttributes=empty) == ("InvalidParameterValue", 400)
+    assert refused(sqs.send_message, **asked, MessageGroupId="a b") == ("InvalidParameterValue", 400)
+
+
+@check
+def attributes_count_with_their_names_and_types(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_send_message_with_updated_maximum_message_size"""
+    url = a_queue(target, MaximumMessageSize="1024")
+    asked = {"MessageBody": "x" * 1017, "MessageAttributes": {"k": {"DataType": "String", "StringValue": "v"}}}
+    assert refused(target.boto("sqs").send_message, QueueUrl=url, **asked) == ("InvalidParameterValue", 400)
+
+
+@check
+def a_group_s_messages_come_together(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_fifo_receive_message_group_id_ordering"""
+    url = a_queue(target, FifoQueue="true", ContentBasedDeduplication="true")
+    for group, body in (("1", "a"), ("2", "b"), ("1", "c")):
+        target.boto("sqs").send_message(QueueUrl=url, MessageBody=body, MessageGroupId=group)
+    assert [one["Body"] for one in receive(target, url, MaxNumberOfMessages=10)] == ["a", "c", "b"]
+
+
+@check
+def nothing_is_told_of_what_is_not_there(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_list_queues, test_tag_untag_queue"""
+    sqs, url = target.boto("sqs"), a_queue(target)
+    assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix=fresh())
+    assert "Tags" not in sqs.list_queue_tags(QueueUrl=url)
+    assert "Failed" not in sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "m"}])

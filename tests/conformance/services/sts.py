@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from services.check import check
-from services.target import Target, refused
+from services.target import Target, refusal, refused
 
 
 @check
@@ -41,3 +41,20 @@ def a_session_has_a_quarter_of_an_hour_at_least(target: Target) -> None:
     """API AssumeRole: DurationSeconds: minimum 900; ValidationError"""
     wanted = {"RoleArn": target.role, "RoleSessionName": "check", "DurationSeconds": 899}
     assert refused(target.boto("sts").assume_role, **wanted) == ("ValidationError", 400)
+
+
+@check
+def a_role_s_arn_has_its_form(target: Target) -> None:
+    """Recorded on AWS: localstack test_sts::test_sts_invalid_parameters"""
+    found = refusal(target.boto("sts").assume_role, RoleArn="nothing-valid-in-here", RoleSessionName="check")
+    assert (found.code, found.message) == ("ValidationError", "nothing-valid-in-here is invalid")
+
+
+@check
+def tags_of_sessions_are_told_apart(target: Target) -> None:
+    """Recorded on AWS: localstack test_sts::TestSTSAssumeRoleTagging::test_assume_role_tag_validation"""
+    asked = {"RoleArn": target.role, "RoleSessionName": "check"}
+    twice = [{"Key": "a", "Value": "1"}, {"Key": "A", "Value": "2"}]
+    assert refused(target.boto("sts").assume_role, **asked, Tags=twice) == ("InvalidParameterValue", 400)
+    absent = {"Tags": twice[:1], "TransitiveTagKeys": ["b"]}
+    assert refused(target.boto("sts").assume_role, **asked, **absent) == ("InvalidParameterValue", 400)

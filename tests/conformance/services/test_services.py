@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "conformance.md"
-SOURCE = re.compile(r"API |Issue |SDK |ACK|moto |Developer guide|user guide")
+SOURCE = re.compile(r"API |Issue |SDK |ACK|moto |Recorded on AWS: |Developer guide|user guide")
 CHECKS = every_check()
 
 

@@ -64,6 +64,9 @@ def delete_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @operation("logs", "DescribeLogGroups")
 def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if request.get("logGroupNamePrefix") and request.get("logGroupNamePattern"):
+        message = "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+        raise AwsError("InvalidParameterException", message)
     size = request.get("limit", 50)
     query = GroupQuery(
         prefix=request.get("logGroupNamePrefix", ""),
@@ -128,6 +131,9 @@ def delete_log_stream(context: Context, request: dict[str, Any]) -> dict[str, An
 @operation("logs", "DescribeLogStreams")
 def describe_log_streams(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """nextToken only when streams are left: SDK v2 loops on it without passing it on."""
+    if request.get("logGroupName") and request.get("logGroupIdentifier"):
+        message = "LogGroup name and LogGroup ARN are mutually exclusive parameters."
+        raise AwsError("InvalidParameterException", message)
     group = group_name(request)
     require_group(context, group)
     by_time, size = request.get("orderBy") == "LastEventTime", request.get("limit", MAX_STREAMS)
@@ -161,7 +167,7 @@ def _shape(context: Context, stream: Stream) -> dict[str, Any]:
     return {
         "logStreamName": stream.name,
         "creationTime": stream.created_ms,
-        "uploadSequenceToken": str(stream.next_seq),
+        **({"uploadSequenceToken": str(stream.next_seq)} if stream.next_seq else {}),
         "arn": f"{group_arn}:log-stream:{stream.name}",
         "storedBytes": 0,
     } | {name: value for name, value in times.items() if value is not None}

@@ -6,6 +6,7 @@ Source: AWS's API reference, Amazon SNS; its developer guide for the form that q
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from typing import Any
 
@@ -26,6 +27,8 @@ from sagewright.store.resources import Resource
 
 MOST_BYTES = 256 * 1024
 MOST_ENTRIES = 10
+MOST_ID = 80
+_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @operation("sns", "Publish")
@@ -44,6 +47,10 @@ def publish_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise AwsError("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
     if len({entry["Id"] for entry in entries}) != len(entries):
         raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    for entry in entries:
+        _check_id(entry["Id"])
+    if sum(map(_size, entries)) > MOST_BYTES:
+        raise AwsError("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
     require_topic(context, request["TopicArn"])
     good: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
@@ -57,13 +64,33 @@ def publish_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"Successful": good, "Failed": bad}
 
 
+def _check_id(name: str) -> None:
+    """Raises InvalidBatchEntryId."""
+    if len(name) > MOST_ID:
+        raise AwsError("InvalidBatchEntryId", f"The Id of a batch entry in the batch request is too long: {name}")
+    if _ID.fullmatch(name) is None:
+        message = f"The Id of a batch entry in the batch request contains an impermissible character: {name}"
+        raise AwsError("InvalidBatchEntryId", message)
+
+
+def _size(request: dict[str, Any]) -> int:
+    """In bytes: the message, and of each attribute its name, type and value."""
+    total = len(request["Message"].encode())
+    for name, value in (request.get("MessageAttributes") or {}).items():
+        given = value.get("BinaryValue") or str(value.get("StringValue", "")).encode()
+        total += len(name.encode()) + len(str(value.get("DataType", "")).encode()) + len(given)
+    return total
+
+
 def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str, Any]:
     topic = require_topic(context, arn)
     text: str = request["Message"]
     if not text:
-        raise invalid("Empty message", "a message must not be empty.")
-    if len(text.encode()) > MOST_BYTES:
-        raise invalid("Message too long", f"a message has at most {MOST_BYTES} bytes.")
+        raise invalid("Empty message")
+    if _size(request) > MOST_BYTES:
+        raise invalid("Message too long")
+    if request.get("Subject") == "":
+        raise invalid("Subject")
     if request.get("MessageStructure") == "json":
         text = _for_queues(text)
     message_id = str(uuid.uuid4())
@@ -79,7 +106,7 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
         if queue is None:  # it is no more, or not yet there
             continue
         raw = one.document.get("RawMessageDelivery") == "true"
-        body = text if raw else _enveloped(topic, one, notification)
+        body = text if raw else _enveloped(context, topic, one, notification)
         kept = {name: _kept(value) for name, value in attributes.items()} if raw else {}
         sent.append((queue, Draft(body, kept, context.principal.user_id)))
     with context.store.write() as connection:
@@ -91,15 +118,18 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
 def _for_queues(text: str) -> str:
     try:
         several = read_json(text)
-        return str(several.get("sqs", several["default"]))
-    except (ValueError, KeyError, AttributeError):
-        raise invalid("Message Structure", "it must be a JSON object with a default.") from None
+    except ValueError:
+        raise invalid("Message Structure - JSON message body failed to parse") from None
+    if not isinstance(several, dict) or not isinstance(several.get("default"), str):
+        raise invalid("Message Structure - No default entry in JSON message body")
+    chosen = several.get("sqs")
+    return chosen if isinstance(chosen, str) else str(several["default"])
 
 
-def _enveloped(topic: Resource, subscription: Resource, notification: dict[str, Any]) -> str:
+def _enveloped(context: Context, topic: Resource, subscription: Resource, notification: dict[str, Any]) -> str:
     """Without AWS's signature: who reads the queue has it from this server alone."""
     arn = arn_of(subscription)
-    unsubscribe = f"/?Action=Unsubscribe&SubscriptionArn={arn}"
+    unsubscribe = f"{context.base_url}/?Action=Unsubscribe&SubscriptionArn={arn}"
     document = {"Type": "Notification", "TopicArn": topic_arn(topic), **notification, "UnsubscribeURL": unsubscribe}
     return orjson.dumps(document).decode()
 

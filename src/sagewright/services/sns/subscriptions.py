@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.eventpatterns import BadPattern, read_pattern
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.services.sns.topics import MOST_LISTED, invalid, require_topic, topic_arn
+from sagewright.services.sns.topics import MOST_LISTED, check_arn, invalid, require_topic, topic_arn
 from sagewright.store import resources
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Page
@@ -23,6 +24,7 @@ from sagewright.store.resources import New, Resource
 
 KIND = "sns-subscription"
 QUEUES = "sqs-queue"
+_SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
 SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "DeliveryPolicy")
 
@@ -43,12 +45,13 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if protocol != "sqs":
         raise invalid("Protocol", f"Sagewright serves subscriptions of queues (sqs), not {protocol}.")
     _check_queue(endpoint)
-    attributes = dict(request.get("Attributes") or {})
+    attributes = _lowered(request.get("Attributes") or {})
     _check(attributes)
     for there in resources.children(context.store, topic.id):
         if there.document["Endpoint"] == endpoint:
             return {"SubscriptionArn": arn_of(there)}
     document = {"TopicArn": topic_arn(topic), "Protocol": protocol, "Endpoint": endpoint, **attributes}
+    document["SubscriptionPrincipal"] = context.principal.arn
     new = New(str(uuid.uuid4()), document, "", {}, parent=topic.id, principal=context.principal.arn)
     return {"SubscriptionArn": arn_of(resources.create(context.store, place_of(context), new))}
 
@@ -70,7 +73,13 @@ def queue_id(context: Context, arn: str) -> str | None:
 
 @operation("sns", "Unsubscribe")
 def unsubscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    name = request["SubscriptionArn"].rpartition(":")[2]
+    arn = request["SubscriptionArn"]
+    if not arn:
+        raise invalid("SubscriptionArn", "no value for required parameter")
+    check_arn("SubscriptionArn", arn)
+    name = arn.rpartition(":")[2]
+    if _SUBSCRIPTION.fullmatch(name) is None:
+        raise invalid("SubscriptionId")
     found = resources.find(context.store, place_of(context), name)
     if found is not None:
         resources.remove(context.store, found, arn_of(found), context.principal.arn)
@@ -108,19 +117,22 @@ def get_subscription_attributes(context: Context, request: dict[str, Any]) -> di
     found = _require(context, request["SubscriptionArn"])
     told = {
         "RawMessageDelivery": "false",
+        "SubscriptionPrincipal": f"arn:aws:iam::{found.account}:root",
         **found.document,
         "SubscriptionArn": arn_of(found),
         "Owner": found.account,
         "PendingConfirmation": "false",
         "ConfirmationWasAuthenticated": "true",
     }
+    if "FilterPolicy" in told:
+        told.setdefault("FilterPolicyScope", "MessageAttributes")
     return {"Attributes": told}
 
 
 @operation("sns", "SetSubscriptionAttributes")
 def set_subscription_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = _require(context, request["SubscriptionArn"])
-    given = {request["AttributeName"]: request.get("AttributeValue", "")}
+    given = _lowered({request["AttributeName"]: request.get("AttributeValue", "")})
     _check(given)
     with context.store.write() as connection:
         now = resources.locked_in(connection, found.id)
@@ -138,13 +150,30 @@ def _require(context: Context, arn: str) -> Resource:
     return found
 
 
+def _lowered(attributes: dict[str, str]) -> dict[str, str]:
+    """Truth is taken in any letters, and kept in small ones."""
+    return {name: value.lower() if name == "RawMessageDelivery" else value for name, value in attributes.items()}
+
+
+def _check_redrive(text: str) -> None:
+    """Raises InvalidParameter."""
+    try:
+        policy = read_json(text)
+    except ValueError:
+        raise invalid("RedrivePolicy: failed to parse JSON.") from None
+    if not isinstance(policy, dict) or _QUEUE.fullmatch(str(policy.get("deadLetterTargetArn"))) is None:
+        raise invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
+
+
 def _check(attributes: dict[str, str]) -> None:
     """Raises InvalidParameter."""
     for name, value in attributes.items():
         if name not in SETTABLE:
-            raise invalid("AttributeName", name)
+            raise invalid("AttributeName")
         if name == "RawMessageDelivery" and value not in {"true", "false"}:
-            raise invalid("Attributes", f"RawMessageDelivery: {value} is neither true nor false.")
+            raise invalid(f"RawMessageDelivery: Invalid value [{value}]. Must be true or false.")
+        if name == "RedrivePolicy" and value:
+            _check_redrive(value)
         if name == "FilterPolicyScope" and value not in {"MessageAttributes", "MessageBody"}:
             raise invalid("Attributes", f"FilterPolicyScope: {value} is neither MessageAttributes nor MessageBody.")
         if name == "FilterPolicy" and value not in {"", "{}"}:

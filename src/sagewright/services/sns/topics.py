@@ -5,6 +5,7 @@ Source: AWS's API reference, Amazon SNS.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,24 @@ from sagewright.store.resources import NameTaken, New, Resource
 KIND = "sns-topic"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 MOST_LISTED = 100
+OF_OWNERS = ("GetTopicAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission", "DeleteTopic", "Subscribe",
+             "ListSubscriptionsByTopic", "Publish")  # fmt: skip
+DELIVERY = {
+    "http": {
+        "defaultHealthyRetryPolicy": {
+            "minDelayTarget": 20,
+            "maxDelayTarget": 20,
+            "numRetries": 3,
+            "numMaxDelayRetries": 0,
+            "numNoDelayRetries": 0,
+            "numMinDelayRetries": 0,
+            "backoffFunction": "linear",
+        },
+        "disableSubscriptionOverrides": False,
+        "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
+    }
+}
+"""How often HTTP is tried, as AWS tells of a topic that says nothing of it."""
 SETTABLE = ("DisplayName", "Policy", "DeliveryPolicy", "KmsMasterKeyId", "TracingConfig", "SignatureVersion")
 
 
@@ -34,6 +53,7 @@ def topic_arn(topic: Resource) -> str:
 
 def require_topic(context: Context, arn: str) -> Resource:
     """Raises NotFound, InvalidParameter."""
+    check_arn("TopicArn", arn)
     name = arn.rpartition(":")[2]
     if arn != arn_of(context.region, context.account, name):
         raise invalid("TopicArn", arn)
@@ -43,8 +63,24 @@ def require_topic(context: Context, arn: str) -> Resource:
     return found
 
 
-def invalid(member: str, why: str) -> AwsError:
-    return AwsError("InvalidParameter", f"Invalid parameter: {member} Reason: {why}")
+def invalid(member: str, why: str = "") -> AwsError:
+    return AwsError(
+        "InvalidParameter", f"Invalid parameter: {member} Reason: {why}" if why else f"Invalid parameter: {member}"
+    )
+
+
+def check_arn(member: str, arn: str) -> None:
+    """Raises InvalidParameter for what has too few parts."""
+    if (parts := arn.count(":") + 1) < 6:
+        raise invalid(member, f"An ARN must have at least 6 elements, not {parts}")
+
+
+def pairs_of(given: list[dict[str, str]]) -> dict[str, str]:
+    """Tags by their keys. Raises InvalidParameter for one that comes twice."""
+    pairs = {pair["Key"]: pair["Value"] for pair in given}
+    if len(pairs) != len(given):
+        raise invalid("Duplicated keys are not allowed.")
+    return pairs
 
 
 def place_of(context: Context) -> Place:
@@ -55,20 +91,32 @@ def place_of(context: Context) -> Place:
 def create_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """One that is there is answered like a new one."""
     name, attributes = request["Name"], request.get("Attributes") or {}
-    if name.endswith(".fifo") or attributes.get("FifoTopic") == "true":
+    fifo = attributes.get("FifoTopic") == "true"
+    if name.endswith(".fifo") != fifo:
+        raise invalid("Topic Name")
+    if fifo:
         raise invalid("Name", "Sagewright serves no FIFO topics.")
     if NAME.fullmatch(name) is None:
-        raise invalid("Topic Name", "a name has 1 to 256 letters, digits, hyphens and underscores.")
+        raise invalid("Topic Name")
     _check(attributes)
     arn = arn_of(context.region, context.account, name)
-    pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+    pairs = pairs_of(request.get("Tags") or [])
     kept = {key: value for key, value in attributes.items() if key in SETTABLE}
     try:
         new = New(name, kept, arn, pairs, principal=context.principal.arn)
         resources.create(context.store, place_of(context), new)
     except NameTaken:
-        pass
+        _check_same(context, arn, kept, pairs)
     return {"TopicArn": arn}
+
+
+def _check_same(context: Context, arn: str, attributes: dict[str, str], pairs: dict[str, str]) -> None:
+    """Raises InvalidParameter where the topic that is there has others than are asked for."""
+    there = require_topic(context, arn)
+    if any(there.document.get(name, "") != value for name, value in attributes.items()):
+        raise invalid("Attributes", "Topic already exists with different attributes")
+    if pairs and pairs != tags.of(context.store, arn):
+        raise invalid("Tags", "Topic already exists with different tags")
 
 
 @operation("sns", "ListTopics")
@@ -84,6 +132,8 @@ def get_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str,
     topic = require_topic(context, request["TopicArn"])
     told = {
         "DisplayName": "",
+        "Policy": json.dumps(_first_policy(topic)),
+        "EffectiveDeliveryPolicy": json.dumps(DELIVERY),
         **topic.document,
         "TopicArn": topic_arn(topic),
         "Owner": topic.account,
@@ -94,11 +144,25 @@ def get_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str,
     return {"Attributes": told}
 
 
+def _first_policy(topic: Resource) -> dict[str, Any]:
+    """Of a topic whose policy nobody has set."""
+    statement = {
+        "Sid": "__default_statement_ID",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [f"SNS:{action}" for action in OF_OWNERS],
+        "Resource": topic_arn(topic),
+        "Condition": {"StringEquals": {"AWS:SourceOwner": topic.account}},
+    }
+    return {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]}
+
+
 @operation("sns", "SetTopicAttributes")
 def set_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     topic = require_topic(context, request["TopicArn"])
     given = {request["AttributeName"]: request.get("AttributeValue", "")}
-    _check(given)
+    if request["AttributeName"] not in SETTABLE:
+        raise invalid("AttributeName")
     with context.store.write() as connection:
         now = resources.locked_in(connection, topic.id)
         if now is None:
@@ -125,7 +189,7 @@ def delete_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("sns", "TagResource")
 def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn = topic_arn(require_topic(context, request["ResourceArn"]))
-    tags.add(context.store, arn, {pair["Key"]: pair["Value"] for pair in request["Tags"]})
+    tags.add(context.store, arn, pairs_of(request["Tags"]))
     return {}
 
 
@@ -143,4 +207,4 @@ def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[st
 
 def _check(attributes: dict[str, str]) -> None:
     if unknown := [name for name in attributes if name not in {*SETTABLE, "FifoTopic"}]:
-        raise invalid("AttributeName", unknown[0])
+        raise invalid("Attributes", f"Unknown attribute {unknown[0]}")

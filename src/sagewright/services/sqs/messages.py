@@ -16,12 +16,14 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.services.sqs.queues import Queue, find, require_queue
+from sagewright.services.sqs import checks
+from sagewright.services.sqs.queues import MOST_BYTES, Queue, find, require_queue
 from sagewright.store import messages
 from sagewright.store.messages import Draft, Message, Reception
 
 MOST_ENTRIES = 10
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+HANDLE = re.compile(r"[0-9a-f]{32}")
 MOST_HIDDEN_S = 43_200
 LOOK_S = 0.2
 """How often a request that waits for a message looks for one."""
@@ -44,10 +46,16 @@ def send_message_batch(context: Context, request: dict[str, Any]) -> dict[str, A
         (message_id,) = messages.send(context.store, queue.id, [draft])
         return _sent(draft, message_id)
 
-    size = sum(_size(entry) for entry in request["Entries"])
-    if size > queue.number("MaximumMessageSize"):
-        raise AwsError("BatchRequestTooLong", f"Batch requests cannot be longer than {queue.number('MaximumMessageSize')} bytes. "
-                       f"You have sent {size} bytes.")  # fmt: skip
+    size = sum(checks.size(entry) for entry in request["Entries"])
+    if size > MOST_BYTES:
+        raise AwsError(
+            "BatchRequestTooLong",
+            f"Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {size} bytes.",
+        )
+    for entry in request["Entries"] if queue.fifo else ():
+        if not entry.get("MessageGroupId"):  # of a batch it is another error, and that of all
+            raise checks.invalid("The request must contain the parameter MessageGroupId.")
+        _token(queue, entry)
     return _each("SendMessage", request["Entries"], send)
 
 
@@ -77,7 +85,7 @@ def receive_message(context: Context, request: dict[str, Any]) -> dict[str, Any]
         if found or time.monotonic() >= until:
             break
         time.sleep(min(LOOK_S, max(0.0, until - time.monotonic())))
-    return {"Messages": [_told(one, request) for one in found]} if found else {}
+    return {"Messages": [_told(one, request, fifo=queue.fifo) for one in found]} if found else {}
 
 
 @operation("sqs", "DeleteMessage")
@@ -105,17 +113,26 @@ def change_message_visibility_batch(context: Context, request: dict[str, Any]) -
 
 
 def _delete(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
+    _check_handle(entry["ReceiptHandle"])
     messages.remove(context.store, queue.id, entry["ReceiptHandle"])
     return {}
 
 
+def _check_handle(handle: str) -> None:
+    """Raises ReceiptHandleIsInvalid for what no message ever had."""
+    if HANDLE.fullmatch(handle) is None:
+        raise AwsError(
+            "ReceiptHandleIsInvalid", f'The input receipt handle "{handle[:100]}" is not a valid receipt handle.'
+        )
+
+
 def _hide(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
     hidden_s = _hidden_s(entry.get("VisibilityTimeout", queue.number("VisibilityTimeout")))
-    if not messages.hide(context.store, queue.id, entry["ReceiptHandle"], hidden_s * 1000):
-        raise AwsError(
-            "ReceiptHandleIsInvalid",
-            f'The input receipt handle "{entry["ReceiptHandle"][:100]}" is not a valid receipt handle.',
-        )
+    handle = entry["ReceiptHandle"]
+    _check_handle(handle)
+    if not messages.hide(context.store, queue.id, handle, hidden_s * 1000):
+        raise checks.invalid(f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not "
+                             "available for visibility timeout change.")  # fmt: skip
     return {}
 
 
@@ -140,7 +157,7 @@ def _each(act: str, entries: list[dict[str, Any]], do: Callable[[dict[str, Any]]
             bad.append(
                 {"Id": entry["Id"], "SenderFault": error.status < 500, "Code": error.code, "Message": error.message}
             )
-    return {"Successful": good, "Failed": bad}
+    return {name: entries for name, entries in (("Successful", good), ("Failed", bad)) if entries}
 
 
 def _check_batch(act: str, entries: list[dict[str, Any]]) -> None:
@@ -167,44 +184,38 @@ def _check_batch(act: str, entries: list[dict[str, Any]]) -> None:
 def _draft(context: Context, queue: Queue, entry: dict[str, Any]) -> Draft:
     """Raises AwsError for a message that the queue doesn't take."""
     body, attributes = entry["MessageBody"], entry.get("MessageAttributes") or {}
-    if not body:
-        raise AwsError("MissingParameter", "The request must contain the parameter MessageBody.")
+    checks.check_body(body)
     most = queue.number("MaximumMessageSize")
-    if _size(entry) > most:
-        raise AwsError(
-            "InvalidParameterValue",
-            f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.",
-        )
-    if len(attributes) > 10:
-        raise AwsError(
-            "InvalidParameterValue",
-            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [10].",
-        )
+    if checks.size(entry) > most:
+        raise checks.invalid(f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.")
+    checks.check_attributes(attributes)
+    checks.check_names(entry)
     delay_s = entry.get("DelaySeconds", queue.number("DelaySeconds"))
-    if not 0 <= delay_s <= 900:
-        raise AwsError(
-            "InvalidParameterValue",
-            f"Value {delay_s} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
-        )
-    group, token = entry.get("MessageGroupId", ""), entry.get("MessageDeduplicationId", "")
-    if queue.fifo:
-        if entry.get("DelaySeconds"):
-            raise AwsError(
-                "InvalidParameterValue",
-                f"Value {delay_s} for parameter DelaySeconds is invalid. Reason: "
-                "The request include parameter that is not valid for this queue type.",
-            )
-        if not group:
-            raise AwsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
-        if not token and queue.attributes.get("ContentBasedDeduplication") == "true":
-            token = hashlib.sha256(body.encode()).hexdigest()
-        if not token:
-            raise AwsError(
-                "InvalidParameterValue",
-                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
-            )
+    checks.check_delay(delay_s)
     kept = {name: _kept(value) for name, value in attributes.items()}
-    return Draft(body, kept, context.principal.user_id, delay_s, group, token if queue.fifo else "")
+    if not queue.fifo:
+        return Draft(body, kept, context.principal.user_id, delay_s, entry.get("MessageGroupId", ""))
+    if entry.get("DelaySeconds"):
+        raise checks.invalid(
+            f"Value {delay_s} for parameter DelaySeconds is invalid. Reason: "
+            "The request include parameter that is not valid for this queue type."
+        )
+    if not entry.get("MessageGroupId"):
+        raise AwsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
+    delay_s = queue.number("DelaySeconds")
+    return Draft(body, kept, context.principal.user_id, delay_s, entry["MessageGroupId"], _token(queue, entry))
+
+
+def _token(queue: Queue, entry: dict[str, Any]) -> str:
+    """By which a FIFO queue knows a message again. Raises InvalidParameterValue."""
+    checks.check_names(entry)
+    if entry.get("MessageDeduplicationId"):
+        return str(entry["MessageDeduplicationId"])
+    if queue.attributes.get("ContentBasedDeduplication") == "true":
+        return hashlib.sha256(entry["MessageBody"].encode()).hexdigest()
+    raise checks.invalid(
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+    )
 
 
 def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
@@ -214,18 +225,12 @@ def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
     return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
 
 
-def _size(entry: dict[str, Any]) -> int:
-    attributes = entry.get("MessageAttributes") or {}
-    values = (value.get("BinaryValue") or str(value.get("StringValue", "")).encode() for value in attributes.values())
-    return len(entry["MessageBody"].encode()) + sum(len(value) for value in values)
-
-
 def _sent(draft: Draft, message_id: str) -> dict[str, Any]:
     answer = {"MessageId": message_id, "MD5OfMessageBody": _md5(draft.body.encode())}
     return answer | ({"MD5OfMessageAttributes": attributes_md5(draft.attributes)} if draft.attributes else {})
 
 
-def _told(message: Message, request: dict[str, Any]) -> dict[str, Any]:
+def _told(message: Message, request: dict[str, Any], *, fifo: bool) -> dict[str, Any]:
     told: dict[str, Any] = {
         "MessageId": message.message_id,
         "ReceiptHandle": message.handle,
@@ -238,7 +243,8 @@ def _told(message: Message, request: dict[str, Any]) -> dict[str, Any]:
         "SentTimestamp": str(message.sent_ms),
         "ApproximateReceiveCount": str(message.receives),
         "ApproximateFirstReceiveTimestamp": str(message.received_ms),
-        **({"MessageGroupId": message.group_name, "SequenceNumber": str(message.id)} if message.group_name else {}),
+        **({"MessageGroupId": message.group_name} if message.group_name else {}),
+        **({"SequenceNumber": str(message.id)} if fifo else {}),
     }
     shown = {name: value for name, value in system.items() if name in asked or "All" in asked}
     wanted = request.get("MessageAttributeNames") or ()
@@ -251,7 +257,7 @@ def _told(message: Message, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_wanted(name: str, wanted: list[str] | tuple[str, ...]) -> bool:
-    return any(one in {"All", ".*", name} or (one.endswith(".*") and name.startswith(one[:-2])) for one in wanted)
+    return any(one in {"All", ".*", "*", name} or (one.endswith(".*") and name.startswith(one[:-2])) for one in wanted)
 
 
 def _shown(kept: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ NUMBERS: dict[str, tuple[int, int, int]] = {
 """Attributes that are numbers: least, most, default."""
 OTHERS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled",
           "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "DeduplicationScope", "FifoThroughputLimit")  # fmt: skip
+TRUTHS = frozenset({"FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled"})
 FIFO = {
     "FifoQueue": "true",
     "ContentBasedDeduplication": "false",
@@ -98,13 +99,15 @@ def find(context: Context, name: str) -> Queue | None:
 @operation("sqs", "CreateQueue")
 def create_queue(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """One that is there with the same attributes is answered like a new one."""
-    name, attributes = request["QueueName"], dict(request.get("Attributes") or {})
+    name, attributes = request["QueueName"], _lowered(request.get("Attributes") or {})
     if NAME.fullmatch(name) is None:
         raise AwsError(
             "InvalidParameterValue",
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         )
-    if (attributes.get("FifoQueue") == "true") != name.endswith(".fifo"):
+    if not name.endswith(".fifo") and attributes.get("FifoQueue") != "true":
+        _check_standard(attributes)
+    elif not name.endswith(".fifo") or attributes.get("FifoQueue") != "true":
         raise AwsError("InvalidParameterValue", "The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
                        "underscores, must end with .fifo suffix and be 1 to 80 in length")  # fmt: skip
     _check(context, attributes)
@@ -114,10 +117,11 @@ def create_queue(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         resources.create(context.store, _place(context), new)
     except NameTaken:
         there = require_queue(context, name).attributes
-        if any(there.get(key, _default(key)) != value for key, value in attributes.items()):
+        other = next((key for key, value in attributes.items() if there.get(key, _default(key)) != value), None)
+        if other is not None:
             raise AwsError(
                 "QueueNameExists",
-                f"A queue already exists with the same name and a different value for an attribute: {name}",
+                f"A queue already exists with the same name and a different value for attribute {other}",
             ) from None
     return {"QueueUrl": _url(context, name)}
 
@@ -134,7 +138,8 @@ def list_queues(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     error = AwsError("InvalidParameterValue", "The NextToken is not valid.")
     after = paging.decode(request.get("NextToken"), error)
     page, token = paging.page_of(names, lambda name: [name], after, request.get("MaxResults", MOST_LISTED))
-    return {"QueueUrls": [_url(context, name) for name in page], **({"NextToken": token} if token else {})}
+    urls = {"QueueUrls": [_url(context, name) for name in page]} if page else {}
+    return {**urls, **({"NextToken": token} if token else {})}
 
 
 @operation("sqs", "GetQueueAttributes")
@@ -154,6 +159,7 @@ def _attributes(context: Context, queue: Queue) -> dict[str, str]:
     return {
         **{name: str(queue.number(name)) for name in NUMBERS},
         **(FIFO if queue.fifo else {}),
+        **({} if queue.attributes.get("KmsMasterKeyId") else {"SqsManagedSseEnabled": "true"}),
         **{name: value for name, value in queue.attributes.items() if name not in NUMBERS},
         "QueueArn": queue.arn,
         "ApproximateNumberOfMessages": str(count.visible),
@@ -167,9 +173,14 @@ def _attributes(context: Context, queue: Queue) -> dict[str, str]:
 @operation("sqs", "SetQueueAttributes")
 def set_queue_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue = require_queue(context, request["QueueUrl"])
-    given = request["Attributes"]
-    if given.get("FifoQueue", str(queue.fifo).lower()) != str(queue.fifo).lower():
-        raise AwsError("InvalidAttributeName", "FifoQueue can't be changed.")
+    given = _lowered(request["Attributes"])
+    if not queue.fifo:
+        _check_standard(given)
+    elif given.get("FifoQueue", "true") != "true":
+        raise AwsError(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+        )
     _check(context, given)
     with context.store.write() as connection:
         now = resources.locked_in(connection, queue.id)
@@ -211,7 +222,22 @@ def untag_queue(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sqs", "ListQueueTags")
 def list_queue_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return {"Tags": tags.of(context.store, require_queue(context, request["QueueUrl"]).arn)}
+    found = tags.of(context.store, require_queue(context, request["QueueUrl"]).arn)
+    return {"Tags": found} if found else {}
+
+
+def _lowered(attributes: dict[str, str]) -> dict[str, str]:
+    """Truth is taken in any letters, and kept in small ones."""
+    return {name: value.lower() if name in TRUTHS else value for name, value in attributes.items()}
+
+
+def _check_standard(attributes: dict[str, str]) -> None:
+    """Raises InvalidAttributeName for what FIFO queues alone have."""
+    for name in attributes:
+        if name in {"FifoQueue", "ContentBasedDeduplication"}:
+            raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
+        if name in FIFO:
+            raise AwsError("InvalidAttributeName", f"You can specify the {name} only when FifoQueue is set to true.")
 
 
 def _check(context: Context, attributes: dict[str, str]) -> None:
