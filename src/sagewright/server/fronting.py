@@ -21,7 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from sagewright.engine.routing import routes_of, trackers_of
@@ -69,6 +69,7 @@ class Fronting:
         self._link: Link | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._routes = ""
+        self._endpoints: list[dict[str, Any]] = []
         self._secret = secret_of(admin_key(platform.store, settings.account).secret)
         self._writes: set[asyncio.Task[None]] = set()
         self._used: dict[tuple[str, str], float] = {}
@@ -78,12 +79,16 @@ class Fronting:
         """Until it is cancelled."""
         write_note(self._settings.data / "runtime-endpoint", self.url + "\n")
         cursor = await asyncio.to_thread(self._end_of_log)
-        fresh = True
+        fresh, seen = True, cast("int | None", -1)
         while True:
             try:
-                changed, cursor = await asyncio.to_thread(self._changed, cursor)
+                version, changed = self._platform.store.version, False
+                if version is None or version != seen:
+                    changed, cursor = await asyncio.to_thread(self._changed, cursor)
+                    seen = version
                 if changed or fresh:
-                    fresh = not await self._tell_routes()
+                    await self._tell_routes()
+                    fresh = False
                 await self._let_sleep()
                 if (self._process is None or self._process.returncode is not None) and self._needed():
                     await self._start()
@@ -113,7 +118,7 @@ class Fronting:
 
     def _needed(self) -> bool:
         """Whether there is an endpoint, or somebody waits for an answer."""
-        if self._routes and json.loads(self._routes)["endpoints"]:
+        if self._endpoints:
             return True
         waiting, _, _ = select.select([self._bound, self._local], [], [], 0)
         return bool(waiting)
@@ -121,10 +126,10 @@ class Fronting:
     async def _let_sleep(self) -> None:
         """Serverless variants that nobody has asked for a while give back what they hold."""
         now = time.monotonic()
-        if now - self._slept < 1.0 or not self._routes:
+        if now - self._slept < 1.0 or not self._endpoints:
             return
         self._slept = now
-        for endpoint in json.loads(self._routes)["endpoints"]:
+        for endpoint in self._endpoints:
             for variant in (one for fleet in endpoint["fleets"] for one in fleet["variants"]):
                 key = endpoint["name"], variant["name"]
                 if not (variant["scales_from_zero"] and variant["instances"]):
@@ -142,17 +147,21 @@ class Fronting:
 
     def _changed(self, cursor: Cursor) -> tuple[bool, Cursor]:
         """Whether anything has happened to what is routed since, and where the log has got to."""
-        page = events.after(self._platform.store, cursor, PAGE)
-        return any(one.subject.kind in ROUTED for one in page), page[-1].cursor if page else cursor
+        changed = False
+        while page := events.after(self._platform.store, cursor, PAGE):
+            changed = changed or any(one.subject.kind in ROUTED for one in page)
+            cursor = page[-1].cursor
+        return changed, cursor
 
-    async def _tell_routes(self) -> bool:
+    async def _tell_routes(self) -> None:
+        """A front that is started later is told then."""
         routes = await asyncio.to_thread(self._read_routes)
-        if routes == self._routes and self._link is not None:
-            return True
-        self._routes = routes
-        if self._link is not None:
+        if routes != self._routes and self._link is not None:
             self._link.send({"routes": json.loads(routes)})
-        return self._link is not None
+        self._know(routes)
+
+    def _know(self, routes: str) -> None:
+        self._routes, self._endpoints = routes, json.loads(routes)["endpoints"]
 
     def _read_routes(self) -> str:
         settings = self._settings
@@ -198,7 +207,7 @@ class Fronting:
             if self._link is not None:
                 self._link.send({"key": document["key"], "found": asdict(found) if found else None})
         elif "refresh" in document:
-            self._routes = await asyncio.to_thread(self._read_routes)
+            self._know(await asyncio.to_thread(self._read_routes))
             if self._link is not None:
                 self._link.send({"routes": json.loads(self._routes), "refresh": document["refresh"]})
         elif "counted" in document:

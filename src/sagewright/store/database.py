@@ -58,6 +58,7 @@ class Database:
         self._kept: list[Connection] = []
         self._checkpointer = Checkpointer(self.engine.connect)
         self._congested_until = 0.0
+        self._kept_transactions = 0
         self.memory = Memory()
         upgrade(self.engine)
 
@@ -105,6 +106,7 @@ class Database:
             try:
                 yield connection
                 run("COMMIT")
+                self._kept_transactions += 1
             except BaseException:
                 self.memory.discard(connection)
                 _roll_back(connection)
@@ -119,6 +121,11 @@ class Database:
                 self._flusher.flush()
             else:
                 promise.due = True
+
+    @property
+    def version(self) -> int | None:
+        """Another number after each transaction that was kept; None where other processes write, too."""
+        return self._kept_transactions if self.embedded else None
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
