@@ -16,6 +16,7 @@ from sagewright.wire.authentication import Authenticator
 MOST_BODY = 25 * 1024 * 1024
 """Source: AWS's developer guide since 2025; before it was 6 MB."""
 UNASKED = 64 * 1024
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 LONG = 256 * 1024
 """A body that takes the event loop too long to hash."""
 
@@ -55,7 +56,7 @@ def too_long(most: int) -> AwsError:
 
 def _claimed(request: HttpRequest) -> str | None:
     """The access key that the request says to be signed with."""
-    found = re.search(r"Credential=([^/,\s]+)/", request.headers.get("authorization", ""))
+    found = _CREDENTIAL.search(request.headers.get("authorization", ""))
     if found is None and "X-Amz-Credential=" in request.query:
         credential = dict(request.query_pairs()).get("X-Amz-Credential", "")
         return credential.partition("/")[0] or None

@@ -129,6 +129,10 @@ class Dispatch:
                     if variant.name == wanted.variant:
                         return fleet, variant
             raise faults.validation(f"Variant {wanted.variant} of endpoint {endpoint.name} not found.")
+        if len(endpoint.fleets) == 1 and len(endpoint.fleets[0].variants) == 1:  # as most have it: there is no choice
+            (fleet,), (variant,) = endpoint.fleets, endpoint.fleets[0].variants
+            if fleet.share and variant.weight:
+                return fleet, variant
         quota = self._quotas.setdefault(endpoint.name, Quota())
         weights, found = {}, {}
         for number, fleet in enumerate(endpoint.fleets):
@@ -165,16 +169,22 @@ class Dispatch:
         """The answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
         where, begin = self.where(endpoint.name, variant.component), time.monotonic()
         async with _Slot(self, endpoint, variant) as slot:
-            answer = Answer(0, {}, b"")
-            for number in slot.steps(wanted):
-                answer = await self._step(where, slot, number, ask, wanted)
-                if not 200 <= answer.status < 300:
-                    raise faults.model_error(where, _told_name(variant, number), answer.status, answer.body)
+            *before, last = slot.steps(wanted)
+            for number in before:
+                answer = await self._answered(where, slot, number, ask, wanted)
                 headers = {**ask.headers}
                 if "content-type" in answer.headers:
                     headers["Content-Type"] = answer.headers["content-type"]
                 ask = replace(ask, body=answer.body, headers=headers)
+            answer = await self._answered(where, slot, last, ask, wanted)
         return Served(fleet, variant, answer, time.monotonic() - begin)
+
+    async def _answered(self, where: Where, slot: _Slot, number: int, ask: Ask, wanted: Wanted) -> Answer:
+        """A container's good answer. Raises AwsError."""
+        answer = await self._step(where, slot, number, ask, wanted)
+        if not 200 <= answer.status < 300:
+            raise faults.model_error(where, _told_name(slot.variant, number), answer.status, answer.body)
+        return answer
 
     async def _several(self, where: Where, slot: _Slot, number: int, ask: Ask, model: str) -> Answer:
         """Of one model of a multi-model container, which is loaded first if it isn't."""

@@ -32,9 +32,8 @@ NOT_SHOWN = "customAttributes"
 def check(name: str, request: HttpRequest) -> None:
     """Raises ValidationError."""
     _check(name, *NAME)
-    for header, (member, most) in MOST.items():
-        if header in request.headers:
-            _check(request.headers[header], member, most)
+    for header in MOST.keys() & request.headers.keys():
+        _check(request.headers[header], *MOST[header])
 
 
 def _check(value: str, member: str, most: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,9 @@ MOST_BODY = 32 * 1024 * 1024
 MOST_HEAD = 64 * 1024
 _HIGH, _LOW = 1 << 20, 1 << 18
 _IDLE_S = 30.0
+_LOOK_S = 0.25
+"""Between two looks at which answers are late: a timer for each request would cost more than its answer's parsing."""
+_BREAKS = re.compile(r"[\r\n\0]")
 
 
 class Unreachable(Exception):
@@ -54,7 +58,7 @@ class Ask:
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Content-Length: {len(self.body)}"]
         if "host" not in self.headers:
             lines.append("Host: localhost")
-        lines += [f"{name}: {value}" for name, value in self.headers.items() if not {"\r", "\n", "\0"} & set(value)]
+        lines += [f"{name}: {value}" for name, value in self.headers.items() if not _BREAKS.search(value)]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
@@ -113,6 +117,10 @@ class _Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         return None
+
+    def expire(self) -> None:
+        """The answer comes too late."""
+        self._fail(TimeoutError())
 
     def _fail(self, fault: Exception) -> None:
         self._fault = self._fault or fault
@@ -235,19 +243,41 @@ class Upstream:
         self._open = connect
         self._idle: deque[tuple[float, _Connection]] = deque()
         self._room = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._due: dict[_Connection, float] = {}
+        self._looking = False
 
     async def ask(self, ask: Ask, timeout_s: float) -> Answer:
-        """Raises Unreachable, Broken, TooLong, TimeoutError."""
-        async with self._room, asyncio.timeout(timeout_s):
+        """Raises Unreachable, Broken, TooLong, and TimeoutError, up to _LOOK_S late."""
+        async with self._room:
             connection = await self._connection()
+            self._watch(connection, timeout_s)
             try:
                 await connection.send(ask)
                 answer = await connection.whole()
             except BaseException:
                 connection.close()
                 raise
+            finally:
+                del self._due[connection]
             self._keep(connection)
             return answer
+
+    def _watch(self, connection: _Connection, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._due[connection] = loop.time() + timeout_s
+        if not self._looking:
+            self._looking = True
+            loop.call_later(min(_LOOK_S, timeout_s), self._look)
+
+    def _look(self) -> None:
+        """Once none is under way nobody looks any more."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in [one for one, due_s in self._due.items() if due_s <= now]:
+            connection.expire()
+        self._looking = bool(self._due)
+        if self._looking:
+            loop.call_later(_LOOK_S, self._look)
 
     async def begin(self, ask: Ask, timeout_s: float) -> Stream:
         """An answer that is read as it comes; `Stream.close` has to be called. Raises Unreachable, Broken, TimeoutError."""

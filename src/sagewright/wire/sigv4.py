@@ -16,6 +16,8 @@ from sagewright.http.messages import HttpRequest, header_text
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*")
+_REMEMBERED = 256
+"""Characters of a credential that is remembered: any client may send what it likes."""
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -54,10 +56,19 @@ class MalformedClaim(ValueError):
 
 
 def read_credential(text: str) -> Credential:
+    """Raises MalformedClaim."""
+    return _remembered(text) if len(text) <= _REMEMBERED else _read(text)
+
+
+def _read(text: str) -> Credential:
     parts = text.split("/")
     if len(parts) < 5 or parts[-1] != "aws4_request":
         raise MalformedClaim(f"Credential must have the form key/date/region/service/aws4_request, got '{text}'")
     return Credential("/".join(parts[:-4]), parts[-4], parts[-3], parts[-2])
+
+
+_remembered = lru_cache(maxsize=1024)(_read)
+"""A client says the same all day."""
 
 
 def read_header_claim(request: HttpRequest) -> Claim:
@@ -160,8 +171,10 @@ def signed_texts(request: HttpRequest, claim: Claim, payload_hash: str) -> list[
 def _canonical_paths(path: str, service: str) -> set[str]:
     if path in {"", "/"}:
         return {"/"}
+    if _PLAIN.fullmatch(path):  # however it is quoted, it stays what it is
+        return {path}
     if service == "s3":
-        return {path} if _PLAIN.fullmatch(path) else {quote(unquote(path), safe="/~"), path}
+        return {quote(unquote(path), safe="/~"), path}
     return {quote(path, safe="/~"), quote(quote(unquote(path), safe="/~"), safe="/~")}
 
 

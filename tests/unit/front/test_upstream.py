@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +80,30 @@ def test_an_answer_that_never_comes_is_waited_for_so_long() -> None:
     async def use(made: Upstream) -> None:
         with pytest.raises(TimeoutError):
             await made.ask(ASK, 0.2)
+
+    asyncio.run(with_server(serve, use))
+
+
+def test_one_that_is_late_ends_alone_and_those_after_it_are_waited_for_too() -> None:
+    """One timer looks at all that is under way, and none where nothing is."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            await asyncio.sleep(0.5 if b"/slow" in head else 0.0)
+            if b"/never" not in head:
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none")
+
+    async def use(made: Upstream) -> None:
+        slow = asyncio.create_task(made.ask(replace(ASK, path="/slow"), 10))
+        begin = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await made.ask(replace(ASK, path="/never"), 0.2)
+        assert time.monotonic() - begin < 5
+        assert (await slow).body == b"one"
+        await asyncio.sleep(0.6)  # nobody looks any more
+        assert (await made.ask(ASK, 10)).body == b"one"
+        with pytest.raises(TimeoutError):
+            await made.ask(replace(ASK, path="/never"), 0.2)
 
     asyncio.run(with_server(serve, use))
 
