@@ -249,6 +249,19 @@ def test_a_token_starts_one_execution(pipelines: Pipelines) -> None:
     assert [one["PipelineExecutionArn"] for one in found] == [first]
 
 
+def test_an_execution_tells_its_mlflow_experiment(pipelines: Pipelines) -> None:
+    fail = {"Name": "f", "Type": "Fail", "Arguments": {"ErrorMessage": "enough"}}
+    tracker = "arn:aws:sagemaker:us-east-1:000000000000:mlflow-tracking-server/t"
+    config = {"MlflowResourceArn": tracker, "MlflowExperimentName": "first"}
+    definition = {"Version": "2020-12-01", "Steps": [fail], "MlflowConfig": config}
+    wanted = {"PipelineName": "with-mlflow", "RoleArn": ROLE, "PipelineDefinition": json.dumps(definition)}
+    pipelines.sagemaker.create_pipeline(**wanted)
+    for given, experiment in (({}, "first"), ({"MlflowExperimentName": "other"}, "other")):
+        arn = pipelines.start("with-mlflow", **given)
+        told = pipelines.wait(arn)["MLflowConfig"]
+        assert told == {"MlflowResourceArn": tracker, "MlflowExperimentName": experiment}
+
+
 def test_versions_updates_and_large_definitions(pipelines: Pipelines) -> None:
     name = pipelines.create("versions", job("a"))
     big = document(job("b"), Metadata={"note": "x" * 200_000})

@@ -155,6 +155,13 @@ def judge(document: Mapping[str, Any], points: list[float | None]) -> Verdict | 
         wanted = min(wanted, len(known))
     state = ALARM if breaching >= wanted else OK
     word = "breached" if state == ALARM else "did not breach"
+    gaps = len(points) - len(known)
+    if not known and gaps and state == ALARM:
+        reason = (
+            f"Threshold Crossed: no datapoints were received for {gaps} periods and {gaps} missing datapoints were "
+            "treated as [Breaching]."
+        )
+        return Verdict(state, reason, data)
     reason = (
         f"Threshold Crossed: {breaching} of {len(points)} datapoints {_list(known)} {word} the threshold ({threshold}) with "
         f"{document['ComparisonOperator']}, {wanted} needed."

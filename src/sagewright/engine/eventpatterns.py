@@ -243,11 +243,13 @@ def _anything_but(wanted: Any, path: str) -> Test:
         if operator not in {"prefix", "suffix", "equals-ignore-case", "wildcard"}:
             raise BadPattern(f"anything-but at {path} has the unknown operator {operator}.")
         several = given if isinstance(given, list) else [given]
+        if operator in {"prefix", "suffix"} and "" in several:
+            raise BadPattern("Null prefix/suffix not allowed")
         tests = [_of_text(operator, one, path) for one in several]
     else:
         several = wanted if isinstance(wanted, list) else [wanted]
-        if any(isinstance(one, dict | list) for one in several):
-            raise BadPattern(f"anything-but at {path} must be of strings and numbers.")
+        if any(one is None or isinstance(one, bool | dict | list) for one in several):
+            raise BadPattern("Value of anything-but must be an array or single string/number value.")
         tests = [_same(one) for one in several]
     if not several:
         raise BadPattern(f"anything-but at {path} must not be empty.")

@@ -163,7 +163,8 @@ def _sent(target: Target, service: str, request: AWSRequest) -> Told:
         return Told(answer.status_code, "", "no JSON")
     kind = answer.headers.get("x-amzn-errortype", "").rpartition("#")[2]
     code = str(document["__type"]).rpartition("#")[2] if "__type" in document else kind.partition(":")[0]
-    code = answer.headers.get("x-amzn-query-error", "").partition(";")[0] or code  # what clients tell of such services
+    if earlier := answer.headers.get("x-amzn-query-error", "").partition(";")[0]:  # what clients tell of such services
+        code = kind = earlier
     message = document.get("message") or document.get("Message") or ""
     return Told(answer.status_code, code, message, kind)
 

@@ -43,7 +43,10 @@ def put_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]
 def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
     unit = entry.get("Unit", "None")
     given = [name for name in ("Value", "Values", "StatisticValues") if name in entry]
-    if len(given) > 1:
+    if len(given) > 1 and given != [
+        "Values",
+        "StatisticValues",
+    ]:  # AWS takes these two together, and the statistics count
         message = (
             f"The parameters MetricData.member.1.{given[0]} and MetricData.member.1.{given[1]} are mutually exclusive."
         )

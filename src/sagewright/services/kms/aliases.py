@@ -75,7 +75,10 @@ def _told(context: Context, alias: Resource) -> dict[str, Any]:
 def _own_name(name: str) -> str:
     """Raises ValidationException, and InvalidAliasNameException for one that is AWS's."""
     if not name.startswith("alias/") or name == "alias/":
-        raise ValidationException("Invalid identifier")
+        raise ValidationException(
+            'Alias must start with the prefix "alias/". Please see '
+            "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
+        )
     if NAME.fullmatch(name) is None:
         raise ValidationException(f"{name} contains invalid characters for an alias")
     if name.startswith("alias/aws/"):

@@ -42,14 +42,14 @@ def list_resource_tags(context: Context, request: dict[str, Any]) -> dict[str, A
 
 
 def pairs_of(given: Sequence[dict[str, str]]) -> dict[str, str]:
-    """Raises TagException, LimitExceededException."""
+    """Raises TagException."""
     pairs = {pair["TagKey"]: pair["TagValue"] for pair in given}
     if len(pairs) < len(given):
-        raise AwsError("TagException", "Two tags have the same key.")
-    if reserved := [key for key in pairs if key.lower().startswith("aws:")]:
-        raise AwsError("TagException", f"The tag key {reserved[0]} begins with aws:, which is reserved for AWS.")
+        raise AwsError("TagException", "Duplicate tag keys")
+    if any(key.lower().startswith("aws:") for key in pairs):
+        raise AwsError("TagException", "Tags beginning with aws: are reserved")
     if len(pairs) > MOST_TAGS:
-        raise AwsError("LimitExceededException", f"A key has at most {MOST_TAGS} tags, not {len(pairs)}.")
+        raise AwsError("TagException", "Too many tags")
     return pairs
 
 

@@ -19,6 +19,7 @@ from sagewright.engine.pipelineturn import execution_arn
 from sagewright.engine.steprecords import EXECUTION, STEP, VERSION, StepRecord
 from sagewright.engine.steps import tracking
 from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.pipelines.definition import Definition, read_definition
 from sagewright.pipelines.errors import BadDefinition, BadReference
@@ -218,7 +219,20 @@ def update_pipeline_execution(context: Context, request: dict[str, Any]) -> dict
 
 @operation("sagemaker", "DescribePipelineExecution")
 def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _described(require(context, request["PipelineExecutionArn"]))
+    execution = require(context, request["PipelineExecutionArn"])
+    config = _mlflow(_version(context, execution), execution)
+    return _described(execution) | ({"MLflowConfig": config} if config else {})
+
+
+def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
+    """As the definition has it, with the experiment that the execution was started with instead."""
+    definition = read_json(version.document["PipelineDefinition"])
+    config = definition.get("MlflowConfig")
+    told = dict(config) if isinstance(config, dict) else {}
+    if experiment := execution.document.get("MlflowExperimentName"):
+        told["MlflowExperimentName"] = experiment
+    wanted = ("MlflowResourceArn", "MlflowExperimentName")
+    return {name: told[name] for name in wanted if isinstance(told.get(name), str)}
 
 
 @operation("sagemaker", "DescribePipelineDefinitionForExecution")

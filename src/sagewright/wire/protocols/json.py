@@ -54,14 +54,10 @@ class JsonProtocol:
         return _response(200, body, request_id, operation)
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
-        document = {
-            "__type": _qualified(error, operation),
-            "message": error.message,
-            "Message": error.message,
-            **error.fields,
-        }
+        kind = _qualified(error, operation)
+        document = {"__type": kind, "message": error.message, "Message": error.message, **error.fields}
         response = _response(error.status, dumps(document), request_id, operation)
-        response.headers.append(("x-amzn-errortype", error.code))
+        response.headers.append(("x-amzn-errortype", kind))
         if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:
             response.headers.append(query_error(error))
         return response
