@@ -62,6 +62,8 @@ def test_two_components_on_one_endpoint(hosting: Components) -> None:
     asked = {"EndpointName": "shared", "Body": b"x", "ContentType": "text/plain"}
     answer = runtime.invoke_endpoint(**asked, InferenceComponentName="left")
     assert (answer["Body"].read(), answer["InvokedProductionVariant"]) == (b"left x", "v")
+    events = runtime.invoke_endpoint_with_response_stream(**asked, InferenceComponentName="left")["Body"]
+    assert b"".join(event["PayloadPart"]["Bytes"] for event in events) == b"left x"
     found = {hosting.ask("shared", InferenceComponentName="right") for _ in range(20)}
     assert len(found) == 2, "both copies answer"
     code, said = fault(runtime.invoke_endpoint, **asked)

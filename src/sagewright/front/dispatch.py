@@ -16,6 +16,7 @@ from sagewright.front import faults
 from sagewright.front.choosing import Quota, least_busy
 from sagewright.front.counting import Counting, Tally
 from sagewright.front.faults import Where
+from sagewright.front.refreshing import Refreshing
 from sagewright.front.routes import Endpoint, Fleet, Instance, Routes, Variant
 from sagewright.front.shelves import Shelves
 from sagewright.front.upstream import Answer, Ask, Broken, Stream, TooLong, Unreachable, Upstream
@@ -67,7 +68,7 @@ class Dispatch:
     def __init__(self, counting: Counting, refresh: Callable[[], Awaitable[None]]) -> None:
         """`refresh`: has the server send the routes as they are now."""
         self.routes = Routes()
-        self._refresh = refresh
+        self._refresh = Refreshing(refresh)
         self._counting = counting
         self._quotas: dict[str, Quota] = {}
         self._upstreams: dict[Path, Upstream] = {}
