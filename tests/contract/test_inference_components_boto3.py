@@ -194,6 +194,27 @@ def test_updates(hosting: Components) -> None:
         assert time.monotonic() < until, said
 
 
+def test_updates_of_an_endpoint_that_would_leave_a_component_without_a_place(hosting: Components) -> None:
+    hosting.host("holding")
+    hosting.component("held", "holding", ModelName="left")
+    hosting.host_config("holding-w", VariantName="w")
+    hosting.config("holding-model", hosting.variant("v", "left"))
+    update = hosting.sagemaker.update_endpoint
+    code, said = fault(update, EndpointName="holding", EndpointConfigName="holding-w")
+    assert (code, "has no variant v, and the endpoint hosts inference components: held" in said) == (
+        "ValidationException",
+        True,
+    )
+    code, said = fault(update, EndpointName="holding", EndpointConfigName="holding-model")
+    assert (code, "create another endpoint" in said) == ("ValidationException", True)
+    asked = {"EndpointName": "holding", "Body": b"x", "TargetVariant": "w", "InferenceComponentName": "held"}
+    assert "is on the variant v" in fault(hosting.runtime.invoke_endpoint, **asked)[1]
+    hosting.host_config("holding-2", InitialInstanceCount=2)
+    update(EndpointName="holding", EndpointConfigName="holding-2")
+    assert hosting.settled("holding")["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+    assert hosting.ask("holding", InferenceComponentName="held") == "left x"
+
+
 def test_a_pipelines_step_and_events_that_tell_of_it(hosting: Components) -> None:
     events = hosting.server.boto("events")
     events.put_rule(
