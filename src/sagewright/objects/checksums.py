@@ -64,6 +64,11 @@ def new(algorithm: str) -> Checksum:
     )
 
 
+def is_quick(algorithm: str) -> bool:
+    """Whether it is not counted in Python."""
+    return algorithm not in {"CRC32C", "CRC64NVME"} or _native(algorithm.lower()) is not None
+
+
 @cache
 def _native(name: str) -> Update | None:
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import errors, placing
+from sagewright.objects import checksums, errors, placing
 from sagewright.objects.blobs import Blob, BlobStore
 from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
 from sagewright.objects.small import SmallBlobs, is_small
@@ -89,23 +89,26 @@ class Contents:
     ) -> Version:
         """Make `new`, whose bytes are those of `source`, the newest version of its key; no byte is copied if it can be.
 
-        Of `new`, key and properties count. Raises NoSuchKey when the bytes of `source` are gone meanwhile,
+        Of `new`, key and properties count. It has the checksums of the source, of the whole even where that one's are of parts,
+        unless `algorithms` are asked for. Raises NoSuchKey when the bytes of `source` are gone meanwhile,
         InvalidObjectState where they are lost.
         """
         assert source.blob
         whole = {name: value for name, value in source.checksums.items() if "-" not in value}
+        counted = algorithms or [name for name in source.checksums if name not in whole and checksums.is_quick(name)]
         receipt: AbstractContextManager[Blob]
         try:
             if is_small(source.blob):
                 data = io.BytesIO(self.small.read(source.blob))
-                receipt = self.blobs.take(data, algorithms or whole)
+                receipt = self.blobs.take(data, counted)
             elif source.parts or not set(algorithms) <= set(whole):
-                receipt = self.blobs.slice(source.blob, 0, source.size, algorithms)
+                receipt = self.blobs.slice(source.blob, 0, source.size, counted)
             else:
                 receipt = self.blobs.link(source.blob, source.size, source.etag, whole)
             with receipt as blob:
                 made = with_blob(new, blob)
-                return self.put_version(made if algorithms else made.but(checksums=whole), blob, conditions)
+                kept = blob.checksums if algorithms else {**whole, **blob.checksums}
+                return self.put_version(made.but(checksums=kept), blob, conditions)
         except FileNotFoundError:
             raise self.missing(source) from None
 

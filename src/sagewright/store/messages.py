@@ -139,15 +139,21 @@ def _by_group(connection: Connection, ready: list[Any], how: Reception) -> list[
         before.c.group_name == messages.c.group_name,
         before.c.id < messages.c.id,
     )
-    heads = select(messages.c.group_name).where(*ready, ~earlier).order_by(messages.c.visible_ms, messages.c.id)
+    heads = (
+        select(messages.c.id, messages.c.group_name)
+        .where(*ready, ~earlier)
+        .order_by(messages.c.visible_ms, messages.c.id)
+    )
     while len(found) < how.most:
-        group = connection.execute(heads.where(messages.c.group_name.not_in(groups)).limit(1)).scalar()
-        if group is None:
+        head = connection.execute(heads.where(messages.c.group_name.not_in(groups)).limit(1)).first()
+        if head is None:
             break
-        groups.append(group)
-        own = select(*_COLUMNS).where(*ready, messages.c.group_name == group).order_by(messages.c.id)
+        groups.append(head.group_name)
+        own = select(*_COLUMNS).where(*ready, messages.c.group_name == head.group_name).order_by(messages.c.id)
         statement = own.limit(how.most - len(found)).with_for_update(skip_locked=True)
-        found += [Message(*row) for row in connection.execute(statement)]
+        taken = [Message(*row) for row in connection.execute(statement)]
+        if taken and taken[0].id == head.id:  # else somebody else is just receiving the group's first
+            found += taken
     return found
 
 

@@ -319,3 +319,10 @@ def a_copy_keeps_the_whole_s_checksum(target: Target) -> None:
     done = complete(target, upload, a_part(target, upload, 1, b"x", ChecksumAlgorithm="CRC32"))
     copied = target.s3.copy_object(Bucket=upload["Bucket"], Key="copy", CopySource=where(upload))
     assert copied["CopyObjectResult"]["ChecksumCRC32"] == done["ChecksumCRC32"]
+    composite = an_upload(target, ChecksumAlgorithm="CRC32")
+    part = a_part(target, composite, 1, b"x", ChecksumAlgorithm="CRC32")
+    complete(target, composite, part)
+    copied = target.s3.copy_object(Bucket=composite["Bucket"], Key="copy", CopySource=where(composite))[
+        "CopyObjectResult"
+    ]
+    assert (copied["ChecksumCRC32"], copied["ChecksumType"]) == (part["ChecksumCRC32"], "FULL_OBJECT")

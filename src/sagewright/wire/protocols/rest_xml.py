@@ -272,12 +272,15 @@ def _write_body(operation: OperationModel, shape: StructureShape, result: dict[s
 
 def _document(operation: OperationModel, members: dict[str, Shape], result: dict[str, Any]) -> bytes:
     root = ROOTS.get(operation.name, f"{operation.name}Result")
-    out = [f'{PROLOGUE}<{root} xmlns="{NAMESPACE}">']
     if operation.name == "GetBucketLocation":  # the model cannot say that the root itself holds the text
-        out.append(escape(result.get("LocationConstraint") or ""))
-    else:
-        for name, member in members.items():
-            _write(member, element_name(name, member), result.get(name), out)
+        where = escape(result.get("LocationConstraint") or "")
+        end = f">{where}</{root}>" if where else "/>"
+        return f'{PROLOGUE}<{root} xmlns="{NAMESPACE}"{end}'.encode()
+    out = [f'{PROLOGUE}<{root} xmlns="{NAMESPACE}">']
+    if operation.name == "ListBuckets":  # the SDK for Java counts on the owner coming first
+        members = {"Owner": members["Owner"]} | members
+    for name, member in members.items():
+        _write(member, element_name(name, member), result.get(name), out)
     out.append(f"</{root}>")
     return "".join(out).encode()
 
@@ -320,8 +323,6 @@ def _write_structure(shape: StructureShape, name: str, value: dict[str, Any], ou
         if (item := value.get(key)) is not None:
             attributes += f' {member.serialization["name"]}="{escape(str(item))}"'
     out.append(f"<{name}{attributes}>")
-    if "Owner" in value and shape.name == "ListBucketsOutput":  # the SDK for Java counts on it
-        inside = sorted(inside, key=lambda member: member[0] != "Owner")
     for key, wire_name, member, kind in inside:
         item = value.get(key)
         if item is None:
