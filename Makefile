@@ -7,6 +7,7 @@ UV := $(BIN)/uv
 DATA ?= .cache/demo-data
 ROUNDS ?= 3
 MINUTES ?= 20
+TUNING ?= tuning
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 JOBENV_WORKERS ?= $(WORKERS)
 SPARE := $(shell echo $$(( $$(nproc) > 1 ? $$(nproc) - 1 : 1 )))
@@ -136,8 +137,8 @@ bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 bench-algorithms: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries, all or NAMES="pca knn"; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
 
-bench-tuning: .cache/clients/tuning/.ready ## The searchers of tuning jobs beside other tuners, for MINUTES=20; LCBENCH=FOLDER for learning curves; writes the page
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 PYTHONPATH=src .cache/clients/tuning/bin/python bench/tuning --minutes $(MINUTES) $(NAMES)
+bench-tuning: .cache/clients/$(TUNING)/.ready ## The searchers of tuning jobs beside other tuners, for MINUTES=20; LCBENCH=FOLDER for learning curves; writes the page
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 PYTHONPATH=src .cache/clients/$(TUNING)/bin/python bench/tuning --minutes $(MINUTES) $(NAMES)
 
 arena: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries on data that chose nothing, all or NAMES="pca knn", ROUNDS=3; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms/arena.py --rounds $(ROUNDS) $(NAMES)

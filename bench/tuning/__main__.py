@@ -1,7 +1,9 @@
 """`make bench-tuning`: the searchers beside other tuners, for as many minutes as MINUTES says; then the page.
 
 What has been run is kept in bench/tuning/results, one line a run, and not run again: more minutes are more seeds. Seeds go round
-by round, so that whenever it ends all tuners have run on the same problems. FRESH=1 begins anew.
+by round, so that whenever it ends all tuners have run on the same problems. Slow tuners are asked for by name:
+`make bench-tuning NAMES='tables --tuners "Optuna GP" SMAC3 "Syne Tune CQR"'`; HEBO has an environment of its own, which writes no
+page: `TUNING=tuning-hebo NAMES='tables --tuners HEBO'`.
 """
 
 from __future__ import annotations
@@ -10,69 +12,64 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cost
-import curvetuners
-import lcbench
 import models
 import page
+import recordings
 import synthetic
 import tables
 import tuners
 
 RESULTS = Path(__file__).parent / "results"
 TRIALS = 50
-SLOW = ("SMAC3", 2)
-"""A tuner that takes long: so many seeds, on the tables only, when asked for as the suite `smac`."""
+Run: TypeAlias = tuple[dict[str, Any], Callable[[], dict[str, Any]]]
+"""Which it is, and what holds it."""
 
 
 def main() -> None:
+    _run()
+    if find_spec("optuna") is not None:  # in HEBO's environment there is none, nor the versions that the page tells
+        page.write()
+
+
+def _run() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--fresh", action="store_true")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help="tables, synthetic, models, curves; all without any")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--tuners", nargs="*", default=(), metavar="TUNER", help="instead of the quick ones")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)}; all without any")
     told = parser.parse_args()
     end = time.monotonic() + 60 * told.minutes
     RESULTS.mkdir(exist_ok=True)
-    suites: dict[str, Callable[[int], Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]]] = {
-        "tables": _tables,
-        "synthetic": _synthetic,
-        "models": _models,
-        "curves": _curves,
-        "smac": _smac,
-        "cost": _cost,
-    }
-    chosen = told.suites or [name for name in suites if name != "smac"]
+    chosen = told.suites or list(SUITES)
     for name in chosen if told.fresh else ():
         (RESULTS / f"{name}.jsonl").unlink(missing_ok=True)
     done = {name: {_key(run) for run in page.runs(name)} for name in chosen}
-    for seed, name in itertools.product(range(told.seeds), chosen):
-        for run, hold in suites[name](seed):
+    for seed, name in itertools.product(range(told.first_seed, told.seeds), chosen):
+        for run, hold in SUITES[name](seed, tuple(told.tuners)):
             if _key(run) in done[name]:
                 continue
             if time.monotonic() > end:
-                page.write()
                 return
             with (RESULTS / f"{name}.jsonl").open("a") as lines:
                 lines.write(json.dumps(run | hold()) + "\n")
-    page.write()
 
 
 def _key(run: dict[str, Any]) -> tuple[str, str, int]:
     return run["problem"], run["tuner"], run["seed"]
 
 
-def _contests(
-    problems: list[Any], seed: int, chosen: tuple[str, ...] = page.ALL
-) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
+def _contests(problems: Sequence[Any], seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
     for problem, tuner in itertools.product(problems, chosen):
-        if tuner != SLOW[0] or seed < SLOW[1]:
-            run = {"problem": problem.name, "tuner": tuner, "seed": seed}
-            yield run, lambda problem=problem, tuner=tuner: _held(problem, tuner, seed)
+        run = {"problem": problem.name, "tuner": tuner, "seed": seed}
+        yield run, lambda problem=problem, tuner=tuner: _held(problem, tuner, seed)
 
 
 def _held(problem: Any, tuner: str, seed: int) -> dict[str, Any]:
@@ -89,49 +86,63 @@ def _once(name: str, make: Callable[[], Any]) -> Any:
     return _kept[name]
 
 
-def _tables(seed: int) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
-    return _contests(_tables_kept(), seed)
-
-
-def _tables_kept() -> list[tables.Table]:
+def _tables(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
     """Those that chose nothing."""
     held_out = [(family, name) for family, name in tables.every() if name not in tables.CHOSE]
-    kept: list[tables.Table] = _once("tables", lambda: [tables.Table(*each) for each in held_out])
-    return kept
+    return _contests(_once("tables", lambda: [tables.Table(*each) for each in held_out]), seed, chosen or page.QUICK)
 
 
-def _synthetic(seed: int) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
-    return _contests(synthetic.every(), seed, page.NAMELESS)
+def _recorded(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
+    return _contests(_once("recorded", recordings.every), seed, chosen or page.QUICK)
 
 
-def _cost(seed: int) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
+def _synthetic(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
+    return _contests(synthetic.every(), seed, chosen or page.NAMELESS)
+
+
+def _models(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
+    return _contests(_once("models", models.every), seed, chosen or page.QUICK)
+
+
+def _cost(seed: int, _: tuple[str, ...]) -> Iterator[Run]:
     if seed == 0:
         for trials in cost.TRIALS:
             run = {"problem": str(trials), "tuner": "Sagewright", "seed": 0}
-            yield run, lambda trials=trials: {"ms": round(cost.ms(trials, 0), 1)}
+            yield run, lambda trials=trials: {"ms": round(cost.best_ms(trials), 1)}
 
 
-def _smac(seed: int) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
-    return _contests(_tables_kept(), seed, ("SMAC3",))
+def _curves(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
+    from curvetuners import BUDGET
+
+    return _on_curves(seed, chosen, BUDGET)
 
 
-def _models(seed: int) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
-    return _contests(_once("models", models.every), seed)
+def _long(seed: int, chosen: tuple[str, ...]) -> Iterator[Run]:
+    from curvetuners import LONG
+
+    return _on_curves(seed, chosen or page.LONG, LONG)
 
 
-def _curves(seed: int) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
-    if lcbench.folder() is None:
-        return
-    for name in lcbench.names()[1::2]:
-        for tuner in curvetuners.TUNERS:
+def _on_curves(seed: int, chosen: tuple[str, ...], budget: int) -> Iterator[Run]:
+    import curvetuners
+    import lcbench
+
+    for name in lcbench.names()[1::2] if lcbench.folder() else ():
+        data = _once(name, lambda name=name: lcbench.DataSet(name))
+        for tuner in chosen or curvetuners.SHORT:
             run = {"problem": name, "tuner": tuner, "seed": seed}
-            yield (
-                run,
-                lambda name=name, tuner=tuner: curvetuners.held(
-                    _once(name, lambda: lcbench.DataSet(name)), tuner, seed
-                ),
-            )
+            yield run, lambda data=data, tuner=tuner: curvetuners.held(data, tuner, seed, budget)
 
+
+SUITES: dict[str, Callable[[int, tuple[str, ...]], Iterator[Run]]] = {
+    "tables": _tables,
+    "recorded": _recorded,
+    "synthetic": _synthetic,
+    "models": _models,
+    "curves": _curves,
+    "long": _long,
+    "cost": _cost,
+}
 
 if __name__ == "__main__":
     main()

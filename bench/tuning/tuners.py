@@ -144,12 +144,26 @@ class Smac:
         self._facade.tell(self._info, TrialValue(cost=cost))
 
 
+def _syne_tune(space: Space, seed: int, trials: int) -> Tuner:
+    from synetuner import SyneTune
+
+    return SyneTune(space, seed, trials)
+
+
+def _hebo(space: Space, seed: int, trials: int) -> Tuner:
+    from hebotuner import Hebo
+
+    return Hebo(space, seed, trials)
+
+
 TUNERS: dict[str, Callable[[Space, int, int], Tuner]] = {
     "Sagewright": Own,
     "Sagewright, names": lambda space, seed, trials: Own(space, seed, trials, names=True),
     "Optuna GP": optuna_gp,
     "Optuna TPE": optuna_tpe,
     "SMAC3": Smac,
+    "Syne Tune CQR": _syne_tune,
+    "HEBO": _hebo,
     "random": lambda space, seed, trials: Own(space, seed, trials, "Random"),
 }
 

@@ -1,0 +1,33 @@
+"""The recorded tables of real models in bench/tuning/recorded, made by record.py: nothing was chosen on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sagewright.tuning.recorded import Recorded
+
+PLACE = Path(__file__).parent / "recorded"
+
+
+class Recording:
+    """A trial's value is that of one of a configuration's repeats at its last epoch; a choice is judged by the mean of them."""
+
+    def __init__(self, path: Path) -> None:
+        self._table = Recorded.read(path)
+        self.name, self.space = self._table.name, self._table.space
+        self._means = np.sort(self._table.mean_costs())
+
+    def trial(self, values: Mapping[str, str], rng: np.random.Generator) -> float:
+        repeats = self._table.repeats(values)
+        return self._table.cost(repeats[int(rng.integers(len(repeats)))][-1])
+
+    def better(self, values: Mapping[str, str]) -> float:
+        """The fraction of the table that is better."""
+        return float(np.searchsorted(self._means, self._table.mean_cost(values) - 1e-12) / len(self._means))
+
+
+def every() -> list[Recording]:
+    return [Recording(path) for path in sorted(PLACE.glob("*.json.gz"))]
