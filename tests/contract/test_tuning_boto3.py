@@ -176,7 +176,7 @@ def test_hyperband_stops_losers(tuners: Tuners) -> None:
     told = tuners.run(
         "bands",
         strategy="Hyperband",
-        jobs=12,
+        jobs=9,
         parallel=3,
         static={
             "epochs": "9",
@@ -188,7 +188,7 @@ def test_hyperband_stops_losers(tuners: Tuners) -> None:
     counted = told["TrainingJobStatusCounters"]
     assert counted["Stopped"] >= 2
     assert counted["Completed"] >= 1  # the best is never among the losers, and ends by itself
-    assert counted["Stopped"] + counted["Completed"] == 12
+    assert counted["Stopped"] + counted["Completed"] == 9
     assert told["BestTrainingJob"]["TrainingJobStatus"] == "Completed"
 
 
