@@ -230,9 +230,10 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.message_event.set()
-        self.transport.write(head + b"\r\n" + body)
-        if not cycle.keep_alive:
-            self.transport.close()
+        if not self.transport.is_closing():  # uvloop lets nobody write to one that has closed, before it says so
+            self.transport.write(head + b"\r\n" + body)
+            if not cycle.keep_alive:
+                self.transport.close()
         self.on_response_complete()
         return True
 
