@@ -17,6 +17,7 @@ import orjson
 from sagewright.front import eventstream, faults, headers
 from sagewright.front.admission import Admission
 from sagewright.front.capturing import Capturing, Exchanged
+from sagewright.front.counting import Tally
 from sagewright.front.dispatch import Dispatch, Wanted
 from sagewright.front.routes import Variant
 from sagewright.front.shadowing import Shadowing
@@ -116,16 +117,15 @@ class Invocations:
         fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
         self._shadowing.copy(endpoint, fleet, variant, ask)
-        tally = self._dispatch.tally(name, variant)
-        tally.invocations += 1
         try:
             served = await self._dispatch.ask(endpoint, fleet, variant, ask, wanted)
         except AwsError as error:
-            _count_error(tally, error)
+            _count_error(self._ended(name, variant), error)
             raise
         except asyncio.CancelledError:
-            tally.client_errors += 1
+            self._ended(name, variant).client_errors += 1
             raise
+        tally = self._ended(name, variant)
         tally.timed("ModelLatency", served.model_s * 1e6)
         answer = served.answer
         capture = fleet.capture
@@ -148,6 +148,12 @@ class Invocations:
         tally.timed("OverheadLatency", max(0.0, time.monotonic() - begin - served.model_s) * 1e6)
         return HttpResponse(200, headers, answer.body)
 
+    def _ended(self, name: str, variant: Variant) -> Tally:
+        """An invocation counts when it has ended, with all that is to be said of it: what is counted is taken away now and then."""
+        tally = self._dispatch.tally(name, variant)
+        tally.invocations += 1
+        return tally
+
     async def _later(self, request: HttpRequest, body: bytes) -> HttpResponse:
         """InvokeEndpointAsync: the server's answer to the request as it came."""
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
@@ -168,20 +174,18 @@ class Invocations:
             raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
         _fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
-        tally = self._dispatch.tally(name, variant)
-        tally.invocations += 1
-        begin = time.monotonic()
+        begin, broke_off = time.monotonic(), 0
         try:
             stream, slot = await self._dispatch.begin(endpoint, variant, ask, wanted)
         except AwsError as error:
-            _count_error(tally, error)
+            _count_error(self._ended(name, variant), error)
             raise
         try:
             if not 200 <= stream.status < 300:
                 refused = faults.model_error(
                     self._dispatch.where(name, variant.component), "primary", stream.status, await stream.body()
                 )
-                _count_error(tally, refused)
+                _count_error(self._ended(name, variant), refused)
                 raise refused
             headers = [
                 (b"x-amzn-requestid", request_id.encode()),
@@ -200,14 +204,19 @@ class Invocations:
                         part = eventstream.event("PayloadPart", piece[at : at + eventstream.MOST_PART])
                         await send({"type": "http.response.body", "body": part, "more_body": True})
             except Broken as broken:
-                tally.model_errors += 1
+                broke_off = 1
                 told = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
                 part = eventstream.exception("ModelStreamError", orjson.dumps(told))
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except (Gone, asyncio.CancelledError):
+            self._ended(name, variant)
+            raise
         finally:
             stream.close()
             await slot.__aexit__()
+        tally = self._ended(name, variant)
+        tally.model_errors += broke_off
         tally.timed("ModelLatency", (time.monotonic() - begin) * 1e6)
         return None
 

@@ -42,11 +42,10 @@ class Shadowing:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, endpoint: Endpoint, fleet: Fleet, shadow: Variant, ask: Ask) -> None:
-        tally = self._dispatch.tally(endpoint.name, shadow)
         begin = time.monotonic()
         try:
             served = await self._dispatch.ask(endpoint, fleet, shadow, ask, Wanted())
-            tally.timed("ModelLatency", (time.monotonic() - begin) * 1e6)
+            self._dispatch.tally(endpoint.name, shadow).timed("ModelLatency", (time.monotonic() - begin) * 1e6)
             capture = fleet.capture
             if capture is not None and self._capturing.sample(capture):
                 kind = ask.headers.get("Content-Type", "")
@@ -54,8 +53,9 @@ class Shadowing:
                 exchanged = Exchanged(kind, given, ask.body, served.answer.body)
                 self._capturing.keep(capture, endpoint.name, shadow.name, exchanged)
         except AwsError as error:
+            tally = self._dispatch.tally(endpoint.name, shadow)
             tally.model_errors += error.code == "ModelError"
             tally.server_errors += 1
         finally:
-            tally.invocations += 1
+            self._dispatch.tally(endpoint.name, shadow).invocations += 1
             self._under_way[endpoint.name] -= 1
