@@ -25,7 +25,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 SOAK_FAULTS := $(addprefix tests/faults/test_,launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
 
-# What failed beside other tests is tried a second time, by itself, and the summary names it; soak tries once.
+# What failed beside other tests is tried a second time, by itself, and the summary names it; soak tries once. What draws at random
+# draws the same then: a second try is for what the machine's load did.
+ifndef SAGEWRIGHT_TEST_SEED
+export SAGEWRIGHT_TEST_SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
 define tried
 $(1) $(2) || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && $(1) $(AGAIN); }
 endef

@@ -1,6 +1,7 @@
 """Requests made of the service models and spoiled: none is answered with a fault of the server, all are answered.
 
-SAGEWRIGHT_TEST_FUZZ_REQUESTS says how many, SAGEWRIGHT_TEST_FUZZ_SEED from where; a run is repeated by the seed that it prints.
+SAGEWRIGHT_TEST_FUZZ_REQUESTS says how many, SAGEWRIGHT_TEST_FUZZ_SEED from where, or SAGEWRIGHT_TEST_SEED, which make sets; a run
+is repeated by the seed that it prints.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import pytest
 from tests.security.port.fuzzing.run import PROMPT_S, SETTINGS, Run, furnish
 
 REQUESTS = int(os.environ.get("SAGEWRIGHT_TEST_FUZZ_REQUESTS", "5000"))
-SEED = int(os.environ.get("SAGEWRIGHT_TEST_FUZZ_SEED", str(random.SystemRandom().randrange(2**32))))
+CHANCE = os.environ.get("SAGEWRIGHT_TEST_SEED") or random.SystemRandom().randrange(2**32)
+SEED = int(os.environ.get("SAGEWRIGHT_TEST_FUZZ_SEED") or CHANCE)
 MOST_FAULTS = 50
 TOLD = 20_000
 

@@ -21,6 +21,8 @@ RAW = 0.03
 """The share of requests of which not even the end can be told: their bytes are spoiled once they are signed."""
 
 ENDS_S = 10.0
+NOT_IMPLEMENTED = b"<Message>A header you provided implies functionality that is not implemented</Message>"
+"""S3's 501, as AWS's: it is about the request."""
 SETTINGS = {"SAGEWRIGHT_CAPACITY_CPUS": "1", "SAGEWRIGHT_HEADER_TIMEOUT_S": "2", "SAGEWRIGHT_BODY_IDLE_S": "2"}
 
 
@@ -77,7 +79,8 @@ class Run:
     def _fault(self, answer: Answer) -> str | None:
         """What is wrong with an answer, if anything."""
         self.statuses[answer.status] += 1
-        if answer.status >= 500 and not (answer.status == 503 and "retry-after" in answer.headers):
+        busy = answer.status == 503 and "retry-after" in answer.headers
+        if answer.status >= 500 and not busy and not (answer.status == 501 and NOT_IMPLEMENTED in answer.body):
             return f"{answer.status} {answer.body[:300]!r}"
         return None
 
@@ -96,7 +99,8 @@ class Run:
                 pass
         found = [int(status) for status in re.findall(rb"^HTTP/1.1 (\d+) ", read, re.MULTILINE)]
         self.statuses.update(found)
-        return f"{max(found)} {read[:300]!r}" if found and max(found) >= 500 else None
+        faulty = found and max(found) >= 500 and not (max(found) == 501 and NOT_IMPLEMENTED in read)
+        return f"{max(found)} {read[:300]!r}" if faulty else None
 
 
 def spoiled(rng: random.Random, data: bytes) -> bytes:
