@@ -247,10 +247,12 @@ class Upstream:
         self._looking = False
 
     async def ask(self, ask: Ask, timeout_s: float) -> Answer:
-        """Raises Unreachable, Broken, TooLong, and TimeoutError, up to _LOOK_S late."""
-        async with self._room:
+        """Raises Unreachable, Broken, TooLong, and TimeoutError, up to _LOOK_S late; the time for a connection counts, too."""
+        due_s = asyncio.get_running_loop().time() + timeout_s
+        await self._enter(timeout_s)
+        try:
             connection = await self._connection()
-            self._watch(connection, timeout_s)
+            self._watch(connection, due_s)
             try:
                 await connection.send(ask)
                 answer = await connection.whole()
@@ -261,13 +263,23 @@ class Upstream:
                 del self._due[connection]
             self._keep(connection)
             return answer
+        finally:
+            self._room.release()
 
-    def _watch(self, connection: _Connection, timeout_s: float) -> None:
+    async def _enter(self, timeout_s: float) -> None:
+        """Take one of the connections that there may be, whose `_room` is to be released. Raises TimeoutError."""
+        if not self._room.locked():
+            await self._room.acquire()
+            return
+        async with asyncio.timeout(timeout_s):
+            await self._room.acquire()
+
+    def _watch(self, connection: _Connection, due_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self._due[connection] = loop.time() + timeout_s
+        self._due[connection] = due_s
         if not self._looking:
             self._looking = True
-            loop.call_later(min(_LOOK_S, timeout_s), self._look)
+            loop.call_at(min(due_s, loop.time() + _LOOK_S), self._look)
 
     def _look(self) -> None:
         """Once none is under way nobody looks any more."""
@@ -281,7 +293,7 @@ class Upstream:
 
     async def begin(self, ask: Ask, timeout_s: float) -> Stream:
         """An answer that is read as it comes; `Stream.close` has to be called. Raises Unreachable, Broken, TimeoutError."""
-        await self._room.acquire()
+        await self._enter(timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 connection = await self._connection()

@@ -49,6 +49,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.remove(self)
         super().connection_lost(exc)
+        if self._serving is not None:  # uvicorn tells the last request alone, and others may have been sent ahead of it
+            self._serving.disconnected = True
+            self._serving.message_event.set()
 
     def prove(self) -> None:
         """A request on this connection was authenticated."""
@@ -230,10 +233,9 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.message_event.set()
-        if not self.transport.is_closing():  # uvloop lets nobody write to one that has closed, before it says so
-            self.transport.write(head + b"\r\n" + body)
-            if not cycle.keep_alive:
-                self.transport.close()
+        self.transport.write(head + b"\r\n" + body)
+        if not cycle.keep_alive:
+            self.transport.close()
         self.on_response_complete()
         return True
 

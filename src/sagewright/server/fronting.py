@@ -21,7 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from sagewright.engine.routing import routes_of, trackers_of
@@ -79,7 +79,8 @@ class Fronting:
         """Until it is cancelled."""
         write_note(self._settings.data / "runtime-endpoint", self.url + "\n")
         cursor = await asyncio.to_thread(self._end_of_log)
-        fresh, seen = True, cast("int | None", -1)
+        fresh = True
+        seen: int | None = -1
         while True:
             try:
                 version, changed = self._platform.store.version, False

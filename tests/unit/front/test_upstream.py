@@ -84,6 +84,32 @@ def test_an_answer_that_never_comes_is_waited_for_so_long() -> None:
     asyncio.run(with_server(serve, use))
 
 
+def test_who_waits_for_a_connection_waits_no_longer_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that there may be are taken by a server that answers nobody."""
+    monkeypatch.setattr(upstream, "MOST_CONNECTIONS", 1)
+
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def use(made: Upstream) -> None:
+        first = asyncio.create_task(made.ask(ASK, 100))
+        await asyncio.sleep(0)
+        for ask in (made.ask, made.begin):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(20):
+                    await ask(ASK, 0.1)
+        assert not first.done()
+        first.cancel()
+        with suppress(asyncio.CancelledError):
+            await first
+        with pytest.raises(TimeoutError):  # the place is free again, and it is the answer that is waited for
+            await made.ask(ASK, 0.1)
+
+    begun = time.monotonic()
+    asyncio.run(with_server(serve, use))
+    assert time.monotonic() - begun < 15
+
+
 def test_one_that_is_late_ends_alone_and_those_after_it_are_waited_for_too() -> None:
     """One timer looks at all that is under way, and none where nothing is."""
 
