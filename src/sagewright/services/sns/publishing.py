@@ -18,6 +18,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
+from sagewright.services.messagesize import message_bytes
 from sagewright.services.registry import operation
 from sagewright.services.sns.subscriptions import arn_of, queue_id
 from sagewright.services.sns.topics import invalid, require_topic, topic_arn
@@ -49,7 +50,7 @@ def publish_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
     for entry in entries:
         _check_id(entry["Id"])
-    if sum(map(_size, entries)) > MOST_BYTES:
+    if sum(message_bytes(one["Message"], one.get("MessageAttributes")) for one in entries) > MOST_BYTES:
         raise AwsError("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
     require_topic(context, request["TopicArn"])
     good: list[dict[str, Any]] = []
@@ -73,21 +74,12 @@ def _check_id(name: str) -> None:
         raise AwsError("InvalidBatchEntryId", message)
 
 
-def _size(request: dict[str, Any]) -> int:
-    """In bytes: the message, and of each attribute its name, type and value."""
-    total = len(request["Message"].encode())
-    for name, value in (request.get("MessageAttributes") or {}).items():
-        given = value.get("BinaryValue") or str(value.get("StringValue", "")).encode()
-        total += len(name.encode()) + len(str(value.get("DataType", "")).encode()) + len(given)
-    return total
-
-
 def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str, Any]:
     topic = require_topic(context, arn)
     text: str = request["Message"]
     if not text:
         raise invalid("Empty message")
-    if _size(request) > MOST_BYTES:
+    if message_bytes(text, request.get("MessageAttributes")) > MOST_BYTES:
         raise invalid("Message too long")
     if request.get("Subject") == "":
         raise invalid("Subject")

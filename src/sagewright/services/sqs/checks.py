@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.services.messagesize import message_bytes
 
 MOST_ATTRIBUTES = 10
 MOST_DELAY_S = 900
@@ -69,9 +70,5 @@ def check_delay(delay_s: int) -> None:
 
 
 def size(entry: Mapping[str, Any]) -> int:
-    """In bytes: the body, and of each attribute its name, type and value."""
-    total = len(entry["MessageBody"].encode())
-    for name, value in (entry.get("MessageAttributes") or {}).items():
-        given = value.get("BinaryValue") or str(value.get("StringValue", "")).encode()
-        total += len(name.encode()) + len(str(value.get("DataType", "")).encode()) + len(given)
-    return total
+    """In bytes."""
+    return message_bytes(entry["MessageBody"], entry.get("MessageAttributes"))

@@ -1,0 +1,17 @@
+"""How long a message is to SQS and SNS alike. Source: AWS's API reference, Amazon SQS, SendMessage: names, types and values of its
+attributes count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def message_bytes(text: str, attributes: Mapping[str, Mapping[str, Any]] | None) -> int:
+    """The text, and of each attribute its name, type and value, in UTF-8."""
+    total = len(text.encode())
+    for name, value in (attributes or {}).items():
+        given = value.get("BinaryValue") or str(value.get("StringValue", "")).encode()
+        total += len(name.encode()) + len(str(value.get("DataType", "")).encode()) + len(given)
+    return total
