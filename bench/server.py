@@ -82,8 +82,9 @@ class Process:
         with self.log.open("ab") as log:
             argv = [*pin, *self.command]
             self.process = subprocess.Popen(
-                argv, stdout=log, stderr=log, env={**os.environ, **self.environ}, start_new_session=True
-            )
+                argv, stdout=log, stderr=log, env={**os.environ, **self.environ}, start_new_session=True,
+                cwd=self.log.parent,  # MLServer makes directories where it is started
+            )  # fmt: skip
         while not self._answers():
             if self.process.poll() is not None or time.perf_counter() - begin > START_S:
                 raise RuntimeError(f"{self.command[0]} did not start: {self.log.read_text(errors='replace')[-2000:]}")

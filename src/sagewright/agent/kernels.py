@@ -7,6 +7,7 @@ whether the sources, its own version and the processor are those that it was com
 from __future__ import annotations
 
 import hashlib
+import sys
 import tempfile
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class Kernels:
     def make(self, environment: Environment, apart: Apart) -> None:
         """Have them compiled; where that fails or can't be, jobs compile for themselves. Raises Overdue, Stopped, Gone."""
         place = self._place(environment)
-        if place is None or not apart.lays_over():
+        if place is None or place.is_dir() or not apart.lays_over():
             return
         with self._environments.locked(f"{environment.path.name}-k{place.name}", apart.control.check):
             if not place.is_dir():
@@ -67,7 +68,8 @@ class Kernels:
         scratch = Path(tempfile.mkdtemp(prefix=".compiling-", dir=layers))
         try:
             (scratch / "ml").mkdir()
-            if apart.run(environment, scratch, self._argv, {VARIABLE: str(place)}):
+            if said := apart.run(environment, scratch, self._argv, {VARIABLE: str(place)}):
+                sys.stderr.write(f"Nothing is compiled before the job: {said}\n")  # the agent's own log
                 return
             found = scratch / MADE / DIRECTORY / place.name
             if found.is_dir():
