@@ -92,11 +92,11 @@ def test_a_message_comes_again_unless_it_is_deleted(sqs: Any, name: str) -> None
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
     (again,) = sqs.receive_message(**asked, WaitTimeSeconds=5)["Messages"]
     assert (again["MessageId"], again["Attributes"]["ApproximateReceiveCount"]) == (sent["MessageId"], "2")
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
     assert (
         fault(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
         == "InvalidParameterValue"
     )
-    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"], VisibilityTimeout=0)
     (third,) = sqs.receive_message(QueueUrl=url)["Messages"]
     sqs.delete_message(QueueUrl=url, ReceiptHandle=third["ReceiptHandle"])
     assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2)

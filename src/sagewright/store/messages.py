@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+import threading
+import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
@@ -22,7 +25,10 @@ TOKEN_MS = 5 * 60 * 1000
 
 @dataclass(frozen=True)
 class Draft:
-    """What is sent. `group` and `token`: of FIFO queues, "" for none."""
+    """What is sent. `group` and `token`: of FIFO queues, "" for none; `by_group`: the token is known in its group alone.
+
+    `system`: attributes of SQS's own.
+    """
 
     body: str
     attributes: dict[str, Any]
@@ -30,6 +36,21 @@ class Draft:
     delay_s: int = 0
     group: str = ""
     token: str = ""
+    by_group: bool = False
+    system: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kept_token(self) -> str:
+        """Neither a token nor a group has a space in it."""
+        return f"{self.token} of {self.group}" if self.by_group else self.token
+
+
+@dataclass(frozen=True)
+class Sent:
+    """`sequence`: the message's number in a FIFO queue, "" in others."""
+
+    message_id: str
+    sequence: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,11 +69,13 @@ class Message:
     receives: int
     handle: str | None
     group_name: str
+    system: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Reception:
-    """How messages are received. `most_receives`: a message that was received so often goes to the queue `dead` instead."""
+    """How messages are received. `most_receives`: a message that was received so often goes to the queue `dead` instead, as one
+    from the queue with the ARN `source`."""
 
     most: int
     hidden_ms: int
@@ -60,6 +83,7 @@ class Reception:
     fifo: bool = False
     most_receives: int = 0
     dead: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,34 +98,56 @@ class Count:
 _COLUMNS = [messages.c[name] for name in Message.__dataclass_fields__]
 
 
-def send(store: Database, queue_id: str, drafts: Sequence[Draft]) -> list[str]:
-    """The ids of the messages."""
+class _Numbers:
+    """Numbers of messages: 20 digits that grow, from the clock, because ids of rows are given again."""
+
+    _FIRST = 17 * 10**18
+
+    def __init__(self) -> None:
+        self._lock, self._last = threading.Lock(), 0
+
+    def next(self) -> str:
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns())
+            return str(self._FIRST + self._last)
+
+
+_numbers = _Numbers()
+
+
+def send(store: Database, queue_id: str, drafts: Sequence[Draft]) -> list[Sent]:
+    """In the order of `drafts`."""
     with store.write() as connection:
         return [send_in(connection, queue_id, draft) for draft in drafts]
 
 
-def send_in(connection: Connection, queue_id: str, draft: Draft) -> str:
-    """In a transaction of the caller's."""
+def send_in(connection: Connection, queue_id: str, draft: Draft) -> Sent:
+    """In a transaction of the caller's. What a FIFO queue knows already is not sent again."""
     now = now_ms()
     _forget(connection, queue_id, now - MOST_KEPT_MS)
     if draft.token:
-        here = and_(message_tokens.c.queue_id == queue_id, message_tokens.c.token == draft.token)
+        either = {
+            draft.token,
+            draft.kept_token,
+        }  # a token from the time when the queue knew them of all groups still counts
+        here = and_(message_tokens.c.queue_id == queue_id, message_tokens.c.token.in_(either))
         connection.execute(
             delete(message_tokens).where(message_tokens.c.queue_id == queue_id, message_tokens.c.at_ms < now - TOKEN_MS)
         )
-        known = connection.execute(select(message_tokens.c.message_id).where(here)).scalar()
+        known = connection.execute(select(message_tokens.c.message_id, message_tokens.c.sequence).where(here)).first()
         if known is not None:
-            return str(known)
-    message_id = str(uuid.uuid4())
+            return Sent(*known)
+    sent = Sent(str(uuid.uuid4()), _numbers.next() if draft.token else "")
     if draft.token:
-        row = {"queue_id": queue_id, "token": draft.token, "message_id": message_id, "at_ms": now}
+        row = {"queue_id": queue_id, "token": draft.kept_token, "at_ms": now, **vars(sent)}
         connection.execute(insert(message_tokens), row)
     row = {
-        "queue_id": queue_id, "message_id": message_id, "body": draft.body, "attributes": draft.attributes,
+        "queue_id": queue_id, "message_id": sent.message_id, "body": draft.body, "attributes": draft.attributes,
         "sender": draft.sender, "sent_ms": now, "visible_ms": now + draft.delay_s * 1000, "group_name": draft.group,
+        "system": draft.system | ({"SequenceNumber": sent.sequence} if sent.sequence else {}),
     }  # fmt: skip
     connection.execute(insert(messages), row)
-    return message_id
+    return sent
 
 
 def receive(store: Database, queue_id: str, how: Reception) -> list[Message]:
@@ -185,31 +231,52 @@ def _received(connection: Connection, message: Message, now: int, how: Reception
     """None for one that was received often enough, and is a dead letter now."""
     own = messages.c.id == message.id
     if how.most_receives and message.receives >= how.most_receives:
-        moved = {"queue_id": how.dead, "visible_ms": now, "handle": None}
+        system = message.system | {"DeadLetterQueueSourceArn": how.source}
+        moved = {"queue_id": how.dead, "visible_ms": now, "handle": None, "system": system}
         connection.execute(update(messages).where(own).values(**moved))
         return None
     changed = {
         "visible_ms": now + how.hidden_ms,
         "received_ms": message.received_ms or now,
         "receives": message.receives + 1,
-        "handle": uuid.uuid4().hex,
+        "handle": f"{secrets.token_hex(8)}{message.id:016x}",
     }
     connection.execute(update(messages).where(own).values(**changed))
     return Message(**{**vars(message), **changed})
 
 
-def remove(store: Database, queue_id: str, handle: str) -> None:
-    """The message with that handle, if it is still its last one."""
+def remove(store: Database, queue_id: str, handle: str, *, fifo: bool = False) -> bool:
+    """Forget the message with that handle, if it is still its last one.
+
+    False where a FIFO queue has the message still, but not in the hands of who had that handle.
+    """
+    here = messages.c.queue_id == queue_id
+    own = and_(here, messages.c.handle == handle, *([messages.c.visible_ms > now_ms()] if fifo else []))
     with store.write() as connection:
-        connection.execute(delete(messages).where(messages.c.queue_id == queue_id, messages.c.handle == handle))
+        if connection.execute(delete(messages).where(own)).rowcount or not fifo:
+            return True
+        return connection.execute(select(messages.c.id).where(here, messages.c.id == _row_of(handle))).first() is None
 
 
-def hide(store: Database, queue_id: str, handle: str, hidden_ms: int) -> bool:
-    """Whether there is a message with that handle, which is hidden from now on for so long."""
-    own = and_(messages.c.queue_id == queue_id, messages.c.handle == handle)
-    changed = update(messages).where(own).values(visible_ms=now_ms() + hidden_ms).returning(messages.c.id)
+def hide(store: Database, queue_id: str, handle: str, hidden_ms: int, *, earlier: bool = False) -> bool:
+    """Whether there is a message with that handle, which is hidden from now on for so long.
+
+    `earlier`: a handle of an earlier time counts too, while somebody has the message.
+    """
+    now = now_ms()
+    its = messages.c.handle == handle
+    if earlier:
+        its = or_(its, and_(messages.c.id == _row_of(handle), messages.c.visible_ms > now, messages.c.receives > 0))
+    own = and_(messages.c.queue_id == queue_id, its)
+    changed = update(messages).where(own).values(visible_ms=now + hidden_ms).returning(messages.c.id)
     with store.write() as connection:
         return connection.execute(changed).first() is not None
+
+
+def _row_of(handle: str) -> int:
+    """The id that a handle ends with; that of no row for one of an earlier version."""
+    number = int(handle[-16:], 16)
+    return number if number < 2**63 else -1
 
 
 def count(store: Database, queue_id: str) -> Count:

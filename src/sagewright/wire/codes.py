@@ -18,13 +18,40 @@ _BY_SERVICE = {
     "cloudwatch": _QUERY,
     "sagemaker-runtime": {"ValidationException": "ValidationError"},
 }
-_BY_PROTOCOL = {"query": {"SerializationException": "MalformedInput", "UnknownOperationException": "InvalidAction"}}
-_STATUS = {"AccessDenied": 403}
+EARLIER_CODES = {
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
+    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+    "InvalidBatchEntryId": "AWS.SimpleQueueService.InvalidBatchEntryId",
+    "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong": "AWS.SimpleQueueService.BatchRequestTooLong",
+    "PurgeQueueInProgress": "AWS.SimpleQueueService.PurgeQueueInProgress",
+    "QueueDeletedRecently": "AWS.SimpleQueueService.QueueDeletedRecently",
+}
+"""Codes of SQS's errors in the query protocol, where they were others."""
+_BY_PROTOCOL = {
+    "query": {
+        "SerializationException": "MalformedInput",
+        "UnknownOperationException": "InvalidAction",
+        "UnrecognizedClientException": "InvalidClientTokenId",
+        "InvalidSignatureException": "SignatureDoesNotMatch",
+        "ExpiredTokenException": "ExpiredToken",
+        "MissingAuthenticationTokenException": "MissingAuthenticationToken",
+        "IncompleteSignatureException": "IncompleteSignature",
+    }
+}
+_REFUSED = ("InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "MissingAuthenticationToken")
+_STATUS = {"AccessDenied": 403} | dict.fromkeys(_REFUSED, 403)
 
 
 def in_terms_of(service: str, protocol: str, error: AwsError) -> AwsError:
     """`error` with the code, and the status, that clients of the service know for it."""
     code = _BY_PROTOCOL.get(protocol, {}).get(error.code) or _BY_SERVICE.get(service, {}).get(error.code)
+    if (service, protocol) == ("sqs", "query"):
+        code = code or EARLIER_CODES.get(error.code)
+        if error.code == "QueueDoesNotExist":
+            error = AwsError(error.code, "The specified queue does not exist for this wsdl version.")
     if code is None or service == "s3":
         return error
     return AwsError(code, error.message, _STATUS.get(code, error.status), error.fields)

@@ -42,6 +42,7 @@ from sagewright.wire.protocols.json import JsonProtocol
 from sagewright.wire.protocols.query import QueryProtocol
 from sagewright.wire.protocols.rest_json import RestJsonProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, RestXmlProtocol, is_streamed
+from sagewright.wire.queryforms import form_model
 from sagewright.wire.s3_form import PostedForm, read_form
 from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router, is_completion
 from sagewright.wire.sealing import Asker, Sealer, lists
@@ -366,9 +367,10 @@ class Gateway:
             if exchange.s3.operation == POST_OBJECT:
                 self._read_form(exchange)
             name = exchange.s3.operation
-        exchange.operation = operation_model(service, name or "")
+        find = form_model if exchange.route.protocol == "query" else operation_model
+        exchange.operation = find(service, name or "")
         if exchange.operation is None:
-            raise AwsError("UnknownOperationException", f"The service {service} has no operation '{name}'.")
+            raise exchange.route.unknown()
 
     def _read_form(self, exchange: Exchange) -> None:
         """Take an upload by a form, once its policy was checked, for the PutObject that it stands for."""

@@ -25,8 +25,14 @@ REST_JSON = {
 }
 """Services that are told apart by their paths, and the scopes of signatures with which they are asked."""
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
-QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch", "2010-03-31": "sns"}
-SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "sns": "sns", "s3": "s3"}
+QUERY_VERSIONS = {
+    "2011-06-15": "sts",
+    "2010-05-08": "iam",
+    "2010-08-01": "cloudwatch",
+    "2010-03-31": "sns",
+    "2012-11-05": "sqs",
+}
+SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "sns": "sns", "sqs": "sqs", "s3": "s3"}
 FORMS = frozenset({"sts", "iam", "sns"})
 """Services that speak the query protocol alone."""
 _ACTION_WITHIN = 1024
@@ -41,6 +47,12 @@ class Route:
     service: str
     operation: str | None
     protocol: str
+
+    def unknown(self) -> AwsError:
+        """What is told of an operation that the service doesn't have."""
+        if (self.service, self.protocol) == ("sqs", "query"):
+            return AwsError("InvalidAction", f"The action {self.operation} is not valid for this endpoint.")
+        return AwsError("UnknownOperationException", f"The service {self.service} has no operation '{self.operation}'.")
 
 
 def scope_service(request: HttpRequest) -> str:
@@ -124,6 +136,8 @@ def _by_action(request: HttpRequest, scope: str) -> Route | None:
     values = form_values(request)
     request.body = BytesBody(data)
     action = values.get("Action")
+    if action is None and scope == "sqs":
+        raise AwsError("UnknownOperationException", "The request to a queue names no action.", 404)
     if action is None and scope in FORMS:
         raise AwsError("MissingAction", "The request is missing an action or a required parameter.")
     if action is None:
@@ -135,7 +149,7 @@ def _by_action(request: HttpRequest, scope: str) -> Route | None:
 
 
 def _may_be_form(request: HttpRequest, scope: str) -> bool:
-    if unquote(request.path) != "/" or request.method not in {"POST", "GET"}:
+    if request.method not in {"POST", "GET"} or (scope != "sqs" and unquote(request.path) != "/"):
         return False
     return request.method == "GET" or scope in SCOPES or "x-www-form" in request.headers.get("content-type", "")
 
@@ -144,9 +158,10 @@ def likely_protocol(request: HttpRequest) -> str:
     """How to word an error for a request that could not be routed."""
     if "x-amz-target" in request.headers:
         return "json"
-    if "x-www-form" in request.headers.get("content-type", ""):
+    scope = scope_service(request)
+    if "x-www-form" in request.headers.get("content-type", "") or scope == "sqs":
         return "query"
-    return "rest-xml" if scope_service(request) in {"", "s3"} else "rest-json"
+    return "rest-xml" if scope in {"", "s3"} else "rest-json"
 
 
 def _otherwise(request: HttpRequest, scope: str) -> Route:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
 
 from services.check import check
-from services.target import Target, fresh, refusal, refused
+from services.target import REGION, Target, fresh, refusal, refused
 
 NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", 400)
 
@@ -216,3 +222,156 @@ def nothing_is_told_of_what_is_not_there(target: Target) -> None:
     assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix=fresh())
     assert "Tags" not in sqs.list_queue_tags(QueueUrl=url)
     assert "Failed" not in sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "m"}])
+
+
+@check
+def a_fifo_queue_numbers_its_messages(target: Target) -> None:
+    """API SendMessage: SequenceNumber; recorded on AWS: localstack test_sqs::test_fifo_message_attributes"""
+    sqs, url = target.boto("sqs"), a_queue(target, FifoQueue="true")
+    asked = {"QueueUrl": url, "MessageBody": "m", "MessageGroupId": "g"}
+    sent = [sqs.send_message(**asked, MessageDeduplicationId=token)["SequenceNumber"] for token in ("1", "2")]
+    assert len(sent[0]) == 20
+    assert sent[0] < sent[1]
+    (first, second) = receive(target, url, MaxNumberOfMessages=2, AttributeNames=["All"])
+    told = [
+        (one["Attributes"]["SequenceNumber"], one["Attributes"]["MessageDeduplicationId"]) for one in (first, second)
+    ]
+    assert told == [(sent[0], "1"), (sent[1], "2")]
+
+
+@check
+def a_number_is_never_given_again(target: Target) -> None:
+    """API SendMessage: SequenceNumber continues to increase for a MessageGroupId"""
+    sqs, url = target.boto("sqs"), a_queue(target, FifoQueue="true", ContentBasedDeduplication="true")
+    numbers = []
+    for body in ("a", "b"):
+        numbers.append(sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")["SequenceNumber"])
+        (message,) = receive(target, url)
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert numbers[0] < numbers[1]
+
+
+@check
+def tokens_may_be_of_a_group(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_sqs_fifo_message_group_scope_no_throughput_setting"""
+    url = a_queue(target, FifoQueue="true", DeduplicationScope="messageGroup")
+    for group, body in (("1", "a"), ("2", "b"), ("2", "c")):
+        asked = {"MessageGroupId": group, "MessageDeduplicationId": "same"}
+        target.boto("sqs").send_message(QueueUrl=url, MessageBody=body, **asked)
+    assert {one["Body"] for one in receive(target, url, MaxNumberOfMessages=10)} == {"a", "b"}
+
+
+@check
+def a_message_keeps_its_trace(target: Target) -> None:
+    """API SendMessage: AWSTraceHeader; recorded on AWS: localstack
+    test_sqs::test_system_attributes_have_no_effect_on_attr_md5, test_dead_letter_queue_message_attributes"""
+    sqs, dead = target.boto("sqs"), a_queue(target)
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url = a_queue(target, RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "1"}))
+    text = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": text}}
+    sent = sqs.send_message(QueueUrl=url, MessageBody="m", MessageSystemAttributes=trace)
+    assert sent["MD5OfMessageSystemAttributes"] == "5ae4d5d7636402d80f4eb6d213245a88"
+    for _ in range(2):
+        receive(target, url, VisibilityTimeout=0)
+    (message,) = receive(target, dead, AttributeNames=["All"])
+    assert message["Attributes"]["AWSTraceHeader"] == text
+    source = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    assert message["Attributes"]["DeadLetterQueueSourceArn"] == source
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [url]
+
+
+@check
+def a_fifo_queue_s_message_is_deleted_in_time(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_fifo_delete_after_visibility_timeout"""
+    url = a_queue(target, FifoQueue="true", ContentBasedDeduplication="true")
+    target.boto("sqs").send_message(QueueUrl=url, MessageBody="m", MessageGroupId="g")
+    (message,) = receive(target, url, VisibilityTimeout=0)
+    found = refusal(target.boto("sqs").delete_message, QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert found.code == "InvalidParameterValue"
+    assert found.message.endswith("Reason: The receipt handle has expired.")
+
+
+@check
+def an_earlier_handle_hides_no_less(target: Target) -> None:
+    """Verified on AWS: localstack test_sqs::test_terminate_visibility_timeout_after_receive"""
+    sqs, url = target.boto("sqs"), a_queue(target)
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    (first,) = receive(target, url, VisibilityTimeout=0)
+    receive(target, url, VisibilityTimeout=30)
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
+    assert len(receive(target, url)) == 1
+
+
+@check
+def names_of_attributes_are_words(target: Target) -> None:
+    """Verified on AWS: localstack test_sqs::test_send_message_with_invalid_string_attributes"""
+    asked = {"QueueUrl": a_queue(target), "MessageBody": "m"}
+    send, value = target.boto("sqs").send_message, {"DataType": "String", "StringValue": "v"}
+    assert "MessageId" in send(**asked, MessageAttributes={"attr.1øßä": value})
+    for name in ("aWs.a", "AMAZON.a", ".a", "a.", "a!b", "L" * 257):
+        assert refused(send, **asked, MessageAttributes={name: value}) == ("InvalidParameterValue", 400)
+
+
+@check
+def a_key_of_kms_ends_the_queue_s_own_encryption(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_set_queue_attributes_default_values"""
+    sqs, url = target.boto("sqs"), a_queue(target)
+    told = []
+    for key in ("testKeyId", ""):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
+        told.append(
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["SqsManagedSseEnabled"]
+        )
+    assert told == ["false", "false"]
+
+
+@check
+def permissions_are_statements_of_the_policy(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs::test_sqs_permission_lifecycle"""
+    sqs, url = target.boto("sqs"), a_queue(target)
+    asked = {"QueueUrl": url, "Label": "l", "AWSAccountIds": [target.account], "Actions": ["ReceiveMessage"]}
+    sqs.add_permission(**asked)
+    assert refused(sqs.add_permission, **asked) == ("InvalidParameterValue", 400)
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    (statement,) = json.loads(told)["Statement"]
+    assert (statement["Sid"], statement["Action"]) == ("l", "SQS:ReceiveMessage")
+    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{target.account}:root"}
+    sqs.remove_permission(QueueUrl=url, Label="l")
+    assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    assert refused(sqs.remove_permission, QueueUrl=url, Label="l") == ("InvalidParameterValue", 400)
+
+
+def form(target: Target, url: str, **parameters: str) -> tuple[int, str]:
+    """A signed request of the query protocol, and what is answered."""
+    body = urlencode({"Version": "2012-11-05", **parameters})
+    request = AWSRequest("POST", url, {"Content-Type": "application/x-www-form-urlencoded"}, body)
+    SigV4Auth(Credentials(target.access, target.secret), "sqs", REGION).add_auth(request)
+    response = URLLib3Session().send(request.prepare())
+    return response.status_code, response.text
+
+
+@check
+def clients_of_before_ask_by_forms(target: Target) -> None:
+    """API, "Making query requests"; verified on AWS: localstack test_sqs::TestSqsQueryApi"""
+    status, made = form(target, target.endpoint, Action="CreateQueue", QueueName=fresh(),
+                        **{"Attribute.1.Name": "DelaySeconds", "Attribute.1.Value": "0"})  # fmt: skip
+    url = made.partition("<QueueUrl>")[2].partition("</QueueUrl>")[0]
+    assert (status, url[:4]) == (200, "http")
+    attribute = {"MessageAttribute.1.Name": "a", "MessageAttribute.1.Value.DataType": "String",
+                 "MessageAttribute.1.Value.StringValue": "v<"}  # fmt: skip
+    assert form(target, url, Action="SendMessage", MessageBody="m&", **attribute)[0] == 200
+    told = form(target, url, Action="ReceiveMessage", **{"MessageAttributeName.1": "All"})[1]
+    assert "<ReceiveMessageResult><Message><MessageId>" in told
+    assert "<Body>m&amp;</Body>" in told
+    assert "<MessageAttribute><Name>a</Name><Value><StringValue>v&lt;</StringValue>" in told
+
+
+@check
+def errors_of_forms_have_the_codes_of_before(target: Target) -> None:
+    """Verified on AWS: localstack test_sqs::TestSqsQueryApi::test_get_on_deleted_queue_fails, test_get_list_queues_fails"""
+    status, told = form(target, f"{target.endpoint}/{target.account}/{fresh()}", Action="ReceiveMessage")
+    assert status == 400
+    assert "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>" in told
+    status, told = form(target, a_queue(target), Action="ListQueues")
+    assert (status, "<Code>InvalidAction</Code>" in told) == (400, True)

@@ -13,7 +13,10 @@ from sagewright.services.messagesize import message_bytes
 
 MOST_ATTRIBUTES = 10
 MOST_DELAY_S = 900
+MOST_NAME = 256
+TRACE = "AWSTraceHeader"
 _ODD = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ATTRIBUTE = re.compile(r"(?!\.)(?!(?i:aws|amazon)\.)[\w.-]{1,256}(?<!\.)")
 _NAME = re.compile(r"[!-~]{1,128}")
 _TYPES = ("String", "Number", "Binary")
 _INVALID_CHARACTERS = (
@@ -41,7 +44,15 @@ def check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
             f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{MOST_ATTRIBUTES}]."
         )
     for name, value in attributes.items():
-        kind = str(value.get("DataType", "")).partition(".")[0]
+        if _ATTRIBUTE.fullmatch(name) is None:
+            raise invalid(f"Invalid message (user) attribute name '{name}': at most {MOST_NAME} letters, digits, underscores, "
+                          "hyphens and periods, none of these first or last, and not AWS. or Amazon. first.")  # fmt: skip
+        data_type = str(value.get("DataType", ""))
+        if len(data_type) > MOST_NAME:
+            raise invalid(
+                f"Invalid type of message (user) attribute '{name}': it has more than {MOST_NAME} characters."
+            )
+        kind = data_type.partition(".")[0]
         if kind not in _TYPES:
             raise invalid(f"The type of message (user) attribute '{name}' is invalid. You must use only the following supported "
                           "type prefixes: Binary, Number, String.")  # fmt: skip
@@ -50,6 +61,18 @@ def check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
             raise invalid(f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'.")
         if kind != "Binary" and _ODD.search(str(given)):
             raise invalid(_INVALID_CHARACTERS)
+
+
+def system_attributes(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The one that a message may be sent with. Raises InvalidParameterValue."""
+    given = entry.get("MessageSystemAttributes") or {}
+    if unknown := [name for name in given if name != TRACE]:
+        raise invalid(f"Message system attribute name '{unknown[0]}' is invalid.")
+    if TRACE not in given:
+        return {}
+    if given[TRACE].get("DataType") != "String" or not given[TRACE].get("StringValue"):
+        raise invalid(f"The message system attribute '{TRACE}' must be a non-empty String.")
+    return {TRACE: str(given[TRACE]["StringValue"])}
 
 
 def check_names(entry: Mapping[str, Any]) -> None:

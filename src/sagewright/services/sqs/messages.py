@@ -19,7 +19,7 @@ from sagewright.services.registry import operation
 from sagewright.services.sqs import checks
 from sagewright.services.sqs.queues import MOST_BYTES, Queue, find, require_queue
 from sagewright.store import messages
-from sagewright.store.messages import Draft, Message, Reception
+from sagewright.store.messages import Draft, Message, Reception, Sent
 
 MOST_ENTRIES = 10
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -33,8 +33,8 @@ LOOK_S = 0.2
 def send_message(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue = require_queue(context, request["QueueUrl"])
     draft = _draft(context, queue, request)
-    (message_id,) = messages.send(context.store, queue.id, [draft])
-    return _sent(draft, message_id)
+    (sent,) = messages.send(context.store, queue.id, [draft])
+    return _told_sent(draft, sent, request)
 
 
 @operation("sqs", "SendMessageBatch")
@@ -42,9 +42,9 @@ def send_message_batch(context: Context, request: dict[str, Any]) -> dict[str, A
     queue = require_queue(context, request["QueueUrl"])
 
     def send(entry: dict[str, Any]) -> dict[str, Any]:
-        draft = _draft(context, queue, entry)
-        (message_id,) = messages.send(context.store, queue.id, [draft])
-        return _sent(draft, message_id)
+        draft = _draft(context, queue, entry, "cannot be validated")
+        (sent,) = messages.send(context.store, queue.id, [draft])
+        return _told_sent(draft, sent, entry)
 
     size = sum(checks.size(entry) for entry in request["Entries"])
     if size > MOST_BYTES:
@@ -80,12 +80,12 @@ def receive_message(context: Context, request: dict[str, Any]) -> dict[str, Any]
     until = time.monotonic() + wait_s
     while True:
         how = Reception(most, hidden_s * 1000, now_ms() - queue.number("MessageRetentionPeriod") * 1000, queue.fifo,
-                        dead[1] if dead and dead_queue else 0, dead_queue.id if dead_queue else "")  # fmt: skip
+                        dead[1] if dead and dead_queue else 0, dead_queue.id if dead_queue else "", queue.arn)  # fmt: skip
         found = messages.receive(context.store, queue.id, how)
         if found or time.monotonic() >= until:
             break
         time.sleep(min(LOOK_S, max(0.0, until - time.monotonic())))
-    return {"Messages": [_told(one, request, fifo=queue.fifo) for one in found]} if found else {}
+    return {"Messages": [_told(one, request) for one in found]} if found else {}
 
 
 @operation("sqs", "DeleteMessage")
@@ -113,8 +113,12 @@ def change_message_visibility_batch(context: Context, request: dict[str, Any]) -
 
 
 def _delete(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
-    _check_handle(entry["ReceiptHandle"])
-    messages.remove(context.store, queue.id, entry["ReceiptHandle"])
+    handle = entry["ReceiptHandle"]
+    _check_handle(handle)
+    if not messages.remove(context.store, queue.id, handle, fifo=queue.fifo):
+        raise checks.invalid(
+            f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+        )
     return {}
 
 
@@ -130,7 +134,7 @@ def _hide(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, An
     hidden_s = _hidden_s(entry.get("VisibilityTimeout", queue.number("VisibilityTimeout")))
     handle = entry["ReceiptHandle"]
     _check_handle(handle)
-    if not messages.hide(context.store, queue.id, handle, hidden_s * 1000):
+    if not messages.hide(context.store, queue.id, handle, hidden_s * 1000, earlier=not queue.fifo):
         raise checks.invalid(f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not "
                              "available for visibility timeout change.")  # fmt: skip
     return {}
@@ -181,20 +185,21 @@ def _check_batch(act: str, entries: list[dict[str, Any]]) -> None:
         seen.add(entry["Id"])
 
 
-def _draft(context: Context, queue: Queue, entry: dict[str, Any]) -> Draft:
-    """Raises AwsError for a message that the queue doesn't take."""
+def _draft(context: Context, queue: Queue, entry: dict[str, Any], too_large: str = "are invalid") -> Draft:
+    """Raises AwsError for a message that the queue doesn't take. `too_large`: what is said of the parameters of a large one."""
     body, attributes = entry["MessageBody"], entry.get("MessageAttributes") or {}
     checks.check_body(body)
     most = queue.number("MaximumMessageSize")
     if checks.size(entry) > most:
-        raise checks.invalid(f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.")
+        raise checks.invalid(f"One or more parameters {too_large}. Reason: Message must be shorter than {most} bytes.")
     checks.check_attributes(attributes)
     checks.check_names(entry)
     delay_s = entry.get("DelaySeconds", queue.number("DelaySeconds"))
     checks.check_delay(delay_s)
-    kept = {name: _kept(value) for name, value in attributes.items()}
+    kept, sender = {name: _kept(value) for name, value in attributes.items()}, context.principal.user_id
+    system = checks.system_attributes(entry)
     if not queue.fifo:
-        return Draft(body, kept, context.principal.user_id, delay_s, entry.get("MessageGroupId", ""))
+        return Draft(body, kept, sender, delay_s, entry.get("MessageGroupId", ""), system=system)
     if entry.get("DelaySeconds"):
         raise checks.invalid(
             f"Value {delay_s} for parameter DelaySeconds is invalid. Reason: "
@@ -202,8 +207,10 @@ def _draft(context: Context, queue: Queue, entry: dict[str, Any]) -> Draft:
         )
     if not entry.get("MessageGroupId"):
         raise AwsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
-    delay_s = queue.number("DelaySeconds")
-    return Draft(body, kept, context.principal.user_id, delay_s, entry["MessageGroupId"], _token(queue, entry))
+    group, token = entry["MessageGroupId"], _token(queue, entry)
+    system |= {"MessageDeduplicationId": token}
+    by_group = queue.attributes.get("DeduplicationScope") == "messageGroup"
+    return Draft(body, kept, sender, queue.number("DelaySeconds"), group, token, by_group, system)
 
 
 def _token(queue: Queue, entry: dict[str, Any]) -> str:
@@ -225,12 +232,18 @@ def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
     return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
 
 
-def _sent(draft: Draft, message_id: str) -> dict[str, Any]:
-    answer = {"MessageId": message_id, "MD5OfMessageBody": _md5(draft.body.encode())}
-    return answer | ({"MD5OfMessageAttributes": attributes_md5(draft.attributes)} if draft.attributes else {})
+def _told_sent(draft: Draft, sent: Sent, entry: dict[str, Any]) -> dict[str, Any]:
+    system = {name: _kept(value) for name, value in (entry.get("MessageSystemAttributes") or {}).items()}
+    told = {"MessageId": sent.message_id, "MD5OfMessageBody": _md5(draft.body.encode())}
+    return {
+        **told,
+        **({"MD5OfMessageAttributes": attributes_md5(draft.attributes)} if draft.attributes else {}),
+        **({"MD5OfMessageSystemAttributes": attributes_md5(system)} if system else {}),
+        **({"SequenceNumber": sent.sequence} if sent.sequence else {}),
+    }
 
 
-def _told(message: Message, request: dict[str, Any], *, fifo: bool) -> dict[str, Any]:
+def _told(message: Message, request: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "MessageId": message.message_id,
         "ReceiptHandle": message.handle,
@@ -244,7 +257,7 @@ def _told(message: Message, request: dict[str, Any], *, fifo: bool) -> dict[str,
         "ApproximateReceiveCount": str(message.receives),
         "ApproximateFirstReceiveTimestamp": str(message.received_ms),
         **({"MessageGroupId": message.group_name} if message.group_name else {}),
-        **({"SequenceNumber": str(message.id)} if fifo else {}),
+        **message.system,
     }
     shown = {name: value for name, value in system.items() if name in asked or "All" in asked}
     wanted = request.get("MessageAttributeNames") or ()

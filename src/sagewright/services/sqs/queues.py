@@ -135,11 +135,26 @@ def get_queue_url(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def list_queues(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
     names = [row.name for row in rows if row.name.startswith(request.get("QueueNamePrefix", ""))]
+    urls, token = _listed(context, names, request)
+    return {**({"QueueUrls": urls} if urls else {}), **({"NextToken": token} if token else {})}
+
+
+@operation("sqs", "ListDeadLetterSourceQueues")
+def list_dead_letter_source_queues(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    dead = require_queue(context, request["QueueUrl"]).resource.name
+    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    queues = (Queue(row) for row in rows)
+    names = [queue.resource.name for queue in queues if queue.redrive and queue.redrive[0] == dead]
+    urls, token = _listed(context, names, request)
+    return {"queueUrls": urls, **({"NextToken": token} if token else {})}
+
+
+def _listed(context: Context, names: list[str], request: dict[str, Any]) -> tuple[list[str], str | None]:
+    """A page of the queues with these names, and the token of the next. Raises InvalidParameterValue."""
     error = AwsError("InvalidParameterValue", "The NextToken is not valid.")
     after = paging.decode(request.get("NextToken"), error)
     page, token = paging.page_of(names, lambda name: [name], after, request.get("MaxResults", MOST_LISTED))
-    urls = {"QueueUrls": [_url(context, name) for name in page]} if page else {}
-    return {**urls, **({"NextToken": token} if token else {})}
+    return [_url(context, name) for name in page], token
 
 
 @operation("sqs", "GetQueueAttributes")
@@ -151,16 +166,18 @@ def get_queue_attributes(context: Context, request: dict[str, Any]) -> dict[str,
         return {"Attributes": told}
     if unknown := [name for name in asked if name not in {*told, *OTHERS}]:
         raise AwsError("InvalidAttributeName", f"Unknown Attribute {unknown[0]}.")
-    return {"Attributes": {name: told[name] for name in asked if name in told}}
+    found = {name: told[name] for name in asked if name in told}
+    return {"Attributes": found} if found else {}
 
 
 def _attributes(context: Context, queue: Queue) -> dict[str, str]:
     count = messages.count(context.store, queue.id)
+    hidden = () if queue.attributes.get("KmsMasterKeyId") else ("KmsDataKeyReusePeriodSeconds",)
     return {
         **{name: str(queue.number(name)) for name in NUMBERS},
         **(FIFO if queue.fifo else {}),
-        **({} if queue.attributes.get("KmsMasterKeyId") else {"SqsManagedSseEnabled": "true"}),
-        **{name: value for name, value in queue.attributes.items() if name not in NUMBERS},
+        "SqsManagedSseEnabled": "true",
+        **{name: value for name, value in queue.attributes.items() if name not in NUMBERS and name not in hidden},
         "QueueArn": queue.arn,
         "ApproximateNumberOfMessages": str(count.visible),
         "ApproximateNumberOfMessagesNotVisible": str(count.hidden),
@@ -227,8 +244,9 @@ def list_queue_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]
 
 
 def _lowered(attributes: dict[str, str]) -> dict[str, str]:
-    """Truth is taken in any letters, and kept in small ones."""
-    return {name: value.lower() if name in TRUTHS else value for name, value in attributes.items()}
+    """Truth is taken in any letters, and kept in small ones. A key of KMS ends the encryption by SQS's own, for good."""
+    own = {"SqsManagedSseEnabled": "false"} if attributes.get("KmsMasterKeyId") else {}
+    return {name: value.lower() if name in TRUTHS else value for name, value in attributes.items()} | own
 
 
 def _check_standard(attributes: dict[str, str]) -> None:

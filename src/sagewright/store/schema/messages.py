@@ -21,6 +21,7 @@ messages = Table(
     Column("receives", Integer, nullable=False, server_default="0"),
     Column("handle", String),  # of the last time it was received
     Column("group_name", String, nullable=False, server_default=""),  # of FIFO queues: its messages come in order
+    Column("system", JSON, nullable=False, server_default="{}"),  # attributes that SQS gives, by their names
 )
 Index("ix_messages_queue", messages.c.queue_id, messages.c.visible_ms, messages.c.id)
 Index("ix_messages_group", messages.c.queue_id, messages.c.group_name, messages.c.id)
@@ -32,4 +33,5 @@ message_tokens = Table(  # of FIFO queues: what is sent again within five minute
     Column("token", String, primary_key=True),
     Column("message_id", String, nullable=False),
     Column("at_ms", Milliseconds, nullable=False),
+    Column("sequence", String, nullable=False, server_default=""),  # the message's number
 )

@@ -12,6 +12,7 @@ from botocore.model import OperationModel
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, SerializationException
+from sagewright.wire.codes import EARLIER_CODES
 from sagewright.wire.protocols.members import from_json, without_nulls
 
 
@@ -85,18 +86,6 @@ LATER_KINDS = {
     "ValidationError": "ValidationException",
 }
 """Names of errors that services share. Source: localstack/localstack, `test_sqs.snapshot.json`, recorded on AWS."""
-
-
-EARLIER_CODES = {
-    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
-    "QueueNameExists": "QueueAlreadyExists",
-    "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
-    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-    "InvalidBatchEntryId": "AWS.SimpleQueueService.InvalidBatchEntryId",
-    "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-    "BatchRequestTooLong": "AWS.SimpleQueueService.BatchRequestTooLong",
-}
-"""Codes of SQS's errors in the query protocol, where they were others."""
 
 
 def query_error(error: AwsError) -> tuple[str, str]:

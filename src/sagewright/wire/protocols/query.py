@@ -1,4 +1,4 @@
-"""The query protocol (STS, IAM, older CloudWatch clients): form values in, XML out."""
+"""The query protocol (STS, IAM, SNS, older clients of CloudWatch and SQS): form values in, XML out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.wire.protocols.members import read_scalar
 from sagewright.wire.protocols.xmltree import escape
+from sagewright.wire.queryforms import QUEUES, address
 
 MAX_ITEMS = 10_000
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -26,6 +27,8 @@ class QueryProtocol:
         if operation.input_shape is None:
             return {}
         decoded: dict[str, Any] = _read(operation.input_shape, "", form)
+        if operation.service_model.service_name == QUEUES and request.path.strip("/"):
+            address(operation, request.path, decoded)
         return decoded
 
     def encode(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
@@ -39,20 +42,27 @@ class QueryProtocol:
             for name, member in shape.members.items():
                 if result.get(name) is not None:
                     _write(member, member.serialization.get("name", name), result[name], body)
-            out.extend([f"<{wrapper}>", *body, f"</{wrapper}>"] if wrapper else body)
+            out.extend(_wrapped(wrapper, body) if wrapper else body)
         out.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>")
         out.append(f"</{operation.name}Response>")
         return _response(200, "".join(out), request_id)
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
         namespace = operation.service_model.metadata.get("xmlNamespace", "") if operation else ""
+        if error.code == "UnknownOperationException":  # of a queue's URL without an action
+            return _response(error.status, f"<{error.code}/>", request_id)
         fault = "Sender" if error.status < 500 else "Receiver"
         message = escape(_NO_XML.sub("\ufffd", error.message))
+        detail = "<Detail/>" if operation and operation.service_model.service_name == QUEUES else ""
         text = (
             f'<ErrorResponse xmlns="{escape(namespace)}"><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>'
-            f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            f"<Message>{message}</Message>{detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return _response(error.status, text, request_id)
+
+
+def _wrapped(tag: str, body: list[str]) -> list[str]:
+    return [f"<{tag}>", *body, f"</{tag}>"] if body else [f"<{tag}/>"]
 
 
 def form_values(request: HttpRequest) -> dict[str, str]:
@@ -78,8 +88,8 @@ def _read(shape: Shape, prefix: str, form: dict[str, str]) -> Any:
     if isinstance(shape, StructureShape):
         result = {}
         for name, member in shape.members.items():
-            key = _join(prefix, member.serialization.get("name", name) if prefix else name)
-            if _present(key, form):
+            key = _join(prefix, member.serialization.get("name", name))
+            if _present(key, form) or _present(_items(member, key), form):
                 result[name] = _read(member, key, form)
         return result
     if isinstance(shape, ListShape):
@@ -93,9 +103,15 @@ def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
 
+def _items(shape: Shape, prefix: str) -> str:
+    """Where the items of a list stand: those of a flattened one in place of the list, by a name of their own if they have one."""
+    own = shape.member.serialization.get("name") if isinstance(shape, ListShape) else None
+    return _join(prefix.rpartition(".")[0], own) if own and shape.serialization.get("flattened") else prefix
+
+
 def _read_list(shape: ListShape, prefix: str, form: dict[str, str]) -> list[Any]:
     if shape.serialization.get("flattened"):
-        base = prefix
+        base = _items(shape, prefix)
     else:
         base = f"{prefix}.{shape.member.serialization.get('name', 'member')}"
         if not _present(base, form):
@@ -122,7 +138,7 @@ def _read_map(shape: MapShape, prefix: str, form: dict[str, str]) -> dict[str, A
 def _write(shape: Shape, tag: str, value: Any, out: list[str]) -> None:
     if isinstance(shape, ListShape):
         flat = shape.serialization.get("flattened")
-        name = tag if flat else shape.member.serialization.get("name", "member")
+        name = shape.member.serialization.get("name", tag if flat else "member")
         if not flat:
             out.append(f"<{tag}>")
         for item in value:
@@ -130,20 +146,27 @@ def _write(shape: Shape, tag: str, value: Any, out: list[str]) -> None:
         if not flat:
             out.append(f"</{tag}>")
         return
+    if isinstance(shape, MapShape) and shape.serialization.get("flattened"):
+        _write_entries(shape, tag, value, out)
+        return
     out.append(f"<{tag}>")
     if isinstance(shape, StructureShape):
         for name, member in shape.members.items():
             if value.get(name) is not None:
                 _write(member, member.serialization.get("name", name), value[name], out)
     elif isinstance(shape, MapShape):
-        for key, item in value.items():
-            out.append("<entry>")
-            _write(shape.key, shape.key.serialization.get("name", "key"), key, out)
-            _write(shape.value, shape.value.serialization.get("name", "value"), item, out)
-            out.append("</entry>")
+        _write_entries(shape, "entry", value, out)
     else:
         out.append(escape(_text(value)))
     out.append(f"</{tag}>")
+
+
+def _write_entries(shape: MapShape, tag: str, value: dict[str, Any], out: list[str]) -> None:
+    for key, item in value.items():
+        out.append(f"<{tag}>")
+        _write(shape.key, shape.key.serialization.get("name", "key"), key, out)
+        _write(shape.value, shape.value.serialization.get("name", "value"), item, out)
+        out.append(f"</{tag}>")
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,70 @@
+"""SQS in the query protocol, which its clients spoke before JSON (boto3 before 1.28.82, the first SDK of Java).
+
+botocore's model of today no longer has the names of that protocol; they follow from what it has by a few rules.
+Source: AWS's API reference, Amazon SQS, "Making query requests"; the requests and answers of boto3 1.28.81.
+"""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any
+
+from botocore.model import OperationModel, ServiceModel
+
+from sagewright.model.awsmodels import operation_model, service_model
+from sagewright.model.errors import AwsError
+
+QUEUES = "sqs"
+_NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
+_ENTRIES = {"Attributes": "Attribute", "MessageAttributes": "MessageAttribute", "Tags": "Tag", "tags": "Tag",
+            "MessageSystemAttributes": "MessageSystemAttribute"}  # fmt: skip
+"""What an entry of a map is called."""
+_ITEMS = {"MessageSystemAttributeList": "MessageSystemAttributeName", "StringList": "StringListValue",
+          "BinaryList": "BinaryListValue"}  # fmt: skip
+"""What an item of a list is called, where it isn't the list's own name without its ending."""
+
+
+def address(operation: OperationModel, path: str, parameters: dict[str, Any]) -> None:
+    """Add the queue to `parameters` that the request's path names, unless they name one.
+
+    Raises AwsError for an action that isn't one of a queue.
+    """
+    members = operation.input_shape.members if operation.input_shape else {}
+    if "QueueUrl" in members:
+        parameters.setdefault("QueueUrl", path)
+    elif operation.name != "GetQueueUrl":
+        raise AwsError("InvalidAction", f"The action {operation.name} is not valid for this endpoint.")
+
+
+@cache
+def form_model(service: str, operation: str) -> OperationModel | None:
+    """The model of an operation for the query protocol, None where the service has no such operation."""
+    if service != QUEUES:
+        return operation_model(service, operation)
+    model = _queues()
+    return model.operation_model(operation) if operation in model.operation_names else None
+
+
+@cache
+def _queues() -> ServiceModel:
+    described: dict[str, Any] = copy.deepcopy(service_model(QUEUES)._service_description)
+    described["metadata"] |= {"protocol": "query", "xmlNamespace": _NAMESPACE}
+    for name, operation in described["operations"].items():
+        if "output" in operation:
+            operation["output"]["resultWrapper"] = f"{name}Result"
+    for name, shape in described["shapes"].items():
+        _name_parts(name, shape)
+    return ServiceModel(described, QUEUES)
+
+
+def _name_parts(name: str, shape: dict[str, Any]) -> None:
+    for member, reference in shape.get("members", {}).items():
+        if member in _ENTRIES:
+            reference["locationName"] = _ENTRIES[member]
+    if shape["type"] == "list":
+        shape["member"]["locationName"] = _ITEMS.get(name, name.removesuffix("List"))
+    elif shape["type"] == "map":
+        shape["key"]["locationName"], shape["value"]["locationName"] = (
+            ("Key", "Value") if name == "TagMap" else ("Name", "Value")
+        )
