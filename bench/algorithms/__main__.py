@@ -58,6 +58,7 @@ def measure(name: str) -> None:
     """Hold the contests of one algorithm and keep what came out."""
     module = importlib.import_module(name)
     rows = []
+    contest.rehearse(name.replace("_", "-"))
     for each in module.contests():
         held = [row.document() for row in contest.hold(name, each)]
         print(page.summary(held), flush=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import arenapage
-from contest import Contest, Entrant, alone
+from contest import Contest, Entrant, alone, rehearse
 from facts import facts
 
 HERE = Path(__file__).parent
@@ -163,6 +163,7 @@ def run(name: str, rounds: int, only: str) -> None:
     module = importlib.import_module(f"bouts.{name}")
     sets, title = manifest(), name.replace("_", "-")
     verdicts = []
+    rehearse(title)
     for bout in module.bouts():
         if not bout.data.startswith(only):
             continue

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import statistics
+import subprocess
 import sys
 import time
 import traceback
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from sagewright.algorithms import catalogue
 
 ROUNDS = 3
 OURS = "Sagewright"
@@ -62,6 +65,13 @@ class BenchRow:
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def rehearse(algorithm: str) -> None:
+    """Have what the algorithm's jobs compile kept, as the agent does before the first of them."""
+    declaration = catalogue.find(algorithm)
+    if declaration is not None and declaration.kernels is not None and not declaration.kernels.by:
+        subprocess.run([sys.executable, "-m", "sagewright.algorithms", algorithm, "kernels"], check=True)
 
 
 def hold(algorithm: str, contest: Contest) -> Iterator[BenchRow]:

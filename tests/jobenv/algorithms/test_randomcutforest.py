@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
@@ -78,10 +79,30 @@ def expected(tree: Forest, row: np.ndarray) -> float:
 def test_a_score_is_the_expected_one_of_an_insertion(points: np.ndarray) -> None:
     grown = forest.grow([points, points[::2]], np.random.default_rng(1))
     rows = np.concatenate([points, points + np.float32(0.5), points * 3])
-    trees = [Forest(np.array([root], np.int32), *list(grown.arrays().values())[1:]) for root in grown.roots]
+    trees = [replace(grown, roots=np.array([root], np.int32)) for root in grown.roots]
     by_hand = [np.mean([expected(tree, row) for tree in trees]) for row in rows]
     for compiled in (False, True):
         assert_allclose(scoring.Scoring(grown)(rows, compiled), by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_many_rows_score_by_machine_code_as_by_arrays() -> None:
+    """In leaves with many of them and with few."""
+    random = np.random.default_rng(2)
+    rows = (random.normal(size=(3000, 7)) + 4 * random.integers(0, 3, (3000, 1))).astype(np.float32)
+    rows[2900:] *= 10
+    grown = forest.grow(sampling.deal(rows, 20, 64, random), random)
+    scored = scoring.Scoring(grown)
+    assert_allclose(scored(rows, True), scored(rows, False), rtol=1e-5, atol=1e-6)
+
+
+@settings(max_examples=30)
+@given(POINTS)
+def test_machine_code_grows_the_same_trees(points: np.ndarray) -> None:
+    samples = [points, points[:1], points[::2]]
+    by_arrays, by_code = (forest.grow(samples, np.random.default_rng(1), compiled) for compiled in (False, True))
+    for name, array in by_arrays.arrays().items():
+        assert array.dtype == by_code.arrays()[name].dtype
+        assert_array_equal(array, by_code.arrays()[name])
 
 
 def test_usual_rows_score_below_one_and_far_ones_well_above() -> None:
@@ -184,3 +205,17 @@ def test_another_distribution_is_refused(job: Any, run: Any, channel: str, distr
 def test_what_is_no_forest_is_the_users_fault(content: bytes) -> None:
     with pytest.raises(UserError, match=r"the model"):
         ForestModel.decode(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("left", 0), ("left", 10**6), ("dimension", 3), ("dimension", -1), ("roots", 5), ("mass", np.ones(1, np.float32))],
+)
+def test_links_that_make_no_trees_are_refused(name: str, value: Any) -> None:
+    """Machine code follows them."""
+    arrays = forest.grow([RANDOM.normal(size=(20, 3)).astype(np.float32)] * 2, RANDOM).arrays()
+    arrays[name] = (
+        value if isinstance(value, np.ndarray) else np.where(np.arange(len(arrays[name])) < 1, value, arrays[name])
+    )
+    with pytest.raises(UserError, match=r"the model"):
+        Forest.of_arrays(arrays)

@@ -7,13 +7,18 @@ that long sides are cut oftener (Guha et al. 2016, definition 1). Points that ar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.randomcutforest import growth
 
 LEAF = -1
+NAMES = ("roots", "left", "right", "dimension", "cut", "mass", "low", "high")
+"""The arrays of a model's file."""
+COMPILED = 1 << 25
+"""Numbers of the samples from which on it pays to compile, which takes two or three seconds."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,8 @@ class Forest:
     """Trees side by side; node n of all trees together.
 
     `roots` (T,) int32. `left`, `right` (nodes,) int32, LEAF at leaves; `dimension` (nodes,) int32 and `cut` (nodes,) float32: a
-    point whose coordinate is at most the cut goes left; `mass` (nodes,) float32: the sampled points below; `low`, `high`
-    (nodes, d) float32: the box.
+    point whose coordinate is at most the cut goes left; `mass` (nodes,) float32: the sampled points below; `boxes` (nodes, 2, d)
+    float32: the lowest and the highest of their coordinates.
     """
 
     roots: np.ndarray
@@ -31,41 +36,63 @@ class Forest:
     dimension: np.ndarray
     cut: np.ndarray
     mass: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    boxes: np.ndarray
+
+    @property
+    def low(self) -> np.ndarray:
+        return np.asarray(self.boxes[:, 0])
+
+    @property
+    def high(self) -> np.ndarray:
+        return np.asarray(self.boxes[:, 1])
 
     @property
     def columns(self) -> int:
-        return int(self.low.shape[1])
+        return int(self.boxes.shape[2])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: getattr(self, name) for name in NAMES}
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Forest:
         """Raises UserError unless they make a forest."""
-        missing = [each.name for each in fields(cls) if each.name not in arrays]
-        if missing:
+        if missing := [name for name in NAMES if name not in arrays]:
             raise UserError(f"the model has no array {missing[0]}")
-        forest = cls(**{each.name: arrays[each.name] for each in fields(cls)})
-        count = len(forest.left)
-        links = np.concatenate([forest.roots, forest.left, forest.right])
-        if (
-            forest.low.ndim != 2
-            or forest.low.shape != forest.high.shape
-            or len(forest.low) != count
-            or links.max() >= count
-        ):
+        roots, left, right, dimension = (np.asarray(arrays[name], np.int32) for name in NAMES[:4])
+        cut, mass, low, high = (np.asarray(arrays[name], np.float32) for name in NAMES[4:])
+        if low.ndim != 2 or low.shape != high.shape:
             raise UserError("the model's arrays don't fit together")
-        inner = forest.left != LEAF
-        if (forest.right[inner] != forest.left[inner] + 1).any():
-            raise UserError("the model's nodes don't have their children side by side")
+        forest = cls(roots, left, right, dimension, cut, mass, np.stack([low, high], axis=1))
+        forest.check()
         return forest
 
+    def check(self) -> None:
+        """Raises UserError unless every node is below one root: machine code follows its links."""
+        count = len(self.boxes)
+        if self.roots.ndim != 1 or any(getattr(self, name).shape != (count,) for name in NAMES[1:-2]):
+            raise UserError("the model's arrays don't fit together")
+        inner = np.flatnonzero(self.left != LEAF)
+        left = self.left[inner]
+        if (self.right[inner] != left + 1).any():
+            raise UserError("the model's nodes don't have their children side by side")
+        below = np.sort(np.concatenate([self.roots, left, left + 1]))
+        ordered = (left > inner).all() and ((self.dimension >= 0) & (self.dimension < self.columns)).all()
+        if not ordered or not np.array_equal(below, np.arange(count)):
+            raise UserError("the model's nodes are no trees")
 
-def grow(samples: list[np.ndarray], random: np.random.Generator) -> Forest:
-    """One tree from each sample, (n, d) float32 with n ≥ 1."""
-    return _Growth(samples, random).run()
+
+def grow(samples: list[np.ndarray], random: np.random.Generator, compiled: bool | None = None) -> Forest:
+    """One tree from each sample, (n, d) float32 with n ≥ 1. `compiled`: whether by machine code, which gives the same; None: where
+    it is there, or there is so much to grow that it is worth making.
+    """
+    if compiled is None:
+        compiled = growth.kept() or sum(each.size for each in samples) >= COMPILED
+    if not compiled:
+        return _Growth(samples, random).run()
+    points, sizes = np.concatenate(samples), np.array([len(sample) for sample in samples])
+    left, *others = growth.grown(points, sizes, random.random(2 * len(points)))
+    right = np.where(left == LEAF, LEAF, left + 1).astype(np.int32)
+    return Forest(np.arange(len(sizes), dtype=np.int32), left, right, *others)
 
 
 class _Growth:
@@ -77,17 +104,20 @@ class _Growth:
         self.sizes = np.array([len(sample) for sample in samples])
         self.parts: list[dict[str, np.ndarray]] = []
         self.nodes = 0
+        self.boxes = np.empty((2 * len(self.points), 2, self.points.shape[1]), np.float32)
 
     def run(self) -> Forest:
         roots = np.arange(len(self.sizes), dtype=np.int32)
         while len(self.sizes):
             self._level()
         joined = {name: np.concatenate([part[name] for part in self.parts]) for name in self.parts[0]}
-        return Forest(roots=roots, **joined)
+        return Forest(roots=roots, boxes=self.boxes[: self.nodes], **joined)
 
     def _level(self) -> None:
         starts = np.cumsum(self.sizes) - self.sizes
-        low, high = (each.reduceat(self.points, starts, axis=0) for each in (np.minimum, np.maximum))
+        low, high = self.boxes[self.nodes : self.nodes + len(starts)].transpose(1, 0, 2)
+        np.minimum.reduceat(self.points, starts, axis=0, out=low)
+        np.maximum.reduceat(self.points, starts, axis=0, out=high)
         dimension, cut, inner = self._cuts(low, high)
         count = int(inner.sum())
         first = self.nodes + len(self.sizes)
@@ -99,8 +129,6 @@ class _Growth:
                 "dimension": dimension.astype(np.int32),
                 "cut": cut,
                 "mass": self.sizes.astype(np.float32),
-                "low": low,
-                "high": high,
             }
         )
         self.nodes = first

@@ -19,13 +19,15 @@ from functools import cached_property
 import numpy as np
 
 from sagewright.algorithms.firstparty import threads
+from sagewright.algorithms.randomcutforest import kernel
 from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
 
 COMPILED = 1 << 23
-"""Rows times trees times columns from which on it pays to compile, which takes a second or two."""
+"""Rows times trees times columns from which on it pays to compile, which takes two or three seconds."""
 CELLS = 1 << 20
-"""Pairs of a row and a tree times columns that are worked on at once."""
-ROWS = 4096
+"""Pairs of a row and a tree times columns that are worked on at once by arrays."""
+ROWS = 1 << 15
+"""Rows that go down the trees together: with fewer, some would climb alone."""
 
 
 def score(forest: Forest, rows: np.ndarray) -> np.ndarray:
@@ -37,12 +39,11 @@ def score(forest: Forest, rows: np.ndarray) -> np.ndarray:
 class Layout:
     """A forest as it is scored by.
 
-    Of a node: `links` (first child, dimension, parent) int32, a leaf being its own child and -1 a root's parent; `cuts`, infinite
-    at leaves; `numbers` (span of the box, the score of a row that is cut off there, of one that ends there); `boxes` (low, high).
+    Of a node: `links` (first child, dimension, parent) int32, a leaf being its own child and -1 a root's parent; `numbers` (span of
+    the box, the score of a row that is cut off there, of one that ends there, the cut, infinite at leaves); `boxes` (low, high).
     """
 
     links: np.ndarray
-    cuts: np.ndarray
     numbers: np.ndarray
     boxes: np.ndarray
 
@@ -59,12 +60,12 @@ class Layout:
             depth[level], sample[level] = depth[parent[level]] + 1, sample[parent[level]]
         cuts = np.full(count, np.inf, np.float32)
         cuts[inner] = forest.cut[inner]
-        span = (forest.high.astype(np.float64) - forest.low).sum(axis=1)
+        span = np.subtract(forest.high, forest.low).sum(axis=1, dtype=np.float64)
         scale = np.log2(sample + 1)
         kept = scale / (depth + np.log2(forest.mass + 1)) * (1 - forest.mass / (2 * sample))
-        numbers = np.column_stack([span, scale / (depth + 1), kept]).astype(np.float32)
+        numbers = np.column_stack([span, scale / (depth + 1), kept, cuts]).astype(np.float32)
         links = np.column_stack([child, forest.dimension, parent]).astype(np.int32)
-        return cls(links, cuts, numbers, np.stack([forest.low, forest.high], axis=1).astype(np.float32))
+        return cls(links, numbers, forest.boxes)
 
 
 def _below(forest: Forest, level: np.ndarray) -> np.ndarray:
@@ -80,10 +81,10 @@ class Scoring:
     forest: Forest
 
     def __call__(self, rows: np.ndarray, compiled: bool | None = None) -> np.ndarray:
-        """(n,) float64. `compiled`: whether by machine code; None: by how many rows there are."""
+        """(n,) float64. `compiled`: whether by machine code; None: where it is there, or many rows make it worth compiling."""
         rows = np.ascontiguousarray(rows, np.float32)
         if compiled is None:
-            compiled = rows.size * len(self.forest.roots) >= COMPILED
+            compiled = kernel.kept() or rows.size * len(self.forest.roots) >= COMPILED
         step = ROWS if compiled else max(1, CELLS // (len(self.forest.roots) * rows.shape[1]))
         parts = [rows[start : start + step] for start in range(0, len(rows), step)]
         if compiled:
@@ -95,10 +96,8 @@ class Scoring:
         return Layout.of(self.forest)
 
     def _by_kernel(self, rows: np.ndarray) -> np.ndarray:
-        from sagewright.algorithms.randomcutforest import kernel  # compiled where it is needed only
-
         at = self._layout
-        out = kernel.totals(rows, self.forest.roots, at.links, at.cuts, at.numbers, at.boxes)
+        out = kernel.totals(rows, self.forest.roots, (at.links, at.numbers, at.boxes))
         return np.asarray(out / len(self.forest.roots))
 
     def _by_arrays(self, rows: np.ndarray) -> np.ndarray:
@@ -108,7 +107,7 @@ class Scoring:
         moving = np.arange(len(row))
         while len(moving):
             child, dimension, _ = at.links[node[moving]].T
-            below = child + (rows[row[moving], dimension] > at.cuts[node[moving]])
+            below = child + (rows[row[moving], dimension] > at.numbers[node[moving], 3])
             on = below != node[moving]
             node[moving] = below
             moving = moving[on]
@@ -118,7 +117,7 @@ class Scoring:
             here, point = node[moving], rows[row[moving]]
             low, high = at.boxes[here].transpose(1, 0, 2)
             outside = (np.maximum(low - point, 0) + np.maximum(point - high, 0)).sum(axis=1)
-            span, cut_off, _ = at.numbers[here].T
+            span, cut_off = at.numbers[here, :2].T
             chance = np.divide(outside, outside + span, out=np.zeros_like(outside), where=outside > 0)
             found[moving] += chance * (cut_off - found[moving])
             node[moving] = at.links[here, 2]
