@@ -71,7 +71,8 @@ def rehearse(algorithm: str) -> None:
     """Have what the algorithm's jobs compile kept, as the agent does before the first of them."""
     declaration = catalogue.find(algorithm)
     if declaration is not None and declaration.kernels is not None and not declaration.kernels.by:
-        subprocess.run([sys.executable, "-m", "sagewright.algorithms", algorithm, "kernels"], check=True)
+        module, _, function = declaration.kernels.rehearse.partition(":")
+        subprocess.run([sys.executable, "-c", f"import {module} as found; found.{function}({{}})"], check=True)
 
 
 def hold(algorithm: str, contest: Contest) -> Iterator[BenchRow]:

@@ -146,9 +146,9 @@ def test_one_hot_bothare_blocks_of_priors() -> None:
 def drawn(weights: np.ndarray, prior: np.ndarray, x: np.ndarray, y: np.ndarray, product: np.ndarray) -> np.ndarray:
     """One sweep over dense columns: the errors after it."""
     by_column = csc_matrix(x)
-    columns = by_column.indptr, by_column.indices, by_column.data.astype(np.float32)
+    columns = by_column.indptr.astype(np.int64), by_column.indices, by_column.data.astype(np.float32)
     error = (Machine(0.0, weights[:, 0], weights[:, 1:]).raw(csr_matrix(x)) - y).astype(np.float32)
-    kernel.sweep(columns, error, product, weights, prior.astype(np.float32), np.float32(1))
+    kernel.sweep(columns, (error, product, weights), prior.astype(np.float32), 1.0)
     return error
 
 
@@ -206,7 +206,7 @@ def test_the_chain_keeps_the_errors_of_its_machine() -> None:
 def test_a_variable_drawn_at_once_is_one_drawn_column_by_column() -> None:
     one, two = sampler(3000), sampler(3000)
     prior = one.priors.draw(one.weights, one.random)
-    kernel.sweep(one.columns, one.error, one.product, one.weights, prior, np.float32(2.0))
+    kernel.sweep(one.columns, (one.error, one.product, one.weights), prior, 2.0)
     # A column's weights depend on no other column of its variable: the order in which they are drawn makes no difference.
     both = [Variable(two.columns, 0, USERS), Variable(two.columns, USERS, USERS + ITEMS)]
     for each in both:

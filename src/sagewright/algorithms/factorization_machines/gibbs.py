@@ -16,6 +16,7 @@ import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix
 from scipy.special import ndtr, ndtri
 
+from sagewright.algorithms.factorization_machines import kernel
 from sagewright.algorithms.factorization_machines.blocks import blocks
 from sagewright.algorithms.factorization_machines.model import Machine
 from sagewright.algorithms.factorization_machines.task import Length, Task
@@ -74,7 +75,10 @@ class Sampler:
         self.x = _only(task.x, self.active)
         by_column = csc_matrix(self.x)
         by_column.sort_indices()
-        self.columns = by_column.indptr, by_column.indices, by_column.data.astype(np.float32)
+        kinds = zip(
+            (by_column.indptr, by_column.indices, by_column.data), (np.int64, np.int32, np.float32), strict=True
+        )
+        self.columns = tuple(np.ascontiguousarray(array, kind) for array, kind in kinds)
         self.rows, self.shift, self.scale = self._scale(task.y)
         self.y = (task.y - self.shift) / self.scale
         self.bias, self.alpha = 0.0, 1.0
@@ -139,9 +143,7 @@ class Sampler:
         prior = self.priors.draw(self.weights, self.random)
         prior[self._flat, 1:] = NO_FACTOR
         if self.variables is None:
-            from sagewright.algorithms.factorization_machines import kernel  # compiled where that pays only
-
-            kernel.sweep(self.columns, self.error, self.product, self.weights, prior, np.float32(self.alpha))
+            kernel.sweep(self.columns, (self.error, self.product, self.weights), prior, self.alpha)
         else:
             for each in self.variables:
                 each.draw((self.error, self.product, self.weights), prior, self.alpha, self.group)

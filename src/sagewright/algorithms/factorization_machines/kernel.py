@@ -12,32 +12,27 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.kernels import kernel
+from sagewright.algorithms.kernels import native
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
+State = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""`error`, `product` and `weights`."""
 
 
-@kernel(fastmath=True, error_model="numpy")
-def sweep(
-    columns: Columns,
-    error: np.ndarray,
-    product: np.ndarray,
-    weights: np.ndarray,
-    prior: np.ndarray,
-    alpha: np.float32,
-) -> None:
-    """Draw column after column. A column's rows are fetched once for all of its factors, and lie side by side."""
-    indptr, indices, data = columns
+@native(
+    "Tuple((int64[::1], int32[::1], float32[::1])), Tuple((float32[::1], float32[:, ::1], float32[:, ::1])), "
+    "float32[:, :, ::1], float32, float32[:, ::1]",
+    fastmath=True,
+)
+def _sweep(columns: Columns, state: State, prior: np.ndarray, alpha: np.float32, fetched: np.ndarray) -> None:
+    """A column's rows are fetched once for all of its factors, and lie side by side."""
+    (indptr, indices, data), (error, product, weights) = columns, state
     factors = product.shape[1]
-    longest = 1
-    for column in range(len(weights)):
-        longest = max(longest, indptr[column + 1] - indptr[column])
-    fetched = np.empty((factors + 1, longest), np.float32)
     for column in range(len(weights)):
         begin, count = indptr[column], indptr[column + 1] - indptr[column]
         x, e = data[begin : begin + count], fetched[factors, :count]
         for place in range(count):
-            row = indices[begin + place]
+            row = np.uintp(indices[begin + place])
             e[place] = error[row]
             for factor in range(factors):
                 fetched[factor, place] = product[row, factor]
@@ -60,14 +55,26 @@ def sweep(
                 else:
                     e[place] += x[place] * moved
         for place in range(count):
-            row = indices[begin + place]
+            row = np.uintp(indices[begin + place])
             error[row] = e[place]
             for factor in range(factors):
                 product[row, factor] = fetched[factor, place]
 
 
+def sweep(columns: Columns, state: State, prior: np.ndarray, alpha: float) -> None:
+    """Draw column after column."""
+    longest = max(1, int(np.diff(columns[0]).max(initial=0)))
+    fetched = np.empty((state[1].shape[1] + 1, longest), np.float32)
+    _sweep(columns, state, prior, alpha, fetched)
+
+
+def kept() -> bool:
+    """Whether there is machine code, so that nothing has to be compiled."""
+    return _sweep.kept
+
+
 def rehearse(_values: Mapping[str, Any]) -> None:
-    """Compile for the types of `gibbs.Sampler`: one row, one column and one factor."""
+    """One row, one column and one factor."""
     ones, weights = np.ones(1, np.float32), np.zeros((1, 2), np.float32)
-    columns = np.array([0, 1], np.int32), np.zeros(1, np.int32), ones
-    sweep(columns, ones.copy(), np.ones((1, 1), np.float32), weights, np.ones((1, 2, 3), np.float32), np.float32(1))
+    columns = np.array([0, 1]), np.zeros(1, np.int32), ones
+    sweep(columns, (ones.copy(), np.ones((1, 1), np.float32), weights), np.ones((1, 2, 3), np.float32), 1.0)

@@ -23,7 +23,7 @@ from sagewright.algorithms.formats.table import Sparse
 from sagewright.serving.messages import Answering
 
 ANSWERS = Answers(takes=(JSON, JSON_LINES, PROTOBUF))
-MOST_CELLS = 1 << 24
+MOST_CELLS = 1 << 20
 """Numbers of a block of rows times the factors."""
 
 

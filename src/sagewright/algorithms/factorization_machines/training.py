@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from sagewright.algorithms import hardware
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines import epochs, gibbs, reported, units
+from sagewright.algorithms.factorization_machines import epochs, gibbs, kernel, reported, units
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.epochs import prepare
@@ -120,7 +120,7 @@ def _length(run: Session, task: Task) -> Length:
 
 def _how(run: Session, task: Task, length: Length) -> Task:
     """Variables are drawn at once over several hosts, and where compiling would take longer than it gains."""
-    if task.starts is None:
+    if task.starts is None or (run.group.size == 1 and kernel.kept()):
         return task
     numbers = (length.burn_in + length.kept) * (task.factors + 1)
     gained = numbers * (len(task.x.data) * GAIN_S + len(task.starts) * CALLS_S)
