@@ -5,6 +5,7 @@ Source: the kernel's documentation, admin-guide/cgroup-v2 and admin-guide/cgroup
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import re
@@ -63,12 +64,14 @@ def _number(text: str) -> float:
         return 0.0
 
 
-def _group_files(root: Path, unified: str, controller: str, legacy: str) -> Iterator[str]:
+@functools.cache
+def _group_files(root: Path, unified: str, controller: str, legacy: str) -> list[str]:
     """What a file of this process's cgroup and of those above it says: `unified` of version 2, `legacy` of version 1.
 
     A container may see its own group as the hierarchy's root and still be told the path that the host sees; so places that
-    don't exist are passed over, and the root is looked at in any case.
+    don't exist are passed over, and the root is looked at in any case. They are read once: that takes a millisecond.
     """
+    found: list[str] = []
     for number, controllers, path in _groups(root):
         if number == "0":
             places = [root / mount for mount in _UNIFIED]
@@ -79,7 +82,8 @@ def _group_files(root: Path, unified: str, controller: str, legacy: str) -> Iter
         else:
             continue
         for place in places:
-            yield from _contents(place / above / name for above in (path, *path.parents))
+            found += _contents(place / above / name for above in (path, *path.parents))
+    return found
 
 
 def _groups(root: Path) -> Iterator[tuple[str, list[str], Path]]:

@@ -10,6 +10,8 @@ from sagewright.algorithms.firstparty.directions import Directions
 
 BLOCK_CELLS = 1 << 19
 """Distances held at once: they stay in a core's cache."""
+FEW_CELLS = 1 << 15
+"""Centres times rows up to which a dense matrix of who belongs where costs less than to make a sparse one."""
 LEAST_ROWS, MOST_ROWS = 256, 1 << 14
 """Of a part of the rows: parts are worked on side by side, and added up in single precision before they are in double."""
 
@@ -71,6 +73,10 @@ def sums(rows: np.ndarray, chosen: np.ndarray, count: int, weights: np.ndarray |
     def add(part: slice) -> np.ndarray:
         length = part.stop - part.start
         weight = np.ones(length, np.float32) if weights is None else weights[part]
+        if count * length <= FEW_CELLS:
+            members = np.zeros((count, length), np.float32)
+            members[chosen[part], np.arange(length)] = weight
+            return np.asarray(members @ rows[part])
         found: np.ndarray = (
             sparse.csc_array((weight, chosen[part], np.arange(length + 1)), (count, length)) @ rows[part]
         )
