@@ -1,7 +1,7 @@
 """LDA beside tomotopy, gensim and scikit-learn: 50 topics, 5,000 words. Perplexity and coherence are contests of their own.
 
 Perplexity is of half of each test document's words, given the mixture that the other half says, inferred the same way for all
-(`sagewright.algorithms.lda.inference`), with the prior that each has fitted or assumes.
+(`sagewright.algorithms.mixtures.inference`), with the prior that each has fitted or assumes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import tomotopy
 from contest import Contest, Entrant
 from sklearn.decomposition import LatentDirichletAllocation
 
-from sagewright.algorithms.lda import inference, training
+from sagewright.algorithms.lda import training
 from sagewright.algorithms.lda.declaration import DECLARATION
-from sagewright.algorithms.lda.topics import Topics
+from sagewright.algorithms.mixtures import inference
+from sagewright.algorithms.mixtures.topics import Topics
 
 PEERS = ("tomotopy", "gensim", "scikit-learn")
 TOPICS = 50

@@ -17,6 +17,7 @@ import packages
 from contest import Contest, Entrant
 
 from sagewright.algorithms.formats.table import Sparse
+from sagewright.algorithms.mixtures import inference
 from sagewright.algorithms.ntm import training
 from sagewright.algorithms.ntm.declaration import DECLARATION
 from sagewright.algorithms.ntm.model import TopicModel
@@ -24,7 +25,6 @@ from sagewright.algorithms.ntm.network import Network
 
 PEERS = ("tomotopy",)
 TOPICS = 50
-VALIDATED = 0.1
 RELEVANCE = 0.5
 
 
@@ -55,12 +55,10 @@ def _contest(
 
 
 def fit_ours(train: Any, seed: int, topics: int = TOPICS, **more: object) -> Network:
-    """Trained on nine tenths of the documents, and stopped by the others."""
-    (own,), (judged,) = packages.split(train, held_out=VALIDATED, seed=seed)
+    """Trained on all documents, as the others are, with no validation channel."""
     values = {"feature_dim": train.shape[1], "num_topics": topics, "_seed": seed}
     run = memory.session(DECLARATION, "AWS/NTM", **values, **more)
-    rows, validation = (memory.source(_sparse(part), sparse=True) for part in (own, judged))
-    return training.fit(run, rows, validation)
+    return training.fit(run, memory.source(_sparse(train), sparse=True), None)
 
 
 def _sparse(counts: Any) -> Sparse:
@@ -83,7 +81,10 @@ def perplexity(test: Any, found: Any) -> float:
     if not isinstance(found, Network):
         return lda.perplexity(test, found)
     seen, left = lda.halves(test)
-    shares = TopicModel(found).predict(_sparse(seen))["topic_weights"]
+    model = TopicModel(found)
+    shares = model.predict(_sparse(seen))["topic_weights"]
+    if model.topics is not None:
+        return float(np.exp(-inference.per_word_log_likelihood(left, shares, model.topics)))
     likelihood = 0.0
     for row, share in zip(left, shares, strict=True):
         scores = share @ found.arrays["projection_weight"].T + found.arrays["projection_bias"]

@@ -15,11 +15,12 @@ from sklearn.decomposition import LatentDirichletAllocation
 from sagewright.algorithms.firstparty import artefact
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
-from sagewright.algorithms.lda import decomposition, gibbs, inference, topics
+from sagewright.algorithms.lda import decomposition, topics
 from sagewright.algorithms.lda.decomposition import Limits
 from sagewright.algorithms.lda.model import TopicModel
 from sagewright.algorithms.lda.moments import Moments
-from sagewright.algorithms.lda.topics import Topics
+from sagewright.algorithms.mixtures import gibbs, inference
+from sagewright.algorithms.mixtures.topics import Topics
 
 NAME = "lda"
 PROTOBUF = "application/x-recordio-protobuf"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -15,16 +14,12 @@ from numpy.testing import assert_allclose
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 
-from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact, ndarray
-from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
-from sagewright.algorithms.ntm import coherence, training
+from sagewright.algorithms.ntm import coherence, seeds, training
 from sagewright.algorithms.ntm.corpus import counts
-from sagewright.algorithms.ntm.learner import Learner
 from sagewright.algorithms.ntm.model import TopicModel, serve
-from sagewright.algorithms.ntm.network import PRIOR, Network, Shape, seen
 from sagewright.algorithms.ntm.optimizers import OPTIMIZERS
 
 NAME = "ntm"
@@ -79,124 +74,6 @@ def fit(job: Any, run: Any, channels: dict[str, Any], **values: str) -> TopicMod
     return TopicModel.decode(artefact.read(job.model))
 
 
-def network(shape: Shape, seed: int = 0) -> Network:
-    """In double precision, with parameters that are all different."""
-    random = np.random.default_rng(seed)
-    arrays = shape.initial(random, np.ones(shape.words))
-    arrays = {name: array + random.normal(0, 0.3, array.shape) for name, array in arrays.items()}
-    return Network(shape, arrays, {name: array.astype(float) for name, array in shape.statistics().items()})
-
-
-@pytest.mark.parametrize(
-    ("activation", "layers", "batch_norm"),
-    [("sigmoid", (5,), False), ("tanh", (6, 5), False), ("relu", (6,), False), ("tanh", (6, 5), True)],
-)
-def test_gradients_are_differences_of_the_loss(
-    activation: str, layers: tuple[int, ...], batch_norm: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sagewright.algorithms.ntm.network.MOST_CELLS", 27)  # several blocks of documents
-    random = np.random.default_rng(1)
-    built = network(Shape(9, 3, layers, activation, batch_norm))
-    x = csr_matrix(random.poisson(1.5, (7, 9)).astype(float))
-    noise = random.normal(size=(7, 3))
-    share, step = 0.7, 1e-5
-    _, gradient, _ = built.gradients(x, noise, share)
-    assert gradient.keys() == built.arrays.keys()
-
-    def loss() -> float:
-        losses = built.gradients(x, noise, share)[0]
-        return float(losses.recons.sum() + share * losses.kld.sum())
-
-    for name, array in built.arrays.items():
-        for place in itertools.islice(np.ndindex(array.shape), 12):
-            kept = array[place]
-            array[place] = kept + step
-            above = loss()
-            array[place] = kept - step
-            difference = (above - loss()) / (2 * step)
-            array[place] = kept
-            assert gradient[name][place] == pytest.approx(difference, rel=1e-4, abs=1e-6), (name, place)
-
-
-def test_losses_are_those_of_the_definition() -> None:
-    built = network(Shape(9, 3, (5,)))
-    x = csr_matrix(np.random.default_rng(1).poisson(1.5, (7, 9)).astype(float))
-    noise = np.random.default_rng(2).normal(size=(7, 3))
-    given = seen(x).toarray()
-    assert_allclose(np.linalg.norm(given, axis=1), 8)
-    arrays = built.arrays
-    hidden = 1 / (1 + np.exp(-(given @ arrays["enc_0_weight"] + arrays["enc_0_bias"])))
-    mean, logvar = (hidden @ arrays[f"{name}_weight"] + arrays[f"{name}_bias"] for name in ("mean", "logvar"))
-    z = np.exp(mean + np.exp(logvar / 2) * noise)
-    scores = z / z.sum(axis=1, keepdims=True) @ built.arrays["projection_weight"].T + built.arrays["projection_bias"]
-    likely = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    losses = built.losses(x, noise)
-    assert_allclose(losses.recons, -(x.toarray() * np.log(likely)).sum(axis=1))
-    expected = [
-        sum((np.log(PRIOR / v) + (v + m * m) / PRIOR - 1) / 2 for m, v in zip(*pair, strict=True))
-        for pair in zip(mean, np.exp(logvar), strict=True)
-    ]
-    assert_allclose(losses.kld, expected)
-
-
-def test_optimisers_step_as_published() -> None:
-    slopes = [np.array([3.0, -0.5], np.float32), np.array([-1.0, 0.25], np.float32)]
-    first, second = slopes
-    moved = np.sqrt(1e-6 / (0.1 * first**2 + 1e-6)) * first
-    square = 0.09 * first**2 + 0.1 * second**2
-    expected = {
-        "sgd": 0.001 * second,
-        "adam": 0.001 * ((0.09 * first + 0.1 * second) / 0.19)
-        / np.sqrt((0.000999 * first**2 + 0.001 * second**2) / (1 - 0.999**2)),
-        "adagrad": 0.001 * second / np.sqrt(first**2 + second**2),
-        "adadelta": np.sqrt((0.1 * moved**2 + 1e-6) / (square + 1e-6)) * second,
-        "rmsprop": 0.001 * second / np.sqrt(square),
-    }  # fmt: skip
-    assert expected.keys() == OPTIMIZERS.keys()
-    for name, last in expected.items():
-        optimizer = OPTIMIZERS[name](0.001, np.zeros(2, np.float32))
-        optimizer.step(first)
-        assert_allclose(optimizer.step(second), last, rtol=1e-3, err_msg=name)
-
-
-def values(**changes: Any) -> dict[str, Any]:
-    plain = {
-        "optimizer": "sgd",
-        "learning_rate": 1.0,
-        "clip_gradient": np.inf,
-        "rescale_gradient": 1.0,
-        "weight_decay": 0,
-    }
-    return {**plain, **changes}
-
-
-def moved(**changes: Any) -> dict[str, np.ndarray]:
-    """How far one step of plain descent moves each array."""
-    built = network(Shape(9, 3, (5,)))
-    before = {name: array.copy() for name, array in built.arrays.items()}
-    x = csr_matrix(np.random.default_rng(1).poisson(1.5, (7, 9)).astype(np.float32))
-    Learner(built, values(**changes), np.random.default_rng(0)).step(x, 1.0, Group())
-    return {name: built.arrays[name] - array for name, array in before.items()}
-
-
-def test_gradients_are_rescaled_cut_and_decayed() -> None:
-    plain, weight = moved(), network(Shape(9, 3, (5,))).arrays
-    for name, move in moved(rescale_gradient=0.25).items():
-        assert_allclose(move, plain[name] / 4, rtol=1e-4, atol=1e-6)
-    for name, move in moved(clip_gradient=0.01, learning_rate=0.5).items():
-        assert_allclose(move, np.clip(plain[name], -0.01, 0.01) / 2, atol=1e-6)
-    for name, move in moved(weight_decay=0.5).items():
-        decay = 0.5 * weight[name] if name.endswith("_weight") else 0
-        assert_allclose(move, plain[name] - decay, atol=1e-5)
-
-
-def test_a_step_that_is_no_number_is_the_users_fault() -> None:
-    learner = Learner(network(Shape(9, 3, (5,))), values(learning_rate=1e30), np.random.default_rng(0))
-    with pytest.raises(UserError, match="diverged"):
-        for _ in range(20):
-            learner.step(csr_matrix(np.full((7, 9), 1e4, np.float32)), 1.0, Group())
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_planted_topics_are_found(job: Any, run: Any, optimizer: str) -> None:
     train, beta, _ = corpus(2000)
@@ -210,6 +87,49 @@ def test_planted_topics_are_found(job: Any, run: Any, optimizer: str) -> None:
     assert np.mean(found.argmax(axis=1) == mixture[:, order].argmax(axis=1)) > 0.85
     ideal = -(test.toarray() * np.log(mixture @ beta)).sum(axis=1).mean()
     assert logged(job, "total_loss", "test")[-1] < ideal * 1.05
+
+
+def test_held_out_words_are_predicted_as_by_the_model_that_made_them(job: Any, run: Any) -> None:
+    train, beta, _ = corpus(1500)
+    seen, _, mixture = corpus(300, 20, seed=1)
+    model = fit(job, run, {"train": train})
+    assert model.topics is not None
+    shares = model.predict(seen.toarray())["topic_weights"]
+    truth = mixture @ beta
+    lost = (truth * np.log(truth / (shares @ model.topics.beta))).sum(axis=1).mean()
+    assert lost < 0.05  # the mixture itself is not known
+    guessed = np.exp(model.network.means(seen))
+    guessed /= guessed.sum(axis=1, keepdims=True)
+    assert lost < (truth * np.log(truth / (guessed @ model.topics.beta))).sum(axis=1).mean()
+
+
+@pytest.mark.parametrize(
+    ("start", "scale", "mixes"),
+    [("sampled", 1, True), ("clusters", 1, False), ("random", 1, False), ("sampled", 0.5, False)],
+)
+def test_topics_mix_where_they_are_sampled_and_multiply_elsewhere(
+    job: Any, run: Any, start: str, scale: float, mixes: bool
+) -> None:
+    train, _, _ = corpus(300)
+    model = fit(job, run, {"train": train * np.float32(scale)}, _start=start, epochs="2")
+    assert (model.network.prior is not None) == mixes
+    assert ("sweeps of Gibbs sampling" in job.output) == mixes
+    assert ("some counts are not whole numbers" in job.output) == (scale < 1)
+    members = artefact.unzipped(artefact.read(job.model))
+    assert json.loads(members["meta.json"]).get("decoder") == ("mixture" if mixes else None)
+
+
+def test_what_takes_too_long_to_sample_is_sampled_of_fewer_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeds, "MOST_DRAWS", 600 * 40 * K * seeds.FEWEST)
+    sizes = []
+    monkeypatch.setattr(
+        "sagewright.algorithms.mixtures.gibbs.refine",
+        lambda chain, sweeps: sizes.append((chain.of_documents.shape[0], sweeps)),
+    )
+    train, beta, _ = corpus(1200)
+    seeds.sampled(train, beta, np.random.default_rng(0))
+    seeds.sampled(train[:300], beta, np.random.default_rng(0))
+    assert sizes == [(600, seeds.FEWEST), (300, 2 * seeds.FEWEST)]
 
 
 def test_topics_of_a_model_are_told_with_their_coherence(job: Any, run: Any) -> None:
@@ -308,7 +228,8 @@ def test_training_stops_when_the_loss_no_longer_falls(make_job: Any, run: Any) -
     epochs = []
     for tolerance in ("0.1", "1e-6"):
         job = make_job(tolerance)
-        fit(job, run, {"train": train, "validation": validation}, epochs="40", tolerance=tolerance)
+        given = {"epochs": "40", "tolerance": tolerance, "optimizer": "adam", "learning_rate": "0.001"}
+        fit(job, run, {"train": train, "validation": validation}, **given)
         losses = logged(job, "total_loss", "validation")
         parts = [logged(job, name, "validation") for name in ("recons", "kld")]
         assert_allclose(np.sum(parts, axis=0), losses)
@@ -415,22 +336,6 @@ def test_a_model_is_served_again(job: Any, run: Any) -> None:
     assert [len(each["topic_weights"]) for each in json.loads(answer.body)["predictions"]] == [K, K]
     for body, message in ((b"1,2\n", "2 features"), (csv(train[:1] * -1), "negative number of words")):
         assert message in serve(job.model)(body, "text/csv", "").body.decode()
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"params": None}, "no member params"),
-        ({"meta.json": b"{}"}, "meta.json describes no network"),
-        ({"meta.json": b"[1"}, "meta.json describes no network"),
-        ({"params": ndarray.encode({"arg:mean_weight": np.zeros(2, np.float32)})}, "no array enc_0_weight"),
-    ],
-)
-def test_a_broken_model_is_refused(changes: dict[str, bytes | None], message: str) -> None:
-    whole = artefact.unzipped(TopicModel(network(Shape(9, 3, (5,)))).encode())
-    members = {name: content for name, content in {**whole, **changes}.items() if content is not None}
-    with pytest.raises(UserError, match=message):
-        TopicModel.decode(artefact.zipped(members))
 
 
 def test_counts_of_one_word_are_added_up() -> None:

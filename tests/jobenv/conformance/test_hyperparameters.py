@@ -148,7 +148,10 @@ WITH: dict[str, dict[str, Settings]] = {
         "rnn_residual_connections": {"num_layers_encoder": "3"},
         **{f"cnn_{word}": {"encoder_type": "cnn"} for word in ("activation_type", "hidden_dropout", "num_hidden")},
     },
-    "ntm": {"tolerance": {"epochs": "20"}, "num_patience_epochs": {"epochs": "30", "tolerance": "0.1"}},
+    "ntm": {
+        "tolerance": {"epochs": "30", "optimizer": "adam", "learning_rate": "0.0005"},
+        "num_patience_epochs": {"epochs": "30", "tolerance": "0.1"},
+    },
 }
 """Settings with which a hyperparameter matters on the sample's rows, besides what it needs. Its own value there is one that must be
 given, and is changed to another.

@@ -41,6 +41,6 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.lda.training:train",
     serve="sagewright.algorithms.lda.model:serve",
     wording=SCHEMA,
-    kernels=Kernels("sagewright.algorithms.lda.gibbs:rehearse"),
+    kernels=Kernels("sagewright.algorithms.mixtures.gibbs:rehearse"),
     default_content_type=declaring.PROTOBUF,
 )

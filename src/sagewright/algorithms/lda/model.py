@@ -18,8 +18,8 @@ from sagewright.algorithms.firstparty.requests import Features
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.table import Sparse
-from sagewright.algorithms.lda import inference
-from sagewright.algorithms.lda.topics import Topics
+from sagewright.algorithms.mixtures import inference
+from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.serving.messages import Answering
 
 

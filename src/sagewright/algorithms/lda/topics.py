@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,17 +9,10 @@ import numpy as np
 from sagewright.algorithms.lda import decomposition
 from sagewright.algorithms.lda.decomposition import Limits
 from sagewright.algorithms.lda.moments import Moments
+from sagewright.algorithms.mixtures.topics import Topics
 
 SMOOTHING = 1e-3
 """Of a topic's mass, spread over all words, so that no word is impossible."""
-
-
-@dataclass(frozen=True)
-class Topics:
-    """`alpha` (K,): the Dirichlet prior of mixtures; `beta` (K, V): each topic's distribution of words."""
-
-    alpha: np.ndarray
-    beta: np.ndarray
 
 
 def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int) -> Topics:

@@ -16,11 +16,12 @@ from sagewright.algorithms.firstparty.hold import Hold
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.lda import inference, topics
+from sagewright.algorithms.lda import topics
 from sagewright.algorithms.lda.declaration import DECLARATION
 from sagewright.algorithms.lda.decomposition import Limits
 from sagewright.algorithms.lda.model import TopicModel, counts
-from sagewright.algorithms.lda.topics import Topics
+from sagewright.algorithms.mixtures import inference
+from sagewright.algorithms.mixtures.topics import Topics
 
 AUTO_SWEEPS, FEWEST = 300, 20
 MOST_DRAWS = 30_000_000_000
@@ -56,7 +57,7 @@ def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     found = topics.spectral(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps), seed)
     if not sweeps:
         return found
-    from sagewright.algorithms.lda import gibbs  # compiled where it is needed only
+    from sagewright.algorithms.mixtures import gibbs  # compiled where it is needed only
 
     logging.info("Refining the topics by %d sweeps of Gibbs sampling.", sweeps)
     taken = gibbs.memory_bytes(float(corpus.data.sum()), corpus.shape[0], values["num_topics"], corpus.shape[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.declaration import Declaration, Kernels
 from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import quality
@@ -71,9 +71,10 @@ DECLARATION = Declaration(
         ),
         Hyperparameter(
             "_start",
-            Choice(("clusters", "random")),
-            default="clusters",
-            note="not AWS's: the topics begin from clusters of documents, or all alike but for chance",
+            Choice(("sampled", "clusters", "random")),
+            default="sampled",
+            note="not AWS's: documents mix topics that Gibbs sampling found; or they multiply topics that begin from clusters of "
+            "documents, or all alike but for chance",
         ),
         *declaring.COMMON,
     ),
@@ -96,5 +97,6 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.ntm.training:train",
     serve="sagewright.algorithms.ntm.model:serve",
     wording=SCHEMA,
+    kernels=Kernels("sagewright.algorithms.mixtures.gibbs:rehearse", by=("_start",)),
     default_content_type=declaring.PROTOBUF,
 )

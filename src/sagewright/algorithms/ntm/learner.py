@@ -55,7 +55,8 @@ class Learner:
     def _move(self, gradient: dict[str, np.ndarray], rows: float) -> None:
         clip, decay = self.values["clip_gradient"], np.float32(self.values["weight_decay"])
         for name, array in self.network.arrays.items():
-            slope = (gradient[name] * (self.values["rescale_gradient"] / rows)).astype(np.float32)
+            slope = gradient[name]
+            slope *= self.values["rescale_gradient"] / rows
             if np.isfinite(clip):
                 np.clip(slope, -clip, clip, out=slope)
             if decay and name.endswith("_weight"):

@@ -2,13 +2,15 @@
 
 `model_algo-1` is a zip archive: `params`, a file of MXNet arrays, whose `arg:projection_weight` (V, K) has how much each word tells
 of each topic, and with `arg:projection_bias` (V,) added the logarithm of the words' shares in it; `symbol.json`; and `meta.json`,
-the network's shape.
+the network's shape and decoder. Where that is a mixture, `arg:prior` (K,) is the mixtures' prior; an archive that names no decoder
+has a product.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,15 @@ from sagewright.algorithms.firstparty import artefact, ndarray, requests
 from sagewright.algorithms.firstparty.requests import Features
 from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
+from sagewright.algorithms.mixtures import inference
+from sagewright.algorithms.mixtures.topics import Topics
+from sagewright.algorithms.ntm import decoders
 from sagewright.algorithms.ntm.corpus import counts
 from sagewright.algorithms.ntm.network import ACTIVATIONS, RELEVANCE, Network, Shape, softmax
 from sagewright.serving.messages import Answering
 
 ROWS = 4096
+MIXTURE = "mixture"
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,27 @@ class TopicModel:
     network: Network
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """The `topic_weights` (K,) of each document: those of the mean of its Gaussian."""
+        """The `topic_weights` (K,) of each document: those of the mean of its Gaussian, and where the decoder is a mixture what its
+        words make of them.
+        """
         x = counts(requests.sparse_or_dense(features, self.network.shape.words), "the request")
         means = [self.network.means(x[start : start + ROWS]) for start in range(0, x.shape[0], ROWS)]
-        return {"topic_weights": softmax(np.concatenate(means).astype(np.float64))}
+        guessed = softmax(np.concatenate(means).astype(np.float64))
+        if self.topics is None:
+            return {"topic_weights": guessed}
+        prior = (
+            self.topics.alpha + self.topics.alpha.sum() * guessed
+        )  # the encoder's guess counts as much as the corpus
+        return {"topic_weights": inference.mixtures(x.astype(np.float64), self.topics, prior)}
+
+    @cached_property
+    def topics(self) -> Topics | None:
+        """Those of a mixture."""
+        network = self.network
+        if network.prior is None:
+            return None
+        beta = decoders.distributions(network.arrays).T
+        return Topics(network.prior.astype(np.float64), np.ascontiguousarray(beta, np.float64))
 
     def encode(self) -> bytes:
         shape, arrays = self.network.shape, dict(self.network.arrays)
@@ -43,6 +66,8 @@ class TopicModel:
         arrays["projection_bias"] = arrays["projection_bias"] * np.float32(1 - RELEVANCE)
         named = {f"arg:{name}": array.T if _turned(name) else array for name, array in arrays.items()}
         named |= {f"aux:{name}": array for name, array in self.network.moving.items()}
+        if self.network.prior is not None:
+            named["arg:prior"] = self.network.prior.astype(np.float32)
         meta = {
             "feature_dim": shape.words,
             "num_topics": shape.topics,
@@ -50,15 +75,17 @@ class TopicModel:
             "encoder_layers_activation": shape.activation,
             "batch_norm": shape.batch_norm,
         }
-        members = {"params": ndarray.encode(named), "symbol.json": _symbol(shape), "meta.json": _text(meta)}
+        if self.network.prior is not None:
+            meta["decoder"] = MIXTURE
+        members = {"params": ndarray.encode(named), "symbol.json": _symbol(named), "meta.json": _text(meta)}
         return artefact.zipped(members)
 
     @classmethod
     def decode(cls, content: bytes) -> TopicModel:
         """Raises UserError for what is no such archive."""
         members = artefact.unzipped(content)
-        shape = _shape(artefact.member(members, "meta.json"))
-        wanted = _sizes(shape)
+        shape, mixing = _shape(artefact.member(members, "meta.json"))
+        wanted = _sizes(shape) | ({"prior": (shape.topics,)} if mixing else {})
         arrays = dict(zip(wanted, ndarray.named(artefact.member(members, "params"), *wanted), strict=True))
         for name, size in wanted.items():
             if arrays[name].shape != size:
@@ -68,7 +95,10 @@ class TopicModel:
         arrays = {name: array.T if _turned(name) else array for name, array in arrays.items()}
         arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
         moving = {name: arrays.pop(name) for name in wanted if "_moving_" in name}
-        return cls(Network(shape, arrays, moving))
+        prior = arrays.pop("prior", None)
+        if prior is not None and not (prior > 0).all():
+            raise UserError("array prior must be positive")
+        return cls(Network(shape, arrays, moving, prior))
 
 
 def _turned(name: str) -> bool:
@@ -90,8 +120,8 @@ def _sizes(shape: Shape) -> dict[str, tuple[int, ...]]:
     return found | {"projection_weight": (shape.words, shape.topics), "projection_bias": (shape.words,)}
 
 
-def _shape(content: bytes) -> Shape:
-    """Raises UserError unless it is a JSON object that describes a network."""
+def _shape(content: bytes) -> tuple[Shape, bool]:
+    """And whether the decoder is a mixture. Raises UserError unless it is a JSON object that describes a network."""
     try:
         meta = json.loads(content)
         layers = tuple(int(size) for size in meta["encoder_layers"])
@@ -99,16 +129,17 @@ def _shape(content: bytes) -> Shape:
             int(meta["feature_dim"]), int(meta["num_topics"]), layers,
             str(meta["encoder_layers_activation"]), meta["batch_norm"] is True,
         )  # fmt: skip
+        mixing = meta.get("decoder") == MIXTURE
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(f"meta.json describes no network: {error!r}") from error
     if shape.activation not in ACTIVATIONS or min(shape.words, shape.topics, *layers, 1) < 1:
         raise UserError("meta.json describes no network: an activation or a width is none")
-    return shape
+    return shape, mixing
 
 
-def _symbol(shape: Shape) -> bytes:
+def _symbol(named: dict[str, np.ndarray]) -> bytes:
     """The network's names and operators as MXNet writes a graph; nothing reads it here."""
-    names = ["data", *_sizes(shape)]
+    names = ["data", *(name.partition(":")[2] for name in named)]
     nodes: list[dict[str, Any]] = [{"op": "null", "name": name, "inputs": []} for name in names]
     return _text({"nodes": [*nodes, {"op": "softmax", "name": "topic_weights", "inputs": []}], "attrs": {}})
 

@@ -1,5 +1,5 @@
-"""The network: counts → encoder → mean and log variance → a sample of the Gaussian → softmax, the topics' weights → softmax
-over the words; its losses and their gradients, written out.
+"""The network: counts → encoder → mean and log variance → a sample of the Gaussian → softmax, the topics' weights → a decoder;
+its losses and their gradients, written out.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.logistic import probability
+from sagewright.algorithms.ntm import decoders
 from sagewright.algorithms.ntm.corpus import entry_rows
 
 PRIOR = 4.0
-"""Variance of the Gaussian before any document is seen: softmax of a standard normal has no document of few topics."""
+"""Variance of the Gaussian before any document is seen, of a product's topics: softmax of a standard normal has no document of
+few topics.
+"""
 LENGTH = 8.0
 """Of each document as the encoder sees it."""
 WIDEST = 15.0
@@ -23,8 +25,6 @@ WIDEST = 15.0
 EPSILON = 1e-5
 RELEVANCE = 0.5
 """λ of the words' relevance."""
-MOST_CELLS = 1 << 23
-"""Numbers of a block of documents times the words."""
 
 Arrays = Mapping[str, np.ndarray]
 Slope = Callable[[np.ndarray], np.ndarray]
@@ -100,6 +100,14 @@ def seen(counts: Any) -> Any:
     return x
 
 
+def gaussian(prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the variances (K,) of the Gaussian whose softmax is nearly Dirichlet with this `prior` (K,): Laplace's
+    approximation, D. MacKay, "Choice of Basis for Laplace Approximation", Machine Learning 33, 1998.
+    """
+    logs, inverse, count = np.log(prior), 1 / prior, len(prior)
+    return logs - logs.mean(), inverse * (1 - 2 / count) + inverse.sum() / count**2
+
+
 def softmax(scores: np.ndarray) -> np.ndarray:
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
@@ -108,11 +116,22 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 class Network:
     """`arrays` are its parameters, weights being (inputs, outputs) but for `projection_weight` (V, K); they may be changed in
-    place. `moving` holds the statistics that stand for the batch's where nothing is learnt.
+    place. `moving` holds the statistics that stand for the batch's where nothing is learnt. `prior` (K,) is the Dirichlet prior of
+    the mixtures of topics; without one the decoder is a product, and the Gaussian's prior has variance PRIOR.
     """
 
-    def __init__(self, shape: Shape, arrays: dict[str, np.ndarray], moving: dict[str, np.ndarray]) -> None:
-        self.shape, self.arrays, self.moving = shape, arrays, moving
+    def __init__(
+        self,
+        shape: Shape,
+        arrays: dict[str, np.ndarray],
+        moving: dict[str, np.ndarray],
+        prior: np.ndarray | None = None,
+    ) -> None:
+        self.shape, self.arrays, self.moving, self.prior = shape, arrays, moving, prior
+        self._decode: decoders.Decoder = decoders.product if prior is None else decoders.mixture
+        dtype = arrays["mean_bias"].dtype
+        gauss = (np.zeros(shape.topics), np.full(shape.topics, PRIOR)) if prior is None else gaussian(prior)
+        self._center, self._variance = (each.astype(dtype) for each in gauss)
 
     def means(self, counts: Any) -> np.ndarray:
         """(n, K): where each document's Gaussian is."""
@@ -130,8 +149,7 @@ class Network:
         """Without learning; `noise` (n, K) is drawn from the standard normal."""
         mean, logvar = self._heads(self._encode(seen(counts), learning=False).inputs[-1])
         shares = softmax(mean + np.exp(logvar / 2) * noise)
-        recons, _, _ = self._decode(counts, shares, learning=False)
-        return Losses(recons, _divergence(mean, logvar))
+        return Losses(self._decode(counts, shares, self.arrays, False).recons, self._divergence(mean, logvar))
 
     def gradients(
         self, counts: Any, noise: np.ndarray, share: float = 1.0
@@ -141,10 +159,11 @@ class Network:
         mean, logvar = self._heads(kept.inputs[-1])
         deviation = np.exp(logvar / 2)
         shares = softmax(mean + deviation * noise)
-        recons, slopes, gradient = self._decode(counts, shares, learning=True)
+        decoded = self._decode(counts, shares, self.arrays, True)
+        slopes, gradient = decoded.slopes, decoded.gradient
         sampled = shares * (slopes - (slopes * shares).sum(axis=1, keepdims=True))
-        of_mean = sampled + share / PRIOR * mean
-        of_logvar = sampled * noise * deviation / 2 + share / 2 * (deviation * deviation / PRIOR - 1)
+        of_mean = sampled + share * (mean - self._center) / self._variance
+        of_logvar = sampled * noise * deviation / 2 + share / 2 * (deviation * deviation / self._variance - 1)
         of_logvar *= np.abs(logvar) < WIDEST
         back = np.zeros(1, mean.dtype)
         for name, slope in (("mean", of_mean), ("logvar", of_logvar)):
@@ -152,7 +171,7 @@ class Network:
             gradient[f"{name}_bias"] = slope.sum(axis=0)
             back = back + slope @ self.arrays[f"{name}_weight"].T
         self._encode_back(kept, back, gradient)
-        return Losses(recons, _divergence(mean, logvar)), gradient, kept.batch
+        return Losses(decoded.recons, self._divergence(mean, logvar)), gradient, kept.batch
 
     def _heads(self, hidden: Any) -> tuple[np.ndarray, np.ndarray]:
         mean, logvar = (hidden @ self.arrays[f"{n}_weight"] + self.arrays[f"{n}_bias"] for n in ("mean", "logvar"))
@@ -195,40 +214,9 @@ class Network:
             if number:
                 back = back @ self.arrays[f"{name}_weight"].T
 
-    def _decode(
-        self, counts: Any, shares: np.ndarray, learning: bool
-    ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """The words' losses (n,), their slopes in the topics' shares (n, K), and in the decoder's parameters."""
-        weight, bias = self.arrays["projection_weight"], self.arrays["projection_bias"]
-        recons, slopes = np.zeros(len(shares)), np.zeros_like(shares)
-        gradient = {"projection_weight": np.zeros_like(weight), "projection_bias": np.zeros_like(bias)}
-        step = max(1, MOST_CELLS // len(weight))
-        for start in range(0, len(shares), step):
-            block = slice(start, start + step)
-            recons[block], off = _cross_entropy(counts[block], shares[block] @ weight.T + bias)
-            if learning:
-                slopes[block] = off @ weight
-                gradient["projection_weight"] += off.T @ shares[block]
-                gradient["projection_bias"] += off.sum(axis=0)
-        return recons, slopes, gradient
-
-
-def _cross_entropy(counts: csr_matrix, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The loss of each row's words, and its slopes in the scores, which are written over."""
-    rows = entry_rows(counts)
-    scores -= scores.max(axis=1, keepdims=True)
-    own = scores[rows, counts.indices]
-    np.exp(scores, out=scores)
-    total = scores.sum(axis=1)
-    words = np.bincount(rows, counts.data, counts.shape[0])
-    losses = words * np.log(total) - np.bincount(rows, counts.data * own, counts.shape[0])
-    scores *= (words / total).astype(scores.dtype)[:, None]
-    scores[rows, counts.indices] -= counts.data
-    return losses, scores
-
-
-def _divergence(mean: np.ndarray, logvar: np.ndarray) -> np.ndarray:
-    """Of N(mean, exp(logvar)) from N(0, PRIOR), (n,)."""
-    each = (np.exp(logvar) + mean * mean) / PRIOR - 1 - logvar + np.log(PRIOR)
-    found: np.ndarray = each.sum(axis=1, dtype=np.float64) / 2
-    return found
+    def _divergence(self, mean: np.ndarray, logvar: np.ndarray) -> np.ndarray:
+        """Of N(mean, exp(logvar)) from the prior, (n,)."""
+        apart = np.exp(logvar) + (mean - self._center) ** 2
+        each = apart / self._variance - 1 - logvar + np.log(self._variance)
+        found: np.ndarray = each.sum(axis=1, dtype=np.float64) / 2
+        return found

@@ -17,7 +17,7 @@ ADADELTA_RATE = 0.001
 
 class Optimizer(Protocol):
     def step(self, gradient: np.ndarray) -> np.ndarray:
-        """What is to be subtracted from the parameters."""
+        """What is to be subtracted from the parameters; it is valid until the next step."""
         ...
 
 
@@ -34,14 +34,24 @@ class Adam:
 
     def __init__(self, rate: float, like: np.ndarray) -> None:
         self.rate, self.count = rate, 0
-        self.mean, self.square = np.zeros_like(like), np.zeros_like(like)
+        self.mean, self.square, self._work = np.zeros_like(like), np.zeros_like(like), np.empty_like(like)
 
     def step(self, gradient: np.ndarray) -> np.ndarray:
         self.count += 1
-        self.mean += (1 - self.BETA_1) * (gradient - self.mean)
-        self.square += (1 - self.BETA_2) * (gradient * gradient - self.square)
+        work = self._work  # no array is made anew: to fault its pages in would take longer than the arithmetic
+        np.subtract(gradient, self.mean, out=work)
+        work *= 1 - self.BETA_1
+        self.mean += work
+        np.multiply(gradient, gradient, out=work)
+        work -= self.square
+        work *= 1 - self.BETA_2
+        self.square += work
         rate = self.rate * np.sqrt(1 - float(self.BETA_2) ** self.count) / (1 - float(self.BETA_1) ** self.count)
-        return np.float32(rate) * self.mean / (np.sqrt(self.square) + self.EPSILON)
+        np.sqrt(self.square, out=work)
+        work += self.EPSILON
+        np.divide(self.mean, work, out=work)
+        work *= np.float32(rate)
+        return work
 
 
 class Adagrad:

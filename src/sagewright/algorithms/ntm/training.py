@@ -19,7 +19,7 @@ from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.ntm import coherence, corpus, seeds
+from sagewright.algorithms.ntm import coherence, corpus, decoders, seeds
 from sagewright.algorithms.ntm.declaration import DECLARATION
 from sagewright.algorithms.ntm.learner import Learner
 from sagewright.algorithms.ntm.model import TopicModel
@@ -85,12 +85,30 @@ def _network(run: Session, rows: Source) -> Network:
     frequencies = run.group.total(np.asarray(held.sum(axis=0, dtype=np.float64))[0])
     if not frequencies.any():
         raise UserError("No word is in any document of channel train.")
-    random = np.random.default_rng([run.seed, 0])
-    arrays = shape.initial(random, frequencies)
-    if held.nnz and values["_start"] == "clusters":
-        logging.info("The topics begin from %d clusters of documents.", shape.topics)
-        arrays["projection_weight"] += seeds.topics(held, shape.topics, arrays["projection_bias"], random)
-    return Network(shape, run.group.from_first(arrays), shape.statistics())
+    arrays = shape.initial(np.random.default_rng([run.seed, 0]), frequencies)
+    prior = _start(run, held, arrays) if run.group.rank == 0 else None
+    arrays, prior = run.group.from_first((arrays, prior))
+    return Network(shape, arrays, shape.statistics(), prior)
+
+
+def _start(run: Session, held: Any, arrays: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Put the topics that learning begins from into the decoder's weights. The prior of mixtures (K,), where documents mix them."""
+    how, topics = run.values["_start"], run.values["num_topics"]
+    if not held.nnz or how == "random":
+        return None
+    random = np.random.default_rng([run.seed, 4])
+    weight, bias = arrays["projection_weight"], arrays["projection_bias"]
+    logging.info("The topics begin from %d clusters of documents.", topics)
+    clusters = seeds.topics(held, topics, bias, random)
+    if how == "clusters" or not seeds.can_sample(held):
+        if how != "clusters":
+            logging.info("The topics are not sampled: some counts are not whole numbers.")
+        weight += clusters
+        return None
+    beta = decoders.distributions({"projection_weight": clusters, "projection_bias": bias})
+    found = seeds.sampled(held, np.ascontiguousarray(beta.T), random)
+    weight[...] = np.log(found.beta.T) - bias[:, None]
+    return found.alpha.astype(np.float32)
 
 
 def _learn(run: Session, network: Network, rows: Source, validation: Source | None) -> None:

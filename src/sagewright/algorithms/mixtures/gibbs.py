@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import digamma
 
 from sagewright.algorithms.kernels import kernel
-from sagewright.algorithms.lda.topics import Topics
+from sagewright.algorithms.mixtures.topics import Topics
 
 ETA = 0.08
 """The prior of each word in each topic, chosen on documents of 20 Newsgroups' train part that were held out for it."""

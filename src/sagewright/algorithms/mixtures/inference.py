@@ -1,6 +1,6 @@
 """The mixture of topics of documents, given the topics: the maximum of its posterior, by expectation maximisation.
 
-The mixture's prior counts as `alpha` further words, as in collapsed variational inference.
+The mixture's prior counts as so many further words of each topic, as in collapsed variational inference.
 """
 
 from __future__ import annotations
@@ -9,24 +9,31 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.lda.topics import Topics
+from sagewright.algorithms.mixtures.topics import Topics
 
 ITERATIONS, TOLERANCE = 500, 1e-6
 BLOCK_CELLS = 1 << 22
 
 
-def mixtures(counts: Any, topics: Topics) -> np.ndarray:
-    """(documents, K) float64 of a csr_matrix (documents, V); the prior's mean for documents without words."""
-    step = max(1, BLOCK_CELLS // (len(topics.alpha) * max(1, counts.nnz // max(1, counts.shape[0]))))
-    parts = [_block(counts[start : start + step], topics) for start in range(0, counts.shape[0], step)]
+def mixtures(counts: Any, topics: Topics, prior: np.ndarray | None = None) -> np.ndarray:
+    """(documents, K) float64 of a csr_matrix (documents, V); the prior's mean for documents without words.
+
+    `prior` (documents, K), positive: each document's own, instead of `topics.alpha`.
+    """
+    documents, mean = counts.shape[0], counts.nnz // max(1, counts.shape[0])
+    each = np.broadcast_to(topics.alpha if prior is None else prior, (documents, len(topics.alpha)))
+    step = max(1, BLOCK_CELLS // (len(topics.alpha) * max(1, mean)))
+    starts = range(0, documents, step)
+    parts = [_block(counts[start : start + step], topics.beta, each[start : start + step]) for start in starts]
     return np.concatenate(parts) if parts else np.empty((0, len(topics.alpha)))
 
 
-def _block(counts: Any, topics: Topics) -> np.ndarray:
+def _block(counts: Any, beta: np.ndarray, prior: np.ndarray) -> np.ndarray:
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    words = np.ascontiguousarray(topics.beta.T[counts.indices], np.float64)
+    words = np.ascontiguousarray(beta.T[counts.indices], np.float64)
+    total = prior.sum(axis=1, keepdims=True)
     length = np.asarray(counts.sum(axis=1), np.float64)
-    mixture = np.tile(topics.alpha / topics.alpha.sum(), (counts.shape[0], 1))
+    mixture = prior / total
     filled = np.flatnonzero(np.diff(counts.indptr))
     active = np.ones(len(mixture), bool)
     for _ in range(ITERATIONS if len(filled) else 0):
@@ -34,7 +41,7 @@ def _block(counts: Any, topics: Topics) -> np.ndarray:
         shares *= (counts.data / np.maximum(shares.sum(axis=1), 1e-300))[:, None]
         found = np.zeros_like(mixture)
         found[filled] = np.add.reduceat(shares, counts.indptr[filled], axis=0)
-        found = (found + topics.alpha) / (length + topics.alpha.sum())
+        found = (found + prior) / (length + total)
         moved = np.abs(found - mixture).max(axis=1)
         mixture[active] = found[active]  # each document stops by itself, whatever is beside it in the batch
         active &= moved >= TOLERANCE

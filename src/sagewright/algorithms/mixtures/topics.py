@@ -1,0 +1,15 @@
+"""Topics, however they were found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Topics:
+    """`alpha` (K,): the Dirichlet prior of mixtures; `beta` (K, V): each topic's distribution of words."""
+
+    alpha: np.ndarray
+    beta: np.ndarray
