@@ -1,7 +1,7 @@
 """Pages of what the index finds: a condition, an order, and a position to go on from.
 
 Two ways lead to a page. From few subjects that one part of the condition leaves, each of which is looked at; or along the order,
-until enough have been found. Which is the shorter is tried, not guessed: see `_Search.page`.
+until enough have been found. `_Search.page` tries the one that should be shorter first, and gives it up where it is long.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from sqlalchemy import (
     Connection,
     LargeBinary,
     Select,
+    Subquery,
     and_,
+    bindparam,
     exists,
     false,
     func,
@@ -39,6 +41,8 @@ from sagewright.store.sortkeys import text_of
 FEW = 2000
 """So many subjects are looked at one by one, and so many are gone along in the order, before the other way is tried."""
 
+STEP_COST = 0.5  # of a step along the order, in subjects of a source that are looked at and sorted
+
 MOST_KEYS = 5000  # different values that are told one by one where a text is looked for
 MOST_GRAMS = 8
 S, V, G = index_subjects.c, index_values.c, index_grams.c
@@ -51,6 +55,10 @@ _KEYS = text("""
     ) SELECT one FROM found WHERE one IS NOT NULL
 """)
 """The different values at a path, one step along the index for each."""
+
+_ENDS = select(  # each by itself, or SQLite goes through all of them
+    *(select(end(S.id)).where(S.scope == bindparam("scope")).scalar_subquery() for end in (func.min, func.max))
+)
 
 _Test = ColumnElement[bool]
 
@@ -102,6 +110,11 @@ class _Part:
     sources: tuple[Select[Any], ...] | None
     choices: tuple[_Part, ...] = ()  # parts of which any leads to all subjects
     always: bool = False  # the test holds for every subject
+    exact: bool = False  # the sources lead to no others: the test needn't be asked
+
+    def tested(self, subject: Any) -> Sequence[_Test]:
+        """What is to be asked of a subject to which the sources have led."""
+        return () if self.exact else (self.test(subject),)
 
 
 class _Search:
@@ -117,10 +130,15 @@ class _Search:
         match condition:
             case Both(parts):
                 inner = tuple(self.resolved(part) for part in parts)
+                if len(inner) == 1:
+                    return inner[0]
                 return _Part(lambda s: and_(true(), *(part.test(s) for part in inner)), None, inner, not inner)
             case Either(parts):
                 inner = tuple(self.resolved(part) for part in parts)
-                return _Part(lambda s: or_(false(), *(part.test(s) for part in inner)), self._either(inner))
+                exact = all(part.exact for part in inner)
+                return _Part(
+                    lambda s: or_(false(), *(part.test(s) for part in inner)), self._either(inner), exact=exact
+                )
             case Within(path, spans, absent):
                 number = self._id(path)
                 if number is None:
@@ -171,8 +189,9 @@ class _Search:
 
     def page(self, connection: Connection, part: _Part) -> list[Hit]:
         few, sources = self._narrowest(connection, part)
-        if sources is not None and few <= FEW:
-            return self._among(connection, sources, part)
+        among = sources is not None and few <= FEW
+        if among and few * few <= STEP_COST * self._limit * self._extent(connection):  # steps: limit x extent / few
+            return self._among(connection, sources or (), part)
         found = self._along(connection, part, None if part.always else FEW)
         if found is None:
             found = (
@@ -180,12 +199,17 @@ class _Search:
             )
         return found or []
 
+    def _extent(self, connection: Connection) -> int:
+        """At least as many subjects as the scope has, from both ends of its ids."""
+        first, last = connection.execute(_ENDS, {"scope": self._scope}).one()
+        return 0 if first is None else int(last - first) + 1
+
     def count(self, connection: Connection, part: _Part) -> int:
         few, sources = self._narrowest(connection, part)
-        every = select(S.id).where(S.scope == self._scope, part.test(S.id))
-        if sources is not None and few <= FEW:
-            every = every.where(S.id.in_(sources[0] if len(sources) == 1 else union_all(*sources)))
-        return _rows(connection, every, self._limit)
+        if sources is not None and (part.exact or few <= FEW):
+            chosen = _chosen(sources)
+            return _rows(connection, select(chosen.c.subject).where(*part.tested(chosen.c.subject)), self._limit)
+        return _rows(connection, select(S.id).where(S.scope == self._scope, part.test(S.id)), self._limit)
 
     def _narrowest(self, connection: Connection, part: _Part) -> tuple[int, tuple[Select[Any], ...] | None]:
         """The sources with the fewest subjects, counted as far as FEW."""
@@ -200,18 +224,20 @@ class _Search:
 
     def _among(self, connection: Connection, sources: Sequence[Select[Any]], part: _Part) -> list[Hit]:
         """Every subject of the sources is tested, and those that are left are sorted."""
-        chosen = sources[0] if len(sources) == 1 else union_all(*sources)
-        key: ColumnElement[Any] = literal(None, LargeBinary)
-        if self._sort is not None:
-            first = index_values.alias("first")
-            own = (first.c.subject == S.id, first.c.path == self._sort, first.c.position == 0)
-            key = select(first.c.key).where(*own).correlate(index_subjects).scalar_subquery()
-        every = select(S.id, S.ref, key.label("key")).where(S.id.in_(chosen), part.test(S.id)).subquery()
-        order = (every.c.key.desc(), every.c.id.desc()) if self._order.descending else (every.c.key, every.c.id)
-        statement = select(every).order_by(every.c.key.is_(None), *order).limit(self._limit)
+        chosen, first = _chosen(sources), index_values.alias("first")
+        subject, key = chosen.c.subject, first.c.key
+        own = and_(first.c.subject == subject, first.c.path == self._sort, first.c.position == 0)
+        order = (key.desc(), subject.desc()) if self._order.descending else (key, subject)
+        statement = (
+            select(subject, key)
+            .select_from(chosen.outerjoin(first, own))
+            .where(*part.tested(subject))
+            .order_by(key.is_(None), *order)
+            .limit(self._limit)
+        )
         if self._order.after is not None:
-            statement = statement.where(self._beyond(every.c.key, every.c.id, self._order.after))
-        return [Hit(*row) for row in connection.execute(statement)]
+            statement = statement.where(self._beyond(key, subject, self._order.after))
+        return self._hits(connection, connection.execute(statement).all())
 
     def _beyond(self, key: ColumnElement[Any], number: ColumnElement[Any], after: tuple[bytes | None, int]) -> _Test:
         last, subject = after
@@ -281,7 +307,7 @@ def _constant(value: bool) -> _Part:
     """Of no subject, or of all."""
     if value:
         return _Part(lambda _s: true(), None)
-    return _Part(lambda _s: false(), (select(V.subject).where(false()),))
+    return _Part(lambda _s: false(), (select(V.subject).where(false()),), exact=True)
 
 
 def _values(path: int, test: Callable[[Any], _Test], absent: bool) -> _Part:
@@ -294,7 +320,14 @@ def _found(test: Callable[[Any, Any], _Test], absent: bool) -> _Part:
     having = test(own.c, func.coalesce(own.c.key, own.c.key))  # so that SQLite goes by the subject, not by the key
     if absent:
         return _Part(lambda s: ~exists().where(own.c.subject == s, having), None)
-    return _Part(lambda s: exists().where(own.c.subject == s, having), (select(V.subject).where(test(V, V.key)),))
+    found = select(V.subject).where(test(V, V.key))
+    return _Part(lambda s: exists().where(own.c.subject == s, having), (found,), exact=True)
+
+
+def _chosen(sources: Sequence[Select[Any]]) -> Subquery:
+    """Each subject of the sources once."""
+    every = sources[0] if len(sources) == 1 else union_all(*sources)
+    return select(every.subquery().c.subject).distinct().subquery()
 
 
 def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
