@@ -9,8 +9,6 @@ ROUNDS ?= 3
 MINUTES ?= 20
 TUNING ?= tuning
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
-JOBENV_WORKERS ?= $(WORKERS)
-SPARE := $(shell echo $$(( $$(nproc) > 1 ? $$(nproc) - 1 : 1 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 AGAIN := --last-failed --last-failed-no-failures none --maxfail=1
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
@@ -75,7 +73,8 @@ test: setup ## Every test
 	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/ray/.ready
 	$(MAKE) shared
 	$(MAKE) alone
-	$(MAKE) --jobs=2 --output-sync=target inside ray JOBENV_WORKERS=$(SPARE)
+	$(MAKE) --jobs=2 --output-sync=target packages ray
+	$(MAKE) jobenv
 
 suite: ## Tests of the server and its clients
 	$(MAKE) shared
@@ -103,7 +102,7 @@ unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest $(SPREAD) tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	$(call tried,$(JOBENV) tests/jobenv,-n $(JOBENV_WORKERS) --dist loadfile)
+	$(call tried,$(JOBENV) tests/jobenv,-n $(WORKERS) --dist loadfile)
 
 inside: ## Both of those inside jobs: jobenv and packages
 	$(MAKE) jobenv
