@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from sagewright.engine.jsonplaces import Trail, behind, fault
 from sagewright.model.documents import read_json
 
 Test = Callable[[Any], bool]
@@ -31,7 +32,18 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 
 
 class BadPattern(Exception):
-    """What is no pattern, and why."""
+    """What is no pattern, and why, in AWS's words where they are known."""
+
+
+class _Flaw(Exception):
+    """What is wrong with the value at `trail`; None: no place is told. `whole`: the place is behind all of it.
+
+    `times`: how often the place is told: twice where the value is in a list inside of anything-but.
+    """
+
+    def __init__(self, message: str, trail: Trail | None = None, *, whole: bool = False, times: int = 1) -> None:
+        super().__init__(message)
+        self.trail, self.whole, self.times = trail, whole, times
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,8 @@ class Node:
         return self._holds(value if isinstance(value, dict) else {})
 
     def _holds(self, event: dict[str, Any]) -> bool:
+        if any("." in name for name in event):
+            event = _parted(event)
         return all(inner.matches(event.get(name, ABSENT)) for name, inner in self.members) and all(
             any(one.matches(event) for one in several) for several in self.alternatives
         )
@@ -78,10 +92,16 @@ def read_pattern(text: str) -> Node:
     try:
         document = read_json(text)
     except ValueError:
-        raise BadPattern("Event pattern is not valid JSON.") from None
-    if not isinstance(document, dict) or not document:
-        raise BadPattern("Event pattern must be a JSON object that is not empty.")
-    return _node(document, "")
+        raise BadPattern(fault(text)) from None
+    try:
+        if not isinstance(document, dict):
+            raise _Flaw("Filter is not an object", ())
+        if not document:
+            raise _Flaw("Empty objects are not allowed", (), whole=True)
+        return _node(document, ())
+    except _Flaw as flaw:
+        place = "" if flaw.trail is None else behind(text, flaw.trail, whole=flaw.whole)
+        raise BadPattern(f"{flaw}{place * flaw.times}") from None
 
 
 def _scalars(value: Any) -> list[Any]:
@@ -91,35 +111,57 @@ def _scalars(value: Any) -> list[Any]:
     return [] if value is ABSENT or isinstance(value, dict) else [value]
 
 
-def _node(document: dict[str, Any], path: str) -> Node:
+def _node(document: dict[str, Any], trail: Trail) -> Node:
     members: list[tuple[str, Leaf | Node]] = []
     alternatives: list[tuple[Node, ...]] = []
     for name, inner in document.items():
-        at = f"{path}.{name}" if path else name
+        at = (*trail, name)
         if name == "$or" and isinstance(inner, list) and all(isinstance(one, dict) for one in inner):
             if len(inner) < 2:
-                raise BadPattern(f"{at} needs at least two patterns.")
-            alternatives.append(tuple(_node(one, path) for one in inner))
+                raise _Flaw("$or needs at least two patterns", at, whole=True)
+            alternatives.append(tuple(_node(one, (*at, position)) for position, one in enumerate(inner)))
         elif isinstance(inner, dict):
             if not inner:
-                raise BadPattern(f"Empty objects are not allowed at {at}.")
-            members.append((name, _node(inner, at)))
+                raise _Flaw("Empty objects are not allowed", at, whole=True)
+            members.append(_beneath(name, _node(inner, at)))
         elif isinstance(inner, list):
-            members.append((name, _leaf(inner, at)))
+            members.append(_beneath(name, _leaf(inner, at)))
         else:
-            raise BadPattern(f"{at} must be an object or an array.")
+            raise _Flaw(f'"{name}" must be an object or an array', at)
     return Node(tuple(members), tuple(alternatives))
 
 
-def _leaf(matchers: list[Any], path: str) -> Leaf:
+def _beneath(name: str, inner: Leaf | Node) -> tuple[str, Leaf | Node]:
+    """A name with dots is a way down. Source: AWS's guide, "Considerations when creating event patterns"."""
+    first, *others = name.split(".")
+    for step in reversed(others):
+        inner = Node(((step, inner),), ())
+    return first, inner
+
+
+def _parted(event: dict[str, Any]) -> dict[str, Any]:
+    """`event` with its names with dots as ways down, as patterns have them."""
+    parted: dict[str, Any] = {}
+    for name, value in event.items():
+        *steps, last = name.split(".")
+        at = parted
+        for step in steps:
+            there = at.get(step)
+            at[step] = dict(there) if isinstance(there, dict) else {}
+            at = at[step]
+        at[last] = {**at[last], **value} if isinstance(at.get(last), dict) and isinstance(value, dict) else value
+    return parted
+
+
+def _leaf(matchers: list[Any], trail: Trail) -> Leaf:
     if not matchers:
-        raise BadPattern(f"Empty arrays are not allowed at {path}.")
+        raise _Flaw("Empty arrays are not allowed", trail, whole=True)
     tests: list[Test] = []
     exact: set[str] = set()
     absent = False
-    for one in matchers:
+    for position, one in enumerate(matchers):
         if isinstance(one, list):
-            raise BadPattern(f"{path} must not have an array in an array.")
+            raise _Flaw("Match value must be String, number, true, false, or null", (*trail, position))
         if isinstance(one, str):
             exact.add(one)
             continue
@@ -127,31 +169,32 @@ def _leaf(matchers: list[Any], path: str) -> Leaf:
             tests.append(_same(one))
             continue
         if len(one) != 1:
-            raise BadPattern(f"Each matcher at {path} must have exactly one operator.")
+            raise _Flaw("Only one key allowed in match expression", (*trail, position), whole=True)
         ((operator, wanted),) = one.items()
+        at = (*trail, position, operator)
         if operator == "exists":
             if not isinstance(wanted, bool):
-                raise BadPattern(f"exists at {path} must be true or false.")
+                raise _Flaw("exists match pattern must be either true or false.", at)
             absent |= not wanted
             tests += [lambda _value: True] if wanted else []
         else:
-            tests.append(_test(operator, wanted, path))
+            tests.append(_test(operator, wanted, at))
     return Leaf(frozenset(exact), tuple(tests), absent)
 
 
-def _test(operator: str, wanted: Any, path: str) -> Test:
+def _test(operator: str, wanted: Any, at: Trail) -> Test:
     match operator:
         case "prefix" | "suffix":
-            return _edge(operator, wanted, path)
+            return _edge(operator, wanted, at)
         case "equals-ignore-case" | "wildcard":
-            return _of_text(operator, wanted, path)
+            return _of_text(operator, wanted, at)
         case "anything-but":
-            return _anything_but(wanted, path)
+            return _anything_but(wanted, at)
         case "numeric":
-            return _numeric(wanted, path)
+            return _numeric(wanted, at)
         case "cidr":
-            return _cidr(wanted, path)
-    raise BadPattern(f"Unrecognized match type {operator} at {path}.")
+            return _cidr(wanted, at)
+    raise _Flaw(f"Unrecognized match type {operator}", at)
 
 
 def _same(wanted: Any) -> Test:
@@ -166,18 +209,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _edge(operator: str, wanted: Any, path: str) -> Test:
+def _edge(operator: str, wanted: Any, at: Trail) -> Test:
     """prefix and suffix, of which the case may not count."""
     if isinstance(wanted, dict) and set(wanted) == {"equals-ignore-case"}:
-        folded = _text(wanted["equals-ignore-case"], operator, path).lower()
+        folded = _text(wanted["equals-ignore-case"], operator, (*at, "equals-ignore-case")).lower()
         if operator == "prefix":
             return lambda value: isinstance(value, str) and value.lower().startswith(folded)
         return lambda value: isinstance(value, str) and value.lower().endswith(folded)
-    return _of_text(operator, wanted, path)
+    return _of_text(operator, wanted, at)
 
 
-def _of_text(operator: str, wanted: Any, path: str) -> Test:
-    text = _text(wanted, operator, path)
+def _of_text(operator: str, wanted: Any, at: Trail) -> Test:
+    text = _text(wanted, operator, at)
     match operator:
         case "prefix":
             return lambda value: isinstance(value, str) and value.startswith(text)
@@ -186,32 +229,30 @@ def _of_text(operator: str, wanted: Any, path: str) -> Test:
         case "equals-ignore-case":
             folded = text.lower()
             return lambda value: isinstance(value, str) and value.lower() == folded
-    parts = _wildcard_parts(text, path)
+    parts = _wildcard_parts(text, at)
     return lambda value: isinstance(value, str) and _fits(parts, value)
 
 
-def _text(wanted: Any, operator: str, path: str) -> str:
+def _text(wanted: Any, operator: str, at: Trail) -> str:
     if not isinstance(wanted, str):
-        raise BadPattern(f"{operator} at {path} must be a string.")
+        raise _Flaw(f"{operator} match pattern must be a string", at)
     return wanted
 
 
-def _wildcard_parts(text: str, path: str) -> list[str]:
+def _wildcard_parts(text: str, trail: Trail) -> list[str]:
     """What stands between the asterisks; a backslash takes the meaning of an asterisk and of a backslash."""
     parts, at = [""], 0
     while at < len(text):
         character = text[at]
         if character == "\\":
             if text[at + 1 : at + 2] not in {"*", "\\"}:
-                raise BadPattern(
-                    f"wildcard at {path} has a backslash before something else than an asterisk or a backslash."
-                )
+                raise _Flaw(f"Invalid escape character at pos {at}", trail, whole=True)
             parts[-1] += text[at + 1]
             at += 2
             continue
         if character == "*":
             if len(parts) > 1 and not parts[-1]:
-                raise BadPattern(f"wildcard at {path} has two asterisks in a row.")
+                raise _Flaw(f"Consecutive wildcard characters at pos {at}", trail, whole=True)
             parts.append("")
         else:
             parts[-1] += character
@@ -235,44 +276,79 @@ def _fits(parts: list[str], value: str) -> bool:
     return True
 
 
-def _anything_but(wanted: Any, path: str) -> Test:
+def _anything_but(wanted: Any, at: Trail) -> Test:
     if isinstance(wanted, dict):
         if len(wanted) != 1:
-            raise BadPattern(f"anything-but at {path} must have exactly one operator.")
+            raise _Flaw("Only one key allowed in match expression", at, whole=True)
         ((operator, given),) = wanted.items()
         if operator not in {"prefix", "suffix", "equals-ignore-case", "wildcard"}:
-            raise BadPattern(f"anything-but at {path} has the unknown operator {operator}.")
-        several = given if isinstance(given, list) else [given]
-        if operator in {"prefix", "suffix"} and "" in several:
-            raise BadPattern("Null prefix/suffix not allowed")
-        tests = [_of_text(operator, one, path) for one in several]
+            raise _Flaw(f"Unsupported anything-but pattern: {operator}", (*at, operator))
+        tests = [_test_but(operator, *one) for one in _several(given, (*at, operator))]
     else:
-        several = wanted if isinstance(wanted, list) else [wanted]
-        if any(one is None or isinstance(one, bool | dict | list) for one in several):
-            raise BadPattern("Value of anything-but must be an array or single string/number value.")
-        tests = [_same(one) for one in several]
-    if not several:
-        raise BadPattern(f"anything-but at {path} must not be empty.")
+        several = _several(wanted, at)
+        for one, place, times in several:
+            if one is None or isinstance(one, bool | dict | list):
+                single = "Value of anything-but must be an array or single string/number value."
+                listed = "Inside anything but list, start|null|boolean is not supported."
+                raise _Flaw(listed if times == 2 else single, place, times=times)
+        tests = [_same(one) for one, _, _ in several]
     return lambda value: not any(test(value) for test in tests)
 
 
-def _numeric(wanted: Any, path: str) -> Test:
-    if not isinstance(wanted, list) or len(wanted) not in {2, 4}:
-        raise BadPattern(f"numeric at {path} must be one or two pairs of an operator and a number.")
+def _several(given: Any, at: Trail) -> list[tuple[Any, Trail, int]]:
+    """One value or those of a list, each with its place and how often that is told."""
+    if not isinstance(given, list):
+        return [(given, at, 1)]
+    if not given:
+        raise _Flaw("Empty arrays are not allowed", at, whole=True)
+    return [(one, (*at, position), 2) for position, one in enumerate(given)]
+
+
+def _test_but(operator: str, wanted: Any, at: Trail, times: int) -> Test:
+    if isinstance(wanted, str):
+        if not wanted and operator in {"prefix", "suffix"}:
+            raise _Flaw("Null prefix/suffix not allowed", at, whole=True, times=times)
+        return _of_text(operator, wanted, at)
+    if isinstance(wanted, dict):
+        raise _Flaw("Value of anything-but must be an array or single string/number value.", at, times=times)
+    if operator == "equals-ignore-case":
+        listed = "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
+        raise _Flaw(listed, at, times=times)
+    named = "wildcard" if operator == "wildcard" else "prefix/suffix"
+    raise _Flaw(f"{named} match pattern must be a string", at, times=times)
+
+
+def _numeric(wanted: Any, at: Trail) -> Test:
+    if not isinstance(wanted, list):
+        raise _Flaw("Value of numeric must be an array.", at)
+    if not wanted:
+        raise _Flaw("Invalid member in numeric match: ]", at, whole=True)
+    for position, one in enumerate(wanted):
+        _check_member(wanted, position, one, at)
+    if len(wanted) % 2:
+        raise _Flaw(f"Value of {wanted[-1]} must be numeric", at, whole=True)
     pairs = list(zip(wanted[::2], wanted[1::2], strict=True))
-    for order, bound in pairs:
-        if order not in _ORDERS or not _is_number(bound) or abs(bound) > MOST_NUMBER:
-            raise BadPattern(f"numeric at {path} must be of =, <, <=, >, >= and numbers from -5e9 to 5e9.")
-    if len(pairs) == 2 and (pairs[0][0][0] != ">" or pairs[1][0][0] != "<"):
-        raise BadPattern(f"numeric at {path} must have its lower bound before its upper one.")
     return lambda value: _is_number(value) and all(_ORDERS[order](value, bound) for order, bound in pairs)
 
 
-def _cidr(wanted: Any, path: str) -> Test:
-    try:
-        network = ipaddress.ip_network(_text(wanted, "cidr", path), strict=False)
-    except ValueError:
-        raise BadPattern(f"cidr at {path} is no range of addresses.") from None
+def _check_member(wanted: list[Any], position: int, one: Any, at: Trail) -> None:
+    """Orders and bounds take turns, and of two the lower one is the first."""
+    place = (*at, position)
+    if position % 2:
+        if not _is_number(one) or abs(one) > MOST_NUMBER:
+            raise _Flaw(f"Value of {wanted[position - 1]} must be numeric", place)
+    elif not isinstance(one, str):
+        raise _Flaw(f"Invalid member in numeric match: {one}", place)
+    elif one not in _ORDERS:
+        raise _Flaw(f"Unrecognized numeric range operator: {one}", place, whole=True)
+    elif position and (position > 2 or wanted[0][0] != ">"):
+        raise _Flaw("Too many elements in numeric expression", place, whole=True)
+    elif position and one[0] != "<":
+        raise _Flaw(f"Bad numeric range operator: {one}", place, whole=True)
+
+
+def _cidr(wanted: Any, at: Trail) -> Test:
+    network = _network(_text(wanted, "prefix", at))
 
     def inside(value: Any) -> bool:
         if not isinstance(value, str):
@@ -284,3 +360,25 @@ def _cidr(wanted: Any, path: str) -> Test:
         return address.version == network.version and address in network
 
     return inside
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    address, slash, bits = text.partition("/")
+    if not slash or "/" in bits:
+        raise _Flaw("Malformed CIDR, one '/' required")
+    if not bits.isdecimal():
+        raise _Flaw("Malformed CIDR, mask bits must be an integer")
+    try:
+        ipaddress.ip_address(address)
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        kind = "Nonstandard IP address" if _is_odd(address) else "Malformed CIDR, mask bits out of range"
+        raise _Flaw(f"{kind}: {address if _is_odd(address) else bits}") from None
+
+
+def _is_odd(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    return False

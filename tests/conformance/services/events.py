@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from services.check import check
-from services.target import Target, fresh, refused
+from services.target import Target, fresh, refusal, refused
 
 PATTERN = {"source": ["check.app"]}
 GONE = ("ResourceNotFoundException", 400)
@@ -173,3 +173,25 @@ def an_event_needs_no_resources(target: Target) -> None:
     event = {"id": "1", "account": "0" * 12, "source": "a", "time": "2022-07-13T13:48:01Z", "region": "us-east-1"}
     asked = {"Event": json.dumps(event | {"detail-type": "t"}), "EventPattern": json.dumps({"source": ["a"]})}
     assert target.boto("events").test_event_pattern(**asked)["Result"] is True
+
+
+@check
+def a_name_with_dots_is_a_way_down(target: Target) -> None:
+    """Recorded on AWS: localstack test_events_patterns::test_event_pattern[dot_joining_event], [dot_joining_pattern]"""
+    head = {"id": "1", "account": "0" * 12, "source": "a", "time": "2022-07-13T13:48:01Z", "region": "us-east-1"}
+    either = ({"state.status": "r"}, {"state": {"status": "r"}})
+    for detail in either:
+        for pattern in ({"state.status": ["r"]}, {"state": {"status": ["r"]}}):
+            asked = {"Event": json.dumps(head | {"detail-type": "t", "detail": detail}),
+                     "EventPattern": json.dumps({"detail": pattern})}  # fmt: skip
+            assert target.boto("events").test_event_pattern(**asked)["Result"] is True
+
+
+@check
+def a_bad_pattern_s_place_is_told(target: Target) -> None:
+    """Recorded on AWS: localstack test_events_patterns::test_event_pattern[content_numeric_EXC]"""
+    pattern = '{"detail": {"c-count": [{"numeric": [">", 0, ">", 0]}]}}'
+    found = refusal(target.boto("events").test_event_pattern, Event="{}", EventPattern=pattern)
+    assert found.code == "InvalidEventPatternException"
+    place = f'\n at [Source: (String)"{pattern}"; line: 1, column: 49]'
+    assert found.message == "Event pattern is not valid. Reason: Bad numeric range operator: >" + place

@@ -159,6 +159,20 @@ def test_what_is_no_pattern(text: str) -> None:
         read_pattern(text)
 
 
+@pytest.mark.parametrize(("pattern", "event"), [
+    ({"state": {"status": ["r"]}}, {"state.status": "r"}),
+    ({"state.status": ["r"]}, {"state": {"status": "r"}}),
+    ({"state.status": ["r"]}, {"state.status": "r"}),
+    ({"a.b": {"c.d": ["r"]}}, {"a": {"b.c": {"d": "r"}}}),
+    ({"a": {"b": ["r"], "c": ["s"]}}, {"a.b": "r", "a": {"c": "s"}}),
+    ({"a": {"b": ["r"], "c": ["s"]}}, {"a": {"c": "s"}, "a.b": "r"}),
+])  # fmt: skip
+def test_names_with_dots_are_ways_down(pattern: dict[str, Any], event: dict[str, Any]) -> None:
+    found = read_pattern(json.dumps(pattern))
+    assert found.matches(event)
+    assert not found.matches({"other": event})
+
+
 def test_no_pattern_takes_long_on_any_event() -> None:
     pattern = read_pattern(json.dumps({"detail": {"a": [{"wildcard": "*" + "a*" * 1000 + "b"}]}}))
     event = {"detail": {"a": ["a" * 200_000]}}

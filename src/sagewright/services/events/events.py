@@ -80,7 +80,7 @@ def test_event_pattern(_context: Context, request: dict[str, Any]) -> dict[str, 
     except ValueError:
         event = None
     if not isinstance(event, dict):
-        raise ValidationException("Parameter Event is not valid. Reason: it is not a JSON object.")
-    if lacking := [member for member in NEEDED if member not in event]:
-        raise ValidationException(f"Parameter Event is not valid. Reason: it has no {lacking[0]}.")
+        raise ValidationException("Parameter Event is not valid.")
+    if any(member not in event for member in NEEDED):
+        raise ValidationException("Parameter Event is not valid.")
     return {"Result": read_pattern(request["EventPattern"]).matches(event)}

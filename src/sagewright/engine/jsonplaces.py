@@ -1,0 +1,93 @@
+"""Where something stands in a text of JSON, as AWS's rules tell it: the place behind the last thing that was read.
+
+Source: the messages about event patterns that localstack/localstack recorded on AWS (`test_events_patterns.snapshot.json`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json.decoder import scanstring
+
+Trail = tuple[str | int, ...]
+"""Names and positions on the way from the whole document to a value."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_WORD = re.compile(r"[^\s,:\[\]{}\"']+")
+_MOST_SHOWN = 500
+_VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+_decoder = json.JSONDecoder()
+
+
+def behind(text: str, trail: Trail, *, whole: bool = False) -> str:
+    """The place behind the first sign of the value at `trail`, or behind all of it. `text` is JSON and has the value."""
+    start = _start(text, trail)
+    end = _end(text, start)
+    first = text[start] in '[{"' and not whole
+    return told(text, start + 1 if first else end)
+
+
+def told(text: str, at: int) -> str:
+    """The place of the character `at`, counted from 0."""
+    line = text.count("\n", 0, at) + 1
+    column = at - (text.rfind("\n", 0, at) + 1) + 1
+    more = f"[truncated {len(text) - _MOST_SHOWN} chars]" if len(text) > _MOST_SHOWN else ""
+    return f'\n at [Source: (String)"{text[:_MOST_SHOWN]}"{more}; line: {line}, column: {column}]'
+
+
+def fault(text: str) -> str:
+    """What is wrong with a text that is no JSON, and where."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as found:
+        error = found
+    except RecursionError:
+        return "It is nested too deeply."
+    else:
+        return "It is not JSON."
+    at = error.pos
+    if at >= len(text):
+        return "Unexpected end-of-input" + told(text, at)
+    if error.msg.startswith("Expecting property name"):
+        character = text[at]
+        message = f"Unexpected character ('{character}' (code {ord(character)})): was expecting double-quote to start field name"
+        return message + told(text, at)
+    word = _WORD.match(text, at)
+    if error.msg.startswith("Expecting value") and word:
+        return f"Unrecognized token '{word.group()}': was expecting {_VALUES}{told(text, word.end())}"
+    return f"Unexpected character ('{text[at]}' (code {ord(text[at])})){told(text, at)}"
+
+
+def _start(text: str, trail: Trail) -> int:
+    at = _skip(text, 0)
+    for step in trail:
+        at = _member(text, at, step) if isinstance(step, str) else _item(text, at, step)
+    return at
+
+
+def _member(text: str, at: int, name: str) -> int:
+    """Where the value of the last member called `name` begins, in the object that begins at `at`."""
+    found, at = -1, _skip(text, at + 1)
+    while text[at] != "}":
+        key, at = scanstring(text, at + 1)
+        at = _skip(text, _skip(text, at) + 1)
+        found = at if key == name else found
+        at = _skip(text, _end(text, at))
+        at = _skip(text, at + 1) if text[at] == "," else at
+    return found
+
+
+def _item(text: str, at: int, position: int) -> int:
+    at = _skip(text, at + 1)
+    for _ in range(position):
+        at = _skip(text, _skip(text, _end(text, at)) + 1)
+    return at
+
+
+def _end(text: str, at: int) -> int:
+    return _decoder.raw_decode(text, at)[1]
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
