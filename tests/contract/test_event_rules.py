@@ -144,9 +144,6 @@ TARGETS: dict[str, tuple[dict[str, Any], str]] = {
     "a state machine": ({"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:s"}, "sends nothing to"),
     "another account": ({"Arn": "arn:aws:sqs:us-east-1:111111111111:q"}, "not in the account"),
     "no ARN": ({"Arn": "queue"}, "sends nothing to"),
-    "two inputs": ({"Input": "{}", "InputPath": "$"}, "Only one of"),
-    "no path": ({"InputPath": "detail"}, "InputPath"),
-    "no JSON": ({"Input": "{"}, "JSON"),
     "a stream": ({"KinesisParameters": {"PartitionKeyPath": "$"}}, "KinesisParameters"),
     "no strategy": (
         {"Arn": f"{SAGEMAKER}:endpoint/e", "SageMakerPipelineParameters": {
@@ -159,6 +156,24 @@ TARGETS: dict[str, tuple[dict[str, Any], str]] = {
         }}, "no parameter Colour",
     ),
 }  # fmt: skip
+
+
+INPUTS: dict[str, tuple[dict[str, Any], str]] = {
+    "two inputs": ({"Input": "{}", "InputPath": "$"}, "Only one of"),
+    "no path": ({"InputPath": "detail"}, "InputPath"),
+    "no JSON": ({"Input": "{"}, "JSON"),
+    "no variable": ({"InputTransformer": {"InputTemplate": '"<x>"'}}, "invalid placeholder x"),
+}
+
+
+@pytest.mark.parametrize("what", INPUTS)
+def test_a_target_without_an_input_leaves_none(events: Any, name: str, what: str) -> None:
+    changes, text = INPUTS[what]
+    events.put_rule(Name=name, EventPattern=PATTERN)
+    good = {"Id": "good", "Arn": f"{LOGS}/x"}
+    code, message = fault(events.put_targets, Rule=name, Targets=[good, {"Id": "bad", "Arn": f"{LOGS}/x"} | changes])
+    assert (code, text in message) == ("ValidationException", True)
+    assert events.list_targets_by_rule(Rule=name)["Targets"] == []
 
 
 @pytest.mark.parametrize("what", TARGETS)
@@ -232,9 +247,9 @@ def test_entries_that_are_no_events(events: Any) -> None:
         good | {"EventBusName": "own"},
     ]
     answer = events.put_events(Entries=entries)
-    assert answer["FailedEntryCount"] == 4
+    assert answer["FailedEntryCount"] == 3
     codes = [one.get("ErrorCode") for one in answer["Entries"]]
-    assert codes == [None, "MalformedDetail", "NotAuthorizedForSource", "InvalidArgument", "ResourceNotFoundException"]
+    assert codes == [None, "MalformedDetail", "NotAuthorizedForSource", "InvalidArgument", None]
     assert (
         fault(events.put_events, Entries=[good | {"Detail": json.dumps({"a": "x" * 300_000})}])[0]
         == "ValidationException"

@@ -13,7 +13,7 @@ from sagewright.engine.deploying import KIND as DEPLOYMENT
 from sagewright.engine.deploying import accept
 from sagewright.engine.eventinputs import BadPath, Origin, input_of
 from sagewright.engine.eventrouting import TARGET
-from sagewright.engine.eventrules import Rule, target_of
+from sagewright.engine.eventrules import Rule, enabled, target_of
 from sagewright.engine.eventtargets import Message, Undeliverable, log_line, queue_url, send, service_of
 from sagewright.engine.hooks import Hooks
 from sagewright.model.clock import now_ms
@@ -75,10 +75,29 @@ class Delivering:
             self._failed(delivery, rule, target, ("TARGET_ERROR", str(error)), again=again)
 
     def _send(self, message: Message) -> None:
-        if service_of(message.arn) == "api-destination":
+        kind = service_of(message.arn)
+        if kind == "api-destination":
             self._hooks.send(message)
+        elif kind == "event-bus":
+            self._put(message)
         else:
             send(self._call, message)
+
+    def _put(self, message: Message) -> None:
+        """On another bus. Its rules' targets that are buses get nothing: AWS hands an event on once."""
+        _, _, _, region, account, resource = message.arn.split(":", 5)
+        rules = enabled(self._store, (account, region), resource.rpartition("/")[2])
+        wanted = [
+            (f"{rule.id}/{target['Id']}", message.event)
+            for rule in rules
+            if rule.is_for(message.event)
+            for target in rule.targets.values()
+            if service_of(target["Arn"]) != "event-bus"
+        ]
+        if wanted:
+            deliveries.queue(self._store, wanted)
+        for target, _ in wanted:
+            self._wake(TARGET, target)
 
     def _deploy(self, delivery: Delivery, rule: Rule, target: dict[str, Any]) -> None:
         if not accept(self._store, self._call, rule.principal(target), delivery):

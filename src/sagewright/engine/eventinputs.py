@@ -1,6 +1,7 @@
 """What a target is sent of an event: all of it, a part, a constant, or a template filled with parts.
 
-Source: AWS's EventBridge user guide, "Transforming Amazon EventBridge target input".
+Source: AWS's EventBridge user guide, "Transforming Amazon EventBridge target input"; what localstack/localstack recorded on AWS
+(`test_events_inputs.snapshot.json`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+from sagewright.model.documents import read_json
 
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\['(?P<quoted>[^']+)'\]")
 _VARIABLE = re.compile(r"<(?P<name>[A-Za-z0-9_.\-]+)>")
@@ -56,7 +59,10 @@ def part_of(event: Any, path: str) -> Any:
 
 
 def input_of(target: dict[str, Any], event: dict[str, Any], origin: Origin) -> str:
-    """The text that the target is sent. Raises BadPath, ValueError for a template that grows beyond MOST_INPUT bytes."""
+    """The text that the target is sent.
+
+    Raises BadPath, ValueError for a template that grows beyond MOST_INPUT bytes or is JSON until it is filled.
+    """
     if "Input" in target:
         return scheduled(str(target["Input"]), event)
     if "InputPath" in target:
@@ -81,16 +87,29 @@ def scheduled(text: str, event: dict[str, Any]) -> str:
     return text
 
 
-def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: Origin) -> str:
-    values = {name: part_of(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
-    values |= {
+def unknown_variable(transformer: dict[str, Any]) -> str | None:
+    """The first of a template's variables that stands for nothing."""
+    known = {*transformer.get("InputPathsMap", {}), *_predefined({}, Origin("", ""))}
+    names = (found["name"] for found in _VARIABLE.finditer(transformer["InputTemplate"]))
+    return next((name for name in names if name not in known), None)
+
+
+def _predefined(event: dict[str, Any], origin: Origin) -> dict[str, Any]:
+    head = {"detailType" if key == "detail-type" else key: value for key, value in event.items() if key != "detail"}
+    return {
         "aws.events.rule-arn": origin.arn,
         "aws.events.rule-name": origin.name,
         "aws.events.event.ingestion-time": event.get("time", ""),
-        "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
+        "aws.events.event": head,
         "aws.events.event.json": event,
     }
+
+
+def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: Origin) -> str:
+    values = {name: part_of(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
+    values |= _predefined(event, origin)
     template: str = transformer["InputTemplate"]
+    is_json = template.lstrip()[:1] in {"{", "["}
     pieces: list[str] = []
     size = at = 0
     quoted = False
@@ -98,27 +117,37 @@ def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: Origin) 
         before = template[at : found.start()]
         quoted ^= _quotes(before) % 2 == 1
         name = found["name"]
-        value = _shown(values[name], quoted=quoted) if name in values else found.group()
+        value = _shown(values[name], quoted=quoted, is_json=is_json) if name in values else found.group()
         pieces += [before, value]
         size += len(before) + len(value)
         if size > MOST_INPUT:
             raise ValueError(f"the input is larger than {MOST_INPUT} bytes")
         at = found.end()
-    return "".join([*pieces, template[at:]])
+    text = "".join([*pieces, template[at:]])
+    if is_json:
+        try:
+            read_json(text)
+        except ValueError as error:
+            raise ValueError(f"the filled template is no JSON: {error}") from None
+    return text
 
 
 def _quotes(text: str) -> int:
     return len(re.findall(r'(?<!\\)"', text))
 
 
-def _shown(value: Any, *, quoted: bool) -> str:
-    """Inside of quotes text stands as it is, escaped; outside of them a value is JSON."""
+def _shown(value: Any, *, quoted: bool, is_json: bool) -> str:
+    """Inside of quotes text stands as it is, escaped, and what is more than text without its quotes; outside a value is JSON.
+
+    Inside of quotes of a JSON template what is more than text breaks the JSON, as at AWS.
+    """
     if value is MISSING:
-        return ""
+        return '""' if is_json and not quoted else ""
     if not quoted:
         return _json(value)
-    text = value if isinstance(value, str) else _json(value)
-    return _json(text)[1:-1]
+    if isinstance(value, str):
+        return _json(value)[1:-1]
+    return _json(value) if is_json else _json(value).replace('"', "")
 
 
 def _json(value: Any) -> str:

@@ -14,8 +14,14 @@ from sagewright.store.listing import Bound, Held, Page
 from sagewright.store.resources import Resource
 
 KIND = "event-rule"
+BUS = "default"
+"""The bus that is always there. A rule of another one has the bus before its name, with a slash between them."""
+
 ENABLED, DISABLED = "ENABLED", "DISABLED"
 MOST_RULES = 300
+"""Of one bus."""
+
+MOST_OF_ALL = 100_000
 TARGETS = "Targets"
 PRINCIPAL = "PutBy"
 """The member of a target, which no operation tells, with the ARN of who put it: what it does is done as that principal."""
@@ -35,7 +41,11 @@ class Rule:
 
     @property
     def name(self) -> str:
-        return self.resource.name
+        return self.resource.name.rpartition("/")[2]
+
+    @property
+    def bus(self) -> str:
+        return self.resource.name.rpartition("/")[0] or BUS
 
     @property
     def arn(self) -> str:
@@ -68,6 +78,10 @@ class Rule:
             return False
         return all(inner.matches(head[name]) for name, inner in pattern.members if name in HEAD and name in head)
 
+    def is_for(self, event: dict[str, Any]) -> bool:
+        pattern = self.pattern
+        return pattern is not None and pattern.matches(event)
+
     def wanted(self, event: dict[str, Any]) -> list[Wanted]:
         return [(f"{self.id}/{target}", event) for target in self.targets]
 
@@ -76,14 +90,24 @@ class Rule:
         return str(target.get("RoleArn") or self.resource.document.get("RoleArn") or target.get(PRINCIPAL, ""))
 
 
+def kept_name(bus: str, name: str) -> str:
+    """The name of the resource that a rule is."""
+    return name if bus == BUS else f"{bus}/{name}"
+
+
+def bus_arn(region: str, account: str, name: str) -> str:
+    return f"arn:aws:events:{region}:{account}:event-bus/{name}"
+
+
 def rule_arn(region: str, account: str, name: str) -> str:
     return f"arn:aws:events:{region}:{account}:rule/{name}"
 
 
-def enabled(store: Database, place: tuple[str, str]) -> list[Rule]:
-    """All rules that events are for. `place`: account and region."""
-    page = Page((Bound("status", Held.IS, ENABLED),), limit=2 * MOST_RULES)
-    return [Rule(found) for found in resources.page(store, Place(KIND, *place), page)]
+def enabled(store: Database, place: tuple[str, str], bus: str = BUS) -> list[Rule]:
+    """All rules that events on a bus are for. `place`: account and region."""
+    page = Page((Bound("status", Held.IS, ENABLED),), limit=MOST_OF_ALL)
+    rules = (Rule(found) for found in resources.page(store, Place(KIND, *place), page))
+    return [rule for rule in rules if rule.bus == bus]
 
 
 def target_of(store: Database, subject: str) -> tuple[Rule, dict[str, Any]] | None:

@@ -56,6 +56,7 @@ def service_of(arn: str) -> str:
     for known, start in (
         ("logs", "log-group:"),
         ("events", "api-destination/"),
+        ("events", "event-bus/"),
         ("sagemaker", "endpoint/"),
         ("sagemaker", "pipeline/"),
         ("lambda", "function:"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
 
 Trail = tuple[str | int, ...]
 """Names and positions on the way from the whole document to a value."""
@@ -69,7 +68,7 @@ def _member(text: str, at: int, name: str) -> int:
     """Where the value of the last member called `name` begins, in the object that begins at `at`."""
     found, at = -1, _skip(text, at + 1)
     while text[at] != "}":
-        key, at = scanstring(text, at + 1)
+        key, at = _decoder.raw_decode(text, at)
         at = _skip(text, _skip(text, at) + 1)
         found = at if key == name else found
         at = _skip(text, _end(text, at))

@@ -195,3 +195,112 @@ def a_bad_pattern_s_place_is_told(target: Target) -> None:
     assert found.code == "InvalidEventPatternException"
     place = f'\n at [Source: (String)"{pattern}"; line: 1, column: 49]'
     assert found.message == "Event pattern is not valid. Reason: Bad numeric range operator: >" + place
+
+
+@check
+def a_bus_has_rules_of_its_own(target: Target) -> None:
+    """API CreateEventBus, PutRule: EventBusName; recorded on AWS: localstack test_events::TestEventBus, TestEventRule"""
+    events, bus, name = target.boto("events"), fresh(), fresh()
+    made = events.create_event_bus(Name=bus, Description="d")
+    assert made["EventBusArn"] == target.arn("events", f"event-bus/{bus}")
+    assert refused(events.create_event_bus, Name=bus) == ("ResourceAlreadyExistsException", 400)
+    pattern = json.dumps({"source": ["a"]})
+    arn = events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)["RuleArn"]
+    assert arn == target.arn("events", f"rule/{bus}/{name}")
+    told = events.describe_rule(Name=name, EventBusName=bus)
+    assert (told["Name"], told["EventBusName"], told["Arn"]) == (name, bus, arn)
+    assert events.list_rules(NamePrefix=name)["Rules"] == []
+    found = refusal(events.describe_rule, Name=name)
+    assert found.message == f"Rule {name} does not exist on EventBus default."
+    events.delete_rule(Name=name, EventBusName=bus)
+    events.delete_event_bus(Name=bus)
+    assert refused(events.describe_event_bus, Name=bus) == ("ResourceNotFoundException", 400)
+
+
+@check
+def the_default_bus_stays(target: Target) -> None:
+    """Recorded on AWS: localstack test_events::test_delete_default_event_bus"""
+    found = refusal(target.boto("events").delete_event_bus, Name="default")
+    assert (found.code, found.message) == ("ValidationException", "Cannot delete event bus default.")
+
+
+@check
+def an_event_goes_from_bus_to_bus(target: Target) -> None:
+    """Recorded on AWS: localstack test_events::test_put_events_bus_to_bus"""
+    events, sqs = target.boto("events"), target.boto("sqs")
+    first, second, queue = fresh(), fresh(), fresh()
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    arn = events.create_event_bus(Name=second)["EventBusArn"]
+    events.create_event_bus(Name=first)
+    for bus, to in ((first, arn), (second, target.arn("sqs", queue))):
+        events.put_rule(Name="r", EventBusName=bus, EventPattern=json.dumps({"source": [queue]}))
+        events.put_targets(Rule="r", EventBusName=bus, Targets=[{"Id": "1", "Arn": to}])
+    events.put_events(Entries=[{"Source": queue, "DetailType": "t", "Detail": '{"a": 1}', "EventBusName": first}])
+    told = received(sqs, url)
+    assert (told["source"], told["detail"]) == (queue, {"a": 1})
+    for bus in (first, second):
+        events.remove_targets(Rule="r", EventBusName=bus, Ids=["1"])
+        events.delete_rule(Name="r", EventBusName=bus)
+        events.delete_event_bus(Name=bus)
+
+
+@check
+def a_bus_that_is_not_there_takes_events(target: Target) -> None:
+    """Recorded on AWS: localstack test_events::test_put_events_nonexistent_event_bus"""
+    entry = {"Source": "check.app", "DetailType": "t", "Detail": "{}", "EventBusName": fresh()}
+    assert target.boto("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+
+@check
+def a_bus_has_tags_and_permissions(target: Target) -> None:
+    """Recorded on AWS: localstack test_events_tags::tests_tag_untag_resource; test_events::test_put_permission"""
+    events, bus = target.boto("events"), fresh()
+    arn = events.create_event_bus(Name=bus, Tags=[{"Key": "a", "Value": "b"}])["EventBusArn"]
+    assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "a", "Value": "b"}]
+    asked = {"EventBusName": bus, "Action": "events:PutEvents", "Principal": target.account, "StatementId": "s"}
+    events.put_permission(**asked)
+    (statement,) = json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"]
+    assert statement == {
+        "Sid": "s", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{target.account}:root"},
+        "Action": "events:PutEvents", "Resource": arn,
+    }  # fmt: skip
+    events.remove_permission(EventBusName=bus, StatementId="s")
+    assert "Policy" not in events.describe_event_bus(Name=bus)
+    found = refusal(events.remove_permission, EventBusName=bus, StatementId="s")
+    assert found.message == "Statement with the provided id does not exist."
+    events.delete_event_bus(Name=bus)
+
+
+@check
+def schedules_are_of_the_default_bus(target: Target) -> None:
+    """Recorded on AWS: localstack test_events_schedule::tests_put_rule_with_schedule_custom_event_bus"""
+    events, bus = target.boto("events"), fresh()
+    events.create_event_bus(Name=bus)
+    found = refusal(events.put_rule, Name="r", EventBusName=bus, ScheduleExpression="rate(1 minute)")
+    assert found.message == "ScheduleExpression is supported only on the default event bus."
+    events.delete_event_bus(Name=bus)
+
+
+@check
+def a_template_s_variables_are_known(target: Target) -> None:
+    """Recorded on AWS: localstack test_events_inputs::test_put_events_with_input_transformer_missing_keys"""
+    rule = a_rule(target)
+    formed = {"InputPathsMap": {"n": "$.time"}, "InputTemplate": '"<n> <other>"'}
+    put = {"Rule": rule, "Targets": [{"Id": "1", "Arn": target.arn("sqs", "q"), "InputTransformer": formed}]}
+    found = refusal(target.boto("events").put_targets, **put)
+    assert found.code == "ValidationException"
+    assert found.message == "InputTemplate for target 1 contains invalid placeholder other."
+    clear(target, rule)
+
+
+@check
+def lists_and_objects_lose_their_quotes_in_a_text(target: Target) -> None:
+    """Recorded on AWS: localstack test_events_inputs::test_input_transformer_nested_keys_replacement"""
+    events, sqs, queue = target.boto("events"), target.boto("sqs"), fresh()
+    url, rule = sqs.create_queue(QueueName=queue)["QueueUrl"], a_rule(target, {"source": [queue]})
+    formed = {"InputPathsMap": {"d": "$.detail", "l": "$.detail.l", "no": "$.detail.no"},
+              "InputTemplate": '"<d> <l><no> <l>"'}  # fmt: skip
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": target.arn("sqs", queue), "InputTransformer": formed}])
+    events.put_events(Entries=[{"Source": queue, "DetailType": "t", "Detail": '{"l": ["A", "B"]}'}])
+    assert received(sqs, url) == "{l:[A,B]} [A,B] [A,B]"
+    clear(target, rule)

@@ -294,7 +294,7 @@ def a_fifo_queue_s_message_is_deleted_in_time(target: Target) -> None:
 
 @check
 def an_earlier_handle_hides_no_less(target: Target) -> None:
-    """Verified on AWS: localstack test_sqs::test_terminate_visibility_timeout_after_receive"""
+    """Recorded on AWS: localstack test_sqs::test_terminate_visibility_timeout_after_receive"""
     sqs, url = target.boto("sqs"), a_queue(target)
     sqs.send_message(QueueUrl=url, MessageBody="m")
     (first,) = receive(target, url, VisibilityTimeout=0)
@@ -305,7 +305,7 @@ def an_earlier_handle_hides_no_less(target: Target) -> None:
 
 @check
 def names_of_attributes_are_words(target: Target) -> None:
-    """Verified on AWS: localstack test_sqs::test_send_message_with_invalid_string_attributes"""
+    """Recorded on AWS: localstack test_sqs::test_send_message_with_invalid_string_attributes"""
     asked = {"QueueUrl": a_queue(target), "MessageBody": "m"}
     send, value = target.boto("sqs").send_message, {"DataType": "String", "StringValue": "v"}
     assert "MessageId" in send(**asked, MessageAttributes={"attr.1øßä": value})
@@ -353,7 +353,7 @@ def form(target: Target, url: str, **parameters: str) -> tuple[int, str]:
 
 @check
 def clients_of_before_ask_by_forms(target: Target) -> None:
-    """API, "Making query requests"; verified on AWS: localstack test_sqs::TestSqsQueryApi"""
+    """Recorded on AWS: localstack test_sqs::TestSqsQueryApi"""
     status, made = form(target, target.endpoint, Action="CreateQueue", QueueName=fresh(),
                         **{"Attribute.1.Name": "DelaySeconds", "Attribute.1.Value": "0"})  # fmt: skip
     url = made.partition("<QueueUrl>")[2].partition("</QueueUrl>")[0]
@@ -369,7 +369,7 @@ def clients_of_before_ask_by_forms(target: Target) -> None:
 
 @check
 def errors_of_forms_have_the_codes_of_before(target: Target) -> None:
-    """Verified on AWS: localstack test_sqs::TestSqsQueryApi::test_get_on_deleted_queue_fails, test_get_list_queues_fails"""
+    """Recorded on AWS: localstack test_sqs::TestSqsQueryApi::test_get_on_deleted_queue_fails, test_get_list_queues_fails"""
     status, told = form(target, f"{target.endpoint}/{target.account}/{fresh()}", Action="ReceiveMessage")
     assert status == 400
     assert "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>" in told

@@ -33,6 +33,10 @@ def test_all_of_it_a_part_or_a_constant() -> None:
     assert json.loads(sent(InputPath="$")) == EVENT
 
 
+def _bare(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":")).replace('"', "")
+
+
 def test_templates() -> None:
     def filled(template: str, **paths: str) -> str:
         return sent(InputTransformer={"InputTemplate": template, "InputPathsMap": paths})
@@ -50,6 +54,12 @@ def test_templates() -> None:
     }
     assert "detail" not in json.loads(filled("<aws.events.event>"))
     assert filled('"<unknown>"') == '"<unknown>"'
+    assert filled('"<i> <no>"', i="$.detail.inner", no="$.detail.no") == "".join(
+        ['"', _bare(EVENT["detail"]["inner"]), ' "']
+    )
+    assert json.loads(filled('{"a": <no>, "b": "<no>"}', no="$.detail.no")) == {"a": "", "b": ""}
+    with pytest.raises(ValueError, match="JSON"):  # an object in quotes breaks a template that is JSON, as at AWS
+        filled('{"a": "<i>"}', i="$.detail.inner")
     with pytest.raises(ValueError, match="larger"):
         input_of(
             {"InputTransformer": {"InputTemplate": "<a>" * 2000, "InputPathsMap": {"a": "$.detail"}}},

@@ -14,6 +14,8 @@ from sagewright.store import resources
 from sagewright.store.resources import Resource
 
 KEPT = ("Description", "ConnectionArn", "InvocationEndpoint", "HttpMethod", "InvocationRateLimitPerSecond")
+RATE = 300
+"""Calls a second, of a destination that says nothing of them."""
 
 
 @operation("events", "CreateApiDestination")
@@ -52,7 +54,7 @@ def delete_api_destination(context: Context, request: dict[str, Any]) -> dict[st
 
 
 def _told(found: Resource) -> dict[str, Any]:
-    return {"Name": found.name, **_head(found), **found.document}
+    return {"Name": found.name, "InvocationRateLimitPerSecond": RATE, **_head(found), **found.document}
 
 
 def _head(found: Resource) -> dict[str, Any]:

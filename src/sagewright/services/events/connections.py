@@ -77,7 +77,7 @@ def times(found: Resource) -> dict[str, Any]:
 def create_connection(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
     document = {name: request[name] for name in KEPT if name in request}
-    return _head(make(context, CONNECTION, request["Name"], document))
+    return _new(make(context, CONNECTION, request["Name"], document))
 
 
 @operation("events", "DescribeConnection", quick=True)
@@ -118,6 +118,11 @@ def delete_connection(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def _head(found: Resource) -> dict[str, Any]:
+    """Keys and passwords need no authorization: a connection has it as it is made or changed."""
+    return _new(found) | {"LastAuthorizedTime": to_datetime(found.modified_ms)}
+
+
+def _new(found: Resource) -> dict[str, Any]:
     return {"ConnectionArn": connection_arn(found), "ConnectionState": STATE, **times(found)}
 
 

@@ -13,7 +13,7 @@ from sagewright.model.clock import now_ms, to_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.events.buses import check_bus
+from sagewright.services.events.buses import name_in
 from sagewright.services.events.rules import check_pattern
 from sagewright.services.registry import operation
 from sagewright.store import deliveries
@@ -24,12 +24,11 @@ NEEDED = ("id", "account", "source", "time", "region", "detail-type")
 
 @operation("events", "PutEvents")
 def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """What is put on a bus that isn't there is taken, and no rule is for it, as at AWS."""
     size = sum(len(str(value).encode()) for entry in request["Entries"] for value in entry.values())
     if size > MOST_BYTES:
-        raise ValidationException(
-            f"Total size of the entries in the request is over the limit: {size} bytes, at most {MOST_BYTES}."
-        )
-    rules = enabled(context.store, (context.account, context.region))
+        raise ValidationException("Total size of the entries in the request is over the limit.")
+    place, by_bus = (context.account, context.region), dict[str | None, list[Rule]]()
     answers: list[dict[str, str]] = []
     wanted: list[deliveries.Wanted] = []
     for entry in request["Entries"]:
@@ -39,7 +38,10 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             answers.append({"ErrorCode": error.code, "ErrorMessage": error.message})
             continue
         answers.append({"EventId": event["id"]})
-        wanted += [one for rule in rules if _matches(rule, event) for one in rule.wanted(event)]
+        bus = name_in(context, entry.get("EventBusName"))
+        if bus not in by_bus:
+            by_bus[bus] = enabled(context.store, place, bus) if bus else []
+        wanted += [one for rule in by_bus[bus] if rule.is_for(event) for one in rule.wanted(event)]
     if wanted:
         deliveries.queue(context.store, wanted)
         for target in dict.fromkeys(target for target, _ in wanted):
@@ -56,7 +58,6 @@ def _event(context: Context, entry: dict[str, Any]) -> dict[str, Any]:
             )
     if entry["Source"].startswith("aws."):
         raise AwsError("NotAuthorizedForSource", "Not authorized for the source.")
-    check_bus(context, entry.get("EventBusName"))
     try:
         detail = read_json(entry["Detail"])
     except ValueError:
@@ -66,10 +67,6 @@ def _event(context: Context, entry: dict[str, Any]) -> dict[str, Any]:
     at_ms = to_ms(entry["Time"]) if "Time" in entry else now_ms()
     head = event_head(str(uuid.uuid4()), entry["Source"], entry["DetailType"], at_ms, (context.account, context.region))
     return {**head, "resources": entry.get("Resources", []), "detail": detail}
-
-
-def _matches(rule: Rule, event: dict[str, Any]) -> bool:
-    return rule.pattern is not None and rule.pattern.matches(event)
 
 
 @operation("events", "TestEventPattern")

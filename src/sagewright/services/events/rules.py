@@ -11,12 +11,23 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagewright.engine.eventpatterns import BadPattern, read_pattern
-from sagewright.engine.eventrules import DISABLED, ENABLED, KIND, MOST_RULES, TARGETS, Rule, rule_arn
+from sagewright.engine.eventrules import (
+    BUS,
+    DISABLED,
+    ENABLED,
+    KIND,
+    MOST_OF_ALL,
+    MOST_RULES,
+    TARGETS,
+    Rule,
+    kept_name,
+    rule_arn,
+)
 from sagewright.engine.schedules import BadSchedule, read_schedule
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.events.buses import BUS, check_bus
+from sagewright.services.events.buses import bus_of
 from sagewright.services.registry import operation
 from sagewright.store import deliveries, deployments, resources
 from sagewright.store.jobs import Place
@@ -31,38 +42,40 @@ def place_of(context: Context) -> Place:
     return Place(KIND, context.account, context.region)
 
 
-def require_rule(context: Context, name: str) -> Rule:
+def require_rule(context: Context, name: str, bus: str = BUS) -> Rule:
     """Raises ResourceNotFoundException."""
-    found = resources.find(context.store, place_of(context), name)
+    found = resources.find(context.store, place_of(context), kept_name(bus, name))
     if found is None:
-        raise missing(name)
+        raise missing(name, bus)
     return Rule(found)
 
 
-def missing(name: str) -> AwsError:
-    return AwsError("ResourceNotFoundException", f"Rule {name} does not exist on EventBus {BUS}.")
+def missing(name: str, bus: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Rule {name} does not exist on EventBus {bus}.")
 
 
-def all_rules(context: Context) -> list[Rule]:
+def all_rules(context: Context, bus: str) -> list[Rule]:
     """By name."""
-    page = Page(sort_by="name", descending=False, limit=2 * MOST_RULES)
-    return [Rule(found) for found in resources.page(context.store, place_of(context), page)]
+    page = Page(sort_by="name", descending=False, limit=MOST_OF_ALL)
+    rules = (Rule(found) for found in resources.page(context.store, place_of(context), page))
+    return [rule for rule in rules if rule.bus == bus]
 
 
 def locked(connection: Connection, rule: Rule) -> Resource:
     """The rule as it is now, which nobody else changes before the transaction ends. Raises ResourceNotFoundException."""
     found = resources.locked_in(connection, rule.id)
     if found is None:
-        raise missing(rule.name)
+        raise missing(rule.name, rule.bus)
     return found
 
 
 @operation("events", "PutRule")
 def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """A rule that is there keeps its targets and tags, and is otherwise what this request says."""
-    check_bus(context, request.get("EventBusName"))
-    _check(request)
-    name, arn = request["Name"], rule_arn(context.region, context.account, request["Name"])
+    bus = bus_of(context, request.get("EventBusName"))
+    _check(request, bus)
+    name = kept_name(bus, request["Name"])
+    arn = rule_arn(context.region, context.account, name)
     document = {member: request[member] for member in TOLD if request.get(member)}
     status = DISABLED if request.get("State") == DISABLED else ENABLED
     found = resources.find(context.store, place_of(context), name)
@@ -73,9 +86,9 @@ def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             changed = replace(now, document=document, status=status)
             resources.change_in(connection, changed, context.principal.arn)
         return {"RuleArn": arn}
-    if len(all_rules(context)) >= MOST_RULES:
+    if len(all_rules(context, bus)) >= MOST_RULES:
         raise AwsError(
-            "LimitExceededException", f"The event bus {BUS} has {MOST_RULES} rules, which is the most it can have."
+            "LimitExceededException", f"The event bus {bus} has {MOST_RULES} rules, which is the most it can have."
         )
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     new = New(name, document | {TARGETS: {}}, arn, pairs, status=status, principal=context.principal.arn)
@@ -83,13 +96,15 @@ def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"RuleArn": arn}
 
 
-def _check(request: dict[str, Any]) -> None:
+def _check(request: dict[str, Any], bus: str) -> None:
     """Raises ValidationException, InvalidEventPatternException."""
     pattern, schedule = request.get("EventPattern"), request.get("ScheduleExpression")
     if not pattern and not schedule:
         raise ValidationException("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     if pattern:
         check_pattern(pattern)
+    if schedule and bus != BUS:
+        raise ValidationException("ScheduleExpression is supported only on the default event bus.")
     if schedule:
         try:
             read_schedule(schedule)
@@ -107,16 +122,14 @@ def check_pattern(text: str) -> None:
 
 @operation("events", "DescribeRule", quick=True)
 def describe_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_bus(context, request.get("EventBusName"))
-    rule = require_rule(context, request["Name"])
+    rule = require_rule(context, request["Name"], bus_of(context, request.get("EventBusName")))
     return _told(rule) | {"CreatedBy": context.account}
 
 
 @operation("events", "ListRules")
 def list_rules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_bus(context, request.get("EventBusName"))
-    prefix = request.get("NamePrefix", "")
-    found = [rule for rule in all_rules(context) if rule.name.startswith(prefix)]
+    prefix, bus = request.get("NamePrefix", ""), bus_of(context, request.get("EventBusName"))
+    found = [rule for rule in all_rules(context, bus) if rule.name.startswith(prefix)]
     page, token = paging.page_of(
         found, lambda rule: [rule.name], paging.decode(request.get("NextToken")), request.get("Limit", MOST_LISTED)
     )
@@ -136,8 +149,8 @@ def disable_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("events", "DeleteRule")
 def delete_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """What AWS does for a rule that isn't there: nothing."""
-    check_bus(context, request.get("EventBusName"))
-    found = resources.find(context.store, place_of(context), request["Name"])
+    name = kept_name(bus_of(context, request.get("EventBusName")), request["Name"])
+    found = resources.find(context.store, place_of(context), name)
     if found is None:
         return {}
     with context.store.write() as connection:
@@ -158,8 +171,7 @@ def forget_in(connection: Connection, rule_id: str) -> None:
 
 
 def _set_status(context: Context, request: dict[str, Any], status: str) -> dict[str, Any]:
-    check_bus(context, request.get("EventBusName"))
-    rule = require_rule(context, request["Name"])
+    rule = require_rule(context, request["Name"], bus_of(context, request.get("EventBusName")))
     with context.store.write() as connection:
         changed = replace(locked(connection, rule), status=status)
         resources.change_in(connection, changed, context.principal.arn)
@@ -169,4 +181,4 @@ def _set_status(context: Context, request: dict[str, Any], status: str) -> dict[
 def _told(rule: Rule) -> dict[str, Any]:
     document = rule.resource.document
     told = {member: document[member] for member in TOLD if member in document}
-    return {"Name": rule.name, "Arn": rule.arn, "State": rule.resource.status, "EventBusName": BUS, **told}
+    return {"Name": rule.name, "Arn": rule.arn, "State": rule.resource.status, "EventBusName": rule.bus, **told}

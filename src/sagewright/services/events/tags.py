@@ -1,11 +1,13 @@
-"""Tags of rules: TagResource, UntagResource, ListTagsForResource."""
+"""Tags of rules and buses: TagResource, UntagResource, ListTagsForResource."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from sagewright.engine.eventrules import BUS, bus_arn
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
+from sagewright.services.events.buses import bus_of
 from sagewright.services.events.rules import require_rule
 from sagewright.services.registry import operation
 from sagewright.store import tags
@@ -19,9 +21,7 @@ def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     with context.store.write() as connection:
         pairs = tags.of_in(connection, arn) | {pair["Key"]: pair["Value"] for pair in request["Tags"]}
         if len(pairs) > MOST_TAGS:
-            raise AwsError(
-                "LimitExceededException", f"A rule has at most {MOST_TAGS} tags; {arn} would have {len(pairs)}."
-            )
+            raise AwsError("LimitExceededException", f"{arn} would have {len(pairs)} tags; {MOST_TAGS} are the most.")
         tags.add_in(connection, arn, pairs)
     return {}
 
@@ -39,9 +39,16 @@ def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[st
 
 
 def _require(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of a rule that is there. Raises ResourceNotFoundException."""
+    """The ARN of a rule or a bus that is there. Raises ResourceNotFoundException."""
     arn: str = request["ResourceARN"]
-    rule = require_rule(context, arn.rpartition("/")[2])
-    if rule.arn != arn:
+    _, _, resource = arn.rpartition(":")
+    kind, _, name = resource.partition("/")
+    if kind == "event-bus":
+        bus_of(context, name)
+        found = bus_arn(context.region, context.account, name)
+    else:
+        bus, _, rule = name.rpartition("/")
+        found = require_rule(context, rule, bus or BUS).arn
+    if found != arn:
         raise AwsError("ResourceNotFoundException", f"{arn} does not exist.")
     return arn

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.deployplans import BadTarget, read_target
-from sagewright.engine.eventinputs import BadPath, read_path
+from sagewright.engine.eventinputs import BadPath, read_path, unknown_variable
 from sagewright.engine.eventrules import PRINCIPAL, TARGETS, Rule
 from sagewright.engine.eventtargets import service_of
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.events.buses import check_bus
+from sagewright.services.events.buses import bus_of
 from sagewright.services.events.rules import MOST_LISTED, all_rules, forget_in, locked, require_rule
 from sagewright.services.registry import operation
 from sagewright.store import resources
@@ -32,17 +32,15 @@ PARAMETERS_NOT_SERVED = (
 
 @operation("events", "PutTargets")
 def put_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_bus(context, request.get("EventBusName"))
-    rule = require_rule(context, request["Rule"])
+    rule = require_rule(context, request["Rule"], bus_of(context, request.get("EventBusName")))
+    for target in request["Targets"]:
+        _check_input(target)
     good, failed = _sorted_out(context, request["Targets"])
 
     def put(targets: dict[str, Any]) -> dict[str, Any]:
         changed = targets | {one["Id"]: one | {PRINCIPAL: context.principal.arn} for one in good}
         if len(changed) > MOST_TARGETS:
-            raise AwsError(
-                "LimitExceededException",
-                f"A rule has at most {MOST_TARGETS} targets; {rule.name} would have {len(changed)}.",
-            )
+            raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
         return changed
 
     _change(context, rule, put)
@@ -51,8 +49,8 @@ def put_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("events", "RemoveTargets")
 def remove_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_bus(context, request.get("EventBusName"))
-    rule, ids = require_rule(context, request["Rule"]), request["Ids"]
+    rule = require_rule(context, request["Rule"], bus_of(context, request.get("EventBusName")))
+    ids = request["Ids"]
     failed = [
         {
             "TargetId": one,
@@ -68,10 +66,9 @@ def remove_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("events", "ListTargetsByRule")
 def list_targets_by_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_bus(context, request.get("EventBusName"))
-    rule = require_rule(context, request["Rule"])
+    rule = require_rule(context, request["Rule"], bus_of(context, request.get("EventBusName")))
     page, token = paging.page_of(
-        rule.targets.values(),
+        sorted(rule.targets.values(), key=lambda target: str(target["Id"])),
         lambda target: [target["Id"]],
         paging.decode(request.get("NextToken")),
         request.get("Limit", MOST_LISTED),
@@ -82,9 +79,8 @@ def list_targets_by_rule(context: Context, request: dict[str, Any]) -> dict[str,
 
 @operation("events", "ListRuleNamesByTarget")
 def list_rule_names_by_target(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_bus(context, request.get("EventBusName"))
-    arn = request["TargetArn"]
-    names = [rule.name for rule in all_rules(context) if any(one["Arn"] == arn for one in rule.targets.values())]
+    arn, bus = request["TargetArn"], bus_of(context, request.get("EventBusName"))
+    names = [rule.name for rule in all_rules(context, bus) if any(one["Arn"] == arn for one in rule.targets.values())]
     page, token = paging.page_of(
         names, lambda name: [name], paging.decode(request.get("NextToken")), request.get("Limit", MOST_LISTED)
     )
@@ -118,13 +114,13 @@ def _sorted_out(context: Context, targets: list[dict[str, Any]]) -> tuple[list[d
 
 
 def _check(context: Context, target: dict[str, Any]) -> None:
-    """Raises AwsError for a target that could be sent nothing."""
+    """Raises AwsError for a target that could be sent nothing; the others are put all the same."""
     arn = target["Arn"]
     kind = service_of(arn)
     if not kind:
         raise ValidationException(
             f"Sagewright sends nothing to {arn}. Targets are SQS queues, SNS topics, log groups, Lambda functions, API "
-            "destinations, SageMaker pipelines and, to deploy to, SageMaker endpoints."
+            "destinations, event buses, SageMaker pipelines and, to deploy to, SageMaker endpoints."
         )
     if arn.split(":")[4] != context.account:
         raise ValidationException(f"The target {arn} is not in the account {context.account}.")
@@ -135,15 +131,18 @@ def _check(context: Context, target: dict[str, Any]) -> None:
             read_target(target)
         except BadTarget as error:
             raise ValidationException(f"Target {target['Id']}: {error}.") from None
-    _check_input(target)
 
 
 def _check_input(target: dict[str, Any]) -> None:
+    """Raises ValidationException, and no target of the request is put."""
     given = [member for member in ("Input", "InputPath", "InputTransformer") if member in target]
     if len(given) > 1:
         raise ValidationException(
             f"Only one of Input, InputPath, or InputTransformer must be provided for target {target['Id']}."
         )
+    transformer = target.get("InputTransformer")
+    if transformer and (unknown := unknown_variable(transformer)):
+        raise ValidationException(f"InputTemplate for target {target['Id']} contains invalid placeholder {unknown}.")
     paths = [target["InputPath"]] if "InputPath" in target else []
     paths += list((target.get("InputTransformer") or {}).get("InputPathsMap", {}).values())
     for path in paths:
