@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma
 
-from sagewright.algorithms.kernels import kernel
+from sagewright.algorithms.kernels import native
 from sagewright.algorithms.mixtures.topics import Topics
 
 ETA = 0.08
@@ -21,33 +21,35 @@ EVERY = 5
 
 FITTED = 20_000
 """Documents that the mixtures' prior is fitted to."""
+Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""How many tokens of each topic are in each document (documents, K), are each word (V, K), and are at all (K,); K is a multiple of
+LANES.
+"""
+Room = tuple[np.ndarray, np.ndarray]
+"""To work in, (K,) each."""
 TOKENS = 1 << 22
 """Words that are worked on at once."""
 LANES = 8
 """Topics that are worked on at once: their number is filled up to a multiple by ones that no word is ever of."""
 
 
-@kernel(fastmath=True)
-def _sweep(
-    tokens: np.ndarray,
-    of_documents: np.ndarray,
-    of_words: np.ndarray,
-    of_topics: np.ndarray,
-    alpha: np.ndarray,
-    drawn: np.ndarray,
-) -> None:
-    """Draw the topic of each token anew. `tokens` (n, 3): document, word, topic; counts are (documents, K), (V, K) and (K,), K a
-    multiple of LANES; `alpha` (K,) is 0 where there is no topic.
+@native(
+    "int32[:, ::1], Tuple((float32[:, ::1], float32[:, ::1], float32[::1])), float32[::1], float32[::1], "
+    "Tuple((float32[::1], float32[::1]))",
+    fastmath=True,
+)
+def _sweep(tokens: np.ndarray, counts: Counts, alpha: np.ndarray, drawn: np.ndarray, room: Room) -> None:
+    """Draw the topic of each token anew, by `drawn` (n,) in [0, 1). `tokens` (n, 3): document, word, topic; `alpha` (K,) is 0 where
+    there is no topic.
     """
+    (of_documents, of_words, of_topics), (share, inverse) = counts, room
     topics = len(alpha)
     prior = np.float32(ETA)
     whole = np.float32(ETA * len(of_words))
-    share = np.empty(topics, np.float32)
-    inverse = np.empty(topics, np.float32)
     for topic in range(topics):
         inverse[topic] = 1 / (of_topics[topic] + whole)
     for number in range(len(tokens)):
-        document, word, old = tokens[number]
+        document, word, old = (np.uintp(tokens[number, 0]), np.uintp(tokens[number, 1]), np.uintp(tokens[number, 2]))
         of_documents[document, old] -= 1
         of_words[word, old] -= 1
         of_topics[old] -= 1
@@ -108,6 +110,7 @@ class Chain:
             np.add.at(self._of_documents, (document, topic), 1)
             np.add.at(self._of_words, (word, topic), 1)
         self._of_topics = self._of_words.sum(axis=0)
+        self._room = np.empty(wide, np.float32), np.empty(wide, np.float32)
 
     @property
     def alpha(self) -> np.ndarray:
@@ -142,7 +145,9 @@ class Chain:
     def sweep(self) -> None:
         for part in _parts(len(self.tokens)):
             drawn = self.random.random(part.stop - part.start, np.float32)
-            _sweep(self.tokens[part], self._of_documents, self._of_words, self._of_topics, self._alpha, drawn)
+            _sweep(
+                self.tokens[part], (self._of_documents, self._of_words, self._of_topics), self._alpha, drawn, self._room
+            )
 
     def fit_alpha(self) -> None:
         """Move the mixtures' prior towards the one that is likeliest for them (Minka's fixed point)."""
@@ -183,7 +188,11 @@ def refine(chain: Chain, sweeps: int) -> Topics:
 
 def rehearse(_values: Mapping[str, Any]) -> None:
     """Compile for the types of a chain: one token."""
-    counts = np.ones((1, LANES), np.float32)
+    counts, row = np.ones((1, LANES), np.float32), np.ones(LANES, np.float32)
     _sweep(
-        np.zeros((1, 3), np.int32), counts.copy(), counts.copy(), counts[0].copy(), counts[0], np.zeros(1, np.float32)
+        np.zeros((1, 3), np.int32),
+        (counts, counts.copy(), row),
+        row.copy(),
+        np.zeros(1, np.float32),
+        (row.copy(), row.copy()),
     )

@@ -97,6 +97,6 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.ntm.training:train",
     serve="sagewright.algorithms.ntm.model:serve",
     wording=SCHEMA,
-    kernels=Kernels("sagewright.algorithms.mixtures.gibbs:rehearse", by=("_start",)),
+    kernels=Kernels("sagewright.algorithms.mixtures.gibbs:rehearse"),
     default_content_type=declaring.PROTOBUF,
 )
