@@ -52,19 +52,21 @@ class Layout:
         """Children lie side by side, the left one first."""
         count = len(forest.left)
         inner = np.flatnonzero(forest.left != LEAF)
-        child, parent = np.arange(count), np.full(count, -1)
+        links, numbers = np.empty((count, 3), np.int32), np.empty((count, 4), np.float32)
+        child, dimension, parent = links.T
+        child[:], dimension[:], parent[:] = np.arange(count), forest.dimension, -1
         child[inner] = forest.left[inner]
         parent[forest.left[inner]] = parent[forest.right[inner]] = inner
-        depth, sample, level = np.zeros(count), forest.mass.astype(np.float64), np.asarray(forest.roots)
+        depth, sample, level = np.zeros(count, np.float32), forest.mass.copy(), np.asarray(forest.roots)
         while len(level := _below(forest, level)):
             depth[level], sample[level] = depth[parent[level]] + 1, sample[parent[level]]
-        cuts = np.full(count, np.inf, np.float32)
-        cuts[inner] = forest.cut[inner]
-        span = np.subtract(forest.high, forest.low).sum(axis=1, dtype=np.float64)
+        span, cut_off, ends, cut = numbers.T
+        span[:] = forest.high.sum(axis=1, dtype=np.float64) - forest.low.sum(axis=1, dtype=np.float64)
         scale = np.log2(sample + 1)
-        kept = scale / (depth + np.log2(forest.mass + 1)) * (1 - forest.mass / (2 * sample))
-        numbers = np.column_stack([span, scale / (depth + 1), kept, cuts]).astype(np.float32)
-        links = np.column_stack([child, forest.dimension, parent]).astype(np.int32)
+        cut_off[:] = scale / (depth + 1)
+        ends[:] = scale / (depth + np.log2(forest.mass + 1)) * (1 - forest.mass / (2 * sample))
+        cut[:] = np.inf
+        cut[inner] = forest.cut[inner]
         return cls(links, numbers, forest.boxes)
 
 
