@@ -41,7 +41,7 @@ def contests() -> Iterator[Contest]:
 
 def _pace(name: str, rows: np.ndarray, few: int) -> Contest:
     entrants = [
-        Entrant("Sagewright", partial(_ours_pace, rows), float, "compiled before; all rows"),
+        Entrant("Sagewright", partial(_ours_pace, rows), float, "all rows"),
         Entrant("scikit-learn, IsolationForest", partial(_isolation_pace, rows), float, "all rows"),
         Entrant("rrcf", partial(_rrcf_pace, rows, few), float, f"{few} rows: inserted, scored, taken out"),
     ]
@@ -69,7 +69,7 @@ def _contest(name: str, rows: np.ndarray, labels: np.ndarray) -> Contest:
     few = _few(labels)
     judge, judge_few = partial(area, labels), partial(area, labels[few])
     entrants = [
-        Entrant("Sagewright", partial(fit_ours, rows), judge, "with 1 s to compile"),
+        Entrant("Sagewright", partial(fit_ours, rows), judge),
         Entrant("scikit-learn, IsolationForest", partial(fit_isolation, rows), judge, ISOLATION),
         Entrant(
             f"rrcf, {len(few):,} rows",
