@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from sagewright.engine.jsonplaces import Trail, behind, fault
 from sagewright.model.documents import read_json
 
@@ -169,7 +171,7 @@ def _leaf(matchers: list[Any], trail: Trail) -> Leaf:
             tests.append(_same(one))
             continue
         if len(one) != 1:
-            raise _Flaw("Only one key allowed in match expression", (*trail, position), whole=True)
+            raise _only_one(one, (*trail, position))
         ((operator, wanted),) = one.items()
         at = (*trail, position, operator)
         if operator == "exists":
@@ -180,6 +182,13 @@ def _leaf(matchers: list[Any], trail: Trail) -> Leaf:
         else:
             tests.append(_test(operator, wanted, at))
     return Leaf(frozenset(exact), tuple(tests), absent)
+
+
+def _only_one(matcher: dict[str, Any], at: Trail) -> _Flaw:
+    """The flaw of a matcher with two operators, which is told of the second one, or with none."""
+    names = list(matcher)
+    place = (*at, names[1]) if len(names) > 1 else at
+    return _Flaw("Only one key allowed in match expression", place, whole=not names)
 
 
 def _test(operator: str, wanted: Any, at: Trail) -> Test:
@@ -279,7 +288,7 @@ def _fits(parts: list[str], value: str) -> bool:
 def _anything_but(wanted: Any, at: Trail) -> Test:
     if isinstance(wanted, dict):
         if len(wanted) != 1:
-            raise _Flaw("Only one key allowed in match expression", at, whole=True)
+            raise _only_one(wanted, at)
         ((operator, given),) = wanted.items()
         if operator not in {"prefix", "suffix", "equals-ignore-case", "wildcard"}:
             raise _Flaw(f"Unsupported anything-but pattern: {operator}", (*at, operator))
@@ -324,27 +333,42 @@ def _numeric(wanted: Any, at: Trail) -> Test:
     if not wanted:
         raise _Flaw("Invalid member in numeric match: ]", at, whole=True)
     for position, one in enumerate(wanted):
-        _check_member(wanted, position, one, at)
+        _check_member(wanted, position, one, (*at, position))
     if len(wanted) % 2:
-        raise _Flaw(f"Value of {wanted[-1]} must be numeric", at, whole=True)
+        raise _Flaw(_not_numeric(wanted[-1]), at, whole=True)
     pairs = list(zip(wanted[::2], wanted[1::2], strict=True))
+    if len(pairs) == 2 and pairs[0][1] >= pairs[1][1]:
+        raise _Flaw("Bottom must be less than top", at, whole=True)
     return lambda value: _is_number(value) and all(_ORDERS[order](value, bound) for order, bound in pairs)
 
 
-def _check_member(wanted: list[Any], position: int, one: Any, at: Trail) -> None:
+def _check_member(wanted: list[Any], position: int, one: Any, place: Trail) -> None:
     """Orders and bounds take turns, and of two the lower one is the first."""
-    place = (*at, position)
+    if position > 3:
+        raise _Flaw("Too many terms in numeric range expression", place)
     if position % 2:
         if not _is_number(one) or abs(one) > MOST_NUMBER:
-            raise _Flaw(f"Value of {wanted[position - 1]} must be numeric", place)
+            raise _Flaw(_not_numeric(wanted[position - 1]), place)
+    elif position == 0:
+        if not isinstance(one, str):
+            raise _Flaw(f"Invalid member in numeric match: {_json(one)}", place)
+        if one not in _ORDERS:
+            following = (*place[:-1], 1) if len(wanted) > 1 else place[:-1]
+            raise _Flaw(f"Unrecognized numeric range operator: {one}", following, whole=len(wanted) == 1)
+    elif wanted[0][0] != ">":
+        raise _Flaw("Too many elements in numeric expression", place)
     elif not isinstance(one, str):
-        raise _Flaw(f"Invalid member in numeric match: {one}", place)
-    elif one not in _ORDERS:
-        raise _Flaw(f"Unrecognized numeric range operator: {one}", place, whole=True)
-    elif position and (position > 2 or wanted[0][0] != ">"):
-        raise _Flaw("Too many elements in numeric expression", place, whole=True)
-    elif position and one[0] != "<":
+        raise _Flaw(f"Bad value in numeric range: {_json(one)}", place)
+    elif one not in {"<", "<="}:
         raise _Flaw(f"Bad numeric range operator: {one}", place, whole=True)
+
+
+def _not_numeric(order: str) -> str:
+    return f"Value of {'equals' if order == '=' else order} must be numeric"
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _cidr(wanted: Any, at: Trail) -> Test:

@@ -12,7 +12,7 @@ Trail = tuple[str | int, ...]
 """Names and positions on the way from the whole document to a value."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_WORD = re.compile(r"[^\s,:\[\]{}\"']+")
+_WORD = re.compile(r"\w+")
 _MOST_SHOWN = 500
 _VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 _decoder = json.JSONDecoder()
@@ -26,16 +26,19 @@ def behind(text: str, trail: Trail, *, whole: bool = False) -> str:
     return told(text, start + 1 if first else end)
 
 
-def told(text: str, at: int) -> str:
-    """The place of the character `at`, counted from 0."""
+def told(text: str, at: int, *, shown: bool = True) -> str:
+    """The place of the character `at`, counted from 0; `shown`: with the text."""
     line = text.count("\n", 0, at) + 1
     column = at - (text.rfind("\n", 0, at) + 1) + 1
+    if not shown:
+        hidden = "REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled)"
+        return f"\n at [Source: {hidden}; line: {line}, column: {column}]"
     more = f"[truncated {len(text) - _MOST_SHOWN} chars]" if len(text) > _MOST_SHOWN else ""
     return f'\n at [Source: (String)"{text[:_MOST_SHOWN]}"{more}; line: {line}, column: {column}]'
 
 
-def fault(text: str) -> str:
-    """What is wrong with a text that is no JSON, and where."""
+def fault(text: str, *, shown: bool = True) -> str:
+    """What is wrong with a text that is no JSON, and where; `shown`: with the text."""
     try:
         json.loads(text)
     except json.JSONDecodeError as found:
@@ -46,15 +49,15 @@ def fault(text: str) -> str:
         return "It is not JSON."
     at = error.pos
     if at >= len(text):
-        return "Unexpected end-of-input" + told(text, at)
+        return "Unexpected end-of-input" + told(text, at, shown=shown)
     if error.msg.startswith("Expecting property name"):
         character = text[at]
         message = f"Unexpected character ('{character}' (code {ord(character)})): was expecting double-quote to start field name"
-        return message + told(text, at)
+        return message + told(text, at, shown=shown)
     word = _WORD.match(text, at)
     if error.msg.startswith("Expecting value") and word:
-        return f"Unrecognized token '{word.group()}': was expecting {_VALUES}{told(text, word.end())}"
-    return f"Unexpected character ('{text[at]}' (code {ord(text[at])})){told(text, at)}"
+        return f"Unrecognized token '{word.group()}': was expecting {_VALUES}{told(text, word.end(), shown=shown)}"
+    return f"Unexpected character ('{text[at]}' (code {ord(text[at])})){told(text, at, shown=shown)}"
 
 
 def _start(text: str, trail: Trail) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
@@ -239,23 +239,24 @@ def _received(connection: Connection, message: Message, now: int, how: Reception
         "visible_ms": now + how.hidden_ms,
         "received_ms": message.received_ms or now,
         "receives": message.receives + 1,
-        "handle": f"{secrets.token_hex(8)}{message.id:016x}",
+        "handle": f"{message.message_id[:8]}{secrets.token_hex(4)}{message.id:016x}",
     }
     connection.execute(update(messages).where(own).values(**changed))
     return Message(**{**vars(message), **changed})
 
 
 def remove(store: Database, queue_id: str, handle: str, *, fifo: bool = False) -> bool:
-    """Forget the message with that handle, if it is still its last one.
+    """Forget the message with that handle: any that it had, but in a FIFO queue the last, and while it is held.
 
     False where a FIFO queue has the message still, but not in the hands of who had that handle.
     """
     here = messages.c.queue_id == queue_id
-    own = and_(here, messages.c.handle == handle, *([messages.c.visible_ms > now_ms()] if fifo else []))
+    own = messages.c.handle == handle
+    own = and_(own, messages.c.visible_ms > now_ms()) if fifo else or_(own, _had(handle))
     with store.write() as connection:
-        if connection.execute(delete(messages).where(own)).rowcount or not fifo:
+        if connection.execute(delete(messages).where(here, own)).rowcount or not fifo:
             return True
-        return connection.execute(select(messages.c.id).where(here, messages.c.id == _row_of(handle))).first() is None
+        return connection.execute(select(messages.c.id).where(here, _had(handle))).first() is None
 
 
 def hide(store: Database, queue_id: str, handle: str, hidden_ms: int, *, earlier: bool = False) -> bool:
@@ -266,17 +267,17 @@ def hide(store: Database, queue_id: str, handle: str, hidden_ms: int, *, earlier
     now = now_ms()
     its = messages.c.handle == handle
     if earlier:
-        its = or_(its, and_(messages.c.id == _row_of(handle), messages.c.visible_ms > now, messages.c.receives > 0))
+        its = or_(its, and_(_had(handle), messages.c.visible_ms > now, messages.c.receives > 0))
     own = and_(messages.c.queue_id == queue_id, its)
     changed = update(messages).where(own).values(visible_ms=now + hidden_ms).returning(messages.c.id)
     with store.write() as connection:
         return connection.execute(changed).first() is not None
 
 
-def _row_of(handle: str) -> int:
-    """The id that a handle ends with; that of no row for one of an earlier version."""
+def _had(handle: str) -> ColumnElement[bool]:
+    """Of the message that was received with that handle once, which begins as the message's id does and ends with the row's."""
     number = int(handle[-16:], 16)
-    return number if number < 2**63 else -1
+    return and_(messages.c.id == (number if number < 2**63 else -1), messages.c.message_id.startswith(handle[:8]))
 
 
 def count(store: Database, queue_id: str) -> Count:

@@ -182,3 +182,76 @@ def entries_of_batches_are_checked(target: Target) -> None:
         assert refused(sns.publish_batch, **asked) == ("InvalidBatchEntryId", 400)
     asked = {"TopicArn": arn, "PublishBatchRequestEntries": [{"Id": n, "Message": "x" * 200_000} for n in "ab"]}
     assert refused(sns.publish_batch, **asked) == ("BatchRequestTooLong", 400)
+
+
+@check
+def a_filter_may_be_so_large(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns_filter_policy::test_policy_complexity, test_sub_filter_policy_nested_property"""
+    sns, arn, (_, queue) = target.boto("sns"), a_topic(target), a_queue(target)
+    subscription = sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)["SubscriptionArn"]
+    for policy, message in (
+        ({"k": [f"v{number}" for number in range(151)]}, "FilterPolicy: Filter policy is too complex"),
+        ({f"k{number}": ["v"] for number in range(6)}, "FilterPolicy: Filter policy can not have more than 5 keys"),
+        ({"o": {"k": ["v"]}}, "Filter policy scope MessageAttributes does not support nested filter policy"),
+    ):
+        asked = {"AttributeName": "FilterPolicy", "AttributeValue": json.dumps(policy)}
+        found = refusal(sns.set_subscription_attributes, SubscriptionArn=subscription, **asked)
+        assert (found.code, found.message) == ("InvalidParameter", f"Invalid parameter: {message}")
+
+
+@check
+def a_bad_filter_s_place_is_told(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns_filter_policy::test_validate_policy_numeric_operator"""
+    policy = json.dumps({"key": [{"numeric": [">", 20, 30]}]})
+    asked = {"Protocol": "sqs", "Endpoint": a_queue(target)[1], "Attributes": {"FilterPolicy": policy}}
+    found = refusal(target.boto("sns").subscribe, TopicArn=a_topic(target), **asked)
+    place = ' at [Source: (String)"{"key":[{"numeric":[">",20,30]}]}"; line: 1, column: 30]'
+    wanted = "Invalid parameter: Attributes Reason: FilterPolicy: Bad value in numeric range: 30"
+    assert found.message == f"{wanted}\n{place}"
+
+
+@check
+def attributes_of_messages_have_names_and_types(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_empty_or_wrong_message_attributes"""
+    for name, value in (
+        ("a", {"DataType": "String", "StringValue": ""}),
+        ("a", {"DataType": "Strings", "StringValue": "v"}),
+        ("a", {"DataType": "Number", "BinaryValue": b"1"}),
+        (".a", {"DataType": "String", "StringValue": "v"}),
+        ("a^", {"DataType": "String", "StringValue": "v"}),
+    ):
+        asked = {"Message": "m", "MessageAttributes": {name: value}}
+        assert refused(target.boto("sns").publish, TopicArn=a_topic(target), **asked) == ("ParameterValueInvalid", 400)
+
+
+@check
+def a_subscription_is_made_once(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_subscribe_idempotency"""
+    asked = {"TopicArn": a_topic(target), "Protocol": "sqs", "Endpoint": a_queue(target)[1]}
+    subscribe, raw = target.boto("sns").subscribe, {"RawMessageDelivery": "true"}
+    arn = subscribe(**asked, Attributes=raw)["SubscriptionArn"]
+    same = {**raw, "FilterPolicyScope": "MessageAttributes"}
+    assert arn == subscribe(**asked)["SubscriptionArn"] == subscribe(**asked, Attributes=same)["SubscriptionArn"]
+    other = {"RawMessageDelivery": "false"}
+    assert refused(subscribe, **asked, Attributes=other) == ("InvalidParameter", 400)
+
+
+@check
+def what_cannot_be_delivered_is_a_dead_letter(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_redrive_policy_sqs_queue_subscription"""
+    sns, arn, (url, queue), (dead, letters) = target.boto("sns"), a_topic(target), a_queue(target), a_queue(target)
+    policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": letters}), "RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue, Attributes=policy)
+    target.boto("sqs").delete_queue(QueueUrl=url)
+    sns.publish(TopicArn=arn, Message="m")
+    assert received(target, dead) == ["m"]
+
+
+@check
+def a_group_reaches_the_queue(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_publish_message_group_id"""
+    sns, arn, (url, queue) = target.boto("sns"), a_topic(target), a_queue(target)
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
+    sns.publish(TopicArn=arn, Message="m", MessageGroupId="g")
+    (message,) = target.boto("sqs").receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
+    assert message["Attributes"]["MessageGroupId"] == "g"

@@ -375,3 +375,16 @@ def errors_of_forms_have_the_codes_of_before(target: Target) -> None:
     assert "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>" in told
     status, told = form(target, a_queue(target), Action="ListQueues")
     assert (status, "<Code>InvalidAction</Code>" in told) == (400, True)
+
+
+@check
+def an_earlier_handle_deletes_no_less(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns_filter_policy::test_filter_policy"""
+    sqs, url = target.boto("sqs"), a_queue(target)
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    (first,) = receive(target, url, VisibilityTimeout=0)
+    receive(target, url, VisibilityTimeout=0)
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+    sqs.send_message(QueueUrl=url, MessageBody="n")
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+    assert [one["Body"] for one in receive(target, url, MaxNumberOfMessages=10)] == ["n"]

@@ -64,3 +64,26 @@ def test_lines_are_counted_and_long_texts_cut() -> None:
     assert behind(text, ("a", 0)).endswith("line: 4, column: 9]")  # of a name that comes twice it is the last
     assert behind('{"a":[1, "x]", {"b": null}]}', ("a", 2, "b")).endswith("column: 26]")
     assert told("x" * 600, 599).endswith('"[truncated 100 chars]; line: 1, column: 600]')
+
+
+@pytest.mark.parametrize(("members", "message", "column"), [
+    ('[]', "Invalid member in numeric match: ]", 22),
+    ('["operator"]', "Unrecognized numeric range operator: operator", 32),
+    ('[1,"<="]', "Invalid member in numeric match: 1", 22),
+    ('["=","000"]', "Value of equals must be numeric", 26),
+    ('[">="]', "Value of >= must be numeric", 26),
+    ('["<",100,">",10]', "Too many elements in numeric expression", 30),
+    ('[">=",1,">",2]', "Bad numeric range operator: >", 31),
+    ('[">",3,"<",1]', "Bottom must be less than top", 33),
+    ('[">",20,"<="]', "Value of <= must be numeric", 33),
+    ('[">",20,30]', "Bad value in numeric range: 30", 30),
+    ('[">",20,"test"]', "Bad numeric range operator: test", 34),
+    ('[">",20,"<","30"]', "Value of < must be numeric", 33),
+    ('[">",20,"<",30,"<",50]', "Too many terms in numeric range expression", 36),
+])  # fmt: skip
+def test_numbers_as_recorded_of_filters_on_aws(members: str, message: str, column: int) -> None:
+    """localstack's `test_sns_filter_policy.snapshot.json`, test_validate_policy_numeric_operator."""
+    text = '{"key":[{"numeric":' + members + "}]}"
+    with pytest.raises(BadPattern) as caught:
+        read_pattern(text)
+    assert str(caught.value) == message + f'\n at [Source: (String)"{text}"; line: 1, column: {column}]'

@@ -20,6 +20,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.messagesize import message_bytes
 from sagewright.services.registry import operation
+from sagewright.services.sns.attributes import check_attributes
 from sagewright.services.sns.subscriptions import arn_of, queue_id
 from sagewright.services.sns.topics import invalid, require_topic, topic_arn
 from sagewright.store import messages, resources
@@ -36,7 +37,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]+")
 def publish(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if "PhoneNumber" in request:
         raise invalid("PhoneNumber", "Sagewright sends no text messages.")
-    return _published(context, request.get("TopicArn") or request.get("TargetArn", ""), request)
+    arn = request.get("TopicArn") or request.get("TargetArn", "")
+    if arn.rpartition(":")[2].startswith("endpoint/"):
+        raise invalid("TargetArn", "No endpoint found for the target arn specified")
+    return _published(context, arn, request)
 
 
 @operation("sns", "PublishBatch")
@@ -50,6 +54,7 @@ def publish_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
     for entry in entries:
         _check_id(entry["Id"])
+        check_attributes(entry.get("MessageAttributes") or {})
     if sum(message_bytes(one["Message"], one.get("MessageAttributes")) for one in entries) > MOST_BYTES:
         raise AwsError("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
     require_topic(context, request["TopicArn"])
@@ -79,6 +84,7 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
     text: str = request["Message"]
     if not text:
         raise invalid("Empty message")
+    check_attributes(request.get("MessageAttributes") or {})
     if message_bytes(text, request.get("MessageAttributes")) > MOST_BYTES:
         raise invalid("Message too long")
     if request.get("Subject") == "":
@@ -94,17 +100,23 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
         notification["MessageAttributes"] = {name: _told(value) for name, value in attributes.items()}
     sent: list[tuple[str, Draft]] = []
     for one in chosen:
-        queue = queue_id(context, one.document["Endpoint"])
+        queue = queue_id(context, one.document["Endpoint"]) or _dead_letters(context, one)
         if queue is None:  # it is no more, or not yet there
             continue
         raw = one.document.get("RawMessageDelivery") == "true"
         body = text if raw else _enveloped(context, topic, one, notification)
         kept = {name: _kept(value) for name, value in attributes.items()} if raw else {}
-        sent.append((queue, Draft(body, kept, context.principal.user_id)))
+        sent.append((queue, Draft(body, kept, context.principal.user_id, group=request.get("MessageGroupId", ""))))
     with context.store.write() as connection:
         for queue, draft in sent:
             messages.send_in(connection, queue, draft)
     return {"MessageId": message_id}
+
+
+def _dead_letters(context: Context, subscription: Resource) -> str | None:
+    """The queue for what can't be delivered, if the subscription has one."""
+    policy = subscription.document.get("RedrivePolicy")
+    return queue_id(context, str(read_json(policy)["deadLetterTargetArn"])) if policy else None
 
 
 def _for_queues(text: str) -> str:

@@ -10,12 +10,11 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.eventpatterns import BadPattern, read_pattern
-from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.services.sns.filters import ATTRIBUTES, BODY, BadFilter, NestedFilter, check_filter, read_object
 from sagewright.services.sns.topics import MOST_LISTED, check_arn, invalid, require_topic, topic_arn
 from sagewright.store import resources
 from sagewright.store.jobs import Place
@@ -26,6 +25,7 @@ KIND = "sns-subscription"
 QUEUES = "sqs-queue"
 _SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
+PROTOCOLS = frozenset({"http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose"})
 SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "DeliveryPolicy")
 
 
@@ -42,18 +42,32 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """The same queue has one subscription to a topic."""
     topic = require_topic(context, request["TopicArn"])
     protocol, endpoint = request["Protocol"], request.get("Endpoint", "")
+    if protocol not in PROTOCOLS:
+        raise invalid(f"Amazon SNS does not support this protocol string: {protocol}")
+    attributes = _lowered(request.get("Attributes") or {})
+    try:
+        _check(attributes, attributes.get("FilterPolicyScope", ATTRIBUTES))
+    except AwsError as error:
+        raise invalid("Attributes", error.message.removeprefix("Invalid parameter: ")) from None
     if protocol != "sqs":
         raise invalid("Protocol", f"Sagewright serves subscriptions of queues (sqs), not {protocol}.")
     _check_queue(endpoint)
-    attributes = _lowered(request.get("Attributes") or {})
-    _check(attributes)
     for there in resources.children(context.store, topic.id):
         if there.document["Endpoint"] == endpoint:
+            _check_same(there, attributes)
             return {"SubscriptionArn": arn_of(there)}
-    document = {"TopicArn": topic_arn(topic), "Protocol": protocol, "Endpoint": endpoint, **attributes}
+    given = {name: value for name, value in attributes.items() if value not in {"", "{}"}}
+    document = {"TopicArn": topic_arn(topic), "Protocol": protocol, "Endpoint": endpoint, **given}
     document["SubscriptionPrincipal"] = context.principal.arn
     new = New(str(uuid.uuid4()), document, "", {}, parent=topic.id, principal=context.principal.arn)
     return {"SubscriptionArn": arn_of(resources.create(context.store, place_of(context), new))}
+
+
+def _check_same(there: Resource, attributes: dict[str, str]) -> None:
+    """Raises InvalidParameter for other attributes than those of the subscription that is there."""
+    told = {"RawMessageDelivery": "false", "FilterPolicyScope": ATTRIBUTES} | there.document
+    if any(told.get(name, "") != value for name, value in attributes.items()):
+        raise invalid("Attributes", "Subscription already exists with different attributes")
 
 
 def _check_queue(arn: str) -> None:
@@ -125,7 +139,9 @@ def get_subscription_attributes(context: Context, request: dict[str, Any]) -> di
         "ConfirmationWasAuthenticated": "true",
     }
     if "FilterPolicy" in told:
-        told.setdefault("FilterPolicyScope", "MessageAttributes")
+        told.setdefault("FilterPolicyScope", ATTRIBUTES)
+    else:
+        told.pop("FilterPolicyScope", None)
     return {"Attributes": told}
 
 
@@ -133,7 +149,8 @@ def get_subscription_attributes(context: Context, request: dict[str, Any]) -> di
 def set_subscription_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = _require(context, request["SubscriptionArn"])
     given = _lowered({request["AttributeName"]: request.get("AttributeValue", "")})
-    _check(given)
+    scope = request.get("AttributeValue") if request["AttributeName"] == "FilterPolicyScope" else None
+    _check(given, scope or found.document.get("FilterPolicyScope", ATTRIBUTES))
     with context.store.write() as connection:
         now = resources.locked_in(connection, found.id)
         if now is None:
@@ -152,20 +169,23 @@ def _require(context: Context, arn: str) -> Resource:
 
 def _lowered(attributes: dict[str, str]) -> dict[str, str]:
     """Truth is taken in any letters, and kept in small ones."""
-    return {name: value.lower() if name == "RawMessageDelivery" else value for name, value in attributes.items()}
+    return {
+        name: value.lower() if name == "RawMessageDelivery" and value.lower() in {"true", "false"} else value
+        for name, value in attributes.items()
+    }
 
 
 def _check_redrive(text: str) -> None:
     """Raises InvalidParameter."""
     try:
-        policy = read_json(text)
-    except ValueError:
-        raise invalid("RedrivePolicy: failed to parse JSON.") from None
-    if not isinstance(policy, dict) or _QUEUE.fullmatch(str(policy.get("deadLetterTargetArn"))) is None:
+        policy = read_object(text)
+    except BadFilter as error:
+        raise invalid(f"RedrivePolicy: {error}") from None
+    if _QUEUE.fullmatch(str(policy.get("deadLetterTargetArn"))) is None:
         raise invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
 
 
-def _check(attributes: dict[str, str]) -> None:
+def _check(attributes: dict[str, str], scope: str) -> None:
     """Raises InvalidParameter."""
     for name, value in attributes.items():
         if name not in SETTABLE:
@@ -174,10 +194,17 @@ def _check(attributes: dict[str, str]) -> None:
             raise invalid(f"RawMessageDelivery: Invalid value [{value}]. Must be true or false.")
         if name == "RedrivePolicy" and value:
             _check_redrive(value)
-        if name == "FilterPolicyScope" and value not in {"MessageAttributes", "MessageBody"}:
-            raise invalid("Attributes", f"FilterPolicyScope: {value} is neither MessageAttributes nor MessageBody.")
+        if name == "FilterPolicyScope" and value not in {ATTRIBUTES, BODY}:
+            raise invalid(f"FilterPolicyScope: Invalid value [{value}]. Please use either {BODY} or {ATTRIBUTES}")
         if name == "FilterPolicy" and value not in {"", "{}"}:
-            try:
-                read_pattern(value)
-            except BadPattern as error:
-                raise invalid("FilterPolicy", str(error)) from None
+            _check_filter(value, scope)
+
+
+def _check_filter(text: str, scope: str) -> None:
+    """Raises InvalidParameter."""
+    try:
+        check_filter(text, scope)
+    except NestedFilter as error:
+        raise invalid(str(error)) from None
+    except BadFilter as error:
+        raise invalid(f"FilterPolicy: {error}") from None

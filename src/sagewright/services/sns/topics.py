@@ -115,7 +115,7 @@ def _check_same(context: Context, arn: str, attributes: dict[str, str], pairs: d
     there = require_topic(context, arn)
     if any(there.document.get(name, "") != value for name, value in attributes.items()):
         raise invalid("Attributes", "Topic already exists with different attributes")
-    if pairs and pairs != tags.of(context.store, arn):
+    if not pairs.items() <= tags.of(context.store, arn).items():
         raise invalid("Tags", "Topic already exists with different tags")
 
 
