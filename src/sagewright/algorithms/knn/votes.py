@@ -9,8 +9,8 @@ CELLS = 1 << 24
 
 def majority(labels: np.ndarray) -> np.ndarray:
     """(n,) the most frequent label of each row of (n, k), the smallest one of several."""
-    classes, codes = np.unique(labels, return_inverse=True)
-    codes = codes.reshape(labels.shape)
+    classes = np.unique(labels)
+    codes = np.searchsorted(classes, labels)  # np.unique's own inverse sorts all labels
     chosen = np.empty(len(labels), np.int64)
     step = max(1, CELLS // len(classes))
     for start in range(0, len(labels), step):
