@@ -107,7 +107,8 @@ class Native:
         if not DIRECTORY:
             return None
         files = {each.__code__.co_filename for each in [self.function, *self._parts().values()]}
-        words = [self.signature, repr(self.fastmath), machinecode.processor()]
+        fastmath = sorted(self.fastmath) if isinstance(self.fastmath, set) else self.fastmath
+        words = [self.signature, repr(fastmath), machinecode.processor()]
         content = b"|".join([Path(file).read_bytes() for file in sorted(files)] + [word.encode() for word in words])
         name = f"{self.function.__module__}.{self.function.__qualname__}"
         return Path(DIRECTORY) / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.code"
