@@ -40,7 +40,7 @@ def below(tree: Forest, node: int, points: np.ndarray) -> Iterator[tuple[int, np
 
 @given(POINTS)
 def test_every_node_knows_its_points(points: np.ndarray) -> None:
-    tree = forest.grow([points], np.random.default_rng(0))
+    tree = forest.grow(points, [np.arange(len(points))], np.random.default_rng(0))
     for node, inside in below(tree, int(tree.roots[0]), points):
         assert tree.mass[node] == len(inside) > 0
         assert_allclose(tree.low[node], inside.min(axis=0))
@@ -49,8 +49,7 @@ def test_every_node_knows_its_points(points: np.ndarray) -> None:
 
 
 def test_a_side_is_cut_as_often_as_it_is_long() -> None:
-    samples = [np.array([[0, 0], [3, 1]], np.float32)] * 4000
-    grown = forest.grow(samples, RANDOM)
+    grown = forest.grow(np.array([[0, 0], [3, 1]], np.float32), [np.arange(2)] * 4000, RANDOM)
     assert np.mean(grown.dimension[grown.roots] == 0) == pytest.approx(0.75, abs=0.03)
     cuts = grown.cut[grown.roots][grown.dimension[grown.roots] == 0]
     assert np.quantile(cuts, [0.25, 0.5, 0.75]) == pytest.approx([0.75, 1.5, 2.25], abs=0.15)
@@ -77,7 +76,7 @@ def expected(tree: Forest, row: np.ndarray) -> float:
 @settings(max_examples=30)
 @given(POINTS)
 def test_a_score_is_the_expected_one_of_an_insertion(points: np.ndarray) -> None:
-    grown = forest.grow([points, points[::2]], np.random.default_rng(1))
+    grown = forest.grow(points, [np.arange(len(points)), np.arange(0, len(points), 2)], np.random.default_rng(1))
     rows = np.concatenate([points, points + np.float32(0.5), points * 3])
     trees = [replace(grown, roots=np.array([root], np.int32)) for root in grown.roots]
     by_hand = [np.mean([expected(tree, row) for tree in trees]) for row in rows]
@@ -90,7 +89,7 @@ def test_many_rows_score_by_machine_code_as_by_arrays() -> None:
     random = np.random.default_rng(2)
     rows = (random.normal(size=(3000, 7)) + 4 * random.integers(0, 3, (3000, 1))).astype(np.float32)
     rows[2900:] *= 10
-    grown = forest.grow(sampling.deal(rows, 20, 64, random), random)
+    grown = forest.grow(rows, sampling.deal(len(rows), 20, 64, random), random)
     scored = scoring.Scoring(grown)
     assert_allclose(scored(rows, True), scored(rows, False), rtol=1e-5, atol=1e-6)
 
@@ -98,8 +97,10 @@ def test_many_rows_score_by_machine_code_as_by_arrays() -> None:
 @settings(max_examples=30)
 @given(POINTS)
 def test_machine_code_grows_the_same_trees(points: np.ndarray) -> None:
-    samples = [points, points[:1], points[::2]]
-    by_arrays, by_code = (forest.grow(samples, np.random.default_rng(1), compiled) for compiled in (False, True))
+    numbers = np.arange(len(points))
+    samples = [numbers, numbers[:1], numbers[::-2]]
+    both = (forest.grow(points, samples, np.random.default_rng(1), compiled) for compiled in (False, True))
+    by_arrays, by_code = both
     for name, array in by_arrays.arrays().items():
         assert array.dtype == by_code.arrays()[name].dtype
         assert_array_equal(array, by_code.arrays()[name])
@@ -107,8 +108,9 @@ def test_machine_code_grows_the_same_trees(points: np.ndarray) -> None:
 
 def test_usual_rows_score_below_one_and_far_ones_well_above() -> None:
     rows = np.random.default_rng(5).normal(size=(5000, 3)).astype(np.float32)
-    scores = scoring.score(forest.grow(sampling.deal(rows, 100, 256, RANDOM), RANDOM), rows)
-    far = scoring.score(forest.grow(sampling.deal(rows, 100, 256, RANDOM), RANDOM), np.full((1, 3), 50, np.float32))
+    grown = forest.grow(rows, sampling.deal(len(rows), 100, 256, RANDOM), RANDOM)
+    scores = scoring.score(grown, rows)
+    far = scoring.score(grown, np.full((1, 3), 50, np.float32))
     assert 0.4 < np.median(scores) < 1
     assert far[0] > 4
 
@@ -116,18 +118,17 @@ def test_usual_rows_score_below_one_and_far_ones_well_above() -> None:
 def test_the_chance_to_be_cut_off_is_that_of_a_real_insertion() -> None:
     """Trees grown with the row cut it off at the root as often as the score assumes of trees without it."""
     points, row = np.array([[0], [1], [2]], np.float32), np.array([[4]], np.float32)
-    grown = forest.grow([np.concatenate([points, row])] * 5000, RANDOM)
+    grown = forest.grow(np.concatenate([points, row]), [np.arange(4)] * 5000, RANDOM)
     alone = np.mean([grown.cut[root] >= 2 for root in grown.roots])
     assert alone == pytest.approx((4 - 2) / 4, abs=0.03)
 
 
 def test_trees_get_parts_of_a_large_sample_and_draws_of_a_small_one() -> None:
-    rows = np.arange(100, dtype=np.float32)[:, None]
-    parts = sampling.deal(rows, 5, 20, RANDOM)
-    assert sorted(np.concatenate(parts)[:, 0]) == list(range(100))
-    draws = sampling.deal(rows, 60, 20, RANDOM)
-    assert all(len(set(each[:, 0])) == 20 for each in draws)
-    assert [len(each) for each in sampling.deal(rows[:3], 50, 20, RANDOM)] == [3] * 50
+    parts = sampling.deal(100, 5, 20, RANDOM)
+    assert sorted(np.concatenate(parts)) == list(range(100))
+    draws = sampling.deal(100, 60, 20, RANDOM)
+    assert all(len(set(each)) == 20 for each in draws)
+    assert [len(each) for each in sampling.deal(3, 50, 20, RANDOM)] == [3] * 50
 
 
 def series() -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +214,7 @@ def test_what_is_no_forest_is_the_users_fault(content: bytes) -> None:
 )
 def test_links_that_make_no_trees_are_refused(name: str, value: Any) -> None:
     """Machine code follows them."""
-    arrays = forest.grow([RANDOM.normal(size=(20, 3)).astype(np.float32)] * 2, RANDOM).arrays()
+    arrays = forest.grow(RANDOM.normal(size=(20, 3)).astype(np.float32), [np.arange(20)] * 2, RANDOM).arrays()
     arrays[name] = (
         value if isinstance(value, np.ndarray) else np.where(np.arange(len(arrays[name])) < 1, value, arrays[name])
     )

@@ -81,16 +81,18 @@ class Forest:
             raise UserError("the model's nodes are no trees")
 
 
-def grow(samples: list[np.ndarray], random: np.random.Generator, compiled: bool | None = None) -> Forest:
-    """One tree from each sample, (n, d) float32 with n ≥ 1. `compiled`: whether by machine code, which gives the same; None: where
-    it is there, or there is so much to grow that it is worth making.
+def grow(
+    rows: np.ndarray, samples: list[np.ndarray], random: np.random.Generator, compiled: bool | None = None
+) -> Forest:
+    """One tree from each sample of the rows (n, d) float32: their numbers, one at least. `compiled`: whether by machine code, which
+    gives the same; None: where it is there, or there is so much to grow that it is worth making.
     """
+    order, sizes = np.concatenate(samples), np.array([len(sample) for sample in samples])
     if compiled is None:
-        compiled = growth.kept() or sum(each.size for each in samples) >= COMPILED
+        compiled = growth.kept() or len(order) * rows.shape[1] >= COMPILED
     if not compiled:
-        return _Growth(samples, random).run()
-    points, sizes = np.concatenate(samples), np.array([len(sample) for sample in samples])
-    left, *others = growth.grown(points, sizes, random.random(2 * len(points)))
+        return _Growth(rows[order], sizes, random).run()
+    left, *others = growth.grown(rows, order, sizes, random.random(2 * len(order)))
     right = np.where(left == LEAF, LEAF, left + 1).astype(np.int32)
     return Forest(np.arange(len(sizes), dtype=np.int32), left, right, *others)
 
@@ -98,10 +100,8 @@ def grow(samples: list[np.ndarray], random: np.random.Generator, compiled: bool 
 class _Growth:
     """All nodes of one depth at once: points lie sorted by the node they are in."""
 
-    def __init__(self, samples: list[np.ndarray], random: np.random.Generator) -> None:
-        self.random = random
-        self.points = np.concatenate(samples)
-        self.sizes = np.array([len(sample) for sample in samples])
+    def __init__(self, points: np.ndarray, sizes: np.ndarray, random: np.random.Generator) -> None:
+        self.points, self.sizes, self.random = points, sizes, random
         self.parts: list[dict[str, np.ndarray]] = []
         self.nodes = 0
         self.boxes = np.empty((2 * len(self.points), 2, self.points.shape[1]), np.float32)

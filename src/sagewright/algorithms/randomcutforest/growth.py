@@ -86,17 +86,19 @@ def _grow(points: np.ndarray, draws: np.ndarray, trees: Trees, room: Room, nodes
         node += 1
 
 
-def grown(points: np.ndarray, sizes: np.ndarray, draws: np.ndarray) -> Trees:
-    """Of the points (n, d) of all trees, the first `sizes[0]` being the first one's; `draws` (2n,) from [0, 1)."""
-    (count, width), most = points.shape, 2 * len(points)
-    room = np.empty((most, 2), np.int32), np.empty((2, count), np.int32), np.empty(width)
-    room[0][: len(sizes), 1] = np.cumsum(sizes)
-    room[0][: len(sizes), 0] = room[0][: len(sizes), 1] - sizes
-    room[1][0] = np.arange(count)
+def grown(points: np.ndarray, order: np.ndarray, sizes: np.ndarray, draws: np.ndarray) -> Trees:
+    """Of points (n, d): `order` has the numbers of all trees' points, `sizes[0]` of the first tree at first; `draws` are twice
+    as many numbers from [0, 1).
+    """
+    most, width = 2 * len(order), points.shape[1]
+    spans, orders = np.empty((most, 2), np.int32), np.empty((2, len(order)), np.int32)
+    spans[: len(sizes), 1] = np.cumsum(sizes)
+    spans[: len(sizes), 0] = spans[: len(sizes), 1] - sizes
+    orders[0] = order
     links = np.empty(most, np.int32), np.empty(most, np.int32)
     trees = *links, np.empty(most, np.float32), np.empty(most, np.float32), np.empty((most, 2, width), np.float32)
     nodes = np.array([len(sizes)])
-    _grow(points, draws, trees, room, nodes)
+    _grow(points, draws, trees, (spans, orders, np.empty(width)), nodes)
     left, dimensions, cuts, mass, boxes = (each[: nodes[0]] for each in trees)
     return left, dimensions, cuts, mass, boxes
 
@@ -108,4 +110,4 @@ def kept() -> bool:
 
 def rehearse(_values: Mapping[str, Any]) -> None:
     """One tree of one point."""
-    grown(np.zeros((1, 1), np.float32), np.ones(1, np.int64), np.zeros(2))
+    grown(np.zeros((1, 1), np.float32), np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros(2))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 
-def deal(rows: np.ndarray, trees: int, size: int, random: np.random.Generator) -> list[np.ndarray]:
-    """A sample for each tree: parts of `rows` without overlap where they suffice, else `size` rows (or all) drawn for each."""
-    if len(rows) >= trees * size:
-        order = random.permutation(len(rows))[: trees * size]
-        return list(rows[order].reshape(trees, size, -1))
-    return [rows[random.permutation(len(rows))[:size]] for _ in range(trees)]
+def deal(rows: int, trees: int, size: int, random: np.random.Generator) -> list[np.ndarray]:
+    """The numbers of each tree's rows: parts without overlap where there are enough, else `size` rows (or all) drawn for each."""
+    if rows >= trees * size:
+        return list(random.permutation(rows)[: trees * size].reshape(trees, size))
+    return [random.permutation(rows)[:size].copy() for _ in range(trees)]

@@ -23,7 +23,7 @@ from sagewright.algorithms.randomcutforest.scoring import Scoring
 
 DISTRIBUTIONS = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
 COPIES = 8
-"""Of the sample: the rows, those of the trees, and both ends of the boxes of twice as many nodes."""
+"""Of the sample at most: the rows, those of the trees and in their order, and both ends of the boxes of twice as many nodes."""
 SIGMAS = 3.0
 """A test row is said to be an anomaly so many standard deviations above the mean score."""
 
@@ -49,8 +49,9 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(run: Session, rows: Rows) -> Forest:
     """A forest from one pass over this host's rows and all others', the same at every host."""
     values, random = run.values, np.random.default_rng([run.seed, 1])
-    samples = sampling.deal(_sample(run, rows), values["num_trees"], values["num_samples_per_tree"], random)
-    return forest.grow(samples, random)
+    sample = _sample(run, rows)
+    dealt = sampling.deal(len(sample), values["num_trees"], values["num_samples_per_tree"], random)
+    return forest.grow(sample, dealt, random)
 
 
 def _sample(run: Session, rows: Rows) -> np.ndarray:
