@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import artefact, ndarray
+from sagewright.algorithms.firstparty import adam, artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.logistic import probability
-from sagewright.algorithms.ipinsights import events
+from sagewright.algorithms.ipinsights import events, training
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
+from sagewright.algorithms.ipinsights.kernel import Room
 from sagewright.algorithms.ipinsights.learner import Learner, made_up
 from sagewright.algorithms.ipinsights.model import InsightsModel
 from sagewright.algorithms.ipinsights.network import Blocks, Network, bits, keys
@@ -56,7 +58,7 @@ def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
     random = np.random.default_rng(0)
     network = Network.begin(5, 4, layers, 0)
     network.entities = network.entities.astype(np.float64)
-    network.weights = [each.astype(np.float64) for each in network.weights]
+    network.weights = [random.normal(size=each.shape) for each in network.weights]
     network.biases = [random.normal(size=len(each)) for each in network.biases]
     found = Events(random.integers(0, 5, 30), random.integers(0, 1 << 32, 30, dtype=np.uint32))
     labels = random.integers(0, 2, 30)
@@ -84,6 +86,7 @@ def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
 def test_only_what_occurs_is_touched() -> None:
     seen = np.array([1 << 8, 1 << 20], np.uint32)
     network = Network.begin(50, 4, 1, 0, np.unique(keys(seen)))
+    network.weights[-1][...] = 1
     before = network.entities.copy()
     pairs = made_up(Events(np.array([3, 7, 3]), seen[[0, 0, 0]]), values(), np.random.default_rng(0))
     Learner(network, 0.01, 0.0).step(pairs, Group())
@@ -99,6 +102,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
     random = np.random.default_rng(0)
     address = random.integers(0, 1 << 32, 20, dtype=np.uint32)
     network = Network.begin(5, 4, 1, 0, np.unique(keys(address)))
+    network.weights[-1][...] = random.normal(size=network.weights[-1].shape)
     network.blocks.vectors[:-1] = random.normal(size=network.blocks.vectors[:-1].shape)
     pairs = made_up(Events(random.integers(0, 5, 20), address), values(), random)
     found, labels = pairs.flat()
@@ -125,6 +129,55 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
                 ends.append(loss())
             table[rows[row], 1] = before
             assert (ends[0] - ends[1]) / 2e-2 == pytest.approx(slopes[row, 1], rel=0.02, abs=1e-5)
+
+
+def test_machine_code_steps_as_arrays_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam's step, to the last bit."""
+    adam.rehearse()
+    random = np.random.default_rng(0)
+    begin = random.normal(size=(50, 7)).astype(np.float32)
+    quick, plain = (adam.Part(begin.copy(), 0.03, 0.01) for _ in range(2))
+    for count in range(1, 6):
+        rows, slopes = random.permutation(50)[:20], random.normal(size=(20, 7)).astype(np.float32)
+        assert adam._step.kept
+        quick.step(rows, slopes, count)
+        with monkeypatch.context() as patch:
+            patch.setattr(adam, "_step", SimpleNamespace(kept=False))
+            plain.step(rows, slopes, count)
+    for one, other in ((quick.values, plain.values), (quick.mean, plain.mean), (quick.square, plain.square)):
+        assert (one == other).all()
+
+
+def test_slopes_are_those_of_the_definition_from_batch_to_batch() -> None:
+    random = np.random.default_rng(0)
+    entities, vectors = random.normal(size=(6, 3)).astype(np.float32), random.normal(size=(9, 3)).astype(np.float32)
+    room = Room((entities, vectors))
+    for events_there, addresses_there in ((4, 7), (0, 0), (12, 20), (5, 6)):
+        entity = random.integers(0, 6, events_there).astype(np.int32)
+        place = random.integers(0, max(1, addresses_there), (events_there, 3))
+        blocks = random.integers(0, 9, (addresses_there, 4)).astype(np.int32)
+        inside = random.normal(size=(addresses_there, 3)).astype(np.float32)
+        full = inside + vectors[blocks].sum(axis=1)
+        scores = np.einsum("ij,ikj->ik", entities[entity], full[place])
+        error = probability(scores) - (np.arange(3) == 0)
+        of_addresses, of_entities, of_blocks = np.zeros_like(full), np.zeros_like(entities), np.zeros_like(vectors)
+        np.add.at(of_addresses, place, error[:, :, None] * entities[entity][:, None])
+        np.add.at(of_entities, entity, np.einsum("ik,ikj->ij", error, full[place]))
+        np.add.at(of_blocks, blocks, of_addresses[:, None])
+        found = room.slopes((entity, place, blocks), inside)
+        np.testing.assert_allclose(found.scores, scores, atol=1e-5)
+        np.testing.assert_allclose(found.addresses, of_addresses, atol=1e-5)
+        for (rows, slopes), expected, there in (
+            (found.entities, of_entities, entity),
+            (found.blocks, of_blocks, blocks[blocks < 8]),  # the last is no block
+        ):
+            assert sorted(rows) == sorted(set(there.tolist()))
+            np.testing.assert_allclose(slopes, expected[rows], atol=1e-5)
+
+
+def test_few_events_get_more_epochs() -> None:
+    found = [training._epochs(count) for count in (1, 8000, 16_000, 30_000, 130_000, 250_000, 10_000_000)]
+    assert found == [8, 8, 4, 3, 3, 1, 1]
 
 
 def test_made_up_pairs_have_their_share() -> None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sagewright.algorithms.kernels import native
+
 BETA_1, BETA_2 = np.float32(0.9), np.float32(0.999)
+REST_1, REST_2 = np.float32(1) - BETA_1, np.float32(1) - BETA_2
 
 
 @dataclass
@@ -23,12 +26,44 @@ class Part:
         self.mean, self.square = np.zeros_like(self.values), np.zeros_like(self.values)
 
     def step(self, rows: np.ndarray, gradient: np.ndarray, count: int) -> None:
-        """Move some rows by their gradient; `count` steps were taken, this one included."""
+        """Move some rows, each there once, by their gradient; `count` steps were taken, this one included. By machine code where an
+        algorithm has rehearsed it, which gives the same.
+        """
         if self.clip is not None:
             gradient = np.clip(gradient, -self.clip, self.clip)
-        gradient = gradient + np.float32(self.decay) * self.values[rows]
-        mean = BETA_1 * self.mean[rows] + (1 - BETA_1) * gradient
-        square = BETA_2 * self.square[rows] + (1 - BETA_2) * gradient * gradient
+        rate = np.float32(self.rate * np.sqrt(1 - float(BETA_2) ** count) / (1 - float(BETA_1) ** count))
+        decay, epsilon = np.float32(self.decay), np.float32(self.epsilon)
+        if _step.kept and gradient.dtype == self.values.dtype == np.float32:
+            settings = np.array([decay, rate, epsilon], np.float32)
+            state = self.values, self.mean, self.square
+            _step(np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(gradient), state, settings)
+            return
+        gradient = gradient + decay * self.values[rows]
+        mean = BETA_1 * self.mean[rows] + REST_1 * gradient
+        square = BETA_2 * self.square[rows] + REST_2 * gradient * gradient
         self.mean[rows], self.square[rows] = mean, square
-        rate = self.rate * np.sqrt(1 - float(BETA_2) ** count) / (1 - float(BETA_1) ** count)
-        self.values[rows] -= np.float32(rate) * mean / (np.sqrt(square) + np.float32(self.epsilon))
+        self.values[rows] -= rate * mean / (np.sqrt(square) + epsilon)
+
+
+@native(
+    "int64[::1], float32[:, ::1], Tuple((float32[:, ::1], float32[:, ::1], float32[:, ::1])), float32[::1]",
+)
+def _step(
+    rows: np.ndarray, gradient: np.ndarray, state: tuple[np.ndarray, np.ndarray, np.ndarray], settings: np.ndarray
+) -> None:
+    values, means, squares = state
+    decay, rate, epsilon = settings[0], settings[1], settings[2]
+    for number in range(len(rows)):
+        row = np.uintp(rows[number])
+        for column in range(gradient.shape[1]):
+            slope = gradient[number, column] + decay * values[row, column]
+            mean = BETA_1 * means[row, column] + REST_1 * slope
+            square = BETA_2 * squares[row, column] + REST_2 * slope * slope
+            means[row, column], squares[row, column] = mean, square
+            values[row, column] -= rate * mean / (np.sqrt(square) + epsilon)
+
+
+def rehearse() -> None:
+    """Have the step compiled: one row of one number."""
+    one = np.ones((1, 1), np.float32)
+    _step(np.zeros(1, np.int64), one, (one.copy(), one.copy(), one.copy()), np.ones(3, np.float32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.declaration import Declaration, Kernels
 from sagewright.algorithms.domains import Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
@@ -77,5 +77,6 @@ DECLARATION = Declaration(
     serve="sagewright.algorithms.ipinsights.model:serve",
     rules=(rules.negatives_in_limits,),
     wording=SCHEMA,
+    kernels=Kernels("sagewright.algorithms.ipinsights.kernel:rehearse"),
     default_content_type=declaring.CSV,
 )

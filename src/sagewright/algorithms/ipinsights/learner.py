@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
-from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.network import Network, bits, chosen
+from sagewright.algorithms.ipinsights.kernel import Room
+from sagewright.algorithms.ipinsights.network import Network, bits
 
 SLOWEST = 0.05
 """Of the rate, at the end of a training whose rate falls."""
@@ -63,6 +62,7 @@ class Learner:
         self.blocks = Part(network.blocks.vectors, rate, decay)
         self.layers = [Part(each, rate, decay) for each in network.weights]
         self.biases = [Part(each[None], rate, 0.0) for each in network.biases]
+        self._room = Room((network.entities, network.blocks.vectors))
 
     def slow_down(self, done: float) -> None:
         """Lower the rate, a share `done` of the training being over."""
@@ -73,19 +73,11 @@ class Learner:
         """Learn from one mini-batch of all hosts; this host's part may be empty. This host's scores (n, 1 + m), and all pairs."""
         network = self.network
         inside = network.encode(bits(pairs.address))
-        places = network.blocks.places(pairs.address)
-        vectors = inside[-1] + network.blocks.sums(places)
-        own = network.entities[pairs.entity]
-        scores = np.einsum("ij,ikj->ik", own, vectors[pairs.place])
-        error = (probability(scores) - pairs.labels).astype(np.float32)
-        ends = np.arange(0, error.size + 1, error.shape[1])
-        errors = csr_matrix((error.ravel(), pairs.place.ravel(), ends), shape=(len(own), len(vectors)))
-        of_vectors = np.asarray(errors.T @ own)
-        entities = _touched(pairs.entity[:, None], np.asarray(errors @ vectors))
-        blocks = _touched(places, of_vectors)
-        of_weights, of_biases = network.slopes(inside, of_vectors)
-        self._move(entities, blocks, [*of_weights, *of_biases], error.size, group)
-        return scores, self._seen
+        batch = pairs.entity.astype(np.int32), pairs.place, network.blocks.places(pairs.address)
+        found = self._room.slopes(batch, inside[-1])
+        of_weights, of_biases = network.slopes(inside, found.addresses)
+        self._move(found.entities, found.blocks, [*of_weights, *of_biases], found.scores.size, group)
+        return found.scores, self._seen
 
     def _move(self, entities: Any, blocks: Any, slopes: list[np.ndarray], rows: int, group: Group) -> None:
         if group.size > 1:
@@ -96,16 +88,9 @@ class Learner:
             return
         self.count += 1
         self.entities.step(entities[0], entities[1] / np.float32(rows), self.count)
-        known = blocks[0] < len(self.network.blocks.keys)  # the last vector stays zero
-        self.blocks.step(blocks[0][known], blocks[1][known] / np.float32(rows), self.count)
+        self.blocks.step(blocks[0], blocks[1] / np.float32(rows), self.count)
         for part, slope in zip((*self.layers, *self.biases), slopes, strict=True):
             part.step(np.arange(len(part.values)), np.atleast_2d(slope) / np.float32(rows), self.count)
-
-
-def _touched(places: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows (m,) of a table that are touched at (n, k) places, and the sums (m, d) of the slopes (n, d) at each."""
-    rows, number = np.unique(places, return_inverse=True)
-    return rows, np.asarray(chosen(number.reshape(places.shape), len(rows)).T @ slopes)
 
 
 def _together(slopes: list[np.ndarray], rows: int, group: Group) -> tuple[list[np.ndarray], int]:

@@ -13,6 +13,8 @@ BITS = 32
 LENGTHS = (8, 16, 24, 32)
 """Of the blocks that have vectors of their own: what a network learns of bits is too coarse to tell neighbours apart."""
 BLOCK = 1 << 16
+LENGTH = 0.5
+"""About that of each entity's vector at the beginning."""
 
 
 @dataclass
@@ -64,12 +66,15 @@ class Network:
 
     @classmethod
     def begin(cls, buckets: int, width: int, layers: int, seed: int, known: np.ndarray | None = None) -> Network:
-        """`layers` hidden layers and the last one; `known` are the keys of the blocks that there are."""
+        """`layers` hidden layers and the last one; `known` are the keys of the blocks that there are. Addresses say nothing yet:
+        what chance would have them say is noise wherever little is learnt.
+        """
         random = np.random.default_rng([seed, 0])
         entities = random.standard_normal((buckets, width), np.float32)
-        entities *= np.float32(width**-0.5)
+        entities *= np.float32(LENGTH * width**-0.5)
         heights = [BITS, *[width] * layers]
         weights = [random.normal(0, (2 / height) ** 0.5, (height, width)).astype(np.float32) for height in heights]
+        weights[-1][...] = 0
         blocks = Blocks.begin(np.zeros(0, np.int64) if known is None else known, width)
         return cls(entities, weights, [np.zeros(width, np.float32) for _ in heights], blocks)
 

@@ -23,13 +23,10 @@ from sagewright.algorithms.job import Job
 
 COPIES = 24
 """Bytes of a number that is learnt: itself, Adam's two, and what is written of it."""
-RATE = 0.03
+RATE = 0.05
 """Where no learning_rate is given: it falls to a twentieth of that."""
 STEPS, FEWEST, MOST = 50, 50, 2000
 """Of an epoch, where no mini_batch_size is given, and the events of a mini-batch."""
-LEARNT = 400_000
-"""Events that are learnt from in all epochs together, where no number of epochs is given: one epoch at least, six at most."""
-EPOCHS = 6
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -57,7 +54,7 @@ class Pace:
 def _pace(run: Session, count: int) -> Pace:
     """`count` events of this host."""
     values, everywhere = run.values, int(run.group.total(np.array([count]))[0])
-    epochs = values["epochs"] if "epochs" in run.chosen else max(1, min(EPOCHS, LEARNT // everywhere))
+    epochs = values["epochs"] if "epochs" in run.chosen else _epochs(everywhere)
     batch = max(FEWEST, min(MOST, everywhere // STEPS)) // run.group.size
     batch = values["mini_batch_size"] if "mini_batch_size" in run.chosen else max(1, batch)
     falls = "learning_rate" not in run.chosen
@@ -66,6 +63,11 @@ def _pace(run: Session, count: int) -> Pace:
         "%d epochs, mini-batches of %d events, learning rate %g%s", epochs, batch, pace.rate, ", falling" * falls
     )
     return pace
+
+
+def _epochs(count: int) -> int:
+    """Of so many events, where no number is given: few ones need more epochs until their vectors have moved far enough."""
+    return max(1, min(8, 64_000 // count), min(3, 400_000 // count))
 
 
 def fit(run: Session, known: Events, validation: Events | None) -> Network:
