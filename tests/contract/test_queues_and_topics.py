@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -278,3 +280,34 @@ def test_rules_send_to_queues_and_topics(server: RunningServer, sqs: Any, sns: A
     found = sqs.receive_message(QueueUrl=urls["dead"], MessageAttributeNames=["All"], WaitTimeSeconds=20)["Messages"]
     assert found[0]["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "QueueDoesNotExist"
     assert json.loads(found[0]["Body"])["source"] == name
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_messages_are_signed(server: RunningServer, sqs: Any, sns: Any, name: str, version: str) -> None:
+    """As AWS's guide verifies them, also those that a rule has sent."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    topic = sns.create_topic(Name=name, Attributes={"SignatureVersion": version})["TopicArn"]
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{ACCOUNT}:{name}")
+    events = server.boto("events")
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": topic, "Input": '"by rule"'}])
+    sns.publish(TopicArn=topic, Message="hello", Subject="s")
+    events.put_events(Entries=[{"Source": name, "DetailType": "t", "Detail": "{}"}])
+    seen: list[str] = []
+    while len(seen) < 2:
+        (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        told = json.loads(message["Body"])
+        seen.append(told["Message"])
+        with urlopen(told["SigningCertURL"]) as answer:
+            key = x509.load_pem_x509_certificate(answer.read()).public_key()
+        fields = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+        signed = "".join(f"{field}\n{told[field]}\n" for field in fields if field in told).encode()
+        by = hashes.SHA1() if version == "1" else hashes.SHA256()
+        assert told["SignatureVersion"] == version
+        key.verify(base64.b64decode(told["Signature"]), signed, padding.PKCS1v15(), by)  # type: ignore[union-attr, call-arg]
+    assert sorted(seen) == ['"by rule"', "hello"]

@@ -1,4 +1,4 @@
-"""Sagewright's own paths beside AWS's: health, and what agents report. Nothing a user's client needs is here."""
+"""Sagewright's own paths beside AWS's: health, certificates of topics, and what agents report."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.events.deployments import deployment_states
 from sagewright.services.sagemaker.approvals import approval_history
 from sagewright.services.sagemaker.interruption import interrupt_training_job
+from sagewright.services.sns.signing import PATH, certificate
 from sagewright.store import hosts
 from sagewright.store.hosts import Host
 from sagewright.wire.authentication import ONCE, Authenticator
@@ -66,6 +67,7 @@ class InternalApi:
         self.app = Starlette(
             routes=[
                 Route(f"{PREFIX}/health", self._health),
+                Route(f"{PATH}/{{name}}", self._told(self._certificate)),
                 Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._told(self._interrupt), methods=["POST"]),
                 Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._told(self._history)),
                 Route(f"{PREFIX}/deployments/{{rule}}", self._told(self._deployments)),
@@ -93,6 +95,15 @@ class InternalApi:
 
     async def _health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def _certificate(self, request: Request, _incoming: Incoming) -> Response:
+        """For anybody: with it the messages of topics are verified."""
+        settings, name = self._platform.settings, request.path_params["name"]
+        place = (settings.account, settings.region)
+        found = await self._entry.run(certificate, self._platform.store, place, name)
+        if found is None:
+            return Response(status_code=404)
+        return Response(found, media_type="application/x-pem-file")
 
     async def _report(self, request: Request, incoming: Incoming) -> Response:
         if await self._authorised(request, incoming) is None:

@@ -80,14 +80,14 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     engine = Engine()
     add_reconcilers(engine, Machinery(place, site.backend, reservations, engine.wake, engine.wake_after), own_id)
     platform = Platform(settings, store, objects, engine)
-    add_rules(platform, own_id)
+    add_rules(platform, own_id, address)
     return platform, peers
 
 
-def add_rules(platform: Platform, owner: str) -> None:
+def add_rules(platform: Platform, owner: str, address: Address) -> None:
     """What follows from what happens: rules, what they send, and what they deploy."""
     store, engine, settings = platform.store, platform.engine, platform.settings
-    call = Calls(platform, registry.load())
+    call = Calls(platform, registry.load(), lambda: address.url)
     engine.add(EventRouting(store, call, (settings.account, settings.region), engine.wake))
     engine.add(Scheduling(store, (settings.account, settings.region), engine.wake))
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)

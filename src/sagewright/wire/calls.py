@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sagewright.engine.asking import Question
@@ -16,10 +16,15 @@ from sagewright.wire.validation import validate
 
 
 class Calls:
-    """See engine.asking.Call. S3 is not asked so: its objects are read and written by `platform.objects`."""
+    """See engine.asking.Call. S3 is not asked so: its objects are read and written by `platform.objects`.
 
-    def __init__(self, platform: Platform, entries: Mapping[tuple[str, str], Entry]) -> None:
-        self._platform, self._entries = platform, entries
+    `url`: the server's, for what is told of it.
+    """
+
+    def __init__(
+        self, platform: Platform, entries: Mapping[tuple[str, str], Entry], url: Callable[[], str] = str
+    ) -> None:
+        self._platform, self._entries, self._url = platform, entries, url
 
     def __call__(self, question: Question) -> dict[str, Any]:
         entry = self._entries.get((question.service, question.operation))
@@ -37,5 +42,6 @@ class Calls:
             region=settings.region,
             principal=Principal(question.principal, question.principal.rpartition("/")[2]),
             platform=self._platform,
+            base_url=self._url(),
             owner=question.owner,
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import re
 import uuid
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import orjson
@@ -21,6 +23,7 @@ from sagewright.services.context import Context
 from sagewright.services.messagesize import message_bytes
 from sagewright.services.registry import operation
 from sagewright.services.sns.attributes import check_attributes
+from sagewright.services.sns.signing import signed
 from sagewright.services.sns.subscriptions import arn_of, queue_id
 from sagewright.services.sns.topics import invalid, require_topic, topic_arn
 from sagewright.store import messages, resources
@@ -94,17 +97,14 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
     message_id = str(uuid.uuid4())
     attributes: dict[str, Any] = request.get("MessageAttributes") or {}
     chosen = [one for one in resources.children(context.store, topic.id) if _passes(one, text, attributes)]
-    notification: dict[str, Any] = {"MessageId": message_id, "Message": text, "Timestamp": iso(now_ms())}
-    notification |= {"Subject": request["Subject"]} if "Subject" in request else {}
-    if attributes:
-        notification["MessageAttributes"] = {name: _told(value) for name, value in attributes.items()}
+    envelope = _envelope(context, topic, request, {"MessageId": message_id, "Message": text})
     sent: list[tuple[str, Draft]] = []
     for one in chosen:
         queue = queue_id(context, one.document["Endpoint"]) or _dead_letters(context, one)
         if queue is None:  # it is no more, or not yet there
             continue
         raw = one.document.get("RawMessageDelivery") == "true"
-        body = text if raw else _enveloped(context, topic, one, notification)
+        body = text if raw else _enveloped(context, one, envelope())
         kept = {name: _kept(value) for name, value in attributes.items()} if raw else {}
         sent.append((queue, Draft(body, kept, context.principal.user_id, group=request.get("MessageGroupId", ""))))
     with context.store.write() as connection:
@@ -130,12 +130,29 @@ def _for_queues(text: str) -> str:
     return chosen if isinstance(chosen, str) else str(several["default"])
 
 
-def _enveloped(context: Context, topic: Resource, subscription: Resource, notification: dict[str, Any]) -> str:
-    """Without AWS's signature: who reads the queue has it from this server alone."""
-    arn = arn_of(subscription)
-    unsubscribe = f"{context.base_url}/?Action=Unsubscribe&SubscriptionArn={arn}"
-    document = {"Type": "Notification", "TopicArn": topic_arn(topic), **notification, "UnsubscribeURL": unsubscribe}
-    return orjson.dumps(document).decode()
+def _envelope(
+    context: Context, topic: Resource, request: dict[str, Any], message: dict[str, str]
+) -> Callable[[], dict[str, Any]]:
+    """What all subscriptions get that want no raw messages; it is signed when the first of them asks for it."""
+
+    @cache
+    def envelope() -> dict[str, Any]:
+        told: dict[str, Any] = {"Type": "Notification", "MessageId": message["MessageId"], "TopicArn": topic_arn(topic)}
+        told |= {"Subject": request["Subject"]} if "Subject" in request else {}
+        told |= {"Message": message["Message"], "Timestamp": iso(now_ms())}
+        version = str(topic.document.get("SignatureVersion", "1"))
+        told |= signed(context.store, (context.account, context.region), told, version)
+        told["SigningCertURL"] = f"{context.base_url}{told['SigningCertURL']}"
+        if attributes := request.get("MessageAttributes"):
+            told["MessageAttributes"] = {name: _told(value) for name, value in attributes.items()}
+        return told
+
+    return envelope
+
+
+def _enveloped(context: Context, subscription: Resource, envelope: dict[str, Any]) -> str:
+    unsubscribe = f"{context.base_url}/?Action=Unsubscribe&SubscriptionArn={arn_of(subscription)}"
+    return orjson.dumps({**envelope, "UnsubscribeURL": unsubscribe}).decode()
 
 
 def _passes(subscription: Resource, text: str, attributes: dict[str, Any]) -> bool:
