@@ -48,7 +48,8 @@ def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
         "StatisticValues",
     ]:  # AWS takes these two together, and the statistics count
         message = (
-            f"The parameters MetricData.member.1.{given[0]} and MetricData.member.1.{given[1]} are mutually exclusive."
+            f"The parameters MetricData.member.1.{given[0]} and MetricData.member.1.{given[1]} are mutually "
+            "exclusive and you have specified both."
         )
         raise AwsError("InvalidParameterCombination", message)
     if "StatisticValues" in entry:
