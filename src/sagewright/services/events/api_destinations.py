@@ -27,7 +27,7 @@ def create_api_destination(context: Context, request: dict[str, Any]) -> dict[st
 
 @operation("events", "DescribeApiDestination", quick=True)
 def describe_api_destination(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _told(find(context, DESTINATION, request["Name"]))
+    return _told(find(context, DESTINATION, request["Name"], described=True))
 
 
 @operation("events", "ListApiDestinations")

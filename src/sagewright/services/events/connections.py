@@ -29,12 +29,19 @@ MEMBERS = {
 """By type of authorization: the member with its parameters, and what that must have. The second of them is the secret."""
 
 
-def find(context: Context, kind: str, name: str) -> Resource:
+_ABSENT = {
+    CONNECTION: ("Connection", "Failed to describe the connection(s). Connection"),
+    DESTINATION: ("ApiDestination", "Failed to describe the api-destination(s). An api-destination"),
+}
+"""How what isn't there is called, otherwise and where it is to be described. Source: localstack/localstack,
+`test_api_destinations_and_connection.snapshot.json`, recorded on AWS."""
+
+
+def find(context: Context, kind: str, name: str, *, described: bool = False) -> Resource:
     """A connection or an API destination. Raises ResourceNotFoundException."""
     found = resources.find(context.store, Place(kind, context.account, context.region), name)
     if found is None:
-        what = "Connection" if kind == CONNECTION else "ApiDestination"
-        raise AwsError("ResourceNotFoundException", f"{what} '{name}' does not exist.")
+        raise AwsError("ResourceNotFoundException", f"{_ABSENT[kind][described]} '{name}' does not exist.")
     return found
 
 
@@ -82,7 +89,7 @@ def create_connection(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @operation("events", "DescribeConnection", quick=True)
 def describe_connection(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    found = find(context, CONNECTION, request["Name"])
+    found = find(context, CONNECTION, request["Name"], described=True)
     document = found.document
     told = {"Name": found.name, "AuthParameters": _without_secrets(document["AuthParameters"]), **_head(found)}
     return told | {name: document[name] for name in ("Description", "AuthorizationType") if name in document}
