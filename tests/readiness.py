@@ -31,7 +31,11 @@ def fork_server(server: RunningServer) -> psutil.Process:
 
 def spares(server: RunningServer) -> list[psutil.Process]:
     """The agents of its ready sandboxes."""
-    return [child for child in fork_server(server).children() if child.name() == AGENT]
+    found = []
+    for child in fork_server(server).children():
+        with suppress(psutil.NoSuchProcess):  # one that has ended since
+            found += [child] if child.name() == AGENT else []
+    return found
 
 
 def until_ready(server: RunningServer) -> psutil.Process:

@@ -7,13 +7,14 @@ import io
 import json
 import re
 import tarfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.readiness import ran_ahead, until_ready
+from tests.readiness import ran_ahead, spares, until_ready
 
 from sagewright.agent.cell import cell_group
 from sagewright.sandbox.cgroups import find_cgroups
@@ -319,3 +320,49 @@ def test_a_script_runs_in_the_interpreter_that_waits_where_it_is_as_a_new_one(
     ended, lines = outcome(server, None, [], HyperParameters=words, Environment=environment)
     assert ended["TrainingJobStatus"] == "Completed", lines
     assert said in lines
+
+
+ALGORITHM = {
+    "AlgorithmSpecification": {
+        "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1",
+        "TrainingInputMode": "File",
+    },
+    "InputDataConfig": [
+        {
+            "ChannelName": "train",
+            "ContentType": "text/csv;label_size=0",
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows/"}},
+        }
+    ],
+}
+MEASURED = re.compile(r"\[[^]]*\] |[-+]?\d[\d.e+-]*")
+"""Times, processes and measures."""
+
+
+def has_imported(server: RunningServer, module: str) -> bool:
+    """Whether a toolkit of a ready sandbox has a library of that name loaded."""
+    inside = [one for spare in spares(server) for one in spare.children(recursive=True)]
+    return any(module in Path(f"/proc/{one.pid}/maps").read_text() for one in inside)
+
+
+@pytest.mark.parametrize("changes", [{}, {"k": "0"}, {"init_method": "none"}], ids=["trains", "a bound", "a word"])
+def test_a_built_in_algorithm_ends_alike_where_it_was_imported_before(
+    used: dict[str, RunningServer], changes: dict[str, str]
+) -> None:
+    """Comes last in this file: others find a ready sandbox of their own kind."""
+    rows = "".join(f"{at % 7},{at % 5}\n" for at in range(200)).encode()
+    request = ALGORITHM | {"HyperParameters": {"k": "3", "feature_dim": "2", **changes}}
+    found = []
+    for server in (used["now"], used["ahead"]):
+        server.boto("s3").put_object(Bucket=BUCKET, Key="rows/a.csv", Body=rows)
+        server.wait(submit(server, None, [], **request))
+    deadline = time.monotonic() + 60
+    while not has_imported(used["ahead"], "_multiarray_umath"):
+        assert time.monotonic() < deadline, "no ready sandbox has NumPy"
+        time.sleep(0.05)
+    for server in (used["now"], used["ahead"]):
+        ended, lines = outcome(server, None, [], **request)
+        found.append((ended["TrainingJobStatus"], OWN.sub("N", ended.get("FailureReason", "")), len(lines)))
+        found.append([MEASURED.sub("", line) for line in lines if not line.startswith("#metrics")])
+    assert found[:2] == found[2:]
+    assert found[0][0] == ("Failed" if changes else "Completed")

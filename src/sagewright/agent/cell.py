@@ -15,10 +15,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sagewright.agent.cellkinds import CellKind
+from sagewright.agent.cellkinds import Ahead, CellKind
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.memory import JobMemory, make_file, seal
 from sagewright.agent.openfiles import descendants
+from sagewright.agent.priority import set_priority
 from sagewright.agent.process import Started, start_process
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.sandbox import view
@@ -72,7 +73,7 @@ class Cell:
         return Launch(
             argv=_WAITING,
             directory=self._directory,
-            environ=_ENVIRON,
+            environ={**_ENVIRON, **_told_ahead(self.kind.ahead)},
             host=self.kind.host,
             addresses={},
             library=self.kind.library,
@@ -101,9 +102,7 @@ class Cell:
 
     def hasten(self, priority: int) -> None:
         """Give all that is in it this priority: what waits was made with a lower one."""
-        for pid in self._processes:
-            with suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, pid, priority)
+        set_priority(self._processes, priority)
 
     def move(self, directory: Path) -> bool:
         """Put the cell's files into the host's directory, unless something has their names there already: the agent of another
@@ -177,6 +176,11 @@ class Cell:
             started.process.stdout.close()
         if started.status_fd >= 0:
             os.close(started.status_fd)
+
+
+def _told_ahead(ahead: Ahead) -> dict[str, str]:
+    """What the toolkit is told that waits (see toolkit.ready)."""
+    return {**dict(ahead.variables), "SAGEWRIGHT_AHEAD": ",".join(ahead.modules)} if ahead.modules else {}
 
 
 def cell_group(name: str) -> Group | None:

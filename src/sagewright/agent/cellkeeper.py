@@ -18,6 +18,7 @@ from sagewright.agent.cell import LOCK, remove_cell
 from sagewright.agent.cellkinds import CellKind, kind_of
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import descendants
+from sagewright.agent.priority import set_priority
 
 QUIET_S, SOON_S = 0.05, 0.01
 """After a job was started, until a cell is made in place of its own: with another one ready, and without."""
@@ -118,9 +119,7 @@ class Keeper:
                 _kill(spare)
                 return None
         priority = os.getpriority(os.PRIO_PROCESS, 0)
-        for pid in (spare.pid, *descendants(spare.pid)):
-            with suppress(ProcessLookupError):
-                os.setpriority(os.PRIO_PROCESS, pid, priority)
+        set_priority((spare.pid, *descendants(spare.pid)), priority)
         return spare
 
     def wait_s(self) -> float | None:
@@ -268,7 +267,7 @@ class Keeper:
 
 
 def _same_place(one: CellKind, other: CellKind) -> bool:
-    return (one.host, one.environment) == (other.host, other.environment)
+    return (one.host, one.environment, one.ahead) == (other.host, other.environment, other.ahead)
 
 
 def _disk(directory: Path) -> int | None:

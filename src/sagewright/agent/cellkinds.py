@@ -7,11 +7,13 @@ now; a job that asks for anything that can't be changed in one that stands gets 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import sagewright
+from sagewright.agent.environ import SPIN, SPINS
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.kernels import Kernels
 from sagewright.agent.library import known_library
@@ -23,6 +25,7 @@ from sagewright.runtimes.launch import (
     client_requirements,
     command,
     has_environment,
+    imported_ahead,
     is_script_mode,
 )
 from sagewright.runtimes.recipes import NoRecipe
@@ -35,6 +38,18 @@ Identity = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """`modules` that are imported before the job is known, by a process with the `variables` that their libraries read then."""
+
+    modules: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, modules: tuple[str, ...], cpus: int, kernels: Mapping[str, str]) -> Self:
+        return cls(modules, (("OMP_NUM_THREADS", str(cpus)), (SPIN, SPINS), *kernels.items())) if modules else cls()
+
+
+@dataclass(frozen=True)
 class CellKind:
     """`host`: its name; `identities`: which files are mounted, by path, device, inode and time: others may get their names."""
 
@@ -43,11 +58,14 @@ class CellKind:
     library: Path
     readable: tuple[Path, ...]
     identities: tuple[Identity, ...]
+    ahead: Ahead = Ahead()
 
     @classmethod
-    def of(cls, host: str, environment: Path, library: Path, readable: tuple[Path, ...]) -> Self:
+    def of(
+        cls, host: str, environment: Path, library: Path, readable: tuple[Path, ...], ahead: Ahead | None = None
+    ) -> Self:
         """With the files that are there now."""
-        return cls(host, environment, library, readable, _identities(environment, library, readable))
+        return cls(host, environment, library, readable, _identities(environment, library, readable), ahead or Ahead())
 
     def is_current(self) -> bool:
         """Whether a sandbox made now would show the same files."""
@@ -73,9 +91,11 @@ def kind_of(host: HostFile) -> CellKind | None:
         library = known_library(Path(sagewright.__file__).parent, host.environments)
     except (CannotRun, NoRecipe, OSError, ValueError, KeyError):
         return None
-    if environment is None or library is None or not Kernels(environments, image, host.brief).made(environment):
+    kernels = Kernels(environments, image, host.brief)
+    if environment is None or library is None or not kernels.made(environment):
         return None
-    return CellKind.of(host.host, environment.path, library, tuple(environments.sources.local_paths()))
+    ahead = Ahead.of(imported_ahead(image, host.brief), host.cpus, kernels.found(environment))
+    return CellKind.of(host.host, environment.path, library, tuple(environments.sources.local_paths()), ahead)
 
 
 def _is_plain(host: HostFile) -> bool:

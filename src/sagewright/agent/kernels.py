@@ -50,7 +50,11 @@ class Kernels:
     def variables(self, environment: Environment | None, sandbox: Sandbox) -> dict[str, str]:
         """What tells a job where they are: its own numba writes there too, so what it writes is to be apart."""
         seen = environment is not None and sandbox.declare()["layers"].given
-        place = self._place(environment) if environment is not None and seen else None
+        return self.found(environment) if environment is not None and seen else {}
+
+    def found(self, environment: Environment) -> dict[str, str]:
+        """The same for a sandbox that lays over."""
+        place = self._place(environment)
         return {VARIABLE: str(place)} if place is not None and place.is_dir() else {}
 
     def _place(self, environment: Environment) -> Path | None:

@@ -136,6 +136,15 @@ def rehearsal(image: Image, brief: Brief) -> list[str] | None:
     return [*_entrypoint(image, brief), "kernels", *(f"{name}={value}" for name, value in given.items())]
 
 
+def imported_ahead(image: Image, brief: Brief) -> tuple[str, ...]:
+    """The modules that a process may have imported before it is told to be this job: those of a built-in algorithm's training."""
+    declaration = catalogue.find(image.repository) if image.kind is ImageKind.ALGORITHM else None
+    program = brief.program
+    if declaration is None or program.purpose != Purpose.TRAIN or program.entrypoint or is_script_mode(image, brief):
+        return ()
+    return "sagewright.algorithms.run", declaration.train.partition(":")[0]
+
+
 def _processing_entrypoint(image: Image) -> list[str]:
     if image.framework == "spark":
         return ["smspark-submit"]

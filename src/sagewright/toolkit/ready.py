@@ -4,6 +4,9 @@ can be told, and imports what it will need while nobody tells it anything.
 Its standard input is then a socket, where a job's is /dev/null. The agent sends one JSON document and ends the stream: `argv`,
 `environ`, and `own`, whether some of the variables are the job's own. Until then no code of any user has run in this sandbox. A
 program that can't be executed is answered with a byte.
+
+One that waits for a built-in algorithm's training has the modules in SAGEWRIGHT_AHEAD imported, and goes on as that. What a library
+reads when it is loaded has to be what the job would give it: else the algorithm is a new Python, as any other program.
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ from sagewright.toolkit import twin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, NoReturn
 
 AWAITED = ["python", "-m", "sagewright.toolkit", "train"]
-
+_ALGORITHM = ["python", "-m", "sagewright.algorithms"]
+_AHEAD = "SAGEWRIGHT_AHEAD"
+_READ_AT_LOAD = ("OMP_", "GOMP_", "MKL_", "KMP_", "OPENBLAS_", "PYTHON", "LANG", "LC_", "LD_", "TORCH", "NUMBA_")
 
 _NEEDED = ("json", "ctypes", "signal", "pathlib", "subprocess", "sagewright.toolkit.training", "tarfile", "gzip",
            "sagewright.toolkit.code", "shlex")  # fmt: skip
@@ -34,9 +40,12 @@ def is_ahead() -> bool:
 
 def await_job() -> None:
     """Return when the job is one of the toolkit's, in its environment; for any other this process becomes the job's program."""
-    script = twin.fork()
+    ahead = tuple(filter(None, os.environ.pop(_AHEAD, "").split(",")))
+    started = dict(os.environ)
+    script = None if ahead else twin.fork()
     os.write(0, b"r")
-    _import_meanwhile()
+    _import_meanwhile(ahead or _NEEDED)
+    imported = dict(os.environ)
     told = b"".join(_told())
     if not told:
         os._exit(0)  # and with it the twin
@@ -47,22 +56,57 @@ def await_job() -> None:
     os.environ.clear()
     os.environ.update(job["environ"])
     os.environ["PWD"] = os.getcwd()  # noqa: PTH109 - as bwrap does at last
+    if ahead and _is_alike(job, started):
+        os.close(connection)
+        _change(started, imported)
+        _run_algorithm(job["argv"][3:])
     if job["argv"] != AWAITED:
-        script.end()
+        if script is not None:
+            script.end()
         _become(job["argv"], connection)
     os.close(connection)
-    script.own_variables = job["own"]
-    twin.keep(script)
+    if script is not None:
+        script.own_variables = job["own"]
+        twin.keep(script)
 
 
-def _import_meanwhile() -> None:
+def _is_alike(job: Mapping[str, Any], started: Mapping[str, str]) -> bool:
+    """Whether a new Python would be what this one is, started with these variables."""
+    known = _read_at_load(started) == _read_at_load(job["environ"])
+    return known and not job["own"] and job["argv"][:3] == _ALGORITHM
+
+
+def _read_at_load(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith(_READ_AT_LOAD)}
+
+
+def _change(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Have the environment's variables changed as imports have changed others."""
+    os.environ.update({name: value for name, value in after.items() if before.get(name) != value})
+    for name in before.keys() - after.keys():
+        os.environ.pop(name, None)
+
+
+def _run_algorithm(arguments: list[str]) -> NoReturn:
+    import sys
+
+    from sagewright.algorithms.run import main
+
+    sys.argv = [sys.modules[main.__module__].__file__ or "", *arguments]
+    sys.exit(main(arguments))
+
+
+def _import_meanwhile(names: Sequence[str]) -> None:
     from importlib import import_module
     from select import select
 
-    for number, name in enumerate(_NEEDED):
+    for number, name in enumerate(names):
         if select([0], [], [], 0 if number else _LEISURE_S)[0]:
             return
-        import_module(name)
+        try:
+            import_module(name)
+        except Exception:  # whose job it is will be told why, when it imports that itself
+            return
 
 
 def _told() -> Iterator[bytes]:
