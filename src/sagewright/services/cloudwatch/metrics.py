@@ -59,7 +59,9 @@ def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
     if "Values" in entry:
         counts = entry.get("Counts") or [1.0] * len(entry["Values"])
         if len(counts) != len(entry["Values"]):
-            raise invalid("The parameters Values and Counts must have the same number of elements.")
+            raise invalid(
+                "The parameters MetricData.member.1.Values and MetricData.member.1.Counts must be of the same size."
+            )
         pairs = [(_number(v), _number(n)) for v, n in zip(entry["Values"], counts, strict=True)]
         return [Datum(at_ms, n, v * n, v, v, unit) for v, n in pairs]
     if "Value" not in entry:
