@@ -45,21 +45,35 @@ def test_a_message_is_received_by_one_of_many(database: Database) -> None:
     assert messages.count(database, "q") == messages.Count(0, 60, 0)
 
 
-def test_a_hidden_message_comes_back_and_its_old_handle_is_void(
+def test_a_hidden_message_comes_back_and_its_old_handle_is_good(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """But in a FIFO queue it is void."""
     send(database, "x")
     (first,) = messages.receive(database, "q", PLAIN)
     later = messages.now_ms() + PLAIN.hidden_ms + 1
     monkeypatch.setattr(messages, "now_ms", lambda: later)
     (second,) = messages.receive(database, "q", PLAIN)
     assert (second.receives, second.received_ms) == (2, first.received_ms)
-    messages.remove(database, "q", first.handle or "")
-    assert not messages.hide(database, "q", first.handle or "", 0)
-    assert messages.hide(database, "q", second.handle or "", 0)
+    old, new = first.handle or "", second.handle or ""
+    assert not messages.hide(database, "q", old, 0)
+    assert not messages.remove(database, "q", old, fifo=True)
+    assert messages.hide(database, "q", old, 1000, earlier=True)
+    assert messages.hide(database, "q", new, 0)
+    assert not messages.hide(database, "q", old, 0, earlier=True)  # nobody has it
     assert messages.count(database, "q") == messages.Count(1, 0, 0)
-    messages.remove(database, "q", second.handle or "")
+    assert messages.remove(database, "q", old)
     assert messages.count(database, "q") == messages.Count(0, 0, 0)
+
+
+def test_an_old_handle_is_of_no_other_message(database: Database) -> None:
+    """Ids of rows are given again."""
+    send(database, "x")
+    (first,) = messages.receive(database, "q", PLAIN)
+    assert messages.remove(database, "q", first.handle or "")
+    send(database, "y")
+    assert messages.remove(database, "q", first.handle or "")
+    assert messages.count(database, "q") == messages.Count(1, 0, 0)
 
 
 def test_what_is_too_old_is_forgotten(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
