@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,15 @@ def test_an_alarms_states_follow_its_data(server: RunningServer) -> None:
     assert (told["AlarmName"], told["NewStateValue"]) == ("load", "ALARM")
     (entry,) = cloudwatch.describe_alarm_history(AlarmName="load")["AlarmHistoryItems"]
     assert entry["HistorySummary"] == "Alarm updated from INSUFFICIENT_DATA to ALARM"
+    new = json.loads(entry["HistoryData"])["newState"]
+    assert re.fullmatch(
+        r"Threshold Crossed: 1 datapoint \[9\.0 \(\d\d/\d\d/\d\d [\d:]{8}\)\] was greater than the threshold \(\d\.0\)\.",
+        new["stateReason"],
+    )
+    (described,) = cloudwatch.describe_alarms(AlarmNames=["load"])["MetricAlarms"]
+    assert described["StateReason"] == new["stateReason"] == told["NewStateReason"]
+    assert json.loads(described["StateReasonData"]) == new["stateReasonData"]
+    assert [point["sampleCount"] for point in new["stateReasonData"]["evaluatedDatapoints"]] == [1.0]
     cloudwatch.set_alarm_state(AlarmName="load", StateValue="OK", StateReason="seen to")
     assert "ALARM" in {
         entry["HistorySummary"].split()[-1] for entry in cloudwatch.describe_alarm_history()["AlarmHistoryItems"]

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-import operator
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,6 +16,8 @@ from typing import Any
 
 import botocore.session
 
+from sagewright.engine import alarmreasons
+from sagewright.engine.alarmreasons import ALARM, BREACHING, OK, UNKNOWN, Point, breaches, moment
 from sagewright.engine.asking import Call, Question
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
@@ -32,15 +33,10 @@ _STATISTICS = {
     **{name: name.upper() for name in ("Average", "Sum", "Minimum", "Maximum")},
 }
 """As messages name them."""
-OK, ALARM, UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
 EVERY_S = 2.0
 MISSING, IGNORE = "missing", "ignore"
-COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThanOrEqualToThreshold": operator.ge,
-    "GreaterThanThreshold": operator.gt,
-    "LessThanThreshold": operator.lt,
-    "LessThanOrEqualToThreshold": operator.le,
-}
+SAMPLES = "samples"
+"""The query of how many there are."""
 ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", UNKNOWN: "InsufficientDataActions"}
 MOST_HISTORY = 50
 log = logging.getLogger("sagewright.engine.alarms")
@@ -89,29 +85,26 @@ class Alarms:
 
     def _judged(self, alarm: Resource) -> Verdict | None:
         """None: it stays as it is."""
-        document = alarm.document
-        points = self._points(alarm)
-        wanted = int(document["EvaluationPeriods"])
-        return judge(document, points[:wanted])
+        return judge(alarm.document, self._points(alarm)[: int(alarm.document["EvaluationPeriods"])])
 
-    def _points(self, alarm: Resource) -> list[float | None]:
-        """The values of the last periods, the latest first; None for a period without data."""
+    def _points(self, alarm: Resource) -> list[Point]:
+        """The last periods, the latest first."""
         document = alarm.document
         period, count = _period(document), int(document["EvaluationPeriods"])
         now = datetime.now(UTC)
         this = datetime.fromtimestamp(now.timestamp() // period * period, UTC)
         begin = this - timedelta(seconds=period * count)
-        queries = document.get("Metrics") or [_query(document)]
+        queries = document.get("Metrics") or [_query(document), _query(document, samples=True)]
         request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
         principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
         answer = self._call(Question(principal, "cloudwatch", "GetMetricData", request))
         asked = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
-        result = next(one for one in answer["MetricDataResults"] if one["Id"] == asked)
-        values = {at.timestamp(): value for at, value in zip(result["Timestamps"], result["Values"], strict=True)}
-        periods = [values.get(this.timestamp() - period * number) for number in range(count + 1)]
+        values, samples = (_values(answer, name) for name in (asked, SAMPLES))
+        begins = [this.timestamp() - period * number for number in range(count + 1)]
+        periods = [Point(at, values.get(at), samples.get(at)) for at in begins]
         # What has begun counts at once where more of it can only make it worse.
         rises = document["ComparisonOperator"].startswith("Greater")
-        return periods[:count] if rises and periods[0] is not None else periods[1:]
+        return periods[:count] if rises and periods[0].value is not None else periods[1:]
 
     def _act(self, alarm: Resource) -> None:
         for action in alarm.document["Owed"]:
@@ -137,36 +130,21 @@ class Alarms:
             log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
 
 
-def judge(document: Mapping[str, Any], points: list[float | None]) -> Verdict | None:
-    """The state for values of the last periods, the latest first; None where it stays as it is."""
+def judge(document: Mapping[str, Any], points: Sequence[Point]) -> Verdict | None:
+    """The state for the last periods, the latest first; None where it stays as it is."""
     treat = document.get("TreatMissingData") or MISSING
-    compare, threshold = COMPARISONS[document["ComparisonOperator"]], float(document["Threshold"])
     wanted = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
-    known = [value for value in points if value is not None]
-    data = {"threshold": threshold, "recentDatapoints": known}
-    if not known and treat == MISSING:
-        return Verdict(UNKNOWN, "Insufficient Data: no datapoints were received.", data)
+    known = [point for point in points if point.value is not None]
     if treat == IGNORE and len(known) < len(points):
         return None
-    breaching = sum(compare(value, threshold) for value in known)
-    if treat == "breaching":
+    breaching = sum(breaches(document, point) for point in known)
+    if treat == BREACHING:
         breaching += len(points) - len(known)
     if treat == MISSING:
         wanted = min(wanted, len(known))
-    state = ALARM if breaching >= wanted else OK
-    word = "breached" if state == ALARM else "did not breach"
-    gaps = len(points) - len(known)
-    if not known and gaps and state == ALARM:
-        reason = (
-            f"Threshold Crossed: no datapoints were received for {gaps} periods and {gaps} missing datapoints were "
-            "treated as [Breaching]."
-        )
-        return Verdict(state, reason, data)
-    reason = (
-        f"Threshold Crossed: {breaching} of {len(points)} datapoints {_list(known)} {word} the threshold ({threshold}) with "
-        f"{document['ComparisonOperator']}, {wanted} needed."
-    )
-    return Verdict(state, reason[:1023], data)
+    state = UNKNOWN if not known and treat == MISSING else ALARM if breaching >= wanted else OK
+    reason = alarmreasons.reason(document, state, points, wanted)
+    return Verdict(state, reason[:1023], alarmreasons.data(document, points, time.time()))
 
 
 def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | None:
@@ -177,7 +155,11 @@ def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | No
         document = current.document
         actions = document.get(ACTIONS[verdict.state]) or [] if document.get("ActionsEnabled", True) else []
         changed = current.status != verdict.state
-        entry = {"AtMs": at, "From": current.status, "To": verdict.state, "Reason": verdict.reason}
+        before = document.get("State", {})
+        entry = {
+            "AtMs": at, "From": current.status, "To": verdict.state, "Reason": verdict.reason, "Data": verdict.data,
+            "FromReason": before.get("Reason"), "FromData": before.get("Data"),
+        }  # fmt: skip
         return replace(
             current,
             status=verdict.state,
@@ -209,7 +191,15 @@ def _period(document: Mapping[str, Any]) -> int:
     return int(max(periods, default=60))
 
 
-def _query(document: Mapping[str, Any]) -> dict[str, Any]:
+def _values(answer: Mapping[str, Any], query: str) -> dict[float, float]:
+    """What a query found by the time at which periods begin; nothing where it wasn't asked."""
+    found = next((one for one in answer["MetricDataResults"] if one["Id"] == query), None)
+    if found is None:
+        return {}
+    return {at.timestamp(): value for at, value in zip(found["Timestamps"], found["Values"], strict=True)}
+
+
+def _query(document: Mapping[str, Any], *, samples: bool = False) -> dict[str, Any]:
     stat: dict[str, Any] = {
         "Metric": {
             "Namespace": document["Namespace"],
@@ -217,11 +207,11 @@ def _query(document: Mapping[str, Any]) -> dict[str, Any]:
             "Dimensions": document.get("Dimensions", []),
         },
         "Period": document["Period"],
-        "Stat": document.get("ExtendedStatistic") or document["Statistic"],
+        "Stat": "SampleCount" if samples else document.get("ExtendedStatistic") or document["Statistic"],
     }
     if document.get("Unit"):
         stat["Unit"] = document["Unit"]
-    return {"Id": "m1", "MetricStat": stat, "ReturnData": True}
+    return {"Id": SAMPLES if samples else "m1", "MetricStat": stat, "ReturnData": True}
 
 
 def _told(alarm: Resource) -> dict[str, Any]:
@@ -256,8 +246,8 @@ def _told(alarm: Resource) -> dict[str, Any]:
         "AWSAccountId": alarm.account,
         "NewStateValue": alarm.status,
         "NewStateReason": document["State"]["Reason"],
-        "StateChangeTime": _moment(document["State"]["UpdatedMs"]),
-        "AlarmConfigurationUpdatedTimestamp": _moment(alarm.created_ms),
+        "StateChangeTime": moment(document["State"]["UpdatedMs"] / 1000),
+        "AlarmConfigurationUpdatedTimestamp": moment(alarm.created_ms / 1000),
         "AlarmArn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}",
         "ActionExecutedAfterMuteWindow": False,
         "Region": _described(alarm.region),
@@ -272,17 +262,9 @@ def _told(alarm: Resource) -> dict[str, Any]:
     }
 
 
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
-
-
 @cache
 def _described(region: str) -> str:
     """The region as people call it: US East (N. Virginia)."""
     partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
     names: dict[str, Any] = {name: found for one in partitions for name, found in one["regions"].items()}
     return str(names.get(region, {}).get("description", region))
-
-
-def _list(values: list[float]) -> str:
-    return "[" + ", ".join(f"{value:g}" for value in values[:5]) + "]"

@@ -94,7 +94,7 @@ class Autoscaling:
         if present is None or self._cools(target, policy["PolicyName"], config.get("Cooldown", COOLDOWN_S)):
             return
         points = alarm.document["State"]["Data"].get("recentDatapoints") or []
-        breach = (points[0] - float(alarm.document["Threshold"])) if points else 0.0
+        breach = (points[-1] - float(alarm.document["Threshold"])) if points else 0.0
         wanted = adjusted(config, present, breach)
         if wanted is not None:
             cause = f"monitor alarm {alarm.name} in state {alarm.status} triggered policy {policy['PolicyName']}"

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.alarms import COMPARISONS, KIND, UNKNOWN, Verdict, set_state
+from sagewright.engine.alarmreasons import COMPARISONS, UNKNOWN
+from sagewright.engine.alarms import KIND, Verdict, set_state
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
@@ -234,9 +235,17 @@ def _item(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "Timestamp": to_datetime(entry["AtMs"]),
         "HistoryItemType": "StateUpdate",
         "HistorySummary": f"Alarm updated from {entry['From']} to {entry['To']}",
-        "HistoryData": json.dumps({"oldState": {"stateValue": entry["From"]},
-                                   "newState": {"stateValue": entry["To"], "stateReason": entry["Reason"]}}),
+        "HistoryData": json.dumps({
+            "version": "1.0",
+            "oldState": _state(entry["From"], entry.get("FromReason"), entry.get("FromData")),
+            "newState": _state(entry["To"], entry["Reason"], entry.get("Data")),
+        }),
     }  # fmt: skip
+
+
+def _state(value: str, reason: str | None, data: Any) -> dict[str, Any]:
+    told = {"stateReason": reason, "stateReasonData": data}
+    return {"stateValue": value, **{name: each for name, each in told.items() if each}}
 
 
 def _require(context: Context, name: str) -> Resource:

@@ -1,0 +1,116 @@
+"""Why an alarm has its state: the sentence, and the data beside it, as CloudWatch tells them.
+
+Source: AWS's answers as localstack/localstack recorded them (`test_cloudwatch.snapshot.json`); reasons that users quote in public
+threads, such as aws/aws-sdk-java#1723; CloudWatch's user guide, "Alarm events and EventBridge", for the data.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+OK, ALARM, UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
+BREACHING = "breaching"
+MOST_TOLD = 5
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+_WORDS = {
+    "GreaterThanOrEqualToThreshold": "greater than or equal to",
+    "GreaterThanThreshold": "greater than",
+    "LessThanThreshold": "less than",
+    "LessThanOrEqualToThreshold": "less than or equal to",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A period that begins `at`, a UNIX time: its value and the number of samples, None where there is no data."""
+
+    at: float
+    value: float | None
+    samples: float | None = None
+
+    def told(self) -> dict[str, Any]:
+        known = {"sampleCount": self.samples, "value": self.value}
+        return {"timestamp": moment(self.at), **{name: value for name, value in known.items() if value is not None}}
+
+
+def breaches(document: Mapping[str, Any], point: Point) -> bool:
+    """Whether the point, which has a value, is on the wrong side of the threshold."""
+    assert point.value is not None
+    return COMPARISONS[document["ComparisonOperator"]](point.value, float(document["Threshold"]))
+
+
+def reason(document: Mapping[str, Any], state: str, points: Sequence[Point], wanted: int) -> str:
+    """For the points of an alarm's evaluation, the latest first. `wanted`: how many had to breach."""
+    known = [point for point in points if point.value is not None]
+    if state == UNKNOWN:
+        return f"Insufficient Data: {_counted(len(points))} unknown."
+    if not known:
+        count, treated = len(points), "Breaching" if state == ALARM else "NonBreaching"
+        return (
+            f"Threshold Crossed: no datapoints were received for {_periods(count)} and "
+            f"{count} missing datapoint{'s were' if count > 1 else ' was'} treated as [{treated}]."
+        )
+    told = [point for point in known if breaches(document, point) == (state == ALARM)] or known
+    listed = ", ".join(f"{float(point.value or 0.0)} ({_day(point.at)})" for point in told[:MOST_TOLD])
+    side = "" if state == ALARM else "not "
+    crossed = f"{side}{_WORDS[document['ComparisonOperator']]} the threshold ({float(document['Threshold'])})"
+    if document.get("DatapointsToAlarm"):
+        least = wanted if state == ALARM else max(1, len(points) - wanted + 1)
+        transition = "OK -> ALARM" if state == ALARM else "ALARM -> OK"
+        return (
+            f"Threshold Crossed: {len(told)} out of the last {len(points)} datapoints [{listed}] {_was(len(told))} {crossed} "
+            f"(minimum {least} datapoint{'s' if least > 1 else ''} for {transition} transition)."
+        )
+    return f"Threshold Crossed: {_number(len(told))} [{listed}] {_was(len(told))} {crossed}."
+
+
+def data(document: Mapping[str, Any], points: Sequence[Point], now: float) -> dict[str, Any]:
+    """What StateReasonData has; `now`: when the metric was asked for."""
+    known = [point for point in points if point.value is not None]
+    metric = {
+        "unit": document.get("Unit"),
+        "statistic": document.get("Statistic") or document.get("ExtendedStatistic"),
+        "period": document.get("Period"),
+    }
+    return {
+        "version": "1.0",
+        "queryDate": moment(now),
+        **({"startDate": moment(known[-1].at)} if known else {}),
+        **{name: value for name, value in metric.items() if value is not None},
+        "recentDatapoints": [point.value for point in reversed(known)],
+        "threshold": float(document["Threshold"]),
+        "evaluatedDatapoints": [point.told() for point in points],
+    }
+
+
+def moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%d/%m/%y %H:%M:%S")
+
+
+def _number(count: int) -> str:
+    return f"{count} datapoint{'s' if count > 1 else ''}"
+
+
+def _was(count: int) -> str:
+    return "were" if count > 1 else "was"
+
+
+def _counted(count: int) -> str:
+    return f"{_number(count)} {_was(count)}"
+
+
+def _periods(count: int) -> str:
+    return f"{count} period{'s' if count > 1 else ''}"
