@@ -103,9 +103,9 @@ def test_both_place_jobs_and_never_more_than_the_machine_has(
     deadline = time.monotonic() + 120
     while (running := rows(url, "SELECT 1 FROM jobs WHERE status = 'InProgress'")) or len(owners) < 2:
         assert time.monotonic() < deadline
-        if number < 6 or (
-            len(owners) < 2 and len(running) < 6
-        ):  # either may take what the other was given: go on until both had some
+        # Either may take what the other was given, and who has ended a job takes the next that waits: where one had all of them,
+        # each is asked in turn while nothing runs.
+        if number < 6 or (len(owners) < 2 and not running):
             (one, other)[number % 2].run_shell(f"both-{number}", "sleep 1; echo done", image=IMAGE)
             number += 1
         owners |= {owner for (owner,) in rows(url, "SELECT lease_owner FROM jobs WHERE lease_owner IS NOT NULL")}
