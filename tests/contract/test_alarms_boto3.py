@@ -131,3 +131,28 @@ def test_an_alarm_takes_an_update_back(hosting: Hosting) -> None:
     assert told["EndpointConfigName"] == "guarded-config"
     assert "guard" in told["FailureReason"]
     hosting.all_answered("guarded", "good x")
+
+
+def test_an_alarms_tags(server: RunningServer) -> None:
+    cloudwatch = server.boto("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName="tagged", Tags=[{"Key": "team", "Value": "a"}], **WATCHED)
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["tagged"])["MetricAlarms"]
+    arn = alarm["AlarmArn"]
+
+    def told() -> dict[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]}
+
+    assert told() == {"team": "a"}
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "b"}, {"Key": "stage", "Value": "dev"}])
+    assert told() == {"team": "b", "stage": "dev"}
+    with pytest.raises(ClientError) as caught:
+        cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": f"k{n}", "Value": ""} for n in range(49)])
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterValue"
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["team", "none"])
+    assert told() == {"stage": "dev"}
+    cloudwatch.delete_alarms(AlarmNames=["tagged"])
+    assert told() == {}
+    with pytest.raises(cloudwatch.exceptions.ResourceNotFoundException):
+        cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "late", "Value": ""}])
+    cloudwatch.put_metric_alarm(AlarmName="tagged", **WATCHED)
+    assert told() == {}, "tags went with the alarm"

@@ -1,0 +1,58 @@
+"""Tags of alarms: TagResource, UntagResource, ListTagsForResource.
+
+Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (test_tagging_metric_alarm): an alarm that
+is gone has no tags.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.engine.alarms import KIND
+from sagewright.model.errors import AwsError
+from sagewright.services.cloudwatch.alarms import arn_of
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import resources, tags
+from sagewright.store.jobs import Place
+
+MOST_TAGS = 50
+
+
+@operation("cloudwatch", "TagResource")
+def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    arn = _require(context, request)
+    with context.store.write() as connection:
+        pairs = tags.of_in(connection, arn) | {pair["Key"]: pair["Value"] for pair in request["Tags"]}
+        if len(pairs) > MOST_TAGS:
+            message = f"{arn} would have {len(pairs)} tags; {MOST_TAGS} are the most."
+            raise AwsError("InvalidParameterValue", message)
+        tags.add_in(connection, arn, pairs)
+    return {}
+
+
+@operation("cloudwatch", "UntagResource")
+def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    tags.remove(context.store, _require(context, request), request["TagKeys"])
+    return {}
+
+
+@operation("cloudwatch", "ListTagsForResource")
+def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    arn = request["ResourceARN"]
+    found = tags.of(context.store, arn) if _is_there(context, arn) else {}
+    return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
+
+
+def _require(context: Context, request: dict[str, Any]) -> str:
+    """The ARN of an alarm that is there. Raises ResourceNotFoundException."""
+    arn: str = request["ResourceARN"]
+    if not _is_there(context, arn):
+        raise AwsError("ResourceNotFoundException", f"{arn} does not exist.", 404)
+    return arn
+
+
+def _is_there(context: Context, arn: str) -> bool:
+    _, _, name = arn.partition(":alarm:")
+    found = resources.find(context.store, Place(KIND, context.account, context.region), name) if name else None
+    return found is not None and arn == arn_of(context, name)
