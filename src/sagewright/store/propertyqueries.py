@@ -190,7 +190,8 @@ class _Search:
     def page(self, connection: Connection, part: _Part) -> list[Hit]:
         few, sources = self._narrowest(connection, part)
         among = sources is not None and few <= FEW
-        if among and few * few <= STEP_COST * self._limit * self._extent(connection):  # steps: limit x extent / few
+        # Along the order it takes limit x extent / few steps, and more where the sources lead to others too.
+        if among and (not part.exact or few * few <= STEP_COST * self._limit * self._extent(connection)):
             return self._among(connection, sources or (), part)
         found = self._along(connection, part, None if part.always else FEW)
         if found is None:
