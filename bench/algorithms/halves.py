@@ -24,7 +24,7 @@ from sagewright.algorithms.object2vec.pairs import Pairs
 from sagewright.algorithms.sequences import Texts
 
 KNOWN, LATER, TOGETHER, VOCABULARY, LEAST, MOST = 4000, 1000, 100, 8000, 20, 300
-DIM, BATCH, RATE, EPOCHS, NEGATIVES = 200, 256, 0.02, 12, 3
+DIM, BATCH, RATE, EPOCHS, NEGATIVES = 200, 256, 0.03, 6, 8
 SETTINGS = {
     "enc0_max_seq_len": MOST, "enc0_vocab_size": VOCABULARY, "enc0_network": "pooled_embedding",
     "enc0_token_embedding_dim": DIM, "enc_dim": DIM, "comparator_list": "hadamard, abs_diff", "mlp_layers": 0,
@@ -40,7 +40,7 @@ def contest(run: Any) -> Contest:
     known, later = documents()
     judge = partial(recall, later)
     entrants = [
-        Entrant("Sagewright", partial(fit_ours, run, known), judge, "pooled_embedding, hadamard, abs_diff, 3 made-up pairs each"),
+        Entrant("Sagewright", partial(fit_ours, run, known), judge, "pooled_embedding, hadamard, abs_diff, 8 made-up pairs each"),
         Entrant("gensim, LSI", partial(fit_lsi, known), judge, f"tf-idf, {DIM} topics"),
         Entrant("gensim, Doc2Vec", partial(fit_doc2vec, known), judge, f"PV-DBOW of {DIM}, 20 epochs; vectors inferred"),
     ]  # fmt: skip
