@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from sagewright.engine.jsonplaces import Trail, behind, fault
-from sagewright.model.documents import read_json
+from sagewright.model.documents import MOST_DEPTH, read_json
 
 Test = Callable[[Any], bool]
 """Of a scalar at a leaf of an event."""
@@ -118,6 +118,8 @@ def _node(document: dict[str, Any], trail: Trail) -> Node:
     alternatives: list[tuple[Node, ...]] = []
     for name, inner in document.items():
         at = (*trail, name)
+        if _levels(at) > MOST_DEPTH:
+            raise _Flaw(f"Names lead more than {MOST_DEPTH} levels down")
         if name == "$or" and isinstance(inner, list) and all(isinstance(one, dict) for one in inner):
             if len(inner) < 2:
                 raise _Flaw("$or needs at least two patterns", at, whole=True)
@@ -131,6 +133,11 @@ def _node(document: dict[str, Any], trail: Trail) -> Node:
         else:
             raise _Flaw(f'"{name}" must be an object or an array', at)
     return Node(tuple(members), tuple(alternatives))
+
+
+def _levels(trail: Trail) -> int:
+    """How far down it leads, a name with dots as far as it has parts."""
+    return sum(step.count(".") + 1 for step in trail if isinstance(step, str))
 
 
 def _beneath(name: str, inner: Leaf | Node) -> tuple[str, Leaf | Node]:

@@ -46,7 +46,7 @@ def fault(text: str, *, shown: bool = True) -> str:
     except RecursionError:
         return "It is nested too deeply."
     else:
-        return "It is not JSON."
+        return "It is nested too deeply, or has a number that JSON has not."
     at = error.pos
     if at >= len(text):
         return "Unexpected end-of-input" + told(text, at, shown=shown)

@@ -173,6 +173,20 @@ def test_names_with_dots_are_ways_down(pattern: dict[str, Any], event: dict[str,
     assert not found.matches({"other": event})
 
 
+@pytest.mark.parametrize("levels", [101, 2000])
+@pytest.mark.parametrize("nested", [0, 60])
+def test_names_do_not_lead_deeper_than_documents_may_be(levels: int, nested: int) -> None:
+    """One that is read is matched by recursion, beside those of everybody else."""
+    pattern: dict[str, Any] = {".".join("a" * (levels - nested)): ["x"]}
+    for _ in range(nested):
+        pattern = {"a": pattern}
+    with pytest.raises(BadPattern, match="more than 100 levels"):
+        read_pattern(json.dumps(pattern))
+    name = ".".join("a" * 100)
+    assert read_pattern(json.dumps({name: ["x"]})).matches({name: "x"})
+    assert not read_pattern(json.dumps({name: ["x"]})).matches({".".join("a" * 50_000): "x"})
+
+
 def test_no_pattern_takes_long_on_any_event() -> None:
     pattern = read_pattern(json.dumps({"detail": {"a": [{"wildcard": "*" + "a*" * 1000 + "b"}]}}))
     event = {"detail": {"a": ["a" * 200_000]}}
