@@ -50,16 +50,16 @@ def breaches(document: Mapping[str, Any], point: Point) -> bool:
 
 def reason(document: Mapping[str, Any], state: str, points: Sequence[Point], wanted: int) -> str:
     """For the points of an alarm's evaluation, the latest first. `wanted`: how many had to breach."""
-    known = [point for point in points if point.value is not None]
     if state == UNKNOWN:
-        return f"Insufficient Data: {_counted(len(points))} unknown."
-    if not known:
-        count, treated = len(points), "Breaching" if state == ALARM else "NonBreaching"
+        return f"Insufficient Data: {_counted(len(points), 'datapoint')} unknown."
+    known = [point for point in points if point.value is not None]
+    told = [point for point in known if breaches(document, point) == (state == ALARM)]
+    if not told:  # what is missing decided
+        gaps, treated = len(points) - len(known), "Breaching" if state == ALARM else "NonBreaching"
         return (
-            f"Threshold Crossed: no datapoints were received for {_periods(count)} and "
-            f"{count} missing datapoint{'s were' if count > 1 else ' was'} treated as [{treated}]."
+            f"Threshold Crossed: no datapoints were received for {_number(gaps, 'period')} and "
+            f"{_counted(gaps, 'missing datapoint')} treated as [{treated}]."
         )
-    told = [point for point in known if breaches(document, point) == (state == ALARM)] or known
     listed = ", ".join(f"{float(point.value or 0.0)} ({_day(point.at)})" for point in told[:MOST_TOLD])
     side = "" if state == ALARM else "not "
     crossed = f"{side}{_WORDS[document['ComparisonOperator']]} the threshold ({float(document['Threshold'])})"
@@ -68,9 +68,9 @@ def reason(document: Mapping[str, Any], state: str, points: Sequence[Point], wan
         transition = "OK -> ALARM" if state == ALARM else "ALARM -> OK"
         return (
             f"Threshold Crossed: {len(told)} out of the last {len(points)} datapoints [{listed}] {_was(len(told))} {crossed} "
-            f"(minimum {least} datapoint{'s' if least > 1 else ''} for {transition} transition)."
+            f"(minimum {_number(least, 'datapoint')} for {transition} transition)."
         )
-    return f"Threshold Crossed: {_number(len(told))} [{listed}] {_was(len(told))} {crossed}."
+    return f"Threshold Crossed: {_number(len(told), 'datapoint')} [{listed}] {_was(len(told))} {crossed}."
 
 
 def data(document: Mapping[str, Any], points: Sequence[Point], now: float) -> dict[str, Any]:
@@ -100,17 +100,13 @@ def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%d/%m/%y %H:%M:%S")
 
 
-def _number(count: int) -> str:
-    return f"{count} datapoint{'s' if count > 1 else ''}"
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count > 1 else ''}"
 
 
 def _was(count: int) -> str:
     return "were" if count > 1 else "was"
 
 
-def _counted(count: int) -> str:
-    return f"{_number(count)} {_was(count)}"
-
-
-def _periods(count: int) -> str:
-    return f"{count} period{'s' if count > 1 else ''}"
+def _counted(count: int, noun: str) -> str:
+    return f"{_number(count, noun)} {_was(count)}"

@@ -99,7 +99,8 @@ class Alarms:
         principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
         answer = self._call(Question(principal, "cloudwatch", "GetMetricData", request))
         asked = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
-        values, samples = (_values(answer, name) for name in (asked, SAMPLES))
+        values = _values(answer, asked)
+        samples = {} if document.get("Metrics") else _values(answer, SAMPLES)
         begins = [this.timestamp() - period * number for number in range(count + 1)]
         periods = [Point(at, values.get(at), samples.get(at)) for at in begins]
         # What has begun counts at once where more of it can only make it worse.
@@ -192,10 +193,8 @@ def _period(document: Mapping[str, Any]) -> int:
 
 
 def _values(answer: Mapping[str, Any], query: str) -> dict[float, float]:
-    """What a query found by the time at which periods begin; nothing where it wasn't asked."""
-    found = next((one for one in answer["MetricDataResults"] if one["Id"] == query), None)
-    if found is None:
-        return {}
+    """What a query found, by the time at which periods begin."""
+    found = next(one for one in answer["MetricDataResults"] if one["Id"] == query)
     return {at.timestamp(): value for at, value in zip(found["Timestamps"], found["Values"], strict=True)}
 
 

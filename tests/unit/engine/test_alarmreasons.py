@@ -49,6 +49,13 @@ def points(*values: float | None) -> list[Point]:
             "ALARM",
             "no datapoints were received for 2 periods and 2 missing datapoints were treated as [Breaching].",
         ),
+        pytest.param(
+            {"EvaluationPeriods": 2, "DatapointsToAlarm": 1, "TreatMissingData": "breaching"},
+            [None, 1.0],
+            "ALARM",
+            "no datapoints were received for 1 period and 1 missing datapoint was treated as [Breaching].",
+            id="what is there did not breach",
+        ),
         (
             {"TreatMissingData": "notBreaching"},
             [None],
