@@ -42,6 +42,15 @@ def add_in(connection: Connection, arn: str, pairs: dict[str, str]) -> None:
         _INSERT.run(connection, {"arn": arn, "key": key, "value": value, "position": position})
 
 
+def extend(store: Database, arn: str, pairs: dict[str, str], most: int) -> int:
+    """`add`, unless there would be more than `most`: how many there are then, or would be."""
+    with store.write() as connection:
+        count = len(of_in(connection, arn) | pairs)
+        if count <= most:
+            add_in(connection, arn, pairs)
+    return count
+
+
 def of(store: Database, arn: str) -> dict[str, str]:
     with store.read() as connection:
         return of_in(connection, arn)

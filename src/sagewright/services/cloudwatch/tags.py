@@ -21,13 +21,9 @@ MOST_TAGS = 50
 
 @operation("cloudwatch", "TagResource")
 def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    arn = _require(context, request)
-    with context.store.write() as connection:
-        pairs = tags.of_in(connection, arn) | {pair["Key"]: pair["Value"] for pair in request["Tags"]}
-        if len(pairs) > MOST_TAGS:
-            message = f"{arn} would have {len(pairs)} tags; {MOST_TAGS} are the most."
-            raise AwsError("InvalidParameterValue", message)
-        tags.add_in(connection, arn, pairs)
+    arn, pairs = _require(context, request), {pair["Key"]: pair["Value"] for pair in request["Tags"]}
+    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
+        raise AwsError("InvalidParameterValue", f"{arn} would have {count} tags; {MOST_TAGS} are the most.")
     return {}
 
 

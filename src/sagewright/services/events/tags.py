@@ -17,12 +17,9 @@ MOST_TAGS = 50
 
 @operation("events", "TagResource")
 def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    arn = _require(context, request)
-    with context.store.write() as connection:
-        pairs = tags.of_in(connection, arn) | {pair["Key"]: pair["Value"] for pair in request["Tags"]}
-        if len(pairs) > MOST_TAGS:
-            raise AwsError("LimitExceededException", f"{arn} would have {len(pairs)} tags; {MOST_TAGS} are the most.")
-        tags.add_in(connection, arn, pairs)
+    arn, pairs = _require(context, request), {pair["Key"]: pair["Value"] for pair in request["Tags"]}
+    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
+        raise AwsError("LimitExceededException", f"{arn} would have {count} tags; {MOST_TAGS} are the most.")
     return {}
 
 

@@ -15,11 +15,8 @@ MOST_TAGS = 50
 @operation("lambda", "TagResource")
 def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn = _require(context, request)
-    with context.store.write() as connection:
-        pairs = tags.of_in(connection, arn) | request["Tags"]
-        if len(pairs) > MOST_TAGS:
-            raise invalid(f"A function has at most {MOST_TAGS} tags; {arn} would have {len(pairs)}.")
-        tags.add_in(connection, arn, pairs)
+    if (count := tags.extend(context.store, arn, request["Tags"], MOST_TAGS)) > MOST_TAGS:
+        raise invalid(f"A function has at most {MOST_TAGS} tags; {arn} would have {count}.")
     return {}
 
 

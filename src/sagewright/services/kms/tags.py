@@ -19,12 +19,8 @@ MOST_TAGS = 50
 @operation("kms", "TagResource")
 def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn, pairs = _changeable(context, request), pairs_of(request["Tags"])
-    with context.store.write() as connection:
-        count = len(tags.of_in(connection, arn) | pairs)
-        if count > MOST_TAGS:
-            message = f"A key has at most {MOST_TAGS} tags; {arn} would have {count}."
-            raise AwsError("LimitExceededException", message)
-        tags.add_in(connection, arn, pairs)
+    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
+        raise AwsError("LimitExceededException", f"A key has at most {MOST_TAGS} tags; {arn} would have {count}.")
     return {}
 
 
