@@ -311,3 +311,31 @@ def test_messages_are_signed(server: RunningServer, sqs: Any, sns: Any, name: st
         assert told["SignatureVersion"] == version
         key.verify(base64.b64decode(told["Signature"]), signed, padding.PKCS1v15(), by)  # type: ignore[union-attr, call-arg]
     assert sorted(seen) == ['"by rule"', "hello"]
+
+
+def test_a_queues_policy_is_a_policy(server: RunningServer) -> None:
+    sqs = server.boto("sqs")
+    url = sqs.create_queue(QueueName="with-a-policy")["QueueUrl"]
+    for text in ("no JSON", "[]", '"text"', "[" * 5000):
+        with pytest.raises(ClientError) as caught:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": text})
+        assert caught.value.response["Error"]["Code"] == "InvalidAttributeValue"
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": '{"Version": "2012-10-17", "Statement": "odd"}'})
+    sqs.add_permission(QueueUrl=url, Label="one", AWSAccountIds=["000000000000"], Actions=["SendMessage"])
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["one"]
+    sqs.remove_permission(QueueUrl=url, Label="one")
+    assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+
+
+def test_a_buss_policy_with_odd_statements_can_be_changed(server: RunningServer) -> None:
+    events = server.boto("events")
+    events.put_permission(Policy='{"Version": "2012-10-17", "Statement": ["odd"]}')
+    events.put_permission(StatementId="one", Principal="*", Action="events:PutEvents")
+    events.remove_permission(StatementId="one")
+
+
+def test_a_rule_whose_names_lead_too_deep_is_refused(server: RunningServer) -> None:
+    events = server.boto("events")
+    with pytest.raises(events.exceptions.InvalidEventPatternException):
+        events.put_rule(Name="deep", EventPattern=json.dumps({".".join("a" * 1000): ["x"]}))

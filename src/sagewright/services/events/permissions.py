@@ -69,7 +69,7 @@ def _statements(context: Context, name: str) -> list[dict[str, Any]]:
     found = find(context, name)
     text = found.document.get(POLICY) if found else None
     given = read_json(text).get("Statement", []) if text else []
-    return given if isinstance(given, list) else [given]
+    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, dict)]
 
 
 def _check(text: str) -> None:

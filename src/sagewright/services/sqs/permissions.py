@@ -7,14 +7,15 @@ Source: AWS's API reference, Amazon SQS, AddPermission, RemovePermission; the po
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sqs import checks
+from sagewright.services.sqs.policies import read_policy
 from sagewright.services.sqs.queues import Queue, require_queue
 from sagewright.store import resources
 
@@ -27,32 +28,34 @@ _ACTIONS = frozenset({"*", "SendMessage", "ReceiveMessage", "DeleteMessage", "Ch
 def add_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue, label = require_queue(context, request["QueueUrl"]), request["Label"]
     _check(request)
-    policy = _policy(queue)
-    if any(one.get("Sid") == label for one in policy["Statement"]):
-        raise checks.invalid(f"Value {label} for parameter Label is invalid. Reason: Already exists.")
-    accounts = [f"arn:aws:iam::{account}:root" for account in request["AWSAccountIds"]]
-    actions = [f"SQS:{action}" for action in request["Actions"]]
-    policy["Statement"].append(
-        {
-            "Sid": label,
-            "Effect": "Allow",
-            "Principal": {"AWS": _one_or_all(accounts)},
-            "Action": _one_or_all(actions),
-            "Resource": queue.arn,
-        }
-    )
-    _keep(context, queue, policy)
+    statement = {
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in request["AWSAccountIds"]])},
+        "Action": _one_or_all([f"SQS:{action}" for action in request["Actions"]]),
+        "Resource": queue.arn,
+    }
+
+    def added(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if any(one.get("Sid") == label for one in statements):
+            raise checks.invalid(f"Value {label} for parameter Label is invalid. Reason: Already exists.")
+        return [*statements, statement]
+
+    _change(context, queue, added)
     return {}
 
 
 @operation("sqs", "RemovePermission")
 def remove_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue, label = require_queue(context, request["QueueUrl"]), request["Label"]
-    policy = _policy(queue)
-    left = [one for one in policy["Statement"] if one.get("Sid") != label]
-    if len(left) == len(policy["Statement"]):
-        raise checks.invalid(f"Value {label} for parameter Label is invalid. Reason: can't find label.")
-    _keep(context, queue, policy | {"Statement": left})
+
+    def left(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        kept = [one for one in statements if one.get("Sid") != label]
+        if len(kept) == len(statements):
+            raise checks.invalid(f"Value {label} for parameter Label is invalid. Reason: can't find label.")
+        return kept
+
+    _change(context, queue, left)
     return {}
 
 
@@ -68,24 +71,27 @@ def _check(request: dict[str, Any]) -> None:
                                  "allowed to invoke this action.")  # fmt: skip
 
 
-def _policy(queue: Queue) -> dict[str, Any]:
-    text = queue.attributes.get("Policy")
-    if not text:
-        return {"Version": "2008-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy", "Statement": []}
-    policy: dict[str, Any] = read_json(text)
-    statements = policy.get("Statement", [])
-    return policy | {"Statement": statements if isinstance(statements, list) else [statements]}
-
-
-def _keep(context: Context, queue: Queue, policy: dict[str, Any]) -> None:
-    """The policy in place of the queue's; without statements the queue has none."""
+def _change(context: Context, queue: Queue, how: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """What `how` makes of the policy's statements, with no other writer between; without any the queue has no policy."""
     with context.store.write() as connection:
         now = resources.locked_in(connection, queue.id)
         if now is None:
             raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
+        policy = _policy(queue.arn, now.document.get("Policy"))
+        policy["Statement"] = how(policy["Statement"])
         kept = {name: value for name, value in now.document.items() if name != "Policy"}
         kept |= {"Policy": json.dumps(policy)} if policy["Statement"] else {}
         resources.change_in(connection, replace(now, document=kept), context.principal.arn)
+
+
+def _policy(arn: str, text: str | None) -> dict[str, Any]:
+    """Raises InvalidAttributeValue for one that is no policy, which an earlier version let SetQueueAttributes keep."""
+    if not text:
+        return {"Version": "2008-10-17", "Id": f"{arn}/SQSDefaultPolicy", "Statement": []}
+    policy = read_policy(text)
+    statements = policy.get("Statement", [])
+    statements = statements if isinstance(statements, list) else [statements]
+    return policy | {"Statement": [one for one in statements if isinstance(one, dict)]}
 
 
 def _one_or_all(values: list[str]) -> Any:

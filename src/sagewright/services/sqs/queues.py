@@ -14,6 +14,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.services.sqs.policies import read_policy
 from sagewright.store import messages, resources, tags
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Page
@@ -267,6 +268,8 @@ def _check(context: Context, attributes: dict[str, str]) -> None:
                 raise AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
         elif name not in OTHERS:
             raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
+    if attributes.get("Policy"):
+        read_policy(attributes["Policy"])
     if attributes.get("RedrivePolicy"):
         _check_redrive(context, attributes["RedrivePolicy"])
 
