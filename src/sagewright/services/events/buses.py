@@ -7,6 +7,7 @@ Source: AWS's API reference, Amazon EventBridge; its answers as localstack/local
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -52,14 +53,18 @@ def find(context: Context, name: str) -> Resource | None:
     return resources.find(context.store, _place(context), name)
 
 
-def change(context: Context, name: str, changes: dict[str, Any]) -> None:
-    """Keep `changes` in the document of a bus, without those that are None. The default one is kept from then on."""
-    found = find(context, name) or _made(context, New(name, {}, "", {}, principal=context.principal.arn))
+def change(context: Context, name: str, how: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+    """Keep what `how` says of a bus's document in it, without what is None, with no other writer between. The default one is kept
+    from then on."""
+    found = find(context, name)
+    if found is None:
+        how({})  # what it refuses makes nothing
+        found = _made(context, New(name, {}, "", {}, principal=context.principal.arn))
     with context.store.write() as connection:
         now = resources.locked_in(connection, found.id)
         if now is None:
             raise missing(name)
-        document = {key: value for key, value in (now.document | changes).items() if value is not None}
+        document = {key: value for key, value in (now.document | how(now.document)).items() if value is not None}
         resources.change_in(connection, replace(now, document=document), context.principal.arn)
 
 
@@ -85,7 +90,7 @@ def create_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any
 def update_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = bus_of(context, request.get("Name"))
     given = {member: request[member] for member in _TOLD if member in request}
-    change(context, name, given)
+    change(context, name, lambda _document: given)
     return {"Arn": bus_arn(context.region, context.account, name), "Name": name, **given}
 
 

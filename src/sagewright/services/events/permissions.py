@@ -7,13 +7,14 @@ on AWS (`test_events.snapshot.json`, test_put_permission, test_remove_permission
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sagewright.engine.eventrules import bus_arn
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.events.buses import POLICY, bus_of, change, find
+from sagewright.services.events.buses import POLICY, bus_of, change
 from sagewright.services.registry import operation
 
 MOST_BYTES = 10_240
@@ -22,27 +23,36 @@ MOST_BYTES = 10_240
 @operation("events", "PutPermission")
 def put_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = bus_of(context, request.get("EventBusName"))
-    text = request.get("Policy") or json.dumps(_with(context, name, request))
-    _check(text)
-    change(context, name, {POLICY: text})
+
+    def put(document: Mapping[str, Any]) -> dict[str, Any]:
+        text = request.get("Policy") or json.dumps(
+            _with(document, bus_arn(context.region, context.account, name), request)
+        )
+        _check(text)
+        return {POLICY: text}
+
+    change(context, name, put)
     return {}
 
 
 @operation("events", "RemovePermission")
 def remove_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = bus_of(context, request.get("EventBusName"))
-    statements, label = _statements(context, name), request.get("StatementId")
-    if request.get("RemoveAllPermissions"):
-        change(context, name, {POLICY: None})
-        return {}
-    left = [one for one in statements if one.get("Sid") != label]
-    if len(left) == len(statements):
-        raise AwsError("ResourceNotFoundException", "Statement with the provided id does not exist.")
-    change(context, name, {POLICY: json.dumps(_policy(left)) if left else None})
+
+    def left(document: Mapping[str, Any]) -> dict[str, Any]:
+        if request.get("RemoveAllPermissions"):
+            return {POLICY: None}
+        statements = _statements(document)
+        kept = [one for one in statements if one.get("Sid") != request.get("StatementId")]
+        if len(kept) == len(statements):
+            raise AwsError("ResourceNotFoundException", "Statement with the provided id does not exist.")
+        return {POLICY: json.dumps(_policy(kept)) if kept else None}
+
+    change(context, name, left)
     return {}
 
 
-def _with(context: Context, name: str, request: dict[str, Any]) -> dict[str, Any]:
+def _with(document: Mapping[str, Any], arn: str, request: dict[str, Any]) -> dict[str, Any]:
     """The bus's policy with one more statement, in place of one with its id. Raises ValidationException."""
     for member in ("Action", "Principal", "StatementId"):
         if not request.get(member):
@@ -53,11 +63,11 @@ def _with(context: Context, name: str, request: dict[str, Any]) -> dict[str, Any
         "Effect": "Allow",
         "Principal": "*" if principal == "*" else {"AWS": f"arn:aws:iam::{principal}:root"},
         "Action": request["Action"],
-        "Resource": bus_arn(context.region, context.account, name),
+        "Resource": arn,
     }
     if condition := request.get("Condition"):
         statement["Condition"] = {condition["Type"]: {condition["Key"]: condition["Value"]}}
-    kept = [one for one in _statements(context, name) if one.get("Sid") != statement["Sid"]]
+    kept = [one for one in _statements(document) if one.get("Sid") != statement["Sid"]]
     return _policy([*kept, statement])
 
 
@@ -65,9 +75,8 @@ def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _statements(context: Context, name: str) -> list[dict[str, Any]]:
-    found = find(context, name)
-    text = found.document.get(POLICY) if found else None
+def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    text = document.get(POLICY)
     given = read_json(text).get("Statement", []) if text else []
     return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, dict)]
 
