@@ -14,6 +14,8 @@ from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.server.images import collect
 from sagewright.server.peers import TELL_S, Peers
 from sagewright.services.context import Platform
+from sagewright.services.kms.imports import forget_expired
+from sagewright.services.kms.rotation import rotate_due
 from sagewright.services.kms.states import forget_deleted
 from sagewright.services.sagemaker import lineage_following
 from sagewright.services.sagemaker.indexing import keep_up
@@ -53,11 +55,13 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
 
 
 async def _collect(platform: Platform) -> None:
-    """Clear now and then credentials that have long expired, layers of images that are no more, and deleted keys of KMS."""
+    """Clear now and then credentials that have long expired, layers of images that are no more, and deleted keys of KMS; rotate
+    keys that are due."""
     while True:
         await asyncio.to_thread(collect, platform, LAYER_GRACE_S)
         await asyncio.to_thread(identity.delete_expired_keys, platform.store)
-        await asyncio.to_thread(forget_deleted, platform.store)
+        for chore in (forget_deleted, forget_expired, rotate_due):
+            await asyncio.to_thread(chore, platform.store)
         await asyncio.sleep(COLLECT_S)
 
 

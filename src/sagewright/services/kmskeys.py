@@ -10,6 +10,7 @@ import contextlib
 import re
 import secrets
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -23,7 +24,9 @@ from sagewright.store.resources import New, Resource
 
 KIND = "kms-key"
 ALIAS = "kms-alias"
-ENABLED, DISABLED, PENDING = "Enabled", "Disabled", "PendingDeletion"
+ENABLED, DISABLED, PENDING, PENDING_IMPORT = "Enabled", "Disabled", "PendingDeletion", "PendingImport"
+WAITING = {PENDING: "pending deletion", PENDING_IMPORT: "pending import"}
+"""States in which a key can't be used, in the words of refusals."""
 MATERIAL_BYTES = 32
 MANAGED = frozenset(
     f"alias/aws/{service}" for service in ("ebs", "ecr", "elasticfilesystem", "s3", "sagemaker", "sns", "sqs")
@@ -31,7 +34,8 @@ MANAGED = frozenset(
 """Aliases of keys that AWS makes by itself when they are first asked for."""
 DESCRIPTIONS = {"s3": "Default key that protects my S3 objects when no other key is defined"}
 """Of keys that AWS makes, where it is known."""
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
+"""Of keys; those of multi-Region keys begin with mrk-."""
 
 
 def is_id(text: str) -> bool:
@@ -59,16 +63,31 @@ def absent(context: Context, key_id: str) -> AwsError:
     return not_found(f"Key '{arn_of(context, key_id)}' does not exist")
 
 
-def new_document() -> dict[str, Any]:
-    """Of a key with new material; only `services.kms.ciphertexts` reads the material."""
-    material = base64.b64encode(secrets.token_bytes(MATERIAL_BYTES)).decode()
-    return {"Material": material, "MaterialId": secrets.token_hex(32), "Manager": "CUSTOMER", "Description": ""}
+def material_of(plain: bytes) -> dict[str, Any]:
+    """New material as a key's document holds it; only `services.kms` reads it."""
+    return {"Material": base64.b64encode(plain).decode(), "MaterialId": secrets.token_hex(32)}
+
+
+def materials(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """All material of a key, oldest first: the last one encrypts. Keys of earlier versions have one, among their own members."""
+    if "Materials" in document:
+        return list(document["Materials"])
+    return [{name: document[name] for name in ("Material", "MaterialId")}]
 
 
 def find_key(context: Context, key_id: str) -> Resource | None:
-    """None too for a key whose waiting period is over."""
+    """None too for a key whose waiting period is over. One whose imported material has expired waits for an import."""
     key = resources.find(context.store, place_of(context), key_id)
-    return None if key is None or is_over(key) else key
+    return None if key is None or is_over(key) else as_of_now(key)
+
+
+def as_of_now(key: Resource) -> Resource:
+    """The key in the state that it has by now, whatever was written last."""
+    if key.status not in {ENABLED, DISABLED} or key.document.get("Origin") != "EXTERNAL":
+        return key
+    now = now_ms()
+    expired = any(one.get("ValidToMs", now + 1) <= now for one in materials(key.document))
+    return replace(key, status=PENDING_IMPORT) if expired else key
 
 
 def is_over(key: Resource) -> bool:
@@ -139,9 +158,13 @@ def _made_by_aws(context: Context, name: str) -> Resource | None:
     """The alias of a new key, or the one that another request has made meanwhile."""
     service = name.rpartition("/")[2]
     words = DESCRIPTIONS.get(service, f"Default key of {service}")
-    described = {"Manager": "AWS", "Description": words}
+    described = {
+        "Manager": "AWS",
+        "Description": words,
+        "Materials": [material_of(secrets.token_bytes(MATERIAL_BYTES))],
+    }
     key_id = str(uuid.uuid4())
-    key = New(key_id, new_document() | described, arn_of(context, key_id), {}, status=ENABLED)
+    key = New(key_id, described, arn_of(context, key_id), {}, status=ENABLED)
     alias = New(name, {"TargetKeyId": key_id}, arn_of(context, name), {})
     with contextlib.suppress(IntegrityError), context.store.write() as connection:
         resources.create_in(connection, alias_place(context), alias)

@@ -1,1 +1,1 @@
-"""AWS KMS: symmetric keys, their aliases, and what they encrypt."""
+"""AWS KMS: keys of all kinds, their aliases and grants, what they encrypt and sign."""

@@ -18,9 +18,12 @@ from sagewright.services.kmskeys import (
     ENABLED,
     KIND,
     PENDING,
+    PENDING_IMPORT,
     absent,
     arn_of,
+    as_of_now,
     is_over,
+    materials,
     refuse_pending,
     require_own,
 )
@@ -67,12 +70,14 @@ def schedule_key_deletion(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("kms", "CancelKeyDeletion")
 def cancel_key_deletion(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The key is disabled then, as AWS's is."""
+    """The key is disabled then, as AWS's is; one whose material is not there waits for its import."""
 
     def cancelled(key: Resource) -> Resource:
         if key.status != PENDING:
             raise AwsError("KMSInvalidStateException", f"{arn_of(context, key.name)} is not pending deletion.")
-        return replace(key, status=DISABLED)
+        kept = materials(key.document)
+        there = bool(kept) and all(one["Material"] is not None for one in kept)
+        return replace(key, status=DISABLED if there else PENDING_IMPORT)
 
     return {"KeyId": arn_of(context, _altered(context, request["KeyId"], cancelled).name)}
 
@@ -86,7 +91,9 @@ def forget_deleted(store: Database) -> None:
         if alias.document["TargetKeyId"] in over:
             resources.remove(store, alias, f"arn:aws:kms:{alias.region}:{alias.account}:{alias.name}")
     for key in over.values():
-        resources.remove(store, key, f"arn:aws:kms:{key.region}:{key.account}:key/{key.name}")
+        with store.write() as connection:
+            resources.remove_children_in(connection, key.id)
+            resources.remove_in(connection, key, f"arn:aws:kms:{key.region}:{key.account}:key/{key.name}")
 
 
 def _altered(context: Context, asked: str, how: Callable[[Resource], Resource]) -> Resource:
@@ -99,4 +106,6 @@ def _altered(context: Context, asked: str, how: Callable[[Resource], Resource]) 
 
 def _with_status(context: Context, key: Resource, status: str) -> Resource:
     refuse_pending(context, key)
+    if status != PENDING and as_of_now(key).status == PENDING_IMPORT:
+        raise AwsError("KMSInvalidStateException", f"{arn_of(context, key.name)} is pending import.")
     return replace(key, status=status)

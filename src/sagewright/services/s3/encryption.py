@@ -76,8 +76,8 @@ def _usable(context: Context, named: str) -> str:
     arn = kmskeys.arn_of(context, key.name)
     if key.status == kmskeys.DISABLED:
         raise AwsError("KMS.DisabledException", f"{arn} is disabled.")
-    if key.status == kmskeys.PENDING:
-        raise AwsError("KMS.KMSInvalidStateException", f"{arn} is pending deletion.")
+    if key.status in kmskeys.WAITING:
+        raise AwsError("KMS.KMSInvalidStateException", f"{arn} is {kmskeys.WAITING[key.status]}.")
     return arn
 
 
