@@ -126,8 +126,8 @@ def test_a_components_life(sagemaker: Any) -> None:
         TrialComponentName="part",
         Status={"PrimaryStatus": "Completed"},
         EndTime=start,
-        Parameters={"lr": {"NumberValue": 0.2}, "depth": {"NumberValue": 3}},
-        ParametersToRemove=["kind"],
+        Parameters={"lr": {"NumberValue": 0.2}, "depth": {"NumberValue": 3}, "never": {"StringValue": "kept"}},
+        ParametersToRemove=["kind", "never"],
         InputArtifactsToRemove=["data"],
         OutputArtifacts={"model": {"Value": "s3://b/m"}},
     )

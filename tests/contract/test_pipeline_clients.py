@@ -20,7 +20,7 @@ def said(done: subprocess.CompletedProcess[str], server: RunningServer) -> list[
     return [
         line.rstrip()
         for line in done.stdout.splitlines()
-        if line.startswith(("step:", "first:", "second:", "third:", "trigger:"))
+        if line.startswith(("step:", "first:", "second:", "third:", "trigger:", "job:"))
     ]
 
 
@@ -36,6 +36,7 @@ def test_a_whole_project_by_sdk_v2(server: RunningServer, tmp_path: Path) -> Non
         "step: Create-CreateModel Succeeded run",
         "step: Register-RegisterModel Succeeded run",
         "step: Batch Succeeded run",
+        "job: as named",
         "second: Failed",
         "step: Prepare Succeeded cached",
         "step: Train Succeeded cached",

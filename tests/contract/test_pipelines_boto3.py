@@ -379,6 +379,10 @@ def test_steps_that_are_not_built_are_refused_when_the_pipeline_is_made(pipeline
         "ValidationException: Unable to parse pipeline definition. Sagewright does not run steps of the type"
     )
     assert f"of the type {type_} yet (step 'it'): " in said
+    policies = [{"ExceptionType": ["Step.SERVICE_FAULT"], "MaxAttempts": 2}]
+    if type_ in {"EMR", "AutoML"}:  # the only ones among them that may have policies
+        with pytest.raises(ClientError, match=f"of the type {type_} yet"):
+            pipelines.create(f"tried-{type_}", step("it", type_, {}, RetryPolicies=policies))
     if type_ == "EMR":
         name = pipelines.create("not-yet", job("a"))
         with pytest.raises(ClientError, match="of the type EMR yet"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from sagewright.engine.steprecords import EXECUTION, StepRecord
 from sagewright.engine.steps.base import Desk, Look
 from sagewright.engine.steps.light import without_branches
 from sagewright.engine.steps.shapes import coerced
-from sagewright.engine.steps.table import LONGEST, LOOKED_AFTER, OPERATIONS, kind_of
+from sagewright.engine.steps.table import LONGEST, LOOKED_AFTER, NAMES, OPERATIONS, kind_of
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
@@ -145,10 +145,12 @@ class Turn:
 
     def _reach(self, step: Step) -> None:
         """Its row is written, and it begins. Raises steprecords.Overtaken."""
-        job = steprecords.name_for(self._execution, step.name, 1, LONGEST.get(step.type, 63))
-        record = StepRecord(step.name, step.type, StepStatus.STARTING, job=job, started_ms=now_ms())
+        record = StepRecord(step.name, step.type, StepStatus.STARTING, started_ms=now_ms())
         try:
-            arguments = resolve(without_branches(step.arguments or {}), self._known(record))
+            given = without_branches(step.arguments or {})
+            named = {name: given[name] for name in [NAMES.get(step.type)] if name in given}
+            record = replace(record, job=self._job_name(record, resolve(named, self._known(record))))
+            arguments = resolve(given, self._known(record))
             arguments = coerced(step.type, arguments) if step.type != "Condition" else {}
         except (BadReference, BadDefinition) as error:
             self._write(
@@ -260,13 +262,19 @@ class Turn:
             record,
             status=StepStatus.STARTING,
             attempt=attempt,
-            job=steprecords.name_for(self._execution, record.name, attempt, LONGEST.get(record.type, 63)),
+            job=self._job_name(replace(record, attempt=attempt), record.arguments),
             metadata={},
             due_ms=now_ms() + round(delay_s * 1000),
         )
         self._keep(again)
         self._later(delay_s * 1000)
         return True
+
+    def _job_name(self, record: StepRecord, arguments: Mapping[str, Any]) -> str:
+        """A name in its arguments is a prefix: `use_custom_job_prefix` of the SDKs leaves one there."""
+        prefix = str(arguments.get(NAMES.get(record.type, "")) or "")
+        longest = LONGEST.get(record.type, 63)
+        return steprecords.name_for(self._execution, record.name, record.attempt, longest, prefix)
 
     def _write(self, record: StepRecord) -> None:
         steprecords.write(self._means.store, self._execution, record)

@@ -57,9 +57,13 @@ class StepRecord:
         return State(self.status, self.outcome)
 
 
-def name_for(execution: Resource, step: str, attempt: int, longest: int = 63) -> str:
-    """`pipelines-<execution>-<step>-<10 characters>`: always the same for one attempt, so that it is made once."""
+def name_for(execution: Resource, step: str, attempt: int, longest: int = 63, prefix: str = "") -> str:
+    """`pipelines-<execution>-<step>-<10 characters>`, or `<prefix>-<execution>-<10 characters>`: always the same for one
+    attempt, so that it is made once."""
     digest = digest_of(execution, step, attempt)[:10]
+    if prefix:
+        room = longest - len(execution.name) - 2 - len(digest)
+        return f"{prefix[:room].rstrip('-')}-{execution.name}-{digest}"
     head = "pipelines-" if longest >= 63 else ""
     room = longest - len(head) - len(execution.name) - 2 - len(digest)
     short = "".join(one for one in step.replace("_", "-") if one.isalnum() or one == "-").strip("-")[:room].strip("-")

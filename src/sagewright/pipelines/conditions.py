@@ -1,4 +1,5 @@
-"""Conditions of condition steps. Source: AWS's guide, "Condition step", and SDK v2's workflow.conditions."""
+"""Conditions of condition steps. Source: AWS's guide, "Condition step", and the SDKs' workflow.conditions: what a Not
+denies is its `Expression` in AWS's schema of pipelines, and its `Condition` in what both SDKs send."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
 MEMBERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((*_COMPARED, "Equals"), ("LeftValue", "RightValue")),
     "In": ("QueryValue", "Values"),
-    "Not": ("Expression",),
+    "Not": (),
     "Or": ("Conditions",),
 }
 MOST_DEPTH = 20
@@ -37,7 +38,7 @@ def check(conditions: Any, depth: int = 0) -> None:
         if missing := [member for member in MEMBERS[kind] if member not in one]:
             raise BadDefinition(f"A condition of the type {kind} must have {missing[0]}.")
         if kind == "Not":
-            check([one["Expression"]], depth + 1)
+            check([_denied(one)], depth + 1)
         elif kind == "Or":
             check(one["Conditions"], depth + 1)
 
@@ -50,7 +51,7 @@ def hold(conditions: list[dict[str, Any]], known: Known) -> bool:
 def _holds(condition: dict[str, Any], known: Known) -> bool:
     kind = condition.get("Type", "")
     if kind == "Not":
-        return not _holds(condition["Expression"], known)
+        return not _holds(_denied(condition), known)
     if kind == "Or":
         return any(_holds(one, known) for one in condition["Conditions"])
     if kind == "In":
@@ -61,6 +62,16 @@ def _holds(condition: dict[str, Any], known: Known) -> bool:
     if kind == "Equals":
         return _equal(left, right)
     return _COMPARED[kind](*_numbers(kind, left, right))
+
+
+def _denied(condition: dict[str, Any]) -> Any:
+    """Raises BadDefinition for a Not without, or with two."""
+    given = [condition[name] for name in ("Expression", "Condition") if name in condition]
+    if len(given) != 1:
+        raise BadDefinition(
+            "A condition of the type Not must have Expression (or Condition, as the SDKs name it), and one alone."
+        )
+    return given[0]
 
 
 def _equal(left: Any, right: Any) -> bool:

@@ -254,7 +254,7 @@ def _check(definition: Definition) -> None:
             if other not in names:
                 raise BadDefinition(f"Step '{step.name}' refers to the step '{other}', which is not in the definition.")
             if names[other].type == "Fail":
-                raise BadDefinition(f"Step '{step.name}' can't depend on the Fail step '{other}'.")
+                raise BadDefinition(f"{step.name} can not depends on {other}: nothing may depend on a Fail step.")
         for name in references.parameters_of(_without_branches(step.type, step.arguments)):
             if name not in parameters:
                 raise BadDefinition(

@@ -27,7 +27,7 @@ def command_of(config: JobConfig, arguments: list[str]) -> list[str]:
         return [*_torchrun(config), *_script(config), *arguments]
     if distributed and config.enabled("mpi"):
         return [*_mpirun(config), *_mpi_script(config), *arguments]
-    if config.program.endswith(".sh"):
+    if is_command(config):
         import shlex
 
         words = [f"./{config.program}", *(shlex.quote(argument) for argument in arguments)]
@@ -64,12 +64,22 @@ def _tf_config(cluster: dict[str, list[str]], kind: str, index: int) -> dict[str
     return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})}
 
 
+def is_command(config: JobConfig) -> bool:
+    """Whether a shell runs the entry point: what is neither a file of Python nor a module of a package."""
+    plain = not config.program.endswith(".py") and (config.code / config.program).is_file()
+    return config.program.endswith(".sh") or (plain and not is_package(config))
+
+
 def is_package(config: JobConfig) -> bool:
     return (config.code / "setup.py").is_file() and not config.program.endswith(".sh")
 
 
 def _script(config: JobConfig) -> list[str]:
-    return ["-m", module_name(config.program)] if is_package(config) else [config.program]
+    """Where an image imports the entry point as a module (XGBoost's of AWS), it may be named without its suffix."""
+    if is_package(config):
+        return ["-m", module_name(config.program)]
+    named = (config.code / config.program).exists() or not (config.code / f"{config.program}.py").is_file()
+    return [config.program if named else f"{config.program}.py"]
 
 
 def _torchrun(config: JobConfig) -> list[str]:

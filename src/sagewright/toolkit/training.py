@@ -9,7 +9,15 @@ from pathlib import Path
 
 from sagewright.toolkit.config import JobConfig, script_arguments
 from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
-from sagewright.toolkit.launchers import command_of, is_package, leads_mpi, mpi_environ, serves_mpi, variables_of
+from sagewright.toolkit.launchers import (
+    command_of,
+    is_command,
+    is_package,
+    leads_mpi,
+    mpi_environ,
+    serves_mpi,
+    variables_of,
+)
 from sagewright.toolkit.process import run
 from sagewright.toolkit.requirements import ASK, Asked, ask_for_requirements, install, install_requirements
 
@@ -93,7 +101,7 @@ def _bring_code(config: JobConfig) -> None:
         import shutil
 
         shutil.copytree(str(source), str(config.code), dirs_exist_ok=True)
-    if config.program.endswith(".sh") and (config.code / config.program).is_file():
+    if is_command(config) and (config.code / config.program).is_file():
         (config.code / config.program).chmod(0o755)
 
 

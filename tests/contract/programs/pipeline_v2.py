@@ -21,6 +21,7 @@ from sagemaker.workflow.model_step import ModelStep
 from sagemaker.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.pipeline_context import PipelineSession
+from sagemaker.workflow.pipeline_definition_config import PipelineDefinitionConfig
 from sagemaker.workflow.properties import PropertyFile
 from sagemaker.workflow.selective_execution_config import SelectiveExecutionConfig
 from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TuningStep, TransformStep
@@ -68,7 +69,15 @@ prepare = ProcessingStep(
     cache_config=cache,
 )
 image = image_uris.retrieve("xgboost", session.boto_region_name, "1.7-1")
-xgb = Estimator(image, role, 1, "ml.m5.large", output_path=f"s3://{bucket}/pipe/out", sagemaker_session=session)
+xgb = Estimator(
+    image,
+    role,
+    1,
+    "ml.m5.large",
+    output_path=f"s3://{bucket}/pipe/out",
+    base_job_name="learn",
+    sagemaker_session=session,
+)
 xgb.set_hyperparameters(objective="reg:squarederror", num_round=20)
 channels = {
     n: TrainingInput(prepare.properties.ProcessingOutputConfig.Outputs[n].S3Output.S3Uri, content_type="text/csv")
@@ -109,7 +118,7 @@ evaluate = ProcessingStep(
     ),
     property_files=[report],
 )
-model = Model(image, model_data=best, role=role, sagemaker_session=session)
+model = Model(image, model_data=best, role=role, name="chosen", sagemaker_session=session)
 create = ModelStep("Create", step_args=model.create(instance_type="ml.m5.large"))
 metrics = ModelMetrics(
     model_statistics=MetricsSource(
@@ -163,6 +172,7 @@ pipeline = Pipeline(
     parameters=[test_size, limit, approval, count],
     steps=[prepare, train, tune, evaluate, check],
     sagemaker_session=session,
+    pipeline_definition_config=PipelineDefinitionConfig(use_custom_job_prefix=True),
 )
 pipeline.upsert(role_arn=role)
 pipeline.upsert(role_arn=role)
@@ -178,6 +188,8 @@ execution = pipeline.start(parameters={"ModelApprovalStatus": "Approved"})
 execution.wait(delay=1, max_attempts=300)
 print("first:", execution.describe()["PipelineExecutionStatus"])
 tell(execution)
+trained = next(step for step in execution.list_steps() if step["StepName"] == "Train")["Metadata"]["TrainingJob"]["Arn"]
+print("job:", "as named" if f"/learn-{execution.arn.rpartition('/')[2]}-" in trained else trained)
 second = pipeline.start(parameters={"MseThreshold": 1.0})
 try:
     second.wait(delay=1, max_attempts=300)

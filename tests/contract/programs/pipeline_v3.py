@@ -7,7 +7,14 @@ from sagemaker.core import image_uris
 from sagemaker.core.helper.session_helper import get_execution_role
 from sagemaker.core.processing import ScriptProcessor
 from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
-from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+from sagemaker.core.workflow.conditions import (
+    ConditionEquals,
+    ConditionGreaterThanOrEqualTo,
+    ConditionIn,
+    ConditionLessThan,
+    ConditionNot,
+    ConditionOr,
+)
 from sagemaker.core.workflow.functions import JsonGet
 from sagemaker.core.workflow.parameters import ParameterInteger
 from sagemaker.core.workflow.pipeline_context import PipelineSession
@@ -82,7 +89,9 @@ register = ModelStep(
 good = ConditionGreaterThanOrEqualTo(
     left=JsonGet(step_name="Prepare", property_file=report, json_path="quality.value"), right=0.9
 )
-check = ConditionStep(name="Check", conditions=[good], if_steps=[register], else_steps=[])
+few = ConditionNot(ConditionEquals(left=rounds, right=3))
+some = ConditionOr([ConditionLessThan(left=rounds, right=0), ConditionIn(value=rounds, in_values=[1, 2])])
+check = ConditionStep(name="Check", conditions=[good, few, some], if_steps=[register], else_steps=[])
 pipeline = Pipeline(
     name="pipe-v3", parameters=[rounds], steps=[prepare, train, check], sagemaker_session=session
 )  # fmt: skip

@@ -93,6 +93,7 @@ P = {"Get": "Parameters.P"}
         ({"Type": "In", "QueryValue": "b", "Values": {"Get": "Parameters.L"}}, True),
         ({"Type": "In", "QueryValue": P, "Values": [1, "3"]}, True),
         ({"Type": "Not", "Expression": {"Type": "Equals", "LeftValue": P, "RightValue": 3}}, False),
+        ({"Type": "Not", "Condition": {"Type": "Equals", "LeftValue": P, "RightValue": 4}}, True),
         ({"Type": "Or", "Conditions": [{"Type": "Equals", "LeftValue": P, "RightValue": 1}, {"Type": "Equals", "LeftValue": P, "RightValue": 3}]}, True),  # noqa: E501
     ],
 )  # fmt: skip

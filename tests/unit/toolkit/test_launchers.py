@@ -90,3 +90,21 @@ def test_parameter_servers_are_told_by_tf_config(tmp_path: Path) -> None:
         },
         "task": {"type": "worker", "index": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("program", "files", "command"),
+    [
+        ("run.sh", ["run.sh"], ["/bin/sh", "-c", "./run.sh --a '1 2'"]),
+        ("run", ["run", "run.py"], ["/bin/sh", "-c", "./run --a '1 2'"]),
+        ("run", ["run.py"], [sys.executable, "run.py", "--a", "1 2"]),
+        ("run", ["run.py", "setup.py"], [sys.executable, "-m", "run", "--a", "1 2"]),
+        ("run", [], [sys.executable, "run", "--a", "1 2"]),
+        ("run.py", ["run.py"], [sys.executable, "run.py", "--a", "1 2"]),
+    ],
+)
+def test_how_an_entry_point_runs(tmp_path: Path, program: str, files: list[str], command: list[str]) -> None:
+    (tmp_path / "code").mkdir()
+    for name in files:
+        (tmp_path / "code" / name).touch()
+    assert command_of(config(tmp_path, 1, 1, sagemaker_program=program), ["--a", "1 2"]) == command

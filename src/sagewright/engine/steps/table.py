@@ -35,6 +35,14 @@ OPERATIONS = {
 """The call behind each: its request's members are what arguments may have."""
 LOOKED_AFTER = frozenset({*OPERATIONS, "Callback", "Lambda"})
 """Types whose steps go on for a while: their rows are written before anything is asked for."""
+NAMES = {
+    "Processing": "ProcessingJobName",
+    "Training": "TrainingJobName",
+    "Transform": "TransformJobName",
+    "Tuning": "HyperParameterTuningJobName",
+    "Model": "ModelName",
+}
+"""Members that name what a step makes: in its arguments they are prefixes."""
 LONGEST = {"Tuning": 32}
 """Names of what steps make have 63 characters, or so many."""
 

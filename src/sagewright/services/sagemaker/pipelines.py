@@ -32,7 +32,7 @@ from sagewright.store.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
 MOST_DEFINITION = 1 << 20
-MOST_STEPS = 1000
+MOST_STEPS = 2000
 LIVE = ("Executing", "Stopping")
 KEPT = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
 CREATED = {"CreatedAfter": ("created_ms", Held.AT_LEAST), "CreatedBefore": ("created_ms", Held.AT_MOST)}

@@ -67,9 +67,8 @@ def update_trial_component(context: Context, request: dict[str, Any]) -> dict[st
         changed = document | {name: asked[name] for name in CHANGED if name in asked}
         for name, most in MOST.items():
             gone = set(asked.get(f"{name}ToRemove") or ())
-            left = {key: value for key, value in document.get(name, {}).items() if key not in gone} | asked.get(
-                name, {}
-            )
+            known = document.get(name, {}) | asked.get(name, {})
+            left = {key: value for key, value in known.items() if key not in gone}
             if len(left) > most:
                 raise ValidationException(f"A trial component has at most {most} {name}, it would have {len(left)}.")
             if left or name in document:
