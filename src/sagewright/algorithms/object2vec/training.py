@@ -21,7 +21,7 @@ from sagewright.algorithms.deep.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.object2vec import batches, measures, pairs, rows, vectors
+from sagewright.algorithms.object2vec import batches, measures, pairs, rows, spectrum, vectors
 from sagewright.algorithms.object2vec.batches import MadeUp
 from sagewright.algorithms.object2vec.declaration import DECLARATION
 from sagewright.algorithms.object2vec.model import DESCRIPTION, WEIGHTS
@@ -71,7 +71,8 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
     settings = NetworkSettings.of(values)
     by_rows = values["token_embedding_storage_type"] != "dense"  # noqa: S105 - tokens of text
     network = Network(settings, by_rows=by_rows)
-    vectors.fill(network, run.job, values)
+    without_file = vectors.fill(network, run.job, values)
+    spectrum.fill(network, known, without_file, np.random.default_rng([run.seed, 2]))
     network.to(run.device.place)
     said = optimizers.Settings(_rate(run), values["weight_decay"])
     optimizer = optimizers.build(values["optimizer"], network.named_parameters(), said)

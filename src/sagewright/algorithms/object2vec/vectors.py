@@ -26,14 +26,18 @@ MOST_LINE_BYTES = 1 << 16
 CHANNEL = "auxiliary"
 
 
-def fill(network: Network, job: Job, values: Mapping[str, Any]) -> None:
-    """Put the vectors of the files that the hyperparameters name into the network's tables. Raises UserError."""
+def fill(network: Network, job: Job, values: Mapping[str, Any]) -> list[int]:
+    """Put the vectors of the files that the hyperparameters name into the network's tables; the numbers of the tables that have no
+    file. Raises UserError.
+    """
+    left = []
     for number, table in enumerate(network.tokens):
         side = SIDES[number if has_own_encoder(values) else 0]
         name = values[f"{side}_pretrained_embedding_file"]
         settings = network.settings.sides[number]
         if not name:
             _say_unused(side, values)
+            left.append(number)
             continue
         known = _vocabulary(_path(job, values[f"{side}_vocab_file"], side), settings.vocabulary)
         numbers, found = _vectors(_path(job, name, side), known, settings)
@@ -42,6 +46,7 @@ def fill(network: Network, job: Job, values: Mapping[str, Any]) -> None:
                 table.weight.zero_()
             table.weight[torch.from_numpy(numbers)] = torch.from_numpy(found)
         logging.info("%s: %d of %d tokens have a vector in %s.", side, len(numbers), settings.vocabulary, name)
+    return left
 
 
 def _say_unused(side: str, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,117 @@
+"""Vectors of tokens before training, by latent semantic indexing: tokens that occur in the same documents begin close together.
+
+A document is a pair whose label says that its sequences belong together. Its counts are weighted by inverse document frequency
+and scaled to unit length. The largest right singular vectors of these rows, times the frequency weights, are the tokens' vectors:
+the mean over a sequence is then, but for its length, the sequence's LSI vector. Where each side has a table of its own, both get
+the same axes, as in cross-language indexing.
+
+Source: S. Deerwester et al., "Indexing by Latent Semantic Analysis", JASIS 1990; T. Landauer and M. Littman, "Fully Automatic
+Cross-Language Document Retrieval Using Latent Semantic Indexing", 1990; N. Halko, P.-G. Martinsson and J. Tropp, "Finding Structure
+with Randomness", SIAM Review 2011, algorithm 4.4.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array, diags_array
+
+from sagewright.algorithms.object2vec.encoders import SPREAD, Pooled
+from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.pairs import Pairs
+
+MOST_DOCUMENTS, MOST_TOKENS = 1 << 16, 1 << 22
+"""Of the training channel, drawn at random where it has more."""
+SPARE, ITERATIONS = 10, 3
+"""Directions that are looked at besides those that are wanted, and passes over the documents there and back."""
+TINY = 1e-12
+
+
+def fill(network: Network, known: Pairs, tables: Collection[int], random: np.random.Generator) -> None:
+    """Give the tokens of those of the `tables` a start whose sides take means and have sequences of several tokens.
+
+    Columns beyond the documents' singular vectors stay as they are; tokens that no document has begin at zero.
+    """
+    starting = [number for number in tables if _is_text(network, known, number)]
+    if not starting:
+        return
+    vocabularies = [len(network.tokens[number].weight) for number in starting]
+    offsets = dict(zip(starting, np.cumsum([0, *vocabularies[:-1]]).tolist(), strict=True))
+    sides = [(side, offsets[_table(network, side)]) for side in (0, 1) if _table(network, side) in offsets]
+    documents = _documents(known, [side for side, _ in sides], random)
+    counts = _counts(known, documents, sides, sum(vocabularies))
+    widest = max(network.tokens[number].weight.shape[1] for number in starting)
+    found = start(counts, widest, random)
+    if not found.shape[1]:
+        return
+    for number, size in zip(starting, vocabularies, strict=True):
+        weight = network.tokens[number].weight.detach()
+        own = torch.from_numpy(found[offsets[number] : offsets[number] + size, : weight.shape[1]])
+        weight[:, : own.shape[1]] = own
+        weight[~own.any(1)] = 0
+    logging.info(
+        "%s: vectors of tokens begin with %d topics of %d pairs.",
+        " and ".join(f"enc{side}" for side, _ in sides), min(widest, found.shape[1]), len(documents),
+    )  # fmt: skip
+
+
+def start(counts: csr_array, dim: int, random: np.random.Generator) -> np.ndarray:
+    """(tokens, at most dim) float32 from counts (documents, tokens): means over documents have the deviation SPREAD. There are no
+    columns where nothing tells documents apart.
+    """
+    frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+    weights = np.log(counts.shape[0] / np.maximum(frequency, 1), dtype=np.float32) * (frequency > 0)
+    weighted = counts @ diags_array(weights)
+    norms = np.sqrt((weighted * weighted).sum(1))
+    whole = (diags_array(1 / np.maximum(norms, TINY)) @ weighted).tocsr()
+    found = _directions(whole, dim, random)
+    means = (whole @ found) * (norms / counts.sum(1))[:, None]
+    deviation = float(np.sqrt(np.mean(means**2))) if means.size else 0.0
+    return (found * weights[:, None] * (SPREAD / max(deviation, TINY))).astype(np.float32)
+
+
+def _directions(rows: csr_array, dim: int, random: np.random.Generator) -> np.ndarray:
+    """(columns, at most dim) orthonormal: the right singular vectors of the largest singular values that are not nothing."""
+    width = min(dim + SPARE, *rows.shape)
+    found = random.standard_normal((rows.shape[1], width), np.float32)
+    for _ in range(ITERATIONS):
+        found = np.linalg.qr(rows.T @ np.linalg.qr(rows @ found)[0])[0]
+    _, values, vectors = np.linalg.svd(rows @ found, full_matrices=False)
+    kept = int((values > values[:1] * np.finfo(np.float32).eps * max(rows.shape)).sum()) if values.any() else 0
+    best: np.ndarray = found @ vectors[: min(dim, kept)].T
+    return best
+
+
+def _is_text(network: Network, known: Pairs, table: int) -> bool:
+    """Whether a table's tokens come together in sequences, of which its encoders take the means."""
+    sides = [side for side in (0, 1) if _table(network, side) == table]
+    return all(isinstance(network.encoders[side], Pooled) for side in sides) and not all(
+        known.texts[side].are_single for side in sides
+    )
+
+
+def _table(network: Network, side: int) -> int:
+    return min(side, len(network.tokens) - 1)
+
+
+def _documents(known: Pairs, sides: Sequence[int], random: np.random.Generator) -> np.ndarray:
+    """(n, 2): members of pairs that belong together, each once. Of two classes, or numbers, these have the higher labels."""
+    together = known.members[known.labels >= known.labels.mean()]
+    drawn = random.permutation(np.unique(together, axis=0))[:MOST_DOCUMENTS]
+    lengths = sum(known.texts[side].lengths[drawn[:, side]] for side in sides)
+    return drawn[: max(1, int(np.searchsorted(np.cumsum(lengths), MOST_TOKENS, "right")))]
+
+
+def _counts(known: Pairs, documents: np.ndarray, sides: Sequence[tuple[int, int]], vocabulary: int) -> csr_array:
+    """(documents, vocabulary) float32; `sides`: their numbers, and where their tokens begin among all."""
+    rows, columns = [], []
+    for side, offset in sides:
+        tokens, lengths = known.texts[side].take(documents[:, side])
+        rows.append(np.repeat(np.arange(len(documents)), lengths))
+        columns.append(tokens + offset)
+    places = (np.concatenate(rows), np.concatenate(columns))
+    ones = np.ones(len(places[0]), np.float32)
+    return csr_array((ones, places), shape=(len(documents), vocabulary))  # equal places are added up
