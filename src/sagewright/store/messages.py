@@ -126,21 +126,11 @@ def send_in(connection: Connection, queue_id: str, draft: Draft) -> Sent:
     now = now_ms()
     _forget(connection, queue_id, now - MOST_KEPT_MS)
     if draft.token:
-        either = {
-            draft.token,
-            draft.kept_token,
-        }  # a token from the time when the queue knew them of all groups still counts
-        here = and_(message_tokens.c.queue_id == queue_id, message_tokens.c.token.in_(either))
-        connection.execute(
-            delete(message_tokens).where(message_tokens.c.queue_id == queue_id, message_tokens.c.at_ms < now - TOKEN_MS)
-        )
-        known = connection.execute(select(message_tokens.c.message_id, message_tokens.c.sequence).where(here)).first()
-        if known is not None:
-            return Sent(*known)
-    sent = Sent(str(uuid.uuid4()), _numbers.next() if draft.token else "")
-    if draft.token:
-        row = {"queue_id": queue_id, "token": draft.kept_token, "at_ms": now, **vars(sent)}
-        connection.execute(insert(message_tokens), row)
+        sent, known = remembered_in(connection, queue_id, draft)
+        if known:
+            return sent
+    else:
+        sent = Sent(str(uuid.uuid4()))
     row = {
         "queue_id": queue_id, "message_id": sent.message_id, "body": draft.body, "attributes": draft.attributes,
         "sender": draft.sender, "sent_ms": now, "visible_ms": now + draft.delay_s * 1000, "group_name": draft.group,
@@ -148,6 +138,28 @@ def send_in(connection: Connection, queue_id: str, draft: Draft) -> Sent:
     }  # fmt: skip
     connection.execute(insert(messages), row)
     return sent
+
+
+def remembered_in(connection: Connection, holder_id: str, draft: Draft) -> tuple[Sent, bool]:
+    """What a FIFO queue or topic knows by the draft's token, and True; else a new message that it knows from now on, and False."""
+    now = now_ms()
+    either = {draft.token, draft.kept_token}  # a token from the time when it knew them of all groups still counts
+    here = and_(message_tokens.c.queue_id == holder_id, message_tokens.c.token.in_(either))
+    connection.execute(
+        delete(message_tokens).where(message_tokens.c.queue_id == holder_id, message_tokens.c.at_ms < now - TOKEN_MS)
+    )
+    known = connection.execute(select(message_tokens.c.message_id, message_tokens.c.sequence).where(here)).first()
+    if known is not None:
+        return Sent(*known), True
+    sent = Sent(str(uuid.uuid4()), _numbers.next())
+    row = {"queue_id": holder_id, "token": draft.kept_token, "at_ms": now, **vars(sent)}
+    connection.execute(insert(message_tokens), row)
+    return sent, False
+
+
+def forget_tokens_in(connection: Connection, holder_id: str) -> None:
+    """Of a FIFO queue or topic that is deleted."""
+    connection.execute(delete(message_tokens).where(message_tokens.c.queue_id == holder_id))
 
 
 def receive(store: Database, queue_id: str, how: Reception) -> list[Message]:

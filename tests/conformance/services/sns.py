@@ -255,3 +255,72 @@ def a_group_reaches_the_queue(target: Target) -> None:
     sns.publish(TopicArn=arn, Message="m", MessageGroupId="g")
     (message,) = target.boto("sqs").receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"]
     assert message["Attributes"]["MessageGroupId"] == "g"
+
+
+def a_fifo_topic(target: Target, **attributes: str) -> str:
+    asked = {"FifoTopic": "true", **attributes}
+    arn: str = target.boto("sns").create_topic(Name=f"{fresh()}.fifo", Attributes=asked)["TopicArn"]
+    return arn
+
+
+@check
+def a_fifo_topic_sends_once_and_in_order(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_message_to_fifo_sqs, test_message_to_fifo_sqs_ordering"""
+    sns, sqs, arn, name = target.boto("sns"), target.boto("sqs"), a_fifo_topic(target), f"{fresh()}.fifo"
+    url = sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=target.arn("sqs", name), Attributes=raw)
+    for text in "abcab":
+        told = sns.publish(TopicArn=arn, Message=text, MessageGroupId="g", MessageDeduplicationId=text)
+        assert len(told["SequenceNumber"]) == 20
+    assert received(target, url) == ["a", "b", "c"]
+
+
+@check
+def a_fifo_topic_knows_a_message_in_every_group(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_publish_to_fifo_topic_deduplication_on_topic_level"""
+    sns, arn, (url, queue) = target.boto("sns"), a_fifo_topic(target, ContentBasedDeduplication="true"), a_queue(target)
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+    for group in ("one", "other"):
+        sns.publish(TopicArn=arn, Message="m", MessageGroupId=group)
+    assert received(target, url) == ["m"]
+
+
+@check
+def a_fifo_envelope_is_numbered(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_fifo_topic_to_regular_sqs: SequenceNumber, and no Signature"""
+    sns, arn, (url, queue) = target.boto("sns"), a_fifo_topic(target), a_queue(target)
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
+    sent = sns.publish(TopicArn=arn, Message="m", MessageGroupId="g", MessageDeduplicationId="t")
+    told = json.loads(*received(target, url))
+    assert told["SequenceNumber"] == sent["SequenceNumber"]
+    assert "Signature" not in told
+
+
+@check
+def a_fifo_topic_needs_a_group_and_a_token(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_validations_for_fifo, test_publish_batch_exceptions"""
+    sns, arn = target.boto("sns"), a_fifo_topic(target)
+    found = refusal(sns.publish, TopicArn=arn, Message="m")
+    assert found.message == "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+    found = refusal(sns.publish, TopicArn=arn, Message="m", MessageGroupId="g")
+    wanted = (
+        "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+    )
+    assert found.message == f"Invalid parameter: {wanted}"
+    entries = [{"Id": "1", "Message": "m"}]
+    assert refused(sns.publish_batch, TopicArn=arn, PublishBatchRequestEntries=entries) == ("InvalidParameter", 400)
+
+
+@check
+def a_permission_is_a_statement(target: Target) -> None:
+    """Recorded on AWS: localstack test_sns::test_topic_add_permission, test_topic_remove_permission, test_add_permission_errors"""
+    sns, arn = target.boto("sns"), a_topic(target)
+    asked = {"TopicArn": arn, "Label": "l", "AWSAccountId": [target.account], "ActionName": ["Publish"]}
+    sns.add_permission(**asked)
+    policy = json.loads(sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"])
+    assert (policy["Statement"][-1]["Sid"], policy["Statement"][-1]["Action"]) == ("l", "SNS:Publish")
+    assert refusal(sns.add_permission, **asked).message == "Invalid parameter: Statement already exists"
+    sns.remove_permission(TopicArn=arn, Label="l")
+    policy = json.loads(sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"])
+    assert [one["Sid"] for one in policy["Statement"]] == ["__default_statement_ID"]

@@ -6,9 +6,11 @@ Source: AWS's API reference, Amazon SNS; its developer guide for the form that q
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -24,16 +26,17 @@ from sagewright.services.messagesize import message_bytes
 from sagewright.services.registry import operation
 from sagewright.services.sns.attributes import check_attributes
 from sagewright.services.sns.signing import signed
-from sagewright.services.sns.subscriptions import arn_of, queue_id
-from sagewright.services.sns.topics import invalid, require_topic, topic_arn
+from sagewright.services.sns.subscriptions import arn_of, find_queue
+from sagewright.services.sns.topics import FIFO, invalid, is_fifo, require_topic, topic_arn
 from sagewright.store import messages, resources
-from sagewright.store.messages import Draft
+from sagewright.store.messages import Draft, Sent
 from sagewright.store.resources import Resource
 
 MOST_BYTES = 256 * 1024
 MOST_ENTRIES = 10
 MOST_ID = 80
 _ID = re.compile(r"[A-Za-z0-9_-]+")
+_FIFO_ID = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
 
 
 @operation("sns", "Publish")
@@ -60,7 +63,11 @@ def publish_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         check_attributes(entry.get("MessageAttributes") or {})
     if sum(message_bytes(one["Message"], one.get("MessageAttributes")) for one in entries) > MOST_BYTES:
         raise AwsError("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
-    require_topic(context, request["TopicArn"])
+    topic = require_topic(context, request["TopicArn"])
+    for entry in entries:  # what these lack is told of all at once
+        if entry.get("MessageStructure") == "json":
+            _for_queues(entry["Message"])
+        draft_of(topic, entry)
     good: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
     for entry in entries:
@@ -87,36 +94,97 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
     text: str = request["Message"]
     if not text:
         raise invalid("Empty message")
-    check_attributes(request.get("MessageAttributes") or {})
-    if message_bytes(text, request.get("MessageAttributes")) > MOST_BYTES:
+    attributes: dict[str, Any] = request.get("MessageAttributes") or {}
+    check_attributes(attributes)
+    if message_bytes(text, attributes) > MOST_BYTES:
         raise invalid("Message too long")
     if request.get("Subject") == "":
         raise invalid("Subject")
+    draft = draft_of(topic, request)
     if request.get("MessageStructure") == "json":
         text = _for_queues(text)
-    message_id = str(uuid.uuid4())
-    attributes: dict[str, Any] = request.get("MessageAttributes") or {}
     chosen = [one for one in resources.children(context.store, topic.id) if _passes(one, text, attributes)]
-    envelope = _envelope(context, topic, request, {"MessageId": message_id, "Message": text})
-    sent: list[tuple[str, Draft]] = []
-    for one in chosen:
-        queue = queue_id(context, one.document["Endpoint"]) or _dead_letters(context, one)
+    message = _Message(context, topic, request | {"Message": text}, replace(draft, body=text), chosen)
+    sent = _sent_once(message) if draft.token else _sent(message)
+    return {"MessageId": sent.message_id} | ({"SequenceNumber": sent.sequence} if sent.sequence else {})
+
+
+@dataclass(frozen=True)
+class _Message:
+    """What is published. `chosen`: the subscriptions that get it."""
+
+    context: Context
+    topic: Resource
+    request: dict[str, Any]
+    draft: Draft
+    chosen: list[Resource]
+
+
+def _sent(message: _Message) -> Sent:
+    sent = Sent(str(uuid.uuid4()))
+    deliveries = _deliveries(message, sent)  # before the transaction: who signs first makes the key
+    with message.context.store.write() as connection:
+        for queue, draft in deliveries:
+            messages.send_in(connection, queue, draft)
+    return sent
+
+
+def _sent_once(message: _Message) -> Sent:
+    """The first message with its token is sent; a FIFO topic knows it with its deliveries, or not at all."""
+    with message.context.store.write() as connection:
+        sent, known = messages.remembered_in(connection, message.topic.id, message.draft)
+        for queue, draft in () if known else _deliveries(message, sent):
+            messages.send_in(connection, queue, draft)
+    return sent
+
+
+def draft_of(topic: Resource, request: dict[str, Any]) -> Draft:
+    """What a topic takes, with its group, and the token by which a FIFO topic knows it again. Raises InvalidParameter."""
+    group, token = request.get("MessageGroupId", ""), request.get("MessageDeduplicationId", "")
+    attributes = {name: _kept(value) for name, value in (request.get("MessageAttributes") or {}).items()}
+    for member, value in (("MessageGroupId", group), ("MessageDeduplicationId", token)):
+        if value and _FIFO_ID.fullmatch(value) is None:
+            raise invalid(member, f"{member} has 1 to 128 letters, digits and signs of punctuation.")
+    if not is_fifo(topic):
+        if token:
+            told = "The request includes MessageDeduplicationId parameter that is not valid for this topic type"
+            raise invalid("MessageDeduplicationId", told)
+        return Draft(request["Message"], attributes, "", group=group)
+    if not group:
+        raise invalid("The MessageGroupId parameter is required for FIFO topics")
+    if not token and topic.document.get("ContentBasedDeduplication") != "true":
+        told = "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
+        raise invalid(f"{told} explicitly")
+    token = token or hashlib.sha256(request["Message"].encode()).hexdigest()
+    by_group = topic.document.get("FifoThroughputScope") == "MessageGroup"
+    return Draft(request["Message"], attributes, "", group=group, token=token, by_group=by_group)
+
+
+def _deliveries(message: _Message, sent: Sent) -> list[tuple[str, Draft]]:
+    """Of each subscription the queue, and what it gets; a queue that is no FIFO queue gets nothing of a FIFO topic's order."""
+    context, published, envelope = message.context, message.draft, _envelope(message, sent)
+    deliveries: list[tuple[str, Draft]] = []
+    for one in message.chosen:
+        queue = find_queue(context, one.document["Endpoint"]) or _dead_letters(context, one)
         if queue is None:  # it is no more, or not yet there
             continue
         raw = one.document.get("RawMessageDelivery") == "true"
-        body = text if raw else _enveloped(context, one, envelope())
-        kept = {name: _kept(value) for name, value in attributes.items()} if raw else {}
-        sent.append((queue, Draft(body, kept, context.principal.user_id, group=request.get("MessageGroupId", ""))))
-    with context.store.write() as connection:
-        for queue, draft in sent:
-            messages.send_in(connection, queue, draft)
-    return {"MessageId": message_id}
+        body = published.body if raw else _enveloped(context, one, envelope())
+        draft = Draft(body, published.attributes if raw else {}, context.principal.user_id)
+        if queue.name.endswith(FIFO):
+            by_group = queue.document.get("DeduplicationScope") == "messageGroup"
+            system = {"MessageDeduplicationId": published.token}
+            draft = replace(draft, group=published.group, token=published.token, by_group=by_group, system=system)
+        elif not published.token:
+            draft = replace(draft, group=published.group)
+        deliveries.append((queue.id, draft))
+    return deliveries
 
 
-def _dead_letters(context: Context, subscription: Resource) -> str | None:
+def _dead_letters(context: Context, subscription: Resource) -> Resource | None:
     """The queue for what can't be delivered, if the subscription has one."""
     policy = subscription.document.get("RedrivePolicy")
-    return queue_id(context, str(read_json(policy)["deadLetterTargetArn"])) if policy else None
+    return find_queue(context, str(read_json(policy)["deadLetterTargetArn"])) if policy else None
 
 
 def _for_queues(text: str) -> str:
@@ -130,19 +198,21 @@ def _for_queues(text: str) -> str:
     return chosen if isinstance(chosen, str) else str(several["default"])
 
 
-def _envelope(
-    context: Context, topic: Resource, request: dict[str, Any], message: dict[str, str]
-) -> Callable[[], dict[str, Any]]:
-    """What all subscriptions get that want no raw messages; it is signed when the first of them asks for it."""
+def _envelope(message: _Message, sent: Sent) -> Callable[[], dict[str, Any]]:
+    """What all subscriptions get that want no raw messages; it is signed when the first of them asks for it, and numbered instead
+    where it is one of a FIFO topic."""
+    context, topic, request = message.context, message.topic, message.request
 
     @cache
     def envelope() -> dict[str, Any]:
-        told: dict[str, Any] = {"Type": "Notification", "MessageId": message["MessageId"], "TopicArn": topic_arn(topic)}
-        told |= {"Subject": request["Subject"]} if "Subject" in request else {}
-        told |= {"Message": message["Message"], "Timestamp": iso(now_ms())}
-        version = str(topic.document.get("SignatureVersion", "1"))
-        told |= signed(context.store, (context.account, context.region), told, version)
-        told["SigningCertURL"] = f"{context.base_url}{told['SigningCertURL']}"
+        told: dict[str, Any] = {"Type": "Notification", "MessageId": sent.message_id}
+        told |= {"SequenceNumber": sent.sequence} if sent.sequence else {}
+        told |= {"TopicArn": topic_arn(topic)} | ({"Subject": request["Subject"]} if "Subject" in request else {})
+        told |= {"Message": request["Message"], "Timestamp": iso(now_ms())}
+        if not sent.sequence:
+            version = str(topic.document.get("SignatureVersion", "1"))
+            told |= signed(context.store, (context.account, context.region), told, version)
+            told["SigningCertURL"] = f"{context.base_url}{told['SigningCertURL']}"
         if attributes := request.get("MessageAttributes"):
             told["MessageAttributes"] = {name: _told(value) for name, value in attributes.items()}
         return told

@@ -15,7 +15,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sns.filters import ATTRIBUTES, BODY, BadFilter, NestedFilter, check_filter, read_object
-from sagewright.services.sns.topics import MOST_LISTED, check_arn, invalid, require_topic, topic_arn
+from sagewright.services.sns.topics import FIFO, MOST_LISTED, check_arn, invalid, is_fifo, require_topic, topic_arn
 from sagewright.store import resources
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Page
@@ -51,7 +51,8 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise invalid("Attributes", error.message.removeprefix("Invalid parameter: ")) from None
     if protocol != "sqs":
         raise invalid("Protocol", f"Sagewright serves subscriptions of queues (sqs), not {protocol}.")
-    _check_queue(endpoint)
+    _check_queue(endpoint, is_fifo(topic))
+    _check_dead_letters(attributes, {"TopicArn": topic_arn(topic), "Endpoint": endpoint})
     for there in resources.children(context.store, topic.id):
         if there.document["Endpoint"] == endpoint:
             _check_same(there, attributes)
@@ -70,19 +71,19 @@ def _check_same(there: Resource, attributes: dict[str, str]) -> None:
         raise invalid("Attributes", "Subscription already exists with different attributes")
 
 
-def _check_queue(arn: str) -> None:
-    """That it is a queue's ARN; the queue may be made later. Raises InvalidParameter."""
+def _check_queue(arn: str, fifo: bool) -> None:
+    """That it is a queue's ARN; the queue may be made later. Raises InvalidParameter. `fifo`: whether the topic is."""
     if _QUEUE.fullmatch(arn) is None:
         raise AwsError("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
-    if arn.endswith(".fifo"):
+    if arn.endswith(FIFO) and not fifo:
         raise invalid("Invalid parameter: Endpoint", "FIFO SQS Queues can not be subscribed to standard SNS topics")
 
 
-def queue_id(context: Context, arn: str) -> str | None:
+def find_queue(context: Context, arn: str) -> Resource | None:
     """None for what is no queue here."""
     name = arn.rpartition(":")[2]
     found = resources.find(context.store, Place(QUEUES, context.account, context.region), name)
-    return found.id if found and arn == f"arn:aws:sqs:{context.region}:{context.account}:{name}" else None
+    return found if found and arn == f"arn:aws:sqs:{context.region}:{context.account}:{name}" else None
 
 
 @operation("sns", "Unsubscribe")
@@ -151,6 +152,7 @@ def set_subscription_attributes(context: Context, request: dict[str, Any]) -> di
     given = _lowered({request["AttributeName"]: request.get("AttributeValue", "")})
     scope = request.get("AttributeValue") if request["AttributeName"] == "FilterPolicyScope" else None
     _check(given, scope or found.document.get("FilterPolicyScope", ATTRIBUTES))
+    _check_dead_letters(given, found.document)
     with context.store.write() as connection:
         now = resources.locked_in(connection, found.id)
         if now is None:
@@ -183,6 +185,15 @@ def _check_redrive(text: str) -> None:
         raise invalid(f"RedrivePolicy: {error}") from None
     if _QUEUE.fullmatch(str(policy.get("deadLetterTargetArn"))) is None:
         raise invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
+
+
+def _check_dead_letters(attributes: dict[str, str], subscription: dict[str, str]) -> None:
+    """Raises InvalidParameter for what would lose the order. Such policies are objects with the ARN of a queue."""
+    fifo = subscription["TopicArn"].endswith(FIFO) and subscription["Endpoint"].endswith(FIFO)
+    if not fifo or not (text := attributes.get("RedrivePolicy")):
+        return
+    if not str(read_object(text)["deadLetterTargetArn"]).endswith(FIFO):
+        raise invalid("RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.")
 
 
 def _check(attributes: dict[str, str], scope: str) -> None:

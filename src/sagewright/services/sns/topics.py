@@ -14,13 +14,15 @@ from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources, tags
+from sagewright.store import messages, resources, tags
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Page
 from sagewright.store.resources import NameTaken, New, Resource
 
 KIND = "sns-topic"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+FIFO = ".fifo"
+MOST_NAME = 256
 MOST_LISTED = 100
 OF_OWNERS = ("GetTopicAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission", "DeleteTopic", "Subscribe",
              "ListSubscriptionsByTopic", "Publish")  # fmt: skip
@@ -41,6 +43,8 @@ DELIVERY = {
 }
 """How often HTTP is tried, as AWS tells of a topic that says nothing of it."""
 SETTABLE = ("DisplayName", "Policy", "DeliveryPolicy", "KmsMasterKeyId", "TracingConfig", "SignatureVersion")
+FIFO_SETTABLE = {"ContentBasedDeduplication": ("true", "false"), "FifoThroughputScope": ("Topic", "MessageGroup")}
+"""What FIFO topics have besides, and the values of each."""
 
 
 def arn_of(region: str, account: str, name: str) -> str:
@@ -92,16 +96,12 @@ def create_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """One that is there is answered like a new one."""
     name, attributes = request["Name"], request.get("Attributes") or {}
     fifo = attributes.get("FifoTopic") == "true"
-    if name.endswith(".fifo") != fifo:
+    if name.endswith(FIFO) != fifo or NAME.fullmatch(name.removesuffix(FIFO)) is None or len(name) > MOST_NAME:
         raise invalid("Topic Name")
-    if fifo:
-        raise invalid("Name", "Sagewright serves no FIFO topics.")
-    if NAME.fullmatch(name) is None:
-        raise invalid("Topic Name")
-    _check(attributes)
+    _check(attributes, fifo)
     arn = arn_of(context.region, context.account, name)
     pairs = pairs_of(request.get("Tags") or [])
-    kept = {key: value for key, value in attributes.items() if key in SETTABLE}
+    kept = {key: value for key, value in attributes.items() if key != "FifoTopic"}
     try:
         new = New(name, kept, arn, pairs, principal=context.principal.arn)
         resources.create(context.store, place_of(context), new)
@@ -113,10 +113,15 @@ def create_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def _check_same(context: Context, arn: str, attributes: dict[str, str], pairs: dict[str, str]) -> None:
     """Raises InvalidParameter where the topic that is there has others than are asked for."""
     there = require_topic(context, arn)
-    if any(there.document.get(name, "") != value for name, value in attributes.items()):
+    if any(_attribute(there, name) != value for name, value in attributes.items()):
         raise invalid("Attributes", "Topic already exists with different attributes")
     if not pairs.items() <= tags.of(context.store, arn).items():
         raise invalid("Tags", "Topic already exists with different tags")
+
+
+def _attribute(topic: Resource, name: str) -> str:
+    first = "false" if name == "ContentBasedDeduplication" else ""
+    return str(topic.document.get(name, first))
 
 
 @operation("sns", "ListTopics")
@@ -132,8 +137,9 @@ def get_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str,
     topic = require_topic(context, request["TopicArn"])
     told = {
         "DisplayName": "",
-        "Policy": json.dumps(_first_policy(topic)),
+        "Policy": json.dumps(first_policy(topic)),
         "EffectiveDeliveryPolicy": json.dumps(DELIVERY),
+        **({"FifoTopic": "true", "ContentBasedDeduplication": "false"} if is_fifo(topic) else {}),
         **topic.document,
         "TopicArn": topic_arn(topic),
         "Owner": topic.account,
@@ -144,7 +150,7 @@ def get_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str,
     return {"Attributes": told}
 
 
-def _first_policy(topic: Resource) -> dict[str, Any]:
+def first_policy(topic: Resource) -> dict[str, Any]:
     """Of a topic whose policy nobody has set."""
     statement = {
         "Sid": "__default_statement_ID",
@@ -160,14 +166,15 @@ def _first_policy(topic: Resource) -> dict[str, Any]:
 @operation("sns", "SetTopicAttributes")
 def set_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     topic = require_topic(context, request["TopicArn"])
-    given = {request["AttributeName"]: request.get("AttributeValue", "")}
-    if request["AttributeName"] not in SETTABLE:
+    name, value = request["AttributeName"], request.get("AttributeValue", "")
+    if name not in SETTABLE and not (is_fifo(topic) and name in FIFO_SETTABLE):
         raise invalid("AttributeName")
+    _check_value(name, value)
     with context.store.write() as connection:
         now = resources.locked_in(connection, topic.id)
         if now is None:
             raise AwsError("NotFound", "Topic does not exist", 404)
-        resources.change_in(connection, replace(now, document=now.document | given), context.principal.arn)
+        resources.change_in(connection, replace(now, document=now.document | {name: value}), context.principal.arn)
     return {}
 
 
@@ -182,6 +189,7 @@ def delete_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         return {}
     with context.store.write() as connection:
         resources.remove_children_in(connection, topic.id)
+        messages.forget_tokens_in(connection, topic.id)
         resources.remove_in(connection, topic, topic_arn(topic), context.principal.arn)
     return {}
 
@@ -205,6 +213,21 @@ def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[st
     return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
 
 
-def _check(attributes: dict[str, str]) -> None:
-    if unknown := [name for name in attributes if name not in {*SETTABLE, "FifoTopic"}]:
+def is_fifo(topic: Resource) -> bool:
+    return topic.name.endswith(FIFO)
+
+
+def _check(attributes: dict[str, str], fifo: bool) -> None:
+    """Raises InvalidParameter."""
+    known = {*SETTABLE, "FifoTopic", *(FIFO_SETTABLE if fifo else ())}
+    if unknown := [name for name in attributes if name not in known]:
         raise invalid("Attributes", f"Unknown attribute {unknown[0]}")
+    for name, value in attributes.items():
+        _check_value(name, value)
+
+
+def _check_value(name: str, value: str) -> None:
+    """Raises InvalidParameter for what an attribute of FIFO topics can't be."""
+    allowed = FIFO_SETTABLE.get(name)
+    if allowed and value not in allowed:
+        raise invalid("AttributeValue", f"{name} is {' or '.join(allowed)}, not {value}.")
