@@ -10,7 +10,7 @@ from pathlib import Path
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
-from sagewright.objects import errors
+from sagewright.objects import checksums, errors
 from sagewright.objects.access import ANY_TYPE, MOST_READ, Access, too_large
 from sagewright.objects.assembly import Assemblies
 from sagewright.objects.blobs import TRASH_S, BlobStore, Slice, full_disk_told
@@ -115,7 +115,7 @@ class BucketStore:
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> Version:
         """Put an object from memory."""
-        with self.blobs.take(io.BytesIO(data)) as blob:
+        with self.blobs.take(io.BytesIO(data), checksums.by_default()) as blob:
             return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))
 
     def make_bucket(self, bucket: str) -> None:

@@ -17,6 +17,9 @@ from sagewright.model.errors import AwsError
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5")
 """What can be asked for; S3's XXHASH family is not served."""
 
+DEFAULT = "CRC64NVME"
+"""What S3 counts of an object that comes without any checksum. Source: S3's user guide, Checking object integrity."""
+
 FULL_OBJECT_ONLY = frozenset({"CRC64NVME"})
 LINEAR = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
 """Checksums that AWS keeps of the whole object when ChecksumType is FULL_OBJECT."""
@@ -67,6 +70,11 @@ def new(algorithm: str) -> Checksum:
 def is_quick(algorithm: str) -> bool:
     """Whether it is not counted in Python."""
     return algorithm not in {"CRC32C", "CRC64NVME"} or _native(algorithm.lower()) is not None
+
+
+def by_default() -> tuple[str, ...]:
+    """The algorithms to count where none was asked for; none of them in Python, which no upload has time for."""
+    return (DEFAULT,) if is_quick(DEFAULT) else ()
 
 
 @cache

@@ -90,12 +90,13 @@ class Contents:
         """Make `new`, whose bytes are those of `source`, the newest version of its key; no byte is copied if it can be.
 
         Of `new`, key and properties count. It has the checksums of the source, of the whole even where that one's are of parts,
-        unless `algorithms` are asked for. Raises NoSuchKey when the bytes of `source` are gone meanwhile,
-        InvalidObjectState where they are lost.
+        unless `algorithms` are asked for; S3's default where the source has none and its bytes are read anyway. Raises
+        NoSuchKey when the bytes of `source` are gone meanwhile, InvalidObjectState where they are lost.
         """
         assert source.blob
         whole = {name: value for name, value in source.checksums.items() if "-" not in value}
         counted = algorithms or [name for name in source.checksums if name not in whole and checksums.is_quick(name)]
+        counted = counted or (() if source.checksums else checksums.by_default())
         receipt: AbstractContextManager[Blob]
         try:
             if is_small(source.blob):

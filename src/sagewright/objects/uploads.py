@@ -164,7 +164,7 @@ class Uploads:
         return Slice(self.blobs.path(part.blob), part.start, part.size)
 
     def _finish(self, upload: Upload, new: Version, blob: Blob, expected: Expected, conditions: Conditions) -> Version:
-        _check_whole(new, expected)
+        _check_whole(upload, new, expected)
         with self.store.write(durable=True) as connection:
             placing.hold_bucket(connection, upload.bucket)
             version_rows.lock_keys(connection, upload.bucket, [upload.key])
@@ -237,13 +237,19 @@ def _has_checksums(upload: Upload, part: Part, choice: Chosen) -> bool:
     return other is None and all(part.checksums.get(name, value) == value for name, value in choice.checksums.items())
 
 
+def of_parts(upload: Upload) -> tuple[str, ...]:
+    """The algorithms that are counted of every part: the upload's own, or S3's default."""
+    return (upload.checksum_algorithm,) if upload.checksum_algorithm else checksums.by_default()
+
+
 def _joined(upload: Upload, parts: list[Part], blob: Blob) -> Version:
     properties = Properties(upload.headers, upload.user_metadata, upload.tags)
-    algorithm = upload.checksum_algorithm
+    algorithm = upload.checksum_algorithm or checksums.DEFAULT
+    composite = upload.checksum_type == COMPOSITE
     whole = dict(blob.checksums)
-    if algorithm and all(algorithm in part.checksums for part in parts):
+    if all(algorithm in part.checksums for part in parts):
         counted = [(part.checksums[algorithm], part.size) for part in parts]
-        if upload.checksum_type == COMPOSITE:
+        if composite:
             whole[algorithm] = checksums.composite(algorithm, [checksum for checksum, _ in counted])
         else:
             whole[algorithm] = checksums.joined(algorithm, counted)
@@ -251,16 +257,19 @@ def _joined(upload: Upload, parts: list[Part], blob: Blob) -> Version:
         with_blob(draft(upload.bucket, upload.key, properties), blob),
         etag=checksums.multipart_etag(part.etag for part in parts),
         checksums=whole,
-        parts=[{"number": p.number, "size": p.size, "checksums": p.checksums} for p in parts],
+        parts=[{"number": p.number, "size": p.size, "checksums": p.checksums if composite else {}} for p in parts],
     )
 
 
-def _check_whole(new: Version, expected: Expected) -> None:
+def _check_whole(upload: Upload, new: Version, expected: Expected) -> None:
+    """Raises InvalidRequest, BadDigest. An upload without an algorithm is held to no other than S3's default, as at AWS."""
     if expected.size is not None and expected.size != new.size:
         raise errors.invalid_request(
             f"The provided 'x-amz-mp-object-size' header value {expected.size} does not match what was computed: {new.size}"
         )
     for name, value in expected.checksums.items():
+        if upload.checksum_algorithm is None and name not in new.checksums:
+            continue
         kept = new.checksums.get(name, "").partition("-")
         sent = value.partition("-")
         if new.checksums and (sent[0] != kept[0] or (sent[1] and not kept[1])):

@@ -59,7 +59,7 @@ class ChunkedBody:
         promised: Collection[str] = (),
     ) -> None:
         self.trailers: dict[str, str] = {}
-        self._promised = promised
+        self.promised = promised
         self._inner, self.length, self._claim, self._key = inner, length, claim, key
         self._previous = claim.signature if claim else ""
         self._raw = bytearray()
@@ -127,7 +127,7 @@ class ChunkedBody:
             key, text = name.strip().decode("latin-1").lower(), value.strip().decode("latin-1")
             if key == TRAILER_SIGNATURE:
                 self._check_trailer(signed, text)
-                self._promised = [name for name in self._promised if name != key]
+                self.promised = [name for name in self.promised if name != key]
             else:
                 signed += line.strip() + b"\n"
                 self.trailers[key] = text
@@ -145,7 +145,7 @@ class ChunkedBody:
         """What was said of the body holds, and nothing follows it."""
         if self.length is not None and self._got != self.length:
             raise incomplete_body()
-        missing = [name for name in self._promised if name not in self.trailers]
+        missing = [name for name in self.promised if name not in self.trailers]
         if missing:
             raise AwsError("MalformedTrailerError", f"The request contained no trailer {missing[0]}")
         behind = bytes(self._raw)

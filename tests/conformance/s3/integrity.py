@@ -78,6 +78,44 @@ def lists_tell_the_algorithm(target: Target) -> None:
 
 
 @check
+def what_has_no_checksum_gets_one(target: Target) -> None:
+    """Guide: Checking object integrity: CRC64NVME by default; API PutObject, HeadObject: x-amz-checksum-crc64nvme"""
+    bucket, header = target.bucket(), "x-amz-checksum-crc64nvme"
+    put = target.ask_signed("PUT", f"/{bucket}/k", b"hello")
+    assert (put.headers[header], put.headers["x-amz-checksum-type"]) == (HELLO["CRC64NVME"], "FULL_OBJECT")
+    assert headers_of(target, bucket)[header] == HELLO["CRC64NVME"]
+    assert target.s3.list_objects_v2(Bucket=bucket)["Contents"][0]["ChecksumAlgorithm"] == ["CRC64NVME"]
+
+
+@check
+def an_algorithm_without_a_value_counts_for_nothing(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_s3_checksum_no_automatic_sdk_calculation"""
+    bucket = target.bucket()
+    target.ask_signed("PUT", f"/{bucket}/k", b"hello", {"x-amz-sdk-checksum-algorithm": "SHA256"})
+    told = {name for name in headers_of(target, bucket) if name.startswith("x-amz-checksum-")}
+    assert told == {"x-amz-checksum-crc64nvme", "x-amz-checksum-type"}
+
+
+@check
+def an_upload_without_an_algorithm_gets_a_checksum_of_the_whole(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::TestS3MultipartUploadChecksum::test_complete_multipart_parts_checksum_default"""
+    where: dict[str, Any] = {"Bucket": target.bucket(), "Key": "k"}
+    upload = {**where, "UploadId": target.s3.create_multipart_upload(**where)["UploadId"]}
+    bodies, parts = [b"a" * 5 * MIB, b"b"], []
+    for number, body in enumerate(bodies, 1):
+        sent = target.s3.upload_part(**upload, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
+        assert {"ChecksumCRC32"} == {name for name in sent if name.startswith("Checksum")}
+        parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+    listed = target.s3.list_parts(**upload)
+    assert not any(name.startswith("Checksum") for name in (*listed, *listed["Parts"][0]))
+    ignored = {"ChecksumCRC32": f"{HELLO['CRC32']}-2"}
+    done = target.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **ignored)
+    whole = {**where, "Key": "whole", "Body": b"".join(bodies), "ChecksumAlgorithm": "CRC64NVME"}
+    expected = (target.s3.put_object(**whole)["ChecksumCRC64NVME"], "FULL_OBJECT")
+    assert (done["ChecksumCRC64NVME"], done["ChecksumType"]) == expected
+
+
+@check
 def two_checksums_at_once_are_refused(target: Target) -> None:
     """Guide: Checking object integrity: one checksum algorithm a request"""
     bucket = target.bucket()

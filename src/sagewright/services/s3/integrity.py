@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,13 @@ _OTHERS = ("XXHASH64", "XXHASH3", "XXHASH128")
 
 @dataclass(frozen=True)
 class Digests:
-    """`algorithms` to count while the body is read, `sent` what they must come to, `md5` in base64."""
+    """`algorithms` to count while the body is read, `said` those of which a value comes with it.
+
+    `sent`: what they must come to, as far as the head says. `md5` in base64.
+    """
 
     algorithms: tuple[str, ...]
+    said: tuple[str, ...]
     sent: dict[str, str]
     md5: str | None
 
@@ -63,8 +67,13 @@ def check_source_size(size: int) -> None:
         )
 
 
-def digests(request: Mapping[str, Any], kept: str | None = None) -> Digests:
-    """What PutObject or UploadPart asks for; `kept`: an algorithm to count anyway. Raises InvalidRequest, InvalidDigest."""
+def digests(request: Mapping[str, Any], kept: Iterable[str] = ()) -> Digests:
+    """What PutObject or UploadPart asks for, `kept` always among it, and S3's default where there is nothing.
+
+    An algorithm counts where a value of it comes, in a header or behind the body: one that is only named
+    (`x-amz-sdk-checksum-algorithm`) doesn't. Source: recorded on AWS, localstack
+    test_s3::TestS3PutObjectChecksum::test_s3_checksum_no_automatic_sdk_calculation. Raises InvalidRequest, InvalidDigest.
+    """
     sent = sent_checksums(request)
     if len(sent) > 1:
         raise errors.invalid_request(
@@ -76,8 +85,18 @@ def digests(request: Mapping[str, Any], kept: str | None = None) -> Digests:
     md5 = request.get("ContentMD5")
     if md5 is not None and _size(md5) != 16:
         raise AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.", 400, {"Content-MD5": md5})
-    wanted = dict.fromkeys([*sent, *filter(None, (request.get("ChecksumAlgorithm"), kept))])
-    return Digests(tuple(wanted), sent, md5)
+    said = (*sent, *_trailing(request.get("Body")))
+    wanted = tuple(dict.fromkeys([*said, *kept]))
+    return Digests(wanted or checksums.by_default(), said, sent, md5)
+
+
+def _trailing(body: Any) -> list[str]:
+    """The algorithms whose values come behind the body. Raises InvalidRequest for one that is not served."""
+    names: Collection[str] = getattr(body, "promised", ())
+    found = [name[len(_PREFIX) :].upper() for name in names if name.startswith(_PREFIX)]
+    for name in found:
+        checksums.new(name)
+    return found
 
 
 def sent_checksums(request: Mapping[str, Any]) -> dict[str, str]:

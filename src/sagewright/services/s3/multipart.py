@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
 from sagewright.model.clock import to_datetime
 from sagewright.objects import checksums, errors
-from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chosen, Expected
+from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chosen, Expected, of_parts
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
 from sagewright.services.s3.copying import find_source
@@ -16,7 +17,7 @@ from sagewright.services.s3.expiry import abortion_members, expiration_members
 from sagewright.services.s3.integrity import announced, check_size, check_source_size, digests, sent_checksums
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
-from sagewright.store.uploads import Upload
+from sagewright.store.uploads import Part, Upload
 
 
 @s3_operation("CreateMultipartUpload")
@@ -63,16 +64,21 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     number, body = _number(request), request["Body"]
     check_size(request)
     upload = find_upload(context, request)
-    wanted = digests(request, upload.checksum_algorithm)
+    wanted = digests(request, of_parts(upload))
     _check_algorithm(request, upload)
     with context.objects.uploads.receive(upload, number, body, wanted.algorithms, announced(body)) as blob:
         wanted.check(blob, body)
         part = context.objects.uploads.put_part(upload, number, blob)
     return {
         "ETag": shapes.quoted(part.etag),
-        **shapes.checksum_members(part.checksums, kind=False),
+        **shapes.checksum_members(_told(part, upload, wanted.said), kind=False),
         **encryption_members(upload.headers),
     }
+
+
+def _told(part: Part, upload: Upload, said: Collection[str] = ()) -> dict[str, str]:
+    """The checksums of a part that are told: its upload's, and those of which a value came with it."""
+    return {name: value for name, value in part.checksums.items() if upload.checksum_algorithm or name in said}
 
 
 def _check_algorithm(request: dict[str, Any], upload: Upload) -> None:
@@ -92,16 +98,15 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
     source = find_source(context, request)
     part = ranges.of_copy(request.get("CopySourceRange"), source.size)
     check_source_size(part.length)
-    wanted = [upload.checksum_algorithm] if upload.checksum_algorithm else []
     try:
         piece = context.objects.body(source, part.start, part.length)
-        with context.objects.uploads.slice(upload, number, piece, wanted) as blob:
+        with context.objects.uploads.slice(upload, number, piece, of_parts(upload)) as blob:
             stored = context.objects.uploads.put_part(upload, number, blob)
     except FileNotFoundError:  # overwritten or deleted meanwhile
         raise context.objects.contents.missing(source) from None
     result = {"ETag": shapes.quoted(stored.etag), "LastModified": to_datetime(stored.modified_ms)}
     return {
-        "CopyPartResult": result | shapes.checksum_members(stored.checksums, kind=False),
+        "CopyPartResult": result | shapes.checksum_members(_told(stored, upload), kind=False),
         "CopySourceVersionId": shapes.version_id(source),
         **encryption_members(upload.headers),
     }

@@ -21,6 +21,7 @@ class Body:
 
     def __init__(self, **trailers: str) -> None:
         self.trailers = {name.replace("_", "-"): value for name, value in trailers.items()}
+        self.promised = list(self.trailers)
 
 
 def test_headers_that_are_kept() -> None:
@@ -67,13 +68,23 @@ def test_acls_that_change_nothing() -> None:
 def test_digests_sent_before_and_behind() -> None:
     blob = Blob("x", 5, "5d41402abc4b2a76b9719d911017c592", {"CRC32": CRC32_OF_HELLO})
     digests({"ChecksumCRC32": CRC32_OF_HELLO, "ContentMD5": "XUFAKrxLKna5cZ2REBfFkg=="}).check(blob, Body())
-    wanted = digests({"ChecksumAlgorithm": "CRC32"}, "SHA256")
-    assert wanted.algorithms == ("CRC32", "SHA256")
+    wanted = digests({"Body": Body(x_amz_checksum_crc32="")}, ["SHA256"])
+    assert (wanted.algorithms, wanted.said) == (("CRC32", "SHA256"), ("CRC32",))
     wanted.check(blob, Body(x_amz_checksum_crc32=CRC32_OF_HELLO))
     for bad in (Body(x_amz_checksum_crc32="AAAAAA=="),):
         with pytest.raises(AwsError) as caught:
             wanted.check(blob, bad)
         assert caught.value.code == "BadDigest"
+
+
+@pytest.mark.parametrize("request_members", [{}, {"ChecksumAlgorithm": "CRC32"}])
+def test_the_default_is_counted_where_no_value_comes(request_members: dict[str, Any]) -> None:
+    assert digests(request_members).algorithms == ("CRC64NVME",)
+
+
+def test_a_trailer_of_an_unknown_algorithm_is_refused() -> None:
+    with pytest.raises(AwsError, match="unsupported"):
+        digests({"Body": Body(x_amz_checksum_crc16="")})
 
 
 @pytest.mark.parametrize(
