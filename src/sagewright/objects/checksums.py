@@ -162,8 +162,11 @@ def multipart_etag(md5s: Iterable[str]) -> str:
     return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
 
 
-def bad_md5(expected: bytes, counted: bytes) -> AwsError:
-    fields = {"ExpectedDigest": expected.hex(), "CalculatedDigest": base64.b64encode(counted).decode()}
+def bad_md5(expected: str, counted: bytes) -> AwsError:
+    """`expected` as it is told: in hexadecimal, but for parts in base64. Source: recorded on AWS, localstack
+    test_s3::TestS3::test_s3_invalid_content_md5.
+    """
+    fields = {"ExpectedDigest": expected, "CalculatedDigest": base64.b64encode(counted).decode()}
     return AwsError("BadDigest", "The Content-MD5 you specified did not match what we received.", 400, fields)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.objects import errors
+from sagewright.services.s3.metadata import verbatim
 from sagewright.wire import multipart_form
 from sagewright.wire.form_policy import SizedBody, Sizes
 from sagewright.wire.multipart_form import FormBody
@@ -38,11 +39,15 @@ class PostedForm:
         return self.fields["key"]
 
     def as_put(self, request: HttpRequest, sizes: Sizes | None) -> HttpRequest:
-        """The PutObject that the form stands for."""
+        """The PutObject that the form stands for. Fields are text as it is, no words of RFC 2047 as in headers.
+
+        Source: recorded on AWS, localstack test_s3::TestS3PresignedPost::test_post_object_with_unicode_metadata.
+        """
         headers = {"host": request.host}
         for name, value in self.fields.items():
             if name in CONTENT or (name.startswith("x-amz-") and name not in OF_SIGNATURES):
-                headers[name] = value.encode().decode("latin-1")
+                text = verbatim(value) if name.startswith("x-amz-meta-") else value
+                headers[name] = text.encode().decode("latin-1")
         if "acl" in self.fields:
             headers["x-amz-acl"] = self.fields["acl"]
         if "tagging" in self.fields:

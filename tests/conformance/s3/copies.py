@@ -173,3 +173,13 @@ def a_range_beyond_the_source_is_refused(target: Target) -> None:
     for asked, code in (("bytes=0-99", "InvalidArgument"), ("bytes=98-99", "InvalidRequest")):
         wanted = {"CopySource": {"Bucket": bucket, "Key": KEY}, "CopySourceRange": asked}
         assert refusal(target.s3.upload_part_copy, **where, PartNumber=1, **wanted) == (code, 400)
+
+
+@check
+def a_source_may_be_named_by_its_url(target: Target) -> None:
+    """API CopyObject: x-amz-copy-source; localstack test_s3::TestS3::test_s3_timestamp_precision, validated on AWS"""
+    bucket = target.bucket()
+    target.s3.put_object(Bucket=bucket, Key="a b", Body=b"x")
+    source = {"x-amz-copy-source": f"{target.endpoint}/{bucket}/a%20b"}
+    assert target.ask_signed("PUT", f"/{bucket}/copy", headers=source).status == 200
+    assert target.s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"x"

@@ -269,3 +269,13 @@ def an_expiration_is_in_iso_8601(target: Target) -> None:
     document = {"expiration": str(expires), "conditions": [{"bucket": bucket}, ["starts-with", "$key", ""]]}
     fields = {"key": "k", **signed_by_version_2(target, document)}
     assert refused(send(target, bucket, fields)) == (400, "InvalidPolicyDocument")
+
+
+@check
+def a_word_of_rfc_2047_in_a_form_is_kept_as_it_is(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::TestS3PresignedPost::test_post_object_with_unicode_metadata"""
+    bucket, word = target.bucket(), "=?UTF-8?B?YWJj?="
+    answer = send(target, bucket, form(target, bucket, x_amz_meta_word=word, x_amz_meta_text="\u00c4MZ"))
+    assert answer.status == 204, answer.code
+    told = target.s3.head_object(Bucket=bucket, Key="k")["Metadata"]
+    assert told == {"word": word, "text": "=?UTF-8?Q?=C3=84MZ?="}

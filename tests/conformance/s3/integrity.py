@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from s3.check import check, each
-from s3.target import Answer, Target, refusal
+from s3.target import Answer, Target, fault, refusal
 
 HELLO = {
     "CRC32": "NhCmhg==",
@@ -139,6 +139,17 @@ def content_md5_is_held(target: Target) -> None:
     target.s3.put_object(**where, Body=b"hello", ContentMD5=right)
     assert refusal(target.s3.put_object, **where, Body=b"HELLO", ContentMD5=right) == ("BadDigest", 400)
     assert target.s3.get_object(**where)["Body"].read() == b"hello"
+
+
+@check
+def a_wrong_md5_of_a_part_is_told_as_it_was_sent(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::TestS3::test_s3_invalid_content_md5: in base64, elsewhere in hexadecimal"""
+    where: dict[str, Any] = {"Bucket": target.bucket(), "Key": "k"}
+    upload = {**where, "UploadId": target.s3.create_multipart_upload(**where)["UploadId"]}
+    right = hashlib.md5(b"hello").digest()
+    sent = {"Body": b"HELLO", "ContentMD5": base64.b64encode(right).decode()}
+    assert fault(target.s3.put_object, **where, **sent)["ExpectedDigest"] == right.hex()
+    assert fault(target.s3.upload_part, **upload, PartNumber=1, **sent)["ExpectedDigest"] == sent["ContentMD5"]
 
 
 @check

@@ -195,3 +195,15 @@ def an_empty_number_is_as_none(target: Target) -> None:
     put(target, bucket, "a")
     answer = target.ask_signed("GET", f"/{bucket}?list-type=2&max-keys=")
     assert (answer.status, b"<MaxKeys>1000</MaxKeys>" in answer.body) == (200, True)
+
+
+@check
+def the_bucket_is_named_before_its_objects(target: Target) -> None:
+    """API ListObjects, ListObjectVersions: response syntax; localstack test_s3::test_response_structure, validated on AWS"""
+    bucket = target.bucket()
+    target.s3.put_object(Bucket=bucket, Key="a/k", Body=b"x")
+    target.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    for query, item in (("list-type=2", "Contents"), ("versions=", "Version")):
+        answer = target.ask_signed("GET", f"/{bucket}?{query}&delimiter=%2F").body.decode()
+        before = max(answer.index("<Name>"), answer.index("<IsTruncated>"))
+        assert before < min(answer.index(f"<{item}>"), answer.index("<CommonPrefixes>"))

@@ -77,6 +77,19 @@ def override(target: Target, version: str) -> None:
     assert answer.headers["content-type"] == "text/x"
 
 
+@each(
+    "an override by {} beyond Latin-1 is refused",
+    VERSIONS,
+    "Recorded on AWS: localstack test_s3::TestS3PresignedUrl::test_get_response_overrides_unicode_metadata_with_sig_s3",
+)
+def wide_override(target: Target, version: str) -> None:
+    bucket = target.bucket()
+    put(target, bucket, KEY)
+    asked = {"ResponseCacheControl": "a\u2014"}
+    answer = target.ask("GET", presign(target, version, "get_object", Bucket=bucket, Key=KEY, **asked))
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
 @each("a URL by {} for another key is refused", VERSIONS, "Guide: Error responses, SignatureDoesNotMatch")
 def other_key(target: Target, version: str) -> None:
     bucket = target.bucket()

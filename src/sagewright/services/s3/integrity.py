@@ -31,6 +31,7 @@ class Digests:
     said: tuple[str, ...]
     sent: dict[str, str]
     md5: str | None
+    of_part: bool = False
 
     def check(self, blob: Blob, body: Any) -> None:
         """Hold a received blob against what was sent, trailers of `body` included. Raises BadDigest, IncompleteBody."""
@@ -42,7 +43,8 @@ class Digests:
             if name in blob.checksums and blob.checksums[name] != value:
                 raise checksums.bad_digest(name)
         if self.md5 is not None and base64.b64decode(self.md5).hex() != blob.md5:
-            raise checksums.bad_md5(base64.b64decode(self.md5), bytes.fromhex(blob.md5))
+            expected = self.md5 if self.of_part else base64.b64decode(self.md5).hex()
+            raise checksums.bad_md5(expected, bytes.fromhex(blob.md5))
 
 
 def announced(body: Any) -> int | None:
@@ -87,7 +89,7 @@ def digests(request: Mapping[str, Any], kept: Iterable[str] = ()) -> Digests:
         raise AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.", 400, {"Content-MD5": md5})
     said = (*sent, *_trailing(request.get("Body")))
     wanted = tuple(dict.fromkeys([*said, *kept]))
-    return Digests(wanted or checksums.by_default(), said, sent, md5)
+    return Digests(wanted or checksums.by_default(), said, sent, md5, request.get("PartNumber") is not None)
 
 
 def _trailing(body: Any) -> list[str]:

@@ -43,6 +43,11 @@ def decoded(value: str) -> str:
         return value
 
 
+def verbatim(value: str) -> str:
+    """What `decoded` reads as `value`, also where that looks like a word itself."""
+    return value if decoded(value) == value else f"=?UTF-8?Q?{''.join(map(_quoted, value.encode()))}?="
+
+
 def _unquoted(text: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), text.replace(b"_", b" "))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sagewright.model.errors import AwsError
@@ -82,7 +83,7 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
         return {"__status__": 304, **{name: answer.get(name) for name in NOT_MODIFIED_KEEPS}}, whole
     for asked, name in OVERRIDES.items():
         if request.get(asked) is not None:
-            answer[name] = request[asked]
+            answer[name] = _representable(request[asked], asked)
     part = _slice(request, version)
     tells_checksums = (request.get("ChecksumMode") or "").upper() == "ENABLED"
     if part is not None:
@@ -96,6 +97,14 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
     part = part or whole
     answer["ContentLength"] = part.length
     return answer, part
+
+
+def _representable(value: Any, member: str) -> Any:
+    """Raises InvalidArgument for text that no header carries."""
+    if isinstance(value, str) and not value.isascii() and any(ord(char) > 0xFF for char in value):
+        header = "-".join(re.findall("[A-Z][a-z]+", member)).lower()
+        raise errors.invalid_argument("Header value cannot be represented using ISO-8859-1.", header, value)
+    return value
 
 
 def _checksums_of(part: Slice, version: Version, number: int | None) -> dict[str, Any]:

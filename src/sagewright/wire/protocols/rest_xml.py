@@ -158,7 +158,7 @@ def read_document(request: HttpRequest, whose_checksums: str = "body") -> bytes:
     md5 = request.headers.get("content-md5")
     counted = hashlib.md5(data, usedforsecurity=False).digest()
     if md5 is not None and base64.b64encode(counted).decode() != md5:
-        raise checksums.bad_md5(_unarmoured(md5), counted)
+        raise checksums.bad_md5(_unarmoured(md5).hex(), counted)
     if whose_checksums != "body":
         return data
     sent = {**request.headers, **getattr(request.body, "trailers", {})}
@@ -279,10 +279,15 @@ def _document(operation: OperationModel, members: dict[str, Shape], result: dict
     out = [f'{PROLOGUE}<{root} xmlns="{NAMESPACE}">']
     if operation.name == "ListBuckets":  # the SDK for Java counts on the owner coming first
         members = {"Owner": members["Owner"]} | members
-    for name, member in members.items():
+    for name, member in sorted(members.items(), key=_is_repeated):
         _write(member, element_name(name, member), result.get(name), out)
     out.append(f"</{root}>")
     return "".join(out).encode()
+
+
+def _is_repeated(named: tuple[str, Shape]) -> bool:
+    """Whether it is a list of elements beside the others. They come last: the SDK for Java reads the bucket's name first."""
+    return bool(isinstance(named[1], ListShape) and named[1].serialization.get("flattened"))
 
 
 def _write(shape: Shape, name: str, value: Any, out: list[str], namespace: str = "") -> None:
