@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pickle
 import shutil
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ import numpy as np
 import pytest
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.xgboost import serving
+from sagewright.algorithms.xgboost import binarymodels, serving
 from sagewright.algorithms.xgboost.library import xgb
+from sagewright.algorithms.xgboost.oldmodels import load_old
 
 OLD = Path(__file__).parent / "oldmodels"
 EXPECTED = json.loads((OLD / "expected.json").read_text())
@@ -28,7 +31,10 @@ def loaded(tmp_path: Path, name: str) -> serving.Service:
         return serving.Service(serving.load_models(tmp_path, {}), {})
 
 
-@pytest.mark.parametrize("name", ["pickle-1.3.3", "pickle-1.7.6", "model-json-1.7.6"])
+@pytest.mark.parametrize(
+    "name",
+    ["pickle-0.90", "pickle-1.0.2", "pickle-1.3.3", "pickle-1.7.6", "model-0.90", "model-1.7.6", "model-json-1.7.6"],
+)
 def test_what_can_be_read_predicts_as_it_did(tmp_path: Path, name: str) -> None:
     service = loaded(tmp_path, name)
     body = "\n".join(",".join(map(str, row)) for row in EXPECTED["rows"]).encode()
@@ -36,10 +42,29 @@ def test_what_can_be_read_predicts_as_it_did(tmp_path: Path, name: str) -> None:
     assert np.allclose([float(line) for line in answer.body.split()], EXPECTED[name.rpartition("-")[2]], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["pickle-0.90", "pickle-1.0.2", "model-0.90", "model-1.7.6"])
-def test_what_is_too_old_is_refused_with_what_can_be_done(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match=r"binary format.*save_model.*framework_versions"):
-        loaded(tmp_path, name)
+OBJECTIVES = json.loads((OLD / "objectives-1.7.6.json").read_text())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES["models"])
+def test_the_binary_format_of_every_objective_and_booster(name: str) -> None:
+    booster = load_old(base64.b64decode(OBJECTIVES["models"][name]["model"]))
+    rows = np.array(OBJECTIVES["rows"], dtype=float)
+    assert np.array_equal(booster.predict(xgb.DMatrix(rows)), np.float32(OBJECTIVES["models"][name]["predicted"]))
+    assert set(booster.attributes()) <= {"who", "best_iteration", "best_ntree_limit"} and booster.attr("who") == "me"
+    assert json.loads(booster.save_config())["learner"]["objective"]["name"] == name.partition(" ")[0]
+
+
+@pytest.mark.parametrize("name", ["model-0.90", "model-1.7.6"])
+def test_a_damaged_file_in_the_binary_format_is_the_users_fault(name: str) -> None:
+    """Cut off anywhere, and with any word of its heads and trees changed."""
+    content = (OLD / name).read_bytes()
+    for cut in range(160, len(content) - 100, 7):
+        with pytest.raises(UserError, match="Unable to load model"):
+            load_old(content[:cut])
+    for place in range(0, len(content) - 4, 4):
+        for word in (b"\xff\xff\xff\x7f", b"\xff\xff\xff\xff"):
+            with suppress(UserError):  # a value may be another one; nothing else may come of it
+                binarymodels.document(content[:place] + word + content[place + 4 :])
 
 
 class Evil:

@@ -1,7 +1,7 @@
 """Model files of old releases: pickled boosters, as AWS's images 0.90 to 1.2 wrote them, and XGBoost's binary format.
 
 A pickle is opened by a reader that knows boosters alone, and nothing else in it is called. XGBoost 3.1 and later read neither the
-binary format nor pickles with that inside.
+binary format nor pickles with that inside: see binarymodels.
 """
 
 from __future__ import annotations
@@ -12,15 +12,11 @@ import pickle
 from typing import Any
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.xgboost import binarymodels
 from sagewright.algorithms.xgboost.library import xgb
 
 _PICKLE = b"\x80"
-_BINARY = (b"binf", b"CONFIG-offset:")
 _PLAIN = {"builtins": {"bytearray", "bytes", "dict", "list", "set", "tuple", "int", "float", "str", "object"}}
-_HOW = (
-    "XGBoost {version} does not read what XGBoost before 1.6 wrote in its binary format. Load the model with XGBoost 1.7 and save "
-    "it with save_model('model.json'), or serve it with an image of 1.7 and the setting framework_versions=exact."
-)
 
 
 class _Held:
@@ -50,8 +46,8 @@ def load_old(content: bytes) -> Any | None:
     """The booster, None for what is no file of an old release. Raises UserError where it can't be loaded."""
     if content.startswith(_PICKLE):
         return _load_pickle(content)
-    if not _reads_binary() and (content.startswith(_BINARY) or _is_headless(content)):
-        raise _too_old()
+    if not _reads_binary() and binarymodels.is_binary(content):
+        return binarymodels.load(content)
     return None
 
 
@@ -76,8 +72,10 @@ def _load_handle(handle: bytes) -> Any:
         model = json.loads(handle).get("Model")
         return xgb.Booster(model_file=bytearray(json.dumps(model).encode()))
     if not handle.startswith(b"{") and not _reads_binary():
-        raise _too_old()
-    if not handle.startswith((b"{", *_BINARY)):  # before 1.0: the model alone
+        return binarymodels.load(handle)
+    if not handle.startswith(
+        (b"{", binarymodels.MAGIC, binarymodels.WITH_CONFIGURATION)
+    ):  # before 1.0: the model alone
         return xgb.Booster(model_file=bytearray(handle))
     booster = xgb.Booster()
     booster.__setstate__({"handle": bytearray(handle)})
@@ -86,12 +84,3 @@ def _load_handle(handle: bytes) -> Any:
 
 def _reads_binary() -> bool:
     return tuple(int(part) for part in xgb.__version__.split(".")[:2]) < (3, 1)
-
-
-def _is_headless(content: bytes) -> bool:
-    """The binary format before 1.0: a base score, and the number of columns in the next word."""
-    return len(content) > 136 and content[:3] == b"\0\0\0" and 0 < int.from_bytes(content[4:8], "little") < 1 << 24
-
-
-def _too_old() -> UserError:
-    return UserError("Unable to load model: " + _HOW.format(version=xgb.__version__))
