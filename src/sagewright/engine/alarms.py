@@ -1,6 +1,7 @@
 """Alarms: looked at every few seconds, by the same operation that a client reads metrics with.
 
-Source: CloudWatch's user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
+Source: CloudWatch's API reference, SetAlarmState; its user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms
+treat missing data".
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import botocore.session
 
-from sagewright.engine import alarmreasons
+from sagewright.engine import alarmreasons, compositealarms
 from sagewright.engine.alarmreasons import ALARM, BREACHING, OK, UNKNOWN, Point, breaches, moment
 from sagewright.engine.asking import Call, Question
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
@@ -46,9 +47,12 @@ Scale = Callable[[str, Resource], None]
 
 @dataclass(frozen=True)
 class Verdict:
+    """`held_s`: so long nothing else decides, because somebody set it."""
+
     state: str
     reason: str
     data: dict[str, Any]
+    held_s: float = 0.0
 
 
 class Alarms:
@@ -85,6 +89,11 @@ class Alarms:
 
     def _judged(self, alarm: Resource) -> Verdict | None:
         """None: it stays as it is."""
+        if compositealarms.is_composite(alarm):
+            found = compositealarms.judged(self._store, alarm)
+            return Verdict(*found) if found else None
+        if now_ms() < alarm.document.get("State", {}).get("HeldUntilMs", 0):
+            return None
         return judge(alarm.document, self._points(alarm)[: int(alarm.document["EvaluationPeriods"])])
 
     def _points(self, alarm: Resource) -> list[Point]:
@@ -157,6 +166,7 @@ def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | No
         actions = document.get(ACTIONS[verdict.state]) or [] if document.get("ActionsEnabled", True) else []
         changed = current.status != verdict.state
         before = document.get("State", {})
+        held = {"HeldUntilMs": at + int(verdict.held_s * 1000)} if verdict.held_s else {}
         entry = {
             "AtMs": at, "From": current.status, "To": verdict.state, "Reason": verdict.reason, "Data": verdict.data,
             "FromReason": before.get("Reason"), "FromData": before.get("Data"),
@@ -166,13 +176,20 @@ def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | No
             status=verdict.state,
             document={
                 **document,
-                "State": {"Reason": verdict.reason, "Data": verdict.data, "UpdatedMs": at},
+                "State": {"Reason": verdict.reason, "Data": verdict.data, "UpdatedMs": at} | held,
                 "Owed": actions if changed else document.get("Owed", []),
                 "History": [*document.get("History", []), *([entry] if changed else [])][-MOST_HISTORY:],
             },
         )
 
     return resources.alter(store, alarm_id, how)
+
+
+def set_by_hand(store: Database, alarm: Resource, verdict: Verdict) -> None:
+    """Until the metric is looked at again: CloudWatch does so each minute, and each ten seconds where periods are shorter than
+    one. A composite alarm stays so until one of its children changes."""
+    held_s = 0.0 if compositealarms.is_composite(alarm) else 60.0 if _period(alarm.document) >= 60 else 10.0
+    set_state(store, alarm.id, replace(verdict, held_s=held_s))
 
 
 def alarmed(store: Database, endpoint: Resource, names: list[str]) -> str:
@@ -215,8 +232,31 @@ def _query(document: Mapping[str, Any], *, samples: bool = False) -> dict[str, A
 
 def _told(alarm: Resource) -> dict[str, Any]:
     """Source: the form in which CloudWatch's messages to SNS are published."""
+    history = alarm.document.get("History") or [{"From": UNKNOWN}]
+    of_it = compositealarms.message(alarm) if compositealarms.is_composite(alarm) else {"Trigger": _trigger(alarm)}
+    actions = {
+        name: alarm.document.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")
+    }
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.document.get("AlarmDescription"),
+        "AWSAccountId": alarm.account,
+        "NewStateValue": alarm.status,
+        "NewStateReason": alarm.document["State"]["Reason"],
+        "StateChangeTime": moment(alarm.document["State"]["UpdatedMs"] / 1000),
+        "AlarmConfigurationUpdatedTimestamp": moment(alarm.document.get("ConfiguredMs", alarm.created_ms) / 1000),
+        "AlarmArn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}",
+        "ActionExecutedAfterMuteWindow": False,
+        "Region": _described(alarm.region),
+        "OldStateValue": history[-1]["From"],
+        **actions,
+        **of_it,
+    }
+
+
+def _trigger(alarm: Resource) -> dict[str, Any]:
+    """What messages tell of the metric of an alarm."""
     document = alarm.document
-    history = document.get("History") or [{"From": UNKNOWN}]
     trigger: dict[str, Any] = {
         name: document[name]
         for name in (
@@ -238,26 +278,11 @@ def _told(alarm: Resource) -> dict[str, Any]:
             "Statistic": _STATISTICS.get(trigger["Statistic"], trigger["Statistic"]),
         }
     dimensions = [{"name": one["Name"], "value": one["Value"]} for one in document.get("Dimensions") or ()]
-    actions = {name: document.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")}
     return {
-        "AlarmName": alarm.name,
-        "AlarmDescription": document.get("AlarmDescription"),
-        "AWSAccountId": alarm.account,
-        "NewStateValue": alarm.status,
-        "NewStateReason": document["State"]["Reason"],
-        "StateChangeTime": moment(document["State"]["UpdatedMs"] / 1000),
-        "AlarmConfigurationUpdatedTimestamp": moment(alarm.created_ms / 1000),
-        "AlarmArn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}",
-        "ActionExecutedAfterMuteWindow": False,
-        "Region": _described(alarm.region),
-        "OldStateValue": history[-1]["From"],
-        **actions,
-        "Trigger": {
-            **trigger,
-            "Dimensions": dimensions,
-            "ComparisonOperator": document["ComparisonOperator"],
-            "EvaluateLowSampleCountPercentile": document.get("EvaluateLowSampleCountPercentile", ""),
-        },
+        **trigger,
+        "Dimensions": dimensions,
+        "ComparisonOperator": document["ComparisonOperator"],
+        "EvaluateLowSampleCountPercentile": document.get("EvaluateLowSampleCountPercentile", ""),
     }
 
 

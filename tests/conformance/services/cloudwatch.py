@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -205,3 +207,70 @@ def an_alarm_that_saw_nothing_has_no_data_of_its_reason(target: Target) -> None:
     (told,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     assert "StateReasonData" not in told
     cloudwatch.delete_alarms(AlarmNames=[name])
+
+
+def an_alarm(target: Target) -> str:
+    name = fresh()
+    target.boto("cloudwatch").put_metric_alarm(
+        AlarmName=name, Namespace=name, MetricName="m", Period=60, EvaluationPeriods=1, Statistic="Sum",
+        ComparisonOperator="GreaterThanThreshold", Threshold=1.0,
+    )  # fmt: skip
+    return name
+
+
+@check
+def a_composite_alarm_is_told_where_it_is_asked_for(target: Target) -> None:
+    """API DescribeAlarms: AlarmTypes: metric alarms alone without; recorded on AWS: test_put_composite_alarm_describe_alarms"""
+    cloudwatch, child, name = target.boto("cloudwatch"), an_alarm(target), fresh()
+    cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f'ALARM("{child}")')
+    (told,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert (told["AlarmRule"], told["AlarmArn"]) == (f'ALARM("{child}")', target.arn("cloudwatch", f"alarm:{name}"))
+    assert not cloudwatch.describe_alarms(AlarmNames=[name])["CompositeAlarms"]
+
+
+@check
+def a_composite_alarm_follows_its_rule(target: Target) -> None:
+    """Recorded on AWS: localstack test_cloudwatch::test_trigger_composite_alarm: triggeringAlarms"""
+    cloudwatch, child, name = target.boto("cloudwatch"), an_alarm(target), fresh()
+    cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f"ALARM({child})")
+    cloudwatch.set_alarm_state(AlarmName=child, StateValue="ALARM", StateReason="r")
+    for _ in range(100):
+        (told,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+        if told["StateValue"] == "ALARM":
+            break
+        time.sleep(0.1)
+    assert told["StateValue"] == "ALARM"
+    arns = [one["arn"] for one in json.loads(told["StateReasonData"])["triggeringAlarms"]]
+    assert arns == [target.arn("cloudwatch", f"alarm:{child}")]
+
+
+@check
+def an_alarm_that_is_not_there_has_no_state(target: Target) -> None:
+    """Recorded on AWS: localstack test_cloudwatch::test_set_alarm_invalid_input: an error without a message"""
+    asked = {"AlarmName": fresh(), "StateValue": "OK", "StateReason": "r"}
+    found = refusal(target.boto("cloudwatch").set_alarm_state, **asked)
+    assert (found.code, found.status, found.message) == ("ResourceNotFound", 404, "")
+
+
+@check
+def a_dashboard_is_kept(target: Target) -> None:
+    """Recorded on AWS: localstack test_cloudwatch::test_dashboard_lifecycle"""
+    cloudwatch, name, body = target.boto("cloudwatch"), fresh(), '{"widgets": []}'
+    cloudwatch.put_dashboard(DashboardName=name, DashboardBody=body)
+    told = cloudwatch.get_dashboard(DashboardName=name)
+    assert told["DashboardArn"] == f"arn:aws:cloudwatch::{target.account}:dashboard/{name}"
+    assert json.loads(told["DashboardBody"]) == json.loads(body)
+    assert [
+        one["DashboardName"] for one in cloudwatch.list_dashboards(DashboardNamePrefix=name)["DashboardEntries"]
+    ] == [name]
+    cloudwatch.delete_dashboards(DashboardNames=[name])
+    assert cloudwatch.list_dashboards(DashboardNamePrefix=name)["DashboardEntries"] == []
+
+
+@check
+def a_dashboard_s_name_is_checked(target: Target) -> None:
+    """Recorded on AWS: localstack test_cloudwatch::test_invalid_dashboard_name"""
+    asked = {"DashboardName": "a:b", "DashboardBody": "{}"}
+    found = refusal(target.boto("cloudwatch").put_dashboard, **asked)
+    assert found.code == "InvalidParameterValue"
+    assert found.message.startswith("The value for field DashboardName contains invalid characters.")

@@ -1,4 +1,4 @@
-"""Alarms of one metric, or of an expression: Put, Describe, Delete, SetState, their actions and their history.
+"""Alarms: Put those of a metric or an expression; Describe, Delete, SetState, actions and history of all.
 
 Source: CloudWatch's API reference, PutMetricAlarm, DescribeAlarms and SetAlarmState.
 """
@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.alarmreasons import COMPARISONS, UNKNOWN
-from sagewright.engine.alarms import KIND, Verdict, set_state
-from sagewright.model.clock import to_datetime, to_ms
+from sagewright.engine.alarmrules import read_rule
+from sagewright.engine.alarms import KIND, Verdict, set_by_hand
+from sagewright.engine.compositealarms import RULE, children_of, is_composite
+from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.cloudwatch.periods import check_period, invalid
@@ -22,7 +24,7 @@ from sagewright.store import resources
 from sagewright.store.jobs import Place
 from sagewright.store.resources import NameTaken, New, Resource
 
-OURS = frozenset({"State", "Owed", "History", "Tags", "AlarmName"})
+OURS = frozenset({"State", "Owed", "History", "Tags", "AlarmName", "ConfiguredMs"})
 MOST_WINDOW_S = 7 * 86_400
 DAY_S = 86_400
 NOT_SERVED = ("ThresholdMetricId", "EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval",
@@ -32,10 +34,15 @@ NOT_SERVED = ("ThresholdMetricId", "EvaluationWindow", "WarmUpConfiguration", "E
 @operation("cloudwatch", "PutMetricAlarm")
 def put_metric_alarm(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
-    name = request["AlarmName"]
     document = {key: value for key, value in request.items() if key not in {"AlarmName", "Tags"}}
-    document = {"ActionsEnabled": True, **document, "Threshold": float(request["Threshold"])}
-    reason = {"Reason": "Unchecked: Initial alarm creation", "Data": {}}
+    put_alarm(context, request, {"ActionsEnabled": True, **document, "Threshold": float(request["Threshold"])})
+    return {}
+
+
+def put_alarm(context: Context, request: dict[str, Any], document: dict[str, Any]) -> None:
+    """Make an alarm, or give the one of that name another document. Raises ValidationError for one of another type."""
+    name, reason = request["AlarmName"], {"Reason": "Unchecked: Initial alarm creation", "Data": {}}
+    document = document | {"ConfiguredMs": now_ms()}
     existing = resources.find(context.store, _place(context), name)
     if existing is None:
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
@@ -43,9 +50,10 @@ def put_metric_alarm(context: Context, request: dict[str, Any]) -> dict[str, Any
         try:
             made = resources.create(context.store, _place(context), replace(new, principal=context.principal.arn))
         except NameTaken:
-            return put_metric_alarm(context, request)
-        context.engine.wake(KIND, made.id)
-        return {}
+            return put_alarm(context, request, document)
+        return context.engine.wake(KIND, made.id)
+    if is_composite(existing) != (RULE in document):
+        raise AwsError("ValidationError", f"An alarm of another type has the name {name} already.")
 
     def changed(current: Resource) -> Resource:
         kept = {key: current.document[key] for key in ("State", "Owed", "History") if key in current.document}
@@ -53,28 +61,62 @@ def put_metric_alarm(context: Context, request: dict[str, Any]) -> dict[str, Any
 
     resources.alter(context.store, existing.id, changed)
     context.engine.wake(KIND, existing.id)
-    return {}
+    return None
 
 
 @operation("cloudwatch", "DescribeAlarms")
 def describe_alarms(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("ChildrenOfAlarmName") or request.get("ParentsOfAlarmName"):
-        raise invalid("Sagewright serves no composite alarms, so there are neither children nor parents.")
-    if request.get("AlarmTypes") and "MetricAlarm" not in request["AlarmTypes"]:
-        return {"CompositeAlarms": [], "MetricAlarms": []}
+        chosen, told = _relatives(context, request), _summary
+    else:
+        chosen, told = _chosen(context, request), _described
+    after = paging.decode(request.get("NextToken"), AwsError("InvalidNextToken", "NextToken is invalid."))
+    page, token = paging.page_of(chosen, lambda one: [one.name], after, request.get("MaxRecords", 50))
+    answer: dict[str, Any] = {
+        "CompositeAlarms": [told(context, one) for one in page if is_composite(one)],
+        "MetricAlarms": [told(context, one) for one in page if not is_composite(one)],
+    }
+    return answer | ({"NextToken": token} if token else {})
+
+
+def _chosen(context: Context, request: dict[str, Any]) -> list[Resource]:
     names, prefix = request.get("AlarmNames"), request.get("AlarmNamePrefix", "")
-    chosen = [
+    return [
         one
-        for one in _all(context)
+        for one in _of_types(context, request)
         if (not names or one.name in names)
         and one.name.startswith(prefix)
         and request.get("StateValue") in {None, one.status}
         and _acts(one, request.get("ActionPrefix", ""))
     ]
-    after = paging.decode(request.get("NextToken"), AwsError("InvalidNextToken", "NextToken is invalid."))
-    page, token = paging.page_of(chosen, lambda one: [one.name], after, request.get("MaxRecords", 50))
-    answer: dict[str, Any] = {"CompositeAlarms": [], "MetricAlarms": [_described(context, one) for one in page]}
-    return answer | ({"NextToken": token} if token else {})
+
+
+def _of_types(context: Context, request: dict[str, Any]) -> list[Resource]:
+    """Alarms of a metric alone where no type is asked for."""
+    types = request.get("AlarmTypes") or ["MetricAlarm"]
+    return [one for one in all_alarms(context) if _type(one) in types]
+
+
+def _type(alarm: Resource) -> str:
+    return "CompositeAlarm" if is_composite(alarm) else "MetricAlarm"
+
+
+def _relatives(context: Context, request: dict[str, Any]) -> list[Resource]:
+    """Raises ValidationError where something else is asked for besides."""
+    children, parents = request.get("ChildrenOfAlarmName"), request.get("ParentsOfAlarmName")
+    others = {"AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"} & request.keys()
+    if others or (children and parents):
+        raise AwsError("ValidationError", "ChildrenOfAlarmName and ParentsOfAlarmName go with no other filter.")
+    alarm = _require(context, str(children or parents))
+    if parents:
+        return parents_of(context, alarm.name)
+    return children_of(context.store, alarm) if is_composite(alarm) else []
+
+
+def parents_of(context: Context, name: str) -> list[Resource]:
+    """The composite alarms whose rules name an alarm."""
+    composites = (one for one in all_alarms(context) if is_composite(one))
+    return [one for one in composites if name in read_rule(one.document[RULE]).children]
 
 
 @operation("cloudwatch", "DescribeAlarmsForMetric")
@@ -87,7 +129,7 @@ def describe_alarms_for_metric(context: Context, request: dict[str, Any]) -> dic
     dimensions = _pairs(request.get("Dimensions"))
     found = [
         one
-        for one in _all(context)
+        for one in all_alarms(context)
         if all(one.document.get(name) == request[name] for name in wanted)
         and _pairs(one.document.get("Dimensions")) == dimensions
     ]
@@ -97,6 +139,12 @@ def describe_alarms_for_metric(context: Context, request: dict[str, Any]) -> dic
 @operation("cloudwatch", "DeleteAlarms")
 def delete_alarms(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = [_require(context, name) for name in request["AlarmNames"]]
+    if sum(is_composite(one) for one in found) > 1:
+        raise AwsError("ValidationError", "At most one composite alarm can be deleted at a time.")
+    for alarm in found:
+        if others := [one.name for one in parents_of(context, alarm.name) if one.id != alarm.id]:
+            told = f"Cannot delete {alarm.name} as there are composite alarm(s) depending on it."
+            raise AwsError("ValidationError", f"{told} [{', '.join(others)}]")
     for alarm in found:
         resources.remove(context.store, alarm, arn_of(context, alarm.name), context.principal.arn)
     return {}
@@ -104,14 +152,17 @@ def delete_alarms(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("cloudwatch", "SetAlarmState")
 def set_alarm_state(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    alarm = _require(context, request["AlarmName"])
+    alarm = resources.find(context.store, _place(context), request["AlarmName"])
+    if alarm is None:
+        raise AwsError("ResourceNotFound", "", 404)
     data = request.get("StateReasonData")
     try:
         parsed = json.loads(data) if data else {}
     except ValueError:
         raise AwsError("InvalidFormat", "StateReasonData must be JSON.") from None
-    set_state(context.store, alarm.id, Verdict(request["StateValue"], request["StateReason"], parsed))
-    context.engine.wake(KIND, alarm.id)
+    set_by_hand(context.store, alarm, Verdict(request["StateValue"], request["StateReason"], parsed))
+    for one in (alarm, *parents_of(context, alarm.name)):
+        context.engine.wake(KIND, one.id)
     return {}
 
 
@@ -130,14 +181,14 @@ def describe_alarm_history(context: Context, request: dict[str, Any]) -> dict[st
     begin = to_ms(request["StartDate"]) if "StartDate" in request else 0
     end = to_ms(request["EndDate"]) if "EndDate" in request else 1 << 62
     entries = [
-        (one.name, entry)
-        for one in _all(context)
+        (one, entry)
+        for one in _of_types(context, request)
         if request.get("AlarmName") in {None, one.name}
         for entry in one.document.get("History", [])
         if begin <= entry["AtMs"] <= end and request.get("HistoryItemType", "StateUpdate") == "StateUpdate"
     ]
     newest = request.get("ScanBy", "TimestampDescending") == "TimestampDescending"
-    entries.sort(key=lambda pair: (pair[1]["AtMs"], pair[0]), reverse=newest)
+    entries.sort(key=lambda pair: (pair[1]["AtMs"], pair[0].name), reverse=newest)
     return {"AlarmHistoryItems": [_item(*pair) for pair in entries[: request.get("MaxRecords", 100)]]}
 
 
@@ -194,7 +245,7 @@ def _switch(context: Context, names: list[str], *, on: bool) -> dict[str, Any]:
     return {}
 
 
-def _all(context: Context) -> Iterator[Resource]:
+def all_alarms(context: Context) -> Iterator[Resource]:
     place = _place(context)
     for one in sorted(resources.of_kind(context.store, KIND), key=lambda one: one.name):
         if (one.account, one.region) == (place.account, place.region):
@@ -218,20 +269,27 @@ def _described(context: Context, alarm: Resource) -> dict[str, Any]:
     return told | {
         "AlarmName": alarm.name,
         "AlarmArn": arn_of(context, alarm.name),
-        "AlarmConfigurationUpdatedTimestamp": to_datetime(alarm.created_ms),
+        "AlarmConfigurationUpdatedTimestamp": to_datetime(alarm.document.get("ConfiguredMs", alarm.created_ms)),
         "StateValue": alarm.status,
         "StateReason": state["Reason"],
         "StateReasonData": json.dumps(state["Data"]) if state["Data"] else None,
         "StateUpdatedTimestamp": updated,
         "StateTransitionedTimestamp": updated,
-        "Dimensions": told.get("Dimensions") or [],
+        **({} if is_composite(alarm) else {"Dimensions": told.get("Dimensions") or []}),
     }
 
 
-def _item(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _summary(context: Context, alarm: Resource) -> dict[str, Any]:
+    """What is told of an alarm that is a parent or child of another."""
+    updated = to_datetime(alarm.document["State"].get("UpdatedMs") or alarm.created_ms)
+    told = {"AlarmName": alarm.name, "AlarmArn": arn_of(context, alarm.name)}
+    return told | {"StateValue": alarm.status, "StateUpdatedTimestamp": updated}
+
+
+def _item(alarm: Resource, entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        "AlarmName": name,
-        "AlarmType": "MetricAlarm",
+        "AlarmName": alarm.name,
+        "AlarmType": _type(alarm),
         "Timestamp": to_datetime(entry["AtMs"]),
         "HistoryItemType": "StateUpdate",
         "HistorySummary": f"Alarm updated from {entry['From']} to {entry['To']}",

@@ -1,4 +1,4 @@
-"""Tags of alarms: TagResource, UntagResource, ListTagsForResource.
+"""Tags of alarms and dashboards: TagResource, UntagResource, ListTagsForResource.
 
 Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (test_tagging_metric_alarm): an alarm that
 is gone has no tags.
@@ -10,6 +10,7 @@ from typing import Any
 
 from sagewright.engine.alarms import KIND
 from sagewright.model.errors import AwsError
+from sagewright.services.cloudwatch import dashboards
 from sagewright.services.cloudwatch.alarms import arn_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -49,6 +50,9 @@ def _require(context: Context, request: dict[str, Any]) -> str:
 
 
 def _is_there(context: Context, arn: str) -> bool:
-    _, _, name = arn.partition(":alarm:")
-    found = resources.find(context.store, Place(KIND, context.account, context.region), name) if name else None
-    return found is not None and arn == arn_of(context, name)
+    _, _, alarm = arn.partition(":alarm:")
+    if not alarm:
+        name = arn.rpartition("/")[2]
+        return arn == dashboards.arn_of(context, name) and dashboards.find(context, name) is not None
+    found = resources.find(context.store, Place(KIND, context.account, context.region), alarm)
+    return found is not None and arn == arn_of(context, alarm)

@@ -52,11 +52,12 @@ class QueryProtocol:
         if error.code == "UnknownOperationException":  # of a queue's URL without an action
             return _response(error.status, f"<{error.code}/>", request_id)
         fault = "Sender" if error.status < 500 else "Receiver"
-        message = escape(_NO_XML.sub("\ufffd", error.message))
+        words = escape(_NO_XML.sub("\ufffd", error.message))
+        message = f"<Message>{words}</Message>" if words else ""
         detail = "<Detail/>" if operation and operation.service_model.service_name == QUEUES else ""
         text = (
             f'<ErrorResponse xmlns="{escape(namespace)}"><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>'
-            f"<Message>{message}</Message>{detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            f"{message}{detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return _response(error.status, text, request_id)
 
