@@ -205,7 +205,8 @@ class _File:
         return int(self.array(np.dtype("<u8"), 1)[0])
 
     def text(self) -> str:
-        return self.array(np.dtype("u1"), self.length()).tobytes().decode(errors="replace")
+        content: bytes = self.array(np.dtype("u1"), self.length()).tobytes()
+        return content.decode(errors="replace")
 
     def pairs(self) -> dict[str, str]:
         count = self.length()
