@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -58,3 +59,34 @@ def test_model_cards(server: RunningServer) -> None:
     sagemaker.delete_model_card(ModelCardName=name)
     for call in (sagemaker.describe_model_card, sagemaker.delete_model_card, sagemaker.list_model_card_versions):
         assert fault(call, ModelCardName=name) == ("ResourceNotFound", "Requested resource not found.")
+
+
+def test_cards_are_found_by_model_group_and_risk(server: RunningServer) -> None:
+    """As SDK v2 looks for the latest card of a group, to carry its words over."""
+    sagemaker = server.boto("sagemaker")
+    group = f"group-{uuid.uuid4().hex[:8]}"
+    package = f"{ARN}:model-package/{group}/1"
+    contents = {
+        "package": {"model_package_details": {"model_package_arn": package, "model_package_group_name": group}},
+        "model": {"model_overview": {"model_id": f"{ARN}:model/{group}"}, "intended_uses": {"risk_rating": "High"}},
+        "neither": {"model_overview": [], "intended_uses": {"risk_rating": 3}},
+    }
+    for kind, content in contents.items():
+        sagemaker.create_model_card(
+            ModelCardName=f"{group}-{kind}", Content=json.dumps(content), ModelCardStatus="Draft"
+        )
+    for name, value, wanted in (
+        ("ModelPackageGroupName", group, "package"),
+        ("ModelId", package, "package"),
+        ("ModelId", f"{ARN}:model/{group}", "model"),
+    ):
+        filters = [{"Name": name, "Operator": "Equals", "Value": value}]
+        (found,) = sagemaker.search(Resource="ModelCard", SearchExpression={"Filters": filters})["Results"]
+        assert found["ModelCard"]["ModelCardName"] == f"{group}-{wanted}"
+        assert found["ModelCard"][name] == value
+    filters = [
+        {"Name": "RiskRating", "Operator": "Equals", "Value": "High"},
+        {"Name": "ModelCardName", "Operator": "Contains", "Value": group},
+    ]
+    (found,) = sagemaker.search(Resource="ModelCard", SearchExpression={"Filters": filters})["Results"]
+    assert found["ModelCard"]["RiskRating"] == "High"

@@ -5,6 +5,7 @@ Source: AWS's API reference, CreateModelCard and UpdateModelCard. SDKs look for 
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +37,21 @@ def _missing(_arn: str) -> AwsError:
     return ResourceNotFound("Requested resource not found.")
 
 
+def _of_content(content: str) -> dict[str, str]:
+    """Source: SDK v2's `sagemaker.model_card`, which looks for cards by their models and groups."""
+    whole = json.loads(content)
+    overview, package, uses = (
+        found if isinstance(found := whole.get(name), dict) else {}
+        for name in ("model_overview", "model_package_details", "intended_uses")
+    )
+    told = {
+        "ModelId": overview.get("model_id") or package.get("model_package_arn"),
+        "ModelPackageGroupName": package.get("model_package_group_name"),
+        "RiskRating": uses.get("risk_rating"),
+    }
+    return {name: value for name, value in told.items() if isinstance(value, str) and value}
+
+
 CARDS = Form(
     kind="model-card",
     noun="ModelCard",
@@ -44,6 +60,7 @@ CARDS = Form(
     taken=lambda arn: AwsError("ConflictException", f"Modelcard already exists: {arn}"),
     listed=ListForm("ModelCardSummaries", {"Name": "name", "CreationTime": "created_ms"}, filters=_FILTERS),
     search_record=lambda found: {"ModelCard": found},
+    search_alone=lambda document: _of_content(document["Content"]),
     described=lambda document: {key: value for key, value in document.items() if key != SINCE},
     status_member=STATUS,
     tells_modified=True,

@@ -23,8 +23,8 @@ class Form:
 
     `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` make errors of its ARN. `described`: the
     document as Describe gives it, defaults included. `listed`: its List operation. `search_record`: a document as Search shows
-    it, if it can be searched; `not_in_search`: members that Search's shape lacks. `also_listed`: members of the document that
-    a list tells where they were given.
+    it, if it can be searched; `not_in_search`: members that Search's shape lacks; `search_alone`: what it tells beside.
+    `also_listed`: members of the document that a list tells where they were given.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Form:
     status_member: str | None = None
     also_listed: tuple[str, ...] = ()
     not_in_search: frozenset[str] = frozenset()
+    search_alone: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda _document: {})
     tells_modified: bool = False  # LastModifiedTime
 
     def declared(self) -> Form:
@@ -122,4 +123,4 @@ class Form:
         for row, head in zip(rows, heads, strict=True):
             pairs = tagged.get(head[f"{self.noun}Arn"], {})
             shown = [{"Key": key, "Value": value} for key, value in pairs.items()]
-            yield head | self.described(row.document) | {"Tags": shown}
+            yield head | self.described(row.document) | self.search_alone(row.document) | {"Tags": shown}
