@@ -135,6 +135,46 @@ def test_tensorflow_serves_a_saved_model_by_the_forms_of_tensorflow_serving(tens
     assert ask(ROWS, 415, content_type="image/png")
 
 
+TENSORFLOW_1 = """
+import sys, tensorflow.compat.v1 as tf
+tf.disable_eager_execution()
+with tf.Session() as session:
+    examples = tf.placeholder(tf.string, name="tf_example")
+    x = tf.placeholder(tf.float32, [None, 1], name="x")
+    parsed = tf.parse_example(examples, {"x": tf.FixedLenFeature([1], tf.float32)})["x"]
+    half = tf.get_variable("half", initializer=0.5)
+    session.run(tf.global_variables_initializer())
+    info = tf.saved_model.build_tensor_info
+    signature = tf.saved_model.build_signature_def
+    signatures = {
+        "serving_default": signature({"x": info(x)}, {"y": info(x * half + 2)}, "tensorflow/serving/predict"),
+        "regress_x_to_y": signature(
+            {"inputs": info(examples)}, {"outputs": info(parsed * half + 2)}, "tensorflow/serving/regress"
+        ),
+    }
+    builder = tf.saved_model.Builder(sys.argv[1])
+    builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+    builder.save()
+"""
+
+
+def test_a_saved_model_of_tensorflow_1(serve: Served, make: Make) -> None:
+    """Half plus two, TensorFlow Serving's own example: rows of another shape than the placeholder's are taken, as there."""
+    make(TENSORFLOW_1, serve.model / "half_plus_two" / "123")
+    served = serve("", "tensorflow")
+    example = b"\n\x0f\n\r\n\x01x\x12\x08\x12\x06\n\x04\x00\x00@@"  # x: 3.0
+    for document, wanted in (
+        ({"instances": [1.0, 2.0, 5.0]}, {"predictions": [2.5, 3.0, 4.5]}),
+        ({"inputs": {"x": [[1.0], [2.0]]}}, {"outputs": [[2.5], [3.0]]}),
+        (
+            {"signature_name": "regress_x_to_y", "inputs": [{"b64": base64.b64encode(example).decode()}]},
+            {"outputs": [[3.5]]},
+        ),
+    ):
+        answer = served.invoke(json.dumps(document).encode())
+        assert (answer.status, json.loads(answer.body)) == (200, wanted)
+
+
 def test_a_script_of_awss_tensorflow_images(serve: Served, make: Make) -> None:
     make(TENSORFLOW, serve.model / "1")
     server = serve(

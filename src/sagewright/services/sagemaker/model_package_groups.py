@@ -112,6 +112,10 @@ def name_of(context: Context, name_or_arn: str) -> str:
     return name
 
 
+def find_group(context: Context, name_or_arn: str) -> Resource | None:
+    return GROUPS.find(context, name_of(context, name_or_arn))
+
+
 def require_group(context: Context, name_or_arn: str) -> Resource:
     """Raises `missing`."""
     return GROUPS.require(context, name_of(context, name_or_arn))

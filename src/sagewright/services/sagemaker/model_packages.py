@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, false
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.engine.eventrouting import SUBJECT as LOG
@@ -19,7 +19,7 @@ from sagewright.services.sagemaker import model_package_checks as checks
 from sagewright.services.sagemaker import model_package_shapes as shapes
 from sagewright.services.sagemaker.catalogue import Declaration, Searched, declare
 from sagewright.services.sagemaker.identities import user_context
-from sagewright.services.sagemaker.model_package_groups import locked_group, require_group
+from sagewright.services.sagemaker.model_package_groups import find_group, locked_group, require_group
 from sagewright.services.sagemaker.model_package_rows import (
     KIND,
     ROWS,
@@ -77,10 +77,9 @@ def _document(context: Context, request: dict[str, Any], *, versioned: bool) -> 
     """What is kept of a request. Raises ValidationException."""
     document = {name: value for name, value in request.items() if name not in NOT_KEPT}
     document = checks.filled(context, document)
-    if "InferenceSpecification" not in document and request.get("ModelPackageRegistrationType") != "Logged":
-        raise ValidationException(
-            "A model package needs an InferenceSpecification, or a SourceUri that is a model's or a model package's ARN."
-        )
+    logged = request.get("ModelPackageRegistrationType") == "Logged"
+    if not logged and document.keys().isdisjoint({"InferenceSpecification", "SourceUri"}):
+        raise ValidationException("A model package needs an InferenceSpecification or a SourceUri.")
     document = checks.specifications(context, document, data=request.get("SkipModelValidation") != "All")
     if "ModelCard" in document:
         checks.check_card(document["ModelCard"])
@@ -114,8 +113,9 @@ def describe_model_package(context: Context, request: dict[str, Any]) -> dict[st
 def list_model_packages(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     conditions: list[Condition] = []
     group_name = request.get("ModelPackageGroupName")
-    if group_name:
-        conditions.append(table.c.parent == require_group(context, group_name).id)
+    if group_name:  # SDK v2 expects an empty list of a group that isn't there
+        group = find_group(context, group_name)
+        conditions.append(table.c.parent == group.id if group else false())
     kind = request.get("ModelPackageType", "Versioned" if group_name else "Unversioned")
     if kind != "Both":
         conditions.append(table.c.version > 0 if kind == "Versioned" else table.c.version == 0)

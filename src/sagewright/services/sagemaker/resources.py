@@ -84,9 +84,12 @@ class Form:
             raise self.missing(arn)
         return {}
 
+    def find(self, context: Context, name: str) -> Resource | None:
+        return resources.find(context.store, self._place(context), name)
+
     def require(self, context: Context, name: str) -> Resource:
         """Raises `missing`."""
-        found = resources.find(context.store, self._place(context), name)
+        found = self.find(context, name)
         if found is None:
             raise self.missing(self.arn(context, name))
         return found

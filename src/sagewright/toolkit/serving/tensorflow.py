@@ -9,6 +9,7 @@ import base64
 import csv
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,15 @@ class TensorFlow(Defaults):
         """Raises ValueError where there is no SavedModel."""
         import tensorflow as tf
 
-        return tf.saved_model.load(str(find_saved_model(Path(model_dir))))
+        directory = find_saved_model(Path(model_dir))
+        try:
+            return tf.saved_model.load(str(directory))
+        except Exception:
+            from sagewright.toolkit.serving.tfgraphs import SavedGraph
+
+            with suppress(Exception):
+                return SavedGraph(directory)
+            raise
 
     def input_fn(self, data: Data, content_type: str) -> dict[str, Any]:
         media = content.media_of(content_type) or content.JSON
