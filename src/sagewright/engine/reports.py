@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from sagewright.engine import outcome
+from sagewright.engine import logmetrics, outcome
 from sagewright.engine.gangs import kind_of
 from sagewright.engine.hostreports import TOLD, Report
 from sagewright.model.brief import Desired, FaultClass, Phase
@@ -82,8 +82,10 @@ def _tell_refused(job: Job, host: Host, report: Report) -> None:
 
 def _take(connection: Connection, job: Job, host: Host, report: Report) -> None:
     if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
-        stream = logs.ensure_stream(connection, _place(job), kind_of(job).log_group_of(job.request), host.log_stream)
+        group = kind_of(job).log_group_of(job.request)
+        stream = logs.ensure_stream(connection, _place(job), group, host.log_stream)
         logs.append(connection, stream, report.logs)
+        logmetrics.count_in(connection, _place(job), group, report.logs)
     if report.metrics:
         _put_metrics(connection, job, report.metrics)
     changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}

@@ -47,6 +47,10 @@ _STATUS = {"AccessDenied": 403} | dict.fromkeys(_REFUSED, 403)
 
 def in_terms_of(service: str, protocol: str, error: AwsError) -> AwsError:
     """`error` with the code, and the status, that clients of the service know for it."""
+    if (
+        service == "logs" and type(error) is AwsError
+    ):  # a few of its operations raise a ValidationException of their own
+        return error
     code = _BY_PROTOCOL.get(protocol, {}).get(error.code) or _BY_SERVICE.get(service, {}).get(error.code)
     if (service, protocol) == ("sqs", "query"):
         code = code or EARLIER_CODES.get(error.code)

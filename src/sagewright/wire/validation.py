@@ -21,7 +21,7 @@ Failures = list[str]
 Check = Callable[[Any, str, Failures], None]
 
 MAX_FAILURES = 50
-_SHOWN = 1024
+_SHOWN = 2048
 HIDDEN = object()
 """In place of a value that a message must not show."""
 HIDE_WHAT_BREAKS_PATTERNS = frozenset({"logs"})

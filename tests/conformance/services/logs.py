@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.check import check
@@ -228,3 +230,93 @@ def a_group_is_asked_for_in_one_way(target: Target) -> None:
     name = where["logGroupName"]
     asked = {"logGroupNamePrefix": name, "logGroupNamePattern": name}
     assert refused(logs.describe_log_groups, **asked) == ("InvalidParameterException", 400)
+
+
+def counting(target: Target, group: str, pattern: str, value: str = "1") -> str:
+    """Put a metric filter; the namespace of what it counts."""
+    namespace = fresh()
+    transformation = {"metricName": "m", "metricNamespace": namespace, "metricValue": value}
+    target.boto("logs").put_metric_filter(
+        logGroupName=group, filterName=namespace, filterPattern=pattern, metricTransformations=[transformation]
+    )
+    return namespace
+
+
+@check
+def lines_become_metrics(target: Target) -> None:
+    """API PutMetricFilter; Recorded on AWS: localstack test_logs_metric_filters::test_metric_filters_publish_to_cloudwatch"""
+    logs, group = target.boto("logs"), fresh()
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    errors, sizes = counting(target, group, "ERROR"), counting(target, group, "{ $.size = * }", "$.size")
+    now = datetime.now(UTC)
+    messages = ("an ERROR", "fine", '{"size": 2}', '{"size": 3}')
+    events = [{"timestamp": int(now.timestamp() * 1000), "message": message} for message in messages]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+    for namespace, total in ((errors, 1.0), (sizes, 5.0)):
+        (point,) = target.boto("cloudwatch").get_metric_statistics(
+            Namespace=namespace, MetricName="m", StartTime=now - timedelta(minutes=2), EndTime=now + timedelta(minutes=2),
+            Period=3600, Statistics=["Sum"],
+        )["Datapoints"]  # fmt: skip
+        assert point["Sum"] == total
+
+
+@check
+def a_metric_filter_is_told(target: Target) -> None:
+    """Recorded on AWS: localstack test_logs_metric_filters::test_describe_metric_filters_by_metric_name"""
+    logs, group = target.boto("logs"), fresh()
+    logs.create_log_group(logGroupName=group)
+    namespace = counting(target, group, "pattern")
+    (told,) = logs.describe_metric_filters(metricName="m", metricNamespace=namespace)["metricFilters"]
+    assert (told["filterName"], told["logGroupName"], told["filterPattern"]) == (namespace, group, "pattern")
+    assert told["applyOnTransformedLogs"] is False
+
+
+@check
+def a_pattern_can_be_tried(target: Target) -> None:
+    """API TestMetricFilter: eventNumber, eventMessage, extractedValues"""
+    asked = {"filterPattern": "{ $.a = 1 }", "logEventMessages": ['{"a": 2}', '{"a": 1}']}
+    (told,) = target.boto("logs").test_metric_filter(**asked)["matches"]
+    assert (told["eventNumber"], told["eventMessage"]) == (2, '{"a": 1}')
+    assert told["extractedValues"] == {"$.a": "1"}
+
+
+@check
+def tags_are_the_same_by_both_kinds_of_operations(target: Target) -> None:
+    """Recorded on AWS: localstack test_logs_groups::test_tag_resource_api"""
+    logs, group = target.boto("logs"), fresh()
+    logs.create_log_group(logGroupName=group, tags={"env": "testing"})
+    arn = target.arn("logs", f"log-group:{group}")
+    logs.tag_resource(resourceArn=arn, tags={"a": "1"})
+    logs.tag_log_group(logGroupName=group, tags={"b": "2"})
+    logs.untag_resource(resourceArn=arn, tagKeys=["env"])
+    wanted = {"a": "1", "b": "2"}
+    assert logs.list_tags_log_group(logGroupName=group)["tags"] == wanted
+    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == wanted
+
+
+@check
+def a_resource_policy_is_kept(target: Target) -> None:
+    """Recorded on AWS: localstack test_logs_resource_policies::test_put_resource_policy, test_delete_resource_policy_not_found"""
+    logs, name = target.boto("logs"), fresh()
+    told = logs.put_resource_policy(policyName=name, policyDocument="{}")["resourcePolicy"]
+    assert (told["policyName"], told["policyDocument"]) == (name, "{}")
+    found = {one["policyName"]: one for one in logs.describe_resource_policies()["resourcePolicies"]}
+    assert json.loads(found[name]["policyDocument"]) == {"Version": "2008-10-17"}
+    logs.delete_resource_policy(policyName=name)
+    found = refusal(logs.delete_resource_policy, policyName=name)
+    assert (found.code, found.message) == ("ResourceNotFoundException", f"Policy with name [{name}] does not exist.")
+
+
+@check
+def a_query_tells_what_it_searched(target: Target) -> None:
+    """Recorded on AWS: localstack test_logs_queries::test_describe_queries_with_status_filter: SOURCE, START, END"""
+    logs, group, now = target.boto("logs"), fresh(), int(datetime.now(UTC).timestamp())
+    logs.create_log_group(logGroupName=group)
+    asked = {"startTime": now - 60, "endTime": now, "queryString": "fields @message"}
+    logs.start_query(logGroupName=group, **asked)
+    (told,) = logs.describe_queries(logGroupName=group)["queries"]
+    assert told["queryString"] == f'SOURCE "{group}" START={now - 60}000 END={now}999 | fields @message'
+    found = refusal(logs.start_query, logGroupName=fresh(), **asked)
+    assert found.code == "ResourceNotFoundException"
+    assert found.message.startswith("Log group 'check-")

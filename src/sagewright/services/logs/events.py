@@ -7,11 +7,12 @@ from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import Any
 
+from sagewright.engine import logmetrics
+from sagewright.engine.logfilters import compile_filter
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.logs.filters import compile_filter
 from sagewright.services.logs.groups import group_name, place_of, require_group, require_stream
 from sagewright.services.registry import operation
 from sagewright.store import logevents, logs
@@ -41,7 +42,9 @@ def put_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     retention_days = logs.retention(context.store, place_of(context), group)
     taken, rejected = _taken(events, now_ms(), retention_days)
     if taken:
-        logs.put(context.store, place_of(context), (group, name), taken)
+        with context.store.write() as connection:
+            logs.append(connection, logs.ensure_stream(connection, place_of(context), group, name), taken)
+            logmetrics.count_in(connection, place_of(context), group, taken)
     answer = {"nextSequenceToken": str(require_stream(context, group, name).next_seq)}
     return answer | ({"rejectedLogEventsInfo": rejected} if rejected else {})
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.engine.logmetrics import parent_of
 from sagewright.model.arns import log_group_arn
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
+from sagewright.services.logs import groupsettings
 from sagewright.services.registry import operation
-from sagewright.store import logs, tags
+from sagewright.store import logs, resources, tags
 from sagewright.store.logs import GroupQuery, Place, Stream, StreamQuery
 
 MAX_STREAMS = 50
+STANDARD = "STANDARD"
+NOT_LISTED_BY = ("includeLinkedAccounts", "accountIdentifiers", "dataSources", "fieldIndexNames", "logGroupTags")
+SAID = ("kmsKeyId", "deletionProtectionEnabled")
 RETENTIONS_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
@@ -47,18 +52,27 @@ def require_stream(context: Context, group: str, name: str) -> Stream:
 @operation("logs", "CreateLogGroup")
 def create_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["logGroupName"]
+    if (kind := request.get("logGroupClass", STANDARD)) != STANDARD:
+        raise AwsError("InvalidParameterException", f"Sagewright serves no log groups of the class {kind}.")
     if not logs.create_group(context.store, place_of(context), name):
         raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
     if pairs := request.get("tags"):
         tags.add(context.store, log_group_arn(context.region, context.account, name), pairs)
+    if said := {member: request[member] for member in SAID if request.get(member)}:
+        groupsettings.put(context, name, said)
     return {}
 
 
 @operation("logs", "DeleteLogGroup")
 def delete_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    require_group(context, request["logGroupName"])
-    logs.delete_group(context.store, place_of(context), request["logGroupName"])
-    tags.remove(context.store, log_group_arn(context.region, context.account, request["logGroupName"]))
+    name = request["logGroupName"]
+    require_group(context, name)
+    if groupsettings.of(context).get(name, {}).get("deletionProtectionEnabled"):
+        raise AwsError("ValidationException", f"The log group {name} is protected from deletion.")
+    logs.delete_group(context.store, place_of(context), name)
+    tags.remove(context.store, log_group_arn(context.region, context.account, name))
+    with context.store.write() as connection:
+        resources.remove_children_in(connection, parent_of(place_of(context), name))
     return {}
 
 
@@ -76,19 +90,58 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
     )
     rows = logs.groups(context.store, place_of(context), query)
     found = []
+    said, counts = groupsettings.of(context), groupsettings.filter_counts(context, [row.name for row in rows[:size]])
     for name, created_ms, retention_days, stored_bytes in rows[:size]:
         arn = log_group_arn(context.region, context.account, name)
         group = {
             "logGroupName": name,
             "creationTime": created_ms,
-            "metricFilterCount": 0,
+            "metricFilterCount": counts[name],
             "arn": f"{arn}:*",
             "logGroupArn": arn,
             "storedBytes": int(stored_bytes),
-            "logGroupClass": "STANDARD",
+            "logGroupClass": STANDARD,
+            "deletionProtectionEnabled": False,
+            **said.get(name, {}),
         }
         found.append(group | ({"retentionInDays": retention_days} if retention_days else {}))
     return {"logGroups": found, **({"nextToken": paging.encode([rows[size - 1].name])} if len(rows) > size else {})}
+
+
+@operation("logs", "ListLogGroups")
+def list_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """A pattern is words between bars, any of which the name contains, or begins with after ^."""
+    if refused := [member for member in NOT_LISTED_BY if request.get(member)]:
+        raise AwsError("InvalidParameterException", f"Sagewright does not serve {refused[0]} of ListLogGroups.")
+    size, after = request.get("limit", 50), (paging.decode(request.get("nextToken"), _bad_token()) or [""])[0]
+    words = request.get("logGroupNamePattern", "").split("|")
+    everything = logs.groups(
+        context.store, place_of(context), GroupQuery(prefix="", pattern="", limit=1 << 30, after=after)
+    )
+    chosen = [row.name for row in everything if any(_is_named(row.name, word) for word in words)]
+    if request.get("logGroupClass", STANDARD) != STANDARD:
+        chosen = []
+    told = [
+        {
+            "logGroupName": name,
+            "logGroupArn": log_group_arn(context.region, context.account, name),
+            "logGroupClass": STANDARD,
+        }
+        for name in chosen[:size]
+    ]
+    return {"logGroups": told, **({"nextToken": paging.encode([chosen[size - 1]])} if len(chosen) > size else {})}
+
+
+def _is_named(name: str, word: str) -> bool:
+    return name.startswith(word[1:]) if word.startswith("^") else word in name
+
+
+@operation("logs", "PutLogGroupDeletionProtection")
+def put_log_group_deletion_protection(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    name = group_name(request)
+    require_group(context, name)
+    groupsettings.put(context, name, {"deletionProtectionEnabled": request["deletionProtectionEnabled"]})
+    return {}
 
 
 @operation("logs", "PutRetentionPolicy")
@@ -132,8 +185,7 @@ def delete_log_stream(context: Context, request: dict[str, Any]) -> dict[str, An
 def describe_log_streams(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """nextToken only when streams are left: SDK v2 loops on it without passing it on."""
     if request.get("logGroupName") and request.get("logGroupIdentifier"):
-        message = "LogGroup name and LogGroup ARN are mutually exclusive parameters."
-        raise AwsError("InvalidParameterException", message)
+        raise AwsError("ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters.")
     group = group_name(request)
     require_group(context, group)
     by_time, size = request.get("orderBy") == "LastEventTime", request.get("limit", MAX_STREAMS)

@@ -11,9 +11,11 @@ from typing import Any
 
 import orjson
 
-from sagewright.services.logs.conditions import DELIMITED, JSON, MISSING, MOST_REGEXES, Conditions, regex_of, wrong
+from sagewright.engine.logconditions import DELIMITED, JSON, MISSING, MOST_REGEXES, Conditions, regex_of, wrong
 
 Filter = Callable[[str], bool]
+Fields = Callable[[str, str], Any]
+"""The value that a message has for a selector, `$.a.b` or `$name`; MISSING for none."""
 
 _TERM = re.compile(r'([-?]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 _STEP = re.compile(r"""\[(\d+)\]|\[(?:'([^']*)'|"([^"]*)")\]|\.([\w-]+)""")
@@ -35,6 +37,46 @@ def compile_filter(pattern: str) -> Filter:
         regex = regex_of(pattern, pattern)
         return lambda message: regex.search(message) is not None
     return _terms_filter(pattern)
+
+
+def compile_fields(pattern: str) -> Fields:
+    """What messages have for selectors in the grammar of a pattern that `compile_filter` takes."""
+    pattern = pattern.strip()
+    if pattern.startswith("["):
+        names = _names_of(pattern)
+        return lambda message, selector: (_named(names, _FIELD.findall(message)) or {}).get(selector[1:], MISSING)
+    return _of_json
+
+
+def selectors_of(pattern: str) -> list[str]:
+    """The fields that a pattern is about, as selectors, each once."""
+    pattern = pattern.strip()
+    if pattern.startswith("["):
+        return [f"${name}" for name in _names_of(pattern) if name != "..."]
+    if not pattern.startswith("{"):
+        return []
+    conditions = Conditions(pattern, pattern[1:-1], JSON)
+    conditions.compile()
+    return list(dict.fromkeys(conditions.fields))
+
+
+def _of_json(message: str, selector: str) -> Any:
+    try:
+        return _found(orjson.loads(message), _path(selector))
+    except orjson.JSONDecodeError:
+        return MISSING
+
+
+def _names_of(pattern: str) -> list[str]:
+    """The fields of a delimited pattern in their order, the ellipsis among them."""
+    parts = [part.strip() for part in _PARTS.findall(pattern[1:-1])]
+    return [part if part == "..." or _NAME.fullmatch(part) else _name_of(pattern, part) for part in parts]
+
+
+def _name_of(pattern: str, part: str) -> str:
+    conditions = Conditions(pattern, part, DELIMITED)
+    conditions.compile()
+    return conditions.fields[0]
 
 
 def _terms_filter(pattern: str) -> Filter:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from sagewright.engine.logfilters import compile_filter
 from sagewright.model.errors import AwsError
-from sagewright.services.logs.filters import compile_filter
 
 EVENT = json.dumps(
     {

@@ -1,0 +1,57 @@
+"""What a log group was told of itself besides its retention: a KMS key, and whether it may be deleted.
+
+A row beside the group, among what belongs to it, for the few groups that were told something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sagewright.engine.logmetrics import parent_of
+from sagewright.services.context import Context
+from sagewright.store import logs, resources
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
+from sagewright.store.resources import NameTaken, New
+
+KIND = STATUS = "log-group-settings"
+
+
+def put(context: Context, group: str, said: dict[str, Any]) -> None:
+    """`said`: wire names and values; None for one that is no more."""
+    there = resources.find(context.store, _place(context), group)
+    if there is not None:
+        resources.alter(context.store, there.id, lambda now: replace(now, document=_kept(now.document | said)))
+        return
+    parent = parent_of(logs.Place(context.account, context.region), group)
+    try:
+        resources.create(context.store, _place(context), New(group, _kept(said), "", {}, parent=parent, status=STATUS))
+    except NameTaken:
+        put(context, group, said)
+
+
+def of(context: Context) -> dict[str, dict[str, Any]]:
+    """What was said of each group that was told something."""
+    page = Page(sort_by="name", descending=False, limit=100_000)
+    return {row.name: row.document for row in resources.page(context.store, _place(context), page)}
+
+
+def filter_counts(context: Context, groups: Sequence[str]) -> dict[str, int]:
+    """How many metric filters each group has."""
+    place = logs.Place(context.account, context.region)
+    parents = {parent_of(place, group): group for group in groups}
+    found = resources.count_by_status(context.store, list(parents))
+    return {
+        group: sum(count for status, count in found[parent].items() if status != STATUS)
+        for parent, group in parents.items()
+    }
+
+
+def _kept(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _place(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)
