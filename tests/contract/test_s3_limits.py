@@ -37,13 +37,6 @@ def test_customer_provided_keys(s3: Any, bucket: str) -> None:
         assert (code, message) == ("NotImplemented", "Objects encrypted with customer-provided keys are not served.")
 
 
-def test_object_lock(s3: Any, bucket: str) -> None:
-    name = f"b-{uuid.uuid4().hex}"
-    code, message = refusal(s3.create_bucket, Bucket=name, ObjectLockEnabledForBucket=True)
-    assert (code, message) == ("NotImplemented", "Object lock is not served.")
-    assert refusal(s3.head_bucket, Bucket=name)[0] == "404"
-
-
 def test_mfa_delete_and_appending(s3: Any, bucket: str) -> None:
     wanted = {"Status": "Enabled", "MFADelete": "Enabled"}
     assert refusal(s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration=wanted)[0] == "NotImplemented"

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.objects import errors
+from sagewright.objects import errors, locks
 from sagewright.store import buckets as rows
 from sagewright.store import uploads
 from sagewright.store.buckets import Bucket
@@ -29,8 +29,10 @@ class Buckets:
     region: str
 
     def create(self, name: str, region: str = "", configuration: dict[str, Any] | None = None) -> Bucket:
-        """Raises BucketAlreadyOwnedByYou or BucketAlreadyExists."""
-        bucket = Bucket(name, self.account, region or self.region, now_ms(), OFF, configuration or {})
+        """One that has locks keeps versions. Raises BucketAlreadyOwnedByYou or BucketAlreadyExists."""
+        documents = configuration or {}
+        versioning = ENABLED if locks.KIND in documents else OFF
+        bucket = Bucket(name, self.account, region or self.region, now_ms(), versioning, documents)
         try:
             with self.store.write(durable=True) as connection:
                 taken = rows.find(connection, name)
@@ -91,11 +93,28 @@ class Buckets:
         return ended
 
     def set_versioning(self, name: str, state: str) -> None:
-        """`state`: Enabled or Suspended."""
+        """`state`: Enabled or Suspended. Raises InvalidBucketState for one that has locks and would keep no versions."""
         with self.store.write(durable=True) as connection:
-            if rows.lock(connection, name) is None:
+            bucket = rows.lock(connection, name)
+            if bucket is None:
                 raise errors.no_such_bucket(name)
+            if locks.KIND in bucket.configuration and state != ENABLED:
+                raise locks.wrong_state(
+                    "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+                )
             rows.change(connection, name, {"versioning": state})
+
+    def set_locks(self, name: str, document: dict[str, Any]) -> None:
+        """Give the bucket locks, which it keeps for good. Raises InvalidBucketState for one that keeps no versions."""
+        with self.store.write(durable=True) as connection:
+            bucket = rows.lock(connection, name)
+            if bucket is None:
+                raise errors.no_such_bucket(name)
+            if bucket.versioning != ENABLED:
+                raise locks.wrong_state(
+                    "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+                )
+            rows.change(connection, name, {"configuration": {**bucket.configuration, locks.KIND: document}})
 
     def configure(self, name: str, kind: str, document: dict[str, Any] | None) -> None:
         """Keep a configuration document, or forget it (None)."""

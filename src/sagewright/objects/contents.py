@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -132,9 +132,17 @@ class Contents:
         self.blobs.discard([blob for deletion in done for blob in deletion.freed])
         return done
 
-    def set_headers(self, version: Version, headers: dict[str, Any]) -> None:
+    def change_headers(self, version: Version, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Have `change` make new headers of those there are, with no other writer between.
+
+        Raises NoSuchKey for a version that went meanwhile, and what `change` raises.
+        """
         with self.store.write(durable=True) as connection:
-            rows.change(connection, version, {"headers": headers})
+            rows.lock_keys(connection, version.bucket, [version.key])
+            there = rows.find(connection, version.bucket, version.key, version.version)
+            if there is None:
+                raise errors.no_such_key(version.key)
+            rows.change(connection, there, {"headers": change(there.headers)})
 
     def set_tags(self, version: Version, tags: dict[str, str]) -> None:
         with self.store.write(durable=True) as connection:

@@ -137,7 +137,10 @@ class Lifecycle:
                     continue
                 if not one.newest and there.latest and _has_older(connection, there):
                     continue
-                freed += placing.delete(connection, held, key, None if one.newest else named, ALWAYS).freed
+                deletion = placing.delete(connection, held, key, None if one.newest else named, ALWAYS)
+                if deletion.locked:
+                    continue
+                freed += deletion.freed
                 done.objects += one.newest
                 done.markers += there.delete_marker
                 done.versions += not one.newest and not there.delete_marker

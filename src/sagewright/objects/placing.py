@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
-from sagewright.objects import errors
+from sagewright.objects import errors, locks
 from sagewright.objects.buckets import ENABLED, OFF
 from sagewright.objects.versionids import is_issued, new_version_id
 from sagewright.store import buckets
@@ -31,11 +31,13 @@ class Conditions:
     """Put or delete only if the newest version has (or, `*` alone, does not exist with) this ETag.
 
     `since_ms`: when the request began, where that was before; a key that was put to since then is in conflict.
+    `ignores_governance`: of a deletion, by who may remove versions that a lock of that mode protects.
     """
 
     if_match: str | None = None
     if_none_match: str | None = None
     since_ms: int | None = None
+    ignores_governance: bool = False
 
     def check(self, key: str, current: Version | None) -> None:
         """Raises PreconditionFailed, ConditionalRequestConflict, or NoSuchKey where there is nothing to match."""
@@ -94,7 +96,7 @@ def place(connection: Connection, new: Version, conditions: Conditions = ALWAYS)
 def _place(connection: Connection, bucket: Bucket, current: Version | None, new: Version) -> Change:
     newest = current.rank if current else None
     name = new_version_id(rows.next_rank(newest)) if bucket.versioning == ENABLED else NULL_VERSION
-    new = new.but(version=name, latest=True, modified_ms=now_ms())
+    new = locks.with_default(bucket, new.but(version=name, latest=True, modified_ms=now_ms()))
     if name != NULL_VERSION or current is None:
         return Change(rows.push(connection, new, newest))
     if current.version == NULL_VERSION:
@@ -109,7 +111,7 @@ def _place(connection: Connection, bucket: Bucket, current: Version | None, new:
 class Deletion:
     """What a deletion did. `marker`: the delete marker that was added or removed; `version`: the one removed by name.
 
-    `unknown`: that name is none that the server gave.
+    `unknown`: that name is none that the server gave. `locked`: a lock protects that version, and it stays.
     """
 
     key: str
@@ -117,6 +119,7 @@ class Deletion:
     marker: str | None = None
     freed: list[str | None] = field(default_factory=list)
     unknown: bool = False
+    locked: bool = False
 
 
 def delete(connection: Connection, bucket: Bucket, key: str, version: str | None, conditions: Conditions) -> Deletion:
@@ -125,7 +128,7 @@ def delete(connection: Connection, bucket: Bucket, key: str, version: str | None
     current = rows.current(connection, bucket.name, key)
     conditions.check(key, current)
     if version is not None:
-        return _delete_version(connection, bucket, key, version)
+        return _delete_version(connection, bucket, key, version, conditions.ignores_governance)
     if bucket.versioning == OFF:
         if current is None:
             return Deletion(key)
@@ -136,10 +139,12 @@ def delete(connection: Connection, bucket: Bucket, key: str, version: str | None
     return Deletion(key, marker=change.version.version, freed=change.freed)
 
 
-def _delete_version(connection: Connection, bucket: Bucket, key: str, version: str) -> Deletion:
+def _delete_version(connection: Connection, bucket: Bucket, key: str, version: str, bypass: bool) -> Deletion:
     found = rows.find(connection, bucket.name, key, version)
     if found is None:
         return Deletion(key, version=version, unknown=not is_issued(version))
+    if locks.protects(found, now_ms(), bypass):
+        return Deletion(key, version=version, locked=True)
     rows.remove(connection, found)
     marker = version if found.delete_marker else None
     return Deletion(key, version=version, marker=marker, freed=[found.blob])

@@ -32,6 +32,7 @@ GROUPS = (
     "archives",
     "buckets",
     "settings",
+    "locks",
     "cors",
     "policies",
     "lifecycle",

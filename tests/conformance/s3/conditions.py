@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from s3.check import check
-from s3.target import Target, fault, refusal
+from s3.target import Target, fault, put, refusal
 
 FAILED = ("PreconditionFailed", 412)
 
@@ -165,3 +165,14 @@ def the_condition_of_a_source_is_named_as_it_was_sent(target: Target) -> None:
     source = {"Bucket": where["Bucket"], "Key": "k"}
     asked = {"Bucket": where["Bucket"], "Key": "c", "CopySource": source, "CopySourceIfMatch": '"no"'}
     assert fault(target.s3.copy_object, **asked).get("Condition") == "x-amz-copy-source-If-Match"
+
+
+@check
+def a_deletion_for_directory_buckets_alone_is_refused(target: Target) -> None:
+    """API DeleteObject, DeleteObjects: x-amz-if-match-size, Size: only supported for directory buckets"""
+    bucket = target.bucket()
+    put(target, bucket, "k")
+    assert refusal(target.s3.delete_object, Bucket=bucket, Key="k", IfMatchSize=9)[0] == "NotImplemented"
+    some = {"Objects": [{"Key": "k", "Size": 9}]}
+    assert refusal(target.s3.delete_objects, Bucket=bucket, Delete=some)[0] == "NotImplemented"
+    assert target.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"k"

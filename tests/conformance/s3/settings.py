@@ -131,28 +131,6 @@ def logging_notification_and_payment_answer(target: Target) -> None:
 
 
 @check
-def a_lock_on_an_object_needs_a_bucket_with_locks(target: Target) -> None:
-    """API PutObject: InvalidRequest, Bucket is missing Object Lock Configuration"""
-    bucket = target.bucket()
-    put(target, bucket, "k")
-    wanted = {"Bucket": bucket, "Key": "k", "Body": b"x", "ObjectLockLegalHoldStatus": "ON"}
-    assert refusal(target.s3.put_object, **wanted) == ("InvalidRequest", 400)
-    assert refusal(target.s3.get_object_retention, Bucket=bucket, Key="k") == ("InvalidRequest", 400)
-    assert refusal(target.s3.get_object_legal_hold, Bucket=bucket, Key="k") == ("InvalidRequest", 400)
-
-
-@check
-def a_bucket_with_locks_keeps_what_is_held(target: Target) -> None:
-    """Guide: Object Lock: legal holds"""
-    bucket = target.bucket(ObjectLockEnabledForBucket=True)
-    version = target.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ObjectLockLegalHoldStatus="ON")["VersionId"]
-    wanted = {"Bucket": bucket, "Key": "k", "VersionId": version}
-    assert refusal(target.s3.delete_object, **wanted) == ("AccessDenied", 403)
-    target.s3.put_object_legal_hold(**wanted, LegalHold={"Status": "OFF"})
-    target.s3.delete_object(**wanted)
-
-
-@check
 def every_object_says_how_it_is_encrypted(target: Target) -> None:
     """Guide: Setting default server-side encryption behavior: SSE-S3 for every new object; API PutObject, GetObject"""
     bucket = target.bucket()

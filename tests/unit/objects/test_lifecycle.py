@@ -13,6 +13,7 @@ from sagewright.objects import lifecycle, listing, rules
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.lifecycle import Swept
 from sagewright.objects.listing import Asked
+from sagewright.objects.locks import HOLD, ON
 from sagewright.objects.placing import Properties
 from sagewright.store.uploads import Cursor
 
@@ -96,6 +97,19 @@ def test_newer_noncurrent_versions_are_kept(objects: BucketStore) -> None:
     assert sweep(objects, 2, wanted) == Swept(versions=3)
     assert objects.read_bytes("b", "a") == bytes([5])
     assert len(versions(objects)) == 3
+
+
+def test_a_locked_version_stays(objects: BucketStore) -> None:
+    objects.buckets.set_versioning("b", "Enabled")
+    objects.buckets.set_locks("b", {"ObjectLockEnabled": "Enabled"})
+    put(objects, "a", b"1")
+    first = objects.contents.find("b", "a")
+    objects.contents.change_headers(first, lambda headers: headers | {HOLD: ON})
+    for n in range(2):
+        put(objects, "a", bytes([n]))
+    wanted = rule(NoncurrentVersionExpiration={"NoncurrentDays": 1})
+    assert sweep(objects, 2, wanted) == Swept(versions=1)
+    assert first.version in {v.version for v in objects.listing.versions("b", Asked("a")).entries}
 
 
 def test_a_marker_that_is_alone_goes(objects: BucketStore) -> None:

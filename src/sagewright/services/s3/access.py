@@ -33,6 +33,7 @@ ACTIONS = {
     "GetBucketCors": "GetBucketCORS",
     "GetBucketEncryption": "GetEncryptionConfiguration",
     "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
@@ -44,6 +45,7 @@ ACTIONS = {
     "PutBucketCors": "PutBucketCORS",
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "UploadPart": "PutObject",
     "UploadPartCopy": "PutObject",
@@ -141,6 +143,10 @@ def _acts(operation: str, request: Mapping[str, Any]) -> Iterator[Act]:
     yield Act(action, request["Bucket"], request.get("Key"))
     if operation == "GetObjectAttributes":
         yield Act("GetObject", request["Bucket"], request["Key"])
+    if request.get("ObjectLockMode") is not None:
+        yield Act("PutObjectRetention", request["Bucket"], request["Key"])
+    if request.get("ObjectLockLegalHoldStatus") is not None:
+        yield Act("PutObjectLegalHold", request["Bucket"], request["Key"])
     if request.get("CopySource") is not None:
         source = read_source(request["CopySource"])
         yield Act("GetObjectVersion" if source.version else "GetObject", source.bucket, source.key)

@@ -59,7 +59,8 @@ def restore_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if tier not in TIERS[kind]:
         raise errors.invalid_argument(f"Retrieval option is not supported by this storage class: {tier}", "Tier", tier)
     again = version.headers.get(RESTORED, 0) > now_ms()
-    context.objects.contents.set_headers(version, version.headers | {RESTORED: to_ms(_end(days))})
+    until_ms = to_ms(_end(days))
+    context.objects.contents.change_headers(version, lambda headers: headers | {RESTORED: until_ms})
     return {"__status__": 200 if again else 202}
 
 

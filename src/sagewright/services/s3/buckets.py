@@ -10,11 +10,11 @@ import botocore.session
 
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
-from sagewright.objects import errors
+from sagewright.objects import errors, locks
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.s3 import configuration, shapes
-from sagewright.services.s3.locks import check_no_locks
+from sagewright.services.s3.locks import ENABLED
 from sagewright.services.s3.names import check_bucket_name
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.tags import AT_CREATION, checked_tags
@@ -32,10 +32,11 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["Bucket"]
     check_bucket_name(name)
     shapes.check_acl(request)
-    check_no_locks(request)
     wanted = request.get("CreateBucketConfiguration") or {}
     region = _region(wanted.get("LocationConstraint") or None, context.region)
     documents = configuration.at_first(request.get("ObjectOwnership"))
+    if request.get("ObjectLockEnabledForBucket"):
+        documents[locks.KIND] = ENABLED
     if wanted.get("Tags"):
         documents["tagging"] = {"TagSet": shapes.tag_set(_tags(wanted["Tags"]))}
     try:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import errors, rules
+from sagewright.objects import errors, locks, rules
 from sagewright.services.context import Context
 from sagewright.services.s3 import cors
 from sagewright.services.s3.encryption import ALGORITHMS, BASE, KMS
@@ -143,8 +143,10 @@ SETTINGS = (
         missing=("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
     ),
     Setting(
-        "object lock",
-        ("", "GetObjectLockConfiguration", ""),
+        locks.KIND,
+        ("", "GetObjectLockConfiguration", ""),  # `locks` has the other one
+        "ObjectLockConfiguration",
+        wrapped=True,
         missing=(
             "ObjectLockConfigurationNotFoundError",
             "Object Lock configuration does not exist for this bucket",

@@ -15,6 +15,7 @@ from sagewright.services.s3.archives import check_readable
 from sagewright.services.s3.encryption import BASE, encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_source_size
+from sagewright.services.s3.locks import check_lockable, lock_headers
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.preconditions import check_source
@@ -32,6 +33,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     source = find_source(context, request)
     check_source_size(source.size)
     there = context.objects.buckets.get(bucket)
+    check_lockable(request, there)
     _refuse_no_change(request, source, there)
     algorithm = request.get("ChecksumAlgorithm")
     version = context.objects.contents.copy(
@@ -63,7 +65,7 @@ def _properties(request: dict[str, Any], source: Version) -> Properties:
     given = shapes.properties(request)
     if _directive(request, "MetadataDirective") == "COPY":
         content = {name: value for name, value in source.headers.items() if name in shapes.CONTENT}
-        settings = shapes.kept_headers(request, shapes.SETTINGS)
+        settings = shapes.kept_headers(request, shapes.SETTINGS) | lock_headers(request)
         given = replace(given, headers=content | settings, user_metadata=source.user_metadata)
     if _directive(request, "TaggingDirective") == "COPY":
         given = replace(given, tags=source.tags)

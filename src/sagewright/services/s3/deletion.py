@@ -5,21 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import errors
+from sagewright.objects import errors, locks
 from sagewright.objects.contents import Target
 from sagewright.objects.placing import Conditions, Deletion
 from sagewright.services.context import Context
 from sagewright.services.s3 import access
+from sagewright.services.s3.locks import ignores_governance
 from sagewright.services.s3.operations import need, s3_operation
 
 MOST_KEYS = 1000
+_OF_DIRECTORIES = {
+    "IfMatchLastModifiedTime": "x-amz-if-match-last-modified-time",
+    "IfMatchSize": "x-amz-if-match-size",
+    "LastModifiedTime": "LastModifiedTime",
+    "Size": "Size",
+}
 
 
 @s3_operation("DeleteObject")
 def delete_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    done = context.objects.contents.delete(
-        request["Bucket"], request["Key"], request.get("VersionId"), Conditions(if_match=request.get("IfMatch"))
-    )
+    bucket, key = request["Bucket"], request["Key"]
+    _check_conditions(request)
+    conditions = Conditions(request.get("IfMatch"), ignores_governance=ignores_governance(context, request, key))
+    done = context.objects.contents.delete(bucket, key, request.get("VersionId"), conditions)
+    if done.locked:
+        raise locks.protected()
     if done.unknown:
         raise errors.invalid_version(str(done.version))
     return {"DeleteMarker": True if done.marker else None, "VersionId": done.version or done.marker}
@@ -31,22 +41,32 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     objects = wanted.get("Objects") or []
     if not 1 <= len(objects) <= MOST_KEYS or not all(item.get("Key") for item in objects):
         raise errors.malformed_xml()
+    for item in objects:
+        _check_conditions(item)
     bucket, contents = request["Bucket"], context.objects.contents
-    deleted: list[dict[str, Any]] = []
+    bypass = all(ignores_governance(context, request, item["Key"]) for item in objects)
     failed: list[dict[str, Any]] = []
     objects = _allowed(context, bucket, objects, failed)
     plain = [item for item in objects if item.get("ETag") is None]
-    done = contents.delete_many(bucket, [Target(item["Key"], item.get("VersionId")) for item in plain])
-    deleted.extend(_deleted(deletion) for deletion in done if not deletion.unknown)
-    failed.extend(_unknown(deletion) for deletion in done if deletion.unknown)
+    targets = [Target(item["Key"], item.get("VersionId")) for item in plain]
+    done = contents.delete_many(bucket, targets, Conditions(ignores_governance=bypass))
     for item in objects:
         if item.get("ETag") is not None:
-            condition = Conditions(if_match=item["ETag"])
+            condition = Conditions(if_match=item["ETag"], ignores_governance=bypass)
             try:
-                deleted.append(_deleted(contents.delete(bucket, item["Key"], item.get("VersionId"), condition)))
+                done.append(contents.delete(bucket, item["Key"], item.get("VersionId"), condition))
             except AwsError as error:
                 failed.append(_failed(item, error))
+    deleted = [_deleted(deletion) for deletion in done if not deletion.unknown and not deletion.locked]
+    failed.extend(_refused(deletion) for deletion in done if deletion.unknown or deletion.locked)
     return {"Deleted": [] if wanted.get("Quiet") else deleted, "Errors": failed}
+
+
+def _check_conditions(asked: dict[str, Any]) -> None:
+    """Raises NotImplemented for conditions that S3 holds in directory buckets alone: nothing is deleted in spite of them."""
+    for name, header in _OF_DIRECTORIES.items():
+        if asked.get(name) is not None:
+            raise errors.not_implemented(header, "It is for directory buckets, which are not served.")
 
 
 def _allowed(
@@ -68,8 +88,8 @@ def _failed(item: dict[str, Any], error: AwsError) -> dict[str, Any]:
     return {"Key": item["Key"], "VersionId": version, "Code": error.code, "Message": error.message}
 
 
-def _unknown(done: Deletion) -> dict[str, Any]:
-    error = errors.no_such_version(done.key, str(done.version))
+def _refused(done: Deletion) -> dict[str, Any]:
+    error = locks.protected() if done.locked else errors.no_such_version(done.key, str(done.version))
     return _failed({"Key": done.key, "VersionId": done.version}, error)
 
 

@@ -12,9 +12,9 @@ from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.objects.placing import Conditions, Properties
+from sagewright.services.s3 import locks
 from sagewright.services.s3.archives import restored
 from sagewright.services.s3.encryption import check_encryption, encryption_members
-from sagewright.services.s3.locks import check_no_lock
 from sagewright.services.s3.metadata import encoded, read_metadata
 from sagewright.services.s3.tags import tags_of_header
 from sagewright.store.objects import NULL_VERSION, Version
@@ -54,7 +54,11 @@ def owner(context_account: str) -> dict[str, str]:
 def properties(request: Mapping[str, Any]) -> Properties:
     """What PutObject, CopyObject and CreateMultipartUpload say of an object besides its bytes. Raises AwsError."""
     check_settings(request)
-    return Properties(kept_headers(request), read_metadata(request), tags_of_header(request.get("Tagging")))
+    return Properties(
+        kept_headers(request) | locks.lock_headers(request),
+        read_metadata(request),
+        tags_of_header(request.get("Tagging")),
+    )
 
 
 def kept_headers(request: Mapping[str, Any], names: tuple[str, ...] = CONTENT + SETTINGS) -> dict[str, Any]:
@@ -84,7 +88,6 @@ def check_settings(request: Mapping[str, Any]) -> None:
         message = "Objects encrypted with customer-provided keys are not served."
         raise AwsError("NotImplemented", message)
     check_acl(request)
-    check_no_lock(request)
 
 
 def check_acl(request: Mapping[str, Any]) -> None:
@@ -151,7 +154,7 @@ def checksum_type(checksums: Mapping[str, str]) -> str:
 
 def head_members(version: Version) -> dict[str, Any]:
     """What GetObject and HeadObject tell of a version."""
-    headers = restored(dict(version.headers))
+    headers = locks.shown(restored(dict(version.headers)))
     if "Expires" in headers:
         headers["Expires"] = to_datetime(headers["Expires"])
     return {

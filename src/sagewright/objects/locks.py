@@ -1,0 +1,84 @@
+"""Object lock: versions that nobody removes before a date, or while they are held.
+
+A lock stands among its version's headers, under the names that S3 tells it by. Source: S3's user guide, "How Object Lock works".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.objects.rules import DAY_MS
+from sagewright.store.buckets import Bucket
+from sagewright.store.objects import Version
+
+KIND = "object lock"
+"""The configuration of buckets that have locks."""
+
+GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
+MODES = frozenset({GOVERNANCE, COMPLIANCE})
+MODE, UNTIL, HOLD = "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus"
+"""Header names; the date is in milliseconds since the epoch, the hold ON or OFF."""
+
+ON = "ON"
+YEAR_MS = 365 * DAY_MS
+
+
+@dataclass(frozen=True)
+class Retention:
+    """A version stays until `until_ms`; in the mode GOVERNANCE unless somebody who may ignores it."""
+
+    mode: str
+    until_ms: int
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        return {MODE: self.mode, UNTIL: self.until_ms}
+
+    def holds(self, now: int, bypass: bool) -> bool:
+        return self.until_ms > now and not (bypass and self.mode == GOVERNANCE)
+
+
+def retention(headers: Mapping[str, Any]) -> Retention | None:
+    return Retention(headers[MODE], headers[UNTIL]) if MODE in headers else None
+
+
+def protects(version: Version, now: int, bypass: bool) -> bool:
+    """Whether a version must not be removed. `bypass`: the mode GOVERNANCE is ignored; a hold never is."""
+    kept = retention(version.headers)
+    return version.headers.get(HOLD) == ON or (kept is not None and kept.holds(now, bypass))
+
+
+def retained(headers: Mapping[str, Any], wanted: Retention | None, now: int, bypass: bool) -> dict[str, Any]:
+    """`headers` with the retention `wanted`, None for none at all.
+
+    Raises AccessDenied where one that holds would have another mode or end earlier.
+    """
+    kept = retention(headers)
+    if kept is not None and kept.holds(now, bypass):
+        longer = wanted is not None and wanted.mode == kept.mode and wanted.until_ms >= kept.until_ms
+        if not longer:
+            raise protected()
+    others = {name: value for name, value in headers.items() if name not in {MODE, UNTIL}}
+    return others | (wanted.headers if wanted else {})
+
+
+def with_default(bucket: Bucket, new: Version) -> Version:
+    """`new`, which has its time, with the retention of its bucket where it brings none."""
+    document = bucket.configuration.get(KIND)
+    default = ((document or {}).get("Rule") or {}).get("DefaultRetention")
+    if not default or new.delete_marker or MODE in new.headers:
+        return new
+    period_ms = (default.get("Days") or 0) * DAY_MS + (default.get("Years") or 0) * YEAR_MS
+    return new.but(headers=new.headers | Retention(default["Mode"], new.modified_ms + period_ms).headers)
+
+
+def protected() -> AwsError:
+    return AwsError("AccessDenied", "Access Denied because object protected by object lock.", 403)
+
+
+def wrong_state(message: str) -> AwsError:
+    """Of a bucket whose versioning and locks don't go together."""
+    return AwsError("InvalidBucketState", message, 409)
