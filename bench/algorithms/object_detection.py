@@ -56,7 +56,10 @@ def contests() -> Iterator[Contest]:
     )  # fmt: skip
     judge = partial(precision, later)
     entrants = [
-        Entrant("Sagewright", partial(_job, known), judge, "job; vgg-16"),
+        Entrant("Sagewright", partial(_job, known), judge, "job; vgg-16, batch norm, validates each epoch"),
+        Entrant(
+            "Sagewright, float16", partial(_job, known, _precision_dtype="float16"), judge, "job; vgg-16; bfloat16"
+        ),
         Entrant("Sagewright, resnet-50", partial(_job, known, base_network="resnet-50"), judge, "job"),
         Entrant("torchvision, ssd300_vgg16", partial(_plain, known), judge, "the same batches, epochs and rates"),
     ]

@@ -1,12 +1,14 @@
-"""Semantic segmentation beside torchvision's network in the loop that one would write. Ours is the whole job, from its files to its
-model; both are judged on whole slices by the same count.
+"""Semantic segmentation beside the networks of torchvision and segmentation-models-pytorch in the loop that one would write.
+
+Ours is the whole job, from its files to its model; all are judged on whole slices by the same count. Both loops measure some slices
+whole after each epoch and keep the weights of the best one.
 """
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -16,11 +18,13 @@ from typing import Any
 import memory
 import numpy as np
 import packages
+import segmentation_models_pytorch as smp
 import torch
 from contest import Contest, Entrant
 from PIL import Image
+from torch import nn
 from torch.nn import functional
-from torchvision.models.segmentation import fcn_resnet50
+from torchvision.models.segmentation import deeplabv3_resnet50, fcn_resnet50
 from torchvision.transforms import v2
 from torchvision.tv_tensors import Mask
 
@@ -28,12 +32,14 @@ from sagewright.algorithms.semantic_segmentation import model
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
 from sagewright.algorithms.semantic_segmentation.scores import Confusion
 
-PEERS = ("torch", "torchvision")
+PEERS = ("torch", "torchvision", "segmentation-models-pytorch")
 SIDE, EVERY, EPOCHS, BATCH, RATE, DECAY = 128, 2, 6, 8, 0.0003, 1e-4
 SETTINGS = {
     "num_classes": 3, "base_size": SIDE, "crop_size": 96, "mini_batch_size": BATCH, "epochs": EPOCHS, "learning_rate": RATE,
     "weight_decay": DECAY, "optimizer": "adam", "use_pretrained_model": "False",
 }  # fmt: skip
+WEIGHTS = {"out": 1.0, "aux": 0.5}
+SAME = "from scratch, the same sizes, batches and epochs; validates as ours does"
 
 
 def contests() -> Iterator[Contest]:
@@ -43,16 +49,38 @@ def contests() -> Iterator[Contest]:
     judge = partial(_iou, images[later], masks[later])
     entrants = [
         Entrant("Sagewright", partial(_job, *train), judge, "job; fcn, resnet-50, from scratch"),
-        Entrant(
-            "torchvision, fcn_resnet50",
-            partial(_plain, *train),
-            judge,
-            "from scratch, the same sizes, batches and epochs",
-        ),
+        Entrant("Sagewright, float16", partial(_job, *train, _precision_dtype="float16"), judge, "job; bfloat16"),
+        Entrant("torchvision, fcn_resnet50", partial(_plain, fcn, *train), judge, SAME),
     ]
     counts = f"{int((~later).sum())} slices of {SIDE} x {SIDE}, {int(later.sum())} of other blocks"
-    about = f"MNI152, {counts}, {EPOCHS} epochs, one round"
-    yield Contest(about, "mIOU", "more", entrants, rounds=1)
+    about = f"MNI152, {counts}, {EPOCHS} epochs"
+    yield Contest(about, "mIOU", "more", entrants)
+    others = [
+        Entrant("Sagewright, deeplab", partial(_job, *train, algorithm="deeplab"), judge, "job; resnet-50"),
+        Entrant("torchvision, deeplabv3_resnet50", partial(_plain, deeplab, *train), judge, SAME),
+        Entrant("Sagewright, psp", partial(_job, *train, algorithm="psp"), judge, "job; resnet-50, all four stages"),
+        Entrant("segmentation-models-pytorch, PSPNet", partial(_plain, Psp, *train), judge, "resnet50, its default of two stages"),
+    ]  # fmt: skip
+    yield Contest(f"{about}, other heads, one round", "mIOU", "more", others, rounds=1)
+
+
+def fcn() -> nn.Module:
+    return fcn_resnet50(weights=None, weights_backbone=None, num_classes=3, aux_loss=True)
+
+
+def deeplab() -> nn.Module:
+    return deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=3, aux_loss=True)
+
+
+class Psp(nn.Module):
+    """PSPNet as the library has it, with its answer under torchvision's name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = smp.PSPNet("resnet50", encoder_weights=None, classes=3)
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"out": self.network(images)}
 
 
 def _png(pixels: np.ndarray) -> bytes:
@@ -61,8 +89,9 @@ def _png(pixels: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def _job(images: np.ndarray, masks: np.ndarray, seed: int) -> Any:
-    own = memory.job(Path(tempfile.mkdtemp()), {**SETTINGS, "num_training_samples": len(images), "_seed": seed})
+def _job(images: np.ndarray, masks: np.ndarray, seed: int, **given: object) -> Any:
+    chosen = {**SETTINGS, "num_training_samples": len(images), **given, "_seed": seed}
+    own = memory.job(Path(tempfile.mkdtemp()), chosen)
     parts = {"train": images, "train_annotation": masks, "validation": images[::8], "validation_annotation": masks[::8]}
     for channel, arrays in parts.items():
         own.channel_path(channel).mkdir(parents=True)
@@ -78,10 +107,10 @@ def _job(images: np.ndarray, masks: np.ndarray, seed: int) -> Any:
     return lambda image: np.asarray(Image.open(io.BytesIO(service(_png(image), "image/png", "image/png").body)))
 
 
-def _plain(images: np.ndarray, masks: np.ndarray, seed: int) -> Any:
+def _plain(build: Callable[[], nn.Module], images: np.ndarray, masks: np.ndarray, seed: int) -> Any:
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    network = fcn_resnet50(weights=None, weights_backbone=None, num_classes=3, aux_loss=True)
+    network = build()
     change = v2.Compose(
         [
             v2.ScaleJitter((SIDE, SIDE), (0.5, 2.0)),
@@ -92,22 +121,27 @@ def _plain(images: np.ndarray, masks: np.ndarray, seed: int) -> Any:
     optimizer = torch.optim.Adam(network.parameters(), RATE, weight_decay=DECAY)
     steps = -(-len(images) // BATCH) * EPOCHS
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, steps, 0.9)
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(len(images)).split(BATCH):
-            pairs = [change(_ready(images[row])[0], Mask(torch.tensor(masks[row]))) for row in rows.tolist()]
-            batch, right = torch.stack([one for one, _ in pairs]), torch.stack([mask for _, mask in pairs]).long()
-            said = network(batch)
-            losses = [functional.cross_entropy(said[name], right, ignore_index=255) for name in ("out", "aux")]
-            optimizer.zero_grad()
-            (losses[0] + 0.5 * losses[1]).backward()
-            optimizer.step()
-            schedule.step()
 
     def predict(image: np.ndarray) -> np.ndarray:
         network.eval()
         with torch.inference_mode():
             return np.asarray(network(_ready(image))["out"][0].argmax(0).numpy())
 
+    best, kept = -1.0, network.state_dict()
+    for _ in range(EPOCHS):
+        network.train()
+        for rows in torch.randperm(len(images)).split(BATCH):
+            pairs = [change(_ready(images[row])[0], Mask(torch.tensor(masks[row]))) for row in rows.tolist()]
+            batch, right = torch.stack([one for one, _ in pairs]), torch.stack([mask for _, mask in pairs]).long()
+            said = network(batch)
+            losses = {name: functional.cross_entropy(each, right, ignore_index=255) for name, each in said.items()}
+            optimizer.zero_grad()
+            sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
+            optimizer.step()
+            schedule.step()
+        if (score := _iou(images[::8], masks[::8], predict)) > best:
+            best, kept = score, {name: each.clone() for name, each in network.state_dict().items()}
+    network.load_state_dict(kept)
     return predict
 
 

@@ -77,6 +77,14 @@ def test_vgg_learns(job: Any, run: Any) -> None:
     assert json.loads((job.model / artefact.SYMBOL).read_bytes())["normalised"] is True
 
 
+def test_products_in_bfloat16_teach(job: Any, run: Any) -> None:
+    succeeded(run, put_scenes(job, 24, 6, epochs="8", _width="8", _precision_dtype="float16", _num_gpus="0"))
+    assert "Products are computed in bfloat16." in job.output
+    entropy = logged(job, "train:cross_entropy")
+    assert entropy[-1] < 0.8 * entropy[0]
+    assert {each.dtype for each in load_file(job.model / artefact.WEIGHTS).values()} == {torch.float32, torch.int64}
+
+
 @pytest.fixture(scope="module")
 def known() -> dict[str, Path]:
     return {}

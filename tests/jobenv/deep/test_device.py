@@ -1,7 +1,8 @@
-"""Where a network's channels lie in memory."""
+"""Where a network's channels lie in memory, and in which type it is computed."""
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from sagewright.algorithms.deep import device
 from sagewright.algorithms.deep.device import laid_out
 
 PROGRAM = """
@@ -38,3 +40,24 @@ def test_narrow_networks_have_their_channels_first(width: int, last: bool) -> No
     network = laid_out(nn.Sequential(nn.Conv2d(3, width, 3)), width)
     said = network(torch.rand(1, 9, 9, 3).permute(0, 3, 1, 2))
     assert said.is_contiguous(memory_format=torch.channels_last) == last
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "multiplies"),
+    [
+        ({"architecture": "x86_64", "avx512_bf16": True, "amx_bf16": False}, True),
+        ({"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": True}, True),
+        ({"architecture": "x86_64", "avx2": True, "avx512_bf16": False}, False),
+        ({"architecture": "aarch64"}, True),
+    ],
+)
+def test_bfloat16_on_a_cpu_without_its_instructions_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capabilities: dict[str, object], multiplies: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _count: None)
+    with caplog.at_level(logging.INFO):
+        found = device.choose({"_num_gpus": 0}, "float16")
+        device.choose({"_num_gpus": 0})
+    assert found.reduced == torch.bfloat16
+    assert caplog.text.count("no instructions for bfloat16") == (not multiplies)

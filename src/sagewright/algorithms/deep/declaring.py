@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.domains import Either, Integer
+from sagewright.algorithms.domains import Choice, Either, Integer
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.hyperparameters import Hyperparameter
 
@@ -12,6 +12,14 @@ GPUS = Hyperparameter(
     default="auto",
     note="0: the CPUs, even where there is a GPU; else one GPU at each host, where it has one",
 )
+
+PRECISION = Hyperparameter(
+    "_precision_dtype",
+    Choice(("float32", "float16")),
+    default="float32",
+    note="float16: products are computed in it, on CPUs in bfloat16; not AWS's",
+)
+"""For those whose `precision_dtype` AWS does not have."""
 
 COMMON = tuple(GPUS if each.name == GPUS.name else each for each in declaring.COMMON)
 """Accepted by every deep algorithm; `_seed` is that of weights, of the order of examples and of what is drawn."""

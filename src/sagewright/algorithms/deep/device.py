@@ -13,6 +13,7 @@ import torch
 from sagewright.algorithms import hardware
 
 NARROW = 16
+_BFLOAT16 = ("avx512_bf16", "amx_bf16")
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
@@ -58,7 +59,14 @@ def choose(values: Mapping[str, Any], precision: str = "float32") -> Device:
         logging.info("Training on %d CPU%s.", threads, "" if threads == 1 else "s")
     if reduced is not None:
         logging.info("Products are computed in %s.", str(reduced).removeprefix("torch."))
+    if reduced == torch.bfloat16 and not multiplies_bfloat16(torch.cpu.get_capabilities()):
+        logging.warning("This CPU has no instructions for bfloat16: training takes longer than in float32.")
     return Device(place, threads, reduced)
+
+
+def multiplies_bfloat16(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a CPU does, by what `torch.cpu.get_capabilities` says of it; those that are not x86-64 are taken to."""
+    return capabilities.get("architecture") != "x86_64" or any(capabilities.get(name) for name in _BFLOAT16)
 
 
 def for_serving() -> Device:

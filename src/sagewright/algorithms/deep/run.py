@@ -67,12 +67,12 @@ class Run:
 def begin(declaration: Declaration, algorithm: str, job: Job, values: Mapping[str, Any]) -> Iterator[Run]:
     """Begin the log, choose the device, connect the hosts; `algorithm` is the name in `#metrics` lines.
 
-    Until the first epoch begins there is nothing to save, and SIGTERM ends the process. `precision_dtype` and `kv_store` count
-    where the algorithm has them. The weights of the network are drawn after this.
+    Until the first epoch begins there is nothing to save, and SIGTERM ends the process. `precision_dtype`, `_precision_dtype` and
+    `kv_store` count where the algorithm has them. The weights of the network are drawn after this.
     """
     lines = Lines(algorithm, job.current_host)
     lines.configuration(declaration, job)
-    device = devices.choose(values, values.get("precision_dtype", "float32"))
+    device = devices.choose(values, values.get("precision_dtype", values.get("_precision_dtype", "float32")))
     devices.seed(int(values["_seed"]))
     with together(job, device, values.get("kv_store")) as hosts, Termination(graceful=False) as termination:
         run = Run(job, values, declaration, lines, device, hosts, termination)

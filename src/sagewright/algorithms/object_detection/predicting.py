@@ -22,7 +22,8 @@ def detect(module: Detector, device: Device, pictures: np.ndarray, threshold: fl
     The module is in evaluation mode; `threshold`: of the overlap of two boxes of a class.
     """
     with torch.inference_mode():
-        scores, offsets = module(device.put(torch.from_numpy(pictures).permute(0, 3, 1, 2)))
+        with device.reducing():
+            scores, offsets = module(device.put(torch.from_numpy(pictures).permute(0, 3, 1, 2)))
         likely = scores.softmax(2)[:, :, 1:].cpu()
         places = boxes.decode(offsets.cpu(), anchors(pictures.shape[1]))
         return [_chosen(*each, threshold) for each in zip(likely, places, strict=True)]

@@ -82,6 +82,7 @@ DECLARATION = Declaration(
         Hyperparameter(
             "_width", Integer("[1, 64]"), default="64", note="channels of the first stage; fewer are quicker; not AWS's"
         ),
+        declaring.PRECISION,
         *declaring.COMMON,
     ),
     channels=(

@@ -20,7 +20,9 @@ def scores(module: Segmenter, device: Device, pictures: np.ndarray, size: tuple[
     below, right = -height % STEP, -width % STEP
     if below or right:
         batch = functional.pad(batch.float(), (0, right, 0, below), mode="replicate").round()
-    found = module(batch)[0].float()[:, :, :height, :width]
+    with device.reducing():
+        found = module(batch)[0]
+    found = found.float()[:, :, :height, :width]
     if size == (height, width):
         return found
     return functional.interpolate(found, size, mode="bilinear", align_corners=False)
