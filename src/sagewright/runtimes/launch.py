@@ -32,6 +32,8 @@ _ALWAYS_SCRIPTS = {
 }
 
 
+_MAY_BE_SCRIPTED = "sagemaker-xgboost"
+"""The one image of an algorithm that has a script mode: the older `xgboost` has none, and what asks for one there has no effect."""
 _NOTEBOOK_DRIVER = "amazon_sagemaker_scheduler"
 
 
@@ -95,6 +97,8 @@ def is_script_mode(image: Image, brief: Brief) -> bool:
     program = brief.program
     always = _ALWAYS_SCRIPTS.get(Purpose(program.purpose))
     if image.kind is ImageKind.OWN or program.entrypoint or always is None:
+        return False
+    if image.kind is ImageKind.ALGORITHM and image.repository != _MAY_BE_SCRIPTED:
         return False
     named = brief.environment if program.purpose == Purpose.SERVE else brief.hyperparameters
     return image.kind in always or any(name.lower() == "sagemaker_program" for name in named)

@@ -22,6 +22,7 @@ from sagewright.runtimes.launch import (
 
 TORCH = "x/pytorch-training:2.0.0-cpu-py310"
 XGBOOST = "x/sagemaker-xgboost:1.7-1"
+OLD = "433757028032.dkr.ecr.us-west-2.amazonaws.com/xgboost:1"
 SPARK = "x/sagemaker-spark-processing:3.5-cpu-py39-v1.0"
 OWN = "000000000000.dkr.ecr.us-east-1.amazonaws.com/churn:3"
 
@@ -63,6 +64,8 @@ def processing(**program: Any) -> Brief:
         ("x/pytorch-inference:2.0.0-cpu-py310", serving(), ["python", "-m", "sagewright.toolkit", "serve", "pytorch"]),
         (XGBOOST, serving(), ["python", "-m", "sagewright.algorithms", "sagemaker-xgboost:1.7-1", "serve"]),
         (XGBOOST, serving({"SAGEMAKER_PROGRAM": "a.py"}), ["python", "-m", "sagewright.toolkit", "serve", "xgboost"]),
+        (OLD, serving({"SAGEMAKER_PROGRAM": "a.py"}), ["python", "-m", "sagewright.algorithms", "xgboost:1", "serve"]),
+        (OLD, brief({"sagemaker_program": "a.py"}), ["python", "-m", "sagewright.algorithms", "xgboost:1", "train"]),
         (OWN, serving(), ["serve"]),
         (OWN, serving(entrypoint=["/bin/sh"]), []),
         (OWN, processing(), []),

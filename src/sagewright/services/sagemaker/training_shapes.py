@@ -21,6 +21,7 @@ from sagewright.store.events import Entry
 from sagewright.store.jobs import Job
 from sagewright.store.warmpools import Pool
 
+RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
 ECHOED = (
     "HyperParameters",
     "RoleArn",
@@ -99,6 +100,9 @@ def outline(job: Job) -> dict[str, Any]:
         "ProfilingStatus": _profiling(job),
     }
     answer |= {name: request[name] for name in ECHOED if name in request}
+    for name in RULES:
+        if name in answer:
+            answer[name] = [{"VolumeSizeInGB": 0} | rule for rule in answer[name]]
     if request.get(OWNER, {}).get("Kind") == TUNING:
         answer["TuningJobArn"] = request[OWNER]["Arn"]
     if "ProfilerConfig" in request:
@@ -114,7 +118,7 @@ def _profiling(job: Job) -> str:
     """As AWS tells it of a request that asks for a profile; none is made here (docs/reference/limits.md)."""
     asked = job.request.get("ProfilerConfig") or {}
     wanted = "S3OutputPath" in asked and not asked.get("DisableProfiler", False)
-    return "Enabled" if wanted and not job.ended else "Disabled"
+    return "Enabled" if wanted else "Disabled"
 
 
 def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
