@@ -23,6 +23,7 @@ from sagewright.engine.hooks import Hooks
 from sagewright.engine.invocations import Invocations
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
+from sagewright.engine.messagemoves import MessageMoves
 from sagewright.engine.pipelines import Pipelines
 from sagewright.engine.pipelineturn import Means as PipelineMeans
 from sagewright.engine.queueing import Queueing
@@ -93,6 +94,7 @@ def add_rules(platform: Platform, owner: str, address: Address) -> None:
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
     engine.add(Deploying(store, call, owner))
     engine.add(Experiments(store, call))
+    engine.add(MessageMoves(store, engine.wake_after))
     engine.add(Invocations(store, (settings.account, settings.region)))
     engine.add(Asynchronous(Parts(store, platform.objects, call, owner)))
     autoscaling = Autoscaling(store, call)

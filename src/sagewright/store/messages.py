@@ -19,6 +19,9 @@ from sagewright.store.schema.messages import message_tokens, messages
 MOST_KEPT_MS = 14 * 86_400_000
 """No queue keeps a message for longer; what nobody receives is forgotten after that at the latest."""
 
+DEAD_LETTER_SOURCE = "DeadLetterQueueSourceArn"
+"""The attribute of a dead letter that names the queue which it came from."""
+
 TOKEN_MS = 5 * 60 * 1000
 """So long a FIFO queue knows what was sent. Source: AWS's guide, "Exactly-once processing in Amazon SQS"."""
 
@@ -243,7 +246,7 @@ def _received(connection: Connection, message: Message, now: int, how: Reception
     """None for one that was received often enough, and is a dead letter now."""
     own = messages.c.id == message.id
     if how.most_receives and message.receives >= how.most_receives:
-        system = message.system | {"DeadLetterQueueSourceArn": how.source}
+        system = message.system | {DEAD_LETTER_SOURCE: how.source}
         moved = {"queue_id": how.dead, "visible_ms": now, "handle": None, "system": system}
         connection.execute(update(messages).where(own).values(**moved))
         return None
@@ -302,6 +305,23 @@ def count(store: Database, queue_id: str) -> Count:
     ).where(messages.c.queue_id == queue_id)
     with store.read() as connection:
         return Count(*connection.execute(statement).one())
+
+
+def movable_in(connection: Connection, queue_id: str, most: int) -> list[Message]:
+    """The messages that anybody may receive, the oldest first; nobody else takes them before the transaction ends."""
+    ready = (messages.c.queue_id == queue_id, messages.c.visible_ms <= now_ms())
+    statement = select(*_COLUMNS).where(*ready).order_by(messages.c.visible_ms, messages.c.id).limit(most)
+    return [Message(*row) for row in connection.execute(statement.with_for_update(skip_locked=True))]
+
+
+def move_in(connection: Connection, message: Message, queue_id: str) -> None:
+    """Have the message be a new one of another queue, that nobody has received yet."""
+    now, kept = now_ms(), {name: value for name, value in message.system.items() if name != DEAD_LETTER_SOURCE}
+    new = {
+        "queue_id": queue_id, "message_id": str(uuid.uuid4()), "sent_ms": now, "visible_ms": now, "received_ms": None,
+        "receives": 0, "handle": None, "system": kept,
+    }  # fmt: skip
+    connection.execute(update(messages).where(messages.c.id == message.id).values(**new))
 
 
 def purge_in(connection: Connection, queue_id: str) -> None:

@@ -135,7 +135,12 @@ def find(store: Database, place: Place, name: str, version: int = 0) -> Resource
 
 def _read(store: Database, place: Place, name: str, version: int) -> Resource | None:
     with store.read() as connection:
-        row = connection.execute(_BY_NAME, {**vars(place), "name": name, "version": version}).first()
+        return find_in(connection, place, name, version)
+
+
+def find_in(connection: Connection, place: Place, name: str, version: int = 0) -> Resource | None:
+    """`find` inside a transaction of the caller's."""
+    row = connection.execute(_BY_NAME, {**vars(place), "name": name, "version": version}).first()
     return Resource(*row) if row else None
 
 

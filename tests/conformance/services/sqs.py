@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from urllib.parse import urlencode
@@ -388,3 +389,35 @@ def an_earlier_handle_deletes_no_less(target: Target) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="n")
     sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
     assert [one["Body"] for one in receive(target, url, MaxNumberOfMessages=10)] == ["n"]
+
+
+@check
+def dead_letters_move_back(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs_move_task::test_move_task_workflow_with_default_destination"""
+    sqs, dead, name = target.boto("sqs"), fresh(), fresh()
+    sqs.create_queue(QueueName=dead)
+    arn = target.arn("sqs", dead)
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    url = sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": policy})["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    for _ in range(2):
+        sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
+    assert json.loads(base64.b64decode(sqs.start_message_move_task(SourceArn=arn)["TaskHandle"]))["sourceArn"] == arn
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    assert message["Body"] == "m"
+
+
+@check
+def a_queue_without_dead_letters_has_no_move_tasks(target: Target) -> None:
+    """Recorded on AWS: localstack test_sqs_move_task::test_source_needs_redrive_policy, test_cancel_with_invalid_task_handle"""
+    sqs, name = target.boto("sqs"), fresh()
+    sqs.create_queue(QueueName=name)
+    found = refusal(sqs.start_message_move_task, SourceArn=target.arn("sqs", name))
+    assert (found.code, found.message) == (
+        "InvalidParameterValue",
+        "Source queue must be configured as a Dead Letter Queue.",
+    )
+    found = refusal(sqs.cancel_message_move_task, TaskHandle="foobared")
+    assert (found.code, found.message) == ("InvalidParameterValue", "Value for parameter TaskHandle is invalid.")
+    found = refusal(sqs.start_message_move_task, SourceArn=target.arn("sqs", fresh()))
+    assert (found.code, found.status) == ("ResourceNotFoundException", 404)

@@ -142,12 +142,16 @@ def list_queues(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sqs", "ListDeadLetterSourceQueues")
 def list_dead_letter_source_queues(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    dead = require_queue(context, request["QueueUrl"]).resource.name
-    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
-    queues = (Queue(row) for row in rows)
-    names = [queue.resource.name for queue in queues if queue.redrive and queue.redrive[0] == dead]
+    names = sources_of(context, require_queue(context, request["QueueUrl"]))
     urls, token = _listed(context, names, request)
     return {"queueUrls": urls, **({"NextToken": token} if token else {})}
+
+
+def sources_of(context: Context, dead: Queue) -> list[str]:
+    """The names of the queues whose dead letters a queue gets."""
+    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    queues = (Queue(row) for row in rows)
+    return [one.resource.name for one in queues if one.redrive and one.redrive[0] == dead.resource.name]
 
 
 def _listed(context: Context, names: list[str], request: dict[str, Any]) -> tuple[list[str], str | None]:
@@ -222,6 +226,7 @@ def delete_queue(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue = require_queue(context, request["QueueUrl"])
     with context.store.write() as connection:
         messages.purge_in(connection, queue.id)
+        resources.remove_children_in(connection, queue.id)
         resources.remove_in(connection, queue.resource, queue.arn, context.principal.arn)
     return {}
 

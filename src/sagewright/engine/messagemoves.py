@@ -1,0 +1,102 @@
+"""Tasks that move dead letters to where they came from, or to another queue.
+
+A step moves what its pace allows in one transaction with the count of it, so that no message is moved twice or lost.
+Source: AWS's API reference, Amazon SQS, StartMessageMoveTask, ListMessageMoveTasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sagewright.model.clock import now_ms
+from sagewright.store import messages, resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.messages import DEAD_LETTER_SOURCE, Message
+from sagewright.store.resources import Resource
+
+KIND = "sqs-move-task"
+QUEUES = "sqs-queue"
+RUNNING, COMPLETED, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLED", "FAILED"
+BATCH = 100
+NO_QUEUE, NO_SOURCE = "AWS.SimpleQueueService.NonExistentQueue", "CouldNotDetermineMessageSource"
+
+WakeAfter = Callable[[float, str, str], None]
+
+
+class _Stuck(Exception):
+    """A message can't be moved, for a reason."""
+
+
+class MessageMoves:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, store: Database, wake_after: WakeAfter) -> None:
+        self._store, self._wake_after = store, wake_after
+
+    def recover(self) -> None:
+        """Nothing: tasks and their counts stand in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(KIND, one) for one in resources.in_status(self._store, KIND, [RUNNING])]
+
+    def reconcile(self, subject_id: str) -> None:
+        with self._store.write() as connection:
+            task = resources.locked_in(connection, subject_id)
+            if task is None or task.status != RUNNING:
+                return
+            changed = _step(connection, task)
+            resources.change_in(connection, changed)
+        if changed.status == RUNNING:
+            self._wake_after(_pause_s(changed), KIND, subject_id)
+
+
+def _step(connection: Connection, task: Resource) -> Resource:
+    """The task after one more batch."""
+    wanted = min(BATCH, _due(task))
+    found = messages.movable_in(connection, task.parent, wanted) if wanted else []
+    moved, reason = 0, ""
+    try:
+        for message in found:
+            messages.move_in(connection, message, _destination(connection, task, message))
+            moved += 1
+    except _Stuck as stuck:
+        reason = str(stuck)
+    document: dict[str, Any] = task.document | {"Moved": task.document["Moved"] + moved}
+    if reason:
+        return replace(task, status=FAILED, document=document | {"FailureReason": reason})
+    over = len(found) < wanted or document["Moved"] >= document["ToMove"]
+    return replace(task, status=COMPLETED if over else RUNNING, document=document)
+
+
+def _due(task: Resource) -> int:
+    """How many messages may be moved by now: one at once, then as many a second as were asked for."""
+    moved: int = task.document["Moved"]
+    left: int = task.document["ToMove"] - moved
+    pace = task.document.get("PerSecond")
+    if pace is None:
+        return left
+    by_now = 1 + (now_ms() - task.created_ms) * int(pace) // 1000
+    return max(0, min(left, by_now - moved))
+
+
+def _pause_s(task: Resource) -> float:
+    pace = task.document.get("PerSecond")
+    return max(0.05, 1 / pace) if pace else 0.0
+
+
+def _destination(connection: Connection, task: Resource, message: Message) -> str:
+    """The id of the queue that the message goes to. Raises _Stuck."""
+    arn = task.document.get("DestinationArn") or message.system.get(DEAD_LETTER_SOURCE)
+    if arn is None:
+        raise _Stuck(NO_SOURCE)
+    queue = resources.find_in(connection, Place(QUEUES, task.account, task.region), arn.rpartition(":")[2])
+    if queue is None:
+        raise _Stuck(NO_QUEUE)
+    return queue.id
