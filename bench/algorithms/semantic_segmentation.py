@@ -54,7 +54,7 @@ def contests() -> Iterator[Contest]:
     ]
     counts = f"{int((~later).sum())} slices of {SIDE} x {SIDE}, {int(later.sum())} of other blocks"
     about = f"MNI152, {counts}, {EPOCHS} epochs"
-    yield Contest(about, "mIOU", "more", entrants)
+    yield Contest(f"{about}, two rounds", "mIOU", "more", entrants, rounds=2)
     others = [
         Entrant("Sagewright, deeplab", partial(_job, *train, algorithm="deeplab"), judge, "job; resnet-50"),
         Entrant("torchvision, deeplabv3_resnet50", partial(_plain, deeplab, *train), judge, SAME),
