@@ -88,6 +88,12 @@ def test_tokens_that_come_together_begin_together_on_both_sides(tied: str, caplo
         assert not table[30:].any()  # of no document
 
 
+def test_with_more_classes_every_pair_counts(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        filled(network(num_classes="3"), by_topics(300))
+    assert "topics of 300 pairs." in caplog.text
+
+
 def test_columns_beyond_what_the_documents_have_stay() -> None:
     known = Pairs(
         (texts([[0, 1, 1], [2, 3]]), texts([[1], [3, 3]])), np.array([[0, 0], [1, 1]]), np.ones(2, np.float32)

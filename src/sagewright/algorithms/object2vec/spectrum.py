@@ -17,6 +17,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
+from scipy import linalg
 from scipy.sparse import csr_array, diags_array
 
 from sagewright.algorithms.object2vec.encoders import SPREAD, Pooled
@@ -33,7 +34,8 @@ TINY = 1e-12
 def fill(network: Network, known: Pairs, tables: Collection[int], random: np.random.Generator) -> None:
     """Give the tokens of those of the `tables` a start whose sides take means and have sequences of several tokens.
 
-    Columns beyond the documents' singular vectors stay as they are; tokens that no document has begin at zero.
+    Of two classes, or numbers, the pairs with the higher labels belong together; of more classes all do. Columns beyond the
+    documents' singular vectors stay as they are; tokens that no document has begin at zero.
     """
     starting = [number for number in tables if _is_text(network, known, number)]
     if not starting:
@@ -41,7 +43,8 @@ def fill(network: Network, known: Pairs, tables: Collection[int], random: np.ran
     vocabularies = [len(network.tokens[number].weight) for number in starting]
     offsets = dict(zip(starting, np.cumsum([0, *vocabularies[:-1]]).tolist(), strict=True))
     sides = [(side, offsets[_table(network, side)]) for side in (0, 1) if _table(network, side) in offsets]
-    documents = _documents(known, [side for side, _ in sides], random)
+    together = known.members[known.labels >= known.labels.mean()] if network.settings.outputs <= 2 else known.members
+    documents = _documents(known, together, [side for side, _ in sides], random)
     counts = _counts(known, documents, sides, sum(vocabularies))
     widest = max(network.tokens[number].weight.shape[1] for number in starting)
     found = start(counts, widest, random)
@@ -63,14 +66,17 @@ def start(counts: csr_array, dim: int, random: np.random.Generator) -> np.ndarra
     columns where nothing tells documents apart.
     """
     frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-    weights = np.log(counts.shape[0] / np.maximum(frequency, 1), dtype=np.float32) * (frequency > 0)
-    weighted = counts @ diags_array(weights)
+    there = np.flatnonzero(frequency)
+    weights = np.log(counts.shape[0] / frequency[there], dtype=np.float32)
+    weighted = counts[:, there] @ diags_array(weights)
     norms = np.sqrt((weighted * weighted).sum(1))
     whole = (diags_array(1 / np.maximum(norms, TINY)) @ weighted).tocsr()
     found = _directions(whole, dim, random)
     means = (whole @ found) * (norms / counts.sum(1))[:, None]
     deviation = float(np.sqrt(np.mean(means**2))) if means.size else 0.0
-    return (found * weights[:, None] * (SPREAD / max(deviation, TINY))).astype(np.float32)
+    vectors = np.zeros((len(frequency), found.shape[1]), np.float32)
+    vectors[there] = found * weights[:, None] * (SPREAD / max(deviation, TINY))
+    return vectors
 
 
 def _directions(rows: csr_array, dim: int, random: np.random.Generator) -> np.ndarray:
@@ -78,11 +84,17 @@ def _directions(rows: csr_array, dim: int, random: np.random.Generator) -> np.nd
     width = min(dim + SPARE, *rows.shape)
     found = random.standard_normal((rows.shape[1], width), np.float32)
     for _ in range(ITERATIONS):
-        found = np.linalg.qr(rows.T @ np.linalg.qr(rows @ found)[0])[0]
-    _, values, vectors = np.linalg.svd(rows @ found, full_matrices=False)
+        found = _orthonormal(rows.T @ _orthonormal(rows @ found))
+    _, values, vectors = linalg.svd(rows @ found, full_matrices=False, check_finite=False)
     kept = int((values > values[:1] * np.finfo(np.float32).eps * max(rows.shape)).sum()) if values.any() else 0
     best: np.ndarray = found @ vectors[: min(dim, kept)].T
     return best
+
+
+def _orthonormal(columns: np.ndarray) -> np.ndarray:
+    """A basis of what the columns span; unlike NumPy's, in their own precision."""
+    basis: np.ndarray = linalg.qr(columns, mode="economic", overwrite_a=True, check_finite=False)[0]
+    return basis
 
 
 def _is_text(network: Network, known: Pairs, table: int) -> bool:
@@ -97,9 +109,8 @@ def _table(network: Network, side: int) -> int:
     return min(side, len(network.tokens) - 1)
 
 
-def _documents(known: Pairs, sides: Sequence[int], random: np.random.Generator) -> np.ndarray:
-    """(n, 2): members of pairs that belong together, each once. Of two classes, or numbers, these have the higher labels."""
-    together = known.members[known.labels >= known.labels.mean()]
+def _documents(known: Pairs, together: np.ndarray, sides: Sequence[int], random: np.random.Generator) -> np.ndarray:
+    """(n, 2): the members of pairs that belong together, each pair once."""
     drawn = random.permutation(np.unique(together, axis=0))[:MOST_DOCUMENTS]
     lengths = sum(known.texts[side].lengths[drawn[:, side]] for side in sides)
     return drawn[: max(1, int(np.searchsorted(np.cumsum(lengths), MOST_TOKENS, "right")))]
