@@ -151,6 +151,14 @@ with tf.Session() as session:
         "regress_x_to_y": signature(
             {"inputs": info(examples)}, {"outputs": info(parsed * half + 2)}, "tensorflow/serving/regress"
         ),
+        "classify_x": signature(
+            {"inputs": info(examples)},
+            {
+                "classes": info(tf.tile([["low", "high"]], [tf.shape(parsed)[0], 1])),
+                "scores": info(tf.concat([1 - parsed, parsed], 1)),
+            },
+            "tensorflow/serving/classify",
+        ),
     }
     builder = tf.saved_model.Builder(sys.argv[1])
     builder.add_meta_graph_and_variables(session, ["serve"], signatures)
@@ -173,6 +181,35 @@ def test_a_saved_model_of_tensorflow_1(serve: Served, make: Make) -> None:
     ):
         answer = served.invoke(json.dumps(document).encode())
         assert (answer.status, json.loads(answer.body)) == (200, wanted)
+
+
+def test_tensorflow_servings_methods_and_models_by_custom_attributes(serve: Served, make: Make) -> None:
+    """As SDK v2's TensorFlowPredictor asks: model_name, classify and regress."""
+    make(TENSORFLOW_1, serve.model / "half_plus_two" / "123")
+    make(TENSORFLOW, serve.model / "sums" / "1")
+    served = serve("", "tensorflow")
+
+    def ask(attributes: str, **document: Any) -> Any:
+        answer = served.invoke(json.dumps(document).encode(), X_Amzn_SageMaker_Custom_Attributes=attributes)
+        return json.loads(answer.body) if answer.status == 200 else answer.body.decode()
+
+    assert ask("", instances=[4.0]) == ask("tfs-model-name=half_plus_two", instances=[4.0]) == {"predictions": [4.0]}
+    assert ask("tfs-model-name=sums,tfs-method=predict", instances=ROWS) == {"predictions": [6.0, -0.5]}
+    assert "no model other (tfs-model-name)" in ask("tfs-model-name=other", instances=[4.0])
+    examples = {"signature_name": "regress_x_to_y", "examples": [{"x": 3.0}, {"x": [1.0]}]}
+    assert ask("tfs-method=regress", **examples) == {"result": [3.5, 2.5]}
+    assert "does not classify" in ask("tfs-method=classify", **examples)
+    examples = {"signature_name": "classify_x", "context": {"x": 0.25}, "examples": [{}, {"x": 0.0}]}
+    assert ask("tfs-method=classify", **examples) == {
+        "result": [[["low", 0.75], ["high", 0.25]], [["low", 1.0], ["high", 0.0]]]
+    }
+    assert "does no regression" in ask("tfs-method=regress", **examples)
+    assert "takes no examples" in ask("tfs-method=regress", examples=[{"x": 3.0}])
+    assert '"examples"' in ask("tfs-method=regress", instances=[3.0])
+    assert "neither of numbers nor of texts" in ask(
+        "tfs-method=regress", signature_name="classify_x", examples=[{"x": None}]
+    )
+    assert "tfs-method must be one of" in ask("tfs-method=dance", instances=[4.0])
 
 
 def test_a_script_of_awss_tensorflow_images(serve: Served, make: Make) -> None:

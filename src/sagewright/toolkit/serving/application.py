@@ -14,7 +14,7 @@ from typing import Any
 from sagewright.serving.messages import Application, Request, Response
 from sagewright.serving.work import failure
 from sagewright.toolkit.serving import content
-from sagewright.toolkit.serving.context import Context
+from sagewright.toolkit.serving.context import CUSTOM_ATTRIBUTES, Context
 from sagewright.toolkit.serving.defaults import Defaults, defaults_of
 from sagewright.toolkit.serving.errors import RequestError, UnsupportedType
 from sagewright.toolkit.serving.script import Script, load_module, program_of
@@ -89,7 +89,8 @@ class ScriptApplication(Application):
         if self._script.has("transform_fn"):
             return self._script.call("transform_fn", self._model, data, request.content_type, accept)
         read = self._script.call("input_fn", data, request.content_type)
-        prediction = self._script.call("predict_fn", read, self._model)
+        model = self._defaults.chosen(self._model, request.headers.get(CUSTOM_ATTRIBUTES, ""))
+        prediction = self._script.call("predict_fn", read, model)
         if isinstance(prediction, Iterator) and not self._script.has("output_fn"):
             return prediction, accept
         return self._script.call("output_fn", prediction, accept)

@@ -8,6 +8,7 @@ from typing import Any
 from sagewright.serving.messages import Request
 
 NO_REQUEST = Request(b"")
+CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
 
 class Context:

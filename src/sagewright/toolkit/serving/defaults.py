@@ -38,6 +38,10 @@ class Defaults:
             f"Please provide a model_fn implementation: what is in {model_dir} cannot be loaded without one."
         )
 
+    def chosen(self, model: Any, _attributes: str) -> Any:
+        """The one of what `model_fn` gave that a request's custom attributes ask for."""
+        return model
+
     def input_fn(self, data: Data, content_type: str) -> Any:
         return content.decode(data, content_type)
 

@@ -9,6 +9,7 @@ import base64
 import csv
 import io
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,24 +18,43 @@ from sagewright.toolkit.serving import content
 from sagewright.toolkit.serving.content import Data
 from sagewright.toolkit.serving.defaults import Defaults
 from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
+from sagewright.toolkit.serving.tfexamples import PREDICT, Asked, OfExamples
 
 _SAVED = ("saved_model.pb", "saved_model.pbtxt")
+
+
+class Models:
+    """Those of an archive by their names; in all else the one that answers where none is named."""
+
+    def __init__(self, named: dict[str, Any], default: str) -> None:
+        self.named, self._default = named, named[default]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._default, name)
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self._default(*given, **named)
 
 
 class TensorFlow(Defaults):
     def model_fn(self, model_dir: str) -> Any:
         """Raises ValueError where there is no SavedModel."""
-        import tensorflow as tf
+        found = find_saved_models(Path(model_dir))
+        default = os.environ.get("SAGEMAKER_TFS_DEFAULT_MODEL_NAME") or next(iter(found))
+        if default not in found:
+            raise ValueError(f"SAGEMAKER_TFS_DEFAULT_MODEL_NAME is {default}; the models are {', '.join(found)}.")
+        return Models({name: _load(directory) for name, directory in found.items()}, default)
 
-        directory = find_saved_model(Path(model_dir))
-        try:
-            return tf.saved_model.load(str(directory))
-        except Exception:
-            from sagewright.toolkit.serving.tfgraphs import SavedGraph
-
-            with suppress(Exception):
-                return SavedGraph(directory)
-            raise
+    def chosen(self, model: Any, attributes: str) -> Any:
+        if not isinstance(model, Models):
+            return model
+        asked = Asked.of(attributes)
+        if asked.model and asked.model not in model.named:
+            raise BadInput(
+                f"There is no model {asked.model} (tfs-model-name); the models are {', '.join(model.named)}."
+            )
+        named = model.named[asked.model] if asked.model else model
+        return named if asked.method == PREDICT else OfExamples(named, asked.method)
 
     def input_fn(self, data: Data, content_type: str) -> dict[str, Any]:
         media = content.media_of(content_type) or content.JSON
@@ -55,6 +75,8 @@ class TensorFlow(Defaults):
         raise UnsupportedType(content_type)
 
     def predict_fn(self, data: Any, model: Any) -> Any:
+        if isinstance(model, OfExamples):
+            return model.answer(data)
         if not isinstance(data, dict):
             data = {"instances": data}
         name = data.get("signature_name", "serving_default")
@@ -71,15 +93,39 @@ class TensorFlow(Defaults):
     def output_fn(self, prediction: Any, accept: str) -> Any:
         if any(media in (content.JSON, content.ANY) for media in content.accepted(accept)):
             return content.to_json(prediction), content.JSON
-        return super().output_fn(prediction.get("predictions", prediction.get("outputs")), accept)
+        return super().output_fn(next(iter(prediction.values())), accept)
 
 
-def find_saved_model(directory: Path) -> Path:
-    """The directory of the newest version. Raises ValueError where there is none."""
-    found = [path.parent for name in _SAVED for path in directory.rglob(name)]
-    if not found:
+def find_saved_models(directory: Path) -> dict[str, Path]:
+    """The directories of the newest versions, by the names of the models: each has its versions in a directory of that name.
+
+    Raises ValueError where there is none.
+    """
+    paths = {path.parent for name in _SAVED for path in directory.rglob(name)}
+    if not paths:
         raise ValueError(f"There is no SavedModel in {directory}: a directory with a saved_model.pb is expected.")
-    return max(found, key=lambda path: (int(path.name) if path.name.isdecimal() else -1, str(path)))
+    found: dict[str, Path] = {}
+    for path in sorted(paths, key=lambda path: (_version(path), str(path))):
+        named = path.parent if path.name.isdecimal() else path
+        found["model" if named == directory else named.name] = path
+    return dict(sorted(found.items()))
+
+
+def _version(path: Path) -> int:
+    return int(path.name) if path.name.isdecimal() else -1
+
+
+def _load(directory: Path) -> Any:
+    import tensorflow as tf
+
+    try:
+        return tf.saved_model.load(str(directory))
+    except Exception:
+        from sagewright.toolkit.serving.tfgraphs import SavedGraph
+
+        with suppress(Exception):
+            return SavedGraph(directory)
+        raise
 
 
 def _columns(instances: Any, specs: dict[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from typing import Any
 
 from sagewright.serving.messages import Request, Response
 from sagewright.toolkit.serving import content
+from sagewright.toolkit.serving.context import CUSTOM_ATTRIBUTES
 from sagewright.toolkit.serving.defaults import Defaults
 from sagewright.toolkit.serving.errors import RequestError
-
-_CUSTOM = "x-amzn-sagemaker-custom-attributes"
 
 
 class _Context:
@@ -22,7 +21,7 @@ class _Context:
         self.method = request.method
         self.request_content_type = request.content_type or content.JSON
         self.accept_header = accept
-        self.custom_attributes = request.headers.get(_CUSTOM, "")
+        self.custom_attributes = request.headers.get(CUSTOM_ATTRIBUTES, "")
         self.content_length = len(request.body)
         self.model_name, self.model_version = "model", None
         self.rest_uri = self.grpc_port = self.channel = ""
@@ -59,7 +58,7 @@ class TfHandlers:
             return None
 
         def handler(data: Any, context: Any) -> Any:
-            return after(_serve(before(data, context), defaults, model), context)
+            return after(_serve(before(data, context), defaults, model, context.custom_attributes), context)
 
         return cls(handler)
 
@@ -68,10 +67,11 @@ class TfHandlers:
         return Response(body.encode() if isinstance(body, str) else bytes(body), str(media))
 
 
-def _serve(sent: Any, defaults: Defaults, model: Any) -> _ServingResponse:
+def _serve(sent: Any, defaults: Defaults, model: Any, attributes: str) -> _ServingResponse:
     """TensorFlow Serving's part."""
     try:
         read = defaults.input_fn(sent.read() if hasattr(sent, "read") else sent, content.JSON)
-        return _ServingResponse(200, content.to_json(defaults.predict_fn(read, model)).encode())
+        answer = defaults.predict_fn(read, defaults.chosen(model, attributes))
+        return _ServingResponse(200, content.to_json(answer).encode())
     except RequestError as error:
         return _ServingResponse(400, json.dumps({"error": str(error)}).encode())
