@@ -189,6 +189,8 @@ class GuardedProtocol(HttpToolsProtocol):
             if not self._leaving:
                 self._left = None
             super().on_message_complete()
+            if self._serving is self.cycle:
+                self._tell_to_go_on_without_body(self.cycle)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client may end its side behind a whole request, and is answered all the same."""
@@ -272,4 +274,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._serving = cycle
+        self._tell_to_go_on_without_body(cycle)
         super()._start_asgi_task(cycle, app)
+
+    def _tell_to_go_on_without_body(self, cycle: Any) -> None:
+        """A client that waits with a body of no bytes is told to send it, as S3 does, though nothing comes.
+
+        Older versions of botocore, 1.42 among them, miss the answer of their next such request where this one had none, and
+        wait until the connection ends.
+        """
+        if cycle.waiting_for_100_continue and not cycle.more_body and not cycle.body and not cycle.response_started:
+            cycle.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -182,6 +182,12 @@ def a_refused_put_answers_instead_of_continuing(target: Target) -> None:
 
 
 @check
+def a_put_of_nothing_that_waits_is_told_to_go_on(target: Target) -> None:
+    """RFC 9110, 10.1.1; older versions of botocore miss the next answer otherwise"""
+    assert target.continues(f"/{target.bucket()}/k", b"")
+
+
+@check
 def what_is_no_xml_is_malformed(target: Target) -> None:
     """Guide: Error responses, MalformedXML"""
     bucket = target.bucket()

@@ -118,6 +118,16 @@ def test_requests_sent_ahead_wait_their_turn(client: Client) -> None:
     assert [answer.split()[2] for answer in answers] == [hashlib.md5(d).hexdigest() for d in (one, b"abc", two, b"z")]
 
 
+def test_the_sender_of_nothing_is_told_to_go_on_in_its_turn(client: Client) -> None:
+    nothing = client.head(0, 0, "expect: 100-continue")
+    client.socket.sendall(client.head(3, 3) + b"abc" + nothing + nothing)
+    assert client.answer() == told(b"abc", "BytesBody")
+    for _ in range(2):
+        assert client.file.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert client.file.readline() == b"\r\n"
+        assert client.answer() == told(b"", "BytesBody")
+
+
 def test_the_sender_is_told_to_go_on(client: Client) -> None:
     data = os.urandom(SIZE)
     client.socket.sendall(client.head(SIZE, SIZE, "expect: 100-continue"))
