@@ -14,6 +14,8 @@ TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 
+ALLOWED = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})
+
 
 def a_role(target: Target, **said: Any) -> str:
     name = fresh()
@@ -90,3 +92,41 @@ def rights_are_simulated(target: Target) -> None:
     wanted = {"PolicySourceArn": target.role, "ActionNames": ["s3:PutObject"], "ResourceArns": ["arn:aws:s3:::b/k"]}
     (told,) = target.boto("iam").simulate_principal_policy(**wanted)["EvaluationResults"]
     assert (told["EvalActionName"], told["EvalDecision"]) == ("s3:PutObject", "allowed")
+
+
+@check
+def a_policy_tells_less_where_it_is_made(target: Target) -> None:
+    """moto test_policy_resource_returns_subset_of_available_attributes, verified against AWS"""
+    iam, path = target.boto("iam"), f"/{fresh()}/"
+    asked = {"Path": path, "PolicyName": fresh(), "PolicyDocument": ALLOWED, "Description": "d"}
+    made = iam.create_policy(**asked)["Policy"]
+    assert not {"Description", "Tags"} & made.keys()
+    found = iam.get_policy(PolicyArn=made["Arn"])["Policy"]
+    assert (found["Description"], found["Tags"]) == ("d", [])
+    (listed,) = iam.list_policies(PathPrefix=path)["Policies"]
+    assert not {"Description", "Tags"} & listed.keys()
+
+
+@check
+def a_policy_has_versions(target: Target) -> None:
+    """API CreatePolicyVersion, API GetPolicyVersion, API DeletePolicyVersion: DeleteConflict; LimitExceeded beyond five"""
+    iam = target.boto("iam")
+    arn = iam.create_policy(PolicyName=fresh(), PolicyDocument=ALLOWED)["Policy"]["Arn"]
+    for _ in range(4):
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=ALLOWED)
+    assert refused(iam.create_policy_version, PolicyArn=arn, PolicyDocument=ALLOWED) == ("LimitExceeded", 409)
+    assert refused(iam.delete_policy_version, PolicyArn=arn, VersionId="v1") == ("DeleteConflict", 409)
+    iam.set_default_policy_version(PolicyArn=arn, VersionId="v5")
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"] == "v5"
+
+
+@check
+def a_role_tells_its_boundary(target: Target) -> None:
+    """moto test_role_resource_returns_subset_of_available_attributes, verified against AWS"""
+    iam, path = target.boto("iam"), f"/{fresh()}/"
+    policy = iam.create_policy(PolicyName=fresh(), PolicyDocument=ALLOWED)["Policy"]["Arn"]
+    role = {"Path": path, "RoleName": fresh(), "AssumeRolePolicyDocument": json.dumps(TRUST)}
+    role["PermissionsBoundary"] = policy
+    assert iam.create_role(**role)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == policy
+    (listed,) = iam.list_roles(PathPrefix=path)["Roles"]
+    assert "PermissionsBoundary" not in listed

@@ -1,0 +1,54 @@
+"""Permissions boundaries of roles: kept and told, as all policies are.
+
+Source: IAM's API reference; moto's tests that are verified against AWS (`test_iam_response_attributes.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sagewright.services.context import Context
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
+from sagewright.store.resources import NameTaken, New
+
+KIND = "iam-boundary"
+
+
+def of_role(context: Context, role: str) -> dict[str, Any]:
+    """What is told of a role's boundary; nothing where it has none."""
+    found = resources.find(context.store, _place(context), role)
+    if found is None:
+        return {}
+    told = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": found.document["Arn"]}
+    return {"PermissionsBoundary": told}
+
+
+def set_of_role(context: Context, role: str, arn: str) -> None:
+    try:
+        resources.create(context.store, _place(context), New(role, {"Arn": arn}, "", {}))
+    except NameTaken:
+        there = resources.find(context.store, _place(context), role)
+        if there is None or not resources.alter(
+            context.store, there.id, lambda now: replace(now, document={"Arn": arn})
+        ):
+            set_of_role(context, role, arn)
+
+
+def forget_of_role(context: Context, role: str) -> bool:
+    """False where there was none."""
+    found = resources.find(context.store, _place(context), role)
+    return found is not None and resources.remove(context.store, found, "")
+
+
+def used(context: Context, arn: str) -> int:
+    """Of how many roles a policy is the boundary."""
+    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    return sum(row.document["Arn"] == arn for row in rows)
+
+
+def _place(context: Context) -> Place:
+    """IAM knows no regions."""
+    return Place(KIND, context.account, "")
