@@ -54,6 +54,21 @@ def test_the_binary_format_of_every_objective_and_booster(name: str) -> None:
     assert json.loads(booster.save_config())["learner"]["objective"]["name"] == name.partition(" ")[0]
 
 
+def test_a_pickle_of_python_2() -> None:
+    """As XGBoost 0.72's image of AWS left it: protocol 0, with a bytearray from text."""
+    handle = "".join(
+        f"\\u{ord(one):04x}" if one in "\\\0\n\r\x1a" else one
+        for one in (OLD / "model-0.90").read_bytes().decode("latin-1")
+    )
+    content = (
+        b"ccopy_reg\n_reconstructor\n(cxgboost.core\nBooster\nc__builtin__\nobject\nNtR(dS'handle'\nc__builtin__\nbytearray\n(V"
+        + handle.encode("latin-1")
+        + b"\nS'latin-1'\ntRsb."
+    )
+    predicted = load_old(content).predict(xgb.DMatrix(np.array(EXPECTED["rows"])))
+    assert np.allclose(predicted, EXPECTED["0.90"], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["model-0.90", "model-1.7.6"])
 def test_a_damaged_file_in_the_binary_format_is_the_users_fault(name: str) -> None:
     """Cut off anywhere, and with any word of its heads and trees changed."""

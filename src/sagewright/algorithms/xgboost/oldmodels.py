@@ -15,7 +15,8 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.xgboost import binarymodels
 from sagewright.algorithms.xgboost.library import xgb
 
-_PICKLE = b"\x80"
+_PICKLES = (b"\x80", b"ccopy_reg\n", b"ccopyreg\n")
+"""How pickles begin, those of Python 2 among them."""
 _PLAIN = {"builtins": {"bytearray", "bytes", "dict", "list", "set", "tuple", "int", "float", "str", "object"}}
 
 
@@ -35,6 +36,7 @@ class _Reader(pickle.Unpickler):
             return _Held
         if name in _PLAIN.get(module.replace("__builtin__", "builtins"), ()):
             return getattr(__import__("builtins"), name)
+        module = module.replace("copy_reg", "copyreg")
         if (module, name) in {("copyreg", "_reconstructor"), ("_codecs", "encode")}:
             return getattr(__import__(module), name)
         raise UserError(
@@ -44,7 +46,7 @@ class _Reader(pickle.Unpickler):
 
 def load_old(content: bytes) -> Any | None:
     """The booster, None for what is no file of an old release. Raises UserError where it can't be loaded."""
-    if content.startswith(_PICKLE):
+    if content.startswith(_PICKLES):
         return _load_pickle(content)
     if not _reads_binary() and binarymodels.is_binary(content):
         return binarymodels.load(content)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.algorithms import catalogue
+from sagewright.algorithms.declaration import Declaration
 from sagewright.runtimes import images
 
 JOBS_A_RANGE, FEWEST_JOBS, MOST_JOBS = 10, 20, 100
@@ -49,14 +50,16 @@ def autotuned(request: dict[str, Any]) -> dict[str, Any]:
 
 def _ranges(given: Mapping[str, Any], definition: Mapping[str, Any], static: dict[str, str]) -> Ranges:
     """Those that were given, those of the hints, and a built-in algorithm's where neither says anything. What has a hint but no
-    range becomes static: SDK v2 sends all of an estimator's hyperparameters as hints, its own among them.
+    range becomes static: SDK v2 sends all of an estimator's hyperparameters as hints, its own among them and those that can't be
+    tuned.
     """
     ranges: Ranges = {kind: list(given.get(kind) or ()) for kind in KINDS}
     named = {one["Name"] for kind in KINDS for one in ranges[kind]}
-    recommended = _recommended(definition)
+    declared = _declared(definition)
+    recommended = _recommended(declared)
     hints = [one for one in given.get("AutoParameters") or () if one["Name"] not in named]
     for hint in hints:
-        found = recommended.get(hint["Name"]) or around(hint["Name"], hint["ValueHint"])
+        found = recommended.get(hint["Name"]) or (None if declared else around(hint["Name"], hint["ValueHint"]))
         if found is None:
             static[hint["Name"]] = hint["ValueHint"]
         else:
@@ -69,9 +72,12 @@ def _ranges(given: Mapping[str, Any], definition: Mapping[str, Any], static: dic
     return {kind: found for kind, found in ranges.items() if found} | kept
 
 
-def _recommended(definition: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+def _declared(definition: Mapping[str, Any]) -> Declaration | None:
     image = definition["AlgorithmSpecification"].get("TrainingImage")
-    declared = catalogue.find(images.resolve_image(image).repository) if image else None
+    return catalogue.find(images.resolve_image(image).repository) if image else None
+
+
+def _recommended(declared: Declaration | None) -> dict[str, tuple[str, dict[str, Any]]]:
     if declared is None:
         return {}
     return {one["Name"]: (kind, one) for kind, found in declared.recommended_ranges().items() for one in found}

@@ -115,8 +115,8 @@ def _check_members(parent: str, before: Definition, own: Definition, identical: 
             )
     if not identical:
         return
-    for member in ("AlgorithmSpecification", "InputDataConfig"):
-        if before.document.get(member) != own.document.get(member):
+    for member, seen in (("AlgorithmSpecification", _itself), ("InputDataConfig", channels_without_places)):
+        if seen(before.document.get(member)) != seen(own.document.get(member)):
             raise ValidationException(
                 f"{member} must be that of the parent tuning job {parent} with the WarmStartType {IDENTICAL}."
             )
@@ -124,3 +124,17 @@ def _check_members(parent: str, before: Definition, own: Definition, identical: 
 
 def _lower(names: tuple[str, ...]) -> list[str]:
     return [name[0].lower() + name[1:] for name in names]
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def channels_without_places(channels: list[dict[str, Any]] | None) -> list[Any]:
+    """Where the data lies doesn't count: SDK v2 uploads the same records to another place, and AWS takes it."""
+    found = []
+    for channel in channels or ():
+        source = channel["DataSource"].get("S3DataSource")
+        placed = {**channel["DataSource"], "S3DataSource": {**source, "S3Uri": ""}} if source else channel["DataSource"]
+        found.append({**channel, "DataSource": placed})
+    return found
