@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from s3.check import check
@@ -95,6 +96,14 @@ def a_public_acl_is_refused(target: Target) -> None:
     assert refusal(target.s3.put_bucket_acl, Bucket=bucket, ACL="public-read") == refused
     assert refusal(target.s3.put_object_acl, Bucket=bucket, Key="k", ACL="public-read") == refused
     assert refusal(target.s3.put_object, Bucket=bucket, Key="k", Body=b"x", ACL="public-read") == refused
+
+
+@check
+def a_new_bucket_with_a_public_acl_is_refused(target: Target) -> None:
+    """Guide: Controlling ownership: InvalidBucketAclWithObjectOwnership"""
+    name = f"b-{uuid.uuid4().hex}"
+    refused = ("InvalidBucketAclWithObjectOwnership", 400)
+    assert refusal(target.s3.create_bucket, Bucket=name, ACL="public-read") == refused
 
 
 @check

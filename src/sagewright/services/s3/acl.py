@@ -26,7 +26,6 @@ def get_object_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @s3_operation("PutBucketAcl")
 def put_bucket_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """`private` changes nothing and is taken; anything else is refused."""
-    context.objects.buckets.get(request["Bucket"])
     return _check(context, request)
 
 
@@ -48,6 +47,7 @@ def _owners(context: Context) -> dict[str, Any]:
 
 
 def _check(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    bucket = context.objects.buckets.get(request["Bucket"])
     said = any(value for name, value in request.items() if name == "ACL" or name.startswith("Grant"))
     if not said and request.get("AccessControlPolicy") is None:
         fields = {"MissingHeaderName": "x-amz-acl"}
@@ -56,10 +56,10 @@ def _check(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid_request("Specifying both Canned ACLs and Header Grants is not allowed")
     if said and request.get("AccessControlPolicy") is not None:
         raise AwsError("UnexpectedContent", "This request does not support content")
-    shapes.check_acl(request)
+    shapes.check_acl(request, bucket)
     wanted = request.get("AccessControlPolicy")
     if wanted is not None and _pairs(wanted) != _pairs(_owners(context)):
-        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
+        raise shapes.no_acl(bucket)
     return {}
 
 

@@ -31,7 +31,7 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """In us-east-1 a bucket of one's own may be created again, as at AWS, though not with tags."""
     name = request["Bucket"]
     check_bucket_name(name)
-    shapes.check_acl(request)
+    _check_acl(request)
     wanted = request.get("CreateBucketConfiguration") or {}
     region = _region(wanted.get("LocationConstraint") or None, context.region)
     documents = configuration.at_first(request.get("ObjectOwnership"))
@@ -45,6 +45,16 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         if error.code != "BucketAlreadyOwnedByYou" or region != HOME or wanted.get("Tags"):
             raise
     return {"Location": f"/{name}", "BucketArn": _arn(name)}
+
+
+def _check_acl(request: dict[str, Any]) -> None:
+    """Source: S3's user guide, Troubleshooting of object ownership. Raises InvalidBucketAclWithObjectOwnership."""
+    if not shapes.gives_access(request):
+        return
+    if request.get("ObjectOwnership") in {None, shapes.ENFORCED}:
+        message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        raise AwsError("InvalidBucketAclWithObjectOwnership", message)
+    raise AwsError("NotImplemented", "Access lists other than the private one are not served.")
 
 
 def _arn(name: str) -> str:

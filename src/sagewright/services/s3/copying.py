@@ -15,7 +15,7 @@ from sagewright.services.s3.archives import check_readable
 from sagewright.services.s3.encryption import BASE, encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_source_size
-from sagewright.services.s3.locks import check_lockable, lock_headers
+from sagewright.services.s3.locks import lock_headers
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.preconditions import check_source
@@ -33,7 +33,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     source = find_source(context, request)
     check_source_size(source.size)
     there = context.objects.buckets.get(bucket)
-    check_lockable(request, there)
+    shapes.check_bucket(request, there)
     _refuse_no_change(request, source, there)
     algorithm = request.get("ChecksumAlgorithm")
     version = context.objects.contents.copy(

@@ -15,7 +15,6 @@ from sagewright.services.s3.copying import find_source
 from sagewright.services.s3.encryption import encryption_members, with_default
 from sagewright.services.s3.expiry import abortion_members, expiration_members
 from sagewright.services.s3.integrity import announced, check_size, check_source_size, digests, sent_checksums
-from sagewright.services.s3.locks import check_lockable
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.store.uploads import Part, Upload
@@ -26,7 +25,7 @@ def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[s
     bucket, key = request["Bucket"], request["Key"]
     check_key(key)
     there, (algorithm, kind) = context.objects.buckets.get(bucket), _checksum(request)
-    check_lockable(request, there)
+    shapes.check_bucket(request, there)
     properties = shapes.properties(with_default(context, there, request))
     upload = context.objects.uploads.create(bucket, key, properties, algorithm, kind)
     return {

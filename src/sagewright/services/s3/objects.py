@@ -15,7 +15,7 @@ from sagewright.services.s3.archives import check_readable
 from sagewright.services.s3.encryption import check_usable, encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_size, digests
-from sagewright.services.s3.locks import check_lockable, check_vouched
+from sagewright.services.s3.locks import check_vouched
 from sagewright.services.s3.names import check_key
 from sagewright.services.s3.operations import s3_operation
 from sagewright.services.s3.preconditions import check_read
@@ -42,7 +42,7 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("WriteOffsetBytes") is not None:
         raise AwsError("NotImplemented", "Appending to an object is not served.")
     there = context.objects.buckets.get(bucket)  # before the body is read for nothing
-    check_lockable(request, there)
+    shapes.check_bucket(request, there)
     check_vouched(request, bool(wanted.said or wanted.md5))
     properties = shapes.properties(with_default(context, there, request))
     with context.objects.blobs.take(body, wanted.algorithms) as blob:

@@ -17,6 +17,7 @@ from sagewright.services.s3.archives import restored
 from sagewright.services.s3.encryption import check_encryption, encryption_members
 from sagewright.services.s3.metadata import encoded, read_metadata
 from sagewright.services.s3.tags import tags_of_header
+from sagewright.store.buckets import Bucket
 from sagewright.store.objects import NULL_VERSION, Version
 
 STANDARD = "STANDARD"
@@ -43,6 +44,9 @@ SETTINGS = (
     "StorageClass",
 )
 DEFAULT_TYPE = "binary/octet-stream"
+ENFORCED = "BucketOwnerEnforced"
+"""The ownership of buckets whose access lists are off, which new ones have."""
+
 ACLS_THAT_CHANGE_NOTHING = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 
 
@@ -78,7 +82,7 @@ def kept_headers(request: Mapping[str, Any], names: tuple[str, ...] = CONTENT + 
 
 
 def check_settings(request: Mapping[str, Any]) -> None:
-    """Refuse what cannot be honoured: access lists, customer keys, unknown classes."""
+    """Refuse what cannot be honoured: customer keys, unknown classes."""
     kind = request.get("StorageClass", STANDARD)
     if kind not in STORAGE_CLASSES:
         fields = {"StorageClassRequested": kind}
@@ -87,14 +91,32 @@ def check_settings(request: Mapping[str, Any]) -> None:
     if request.get("SSECustomerAlgorithm") or request.get("SSECustomerKey"):
         message = "Objects encrypted with customer-provided keys are not served."
         raise AwsError("NotImplemented", message)
-    check_acl(request)
 
 
-def check_acl(request: Mapping[str, Any]) -> None:
-    """Raises AccessControlListNotSupported, as a bucket with BucketOwnerEnforced does."""
-    grants = [name for name in request if name.startswith("Grant") and request[name]]
-    if grants or request.get("ACL", "private") not in ACLS_THAT_CHANGE_NOTHING:
-        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
+def check_bucket(request: Mapping[str, Any], bucket: Bucket) -> None:
+    """Refuse what an object of this bucket can't have. Raises what `check_acl` does, InvalidRequest for a lock."""
+    locks.check_lockable(request, bucket)
+    check_acl(request, bucket)
+
+
+def check_acl(request: Mapping[str, Any], bucket: Bucket) -> None:
+    """Raises what `no_acl` says of an access list that gives somebody else something."""
+    if gives_access(request):
+        raise no_acl(bucket)
+
+
+def gives_access(request: Mapping[str, Any]) -> bool:
+    """Whether the headers of a request have an access list that is not the private one."""
+    grants = any(request[name] for name in request if name.startswith("Grant"))
+    return grants or request.get("ACL", "private") not in ACLS_THAT_CHANGE_NOTHING
+
+
+def no_acl(bucket: Bucket) -> AwsError:
+    """AccessControlListNotSupported where access lists are off, NotImplemented where AWS would take this one."""
+    rules = (bucket.configuration.get("ownership") or {}).get("Rules") or [{}]
+    if rules[0].get("ObjectOwnership") == ENFORCED:
+        return AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
+    return AwsError("NotImplemented", "Access lists other than the private one are not served.", 400)
 
 
 def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from sagewright.model.errors import AwsError
 from sagewright.objects.blobs import Blob
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.integrity import digests
+from sagewright.store.buckets import Bucket
 from sagewright.store.objects import Version
 
 CRC32_OF_HELLO = "NhCmhg=="
@@ -41,8 +42,6 @@ def test_headers_that_are_kept() -> None:
     ("request_members", "code"),
     [
         ({"StorageClass": "WARM"}, "InvalidStorageClass"),
-        ({"ACL": "public-read"}, "AccessControlListNotSupported"),
-        ({"GrantRead": "id=x"}, "AccessControlListNotSupported"),
         ({"SSECustomerAlgorithm": "AES256"}, "NotImplemented"),
         ({"ServerSideEncryption": "rot13"}, "InvalidArgument"),
         ({"Metadata": {"a": "x" * 2048}}, "MetadataTooLarge"),
@@ -62,7 +61,27 @@ def test_what_cannot_be_kept(request_members: dict[str, Any], code: str) -> None
 
 
 def test_acls_that_change_nothing() -> None:
-    shapes.properties({"ACL": "bucket-owner-full-control"})
+    shapes.check_acl({"ACL": "bucket-owner-full-control"}, owned("BucketOwnerEnforced"))
+
+
+def owned(ownership: str | None) -> Bucket:
+    documents = {"ownership": {"Rules": [{"ObjectOwnership": ownership}]}} if ownership else {}
+    return Bucket("b", "0", "us-east-1", 0, "Off", documents)
+
+
+@pytest.mark.parametrize("asked", [{"ACL": "public-read"}, {"GrantRead": "id=x"}])
+@pytest.mark.parametrize(
+    ("ownership", "code"),
+    [
+        ("BucketOwnerEnforced", "AccessControlListNotSupported"),
+        ("ObjectWriter", "NotImplemented"),
+        (None, "NotImplemented"),
+    ],
+)
+def test_acls_are_refused_for_what_they_are(asked: dict[str, Any], ownership: str | None, code: str) -> None:
+    with pytest.raises(AwsError) as caught:
+        shapes.check_acl(asked, owned(ownership))
+    assert caught.value.code == code
 
 
 def test_digests_sent_before_and_behind() -> None:
