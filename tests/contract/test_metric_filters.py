@@ -233,6 +233,7 @@ def test_settings_of_a_group(logs: Any, group: str) -> None:
     assert told()["deletionProtectionEnabled"] is False
     logs.associate_kms_key(logGroupName=group, kmsKeyId=key)
     assert told()["kmsKeyId"] == key
+    assert told()["metricFilterCount"] == len(logs.describe_metric_filters(logGroupName=group)["metricFilters"]) == 0
     logs.disassociate_kms_key(resourceIdentifier=f"{ARN}{group}")
     assert "kmsKeyId" not in told()
     logs.put_log_group_deletion_protection(logGroupIdentifier=group, deletionProtectionEnabled=True)

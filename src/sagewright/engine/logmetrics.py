@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from sagewright.engine.logconditions import MISSING
 from sagewright.engine.logfilters import Fields, Filter, compile_fields, compile_filter
 from sagewright.store import metrics, resources
+from sagewright.store.database import Database
 from sagewright.store.logs import Place
 from sagewright.store.metrics import Datum, Series, dimension_text
 from sagewright.store.resources import Resource
@@ -31,15 +32,25 @@ def parent_of(place: Place, group: str) -> str:
     return f"log-group/{place.account}/{place.region}/{group}"
 
 
-def count_in(connection: Connection, place: Place, group: str, lines: Sequence[Line]) -> None:
-    """Have the filters of a group count lines: (milliseconds, message)."""
+def count_in(store: Database, connection: Connection, where: tuple[Place, str], lines: Sequence[Line]) -> None:
+    """Have the filters of a group, `where`, count lines: (milliseconds, message)."""
     if not lines:
         return
+    place, group = where
     data: list[tuple[Series, Datum]] = []
-    for one in resources.children_in(connection, parent_of(place, group)):
-        if one.kind == KIND:
-            data += _counted(one, place, lines)
+    for one in _filters(store, connection, parent_of(place, group)):
+        data += _counted(one, place, lines)
     metrics.put(connection, data)
+
+
+def _filters(store: Database, connection: Connection, parent: str) -> list[Resource]:
+    """Of nearly every group there are none, so that is remembered where this process alone writes; who changes them says so
+    (`store.memory.changes`)."""
+
+    def read() -> list[Resource]:
+        return [one for one in resources.children_in(connection, parent) if one.kind == KIND]
+
+    return (store.memory.recall(parent, KIND, read) or []) if store.embedded else read()
 
 
 def _counted(metric_filter: Resource, place: Place, lines: Sequence[Line]) -> list[tuple[Series, Datum]]:

@@ -63,7 +63,7 @@ def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
             return Answer(Desired.GONE)
         fresh = report.seq > host.report_seq
         if fresh:
-            _take(connection, job, host, report)
+            _take(store, connection, (job, host), report)
     if fresh and report.refused:
         _tell_refused(job, host, report)
     tells = report.phase is not None or bool(report.metrics)
@@ -80,12 +80,13 @@ def _tell_refused(job: Job, host: Host, report: Report) -> None:
     log.warning("report %d of host %s of job %s: refused %s%s", report.seq, host.name, job.name, parts, more)
 
 
-def _take(connection: Connection, job: Job, host: Host, report: Report) -> None:
+def _take(store: Database, connection: Connection, whose: tuple[Job, Host], report: Report) -> None:
+    job, host = whose
     if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
         group = kind_of(job).log_group_of(job.request)
         stream = logs.ensure_stream(connection, _place(job), group, host.log_stream)
         logs.append(connection, stream, report.logs)
-        logmetrics.count_in(connection, _place(job), group, report.logs)
+        logmetrics.count_in(store, connection, (_place(job), group), report.logs)
     if report.metrics:
         _put_metrics(connection, job, report.metrics)
     changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}

@@ -44,7 +44,7 @@ def put_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if taken:
         with context.store.write() as connection:
             logs.append(connection, logs.ensure_stream(connection, place_of(context), group, name), taken)
-            logmetrics.count_in(connection, place_of(context), group, taken)
+            logmetrics.count_in(context.store, connection, (place_of(context), group), taken)
     answer = {"nextSequenceToken": str(require_stream(context, group, name).next_seq)}
     return answer | ({"rejectedLogEventsInfo": rejected} if rejected else {})
 

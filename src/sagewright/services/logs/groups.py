@@ -13,6 +13,7 @@ from sagewright.services.logs import groupsettings
 from sagewright.services.registry import operation
 from sagewright.store import logs, resources, tags
 from sagewright.store.logs import GroupQuery, Place, Stream, StreamQuery
+from sagewright.store.memory import changes
 
 MAX_STREAMS = 50
 STANDARD = "STANDARD"
@@ -72,7 +73,9 @@ def delete_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any
     logs.delete_group(context.store, place_of(context), name)
     tags.remove(context.store, log_group_arn(context.region, context.account, name))
     with context.store.write() as connection:
-        resources.remove_children_in(connection, parent_of(place_of(context), name))
+        parent = parent_of(place_of(context), name)
+        resources.remove_children_in(connection, parent)
+        changes(connection, parent)
     return {}
 
 

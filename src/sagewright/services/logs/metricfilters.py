@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+
 from sagewright.engine.logconditions import MISSING
 from sagewright.engine.logfilters import compile_fields, compile_filter, selectors_of
 from sagewright.engine.logmetrics import KIND, number, parent_of
@@ -19,7 +21,8 @@ from sagewright.services.registry import operation
 from sagewright.store import resources
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.memory import changes
+from sagewright.store.resources import New, Resource
 
 MOST_FILTERS = 100
 MOST_DIMENSIONS = 3
@@ -36,20 +39,25 @@ def put_metric_filter(context: Context, request: dict[str, Any]) -> dict[str, An
         for one in request["metricTransformations"]
     ]
     document = {"filterPattern": request["filterPattern"], "metricTransformations": transformations}
-    parent = parent_of(place_of(context), group)
-    there = _find(context, group, name)
-    if there is not None:
-        if resources.alter(context.store, there.id, lambda now: replace(now, document=document)) is None:
-            return put_metric_filter(context, request)
-        return {}
-    if len(resources.children(context.store, parent)) >= MOST_FILTERS:
-        raise AwsError("LimitExceededException", "Resource limit exceeded.")
-    new = New(_name(group, name), document, "", {}, parent=parent, principal=context.principal.arn)
     try:
-        resources.create(context.store, _place(context), new)
-    except NameTaken:
-        return put_metric_filter(context, request)
+        _put(context, (group, name), document)
+    except IntegrityError:  # somebody else has put it meanwhile
+        _put(context, (group, name), document)
     return {}
+
+
+def _put(context: Context, named: tuple[str, str], document: dict[str, Any]) -> None:
+    parent, principal = parent_of(place_of(context), named[0]), context.principal.arn
+    with context.store.write() as connection:
+        changes(connection, parent)
+        there = resources.find_in(connection, _place(context), _name(*named))
+        if there is not None:
+            resources.change_in(connection, replace(there, document=document), principal)
+            return
+        if sum(one.kind == KIND for one in resources.children_in(connection, parent)) >= MOST_FILTERS:
+            raise AwsError("LimitExceededException", "Resource limit exceeded.")
+        new = New(_name(*named), document, "", {}, parent=parent, principal=principal)
+        resources.create_in(connection, _place(context), new)
 
 
 @operation("logs", "DescribeMetricFilters")
@@ -67,9 +75,13 @@ def describe_metric_filters(context: Context, request: dict[str, Any]) -> dict[s
 @operation("logs", "DeleteMetricFilter")
 def delete_metric_filter(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     require_group(context, request["logGroupName"])
-    found = _find(context, request["logGroupName"], request["filterName"])
-    if found is None or not resources.remove(context.store, found, "", context.principal.arn):
-        raise AwsError("ResourceNotFoundException", "The specified metric filter does not exist.")
+    with context.store.write() as connection:
+        named = _name(request["logGroupName"], request["filterName"])
+        found = resources.find_in(connection, _place(context), named)
+        if found is None:
+            raise AwsError("ResourceNotFoundException", "The specified metric filter does not exist.")
+        changes(connection, found.parent)
+        resources.remove_in(connection, found, "", context.principal.arn)
     return {}
 
 
@@ -108,7 +120,8 @@ def _rows(context: Context, request: dict[str, Any]) -> list[Resource]:
     prefix = request.get("filterNamePrefix", "")
     if "logGroupName" in request:
         require_group(context, request["logGroupName"])
-        rows = resources.children(context.store, parent_of(place_of(context), request["logGroupName"]))
+        parent = parent_of(place_of(context), request["logGroupName"])
+        rows = [one for one in resources.children(context.store, parent) if one.kind == KIND]
     else:
         page = Page(sort_by="name", descending=False, limit=100_000)
         rows = resources.page(context.store, _place(context), page)
@@ -144,10 +157,6 @@ def _named(row: Resource) -> tuple[str, str]:
     """The group and the name of a filter."""
     group, _, name = row.name.partition(":")
     return group, name
-
-
-def _find(context: Context, group: str, name: str) -> Resource | None:
-    return resources.find(context.store, _place(context), _name(group, name))
 
 
 def _place(context: Context) -> Place:
