@@ -115,7 +115,7 @@ class _Jobs:
 
 
 def _torchrun(net: str) -> tuple[float, float]:
-    python = next(Path(CACHE / "environments").glob("pytorch-stock-*/bin/python"))
+    python = next(Path(CACHE / "environments").glob("pytorch-near-*/bin/python"))
     port = free_port()
     nodes = [
         subprocess.Popen(

@@ -27,7 +27,7 @@ PROGRAMS = {"sklearn": "spinning_forest.py", "pytorch": "spinning_net.py"}
 def measure() -> list[Row]:
     rows = []
     for framework, program in PROGRAMS.items():
-        for python in list(Path(CACHE / "environments").glob(f"{framework}-stock-*/bin/python"))[:1]:
+        for python in list(Path(CACHE / "environments").glob(f"{framework}-near-*/bin/python"))[:1]:
             for beside in (False, True):
                 pairs = _pairs(python, program, beside)
                 ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tarfile
 import time
 import uuid
@@ -264,3 +265,45 @@ def test_a_script_of_the_xgboost_container_trains_on_two_hosts(
     uri = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
     with tarfile.open(fileobj=io.BytesIO(s3.get_object(Bucket=uri[0], Key=uri[2])["Body"].read())) as tar:
         assert "xgboost-model.json" in [name.removeprefix("./") for name in tar.getnames()]
+
+
+OLD_SCRIPTS = {
+    f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-scikit-learn:1.2-1-cpu-py3": """
+import numpy, pandas, pkg_resources
+from sklearn.preprocessing import OneHotEncoder
+rows = pandas.DataFrame({"a": ["x", "y"]}).append({"a": "z"}, ignore_index=True)
+print("shape", OneHotEncoder(sparse=False).fit_transform(rows).shape)
+""",
+    f"{ECR.replace('0' * 12, '763104351884')}/pytorch-training:2.0.0-cpu-py310": """
+import pkg_resources, torch
+torch.save(torch.nn.Linear(2, 1), "/tmp/whole.pt")
+print("shape", tuple(torch.load("/tmp/whole.pt").weight.shape))
+""",
+}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="no release of scikit-learn 1.2 for this Python")
+@pytest.mark.parametrize("image", OLD_SCRIPTS)
+def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: str, bucket: str, image: str) -> None:
+    """What later releases dropped: of scikit-learn, pandas, torch's default, and setuptools."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        info = tarfile.TarInfo("train.py")
+        info.size = len(OLD_SCRIPTS[image].encode())
+        archive.addfile(info, io.BytesIO(OLD_SCRIPTS[image].encode()))
+    server.boto("s3").put_object(Bucket=bucket, Key=f"{job_name}.tar.gz", Body=packed.getvalue())
+    server.boto("sagemaker").create_training_job(
+        TrainingJobName=job_name,
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+        RoleArn=ROLE,
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 100},
+        HyperParameters={
+            "sagemaker_program": '"train.py"',
+            "sagemaker_submit_directory": f'"s3://{bucket}/{job_name}.tar.gz"',
+        },
+    )
+    job = server.wait(job_name)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert "shape (" in "\n".join(server.lines(job_name))

@@ -70,6 +70,7 @@ from sagewright.runtimes.launch import (
     sandbox_for,
     serving_requirements,
 )
+from sagewright.runtimes.recipes import variables_for
 from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, View, check_words, missing
 from sagewright.sandbox.choose import choose_sandbox
 
@@ -396,7 +397,7 @@ class HostRun:
 
     def _launch(self, environment: Environment | None, sandbox: Sandbox) -> Launch:
         sources = self._environments.sources
-        defaults = environment_variables(self._host, sources) if environment else {}
+        defaults = environment_variables(self._host, sources) | variables_for(self._image) if environment else {}
         return Launch(
             argv=command(self._image, self._host.brief),
             directory=self._host.directory,

@@ -88,7 +88,7 @@ class Environments:
         """What may stand for `image`, the best first; the last is made if there is none."""
         recipe = recipe_for(image)
         exact = _exact(recipe, image)
-        return [exact] if self.policy == "exact" else [exact, _stock(recipe, image)]
+        return [exact] if self.policy == "exact" else [exact, _near(recipe, image)]
 
     def with_requirements(
         self, base: Environment, requirements: str, say: Callable[[str], None] = lambda _line: None
@@ -309,14 +309,14 @@ def _same(asked: str, given: str) -> bool:
 
 def _exact(recipe: Recipe, image: Image) -> _Spec:
     if recipe.untagged:
-        return _stock(recipe, image)
+        return _near(recipe, image)
     version = f"{image.base_version}-" * bool(image.base_version) + (image.version or "any")
     python = image.python if "." in image.python else sys.executable
     label = image.python if "." in image.python else platform.python_version()
     return _Spec(f"{recipe.name}-{version}-py{label}", python, recipe.exact(image))
 
 
-def _stock(recipe: Recipe, image: Image) -> _Spec:
+def _near(recipe: Recipe, image: Image) -> _Spec:
     word, packages = recipe.nearest(image)
     return _Spec(f"{recipe.name}-{word}-py{platform.python_version()}", sys.executable, packages)
 

@@ -13,8 +13,11 @@ NUMPY_2_SINCE = {"scikit-learn": (1, 5), "torch": (2, 3), "tensorflow-cpu": (2, 
 """The first release of each that runs on NumPy 2."""
 SERVING = ("httptools", "uvloop")
 """What the server of models needs beside the framework: every recipe in which a model can be served has it."""
-_SCRIPT = ("boto3", "requests", "psutil", "pyyaml", "protobuf", "python-dateutil", "retrying", "pillow", "tqdm")
-"""What AWS's images hold for any script, and what its toolkit brought along."""
+_SCRIPT = (
+    "boto3", "requests", "psutil", "pyyaml", "protobuf", "python-dateutil", "retrying", "pillow", "tqdm", "setuptools<81",
+)  # fmt: skip
+"""What AWS's images hold for any script, and what its toolkit brought along. Many a package uses setuptools's pkg_resources, which
+81 dropped, without a word of it in its requirements."""
 _SCIENCE = ("numpy", "pandas<3", "scipy", "scikit-learn", "pyarrow", *_SCRIPT, *SERVING)
 _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "plotly", "bokeh")
 """What AWS's deep learning containers hold besides: the part of it that is small. docs/how-to/choose-versions.md has the rest."""
@@ -34,6 +37,12 @@ _ERAS_OF_SKLEARN = (
 )
 """Source: requirements.txt of aws/sagemaker-scikit-learn-container, branches 1.2-1 and 1.4-2. Scripts for one of them often fail on
 the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool."""
+
+
+_ERAS_OF_TENSORFLOW = (Era((2, 15), (3, 11), {"tensorflow-cpu": "==2.15.*", "numpy": "<2"}),)
+"""Its last releases with Keras 2: `model.save(directory)` writes a SavedModel there, and is an error since."""
+_WEIGHTS_ALONE_SINCE = (2, 6)
+"""The first torch whose `load` reads nothing but weights where a script doesn't say."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,11 @@ class Recipe:
         era = next((era for era in self.eras if _minor(image.version) <= era.through), None)
         if era is not None and sys.version_info[:2] <= era.python:
             word = ".".join(map(str, era.through))
-            return f"{word}-stock", tuple(package + era.pins.get(package, "") for package in self.packages)
+            return f"{word}-near", tuple(package + era.pins.get(package, "") for package in self.packages)
         if not self.by_major or not major.isdecimal():
-            return "stock", self.packages
+            return "near", self.packages
         pinned = tuple(f"{package}=={major}.*" if package == self.main else package for package in self.packages)
-        return f"{major}-stock", pinned
+        return f"{major}-near", pinned
 
     def exact(self, image: Image) -> tuple[str, ...]:
         """Requirements that give just the image's version: `1.7-1` is any 1.7, `2.0.0` is 2.0.0."""
@@ -104,7 +113,13 @@ RECIPES = {
         ),
         Recipe("text", "", ("numpy", "scipy", "threadpoolctl", "numba", "gensim", *SERVING), ("numpy",)),
         Recipe("pytorch", "torch", ("torch", "torchvision", "safetensors", *_SCIENCE, *_DEEP_LEARNING), ("torch",)),
-        Recipe("tensorflow", "tensorflow-cpu", ("tensorflow-cpu", *_SCIENCE, *_DEEP_LEARNING), ("tensorflow-cpu",)),
+        Recipe(
+            "tensorflow",
+            "tensorflow-cpu",
+            ("tensorflow-cpu", *_SCIENCE, *_DEEP_LEARNING),
+            ("tensorflow-cpu",),
+            eras=_ERAS_OF_TENSORFLOW,
+        ),
         Recipe(
             "huggingface",
             "transformers",
@@ -150,6 +165,15 @@ _WHY_NO_SERVER = {
     "sparkml": "there is no server of SparkML models here",
 }
 """By a word of the repository's name, the first that it has."""
+
+
+def variables_for(image: Image) -> dict[str, str]:
+    """Variables with which a newer framework does what the image's did."""
+    of_torch = image.framework in RECIPES and "torch" in RECIPES[image.framework].packages
+    if image.kind is ImageKind.ALGORITHM or not of_torch:
+        return {}
+    old = _minor(image.base_version or image.version) < _WEIGHTS_ALONE_SINCE
+    return {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"} if old else {}
 
 
 _NEWEST = (sys.maxsize,)

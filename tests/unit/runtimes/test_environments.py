@@ -24,7 +24,7 @@ from sagewright.runtimes.environments import (
 )
 from sagewright.runtimes.images import resolve_image
 from sagewright.runtimes.pipconfig import PipSources, read_pip_sources
-from sagewright.runtimes.recipes import RECIPES, NoRecipe, Recipe, recipe_for
+from sagewright.runtimes.recipes import RECIPES, NoRecipe, Recipe, recipe_for, variables_for
 
 PYTHON = resolve_image("python:3.11")
 
@@ -228,7 +228,7 @@ def test_deep_algorithms_run_where_pytorch_jobs_do(
 ) -> None:
     """Their tag, 1, is no version of torch."""
     (image, pytorch), place = map(resolve_image, ("x/image-classification:1", "x/pytorch-training:2.6-cpu-py312")), "e"
-    directory = tmp_path / place / f"pytorch-stock-py{platform.python_version()}"
+    directory = tmp_path / place / f"pytorch-near-py{platform.python_version()}"
     directory.mkdir(parents=True)
     packages = {re.split("[<=]", name)[0]: "1.0" for name in RECIPES["pytorch"].packages}
     (directory / MANIFEST).write_text(json.dumps({"python": "3.11", "packages": packages}))
@@ -241,10 +241,10 @@ def test_deep_algorithms_run_where_pytorch_jobs_do(
 @pytest.mark.parametrize(
     ("image", "word", "requirement"),
     [
-        ("huggingface-pytorch-training:2.1.0-transformers4.36.0-gpu-py310", "4-stock", "transformers==4.*"),
-        ("huggingface-pytorch-training:2.8.0-transformers4.56.2-cpu-py312", "4-stock", "transformers==4.*"),
-        ("huggingface-pytorch-training:2.9.0-transformers5.1.0-cpu-py312", "5-stock", "transformers==5.*"),
-        ("pytorch-training:1.13.1-cpu-py39", "stock", "torch"),
+        ("huggingface-pytorch-training:2.1.0-transformers4.36.0-gpu-py310", "4-near", "transformers==4.*"),
+        ("huggingface-pytorch-training:2.8.0-transformers4.56.2-cpu-py312", "4-near", "transformers==4.*"),
+        ("huggingface-pytorch-training:2.9.0-transformers5.1.0-cpu-py312", "5-near", "transformers==5.*"),
+        ("pytorch-training:1.13.1-cpu-py39", "near", "torch"),
     ],
 )
 def test_the_nearest_crosses_no_major_version_of_transformers(image: str, word: str, requirement: str) -> None:
@@ -256,12 +256,12 @@ def test_the_nearest_crosses_no_major_version_of_transformers(image: str, word: 
 @pytest.mark.parametrize(
     ("tag", "python", "word", "pins"),
     [
-        ("0.23-1-cpu-py3", (3, 11), "1.2-stock", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
-        ("1.2-1-cpu-py3", (3, 10), "1.2-stock", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
-        ("1.2-1-cpu-py3", (3, 12), "stock", {"scikit-learn", "numpy", "pandas<3"}),
-        ("1.4-2-cpu-py3", (3, 12), "1.4-stock", {"scikit-learn==1.4.*", "numpy<2", "pandas<3"}),
-        ("1.5-1-cpu-py3", (3, 11), "stock", {"scikit-learn", "numpy", "pandas<3"}),
-        ("latest", (3, 11), "stock", {"scikit-learn", "numpy", "pandas<3"}),
+        ("0.23-1-cpu-py3", (3, 11), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
+        ("1.2-1-cpu-py3", (3, 10), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
+        ("1.2-1-cpu-py3", (3, 12), "near", {"scikit-learn", "numpy", "pandas<3"}),
+        ("1.4-2-cpu-py3", (3, 12), "1.4-near", {"scikit-learn==1.4.*", "numpy<2", "pandas<3"}),
+        ("1.5-1-cpu-py3", (3, 11), "near", {"scikit-learn", "numpy", "pandas<3"}),
+        ("latest", (3, 11), "near", {"scikit-learn", "numpy", "pandas<3"}),
     ],
 )
 def test_what_scripts_for_old_images_of_scikit_learn_need(
@@ -272,3 +272,30 @@ def test_what_scripts_for_old_images_of_scikit_learn_need(
     name, packages = recipe_for(found).nearest(found)
     assert name == word
     assert pins <= set(packages)
+
+
+@pytest.mark.parametrize(
+    ("image", "word"),
+    [("2.9.1-cpu-py39", "2.15-near"), ("2.15.0-cpu-py310", "2.15-near"), ("2.16.1-cpu-py310", "near")],
+)
+def test_scripts_for_keras_2_have_it(monkeypatch: pytest.MonkeyPatch, image: str, word: str) -> None:
+    monkeypatch.setattr("sys.version_info", (3, 11, 1, "final", 0))
+    found = resolve_image(f"x/tensorflow-training:{image}")
+    assert recipe_for(found).nearest(found)[0] == word
+
+
+@pytest.mark.parametrize(
+    ("image", "whole"),
+    [
+        ("pytorch-training:2.5.1-cpu-py311", True),
+        ("pytorch-inference:1.13.1-cpu-py39", True),
+        ("pytorch-training:2.6.0-cpu-py312", False),
+        ("huggingface-pytorch-training:2.1.0-transformers4.36.0-gpu-py310", True),
+        ("huggingface-pytorch-training:2.8.0-transformers4.56.2-cpu-py312", False),
+        ("tensorflow-training:2.3.0-cpu-py37", False),
+        ("image-classification:1", False),
+        ("mine:1", False),
+    ],
+)
+def test_torch_loads_whole_models_for_scripts_that_expect_it(image: str, whole: bool) -> None:
+    assert (variables_for(resolve_image(f"x/{image}")) != {}) is whole
