@@ -128,6 +128,9 @@ def test_tensorflow_serves_a_saved_model_by_the_forms_of_tensorflow_serving(tens
     assert ask(two) == {"predictions": [{"length": 4, "text": "ä"}, {"length": 3, "text": "abc"}]}
     assert tensorflow.invoke(b"1,2,3\n0,-1,0.5", "text/csv").body == b'{"predictions": [6.0, -0.5]}'
     assert tensorflow.invoke(b"[1,2,3]\n[0,-1,0.5]\n", "application/jsonlines").body == b'{"predictions": [6.0, -0.5]}'
+    assert tensorflow.invoke(b"[1,2,3]\n[0,-1,0.5]\n").body == b'{"predictions": [6.0, -0.5]}'
+    assert tensorflow.invoke(b'{"instances": [\n[1,2,3],\n[0,-1,0.5]\n]}').body == b'{"predictions": [6.0, -0.5]}'
+    assert tensorflow.invoke(b"[\n[1,2,3]\n,\n[0,-1,0.5]\n]").body == b'{"predictions": [6.0, -0.5]}'
     assert "not found in signature def" in ask({"signature_name": "three", "instances": ROWS}, 400)
     assert "does not fit" in ask({"instances": [["a"]]}, 400)
     assert "one of" in ask({}, 400)

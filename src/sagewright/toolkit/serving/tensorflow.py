@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
 from sagewright.toolkit.serving.tfexamples import PREDICT, Asked, OfExamples
 
 _SAVED = ("saved_model.pb", "saved_model.pbtxt")
+_BETWEEN_DOCUMENTS = re.compile(r"[}\]][ \t\r]*\n\s*[{\[]")
 
 
 class Models:
@@ -59,12 +61,8 @@ class TensorFlow(Defaults):
     def input_fn(self, data: Data, content_type: str) -> dict[str, Any]:
         media = content.media_of(content_type) or content.JSON
         try:
-            if media == content.JSON:
-                document = json.loads(data)
-                return document if isinstance(document, dict) else {"instances": document}
-            if media == content.JSON_LINES:
-                lines = content.text_of(data).splitlines()
-                return {"instances": [json.loads(line) for line in lines if line.strip()]}
+            if media in (content.JSON, content.JSON_LINES):
+                return _document(content.text_of(data), media)
             if media == content.CSV:
                 rows = csv.reader(io.StringIO(content.text_of(data)))
                 return {"instances": [[float(value) for value in row] for row in rows if row]}
@@ -94,6 +92,15 @@ class TensorFlow(Defaults):
         if any(media in (content.JSON, content.ANY) for media in content.accepted(accept)):
             return content.to_json(prediction), content.JSON
         return super().output_fn(next(iter(prediction.values())), accept)
+
+
+def _document(text: str, media: str) -> dict[str, Any]:
+    """AWS's image takes lines of JSON as such whatever the request calls them. Raises ValueError."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if media == content.JSON_LINES or (len(lines) > 1 and _BETWEEN_DOCUMENTS.search(text)):
+        return {"instances": [json.loads(line) for line in lines]}
+    document = json.loads(text)
+    return document if isinstance(document, dict) else {"instances": document}
 
 
 def find_saved_models(directory: Path) -> dict[str, Path]:
