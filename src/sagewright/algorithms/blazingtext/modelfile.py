@@ -7,9 +7,11 @@ rows, or of codes of product quantisation. A file is mapped into memory, not rea
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -106,17 +108,24 @@ def write(path: Path, model: ModelFile, tokens: int, used: np.ndarray | None = N
 
 def _write_rows(stream: BinaryIO, matrix: Matrix, rows: int, used: np.ndarray | None) -> None:
     """Rows that are not used are a hole in the file."""
-    width, begin = matrix.shape[1], stream.tell()
+    width, begin = matrix.shape[1] * 4, stream.tell()
+    stream.flush()
     for start in range(0, matrix.shape[0], WRITTEN_ROWS):
         part = np.arange(start, min(start + WRITTEN_ROWS, matrix.shape[0]))
-        values = matrix.take(part)
+        values = memoryview(np.ascontiguousarray(matrix.take(part), "<f4")).cast("B")
         numbers = part if used is None else used[part]
-        breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
-        for first, piece in zip(np.concatenate([[0], breaks]), np.split(values, breaks), strict=True):
-            stream.seek(begin + int(numbers[first]) * width * 4)
-            stream.write(piece.tobytes())
-    stream.seek(begin + rows * width * 4)
+        breaks = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(part)]
+        for (first, end), number in zip(pairwise(breaks), numbers[breaks[:-1]].tolist(), strict=True):
+            _put(stream.fileno(), values[first * width : end * width], begin + number * width)
+    stream.seek(begin + rows * width)
     stream.truncate()
+
+
+def _put(file: int, content: memoryview, place: int) -> None:
+    """Without moving in the file: it is one call of the kernel for each piece, and there are as many as n-grams."""
+    while content:
+        done = os.pwrite(file, content, place)
+        content, place = content[done:], place + done
 
 
 class _Reader:
