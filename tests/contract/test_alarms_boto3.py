@@ -113,11 +113,12 @@ def test_an_alarm_takes_an_update_back(hosting: Hosting) -> None:
         "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing},
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "guard"}]},
     }
-    with pytest.raises(ClientError, match="Could not find the alarm nobody"):
-        hosting.sagemaker.update_endpoint(
-            EndpointName="guarded", EndpointConfigName="guarded-2",
-            DeploymentConfig={"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "nobody"}]}},
-        )  # fmt: skip
+    for alarm, fault in (({"AlarmName": "nobody"}, "Could not find the alarm nobody"), ({}, "must have an AlarmName")):
+        with pytest.raises(ClientError, match=fault):
+            hosting.sagemaker.update_endpoint(
+                EndpointName="guarded", EndpointConfigName="guarded-2",
+                DeploymentConfig={"AutoRollbackConfiguration": {"Alarms": [alarm]}},
+            )  # fmt: skip
     hosting.sagemaker.update_endpoint(
         EndpointName="guarded", EndpointConfigName="guarded-2", DeploymentConfig=deployment
     )

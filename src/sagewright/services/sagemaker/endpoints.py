@@ -290,10 +290,13 @@ def _deployment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_alarms(context: Context, deployment: dict[str, Any]) -> None:
-    """Raises ValidationException for alarms of a deployment's roll-back that are not there."""
+    """Raises ValidationException for alarms of a deployment's roll-back that have no name, or are not there."""
     for alarm in (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or ():
-        if resources.find(context.store, Place(ALARMS, context.account, context.region), alarm["AlarmName"]) is None:
-            raise ValidationException(f"Could not find the alarm {alarm['AlarmName']} of AutoRollbackConfiguration.")
+        name = alarm.get("AlarmName")
+        if name is None:
+            raise ValidationException("Each of the Alarms of AutoRollbackConfiguration must have an AlarmName.")
+        if resources.find(context.store, Place(ALARMS, context.account, context.region), name) is None:
+            raise ValidationException(f"Could not find the alarm {name} of AutoRollbackConfiguration.")
 
 
 def _configs(context: Context) -> Place:
