@@ -73,10 +73,13 @@ def history_of(server: RunningServer, name: str) -> str:
                 assert line, said
                 said += line
             deadline = time.monotonic() + 60
-            while (listed := urlopen(f"{found[0]}api/v1/applications", timeout=60).read().decode()) in {"[]", "[ ]"}:
-                assert time.monotonic() < deadline, "the history server lists nothing"
+            listed = ""
+            # Before all of it is there it answers with a page, and before it has read the logs with an empty list.
+            while not listed.lstrip("[ \n").startswith("{"):
+                assert time.monotonic() < deadline, f"the history server lists nothing: {listed}"
                 time.sleep(0.3)
-            return str(listed)
+                listed = urlopen(f"{found[0]}api/v1/applications", timeout=60).read().decode()
+            return listed
         finally:
             process.send_signal(signal.SIGINT)
 

@@ -97,8 +97,15 @@ class Cell:
             raise CellFailed(f"the toolkit does not wait in its sandbox: {said.decode(errors='replace')}")
 
     def is_whole(self) -> bool:
-        """Whether a process waits in it."""
-        return not self._entered and self._started is not None and self._started.process.poll() is None
+        """Whether a process waits in it. One that was killed is known by its end of the socket, before its sandbox has ended."""
+        if self._entered or self._started is None or self._started.process.poll() is not None:
+            return False
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def hasten(self, priority: int) -> None:
         """Give all that is in it this priority: what waits was made with a lower one."""

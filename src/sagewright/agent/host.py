@@ -380,7 +380,15 @@ class HostRun:
             with _of_the_client():
                 check_words(launch)
             self._share.limit()
-            return lambda: cell.enter(launch, own_variables=bool(self._host.brief.environment))
+
+            def enter() -> Started:
+                try:
+                    return cell.enter(launch, own_variables=bool(self._host.brief.environment))
+                except ConnectionError:  # it was killed just now
+                    cell.close()
+                    return start_process(self._command(sandbox, launch))
+
+            return enter
         if cell is not None:
             cell.close()
         command = self._command(sandbox, launch)
