@@ -313,26 +313,58 @@ def test_messages_are_signed(server: RunningServer, sqs: Any, sns: Any, name: st
     assert sorted(seen) == ['"by rule"', "hello"]
 
 
+NO_POLICIES = (
+    "no JSON",
+    "[]",
+    '"text"',
+    "[" * 5000,
+    '{"Version": "2012-10-17", "Statement": ["odd"]}',
+    '{"Statement": "odd"}',
+)
+
+
 def test_a_queues_policy_is_a_policy(server: RunningServer) -> None:
+    """One with a statement that is none isn't kept either: the next permission would be put beside it, or lose it."""
     sqs = server.boto("sqs")
     url = sqs.create_queue(QueueName="with-a-policy")["QueueUrl"]
-    for text in ("no JSON", "[]", '"text"', "[" * 5000):
+    for text in NO_POLICIES:
         with pytest.raises(ClientError) as caught:
             sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": text})
         assert caught.value.response["Error"]["Code"] == "InvalidAttributeValue"
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": '{"Version": "2012-10-17", "Statement": "odd"}'})
+    single = {
+        "Version": "2012-10-17",
+        "Statement": {"Sid": "zero", "Effect": "Deny", "Principal": "*", "Action": "sqs:*"},
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(single)})
     sqs.add_permission(QueueUrl=url, Label="one", AWSAccountIds=["000000000000"], Actions=["SendMessage"])
     policy = json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])
-    assert [statement["Sid"] for statement in policy["Statement"]] == ["one"]
-    sqs.remove_permission(QueueUrl=url, Label="one")
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["zero", "one"]
+    for label in ("zero", "one"):
+        sqs.remove_permission(QueueUrl=url, Label=label)
     assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
 
 
-def test_a_buss_policy_with_odd_statements_can_be_changed(server: RunningServer) -> None:
+def test_a_topics_policy_is_a_policy(server: RunningServer) -> None:
+    sns = server.boto("sns")
+    arn = sns.create_topic(Name="with-a-policy")["TopicArn"]
+    before = sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
+    for text in NO_POLICIES:
+        with pytest.raises(sns.exceptions.InvalidParameterException):
+            sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=text)
+    assert sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"] == before
+
+
+def test_a_buss_policy_is_a_policy(server: RunningServer) -> None:
     events = server.boto("events")
-    events.put_permission(Policy='{"Version": "2012-10-17", "Statement": ["odd"]}')
+    for text in NO_POLICIES:
+        with pytest.raises(ClientError, match="Parameter Policy is not valid") as caught:
+            events.put_permission(Policy=text)
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert "Policy" not in events.describe_event_bus()
     events.put_permission(StatementId="one", Principal="*", Action="events:PutEvents")
+    assert [one["Sid"] for one in json.loads(events.describe_event_bus()["Policy"])["Statement"]] == ["one"]
     events.remove_permission(StatementId="one")
+    assert "Policy" not in events.describe_event_bus()
 
 
 def test_a_rule_whose_names_lead_too_deep_is_refused(server: RunningServer) -> None:

@@ -19,6 +19,18 @@ def read_json(text: str | bytes) -> Any:
     return document
 
 
+def read_policy(text: str | bytes) -> dict[str, Any]:
+    """A policy with its statements as a list of objects. Raises ValueError for what is none."""
+    policy = read_json(text)
+    if not isinstance(policy, dict):
+        raise ValueError("it is not a JSON object")
+    given = policy.get("Statement", [])
+    statements = given if isinstance(given, list) else [given]
+    if not all(isinstance(one, dict) for one in statements):
+        raise ValueError("a Statement is not an object")
+    return policy | {"Statement": statements}
+
+
 def is_deeper(document: Any, most: int) -> bool:
     """Whether lists and maps stand in each other more than `most` deep."""
     if isinstance(document, dict):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.engine.eventrules import bus_arn
-from sagewright.model.documents import read_json
+from sagewright.model.documents import read_policy
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.events.buses import POLICY, bus_of, change
@@ -76,18 +76,22 @@ def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Raises ValidationException for what is no policy, which an earlier version may have kept."""
     text = document.get(POLICY)
-    given = read_json(text).get("Statement", []) if text else []
-    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, dict)]
+    return _read(text) if text else []
 
 
 def _check(text: str) -> None:
     """Raises ValidationException, PolicyLengthExceededException."""
     if len(text.encode()) > MOST_BYTES:
         raise AwsError("PolicyLengthExceededException", f"The policy has more than {MOST_BYTES} bytes.")
+    _read(text)
+
+
+def _read(text: str) -> list[dict[str, Any]]:
+    """A policy's statements. Raises ValidationException."""
     try:
-        policy = read_json(text)
-    except ValueError:
-        policy = None
-    if not isinstance(policy, dict):
-        raise ValidationException("Parameter Policy is not valid: it is not a JSON object.")
+        statements: list[dict[str, Any]] = read_policy(text)["Statement"]
+    except ValueError as error:
+        raise ValidationException(f"Parameter Policy is not valid: {error}.") from None
+    return statements

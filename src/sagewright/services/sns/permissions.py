@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.model.documents import read_json
+from sagewright.model.documents import read_policy
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -68,14 +68,9 @@ def _policy(topic: Resource) -> dict[str, Any]:
     """Raises InvalidParameter for one that is no policy, which SetTopicAttributes may have kept."""
     text = topic.document.get("Policy")
     try:
-        policy = read_json(text) if text else first_policy(topic)
-    except ValueError:
-        policy = None
-    if not isinstance(policy, dict):
-        raise invalid("Policy", "it is not a JSON object")
-    statements = policy.get("Statement", [])
-    statements = statements if isinstance(statements, list) else [statements]
-    return policy | {"Statement": [one for one in statements if isinstance(one, dict)]}
+        return read_policy(text) if text else first_policy(topic)
+    except ValueError as error:
+        raise invalid("Policy", str(error)) from None
 
 
 def _one_or_all(values: list[str]) -> Any:

@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from sagewright.model.documents import read_policy
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
@@ -227,7 +228,12 @@ def _check(attributes: dict[str, str], fifo: bool) -> None:
 
 
 def _check_value(name: str, value: str) -> None:
-    """Raises InvalidParameter for what an attribute of FIFO topics can't be."""
+    """Raises InvalidParameter for what an attribute of FIFO topics can't be, and for what is no policy."""
+    if name == "Policy" and value:
+        try:
+            read_policy(value)
+        except ValueError as error:
+            raise invalid(name, str(error)) from None
     allowed = FIFO_SETTABLE.get(name)
     if allowed and value not in allowed:
         raise invalid("AttributeValue", f"{name} is {' or '.join(allowed)}, not {value}.")

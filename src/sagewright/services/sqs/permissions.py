@@ -88,10 +88,7 @@ def _policy(arn: str, text: str | None) -> dict[str, Any]:
     """Raises InvalidAttributeValue for one that is no policy, which an earlier version let SetQueueAttributes keep."""
     if not text:
         return {"Version": "2008-10-17", "Id": f"{arn}/SQSDefaultPolicy", "Statement": []}
-    policy = read_policy(text)
-    statements = policy.get("Statement", [])
-    statements = statements if isinstance(statements, list) else [statements]
-    return policy | {"Statement": [one for one in statements if isinstance(one, dict)]}
+    return read_policy(text)
 
 
 def _one_or_all(values: list[str]) -> Any:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.model.documents import read_json
+from sagewright.model import documents
 from sagewright.model.errors import AwsError
 
 
 def read_policy(text: str) -> dict[str, Any]:
-    """Raises InvalidAttributeValue for a text that is no JSON object."""
+    """Raises InvalidAttributeValue for a text that is no policy."""
     try:
-        found = read_json(text)
+        return documents.read_policy(text)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise AwsError("InvalidAttributeValue", "Invalid value for the parameter Policy.")
-    return found
+        raise AwsError("InvalidAttributeValue", "Invalid value for the parameter Policy.") from None
