@@ -6,7 +6,6 @@ Source: "Creating metrics from log events using filters" (CloudWatch Logs user g
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -19,7 +18,7 @@ from sagewright.engine.logfilters import Fields, Filter, compile_fields, compile
 from sagewright.store import metrics, resources
 from sagewright.store.database import Database
 from sagewright.store.logs import Place
-from sagewright.store.metrics import Datum, Series, dimension_text
+from sagewright.store.metrics import MOST_VALUE, Datum, Series, dimension_text
 from sagewright.store.resources import Resource
 
 KIND = "log-metric-filter"
@@ -99,7 +98,7 @@ def _measured(transformation: Mapping[str, Any], fields: Fields, message: str) -
 
 
 def number(text: str, fields: Fields, message: str) -> float | None:
-    """What a metric value, a number or a selector, is for a message; None for what is no finite number."""
+    """What a metric value, a number or a selector, is for a message; None for what is no number that CloudWatch takes."""
     given = fields(message, text) if text.startswith("$") else text
     if given is MISSING or given is None or isinstance(given, bool | list | dict):
         return None
@@ -107,7 +106,7 @@ def number(text: str, fields: Fields, message: str) -> float | None:
         found = float(given)
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return found if abs(found) <= MOST_VALUE else None
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_
 from sagewright.store.database import Database
 from sagewright.store.schema.metrics import metric_data
 
+MOST_VALUE = 2.0**360
+"""Beyond it, in either direction, CloudWatch takes no value: sums of so many are still numbers."""
+
 
 @dataclass(frozen=True)
 class Series:

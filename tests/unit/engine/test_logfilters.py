@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from sagewright.engine.logfilters import compile_filter
+from sagewright.engine.logfilters import compile_fields, compile_filter
+from sagewright.engine.logmetrics import number
 from sagewright.model.errors import AwsError
 
 EVENT = json.dumps(
@@ -167,3 +168,13 @@ def test_hostile_patterns_take_no_long(pattern: str) -> None:
     except AwsError as error:
         assert error.code == "InvalidParameterException"
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [("2.5", 2.5), ("-1e108", -1e108), ("1e109", None), ("1e308", None), ("inf", None), ("nan", None), ("x", None)],
+)
+def test_what_a_metric_filter_counts_is_what_cloudwatch_takes(value: str, wanted: float | None) -> None:
+    """Or a job's lines could add up to what is no number."""
+    fields = compile_fields("[v]")
+    assert number("$v", fields, value) == wanted

@@ -14,10 +14,9 @@ from sagewright.services.cloudwatch.periods import invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import metrics
-from sagewright.store.metrics import Datum, Series, SeriesQuery
+from sagewright.store.metrics import MOST_VALUE, Datum, Series, SeriesQuery
 
 LIST_PAGE = 500
-MOST_VALUE = 2.0**360
 
 
 def series_of(context: Context, namespace: str, name: str, dimensions: Iterable[dict[str, str]]) -> Series:
