@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ class Era(NamedTuple):
 
 
 _ERAS_OF_SKLEARN = (
-    Era((1, 2), (3, 11), {"scikit-learn": "==1.2.*", "numpy": "<2", "scipy": "<1.12", "pandas<3": ",<2"}),
+    Era((1, 2), (3, 11), {"scikit-learn": "==1.2.*", "numpy": "<2", "scipy": "<1.12", "pandas": "<2"}),
     Era((1, 4), (3, 12), {"scikit-learn": "==1.4.*", "numpy": "<2"}),
 )
 """Source: requirements.txt of aws/sagemaker-scikit-learn-container, branches 1.2-1 and 1.4-2. Scripts for one of them often fail on
@@ -68,11 +69,15 @@ class Recipe:
         era = next((era for era in self.eras if _minor(image.version) <= era.through), None)
         if era is not None and sys.version_info[:2] <= era.python:
             word = ".".join(map(str, era.through))
-            return f"{word}-near", tuple(package + era.pins.get(package, "") for package in self.packages)
+            return f"{word}-near", self._pinned(era.pins)
         if not self.by_major or not major.isdecimal():
             return "near", self.packages
-        pinned = tuple(f"{package}=={major}.*" if package == self.main else package for package in self.packages)
-        return f"{major}-near", pinned
+        return f"{major}-near", self._pinned({self.main: f"=={major}.*"})
+
+    def _pinned(self, pins: Mapping[str, str]) -> tuple[str, ...]:
+        """The packages with other limits, by their names."""
+        named = {package: re.split(r"[<=>]", package, maxsplit=1)[0] for package in self.packages}
+        return tuple(name + pins[name] if name in pins else package for package, name in named.items())
 
     def exact(self, image: Image) -> tuple[str, ...]:
         """Requirements that give just the image's version: `1.7-1` is any 1.7, `2.0.0` is 2.0.0."""

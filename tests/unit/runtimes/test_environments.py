@@ -256,8 +256,8 @@ def test_the_nearest_crosses_no_major_version_of_transformers(image: str, word: 
 @pytest.mark.parametrize(
     ("tag", "python", "word", "pins"),
     [
-        ("0.23-1-cpu-py3", (3, 11), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
-        ("1.2-1-cpu-py3", (3, 10), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<3,<2"}),
+        ("0.23-1-cpu-py3", (3, 11), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<2"}),
+        ("1.2-1-cpu-py3", (3, 10), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<2"}),
         ("1.2-1-cpu-py3", (3, 12), "near", {"scikit-learn", "numpy", "pandas<3"}),
         ("1.4-2-cpu-py3", (3, 12), "1.4-near", {"scikit-learn==1.4.*", "numpy<2", "pandas<3"}),
         ("1.5-1-cpu-py3", (3, 11), "near", {"scikit-learn", "numpy", "pandas<3"}),

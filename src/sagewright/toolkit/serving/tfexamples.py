@@ -15,13 +15,14 @@ PREDICT, CLASSIFY, REGRESS = "predict", "classify", "regress"
 
 
 class Asked(NamedTuple):
-    """What the custom attributes of a request ask for. Raises BadInput for a method that there is none of."""
+    """What the custom attributes of a request ask for."""
 
     model: str
     method: str
 
     @classmethod
     def of(cls, attributes: str) -> Asked:
+        """Raises BadInput for a method that there is none of."""
         pairs = dict(part.strip().partition("=")[::2] for part in attributes.split(",") if "=" in part)
         method = pairs.get("tfs-method", PREDICT)
         if method not in (PREDICT, CLASSIFY, REGRESS):
