@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import configparser
+import contextlib
 import functools
 import os
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -170,10 +172,22 @@ class RunningServer:
         place = self.data / "jobs"
         return list(place.iterdir()) if place.exists() else []
 
+    def fronts(self) -> list[psutil.Process]:
+        """The fronts of this data directory that are alive."""
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            command = " ".join(process.info["cmdline"] or [])
+            if "sagewright.front" in command and f'"{self.data}"' in command:
+                found.append(process)
+        return found
+
     def kill_everything(self) -> None:
-        """The server and, since they outlive it, its jobs."""
+        """The server and, since they outlive it, its front and its jobs."""
         if self.process and self.process.poll() is None:
             self.end(signal.SIGKILL)
+        for front in self.fronts():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                front.kill()
         if (self.data / "store.sqlite").exists():
             backend = LocalBackend(fork_server=False)
             for handle in self.handles():

@@ -1,151 +1,154 @@
-"""`python -m sagewright.front`: the process. The sockets that it listens on, and the line to the server, are inherited.
+"""`python -m sagewright.front`: the process. Its listening sockets are inherited, and outlive the server that opened them.
 
-One JSON argument: region, `server` (its host and port), `listen` (descriptors of sockets), `link` (a descriptor), `connections`.
+One JSON argument: `region`, `connections` (how many there may be), `data` (the data directory), and `listen`: descriptors of the
+sockets `runtime`, `local` and `control`, by name. On `control` it is found by servers: see `front.handshake`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import itertools
 import json
 import logging
 import os
-import signal
 import socket
 import sys
-from collections.abc import Iterator
-from functools import partial
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from sagewright.front import faults
 from sagewright.front.admission import Admission
 from sagewright.front.application import Invocations
 from sagewright.front.capturing import Capturing
 from sagewright.front.counting import Counting
 from sagewright.front.dispatch import Dispatch
+from sagewright.front.handshake import LOCAL, RUNTIME, Place
 from sagewright.front.keys import Keys
-from sagewright.front.link import Link
+from sagewright.front.mainport import answer_while_away
 from sagewright.front.routes import Routes
+from sagewright.front.serverlink import ServerLink
+from sagewright.front.serving import FROM_MAIN, Serving
+from sagewright.front.spool import Spool
+from sagewright.front.survival import Survival
 from sagewright.front.tracking import Tracking, is_for_trackers
 from sagewright.front.upstream import Upstream
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
-from sagewright.http.takeover import TakeoverProtocol
 
 TELL_S = 0.5
 """How often the server is told what was counted."""
-DRAIN_S = 5
-REFRESH_S = 2.0
 CONNECT_S = 2.0
+SERVER_WAIT_S = 10.0
+"""How long a request that needs the server waits for one to come back."""
 log = logging.getLogger("sagewright.front")
 
 
 class Front:
-    def __init__(self, told: dict[str, Any]) -> None:
-        self._told = told
-        self._counting, self._capturing = Counting(), Capturing()
-        self._dispatch = Dispatch(self._counting, self._refresh)
-        self._refreshes: dict[int, asyncio.Future[None]] = {}
-        self._numbers = itertools.count()
-        self._keys = Keys(lambda key_id: self._link.send({"key": key_id}))
-        self._link: Link
-        self._tracking: Tracking
+    """See the module. Its parts, and what they tell each other."""
+
+    def __init__(self, started: dict[str, Any]) -> None:
+        self._started = started
+        self._place = Place(Path(started["data"]))
+        self._sockets = {name: socket.socket(fileno=number) for name, number in started["listen"].items()}
+        self._counting, self._capturing = Counting(), Capturing(Spool(self._place.spool))
+        self._limits = Limits(connections=started["connections"], per_address=started["connections"])
+        self._connections = Connections(self._limits)
+        self._server = ServerLink(self._sockets["control"], self._heard)
+        self._dispatch = Dispatch(self._counting, self._server.refresh)
+        self._keys = Keys(lambda key_id: self._server.send({"key": key_id}), self._server.present)
+        admission = Admission(self._keys, started["region"])
+        upstream = Upstream(self._connected)
+        self._tracking = Tracking(admission, self._limits, self._server.refresh, self._keys)
+        self._invocations = Invocations(
+            self._dispatch, admission, self._capturing, self._limits, upstream, self._server_is_back
+        )
+        self._serving = Serving(self._application, self._connections)
+        self._survival = Survival(self._place.control, self._serving, self._server)
 
     async def run(self) -> None:
-        limits = Limits(connections=self._told["connections"], per_address=self._told["connections"])
-        connections = Connections(limits)
-        host, port = self._told["server"]
-        server = Upstream(lambda: socket.create_connection((host, port), timeout=CONNECT_S))
-        admission = Admission(self._keys, self._told["region"])
-        invocations = Invocations(self._dispatch, admission, self._capturing, limits, server)
-        tracking = self._tracking = Tracking(admission, limits, self._refresh)
-
-        async def application(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http":
-                await (tracking if is_for_trackers(scope) else invocations)(scope, receive, send)
-
-        configuration = uvicorn.Config(
-            application, http=cast("type[asyncio.Protocol]", partial(TakeoverProtocol, connections=connections)), ws="none",
-            lifespan="off", log_level="warning", access_log=False, server_header=False, proxy_headers=False, backlog=1024,
-            timeout_graceful_shutdown=DRAIN_S,
-        )  # fmt: skip
-        serving = _QuietSignals(configuration)
-        sockets = [socket.socket(fileno=descriptor) for descriptor in self._told["listen"]]
-        self._link = await Link.open(socket.socket(fileno=self._told["link"]), self._take)
-        telling = asyncio.create_task(self._tell())
-        watching = asyncio.create_task(connections.watch())
-        linked = asyncio.create_task(self._linked(serving))
-        await serving.serve(sockets=sockets)
-        for task in (telling, watching, linked):
+        survival = self._survival
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self._tell(), self._connections.watch(), self._server.run(survival.linked, survival.alone))
+        ]
+        tasks.append(asyncio.create_task(survival.watch(lambda: self._serves_somebody)))
+        listening = [self._sockets[RUNTIME].dup(), self._sockets[LOCAL].dup()]
+        self._server.offer = {name: self._sockets[name] for name in (RUNTIME, LOCAL)}
+        await self._serving.serve(sockets=listening)
+        for task in tasks:
             task.cancel()
         self._send_counts()
-        await self._link.drained()
+        await self._server.drained()
 
-    async def _linked(self, server: _QuietSignals) -> None:
-        """When the server has gone, so does its front."""
-        self._link.send({"ready": True})
-        await self._link.run()
-        server.should_exit = True
+    async def _application(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        if is_for_trackers(scope):
+            await self._tracking(scope, receive, send)
+        elif FROM_MAIN in scope and not self._invocations.takes(scope):
+            await answer_while_away(scope, send)
+        else:
+            await self._invocations(scope, receive, send)
 
-    async def _refresh(self) -> None:
-        """Returns when the routes are those of now, or when the server takes too long to say."""
-        number = next(self._numbers)
-        self._refreshes[number] = asyncio.get_running_loop().create_future()
-        self._link.send({"refresh": number})
-        try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._refreshes[number], REFRESH_S)
-        finally:
-            del self._refreshes[number]
+    @property
+    def _serves_somebody(self) -> bool:
+        routed = any(endpoint.fleets for endpoint in self._dispatch.routes.endpoints.values())
+        return routed or self._tracking.serves
 
-    async def _take(self, document: dict[str, Any]) -> None:
+    def _connected(self) -> socket.socket:
+        if self._server.address is None:
+            raise OSError("no server runs")
+        return socket.create_connection(self._server.address, timeout=CONNECT_S)
+
+    async def _server_is_back(self) -> None:
+        """Raises ServiceUnavailable."""
+        if not await self._server.present(SERVER_WAIT_S):
+            raise faults.unavailable("The server is away now; try again later.")
+
+    async def _heard(self, document: dict[str, Any]) -> None:
         if "routes" in document:
             self._dispatch.take(Routes.read(document["routes"]))
             self._tracking.take(document["routes"]["tracking"])
-            asked = self._refreshes.get(document.get("refresh", -1))
-            if asked is not None and not asked.done():
-                asked.set_result(None)
         elif "key" in document:
             self._keys.learn(document["key"], document["found"])
+        elif "leaving" in document:
+            await self._survival.leaving(self._serves_somebody)
+        elif "retire" in document:
+            self._survival.retire()
 
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TELL_S)
             self._send_counts()
-            await self._link.drained()
+            await self._server.drained()
 
     def _send_counts(self) -> None:
-        counted, captured = self._counting.taken(), self._capturing.taken()
-        if counted or captured:
-            self._link.send({"counted": counted, "captured": captured})
+        if not self._server.is_present:
+            self._keys.give_up()
+            return
+        if self._capturing.close_segment():
+            self._server.send({"spooled": True})
+        counted = self._counting.taken()
+        if counted:
+            self._server.send({"counted": counted})
         if self._dispatch.wanted:
             wanted, self._dispatch.wanted = self._dispatch.wanted, set()
-            self._link.send({"wanted": sorted(wanted)})
-
-
-class _QuietSignals(uvicorn.Server):
-    """Ends when the server does; the terminal's Ctrl-C is the server's affair."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end)
-        yield
-
-    def _end(self) -> None:
-        self.should_exit = True
+            self._server.send({"wanted": sorted(wanted)})
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    told = json.loads(sys.argv[1])
+    started = json.loads(sys.argv[1])
     gc.freeze()
     loop = uvicorn.Config("", loop="auto").get_loop_factory() or asyncio.new_event_loop
+
+    async def run() -> None:
+        await Front(started).run()
+
     with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(Front(told).run())
+        runner.run(run())
     os._exit(0)
 
 

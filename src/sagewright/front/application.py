@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,14 +57,19 @@ log = logging.getLogger("sagewright.front")
 class Invocations:
     """See the module. To be used from one event loop."""
 
-    def __init__(
-        self, dispatch: Dispatch, admission: Admission, capturing: Capturing, limits: Limits, server: Upstream
-    ) -> None:
-        """`server`: who keeps what is to be done later."""
-        self._server = server
+    def __init__(  # its parts
+        self, dispatch: Dispatch, admission: Admission, capturing: Capturing, limits: Limits, server: Upstream,
+        server_is_back: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        """`server`: keeps asynchronous invocations; `server_is_back` returns once it can be asked, or raises ServiceUnavailable."""
+        self._server, self._server_is_back = server, server_is_back
         self._dispatch, self._capturing, self._limits = dispatch, capturing, limits
         self._admission = admission
         self._shadowing = Shadowing(dispatch, capturing)
+
+    def takes(self, scope: Any) -> bool:
+        """Whether a request has the path and the method of an invocation."""
+        return scope["method"] == "POST" and _PATH.fullmatch(scope["path"]) is not None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         begin = time.monotonic()
@@ -156,6 +162,7 @@ class Invocations:
 
     async def _later(self, request: HttpRequest, body: bytes) -> HttpResponse:
         """InvokeEndpointAsync: the server's answer to the request as it came."""
+        await self._server_is_back()
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
         path = request.path + (f"?{request.query}" if request.query else "")
         try:

@@ -1,4 +1,4 @@
-"""Data capture: a sample of requests and answers, as lines that the server writes to S3.
+"""Data capture: a sample of requests and answers, as records that the server writes to S3.
 
 Source: AWS's developer guide, "Capture data from real-time endpoint".
 """
@@ -6,9 +6,10 @@ Source: AWS's developer guide, "Capture data from real-time endpoint".
 from __future__ import annotations
 
 import base64
+import logging
 import random
+import time
 import uuid
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +17,10 @@ from typing import Any
 import orjson
 
 from sagewright.front.routes import Capture
+from sagewright.front.spool import Spool, Target
 
-MOST_WAITING = 64 * 1024 * 1024
-"""Bytes of lines that wait for the server; further ones are dropped, and that is counted."""
+WARN_S = 60.0
+log = logging.getLogger("sagewright.front.capturing")
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,38 @@ class Exchanged:
 
 
 class Capturing:
-    """Lines by the place that they go to."""
+    """Samples invocations and spools their records. A record is on disk before its request is answered."""
 
-    def __init__(self) -> None:
-        self._lines: dict[tuple[str, str, str], list[bytes]] = defaultdict(list)
-        self._size = 0
-        self.dropped = 0
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._dropped, self._warned_s = 0, -WARN_S
 
     def sample(self, capture: Capture | None) -> bool:
         return capture is not None and random.random() * 100 < capture.percent  # noqa: S311 - nothing to keep secret
 
     def keep(self, capture: Capture, endpoint: str, variant: str, exchanged: Exchanged) -> None:
-        line = orjson.dumps(_line(capture, exchanged))
-        if self._size + len(line) > MOST_WAITING:
-            self.dropped += 1
-            return
-        self._size += len(line)
-        self._lines[capture.destination, endpoint, variant].append(line)
+        """A record that the disk or the spool has no room for is dropped, with a line in the front's log: the answer goes on."""
+        target = Target(capture.destination, endpoint, variant)
+        try:
+            if self._spool.keep(target, orjson.dumps(_line(capture, exchanged))):
+                return
+            reason = "the spool is full"
+        except OSError as error:
+            reason = str(error)
+        self._dropped += 1
+        if time.monotonic() - self._warned_s >= WARN_S:
+            self._warned_s = time.monotonic()
+            log.warning(
+                "%d captured records were dropped, the last of endpoint %s: %s", self._dropped, endpoint, reason
+            )
 
-    def taken(self) -> list[dict[str, Any]]:
-        """What was kept, which begins anew."""
-        lines, self._lines, self._size = self._lines, defaultdict(list), 0
-        return [
-            {"destination": where, "endpoint": endpoint, "variant": variant, "lines": b"\n".join(found).decode()}
-            for (where, endpoint, variant), found in lines.items()
-        ]
+    def close_segment(self) -> bool:
+        """Whether the server has more to bring to S3."""
+        try:
+            return self._spool.close_segment()
+        except OSError as error:
+            log.warning("captured records can't be handed on now: %s", error)
+            return False
 
 
 def _line(capture: Capture, exchanged: Exchanged) -> dict[str, Any]:

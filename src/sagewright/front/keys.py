@@ -1,56 +1,102 @@
-"""Access keys, asked of the server when a request first names one, and again now and then, so that deleted keys end."""
+"""Access keys, asked of the server when a request first names one, and again later, so that deleted keys end.
+
+While no server runs, the keys that the front knows stay good, those of jobs for half a minute: nobody sees a job's end then, and
+what a job holds may not outlive it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sagewright.store.identity import AccessKey
+from sagewright.model.access_keys import AccessKey
 
 FRESH_S = 1.0
-"""For how long a key is good without another look."""
+"""How long a key is good without another look. One of a job's is looked up for each request."""
 STALE_S = 30.0
-"""For how long one is, while the server does not answer."""
+"""How long a job's key is good while no server answers."""
+ANSWER_S = 2.0
+"""After which a server that has not answered counts as away, where an older answer is known."""
 PATIENCE_S = 5.0
 MOST = 10_000
 
 
-class Keys:
-    """`ask(key_id)` sends the question; the answer comes by `learn`."""
+@dataclass(frozen=True)
+class _Known:
+    at_s: float
+    key: AccessKey | None
 
-    def __init__(self, ask: Callable[[str], None]) -> None:
-        self._ask = ask
-        self._known: dict[str, tuple[float, AccessKey | None]] = {}
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+    def is_fresh(self, now_s: float) -> bool:
+        of_a_job = self.key is not None and self.key.job_id is not None
+        return not of_a_job and now_s - self.at_s < FRESH_S
+
+    def is_good_alone(self, now_s: float) -> bool:
+        """Whether it may be used though the server does not answer."""
+        return self.key is not None and (self.key.job_id is None or now_s - self.at_s < STALE_S)
+
+
+class Keys:
+    """`ask(key_id)` sends the question and returns False where there is nobody to ask; the answer comes by `learn`. `present(s)`:
+    whether somebody can be asked, at the latest after so long."""
+
+    def __init__(self, ask: Callable[[str], bool], present: Callable[[float], Awaitable[bool]]) -> None:
+        self._ask, self._present = ask, present
+        self._known: dict[str, _Known] = {}
+        self._waiting: dict[str, tuple[float, asyncio.Future[None]]] = {}
 
     def find(self, key_id: str) -> AccessKey | None:
-        """What is known of it."""
+        """The key as it was last seen."""
         known = self._known.get(key_id)
-        return known[1] if known else None
+        return known.key if known else None
 
     async def look_up(self, key_id: str) -> None:
-        """`find` then answers as the server would."""
+        """`find` then answers as the server would. Raises TimeoutError where the server is away and no answer of it may be used."""
+        now_s = time.monotonic()
         known = self._known.get(key_id)
-        age_s = time.monotonic() - known[0] if known else STALE_S
-        if age_s < FRESH_S:
+        if known is not None and known.is_fresh(now_s):
             return
-        asked = self._question(key_id)
-        if age_s >= STALE_S or (known and known[1] is None):
-            await asyncio.wait_for(asyncio.shield(asked), PATIENCE_S)
+        usable = known is not None and known.is_good_alone(now_s)
+        asked = self._question(key_id, now_s)
+        if asked is None and not usable and await self._present(PATIENCE_S):
+            asked = self._question(key_id, time.monotonic())
+        if asked is not None:
+            asked_s, answer = asked
+            patience_s = asked_s + ANSWER_S - now_s if usable else PATIENCE_S
+            if patience_s > 0:
+                try:
+                    await asyncio.wait_for(asyncio.shield(answer), patience_s)
+                    return
+                except TimeoutError:
+                    pass
+        if not usable:
+            raise TimeoutError
 
-    def _question(self, key_id: str) -> asyncio.Future[None]:
+    def _question(self, key_id: str, now_s: float) -> tuple[float, asyncio.Future[None]] | None:
+        """When it was asked, and its answer; None where nobody can be asked. Raises nothing."""
         waiting = self._waiting.get(key_id)
-        if waiting is None or waiting.done():
-            waiting = self._waiting[key_id] = asyncio.get_running_loop().create_future()
-            self._ask(key_id)
-        return waiting
+        if waiting is not None:
+            return waiting
+        waiting = self._waiting[key_id] = now_s, asyncio.get_running_loop().create_future()
+        if self._ask(key_id):
+            return waiting
+        self._waiting.pop(key_id, None)
+        return None
 
     def learn(self, key_id: str, key: dict[str, Any] | None) -> None:
         if len(self._known) >= MOST:
             self._known.clear()
-        self._known[key_id] = (time.monotonic(), AccessKey(**key) if key else None)
+        self._known[key_id] = _Known(time.monotonic(), AccessKey(**key) if key else None)
         waiting = self._waiting.pop(key_id, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
+        if waiting is not None and not waiting[1].done():
+            waiting[1].set_result(None)
+
+    def give_up(self) -> None:
+        """The server has gone: who waits for an answer goes by what is known, or is told to come again."""
+        waiting, self._waiting = self._waiting, {}
+        for _, answer in waiting.values():
+            if not answer.done():
+                answer.set_exception(TimeoutError())
+                answer.exception()  # nobody may wait for it

@@ -1,4 +1,4 @@
-"""The line between server and front: JSON documents, one a line, over a pair of sockets. When one end closes, the other sees it."""
+"""The line between server and front: JSON documents, one a line, over a Unix socket. When one end closes, the other sees it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,27 @@ class Link:
         return cls(reader, writer, handle)
 
     async def run(self) -> None:
-        """Until the other end has gone."""
+        """Returns when the other end has gone, or `close` was called."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while line := await self._reader.readline():
                 await self._handle(orjson.loads(line))
         self._writer.close()
 
-    def send(self, document: dict[str, Any]) -> None:
-        """Never waits; what nobody takes any more is lost."""
-        if not self._writer.is_closing():
-            self._writer.write(orjson.dumps(document) + b"\n")
+    @property
+    def is_open(self) -> bool:
+        return not self._writer.is_closing()
+
+    def send(self, document: dict[str, Any]) -> bool:
+        """Never waits. False: the other end has gone, and the document with it."""
+        if self._writer.is_closing():
+            return False
+        self._writer.write(orjson.dumps(document) + b"\n")
+        return True
 
     async def drained(self) -> None:
-        """Until the other end has taken most of what was sent."""
+        """Returns once the other end has taken most of what was sent."""
         with contextlib.suppress(ConnectionError):
             await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from sagewright.front.addressing import ARN_HEADER
 from sagewright.front.admission import MOST_BODY, Admission, too_long
+from sagewright.front.keys import Keys
 from sagewright.front.upstream import Ask, Broken, Stream, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
@@ -33,7 +35,6 @@ from sagewright.model.trackingsessions import Pass
 from sagewright.wire.authentication import ONCE
 
 SERVICE = "sagemaker-mlflow"
-ARN_HEADER = "x-mlflow-sm-tracking-server-arn"
 COOKIE = "sagewright-mlflow"
 TIMEOUT_S = 120.0
 CONNECT_S = 0.25
@@ -79,8 +80,10 @@ def is_for_trackers(scope: Any) -> bool:
 class Tracking:
     """The ASGI application. `refresh`: has the server send its trackers as they are now."""
 
-    def __init__(self, admission: Admission, limits: Limits, refresh: Callable[[], Awaitable[None]]) -> None:
-        self._admission, self._limits, self._refresh = admission, limits, refresh
+    def __init__(
+        self, admission: Admission, limits: Limits, refresh: Callable[[], Awaitable[None]], keys: Keys
+    ) -> None:
+        self._admission, self._limits, self._refresh, self._keys = admission, limits, refresh, keys
         self._trackers: dict[str, Tracker] = {}
         self._upstreams: dict[Path, Upstream] = {}
         self._secret = ""
@@ -92,6 +95,11 @@ class Tracking:
         known = {one.directory for one in self._trackers.values()}
         for gone in self._upstreams.keys() - known:
             self._upstreams.pop(gone).close()
+
+    @property
+    def serves(self) -> bool:
+        """Whether a tracking server answers."""
+        return any(one.directory is not None for one in self._trackers.values())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
@@ -150,17 +158,29 @@ class Tracking:
             raise Refused(403, "PERMISSION_DENIED", "This URL is not good any more; ask for a new one.")
         now = now_ms()
         self._used = {text: until for text, until in self._used.items() if until > now} | {token: one.until_ms}
-        session = passes.written(Pass(passes.SESSION, tracker.id, now + 1000 * one.session_s), self._secret)
+        session = passes.written(replace(one, kind=passes.SESSION, until_ms=now + 1000 * one.session_s), self._secret)
         place = f"{passes.PREFIX}{tracker.name}/"
         cookie = f"{COOKIE}={session}; Path={place}; Max-Age={one.session_s}; HttpOnly; SameSite=Lax"
         headers = [("location", place), ("set-cookie", cookie), ("cache-control", "no-store")]
         return HttpResponse(302, [*headers, ("referrer-policy", "no-referrer")], b"")
 
     async def _passed(self, name: str, text: str, kind: str) -> Tracker | None:
-        """The tracking server of that name, for a pass of its own. Nothing is asked of the server for who has none."""
+        """The tracking server of that name, for a pass of its own. Without a pass nothing is asked of the server."""
         one = self._pass(text, kind)
-        tracker = await self._tracker(name) if one is not None else None
-        return tracker if tracker is not None and one is not None and one.tracker == tracker.id else None
+        if one is None or not await self._is_held(one.key):
+            return None
+        tracker = await self._tracker(name)
+        return tracker if tracker is not None and one.tracker == tracker.id else None
+
+    async def _is_held(self, key_id: str) -> bool:
+        """Whether the access key by which a pass was made is still there: a pass ends with it. Raises Refused."""
+        try:
+            await self._keys.look_up(key_id)
+        except TimeoutError:
+            message = "The access key can't be looked up now; try again later."
+            raise Refused(503, "TEMPORARILY_UNAVAILABLE", message) from None
+        key = self._keys.find(key_id)
+        return key is not None and (key.expires_ms is None or key.expires_ms > now_ms())
 
     def _pass(self, text: str, kind: str) -> Pass | None:
         return passes.read(text, kind, self._secret, now_ms()) if self._secret else None

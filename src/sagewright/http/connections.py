@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from sagewright.http.limits import Limits
 from sagewright.http.refusals import Render, plain
@@ -38,6 +39,9 @@ class Connections:
 
     def __init__(self, limits: Limits | None = None, render: Render = plain) -> None:
         self.limits, self.render = limits or Limits(), render
+        self.elsewhere: Callable[[Any, bytes], bool] | None = None
+        """Asked between two requests of a connection, with the first bytes of the next: True if another process has it now."""
+        self._retiring_s: float | None = None
         self._all: dict[Member, None] = {}
         self._unproven: dict[Member, None] = {}
         self._by_address: dict[str, dict[Member, None]] = {}
@@ -114,6 +118,15 @@ class Connections:
             except Exception:  # one that can't be checked must not keep the others from it
                 log.exception("a connection could not be checked, and is dropped")
                 self._drop(member)
+
+    def retire(self, idle_s: float) -> None:
+        """From now on each answer is its connection's last, and connections are closed once they were idle for so long."""
+        self._retiring_s = idle_s
+
+    @property
+    def retiring_s(self) -> float | None:
+        """How long a connection may be idle, if all are to end; None if they may stay."""
+        return self._retiring_s
 
     async def watch(self) -> None:
         """Sweep until cancelled."""

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from sagewright.http import refusals
 from sagewright.http.connections import Connections
+from sagewright.http.passage import Passage
 from sagewright.http.refusals import Refusal
 
 
@@ -23,8 +24,12 @@ class Refused(Exception):
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. Its times are kept by the sweeps of `connections` rather than by a timer for each request."""
 
-    def __init__(self, *arguments: Any, connections: Connections | None = None, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, connections: Connections | None = None, begun: bytes = b"", **named: Any
+    ) -> None:
+        """`begun`: the first bytes of the connection, if another process has read them."""
         super().__init__(*arguments, **named)
+        self._begun = begun
         self._all = Connections() if connections is None else connections
         self._limits = self._all.limits
         self._most_head, self._most_fields = self._limits.head, self._limits.fields
@@ -45,6 +50,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.address = self.client[0] if self.client else ""
         self._since = self.loop.time()
         self._all.add(self)
+        if self._begun:
+            self.data_received(self._begun)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.remove(self)
@@ -67,6 +74,22 @@ class GuardedProtocol(HttpToolsProtocol):
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
+    @property
+    def _is_between(self) -> bool:
+        """Whether nothing was read of the next request, and all before it are answered."""
+        return self.idle and not self._body_open and not self._unparsed and self._left is None
+
+    def pass_on(self, passage: Passage, data: bytes) -> bool:
+        """Hand the connection to another process, `data` being the first bytes of its next request. False: it stays here."""
+        connection = self.transport.get_extra_info("socket")
+        if connection is None or self.transport.get_write_buffer_size() or self.transport.is_closing():
+            return False
+        if not passage.pass_on(connection.fileno(), data):
+            return False
+        self._leaving = True
+        self.transport.abort()  # closes this process's descriptor; the connection goes on
+        return True
+
     def drop(self) -> None:
         self.transport.abort()
 
@@ -82,8 +105,14 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         elif self._in_head and waited > limits.head_s:
             self._refuse(refusals.HEAD_TOO_SLOW)
-        elif not self._in_head and waited > (limits.idle_s if self.proven else limits.head_s):
+        elif not self._in_head and waited > self._most_idle_s:
             self.transport.close()
+
+    @property
+    def _most_idle_s(self) -> float:
+        most_s = self._limits.idle_s if self.proven else self._limits.head_s
+        retiring_s = self._all.retiring_s
+        return most_s if retiring_s is None else min(most_s, retiring_s)
 
     def _is_stuck(self, now: float) -> bool:
         """Whether the receiver has taken nothing for long of what waits for it."""
@@ -103,6 +132,8 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.transport.abort()
                 return
         if self._leaving or self._farewell is not None:
+            return
+        if self._all.elsewhere is not None and self._is_between and self._all.elsewhere(self, data):
             return
         if not self.proven:
             self._all.hold(self, size)
@@ -181,6 +212,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self._limits.pipelined:
             raise Refused(refusals.TOO_MANY_AHEAD)
         super().on_headers_complete()
+        if self._all.retiring_s is not None:
+            self.cycle.keep_alive = False
         self._body_open = True
 
     def on_message_complete(self) -> None:

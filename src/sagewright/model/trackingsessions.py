@@ -26,12 +26,14 @@ MOST = 2048
 
 @dataclass(frozen=True)
 class Pass:
-    """`kind`: URL or SESSION; `tracker`: the resource's id, so that it ends with it; `session_s`: of what a URL begins."""
+    """`kind`: URL or SESSION; `tracker`: the resource's id, and `key`: the id of the access key that asked for it: a pass ends with
+    either; `session_s`: of what a URL begins."""
 
     kind: str
     tracker: str
     until_ms: int
     session_s: int = 0
+    key: str = ""
 
 
 def secret_of(admin_secret: str) -> str:

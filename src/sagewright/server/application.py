@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.front.addressing import is_parsed_for_front
 from sagewright.server.images import ImagesApi, is_for_images
 from sagewright.server.internal import PREFIX, InternalApi
-from sagewright.server.relay import Relay, is_for_front
+from sagewright.server.relay import Relay
 
 
 def split(gateway: Any, internal: InternalApi, images: ImagesApi, relay: Relay) -> Any:
@@ -17,7 +18,7 @@ def split(gateway: Any, internal: InternalApi, images: ImagesApi, relay: Relay) 
             await internal.app(scope, receive, send)
         elif is_for_images(scope):
             await images(scope, receive, send)
-        elif is_for_front(scope):
+        elif is_parsed_for_front(scope):
             await relay(scope, receive, send)
         else:
             await gateway(scope, receive, send)

@@ -6,7 +6,7 @@ import configparser
 import os
 from pathlib import Path
 
-from sagewright.store.identity import AccessKey
+from sagewright.model.access_keys import AccessKey
 
 PROFILE = "default"
 

@@ -1,7 +1,7 @@
-"""The server's side of the data plane: it starts the front, tells it routes and keys, and keeps what the front counted.
+"""The server's side of the data plane: it finds or starts the front, sends it routes and keys, and keeps what the front counted.
 
-The front's port is bound here, so that it stays the same while fronts come and go. A front is started when there is an endpoint, or
-when somebody connects, and again when it has died.
+The front's sockets are held here as well, so that they stay open while fronts come and go. A front is started when there is an
+endpoint, or when somebody connects, and again when it has died. It outlives the server: see docs/explanation/hosting.md.
 """
 
 from __future__ import annotations
@@ -10,31 +10,28 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import select
-import signal
 import socket
-import sys
+import subprocess
 import time
-import uuid
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sagewright.engine.routing import routes_of, trackers_of
 from sagewright.engine.scaling import asleep, awake, scale
+from sagewright.front.handshake import LOCAL, RUNTIME, Place
 from sagewright.front.link import Link
-from sagewright.http.limits import Limits
+from sagewright.http.passing import PassingServer
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.s3uris import read_s3_uri
 from sagewright.model.settings import Settings
 from sagewright.model.trackingsessions import secret_of
+from sagewright.server.captured import Captured
+from sagewright.server.fronts import END_S, START_S, Found, Listeners, find, take_over
 from sagewright.server.notes import write_note
 from sagewright.server.parts import admin_key
 from sagewright.server.sockets import bind_like_before, url_of
@@ -50,39 +47,50 @@ AGAIN_S = 0.5
 """Before a front that has died is started again."""
 PAGE = 500
 NAMESPACE = "AWS/SageMaker"
-LOCAL = "front.sock"
 log = logging.getLogger("sagewright.server.fronting")
 
 
 class Fronting:
-    """One server's front. To be used from its event loop; `close` ends the front."""
+    """One server's front. To be used from its event loop."""
 
-    def __init__(self, settings: Settings, platform: Platform, limits: Limits, url: str) -> None:
-        """`url`: of the server itself, as clients on this machine reach it."""
-        self._settings, self._platform, self._limits = settings, platform, limits
-        parts = urlsplit(url)
-        self._server = (parts.hostname, parts.port)
-        self._bound = bind_like_before(settings, "runtime-port", 0)
-        self._bound.listen(1024)
-        self.url = url_of(settings.host, self._bound.getsockname()[1])
-        self._local = _local_socket(settings.data / LOCAL)
+    def __init__(
+        self, settings: Settings, platform: Platform, serving: PassingServer, main: socket.socket, found: Found | None
+    ) -> None:
+        """`main`: the socket of the server's own port; `found`: the front that the server before has left."""
+        self._settings, self._platform, self._serving = settings, platform, serving
+        self._main, self._found = main, found
+        self._server = _address(main)
+        sockets = found.sockets if found else {}
+        runtime = sockets.get(RUNTIME) or bind_like_before(settings, "runtime-port", 0)
+        runtime.listen(1024)
+        self._listeners = Listeners(settings.data, runtime, sockets.get(LOCAL))
+        self.url = url_of(settings.host, runtime.getsockname()[1])
         self._link: Link | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._links: list[Link] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._retry_s = 0.0
         self._routes = ""
         self._endpoints: list[dict[str, Any]] = []
+        self._served: list[dict[str, Any]] = []
         self._secret = secret_of(admin_key(platform.store, settings.account).secret)
         self._writes: set[asyncio.Task[None]] = set()
+        self._captured = Captured(Place(settings.data).spool, platform.objects)
         self._used: dict[tuple[str, str], float] = {}
         self._slept = 0.0
+        self._closing = False
 
     async def run(self) -> None:
         """Until it is cancelled."""
         write_note(self._settings.data / "runtime-endpoint", self.url + "\n")
+        self._captured.look()
         cursor = await asyncio.to_thread(self._end_of_log)
+        self._know(await asyncio.to_thread(self._read_routes))
         fresh = True
         seen: int | None = -1
         while True:
             try:
+                if self._found is not None:
+                    await self._adopt(self._found)
                 version, changed = self._platform.store.version, False
                 if version is None or version != seen:
                     changed, cursor = await asyncio.to_thread(self._changed, cursor)
@@ -91,37 +99,45 @@ class Fronting:
                     await self._tell_routes()
                     fresh = False
                 await self._let_sleep()
-                if (self._process is None or self._process.returncode is not None) and self._needed():
+                if self._link is None and time.monotonic() > self._retry_s and self._needed():
                     await self._start()
-                    fresh = True
             except AwsError as error:
                 log.warning("endpoints are looked at later: %s", error.message)
                 fresh = True
             await asyncio.sleep(LOOK_S)
 
+    async def leave(self) -> None:
+        """The server is about to accept nothing more. A front that serves somebody goes on; another ends, and is waited for."""
+        link, process = self._link, self._process
+        if link is not None:
+            link.send({"leaving": True})
+            await link.drained()
+        if process is not None and not self._serves:
+            await asyncio.to_thread(_ended, process)
+
     async def close(self) -> None:
-        """End the front, once it has answered what it was asked."""
-        with contextlib.suppress(OSError):
-            (self._settings.data / "runtime-endpoint").unlink(missing_ok=True)
-        process = self._process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), 8)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        """Let go of the front."""
+        self._closing = True
+        if not self._serves or self._link is None:
+            with contextlib.suppress(OSError):
+                (self._settings.data / "runtime-endpoint").unlink(missing_ok=True)
+        for link in self._links:
+            link.close()
         if self._writes:
             await asyncio.wait(self._writes, timeout=5)
-        self._bound.close()
-        self._local.close()
+        await self._captured.end(5)
+        self._serving.use_passage(None)
+        self._listeners.close()
+
+    @property
+    def _serves(self) -> bool:
+        return bool(self._served)
 
     def _needed(self) -> bool:
         """Whether there is an endpoint, or somebody waits for an answer."""
         if self._endpoints:
             return True
-        waiting, _, _ = select.select([self._bound, self._local], [], [], 0)
+        waiting, _, _ = select.select([self._listeners.runtime, self._listeners.local], [], [], 0)
         return bool(waiting)
 
     async def _let_sleep(self) -> None:
@@ -157,12 +173,15 @@ class Fronting:
     async def _tell_routes(self) -> None:
         """A front that is started later is told then."""
         routes = await asyncio.to_thread(self._read_routes)
-        if routes != self._routes and self._link is not None:
-            self._link.send({"routes": json.loads(routes)})
+        if routes != self._routes:
+            self._send({"routes": json.loads(routes)})
         self._know(routes)
 
     def _know(self, routes: str) -> None:
-        self._routes, self._endpoints = routes, json.loads(routes)["endpoints"]
+        document = json.loads(routes)
+        self._routes, self._endpoints = routes, document["endpoints"]
+        trackers = [one for one in document["tracking"]["trackers"] if one["directory"]]
+        self._served = [one for one in self._endpoints if one["fleets"]] + trackers
 
     def _read_routes(self) -> str:
         settings = self._settings
@@ -171,52 +190,78 @@ class Fronting:
         trackers = trackers_of(resources.of_kind(store, TRACKER), *place)
         return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
 
-    async def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        told = {
-            "region": self._settings.region,
-            "server": self._server,
-            "listen": [self._bound.fileno(), self._local.fileno()],
-            "link": theirs.fileno(),
-            "connections": self._limits.connections,
-        }
-        with (self._settings.data / "front.log").open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "sagewright.front", json.dumps(told),
-                stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                pass_fds=(*told["listen"], theirs.fileno()), start_new_session=True,  # type: ignore[misc]
-            )  # fmt: skip
-        theirs.close()
-        self._link = await Link.open(ours, self._take)
-        self._link.send({"routes": json.loads(self._routes or await asyncio.to_thread(self._read_routes))})
-        following = asyncio.create_task(self._follow(self._link, self._process))
+    async def _adopt(self, found: Found) -> None:
+        """Go on with the front that is there. One of other code is replaced: it ends once its clients have their answers."""
+        self._found = None
+        link = await self._linked(found)
+        if link is not None and not found.is_current and await self._start():
+            link.send({"retire": True})
+
+    async def _start(self) -> bool:
+        """Whether a new front answers."""
+        told = {"region": self._settings.region, "connections": self._serving.connections.limits.connections}
+        log_file = self._settings.data / "front.log"
+        self._process = await asyncio.to_thread(self._listeners.start, told, log_file)
+        found = await asyncio.to_thread(find, self._settings.data, START_S)
+        if found is None or await self._linked(found) is None:
+            self._retry_s = time.monotonic() + AGAIN_S
+            log.warning("the front does not answer; see front.log in the data directory")
+            return False
+        for one in found.sockets.values():
+            one.close()
+        return True
+
+    async def _linked(self, found: Found) -> Link | None:
+        """The line to a front, which has the present routes then; None where it has gone meanwhile."""
+        try:
+            passage = await asyncio.to_thread(take_over, found, self._server, self._main)
+        except OSError as error:
+            log.warning("the front that was found is gone: %s", error)
+            found.close()
+            return None
+        found.connection.setblocking(False)
+        link = self._link = await Link.open(found.connection, self._take)
+        self._links.append(link)
+        self._serving.use_passage(passage)
+        link.send({"routes": json.loads(self._routes)})
+        following = asyncio.create_task(self._follow(link, self._process))
         self._writes.add(following)
         following.add_done_callback(self._writes.discard)
+        return link
 
-    async def _follow(self, link: Link, process: asyncio.subprocess.Process) -> None:
+    async def _follow(self, link: Link, process: subprocess.Popen[bytes] | None) -> None:
         await link.run()
-        status = await process.wait()
-        if self._link is link:
-            self._link = None
-        if status:
-            log.warning("the front ended with %d; see front.log in the data directory", status)
-            await asyncio.sleep(AGAIN_S)
+        self._links.remove(link)
+        if self._link is not link or self._closing:
+            return
+        self._link = None
+        self._serving.use_passage(None)
+        self._captured.look()
+        if process is not None and process is self._process:
+            status = await asyncio.to_thread(_ended, process)
+            if status:
+                self._retry_s = time.monotonic() + AGAIN_S if status > 0 else 0.0
+                log.warning("the front ended with %d; see front.log in the data directory", status)
 
     async def _take(self, document: dict[str, Any]) -> None:
         if "key" in document:
             found = await asyncio.to_thread(identity.find_key, self._platform.store, document["key"])
-            if self._link is not None:
-                self._link.send({"key": document["key"], "found": asdict(found) if found else None})
+            self._send({"key": document["key"], "found": asdict(found) if found else None})
         elif "refresh" in document:
             self._know(await asyncio.to_thread(self._read_routes))
-            if self._link is not None:
-                self._link.send({"routes": json.loads(self._routes), "refresh": document["refresh"]})
+            self._send({"routes": json.loads(self._routes), "refresh": document["refresh"]})
         elif "counted" in document:
             self._write(document)
+        elif "spooled" in document:
+            self._captured.look()
         elif "wanted" in document:
             for endpoint_id in document["wanted"]:
                 await asyncio.to_thread(scale, self._platform.store, endpoint_id, awake)
                 self._platform.engine.wake(ENDPOINT, endpoint_id)
+
+    def _send(self, document: dict[str, Any]) -> None:
+        for link in self._links:
+            link.send(document)
 
     def _write(self, document: dict[str, Any]) -> None:
         self._used |= {(one["endpoint"], one["variant"]): time.monotonic() for one in document["counted"]}
@@ -230,11 +275,6 @@ class Fronting:
             self._keep_counts(document["counted"])
         except Exception:
             log.exception("what was counted of invocations could not be kept")
-        for one in document["captured"]:
-            try:
-                self._keep_captured(one)
-            except Exception as error:
-                log.warning("captured data of endpoint %s could not be kept: %s", one["endpoint"], error)
 
     def _keep_counts(self, counted: list[dict[str, Any]]) -> None:
         settings, at_ms = self._settings, now_ms()
@@ -248,14 +288,6 @@ class Fronting:
         with self._platform.store.write() as connection:
             metrics.put(connection, data)
 
-    def _keep_captured(self, one: dict[str, Any]) -> None:
-        """Source: AWS's developer guide, "Capture data from real-time endpoint": the form of the keys."""
-        place, now = read_s3_uri(one["destination"]), datetime.now(UTC)
-        name = f"{now:%M-%S}-{now.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-        steps = [place.key.strip("/"), one["endpoint"], one["variant"], f"{now:%Y/%m/%d/%H}", name]
-        key = "/".join(step for step in steps if step)
-        self._platform.objects.write_bytes(place.bucket, key, one["lines"].encode() + b"\n", "application/json")
-
 
 def _dimensions(counted: dict[str, Any]) -> list[dict[str, str]]:
     """What is counted of an inference component counts for its variant too."""
@@ -263,15 +295,17 @@ def _dimensions(counted: dict[str, Any]) -> list[dict[str, str]]:
     return [{"InferenceComponentName": counted["component"]}, variant] if counted["component"] else [variant]
 
 
-def _local_socket(path: Path) -> socket.socket:
-    """Where the server hands on what comes to its own port. Its name lies in the data directory, which is the server's alone."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Its status, once it has ended."""
     try:
-        made.bind(f"/proc/self/fd/{directory}/{path.name}")
-    finally:
-        os.close(directory)
-    path.chmod(0o600)
-    made.listen(1024)
-    return made
+        return process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _address(main: socket.socket) -> tuple[str, int]:
+    """Where this machine reaches a port."""
+    parts = urlsplit(url_of(*main.getsockname()[:2]))
+    assert parts.hostname and parts.port
+    return parts.hostname, parts.port

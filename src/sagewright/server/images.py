@@ -21,6 +21,7 @@ from sagewright.http.body import BytesBody, digits
 from sagewright.http.limits import Limits
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.http.pools import Full, Pool
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.registry_tokens import USER, BadPassword, read_password
@@ -29,7 +30,6 @@ from sagewright.services.context import Platform
 from sagewright.services.ecr.manifests import Pushed, keep_manifest, layer_store, members
 from sagewright.store import ecr
 from sagewright.store.ecr import Manifest, Repository
-from sagewright.store.identity import AccessKey
 
 log = logging.getLogger("sagewright.server")
 PREFIX = "/v2"

@@ -36,6 +36,7 @@ from sagewright.engine.tuningturn import Means
 from sagewright.engine.warmpools import WarmPools
 from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ObjectStore, external_access
@@ -47,7 +48,7 @@ from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
-from sagewright.store.identity import AccessKey, NewKey
+from sagewright.store.identity import NewKey
 from sagewright.tuning.client import Minds
 from sagewright.wire.calls import Calls
 from sagewright.wire.forwarding import Forwarder

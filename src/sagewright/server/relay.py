@@ -6,14 +6,13 @@ Clients that `sagewright exec` starts ask the front itself.
 from __future__ import annotations
 
 import os
-import re
 import socket
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from sagewright.front.tracking import ARN_HEADER
+from sagewright.front.addressing import ARN_HEADER
 from sagewright.front.tracking import SERVICE as TRACKING
 from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
 from sagewright.http import asgi
@@ -27,7 +26,6 @@ SERVICE = "sagemaker"
 MOST_BODY = 25 * 1024 * 1024
 UNASKED = 64 * 1024
 WAIT_S = 600.0
-_PATH = re.compile(rb"/endpoints/[^/?]+/invocations(-response-stream)?")
 _OF_THE_CONNECTION = {
     "connection",
     "keep-alive",
@@ -38,17 +36,6 @@ _OF_THE_CONNECTION = {
     "content-length",
     "expect",
 }
-
-
-def is_for_front(scope: Any) -> bool:
-    """Whether it is an invocation, or for a tracking server: S3's paths may look alike, so the signature says for which service an
-    invocation is."""
-    if any(name == ARN_HEADER.encode() for name, _ in scope["headers"]):
-        return True
-    if scope["method"] != "POST" or not _PATH.fullmatch(scope["raw_path"].split(b"?")[0]):
-        return False
-    signed = next((value for name, value in scope["headers"] if name == b"authorization"), scope["query_string"])
-    return b"/sagemaker/aws4_request" in signed or b"%2Fsagemaker%2Faws4_request" in signed
 
 
 class Relay:

@@ -6,38 +6,37 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import uvicorn
 
 from sagewright.compute.sites import Site, open_site
+from sagewright.front.addressing import is_for_front
+from sagewright.front.handshake import MAIN
 from sagewright.http.connections import Connections
-from sagewright.http.takeover import TakeoverProtocol
+from sagewright.http.passing import PassingServer
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
 from sagewright.server.application import split
 from sagewright.server.chores import chores, warm
-from sagewright.server.fronting import LOCAL, Fronting
+from sagewright.server.fronting import Fronting
+from sagewright.server.fronts import LOCAL_NAME, Found, find
 from sagewright.server.images import ImagesApi
 from sagewright.server.internal import InternalApi
 from sagewright.server.notes import hold_lock, write_note
 from sagewright.server.parts import Address, admin_key, build, connection_limits, forwarder, refusal_document
 from sagewright.server.peers import Peers
 from sagewright.server.relay import Relay
-from sagewright.server.sockets import bind_like_before, url_of
+from sagewright.server.sockets import same_or_bound, url_of
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.wire.authentication import Authenticator
 from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.sealing import Sealer
-
-BACKLOG = 1024
-DRAIN_S = 5
 
 
 class Server:
@@ -55,7 +54,7 @@ class Server:
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
-        with hold_lock(data / "lock"), bind_like_before(self.settings) as bound:
+        with hold_lock(data / "lock"), self._listening(find(data)) as (bound, found):
             self.address.url = url_of(self.settings.host, bound.getsockname()[1])
             if self.settings.backend == "local":  # nodes of a cluster look for themselves
                 self.settings = replace(self.settings, sandbox=settled(self.settings.sandbox, data))
@@ -64,28 +63,39 @@ class Server:
             key = admin_key(platform.store, self.settings.account)
             credentials.write(data / "credentials", key, self.settings.region, self.settings.account)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._serve(platform, peers, site, bound, ready))
+                runner.run(self._serve(platform, Meeting(peers, site, bound, found), ready))
             platform.engine.stop()
             site.close()
             platform.store.close()
 
-    async def _serve(
-        self, platform: Platform, peers: Peers, site: Site, bound: socket.socket, ready: Callable[[str], None]
-    ) -> None:
+    @contextlib.contextmanager
+    def _listening(self, found: Found | None) -> Iterator[tuple[socket.socket, Found | None]]:
+        """The socket of the server's port, `found` being the front of the server before. Raises OSError."""
+        try:
+            bound = same_or_bound(self.settings, found.sockets.pop(MAIN, None) if found else None)
+        except OSError:
+            if found:
+                found.close()
+            raise
+        with bound:
+            yield bound, found
+
+    async def _serve(self, platform: Platform, meeting: Meeting, ready: Callable[[str], None]) -> None:
         connections = Connections(connection_limits(self.settings), refusal_document)
-        server = _QuietSignals(_configuration(self._application(platform, connections, peers), connections))
+        server = MainServer(self._application(platform, connections, meeting.peers), connections)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.ask_to_end)
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
-        fronting = Fronting(self.settings, platform, connections.limits, self.address.url)
-        warming = loop.run_in_executor(None, warm, site)
+        fronting = Fronting(self.settings, platform, server, meeting.bound, meeting.found)
+        server.leaving = fronting.leave
+        warming = loop.run_in_executor(None, warm, meeting.site)
         watching = asyncio.create_task(connections.watch())
         dispatching = asyncio.create_task(fronting.run())
         try:
-            async with chores(platform, self.settings, peers):
-                serving = asyncio.create_task(server.serve(sockets=[bound]))
+            async with chores(platform, self.settings, meeting.peers):
+                serving = asyncio.create_task(server.serve(sockets=[meeting.bound.dup()]))
                 while not server.started and not serving.done():
                     await asyncio.sleep(0.002)
                 write_note(endpoint, self.address.url + "\n")
@@ -104,34 +114,39 @@ class Server:
         edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
-        relay = Relay(self.settings.data / LOCAL, authenticator, limits)
+        relay = Relay(self.settings.data / LOCAL_NAME, authenticator, limits)
         return split(gateway, InternalApi(platform, authenticator, limits, peers), images, relay)
 
 
-class _QuietSignals(uvicorn.Server):
-    """uvicorn raises the signal that ended it again, which would end the process before its parts are closed."""
+@dataclass(frozen=True)
+class Meeting:
+    """Whom a server meets at its start: its peers, the machines, its port, and the front that was there before it."""
+
+    peers: Peers
+    site: Site
+    bound: socket.socket
+    found: Found | None
+
+
+class MainServer(PassingServer):
+    """On the server's own port. Connections whose next request is a front's move there. `leaving` is awaited before it closes."""
+
+    def __init__(self, application: Any, connections: Connections) -> None:
+        super().__init__(application, connections, lambda _protocol, data: is_for_front(data))
+        self.leaving: Callable[[], Awaitable[None]] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal that ended it again, which would end the process before its parts are closed."""
         yield
 
     def ask_to_end(self) -> None:
         self.should_exit = True
 
-
-def _configuration(application: Any, connections: Connections) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        http=cast("type[asyncio.Protocol]", partial(TakeoverProtocol, connections=connections)),
-        ws="none",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # http.asgi reads the one that counts; the middleware takes a quarter of HTTP's time
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=DRAIN_S,
-    )
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.leaving is not None:
+            await self.leaving()
+        await super().shutdown(sockets)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

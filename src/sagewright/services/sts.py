@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.arns import assumed_role_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
@@ -78,7 +79,7 @@ def get_access_key_info(context: Context, _request: dict[str, Any]) -> dict[str,
     return {"Account": context.account}
 
 
-def _temporary_key(context: Context, new: NewKey, duration_s: int) -> identity.AccessKey:
+def _temporary_key(context: Context, new: NewKey, duration_s: int) -> AccessKey:
     """Raises InvalidClientTokenId where the key that asks has just ended with its job."""
     lasting = replace(new, temporary=True, expires_ms=now_ms() + duration_s * 1000)
     try:
@@ -87,7 +88,7 @@ def _temporary_key(context: Context, new: NewKey, duration_s: int) -> identity.A
         raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403) from None
 
 
-def _credentials(key: identity.AccessKey) -> dict[str, Any]:
+def _credentials(key: AccessKey) -> dict[str, Any]:
     return {
         "AccessKeyId": key.id,
         "SecretAccessKey": key.secret,

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.arns import id_of, role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -22,19 +23,6 @@ KEYS_OF_A_JOB = 1000
 """So many sessions that have not expired a job may have at a time: all of them are deleted with the job."""
 _SLICE = 500  # rows of one transaction that nobody waits for
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-
-
-@dataclass(frozen=True)
-class AccessKey:
-    """A key pair. `session_token` None: long-lived. `expires_ms` None: until it is deleted."""
-
-    id: str
-    secret: str
-    session_token: str | None
-    principal_arn: str
-    user_id: str
-    expires_ms: int | None
-    job_id: str | None
 
 
 @dataclass(frozen=True)

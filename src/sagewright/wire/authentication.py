@@ -13,10 +13,10 @@ from functools import lru_cache
 from sagewright.http import asgi
 from sagewright.http.body import BytesBody, digits
 from sagewright.http.messages import HttpRequest
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.secrecy import equal
-from sagewright.store.identity import AccessKey
 from sagewright.wire import sigv2, sigv4
 from sagewright.wire.errors import refusal
 from sagewright.wire.scopes import check_form, check_scope

@@ -18,13 +18,13 @@ from sagewright.http.messages import BodyReader, HttpRequest, HttpResponse
 from sagewright.http.patience import Patience
 from sagewright.http.pools import Full, Pool
 from sagewright.http.promises import SharedSync
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.model.requestids import new_request_id
 from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import Entry
-from sagewright.store.identity import AccessKey
 from sagewright.wire import responses, routing
 from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.codes import in_terms_of

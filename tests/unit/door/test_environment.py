@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sagewright.door.environment import HOOK, NoServer, Target, applied, find_target, variables
+from sagewright.model.access_keys import AccessKey
 from sagewright.server import credentials
-from sagewright.store.identity import AccessKey
 
 TARGET = Target("http://127.0.0.1:4700", "AKIA", "secret", "us-east-1", "000000000000")
 

@@ -36,9 +36,16 @@ class Site:
 
     def __init__(self, directory: Path) -> None:
         self.directory, self.refreshed, self.location = directory, 0, ""
-        self.keys = Keys(lambda key_id: self.keys.learn(key_id, KEY if key_id == KEY["id"] else None))
-        self.tracking = Tracking(Admission(self.keys, "us-east-1"), Limits(), self._refresh)
+        self.keys = Keys(self._answered, self._present)
+        self.tracking = Tracking(Admission(self.keys, "us-east-1"), Limits(), self._refresh, self.keys)
         self.tell(str(directory))
+
+    def _answered(self, key_id: str) -> bool:
+        self.keys.learn(key_id, KEY if key_id == KEY["id"] else None)
+        return True
+
+    async def _present(self, _wait_s: float) -> bool:
+        return True
 
     async def _refresh(self) -> None:
         self.refreshed += 1
@@ -100,7 +107,7 @@ class Site:
         return self.ask(method, path, dict(request.headers.items()), body)
 
     def session(self, tracker: str = "id", until_ms: int = 0) -> dict[str, str]:
-        text = passes.written(Pass(SESSION, tracker, until_ms or now_ms() + 60_000), SECRET)
+        text = passes.written(Pass(SESSION, tracker, until_ms or now_ms() + 60_000, key="AKIA1"), SECRET)
         return {"Cookie": f"x=y; sagewright-mlflow={text}"}
 
 
@@ -142,7 +149,7 @@ def test_one_that_is_stopped_says_so_at_once(site: Site) -> None:
 
 
 def test_a_url_is_good_once_and_begins_a_session(site: Site) -> None:
-    token = passes.written(Pass(URL, "id", now_ms() + 60_000, 1800), SECRET)
+    token = passes.written(Pass(URL, "id", now_ms() + 60_000, 1800, str(KEY["id"])), SECRET)
     status, _, headers = site.ask("GET", f"/mlflow/t/auth?authToken={token}")
     assert (status, headers["location"]) == (302, "/mlflow/t/")
     cookie, *attributes = headers["set-cookie"].split("; ")
@@ -154,7 +161,16 @@ def test_a_url_is_good_once_and_begins_a_session(site: Site) -> None:
     assert site.ask("GET", f"/mlflow/t/auth?authToken={token}")[0] == 403
 
 
-@pytest.mark.parametrize("one", [Pass(URL, "other", 1 << 50), Pass(URL, "id", 1), Pass(SESSION, "id", 1 << 50)])
+@pytest.mark.parametrize(
+    "one",
+    [
+        Pass(URL, "other", 1 << 50, key="AKIA1"),
+        Pass(URL, "id", 1, key="AKIA1"),
+        Pass(SESSION, "id", 1 << 50, key="AKIA1"),
+        Pass(URL, "id", 1 << 50, key="AKIAGONE"),
+        Pass(URL, "id", 1 << 50),
+    ],
+)
 def test_another_url_begins_nothing(site: Site, one: Pass) -> None:
     assert site.ask("GET", f"/mlflow/t/auth?authToken={passes.written(one, SECRET)}")[0] == 403
 

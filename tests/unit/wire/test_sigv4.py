@@ -14,9 +14,9 @@ from botocore.credentials import Credentials
 
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import HttpRequest
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store.identity import AccessKey
 from sagewright.wire import sigv4
 from sagewright.wire.authentication import Authenticator
 

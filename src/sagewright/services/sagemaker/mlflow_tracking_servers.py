@@ -176,7 +176,8 @@ def create_presigned_mlflow_tracking_server_url(context: Context, request: dict[
     admin = identity.find_long_lived_key(context.store, assumed_role_arn(context.settings.account, ROLE_NAME, "admin"))
     assert admin is not None  # made when the server starts
     until_ms = now_ms() + 1000 * request.get("ExpiresInSeconds", URL_S)
-    one = Pass(passes.URL, tracker.id, until_ms, request.get("SessionExpirationDurationInSeconds", SESSION_S))
+    session_s = request.get("SessionExpirationDurationInSeconds", SESSION_S)
+    one = Pass(passes.URL, tracker.id, until_ms, session_s, context.principal.access_key or admin.id)
     token = passes.written(one, passes.secret_of(admin.secret))
     return {"AuthorizedUrl": f"{url}{passes.PREFIX}{tracker.name}/{passes.AUTH}?{passes.TOKEN}={token}"}
 

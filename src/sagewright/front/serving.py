@@ -1,0 +1,79 @@
+"""The HTTP server of a front: its listening sockets come and go while it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from sagewright.front.addressing import is_for_front
+from sagewright.http.connections import Connections
+from sagewright.http.passing import BACKLOG, PassingServer
+from sagewright.http.takeover import TakeoverProtocol
+
+RETIRE_S = 600.0
+"""After which a front that has been replaced ends, though clients keep their connections busy."""
+FROM_MAIN = "sagewright.from_main"
+"""In a request's scope: it came to the server's own port."""
+
+
+class MainProtocol(TakeoverProtocol):
+    """A connection to the server's own port."""
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope[FROM_MAIN] = True
+
+
+class Serving(PassingServer):
+    """To be used from one event loop. It never binds a socket."""
+
+    def __init__(self, application: Any, connections: Connections) -> None:
+        super().__init__(application, connections, _is_for_server, MainProtocol)
+        self._main: asyncio.AbstractServer | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The terminal's Ctrl-C is the server's affair."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.end)
+        yield
+
+    def end(self) -> None:
+        self.should_exit = True
+
+    async def accept_main(self, listener: socket.socket) -> None:
+        """No server runs: answer on its port."""
+        if self._main is None:
+            loop = asyncio.get_running_loop()
+            self._main = await loop.create_server(self.passed_protocol, sock=listener.dup(), backlog=BACKLOG)
+
+    def leave_main(self) -> None:
+        """A server runs again. Connections that are open stay."""
+        if self._main is not None:
+            self._main.close()
+            self._main = None
+
+    async def retire(self, idle_s: float) -> None:
+        """Accept nothing new, end each connection after its next answer or once it has been idle for so long, then exit."""
+        self.leave_main()
+        for server in self.servers:
+            server.close()
+        self.connections.retire(idle_s)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RETIRE_S
+        while self.server_state.connections and loop.time() < until:
+            await asyncio.sleep(0.1)
+        self.end()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.leave_main()
+        await super().shutdown(sockets)
+
+
+def _is_for_server(protocol: Any, data: bytes) -> bool:
+    return isinstance(protocol, MainProtocol) and not is_for_front(data)

@@ -1,0 +1,164 @@
+"""The front's process: adopted from the server before, or started, and replaced where its code is another.
+
+A front outlives its server and holds the sockets on which it listens, the server's own port among them. So does the server, which
+starts the next front on the same sockets when one has died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sagewright.front import handshake
+from sagewright.front.handshake import LOCAL, MAIN, RUNTIME, Place
+from sagewright.http.passage import Passage
+
+START_S = 30.0
+END_S = 8.0
+RELEASE_S = 1.0
+LOCAL_NAME = "front.sock"
+MODULE = "sagewright.front"
+log = logging.getLogger("sagewright.server.fronts")
+
+
+@dataclass
+class Found:
+    """A front that a server before this one has left, or that this one has started: its code, its sockets, the way to it."""
+
+    connection: socket.socket
+    release: str
+    pid: int
+    sockets: dict[str, socket.socket] = field(default_factory=dict)
+
+    @property
+    def is_current(self) -> bool:
+        return self.release == handshake.release()
+
+    def close(self) -> None:
+        self.connection.close()
+        for one in self.sockets.values():
+            one.close()
+
+
+def find(data: Path, patience_s: float = handshake.PATIENCE_S) -> Found | None:
+    """The front that answers for a data directory, if there is one. Blocks."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(patience_s)
+    try:
+        with _near(Place(data).control) as path:
+            connection.connect(path)
+        handshake.send(connection, {"release": handshake.release()})
+        shown, sockets = handshake.receive(connection)
+        named = dict(zip(shown["sockets"], sockets, strict=True))
+        return Found(connection, shown["release"], shown["pid"], named)
+    except (OSError, KeyError, ValueError):
+        connection.close()
+        return None
+
+
+def take_over(found: Found, server: tuple[str, int], main: socket.socket) -> socket.socket:
+    """Make this process the front's server. The end of the passage that connections to the front go over. Raises OSError.
+
+    `found.connection` is the link from then on.
+    """
+    ours, theirs = Passage.pair()
+    with theirs:
+        try:
+            said = {"server": list(server), "brings": ["passage", MAIN]}
+            handshake.send(found.connection, said, [theirs, main])
+        except BaseException:
+            ours.close()
+            raise
+    return ours
+
+
+class Listeners:
+    """The sockets on which fronts listen, whichever front it is: those of the front that was found, or new ones."""
+
+    def __init__(self, data: Path, runtime: socket.socket, local: socket.socket | None) -> None:
+        self._place = Place(data)
+        self._place.folder.mkdir(mode=0o700, exist_ok=True)
+        self.runtime = runtime
+        self.local = local or _unix_listener(data / LOCAL_NAME)
+
+    def start(self, told: dict[str, Any], output: Path) -> subprocess.Popen[bytes]:
+        """A new front, which takes the control socket of the one before and with it its place."""
+        control = _unix_listener(self._place.control)
+        listen = {RUNTIME: self.runtime.fileno(), LOCAL: self.local.fileno(), "control": control.fileno()}
+        told |= {"data": str(self._place.data), "listen": listen}
+        try:
+            with output.open("ab") as log_file:
+                return subprocess.Popen(
+                    [sys.executable, "-m", MODULE, json.dumps(told)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log_file,
+                    stderr=log_file,
+                    pass_fds=list(listen.values()),
+                    start_new_session=True,
+                )
+        finally:
+            control.close()
+
+    def close(self) -> None:
+        self.runtime.close()
+        self.local.close()
+
+
+def release_port(port: int) -> bool:
+    """Whether a front without a server held the port of this machine, and let it go: its server may have been on another data
+    directory. Only of this user's."""
+    for process in psutil.process_iter(["uids", "cmdline"]):
+        with contextlib.suppress(psutil.Error, AttributeError):
+            if process.info["uids"].real != os.getuid() or MODULE not in (process.info["cmdline"] or []):
+                continue
+            if any(
+                one.laddr.port == port for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN
+            ):
+                process.send_signal(signal.SIGUSR1)
+                return _is_free(process, port)
+    return False
+
+
+def _is_free(process: psutil.Process, port: int) -> bool:
+    until = time.monotonic() + RELEASE_S
+    while time.monotonic() < until:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found = [one for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+            if any(one.laddr.port == port for one in found):
+                time.sleep(0.05)
+                continue
+        return True
+    return False
+
+
+def _unix_listener(path: Path) -> socket.socket:
+    """In the data directory, which is the server's alone; its path may be longer than a socket's address."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)
+    with _near(path) as short:
+        made.bind(short)
+    path.chmod(0o600)
+    made.listen(1024)
+    return made
+
+
+@contextlib.contextmanager
+def _near(path: Path) -> Iterator[str]:
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
