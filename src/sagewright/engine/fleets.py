@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sagewright.engine.gangs import attempt_directory
+from sagewright.engine.gangs import host_directory
 from sagewright.engine.machinery import Machinery
 from sagewright.kinds.serving import COMPONENT, HOST, START_S
 from sagewright.model.lives import SERVING, Step
@@ -200,8 +200,7 @@ class Fleets:
         return [str(self._directory(job)) for job in made]
 
     def _directory(self, job: Job) -> Any:
-        attempt = max((host.attempt for host in hosts.of_job(self._m.store, job.id)), default=1)
-        return attempt_directory(self._m.settings, job.id, attempt) / HOST
+        return host_directory(self._m.settings, job.id, hosts.of_job(self._m.store, job.id), HOST)
 
     def stop(self, owner: Resource, variant: Variant, instance: Instance) -> bool:
         """Whether all of its jobs are over, and forgotten: nobody can ask for them. Those that aren't are asked to end."""

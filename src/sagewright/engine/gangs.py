@@ -77,6 +77,15 @@ def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:
     return settings.data / "jobs" / job_id / str(attempt)
 
 
+def host_directory(settings: Settings, job_id: str, placed: list[Host], name: str) -> Path:
+    """The directory of the host that a job of one host has now. It lies in the data directory of the server that launched it, which
+    need not be this one."""
+    host = max(placed, key=lambda one: one.attempt, default=None)
+    if host is not None and host.handle and "directory" in host.handle:
+        return Path(host.handle["directory"])
+    return attempt_directory(settings, job_id, host.attempt if host else 1) / name
+
+
 def gpus_of(settings: Settings, placed: list[Host]) -> list[int]:
     """Which GPUs the hosts of a running job were given, as their plan or their host files say."""
     found: list[int] = []

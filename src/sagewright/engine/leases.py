@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from sagewright.model.clock import now_ms
 from sagewright.store import queue
@@ -14,10 +15,11 @@ RENEW_MS = 10_000
 
 
 class Leases:
-    """`owner`: this server's name, the same after a restart. Safe to use from many threads."""
+    """`owner`: this server's name, the same after a restart; `alive()`: whether no other server takes it for dead. Safe to use
+    from many threads."""
 
-    def __init__(self, store: Database, owner: str) -> None:
-        self._store, self.owner = store, owner
+    def __init__(self, store: Database, owner: str, alive: Callable[[], bool] = lambda: True) -> None:
+        self._store, self.owner, self._alive = store, owner, alive
         self._until: dict[str, int] = {}
         self._lock = threading.Lock()
         self._renewed_ms = 0
@@ -32,7 +34,7 @@ class Leases:
 
     def hold(self, job_id: str) -> bool:
         """Whether this server may bring the job forward now."""
-        if self._until.get(job_id, 0) - now_ms() > LEASE_MS // 3:
+        if self._until.get(job_id, 0) - now_ms() > LEASE_MS // 3 and self._alive():
             return True
         lease = self.new()
         if not queue.claim(self._store, job_id, lease):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sagewright.engine.gangs import attempt_directory
+from sagewright.engine.gangs import host_directory
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.trash import Trash
 from sagewright.kinds.tracking import HOST, STORE, TRACKER
@@ -148,8 +148,7 @@ class Trackers:
 
     def _answers(self, tracker: Resource, start: Start, job: Job) -> None:
         """It has said that it is well."""
-        attempt = max((host.attempt for host in hosts.of_job(self._m.store, job.id)), default=1)
-        directory = attempt_directory(self._m.settings, job.id, attempt) / HOST
+        directory = host_directory(self._m.settings, job.id, hosts.of_job(self._m.store, job.id), HOST)
         running = _version(directory)
 
         def answers(current: Resource) -> Resource | None:

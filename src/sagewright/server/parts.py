@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,7 +81,8 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
     place = Place(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
     engine = Engine()
-    add_reconcilers(engine, Machinery(place, site.backend, reservations, engine.wake, engine.wake_after), own_id)
+    machinery = Machinery(place, site.backend, reservations, engine.wake, engine.wake_after)
+    add_reconcilers(engine, machinery, own_id, peers.counts_as_alive)
     platform = Platform(settings, store, objects, engine)
     add_rules(platform, own_id, address)
     return platform, peers
@@ -105,9 +107,9 @@ def add_rules(platform: Platform, owner: str, address: Address) -> None:
     engine.add(Tuning(Means(store, call, Minds(), engine.wake_after)), own_threads=TUNERS)
 
 
-def add_reconcilers(engine: Engine, machinery: Machinery, owner: str) -> None:
-    """`owner`: the server's name, under which it holds leases."""
-    leases = Leases(machinery.store, owner)
+def add_reconcilers(engine: Engine, machinery: Machinery, owner: str, alive: Callable[[], bool] = lambda: True) -> None:
+    """`owner`: the server's name, under which it holds leases; `alive`: see Leases."""
+    leases = Leases(machinery.store, owner, alive)
     pools = WarmPools(machinery.settings, machinery.store, machinery.reservations)
     endings = Endings(machinery, leases, pools)
     queueing = Queueing(machinery, leases, pools, endings)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from sagewright.store import servers
 from sagewright.store.database import Database
 
-TELL_S = 5.0
+TELL_S = 0.5
+FRESH_S = 2.0
+"""Having said so a moment ago, this server knows that the others do not take it for dead."""
 ALIVE_MS = 20_000
 _KEPT_S = 2.0
 
@@ -20,11 +22,18 @@ class Peers:
         self._store, self._id, self._endpoint = store, server_id, endpoint
         self._known: list[str] = []
         self._until = 0.0
+        self._told_s = -FRESH_S
 
     def tell(self) -> None:
         """This server is alive; to be called every TELL_S."""
         if not self._store.embedded:
+            begin = time.monotonic()
             servers.seen(self._store, self._id, self._endpoint())
+            self._told_s = begin
+
+    def counts_as_alive(self) -> bool:
+        """Whether no other server can have taken what this one holds."""
+        return self._store.embedded or time.monotonic() - self._told_s < FRESH_S
 
     def leave(self) -> None:
         """It ends."""

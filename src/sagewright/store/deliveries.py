@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.events import Cursor
 from sagewright.store.schema.rules import cursors, deliveries
+from sagewright.store.servers import is_dead
 
 LOG = "rules"
 LEASE_MS = 30_000
@@ -56,10 +58,7 @@ def advance(store: Database, name: str, before: Cursor | None, after: Cursor, wa
 def _move(connection: Connection, name: str, before: Cursor | None, after: Cursor) -> bool:
     values = {"writer": after.writer, "seq": after.seq}
     if before is None:
-        if connection.execute(select(cursors.c.name).where(cursors.c.name == name)).first() is not None:
-            return False
-        connection.execute(insert(cursors), {"name": name, **values})
-        return True
+        return insert_absent(connection, cursors, {"name": name, **values})
     here = and_(cursors.c.name == name, cursors.c.writer == before.writer, cursors.c.seq == before.seq)
     moved = connection.execute(update(cursors).where(here).values(**values).returning(cursors.c.name))
     return moved.first() is not None
@@ -96,7 +95,8 @@ def take(store: Database, target: str, owner: str) -> Delivery | None:
         row = connection.execute(statement).first()
         if row is None or row.due_ms > now:
             return None
-        free = or_(deliveries.c.owner.is_(None), deliveries.c.owner == owner, deliveries.c.until_ms < now)
+        over = or_(deliveries.c.until_ms < now, is_dead(deliveries.c.owner))
+        free = or_(deliveries.c.owner.is_(None), deliveries.c.owner == owner, over)
         held = update(deliveries).where(deliveries.c.id == row.id, free).values(owner=owner, until_ms=now + LEASE_MS)
         if connection.execute(held.returning(deliveries.c.id)).first() is None:
             return None

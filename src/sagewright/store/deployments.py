@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.schema.rules import deployments
+from sagewright.store.servers import is_dead
 
 LEASE_MS = 30_000
 
@@ -60,8 +62,9 @@ def want_in(connection: Connection, target: str, package: str, asked_by: str) ->
         "due_ms": now, "attempts": 0, "updated": "", "owner": None,
     }  # fmt: skip
     changed = update(deployments).where(deployments.c.target == target).values(**values)
-    if connection.execute(changed.returning(deployments.c.target)).first() is None:
-        connection.execute(insert(deployments), {"target": target, **values})
+    while connection.execute(changed.returning(deployments.c.target)).first() is None:
+        if insert_absent(connection, deployments, {"target": target, **values}):
+            return
 
 
 def open_ones(store: Database, limit: int = 1000) -> list[str]:
@@ -78,7 +81,8 @@ def open_ones(store: Database, limit: int = 1000) -> list[str]:
 def take(store: Database, target: str, owner: str) -> Deployment | None:
     """The deployment if it is open and no other server is at it; `owner` has it for LEASE_MS."""
     now = now_ms()
-    free = or_(deployments.c.owner.is_(None), deployments.c.owner == owner, deployments.c.until_ms < now)
+    over = or_(deployments.c.until_ms < now, is_dead(deployments.c.owner))
+    free = or_(deployments.c.owner.is_(None), deployments.c.owner == owner, over)
     held = (
         update(deployments)
         .where(deployments.c.target == target, deployments.c.status.in_(OPEN), deployments.c.due_ms <= now, free)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, or_, select, update
 
 from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Condition, Listing, Page
@@ -97,7 +98,7 @@ def associate_in(connection: Connection, place: tuple[str, str], link: Link) -> 
     ends = _between(link.source.id, link.destination.id)
     there = connection.execute(select(_OWN.type).where(*ends)).first()
     if there is None:
-        connection.execute(insert(lineage_associations), _values(place, link))
+        insert_absent(connection, lineage_associations, _values(place, link))
     elif link.type and there.type != link.type:
         connection.execute(update(lineage_associations).where(*ends).values(type=link.type))
 

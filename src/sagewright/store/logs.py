@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, String, cast, delete, func, insert, literal, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.schema.logs import log_events, log_groups, log_streams
 
@@ -56,19 +56,15 @@ _STREAM = [log_streams.c[name] for name in Stream.__dataclass_fields__]
 
 def create_group(store: Database, place: Place, name: str) -> bool:
     """False when it exists."""
-    try:
-        with store.write() as connection:
-            return _create_group(connection, place, name)
-    except IntegrityError:
-        return False
+    with store.write() as connection:
+        return _create_group(connection, place, name)
 
 
 def _create_group(connection: Connection, place: Place, name: str) -> bool:
     where = _group_where(place, name)
     if connection.execute(select(log_groups.c.name).where(*where)).first():
         return False
-    connection.execute(insert(log_groups).values(name=name, created_ms=now_ms(), **vars(place)))
-    return True
+    return insert_absent(connection, log_groups, {"name": name, "created_ms": now_ms(), **vars(place)})
 
 
 @dataclass(frozen=True)
@@ -203,14 +199,11 @@ def _find_stream(connection: Connection, place: Place, group: str, name: str, *,
 
 def create_stream(store: Database, place: Place, group: str, name: str) -> bool:
     """False when it exists."""
-    try:
-        with store.write() as connection:
-            if _find_stream(connection, place, group, name):
-                return False
-            ensure_stream(connection, place, group, name)
-    except IntegrityError:
-        return False
-    return True
+    with store.write() as connection:
+        if _find_stream(connection, place, group, name):
+            return False
+        _create_group(connection, place, group)
+        return _create_stream(connection, place, group, name)
 
 
 def ensure_stream(connection: Connection, place: Place, group: str, name: str) -> Stream:
@@ -219,14 +212,16 @@ def ensure_stream(connection: Connection, place: Place, group: str, name: str) -
     if found:
         return found
     _create_group(connection, place, group)
-    connection.execute(
-        insert(log_streams).values(
-            group_name=group, name=name, created_ms=now_ms(), next_seq=0, stored_bytes=0, **vars(place)
-        )
-    )
-    made = _find_stream(connection, place, group, name)
+    _create_stream(connection, place, group, name)
+    made = _find_stream(connection, place, group, name, lock=True)
     assert made is not None
     return made
+
+
+def _create_stream(connection: Connection, place: Place, group: str, name: str) -> bool:
+    """False when it exists."""
+    values = {"group_name": group, "name": name, "created_ms": now_ms(), "next_seq": 0, "stored_bytes": 0}
+    return insert_absent(connection, log_streams, values | vars(place))
 
 
 def delete_stream(store: Database, stream: Stream) -> None:

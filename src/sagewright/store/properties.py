@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
 
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.prepared import Prepared
 from sagewright.store.schema.properties import index_grams, index_paths, index_queue, index_subjects, index_values
@@ -190,7 +191,7 @@ def _paths(store: Database, scope: str, subjects: Sequence[Subject]) -> dict[str
         if known is None:
             nature = "name" if path in names else "time" if wanted[path][:1] == TIME else None
             with store.write() as connection:
-                connection.execute(insert(index_paths), {"scope": scope, "path": path, "nature": nature})
+                insert_absent(connection, index_paths, {"scope": scope, "path": path, "nature": nature})
             known = path_of(store, scope, path)
         assert known is not None
         found[path] = known[0]

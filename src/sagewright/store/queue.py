@@ -16,12 +16,15 @@ from sagewright.store.jobs import Job, Wanted
 from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import hosts, jobs
 from sagewright.store.schema.reservations import reservations
+from sagewright.store.servers import is_dead
 
 _JOBS = select(*[jobs.c[name] for name in Job.__dataclass_fields__])
 _ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
 _HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
 _OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
-_OURS = or_(jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now"))
+_OURS = or_(
+    jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now"), is_dead(jobs.c.lease_owner)
+)
 _HAS_SHARE = select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id).exists()
 _PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHARE), _OURS).order_by(*_OLDEST_FIRST)
 _WITHOUT_HOSTS = _JOBS.where(~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
 from sagewright.store import events, tags
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.events import Entry, Subject
 from sagewright.store.jobs import Place
@@ -277,10 +278,9 @@ def remove_children_in(connection: Connection, resource_id: str) -> None:
 def next_version_in(connection: Connection, resource_id: str) -> int:
     """1, 2, 3, …: no number comes again as long as the resource is there, also if what had it is deleted."""
     changed = connection.execute(_COUNT, {"counted": resource_id}).scalar()
-    if changed is None:
-        connection.execute(insert(version_counters), {"resource_id": resource_id, "last": 1})
+    if changed is None and insert_absent(connection, version_counters, {"resource_id": resource_id, "last": 1}):
         return 1
-    return int(changed)
+    return int(changed or connection.execute(_COUNT, {"counted": resource_id}).scalar_one())
 
 
 def _log(

@@ -1,33 +1,68 @@
-"""The servers that share the store: where each answers, and when it was last alive."""
+"""The servers that share the store: where each answers, and when it was last alive, by the database's own clock."""
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from typing import Any
 
-from sagewright.model.clock import now_ms
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, select, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.schema.reservations import servers
 
+DEAD_MS = 3_000
+"""A server that has not said for so long that it lives is dead: others take its work."""
+FORGOTTEN_MS = 24 * 3600 * 1000
+
+
+class DatabaseMs(FunctionElement[int]):
+    """The time of the database in milliseconds since 1970: servers of several machines need no common clock."""
+
+    type = BigInteger()
+    inherit_cache = True
+    name = "database_ms"
+
+
+@compiles(DatabaseMs, "postgresql")
+def _on_postgresql(_element: DatabaseMs, _compiler: Any, **_options: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+@compiles(DatabaseMs, "sqlite")
+def _on_sqlite(_element: DatabaseMs, _compiler: Any, **_options: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+
 _SEEN = update(servers).where(servers.c.id == bindparam("server"))
-_INSERT = insert(servers)
-_ALIVE = select(servers.c.endpoint).where(servers.c.seen_ms > bindparam("since")).order_by(servers.c.id)
-_REMOVE = delete(servers).where(servers.c.id == bindparam("server"))
+_ALIVE = select(servers.c.endpoint).where(servers.c.seen_ms > DatabaseMs() - bindparam("within")).order_by(servers.c.id)
+_GONE = update(servers).where(servers.c.id == bindparam("server")).values(seen_ms=0)
+_FORGET = delete(servers).where(servers.c.seen_ms < DatabaseMs() - FORGOTTEN_MS, servers.c.id != bindparam("server"))
+
+
+def is_dead(owner: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the server with the id `owner` has ended, or has not said for DEAD_MS that it lives; false of one that never did."""
+    silent = servers.c.seen_ms < DatabaseMs() - DEAD_MS
+    return select(servers.c.id).where(servers.c.id == owner, silent).exists()
 
 
 def seen(store: Database, server_id: str, endpoint: str) -> None:
     """It is alive, and answers there."""
-    values = {"endpoint": endpoint, "seen_ms": now_ms()}
     with store.write() as connection:
-        if not connection.execute(_SEEN, {"server": server_id, **values}).rowcount:
-            connection.execute(_INSERT, {"id": server_id, **values})
+        told = _SEEN.values(endpoint=endpoint, seen_ms=DatabaseMs())
+        if not connection.execute(told, {"server": server_id}).rowcount:
+            insert_absent(connection, servers, {"id": server_id, "endpoint": endpoint, "seen_ms": DatabaseMs()})
 
 
 def gone(store: Database, server_id: str) -> None:
+    """It has ended: what it held is free at once."""
     with store.write() as connection:
-        connection.execute(_REMOVE, {"server": server_id})
+        connection.execute(_GONE, {"server": server_id})
+        connection.execute(_FORGET, {"server": server_id})
 
 
 def alive(store: Database, within_ms: int) -> list[str]:
     """The endpoints of those that were seen in so many milliseconds."""
     with store.read() as connection:
-        return list(connection.execute(_ALIVE, {"since": now_ms() - within_ms}).scalars())
+        return list(connection.execute(_ALIVE, {"within": within_ms}).scalars())

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, literal, or_, select
 
 from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Condition
@@ -43,8 +44,8 @@ _NAMED = Prepared(
 def associate_in(connection: Connection, trial: str, component: str) -> None:
     """Once, however often it is asked for."""
     there = select(_OWN.trial).where(_OWN.trial == trial, _OWN.component == component)
-    if connection.execute(there).first() is None:
-        connection.execute(insert(trial_associations), {"trial": trial, "component": component, "at_ms": now_ms()})
+    row = {"trial": trial, "component": component, "at_ms": now_ms()}
+    if connection.execute(there).first() is None and insert_absent(connection, trial_associations, row):
         changed_in(connection, trial, component)
 
 
