@@ -88,7 +88,6 @@ def test_a_dead_servers_job_is_taken_over_soon(pair: tuple[RunningServer, Runnin
     while rows(url, owner) == [(mine,)]:
         assert time.monotonic() - begin < TAKEN_OVER_S
         time.sleep(0.1)
-    print(f"taken over after {time.monotonic() - begin:.1f} s")
     assert survivor.wait("long")["TrainingJobStatus"] == "Completed"
 
 
