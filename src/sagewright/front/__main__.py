@@ -30,16 +30,16 @@ from sagewright.front.keys import Keys
 from sagewright.front.link import Link
 from sagewright.front.routes import Routes
 from sagewright.front.tracking import Tracking, is_for_trackers
-from sagewright.front.upstream import Upstream
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
 from sagewright.http.takeover import TakeoverProtocol
+from sagewright.upstream.client import Upstream
+from sagewright.upstream.connecting import TcpPort
 
 TELL_S = 0.5
 """How often the server is told what was counted."""
 DRAIN_S = 5
 REFRESH_S = 2.0
-CONNECT_S = 2.0
 log = logging.getLogger("sagewright.front")
 
 
@@ -58,7 +58,7 @@ class Front:
         limits = Limits(connections=self._told["connections"], per_address=self._told["connections"])
         connections = Connections(limits)
         host, port = self._told["server"]
-        server = Upstream(lambda: socket.create_connection((host, port), timeout=CONNECT_S))
+        server = Upstream(TcpPort(host, port))
         admission = Admission(self._keys, self._told["region"])
         invocations = Invocations(self._dispatch, admission, self._capturing, limits, server)
         tracking = self._tracking = Tracking(admission, limits, self._refresh)

@@ -21,13 +21,14 @@ from sagewright.front.counting import Tally
 from sagewright.front.dispatch import Dispatch, Wanted
 from sagewright.front.routes import Variant
 from sagewright.front.shadowing import Shadowing
-from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.leaving import PATIENCE_S, Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.model.requestids import new_request_id
+from sagewright.upstream.client import MOST_REFUSAL, REFUSAL_S, Broken, Unreachable, Upstream, UpstreamRequest
 from sagewright.wire.authentication import ONCE
 
 SERVICE = "sagemaker"
@@ -64,14 +65,23 @@ class Invocations:
         self._dispatch, self._capturing, self._limits = dispatch, capturing, limits
         self._admission = admission
         self._shadowing = Shadowing(dispatch, capturing)
+        self._callers = Callers()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         begin = time.monotonic()
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        streams = incoming.request.path.endswith("-response-stream")
+        task = self._callers.watch(incoming, 0.0 if streams else PATIENCE_S)
         try:
             response = await self._answered(incoming, send, begin)
         except Gone:
             return
+        except asyncio.CancelledError:
+            if not self._callers.forget(task):
+                raise
+            return
+        finally:
+            self._callers.forget(task)
         if response is not None:
             await asgi.send_response(response, scope, send)
 
@@ -159,7 +169,7 @@ class Invocations:
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
         path = request.path + (f"?{request.query}" if request.query else "")
         try:
-            answer = await self._server.ask(Ask("POST", path, headers, body), SERVER_S)
+            answer = await self._server.ask(UpstreamRequest("POST", path, headers, body), SERVER_S)
         except (Unreachable, Broken, TimeoutError) as error:
             raise faults.unavailable(f"The server can't be reached now: {error}") from None
         kept = [(name, value) for name, value in answer.headers.items() if name not in _OF_THE_CONNECTION]
@@ -182,9 +192,9 @@ class Invocations:
             raise
         try:
             if not 200 <= stream.status < 300:
-                refused = faults.model_error(
-                    self._dispatch.where(name, variant.component), "primary", stream.status, await stream.body()
-                )
+                said = await stream.beginning(MOST_REFUSAL, REFUSAL_S)
+                where = self._dispatch.where(name, variant.component)
+                refused = faults.model_error(where, "primary", stream.status, said)
                 _count_error(self._ended(name, variant), refused)
                 raise refused
             headers = [
@@ -233,7 +243,7 @@ def _wanted(request: HttpRequest) -> Wanted:
     )
 
 
-def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> Ask:
+def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> UpstreamRequest:
     headers = {}
     for name, told in _PASSED.items():
         value = request.headers.get(accept if name == "accept" else name)
@@ -241,7 +251,7 @@ def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> Ask:
             continue
         headers[told] = value
     headers.setdefault("Content-Type", "application/octet-stream")
-    return Ask("POST", "/invocations", headers, body)
+    return UpstreamRequest("POST", "/invocations", headers, body)
 
 
 def _check_model(variant: Variant, wanted: Wanted) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -11,14 +10,15 @@ from dataclasses import replace
 
 import pytest
 
-from sagewright.front import upstream
-from sagewright.front.upstream import Ask, Broken, TooLong, Unreachable, Upstream
+from sagewright.upstream import connection
+from sagewright.upstream.client import Broken, TooLong, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import TcpPort
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-ASK = Ask("POST", "/invocations", {}, b"x")
+ASK = UpstreamRequest("POST", "/invocations", {}, b"x")
 
 
-async def with_server(serve: Serve, use: Callable[[Upstream], Awaitable[None]]) -> None:
+async def with_server(serve: Serve, use: Callable[[Upstream], Awaitable[None]], connections: int = 64) -> None:
     writers: list[asyncio.StreamWriter] = []
     tasks: list[asyncio.Task[None]] = []
 
@@ -32,7 +32,7 @@ async def with_server(serve: Serve, use: Callable[[Upstream], Awaitable[None]]) 
 
     server = await asyncio.start_server(kept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    made = Upstream(lambda: socket.create_connection(("127.0.0.1", port)))
+    made = Upstream(TcpPort("127.0.0.1", port), connections)
     try:
         await use(made)
     finally:
@@ -84,9 +84,8 @@ def test_an_answer_that_never_comes_is_waited_for_so_long() -> None:
     asyncio.run(with_server(serve, use))
 
 
-def test_who_waits_for_a_connection_waits_no_longer_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_for_a_connection_waits_no_longer_either() -> None:
     """All that there may be are taken by a server that answers nobody."""
-    monkeypatch.setattr(upstream, "MOST_CONNECTIONS", 1)
 
     async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -106,7 +105,7 @@ def test_who_waits_for_a_connection_waits_no_longer_either(monkeypatch: pytest.M
             await made.ask(ASK, 0.1)
 
     begun = time.monotonic()
-    asyncio.run(with_server(serve, use))
+    asyncio.run(with_server(serve, use, connections=1))
     assert time.monotonic() - begun < 15
 
 
@@ -171,8 +170,7 @@ def test_connections_are_kept_and_closed_ones_are_not_used() -> None:
 
 
 def test_a_stream_is_read_no_faster_than_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "_HIGH", 100_000)
-    monkeypatch.setattr(upstream, "_LOW", 10_000)
+    monkeypatch.setattr(connection, "HIGH", 100_000)
     sent = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
