@@ -113,6 +113,10 @@ class Invoking:
                     raise AlgorithmError(SEE_LOG)
                 time.sleep(_LOOK_S)
 
+    def close(self) -> None:
+        for server in (self._first, *self._onward):
+            server.close()
+
     def kept(self, data: bytes) -> Content:
         """In a file if it is large. Raises DiskFull."""
         if len(data) <= _PIECE:
@@ -142,6 +146,9 @@ class _Server:
         self._directory, self._transform, self._check, self._spill = directory, transform, check, large
         self._upstream = BlockingUpstream(Container(directory, PING_S), check)
         self._headers = {"Accept": transform.accept} if transform.accept else {}
+
+    def close(self) -> None:
+        self._upstream.close()
 
     def well(self) -> bool:
         return ping(self._directory)

@@ -54,7 +54,7 @@ class Shelf:
         self._directory, self._archives, self._log = directory, archives, log
         self._upstream = BlockingUpstream(Container(directory))
         self._room = threading.BoundedSemaphore(MOST_QUESTIONS)
-        self._root = Path()
+        self._root = self._environment = Path()
         self._known: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None

@@ -85,6 +85,7 @@ class Transforming:
     def close(self) -> None:
         """The job's process has ended: nothing more can be asked."""
         self._closed = True
+        self._invoking.close()
         if self._thread.ident is not None:
             self._thread.join(5)
 

@@ -16,7 +16,7 @@ from sagewright.front.tracking import ARN_HEADER
 from sagewright.front.tracking import SERVICE as TRACKING
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
-from sagewright.http.leaving import Callers
+from sagewright.http.leaving import PATIENCE_S, Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpResponse
 from sagewright.model.errors import AwsError
@@ -66,7 +66,8 @@ class Relay:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
-        task = self._callers.watch(incoming)
+        streams = incoming.request.path.endswith("-response-stream")
+        task = self._callers.watch(incoming, 0.0 if streams else PATIENCE_S)
         try:
             await self._relayed(incoming, scope, send)
         except asyncio.CancelledError:

@@ -51,6 +51,7 @@ class Upstream:
         self._connect = connect
         self._idle: deque[tuple[float, Connection]] = deque()
         self._share = Share(connections)
+        self._closed = False
 
     async def ask(self, request: UpstreamRequest, timeout_s: float, most: int = MOST_BODY) -> Answer:
         """The whole answer, of at most `most` bytes."""
@@ -97,14 +98,14 @@ class Upstream:
         return Stream(self, connection)
 
     async def glance(self, request: UpstreamRequest, timeout_s: float, most: int = 0) -> Answer:
-        """The answer with the first `most` bytes of its body; the rest is not read."""
+        """The answer with the first `most` bytes of its body; the rest is not read. The connection is not kept."""
         loop = asyncio.get_running_loop()
         due_s = loop.time() + timeout_s
         stream = await self.begin(request, timeout_s)
         try:
             body = await stream.beginning(most, due_s - loop.time()) if most else b""
         finally:
-            stream.close()
+            stream.abandon()
         return Answer(stream.status, stream.headers, body)
 
     async def fetch(self, request: UpstreamRequest, timeout_s: float, spill: Spill) -> Answer:
@@ -126,7 +127,7 @@ class Upstream:
         now = asyncio.get_running_loop().time()
         while self._idle:
             since, connection = self._idle.pop()
-            if connection.open and now - since < _KEPT_S:
+            if connection.usable and now - since < _KEPT_S:
                 return connection
             connection.close()
         return None
@@ -151,7 +152,11 @@ class Upstream:
         return protocol
 
     def _keep(self, connection: Connection) -> None:
-        if connection.end():
+        if not connection.end():
+            return
+        if self._closed:
+            connection.close()
+        else:
             self._idle.append((asyncio.get_running_loop().time(), connection))
 
     def release(self, connection: Connection) -> None:
@@ -159,7 +164,8 @@ class Upstream:
         self._share.room.release()
 
     def close(self) -> None:
-        """Closes the connections that are kept; those in use end with their exchange."""
+        """Closes the connections that are kept; those in use are closed at the end of their exchange."""
+        self._closed = True
         while self._idle:
             self._idle.pop()[1].close()
 
@@ -200,6 +206,11 @@ class Stream:
         if not self._closed:
             self._closed = True
             self._upstream.release(self._connection)
+
+    def abandon(self) -> None:
+        """Ends the exchange and closes the connection."""
+        self._connection.close()
+        self.close()
 
 
 async def _spilled(stream: Stream, spill: Spill) -> Answer:

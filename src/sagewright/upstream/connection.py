@@ -14,8 +14,10 @@ from sagewright.upstream.share import LARGE, Share
 HIGH, LOW = 1 << 20, 1 << 18
 """Bytes that a stream holds for a slower consumer: reading pauses above, and goes on below."""
 _SLICE = 32 * 1024
-_MANY = 1024
+_MANY = 64
 """Pieces in one read from which on they count towards the container's share of the processor."""
+_SHORT, _READ = 256, 4
+"""A read of fewer bytes counts as so many pieces."""
 _SLOW, _SHARED, _DENSE = 1, 2, 4
 
 
@@ -87,8 +89,9 @@ class Connection(asyncio.Protocol):
             if reader.extra or self._stash:
                 self.open = False
         else:
-            if reader.pieces_read - before > _MANY:
-                self._rest(reader.pieces_read - before)
+            pieces = reader.pieces_read - before
+            if pieces > _MANY or len(data) < _SHORT:
+                self._rest(max(pieces, _READ))
             if self._stream:
                 self._since = self._loop.time()
                 if reader.held > HIGH:
@@ -159,16 +162,20 @@ class Connection(asyncio.Protocol):
 
     # The exchange.
 
+    @property
+    def usable(self) -> bool:
+        return self.open and not self.transport.is_closing()
+
     def send(self, request: UpstreamRequest, most: int | None, idle_s: float = 0.0) -> None:
         """Sends a request, but not its pieces. `most`: bytes of its answer; None for a stream, which is `idle_s` silent at most.
         Raises Unreachable."""
-        if not self.open or self.transport.is_closing():
+        if not self.usable:
             raise Unreachable("the connection is closed")
         self.reader.reset(most)
         self._busy, self._fault = True, None
         if most is None:
             self._stream, self._idle_s, self._since = True, idle_s, self._loop.time()
-        head, body = request.head(), request.body
+        head, body = request.head(), request.body if request.pieces is None else b""
         if len(body) <= LOW:
             self.transport.write(head + body if body else head)
         else:

@@ -39,12 +39,9 @@ class UpstreamRequest:
         return self.pieces is not None and self.length is None
 
     def head(self) -> bytes:
-        lines = [f"{self.method} {self.path} HTTP/1.1"]
         length = len(self.body) if self.pieces is None else self.length
-        if length is None:
-            lines.append("Transfer-Encoding: chunked")
-        elif length or self.method != "GET":
-            lines.append(f"Content-Length: {length}")
+        framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+        lines = [f"{self.method} {self.path} HTTP/1.1", framing]
         if "host" not in self.headers:
             lines.append("Host: localhost")
         lines += [f"{name}: {value}" for name, value in self.headers.items() if not _BREAKS.search(value)]

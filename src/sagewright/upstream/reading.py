@@ -182,13 +182,14 @@ class AnswerReader:
         if status < _FINAL:
             self._note_interim(status)
             return
-        self.status, self.begun = status, True
+        self.status = status
         self.keep = self._parser.should_keep_alive()
         length = self.headers.get("content-length")
         if length is None:
             self._note_framing(self.headers.get("transfer-encoding"))
         elif int(length) > self._most:
             self._refuse(TooLong(f"the answer has more than {self._most} bytes: its Content-Length is {length}"))
+        self.begun = True
 
     def _note_interim(self, status: int) -> None:
         self._interim += 1

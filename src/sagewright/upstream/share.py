@@ -9,7 +9,7 @@ from typing import Protocol
 MOST_CONNECTIONS = 64
 """To one container; further requests wait for one of these."""
 LARGE = 1 << 20
-MOST_HELD = 256 << 20
+MOST_HELD = 128 << 20
 """Bytes of the large answers that are held for one container: beyond that, answers are read one after the other."""
 PIECES_PER_S, BURST = 50_000, 20_000
 """Chunks parsed for one container: some 3 % of a processor."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sagewright.upstream import connection
-from sagewright.upstream.client import Broken, TooLong, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.client import Broken, Spill, Stale, TooLong, Unreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import TcpPort
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -193,5 +194,174 @@ def test_a_stream_is_read_no_faster_than_it_is_taken(monkeypatch: pytest.MonkeyP
             size += len(piece)
         assert size == 40_000_000
         stream.close()
+
+    asyncio.run(with_server(serve, use))
+
+
+def test_a_cancelled_caller_gives_its_place_back_at_once() -> None:
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            await reader.readexactly(1)
+            if b"/stalls" in head:
+                writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                with suppress(ConnectionError):
+                    await reader.read(1)
+                ended.set()
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none")
+
+    async def streamed(made: Upstream) -> None:
+        stream = await made.begin(replace(ASK, path="/stalls"), 100)
+        try:
+            async for _piece in stream.pieces():
+                pass
+        finally:
+            stream.close()
+
+    async def use(made: Upstream) -> None:
+        for start in (streamed(made), made.ask(replace(ASK, path="/stalls"), 100)):
+            ended.clear()
+            task = asyncio.ensure_future(start)
+            await asyncio.sleep(0.1)
+            assert not task.done()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            async with asyncio.timeout(10):
+                assert (await made.ask(ASK, 10)).body == b"one"
+                await ended.wait()
+
+    asyncio.run(with_server(serve, use, connections=1))
+
+
+def test_a_stream_ends_in_time_and_is_not_silent_for_long() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            await asyncio.sleep(0.05 if b"/drips" in head else 3600)
+            writer.write(b"1\r\nx\r\n")
+
+    async def use(made: Upstream) -> None:
+        for path, limits in (("/drips", {"total_s": 0.5, "idle_s": 100}), ("/silent", {"total_s": 100, "idle_s": 0.5})):
+            begin = time.monotonic()
+            stream = await made.begin(replace(ASK, path=path), 10, **limits)
+            with pytest.raises(Broken, match="took too long"):
+                async for piece in stream.pieces():
+                    assert set(piece) == {ord("x")}
+            stream.close()
+            assert 0.4 < time.monotonic() - begin < 10
+
+    asyncio.run(with_server(serve, use))
+
+
+async def made_of(pieces: list[bytes], pause_s: float = 0.0) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        await asyncio.sleep(pause_s)
+        yield piece
+
+
+def test_a_body_that_is_made_takes_no_time_from_the_container() -> None:
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            got.append(await reader.readuntil(b"0\r\n\r\n") if b"chunked" in head else await reader.readexactly(6))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none")
+
+    async def use(made: Upstream) -> None:
+        for length in (None, 6):
+            request = UpstreamRequest("POST", "/", pieces=made_of([b"abc", b"", b"def"], 0.4), length=length)
+            assert (await made.ask(request, 0.6)).body == b"one"
+        assert got == [b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n", b"abcdef"]
+
+    asyncio.run(with_server(serve, use))
+
+
+def test_an_answer_before_the_body_is_sent_ends_the_exchange() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Large\r\nContent-Length: 2\r\n\r\nno")
+        await asyncio.sleep(3600)
+
+    async def use(made: Upstream) -> None:
+        async with asyncio.timeout(20):
+            large = b"x" * 30_000_000
+            for request in (
+                UpstreamRequest("POST", "/", body=large),
+                UpstreamRequest("POST", "/", pieces=made_of([large[: 1 << 20]] * 1000)),
+            ):
+                assert (await made.ask(request, 100)).status == 413
+
+    asyncio.run(with_server(serve, use))
+
+
+def test_a_large_answer_goes_to_a_file_and_a_refusal_is_cut_off(tmp_path: Path) -> None:
+    spent: list[int] = []
+    spill = Spill(lambda: (tmp_path / "answer").open("w+b"), 5_000_000, spent.append)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            await reader.readexactly(1)
+            size = int(head.split()[1][1:])
+            status = b"500 No" if size == 4_000_000 else b"200 OK"
+            writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n" % (status, size) + b"x" * size)
+
+    async def use(made: Upstream) -> None:
+        small = await made.fetch(replace(ASK, path="/1000"), 20, spill)
+        assert (len(small.body), small.file, spent) == (1000, None, [])
+        large = await made.fetch(replace(ASK, path="/3000000"), 20, spill)
+        assert large.file is not None
+        with large.file as file:
+            assert (large.body, len(file.read()), sum(spent)) == (b"", 3_000_000, 3_000_000)
+        refused = await made.fetch(replace(ASK, path="/4000000"), 20, spill)
+        assert (refused.status, len(refused.body), refused.file) == (500, 16 * 1024, None)
+        with pytest.raises(TooLong, match="more than 5000000 bytes"):
+            await made.fetch(replace(ASK, path="/6000000"), 20, spill)
+
+    asyncio.run(with_server(serve, use))
+
+
+def test_a_kept_connection_that_was_closed_is_told_apart() -> None:
+    """Its container may not have seen the request."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b""):
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(1)
+            writer.write(answer)
+        writer.close()
+
+    async def use(made: Upstream) -> None:
+        assert (await made.ask(ASK, 10)).body == b"ok"
+        with pytest.raises(Stale):
+            await made.ask(ASK, 10)
+
+    asyncio.run(with_server(serve, use))
+
+
+def test_a_glance_and_a_closed_client_keep_no_connection() -> None:
+    ends = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal ends
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(1)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+            await reader.read(1)
+        finally:
+            ends += 1
+
+    async def use(made: Upstream) -> None:
+        assert (await made.glance(ASK, 10)).body == b""
+        assert (await made.glance(ASK, 10, 2)).body == b"fi"
+        made.close()
+        assert (await made.ask(ASK, 10)).body == b"fine"
+        async with asyncio.timeout(10):
+            while ends < 3:
+                await asyncio.sleep(0.01)
 
     asyncio.run(with_server(serve, use))
