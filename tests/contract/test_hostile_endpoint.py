@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
 from tests.hosting import Hosting
 
 if TYPE_CHECKING:
@@ -89,6 +90,21 @@ def test_a_stream_whose_client_leaves_gives_its_place_back(hosting: Hosting) -> 
         answer = begin(hosting, "stall")
         assert next(iter(answer["Body"]))["PayloadPart"]["Bytes"] == b"fine"
         answer["Body"].close()
+    started = time.monotonic()
+    assert hosting.ask("hostile") == "fine"
+    assert time.monotonic() - started < 20
+
+
+def test_an_invocation_whose_client_leaves_gives_its_place_back(hosting: Hosting, server: RunningServer) -> None:
+    config = Config(read_timeout=0.3, retries={"total_max_attempts": 1}, max_pool_connections=STREAMS)
+    impatient = server.boto("sagemaker-runtime", config=config)
+
+    def leave(_number: int) -> None:
+        with pytest.raises(ReadTimeoutError):
+            impatient.invoke_endpoint(EndpointName="hostile", Body=b"x", CustomAttributes="stall")
+
+    with ThreadPoolExecutor(STREAMS) as pool:
+        list(pool.map(leave, range(STREAMS)))
     started = time.monotonic()
     assert hosting.ask("hostile") == "fine"
     assert time.monotonic() - started < 20

@@ -18,7 +18,7 @@ from sagewright.front import eventstream, faults, headers
 from sagewright.front.admission import Admission
 from sagewright.front.capturing import Capturing, Exchanged
 from sagewright.front.counting import Tally
-from sagewright.front.dispatch import Dispatch, Wanted
+from sagewright.front.dispatch import STREAM_TIMEOUT_S, Dispatch, Wanted
 from sagewright.front.routes import Variant
 from sagewright.front.shadowing import Shadowing
 from sagewright.http import asgi
@@ -28,7 +28,7 @@ from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.model.requestids import new_request_id
-from sagewright.upstream.client import MOST_REFUSAL, REFUSAL_S, Broken, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.client import MOST_REFUSAL, REFUSAL_S, Broken, Stream, Unreachable, Upstream, UpstreamRequest
 from sagewright.wire.authentication import ONCE
 
 SERVICE = "sagemaker"
@@ -49,6 +49,8 @@ _RETURNED = (
 )
 _OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date", "server"}
 SERVER_S = 60.0
+_SLOW_S = 30.0
+"""How much longer than the container a client may take for a stream."""
 _ACCEPT = "x-amzn-sagemaker-accept"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
 log = logging.getLogger("sagewright.front")
@@ -184,7 +186,7 @@ class Invocations:
             raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
         _fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
-        begin, broke_off = time.monotonic(), 0
+        begin = time.monotonic()
         try:
             stream, slot = await self._dispatch.begin(endpoint, variant, ask, wanted)
         except AwsError as error:
@@ -208,17 +210,12 @@ class Invocations:
                 (one.encode(), stream.headers[one].encode("latin-1")) for one in _RETURNED if one in stream.headers
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            try:
-                async for piece in stream.pieces():
-                    for at in range(0, len(piece), eventstream.MOST_PART):
-                        part = eventstream.event("PayloadPart", piece[at : at + eventstream.MOST_PART])
-                        await send({"type": "http.response.body", "body": part, "more_body": True})
-            except Broken as broken:
-                broke_off = 1
-                told = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
-                part = eventstream.exception("ModelStreamError", orjson.dumps(told))
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            async with asyncio.timeout(STREAM_TIMEOUT_S + _SLOW_S):
+                broke_off = await _pass_on(stream, send)
+        except TimeoutError:
+            log.warning("a client of endpoint %s took too long to read its stream: it is cut off", name)
+            self._ended(name, variant).client_errors += 1
+            return None
         except (Gone, asyncio.CancelledError):
             self._ended(name, variant)
             raise
@@ -229,6 +226,23 @@ class Invocations:
         tally.model_errors += broke_off
         tally.timed("ModelLatency", (time.monotonic() - begin) * 1e6)
         return None
+
+
+async def _pass_on(stream: Stream, send: Any) -> bool:
+    """Whether the stream broke off."""
+    broke_off = False
+    try:
+        async for piece in stream.pieces():
+            for at in range(0, len(piece), eventstream.MOST_PART):
+                part = eventstream.event("PayloadPart", piece[at : at + eventstream.MOST_PART])
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+    except Broken as broken:
+        broke_off = True
+        told = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
+        part = eventstream.exception("ModelStreamError", orjson.dumps(told))
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+    return broke_off
 
 
 def _wanted(request: HttpRequest) -> Wanted:

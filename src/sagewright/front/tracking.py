@@ -195,9 +195,10 @@ class Tracking:
             ]
             await send({"type": "http.response.start", "status": stream.status, "headers": told})
             try:
-                async for piece in stream.pieces():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            except Broken as error:  # its head has gone: the connection is all there is to be ended
+                async with asyncio.timeout(TOTAL_S):
+                    async for piece in stream.pieces():
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except (Broken, TimeoutError) as error:  # its head has gone: the connection is all there is to be ended
                 log.warning("an answer of the tracking server %s broke off: %s", tracker.name, error)
                 return None
             await send({"type": "http.response.body", "body": b""})

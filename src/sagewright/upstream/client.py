@@ -156,8 +156,11 @@ class Upstream:
             return
         if self._closed:
             connection.close()
-        else:
-            self._idle.append((asyncio.get_running_loop().time(), connection))
+            return
+        now = asyncio.get_running_loop().time()
+        self._idle.append((now, connection))
+        if now - self._idle[0][0] > _KEPT_S:
+            self._idle.popleft()[1].close()
 
     def release(self, connection: Connection) -> None:
         self._keep(connection)

@@ -16,6 +16,10 @@ from tests.security.containers.answers import ANSWERED, ATTEMPTS, AWAY, BROKEN, 
 from tests.security.containers.hostile import GOOD
 from tests.security.containers.readers import READERS, Reader
 
+from sagewright.agent.control import Control
+from sagewright.agent.serving import PING_S, Health
+from sagewright.model.brief import Health as Asked
+
 LATENESS_S = 6.0
 """After the deadline, on a machine that does other things as well."""
 MOST_GROWTH = 300 << 20
@@ -108,6 +112,23 @@ def test_hostile_answers(make: Any, site: Path, tmp_path: Path, monkeypatch: pyt
         assert max(times) < PROMPT_S
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "name", ["100 now and then", "100 without end", "a head byte by byte", "status '000'", "never_reads"]
+)
+def test_a_server_that_is_never_well_fails_in_time(name: str, site: Path) -> None:
+    """Its endpoint is Creating no longer than ContainerStartupHealthCheckTimeoutInSeconds and a ping."""
+    number = next(number for number, one in enumerate(ATTEMPTS) if one.name == name)
+    control = Control()
+    health = Health(site / str(number), Asked(start_s=1.0), control, lambda: None)
+    started: Any = None
+    begin = time.monotonic()
+    with health.watching(started):
+        while control.failure is None and time.monotonic() - begin < 30:
+            time.sleep(0.05)
+    assert "ping was not answered with 200 within 1 s" in str(control.failure)
+    assert time.monotonic() - begin < 1 + PING_S + LATENESS_S
 
 
 def test_the_table_is_large_and_names_each_attempt_once() -> None:
