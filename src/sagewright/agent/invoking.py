@@ -1,33 +1,38 @@
-"""Requests of batch transform to the host's own server, and to those beside it: a connection a thread for each, tried again as long
-as it may be."""
+"""Requests of batch transform to the host's own server, and to those beside it, tried again as long as it may be."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import threading
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
+from sagewright.agent.disk import Disk
 from sagewright.agent.errors import AlgorithmError
-from sagewright.agent.serving import ping
+from sagewright.agent.serving import PING_S, ping
 from sagewright.model.agentmarks import has_ended
 from sagewright.model.brief import Transform
-from sagewright.model.servingplaces import connected
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Answer, Broken, Spill, Stale, Unreachable, UpstreamRequest
+from sagewright.upstream.connecting import Container
 
 SEE_LOG = "See job logs for more information"
 MOST_ANSWER = 1 << 30
-"""Bytes of an answer, which is held in memory."""
+"""Bytes of an answer, which is held in a file."""
+MOST_READ = 128 << 20
+"""Bytes of an answer that is filtered or joined with its input: it is read whole for that."""
 _ASK_S = 5.0
+_MOST_PARAMETERS = 1 << 16
 _BACK_S = 60.0
 """How long a server that has died may take until it is well again."""
 _LOOK_S = 0.1
 _WAIT_S = 0.2
 _PIECE = 1 << 20
-Body = bytes | Callable[[], Iterator[bytes]]
 
 
 class Failed(Exception):
@@ -43,13 +48,57 @@ class Failed(Exception):
         return 400 <= self.status < 500
 
 
-class Invoking:
-    """Of the host in HOST_DIRECTORY, and of the hosts beside it that get the answer onward. `check` raises to give up."""
+@dataclass(frozen=True)
+class Content:
+    """The body of an answer: `data`, or a file where it is large."""
 
-    def __init__(self, directory: Path, transform: Transform, check: Callable[[], None]) -> None:
+    data: bytes
+    file: BinaryIO | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.data) if self.file is None else os.fstat(self.file.fileno()).st_size
+
+    def pieces(self) -> Iterator[bytes]:
+        """From the beginning, each time it is called."""
+        if self.file is None:
+            yield self.data
+            return
+        self.file.seek(0)
+        while piece := self.file.read(_PIECE):
+            yield piece
+
+    def whole(self) -> bytes:
+        """Raises Failed for more than MOST_READ bytes."""
+        if self.size > MOST_READ:
+            raise Failed(
+                0, f"The answer has {self.size} bytes; one that is filtered or joined has at most {MOST_READ}."
+            )
+        return b"".join(self.pieces())
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+def spill(scratch: Path, most: int) -> Spill:
+    """Files of a directory that have no name in it, as long as the disk has room."""
+    return Spill(lambda: cast("BinaryIO", tempfile.TemporaryFile(dir=scratch)), most, Disk(scratch).spend)
+
+
+Body = bytes | Callable[[], Iterator[bytes]]
+
+
+class Invoking:
+    """Of the host in HOST_DIRECTORY, and of the hosts beside it that get the answer onward. `check` raises to give up; large
+    answers are kept in `scratch`."""
+
+    def __init__(self, directory: Path, transform: Transform, scratch: Path, check: Callable[[], None]) -> None:
         places = [directory, *(directory.parent / name for name in transform.onward)]
         self._content_type, self._check = transform.content_type, check
-        self._first, *self._onward = [_Server(place, transform, check) for place in places]
+        scratch.mkdir(exist_ok=True)
+        self._spill = spill(scratch, MOST_ANSWER)
+        self._first, *self._onward = [_Server(place, transform, self._spill, check) for place in places]
 
     def parameters(self) -> dict[str, Any]:
         """What the first server says at GET /execution-parameters; {} where it says nothing that can be read."""
@@ -64,23 +113,42 @@ class Invoking:
                     raise AlgorithmError(SEE_LOG)
                 time.sleep(_LOOK_S)
 
-    def invoke(self, body: Body) -> bytes:
-        """The answer to one payload. Raises Failed, and what `check` raises."""
-        answer, kind = self._first.invoke(body, self._content_type)
+    def close(self) -> None:
+        for server in (self._first, *self._onward):
+            server.close()
+
+    def kept(self, data: bytes) -> Content:
+        """In a file if it is large. Raises DiskFull."""
+        if len(data) <= _PIECE:
+            return Content(data)
+        self._spill.spend(len(data))
+        file = self._spill.open()
+        file.write(data)
+        file.flush()
+        return Content(b"", file)
+
+    def invoke(self, body: Body) -> Content:
+        """The answer to one payload. Raises Failed, DiskFull, and what `check` raises."""
+        content, kind = self._first.invoke(body, self._content_type)
         for server in self._onward:
-            answer, kind = server.invoke(answer, kind)
-        return answer
+            given = content
+            try:
+                content, kind = server.invoke(given.data if given.file is None else given.pieces, kind, given.size)
+            finally:
+                given.close()
+        return content
 
 
 class _Server:
     """One of them. Its answers come with their content type, "" where it says none."""
 
-    def __init__(self, directory: Path, transform: Transform, check: Callable[[], None]) -> None:
-        self._directory, self._transform, self._check = directory, transform, check
-        self._own = threading.local()
-        self._headers = {"Host": "localhost"}
-        if transform.accept:
-            self._headers["Accept"] = transform.accept
+    def __init__(self, directory: Path, transform: Transform, large: Spill, check: Callable[[], None]) -> None:
+        self._directory, self._transform, self._check, self._spill = directory, transform, check, large
+        self._upstream = BlockingUpstream(Container(directory, PING_S), check)
+        self._headers = {"Accept": transform.accept} if transform.accept else {}
+
+    def close(self) -> None:
+        self._upstream.close()
 
     def well(self) -> bool:
         return ping(self._directory)
@@ -89,26 +157,21 @@ class _Server:
         return bool(has_ended(self._directory))
 
     def parameters(self) -> dict[str, Any]:
+        request = UpstreamRequest("GET", "/execution-parameters", {"Connection": "close"})
         try:
-            connection = self._connect(_ASK_S)
-        except OSError:
+            answer = self._upstream.glance(request, _ASK_S, _MOST_PARAMETERS)
+            found = json.loads(answer.body) if answer.status == HTTPStatus.OK else {}
+        except (Unreachable, Broken, TimeoutError, ValueError, RecursionError):
             return {}
-        try:
-            connection.request("GET", "/execution-parameters", headers={"Host": "localhost", "Connection": "close"})
-            answer = connection.getresponse()
-            found = json.loads(answer.read(1 << 16)) if answer.status == HTTPStatus.OK else {}
-        except (OSError, http.client.HTTPException, ValueError):
-            return {}
-        finally:
-            connection.close()
         return found if isinstance(found, dict) else {}
 
-    def invoke(self, body: Body, content_type: str) -> tuple[bytes, str]:
+    def invoke(self, body: Body, content_type: str, length: int | None = None) -> tuple[Content, str]:
+        """`length` in bytes of a body that is made, if it is known."""
         tries = 0
         while True:
             self._check()
             try:
-                return self._once(body, content_type)
+                return self._once(body, content_type, length)
             except Failed as failed:
                 tries += 1
                 if failed.is_the_clients or tries > self._transform.retries:
@@ -118,50 +181,30 @@ class _Server:
                 else:
                     time.sleep(_WAIT_S * tries)
 
-    def _once(self, body: Body, content_type: str) -> tuple[bytes, str]:
-        """A connection that was kept may have been closed by the server meanwhile: that is no failure of the request."""
-        kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
-        if kept is not None and kept.sock is not None:
-            try:
-                return self._ask(kept, body, content_type)
-            except TimeoutError as error:
-                self._drop()
-                raise self._late() from error
-            except ConnectionError:
-                self._drop()
-        try:
-            self._own.connection = self._connect(float(self._transform.timeout_s))
-            return self._ask(self._own.connection, body, content_type)
-        except TimeoutError as error:
-            self._drop()
-            raise self._late() from error
-        except (OSError, http.client.HTTPException) as error:
-            self._drop()
-            raise Failed(0, f"The model's server ended the connection: {type(error).__name__}: {error}") from error
-
-    def _late(self) -> Failed:
-        return Failed(0, f"The model did not answer within {self._transform.timeout_s} s.")
-
-    def _ask(self, connection: http.client.HTTPConnection, body: Body, content_type: str) -> tuple[bytes, str]:
+    def _once(self, body: Body, content_type: str, length: int | None) -> tuple[Content, str]:
         headers = self._headers | ({"Content-Type": content_type} if content_type else {})
-        connection.request("POST", "/invocations", body if isinstance(body, bytes) else body(), headers)
-        answer = connection.getresponse()
-        content = _read(answer)
+        try:
+            answer = self._asked(body, headers, length)
+        except TimeoutError as error:
+            raise Failed(0, f"The model did not answer within {self._transform.timeout_s} s.") from error
+        except (Unreachable, Broken) as error:
+            raise Failed(0, f"The model's server could not be asked: {error}") from error
         if not 200 <= answer.status < 300:
-            raise Failed(answer.status, content[:4096].decode(errors="replace"))
-        return content, answer.getheader("Content-Type") or ""
+            raise Failed(answer.status, answer.body[:4096].decode(errors="replace"))
+        return Content(answer.body, answer.file), answer.headers.get("content-type", "")
 
-    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("localhost")
-        connection.auto_open = 0
-        connection.sock = connected(self._directory, timeout_s)
-        return connection
-
-    def _drop(self) -> None:
-        connection = getattr(self._own, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._own.connection = None
+    def _asked(self, body: Body, headers: dict[str, str], length: int | None) -> Answer:
+        """Connections that were kept may have been closed by the server meanwhile: that is no failure of the request."""
+        timeout_s = float(self._transform.timeout_s)
+        while True:
+            try:
+                if isinstance(body, bytes):
+                    request = UpstreamRequest("POST", "/invocations", headers, body)
+                    return self._upstream.fetch(request, timeout_s, self._spill)
+                request = UpstreamRequest("POST", "/invocations", headers, length=length)
+                return self._upstream.fetch(request, timeout_s, self._spill, body)
+            except Stale:
+                self._check()
 
     def _await_server(self) -> None:
         """Until it is well again, for as long as that may take."""
@@ -171,16 +214,3 @@ class _Server:
             if self.well():
                 return
             time.sleep(_LOOK_S)
-
-
-def _read(answer: http.client.HTTPResponse) -> bytes:
-    """Raises Failed for an answer that is too large."""
-    parts = []
-    size = 0
-    while part := answer.read(_PIECE):
-        size += len(part)
-        if size > MOST_ANSWER:
-            answer.close()
-            raise Failed(0, f"The answer has more than {MOST_ANSWER} bytes.")
-        parts.append(part)
-    return b"".join(parts)

@@ -5,13 +5,13 @@ Source: AWS's developer guide, "Use your own inference code with hosting service
 
 from __future__ import annotations
 
-import http.client
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 
 from sagewright.agent.control import Control
@@ -19,7 +19,10 @@ from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.process import Exit, Started
 from sagewright.model.brief import Cause
 from sagewright.model.brief import Health as Asked
-from sagewright.model.servingplaces import Listening, connected
+from sagewright.model.servingplaces import Listening
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
+from sagewright.upstream.connecting import Container
 
 PORT_VARIABLE, PORT = "SAGEMAKER_BIND_TO_PORT", 8080
 PING_S = 2.0
@@ -35,16 +38,13 @@ _STEADY_S = 60.0
 
 
 def ping(directory: Path, path: str = "/ping") -> bool:
-    """Whether the server of the host in HOST_DIRECTORY says that it is well."""
-    connection = http.client.HTTPConnection("localhost")
+    """Whether the server of the host in HOST_DIRECTORY reports that it is well. Takes PING_S at most, whatever it answers."""
+    upstream = BlockingUpstream(Container(directory, PING_S))
     try:
-        connection.sock = connected(directory, PING_S)
-        connection.request("GET", path, headers={"Host": "localhost", "Connection": "close"})
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException, ValueError):
+        request = UpstreamRequest("GET", path, {"Connection": "close"})
+        return upstream.glance(request, PING_S).status == HTTPStatus.OK
+    except (Unreachable, Broken, TimeoutError):
         return False
-    finally:
-        connection.close()
 
 
 def listening_place(namespace: str) -> Listening:

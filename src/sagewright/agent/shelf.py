@@ -7,26 +7,33 @@ contract for containers that host several models.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import os
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sagewright.agent.errors import JobError
 from sagewright.agent.modeldata import Archives
 from sagewright.jobfiles.directory import JobDirectory
-from sagewright.model.servingplaces import SHELF, connected
+from sagewright.model.servingplaces import SHELF
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
+from sagewright.upstream.connecting import Container
 
 MOST_MODELS = 64
 """Kept on the disk of one container."""
 LOAD_S = 600.0
 MOST_QUESTION = 64 * 1024
+MOST_TOLD = 4096
+"""Bytes of a container's message that are passed on."""
+QUESTION_S = 10.0
+MOST_QUESTIONS = 128
+"""Answered at a time, a thread each; the front asks for each model but once."""
 INSUFFICIENT_STORAGE = 507
 ML_PLACE = "models"
 
@@ -45,7 +52,9 @@ class Shelf:
     def __init__(self, prefix: str, directory: Path, archives: Archives, log: Callable[[str], None]) -> None:
         self._prefix = prefix.rstrip("/") + "/"
         self._directory, self._archives, self._log = directory, archives, log
-        self._root = Path()
+        self._upstream = BlockingUpstream(Container(directory))
+        self._room = threading.BoundedSemaphore(MOST_QUESTIONS)
+        self._root = self._environment = Path()
         self._known: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -78,11 +87,12 @@ class Shelf:
                 asking, _address = self._listener.accept()
             except OSError:
                 return
+            self._room.acquire()
             threading.Thread(target=self._answer, args=(asking,), name="shelf-answer", daemon=True).start()
 
     def _answer(self, asking: socket.socket) -> None:
-        with asking, suppress(OSError):
-            asking.settimeout(LOAD_S)
+        with self._leaving(), asking, suppress(OSError, ValueError):
+            asking.settimeout(QUESTION_S)
             question = json.loads(asking.makefile("rb").readline(MOST_QUESTION))
             try:
                 answer: dict[str, Any] = {"name": self.bring(str(question["model"]))}
@@ -93,6 +103,13 @@ class Shelf:
             except Exception as error:
                 answer = {"status": 500, "message": f"{type(error).__name__}: {error}"}
             asking.sendall(json.dumps(answer).encode() + b"\n")
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._room.release()
 
     def bring(self, model: str) -> str:
         """The name by which the container knows the model, which is loaded. Raises Refused, JobError."""
@@ -135,14 +152,12 @@ class Shelf:
             self._log(f"The files of the model {model} can't be removed: {error}")
 
     def _asked(self, method: str, path: str, document: dict[str, str] | None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("localhost")
+        body = b"" if document is None else json.dumps(document).encode()
+        request = UpstreamRequest(method, path, {"Content-Type": "application/json"}, body)
         try:
-            connection.sock = connected(self._directory, LOAD_S)
-            body = None if document is None else json.dumps(document).encode()
-            connection.request(method, path, body, {"Host": "localhost", "Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read(MOST_QUESTION).decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
+            answer = self._upstream.glance(request, LOAD_S, MOST_TOLD)
+        except (Unreachable, Broken) as error:
             raise Refused(503, f"The container does not answer: {error}") from error
-        finally:
-            connection.close()
+        except TimeoutError:
+            raise Refused(503, f"The container did not answer {method} {path} within {LOAD_S:g} s.") from None
+        return answer.status, answer.body.decode(errors="replace")

@@ -21,7 +21,7 @@ from sagewright.agent.channels import Channel, Member, members
 from sagewright.agent.control import Control
 from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.invoking import SEE_LOG, Body, Failed, Invoking
+from sagewright.agent.invoking import SEE_LOG, Body, Content, Failed, Invoking
 from sagewright.agent.outlets import Outlet, gunzip
 from sagewright.agent.records import BadRecord, Payload, pack, split
 from sagewright.agent.rowfilters import BadRow, RowFilter
@@ -30,6 +30,8 @@ from sagewright.agent.sources import Stored, choose_source
 from sagewright.agent.transformed import Place, Target, capture
 from sagewright.model.brief import Input, Transform
 
+SCRATCH = "transformed"
+"""In HOST_DIRECTORY: answers that are on their way."""
 _DEFAULT_PAYLOAD_MB = 6
 _MOST_CONCURRENCY = 100
 _PROGRESS_S = 10.0
@@ -73,7 +75,7 @@ class Transforming:
         self._host, self._transform, self._control, self._line = host, transform, control, log
         self._closed = False
         self._s3 = JobS3(host, self._check)
-        self._invoking = Invoking(host.directory, transform, self._check)
+        self._invoking = Invoking(host.directory, transform, host.directory / SCRATCH, self._check)
         self._thread = threading.Thread(target=self._run, name="transform", daemon=True)
         self._failures: list[JobError] = []
 
@@ -83,6 +85,7 @@ class Transforming:
     def close(self) -> None:
         """The job's process has ended: nothing more can be asked."""
         self._closed = True
+        self._invoking.close()
         if self._thread.ident is not None:
             self._thread.join(5)
 
@@ -147,7 +150,7 @@ class Transforming:
             bucket, key = parse_uri(self._transform.uri)
         except ValueError as error:
             raise ClientError(f"S3OutputPath: {error}") from error
-        return Target(self._s3, Place(bucket, key.rstrip("/")), self._host.directory / "transformed", self._check)
+        return Target(self._s3, Place(bucket, key.rstrip("/")), self._host.directory / SCRATCH, self._check)
 
     def _failed(self, stored: Stored, error: Exception) -> None:
         """One object: it is told in the log, and the others go on."""
@@ -185,7 +188,7 @@ class _Sent:
     """A payload on its way; `last`: of its object, which is `number` of those that this host has."""
 
     number: int
-    answer: Future[bytes] | None
+    answer: Future[Content] | None
     error: Exception | None = None
     last: bool = False
 
@@ -205,6 +208,7 @@ class _Objects:
         self._transform, self._plan, self._pool = transform, plan, pool
         self._invoking, self._outlet, self._check = invoking, outlet, check
         self._filter = RowFilter(transform.rows, transform.content_type, by_line=transform.split == "Line")
+        self._filtering = threading.Lock()
         self._bad: set[int] = set()
 
     def run(
@@ -249,11 +253,16 @@ class _Objects:
         if one.answer is None or one.number in self._bad:
             return
         answer = one.answer.result()
-        self._check()
-        target.disk.spend(len(answer))
-        output.write(answer)
-        if self._transform.lined and not answer.endswith(b"\n"):
-            output.write(b"\n")
+        try:
+            piece = b""
+            for piece in answer.pieces():
+                self._check()
+                target.disk.spend(len(piece))
+                output.write(piece)
+            if self._transform.lined and not piece.endswith(b"\n"):
+                output.write(b"\n")
+        finally:
+            answer.close()
 
     def _sent(self, chosen: list[Member]) -> Iterator[_Sent]:
         for number, member in enumerate(chosen):
@@ -267,7 +276,7 @@ class _Objects:
                 yield _Sent(number, None, error)
             yield _Sent(number, None, last=True)
 
-    def _acts(self, stored: Stored) -> Iterator[Callable[[], bytes]]:
+    def _acts(self, stored: Stored) -> Iterator[Callable[[], Content]]:
         """What has to be done for each payload of an object. Raises BadRecord, BadRow and what reading raises."""
         if self._plan.limit == 0 and self._transform.split == "None" and self._filter.does_nothing:
             yield partial(self._invoking.invoke, partial(self._pieces, stored))
@@ -276,13 +285,22 @@ class _Objects:
         for payload in pack(records, self._transform.split, self._plan.limit, several=self._plan.several):
             yield partial(self._answer, payload)
 
-    def _answer(self, payload: Payload) -> bytes:
-        """Raises Failed, BadRow."""
+    def _answer(self, payload: Payload) -> Content:
+        """Raises Failed, BadRow, DiskFull."""
         data: Body = payload.data
         if not self._filter.does_nothing:
             between = b"\n" if self._transform.split == "Line" else b""
             data = between.join(self._filter.before(record) for record in payload.records)
-        return self._filter.after(payload, self._invoking.invoke(data))
+        answer = self._invoking.invoke(data)
+        if self._filter.keeps_output:
+            return answer
+        if answer.file is None:
+            return Content(self._filter.after(payload, answer.data))
+        with self._filtering:  # one large answer at a time is in memory
+            try:
+                return self._invoking.kept(self._filter.after(payload, answer.whole()))
+            finally:
+                answer.close()
 
     def _pieces(self, stored: Stored) -> Iterator[bytes]:
         pieces = self._outlet.chunks(stored)

@@ -6,7 +6,6 @@ nothing unknown behind; the name of a start's job follows from it.
 
 from __future__ import annotations
 
-import http.client
 import logging
 import re
 from contextlib import suppress
@@ -22,10 +21,12 @@ from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import TRACKING, Step
 from sagewright.model.lives import TrackingStatus as Status
-from sagewright.model.servingplaces import connected
 from sagewright.store import hosts, jobs, resources
 from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
 from sagewright.store.resources import Resource
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
+from sagewright.upstream.connecting import Container
 
 ON, OFF, GONE = "on", "off", "gone"
 """What a document wants."""
@@ -206,10 +207,8 @@ def _job_name(tracker: Resource, start: Start) -> str:
 
 def _version(directory: Path) -> str:
     """Of the MLflow that runs, as it says itself; "" where it doesn't."""
-    connection = http.client.HTTPConnection("localhost")
-    with suppress(OSError, http.client.HTTPException, ValueError):
-        connection.sock = connected(directory, _ASK_S)
-        connection.request("GET", "/version", headers={"Host": "localhost", "Connection": "close"})
-        text = connection.getresponse().read(_MOST_VERSION).decode()
+    request = UpstreamRequest("GET", "/version", {"Connection": "close"})
+    with suppress(Unreachable, Broken, TimeoutError, ValueError):
+        text = BlockingUpstream(Container(directory)).glance(request, _ASK_S, _MOST_VERSION).body.decode()
         return text if re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", text) else ""
     return ""

@@ -33,13 +33,13 @@ from sagewright.front.serving import FROM_MAIN, Serving
 from sagewright.front.spool import Spool
 from sagewright.front.survival import Survival
 from sagewright.front.tracking import Tracking, is_for_trackers
-from sagewright.front.upstream import Upstream
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
+from sagewright.upstream.client import Upstream
+from sagewright.upstream.connecting import TcpPort
 
 TELL_S = 0.5
 """How often the server is told what was counted."""
-CONNECT_S = 2.0
 SERVER_WAIT_S = 10.0
 """How long a request that needs the server waits for one to come back."""
 log = logging.getLogger("sagewright.front")
@@ -97,10 +97,10 @@ class Front:
         routed = any(endpoint.fleets for endpoint in self._dispatch.routes.endpoints.values())
         return routed or self._tracking.serves
 
-    def _connected(self) -> socket.socket:
+    async def _connected(self) -> socket.socket:
         if self._server.address is None:
             raise OSError("no server runs")
-        return socket.create_connection(self._server.address, timeout=CONNECT_S)
+        return await TcpPort(*self._server.address)()
 
     async def _server_is_back(self) -> None:
         """Raises ServiceUnavailable."""

@@ -19,16 +19,17 @@ from sagewright.front import eventstream, faults, headers
 from sagewright.front.admission import Admission
 from sagewright.front.capturing import Capturing, Exchanged
 from sagewright.front.counting import Tally
-from sagewright.front.dispatch import Dispatch, Wanted
+from sagewright.front.dispatch import STREAM_TIMEOUT_S, Dispatch, Wanted
 from sagewright.front.routes import Variant
 from sagewright.front.shadowing import Shadowing
-from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.leaving import PATIENCE_S, Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.model.requestids import new_request_id
+from sagewright.upstream.client import MOST_REFUSAL, REFUSAL_S, Broken, Stream, Unreachable, Upstream, UpstreamRequest
 from sagewright.wire.authentication import ONCE
 
 SERVICE = "sagemaker"
@@ -49,6 +50,8 @@ _RETURNED = (
 )
 _OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date", "server"}
 SERVER_S = 60.0
+_SLOW_S = 30.0
+"""How much longer than the container a client may take for a stream."""
 _ACCEPT = "x-amzn-sagemaker-accept"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
 log = logging.getLogger("sagewright.front")
@@ -57,7 +60,7 @@ log = logging.getLogger("sagewright.front")
 class Invocations:
     """See the module. To be used from one event loop."""
 
-    def __init__(  # its parts
+    def __init__(
         self, dispatch: Dispatch, admission: Admission, capturing: Capturing, limits: Limits, server: Upstream,
         server_is_back: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
@@ -66,6 +69,7 @@ class Invocations:
         self._dispatch, self._capturing, self._limits = dispatch, capturing, limits
         self._admission = admission
         self._shadowing = Shadowing(dispatch, capturing)
+        self._callers = Callers()
 
     def takes(self, scope: Any) -> bool:
         """Whether a request has the path and the method of an invocation."""
@@ -74,10 +78,18 @@ class Invocations:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         begin = time.monotonic()
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        streams = incoming.request.path.endswith("-response-stream")
+        task = self._callers.watch(incoming, 0.0 if streams else PATIENCE_S)
         try:
             response = await self._answered(incoming, send, begin)
         except Gone:
             return
+        except asyncio.CancelledError:
+            if not self._callers.forget(task):
+                raise
+            return
+        finally:
+            self._callers.forget(task)
         if response is not None:
             await asgi.send_response(response, scope, send)
 
@@ -166,7 +178,7 @@ class Invocations:
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
         path = request.path + (f"?{request.query}" if request.query else "")
         try:
-            answer = await self._server.ask(Ask("POST", path, headers, body), SERVER_S)
+            answer = await self._server.ask(UpstreamRequest("POST", path, headers, body), SERVER_S)
         except (Unreachable, Broken, TimeoutError) as error:
             raise faults.unavailable(f"The server can't be reached now: {error}") from None
         kept = [(name, value) for name, value in answer.headers.items() if name not in _OF_THE_CONNECTION]
@@ -181,7 +193,7 @@ class Invocations:
             raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
         _fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
-        begin, broke_off = time.monotonic(), 0
+        begin = time.monotonic()
         try:
             stream, slot = await self._dispatch.begin(endpoint, variant, ask, wanted)
         except AwsError as error:
@@ -189,9 +201,9 @@ class Invocations:
             raise
         try:
             if not 200 <= stream.status < 300:
-                refused = faults.model_error(
-                    self._dispatch.where(name, variant.component), "primary", stream.status, await stream.body()
-                )
+                said = await stream.beginning(MOST_REFUSAL, REFUSAL_S)
+                where = self._dispatch.where(name, variant.component)
+                refused = faults.model_error(where, "primary", stream.status, said)
                 _count_error(self._ended(name, variant), refused)
                 raise refused
             headers = [
@@ -205,17 +217,12 @@ class Invocations:
                 (one.encode(), stream.headers[one].encode("latin-1")) for one in _RETURNED if one in stream.headers
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            try:
-                async for piece in stream.pieces():
-                    for at in range(0, len(piece), eventstream.MOST_PART):
-                        part = eventstream.event("PayloadPart", piece[at : at + eventstream.MOST_PART])
-                        await send({"type": "http.response.body", "body": part, "more_body": True})
-            except Broken as broken:
-                broke_off = 1
-                told = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
-                part = eventstream.exception("ModelStreamError", orjson.dumps(told))
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            async with asyncio.timeout(STREAM_TIMEOUT_S + _SLOW_S):
+                broke_off = await _pass_on(stream, send)
+        except TimeoutError:
+            log.warning("a client of endpoint %s took too long to read its stream: it is cut off", name)
+            self._ended(name, variant).client_errors += 1
+            return None
         except (Gone, asyncio.CancelledError):
             self._ended(name, variant)
             raise
@@ -226,6 +233,23 @@ class Invocations:
         tally.model_errors += broke_off
         tally.timed("ModelLatency", (time.monotonic() - begin) * 1e6)
         return None
+
+
+async def _pass_on(stream: Stream, send: Any) -> bool:
+    """Whether the stream broke off."""
+    broke_off = False
+    try:
+        async for piece in stream.pieces():
+            for at in range(0, len(piece), eventstream.MOST_PART):
+                part = eventstream.event("PayloadPart", piece[at : at + eventstream.MOST_PART])
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+    except Broken as broken:
+        broke_off = True
+        told = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
+        part = eventstream.exception("ModelStreamError", orjson.dumps(told))
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+    return broke_off
 
 
 def _wanted(request: HttpRequest) -> Wanted:
@@ -240,7 +264,7 @@ def _wanted(request: HttpRequest) -> Wanted:
     )
 
 
-def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> Ask:
+def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> UpstreamRequest:
     headers = {}
     for name, told in _PASSED.items():
         value = request.headers.get(accept if name == "accept" else name)
@@ -248,7 +272,7 @@ def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> Ask:
             continue
         headers[told] = value
     headers.setdefault("Content-Type", "application/octet-stream")
-    return Ask("POST", "/invocations", headers, body)
+    return UpstreamRequest("POST", "/invocations", headers, body)
 
 
 def _check_model(variant: Variant, wanted: Wanted) -> None:

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -19,14 +18,13 @@ from sagewright.front.faults import Where
 from sagewright.front.refreshing import Refreshing
 from sagewright.front.routes import Endpoint, Fleet, Instance, Routes, Variant
 from sagewright.front.shelves import Shelves
-from sagewright.front.upstream import Answer, Ask, Broken, Stream, TooLong, Unreachable, Upstream
 from sagewright.model.errors import AwsError
-from sagewright.model.servingplaces import connected
+from sagewright.upstream.client import Answer, Broken, Stream, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import Container
 
 TIMEOUT_S = 60.0
-CONNECT_S = 0.25
-"""Source: AWS's guide: a container accepts a connection within 250 ms."""
 STREAM_TIMEOUT_S = 480.0
+"""For all of a stream. Source: AWS's developer guide: 8 minutes."""
 AWAY_S = 5.0
 """For how long a request waits for a server that is being started again."""
 RETRY_S = 0.02
@@ -166,7 +164,9 @@ class Dispatch:
             raise faults.no_capacity()
         return found
 
-    async def ask(self, endpoint: Endpoint, fleet: Fleet, variant: Variant, ask: Ask, wanted: Wanted) -> Served:
+    async def ask(
+        self, endpoint: Endpoint, fleet: Fleet, variant: Variant, ask: UpstreamRequest, wanted: Wanted
+    ) -> Served:
         """The answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
         where, begin = self.where(endpoint.name, variant.component), time.monotonic()
         async with _Slot(self, endpoint, variant) as slot:
@@ -180,14 +180,14 @@ class Dispatch:
             answer = await self._answered(where, slot, last, ask, wanted)
         return Served(fleet, variant, answer, time.monotonic() - begin)
 
-    async def _answered(self, where: Where, slot: _Slot, number: int, ask: Ask, wanted: Wanted) -> Answer:
+    async def _answered(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: Wanted) -> Answer:
         """A container's good answer. Raises AwsError."""
         answer = await self._step(where, slot, number, ask, wanted)
         if not 200 <= answer.status < 300:
             raise faults.model_error(where, _told_name(slot.variant, number), answer.status, answer.body)
         return answer
 
-    async def _several(self, where: Where, slot: _Slot, number: int, ask: Ask, model: str) -> Answer:
+    async def _several(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, model: str) -> Answer:
         """Of one model of a multi-model container, which is loaded first if it isn't."""
         place, container = slot.instance.directories[number], _told_name(slot.variant, number)
         key = place, model
@@ -203,7 +203,7 @@ class Dispatch:
                 if fresh:
                     raise faults.unavailable(f"The container {container} can't be reached.") from None
                 continue  # it is being started again, and its models with it
-            except (Broken, TooLong) as error:
+            except Broken as error:
                 raise faults.broken(where, container, str(error)) from None
             except TimeoutError:
                 raise faults.timed_out(where, container, TIMEOUT_S) from None
@@ -212,7 +212,7 @@ class Dispatch:
             self._models.pop(key, None)  # the container was started again, or has given it up
         return answer
 
-    async def _step(self, where: Where, slot: _Slot, number: int, ask: Ask, wanted: Wanted) -> Answer:
+    async def _step(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: Wanted) -> Answer:
         container = _told_name(slot.variant, number)
         until = time.monotonic() + AWAY_S
         if slot.variant.containers[number].multi_model and wanted.model:
@@ -227,12 +227,14 @@ class Dispatch:
                     ) from None
                 await asyncio.sleep(RETRY_S)
                 slot.move(self._present(where.endpoint, slot.variant), started=number > 0)
-            except (Broken, TooLong) as error:
+            except Broken as error:
                 raise faults.broken(where, container, str(error)) from None
             except TimeoutError:
                 raise faults.timed_out(where, container, TIMEOUT_S) from None
 
-    async def begin(self, endpoint: Endpoint, variant: Variant, ask: Ask, wanted: Wanted) -> tuple[Stream, _Slot]:
+    async def begin(
+        self, endpoint: Endpoint, variant: Variant, ask: UpstreamRequest, wanted: Wanted
+    ) -> tuple[Stream, _Slot]:
         """The answer of a variant's last container, to be read as it comes. The slot has to be left. Raises AwsError."""
         where = self.where(endpoint.name, variant.component)
         slot = _Slot(self, endpoint, variant)
@@ -289,7 +291,7 @@ class Dispatch:
     def _upstream(self, directory: Path) -> Upstream:
         upstream = self._upstreams.get(directory)
         if upstream is None:
-            upstream = self._upstreams[directory] = Upstream(partial(connected, directory, CONNECT_S))
+            upstream = self._upstreams[directory] = Upstream(Container(directory))
         return upstream
 
     @property

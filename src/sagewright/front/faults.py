@@ -79,7 +79,7 @@ def unavailable(why: str) -> AwsError:
 def model_error(where: Where, container: str, status: int, body: bytes) -> AwsError:
     """What a container answered that is no 2xx; `status` 0: it did not answer."""
     side = "client" if 400 <= status < 500 else "server"
-    text = body.decode(errors="replace")
+    text = body[: 4 * MOST_TOLD + 4].decode(errors="replace")  # a character has four bytes at most
     if text and len(text) <= MOST_TOLD:
         said = f'with message "{text}"'
     else:

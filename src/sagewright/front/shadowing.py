@@ -9,8 +9,8 @@ import time
 from sagewright.front.capturing import Capturing, Exchanged
 from sagewright.front.dispatch import Dispatch, Wanted
 from sagewright.front.routes import Endpoint, Fleet, Variant
-from sagewright.front.upstream import Ask
 from sagewright.model.errors import AwsError
+from sagewright.upstream.messages import UpstreamRequest
 
 MOST_COPIES = 16
 """Under way to one shadow; further ones are dropped, and that is counted."""
@@ -23,7 +23,7 @@ class Shadowing:
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: dict[str, int] = {}
 
-    def copy(self, endpoint: Endpoint, fleet: Fleet, production: Variant, ask: Ask) -> None:
+    def copy(self, endpoint: Endpoint, fleet: Fleet, production: Variant, ask: UpstreamRequest) -> None:
         """Send a copy in the ratio of the weights, at most one for each request."""
         shadow = fleet.shadow
         if shadow is None or not shadow.instances:
@@ -41,7 +41,7 @@ class Shadowing:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, endpoint: Endpoint, fleet: Fleet, shadow: Variant, ask: Ask) -> None:
+    async def _send(self, endpoint: Endpoint, fleet: Fleet, shadow: Variant, ask: UpstreamRequest) -> None:
         begin = time.monotonic()
         try:
             served = await self._dispatch.ask(endpoint, fleet, shadow, ask, Wanted())

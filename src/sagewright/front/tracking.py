@@ -7,11 +7,11 @@ without whatever says who asks.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,25 @@ import orjson
 from sagewright.front.addressing import ARN_HEADER
 from sagewright.front.admission import MOST_BODY, Admission, too_long
 from sagewright.front.keys import Keys
-from sagewright.front.upstream import Ask, Broken, Stream, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.leaving import Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model import trackingsessions as passes
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.servingplaces import connected
 from sagewright.model.trackingsessions import Pass
+from sagewright.upstream.client import Broken, Stream, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import Container
 from sagewright.wire.authentication import ONCE
 
 SERVICE = "sagemaker-mlflow"
 COOKIE = "sagewright-mlflow"
 TIMEOUT_S = 120.0
-CONNECT_S = 0.25
+"""For the head of an answer."""
+TOTAL_S = 3600.0
+"""For all of it: artifacts are large, and clients may be slow."""
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _SAFE = frozenset({"GET"})
 _PATH = re.compile(rf"{passes.PREFIX}([A-Za-z0-9-]+)(/.*)")
@@ -88,6 +91,7 @@ class Tracking:
         self._upstreams: dict[Path, Upstream] = {}
         self._secret = ""
         self._used: dict[str, int] = {}
+        self._callers = Callers()
 
     def take(self, document: dict[str, Any]) -> None:
         self._secret = document["secret"]
@@ -103,9 +107,14 @@ class Tracking:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        task = self._callers.watch(incoming)
         try:
             response = await self._answered(incoming, send)
         except Gone:
+            return
+        except asyncio.CancelledError:
+            if not self._callers.forget(task):
+                raise
             return
         except Refused as refused:
             response = _refusal(refused.status, refused.code, str(refused))
@@ -113,6 +122,8 @@ class Tracking:
             code = "PERMISSION_DENIED" if error.status in {400, 403} else "TEMPORARILY_UNAVAILABLE"
             status = 403 if error.status == 400 else error.status
             response = _refusal(status, code, f"{error.code}: {error.message}")
+        finally:
+            self._callers.forget(task)
         if response is not None:
             await asgi.send_response(response, scope, send)
 
@@ -143,7 +154,9 @@ class Tracking:
             return await self._begun(name, request)
         tracker = await self._passed(name, _cookie(request), passes.SESSION)
         if tracker is None:
-            raise Refused(403, "PERMISSION_DENIED", "Ask for a new URL: CreatePresignedMlflowTrackingServerUrl.")
+            raise Refused(
+                403, "PERMISSION_DENIED", "UpstreamRequest for a new URL: CreatePresignedMlflowTrackingServerUrl."
+            )
         if request.method not in _SAFE and not _same_origin(request):
             raise Refused(403, "PERMISSION_DENIED", "A page of another origin may not ask this.")
         incoming.prove()
@@ -192,7 +205,7 @@ class Tracking:
             await self._refresh()
         return self._trackers.get(name)
 
-    async def _pass_on(self, tracker: Tracker, ask: Ask, prefix: str, send: Any) -> HttpResponse | None:
+    async def _pass_on(self, tracker: Tracker, ask: UpstreamRequest, prefix: str, send: Any) -> HttpResponse | None:
         """Its answer, as it comes. `prefix`: where the browser sees the server's root."""
         stream = await self._stream(tracker, ask)
         try:
@@ -202,9 +215,10 @@ class Tracking:
             ]
             await send({"type": "http.response.start", "status": stream.status, "headers": told})
             try:
-                async for piece in stream.pieces():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            except Broken as error:  # its head has gone: the connection is all there is to be ended
+                async with asyncio.timeout(TOTAL_S):
+                    async for piece in stream.pieces():
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+            except (Broken, TimeoutError) as error:  # its head has gone: the connection is all there is to be ended
                 log.warning("an answer of the tracking server %s broke off: %s", tracker.name, error)
                 return None
             await send({"type": "http.response.body", "body": b""})
@@ -212,15 +226,15 @@ class Tracking:
             stream.close()
         return None
 
-    async def _stream(self, tracker: Tracker, ask: Ask) -> Stream:
+    async def _stream(self, tracker: Tracker, ask: UpstreamRequest) -> Stream:
         if tracker.directory is None:
             message = f"The MLflow tracking server {tracker.name} is {tracker.status}, and does not answer now."
             raise Refused(400, "INVALID_STATE", message)
         upstream = self._upstreams.get(tracker.directory)
         if upstream is None:
-            upstream = self._upstreams[tracker.directory] = Upstream(partial(connected, tracker.directory, CONNECT_S))
+            upstream = self._upstreams[tracker.directory] = Upstream(Container(tracker.directory))
         try:
-            return await upstream.begin(ask, TIMEOUT_S)
+            return await upstream.begin(ask, TIMEOUT_S, total_s=TOTAL_S)
         except (Unreachable, Broken) as error:
             message = f"The MLflow tracking server {tracker.name} can't be reached: {error}"
             raise Refused(503, "TEMPORARILY_UNAVAILABLE", message) from None
@@ -229,9 +243,9 @@ class Tracking:
             raise Refused(504, "TEMPORARILY_UNAVAILABLE", message) from None
 
 
-def _ask(request: HttpRequest, path: str, body: bytes) -> Ask:
+def _ask(request: HttpRequest, path: str, body: bytes) -> UpstreamRequest:
     headers = {name: value for name, value in request.headers.items() if not _NOT_PASSED_ON.fullmatch(name)}
-    return Ask(request.method, path + (f"?{request.query}" if request.query else ""), headers, body)
+    return UpstreamRequest(request.method, path + (f"?{request.query}" if request.query else ""), headers, body)
 
 
 def _rooted(name: str, value: str, prefix: str) -> str:

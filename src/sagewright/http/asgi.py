@@ -62,6 +62,10 @@ class Incoming:
         if self.protocol is not None:
             self.protocol.close_after()
 
+    def has_left(self, patience_s: float) -> bool:
+        """Whether the client has left, or ended its side `patience_s` ago. Such a connection is closed."""
+        return self.protocol is not None and self.protocol.has_left(patience_s)
+
     async def whole(self, most: int, too_long: Callable[[int], AwsError]) -> bytes:
         """All of the body. Raises what `too_long` makes of `most` bytes beyond those, RequestTimeout, and Gone."""
         if self.length is not None and self.length > most:

@@ -42,6 +42,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._leaving = self._mute = False
         self._stuck = (0, 0.0)
         self._serving: Any = None
+        self._ended_at: float | None = None
 
     # The connection.
 
@@ -227,10 +228,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client may end its side behind a whole request, and is answered all the same."""
+        self._ended_at = self.loop.time()
         answerable = self._busy and not self._body_open and not self._leaving
         if answerable:
             self.cycle.keep_alive = False
         return answerable
+
+    def has_left(self, patience_s: float) -> bool:
+        """Whether the client has left, or ended its side `patience_s` ago: then nothing more is sent to it."""
+        ended = self._ended_at is not None and self.loop.time() - self._ended_at >= patience_s
+        if ended and not self.transport.is_closing():
+            self._serving.disconnected = True
+            self._serving.message_event.set()
+            self.transport.abort()
+        return ended or self.transport.is_closing()
 
     # What goes out.
 

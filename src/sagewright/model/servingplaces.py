@@ -46,22 +46,17 @@ def connected(directory: Path, timeout_s: float | None) -> socket.socket:
     """A connection to the server of the host in HOST_DIRECTORY. Raises OSError."""
     port = noted_port(directory)
     if port is None:
-        return _by_path(directory / "ml" / SOCKET.parent, SOCKET.name, timeout_s)
+        return _by_path(*serving_folder(directory), timeout_s)
     if not port.namespace:
         return _by_port(port.port, timeout_s)
     with ThreadPoolExecutor(1) as apart:  # a thread that has entered a namespace is of no use for anything else
         return apart.submit(_within, port, timeout_s).result()
 
 
-def shelf(directory: Path, timeout_s: float | None) -> socket.socket:
-    """A connection to the agent of a multi-model container, which brings models. Raises OSError."""
-    return _by_path(directory, SHELF, timeout_s)
-
-
 def _by_path(directory: Path, name: str, timeout_s: float | None) -> socket.socket:
     """The job owns the directory of its socket: what lies there is opened through no link, and connected to by its descriptor, so
     that it leads to nobody else's socket."""
-    descriptor = _opened(directory, name)
+    descriptor = opened(directory, name)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         made.settimeout(timeout_s)
@@ -82,18 +77,28 @@ def _by_port(port: int, timeout_s: float | None) -> socket.socket:
 
 def _within(listening: Listening, timeout_s: float | None) -> socket.socket:
     """In another network namespace, for a thread of its own."""
-    descriptor = os.open(listening.namespace, os.O_RDONLY)
+    enter_network(listening.namespace)
+    return _by_port(listening.port, timeout_s)
+
+
+def enter_network(namespace: str) -> None:
+    """Moves the calling thread to another network namespace for good. Raises OSError."""
+    descriptor = os.open(namespace, os.O_RDONLY)
     try:
         if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
             error = ctypes.get_errno()
             raise OSError(error, f"setns: {os.strerror(error)}")
     finally:
         os.close(descriptor)
-    return _by_port(listening.port, timeout_s)
 
 
-def _opened(directory: Path, name: str) -> int:
-    """The socket by a descriptor, through no link in the job's own directories."""
+def serving_folder(directory: Path) -> tuple[Path, str]:
+    """The folder and name of the Unix socket of the host in HOST_DIRECTORY, to be given to `opened`."""
+    return directory / "ml" / SOCKET.parent, SOCKET.name
+
+
+def opened(directory: Path, name: str) -> int:
+    """A descriptor of the socket, found through no link in the job's own directories. Raises OSError."""
     flags = os.O_PATH | os.O_NOFOLLOW
     parent = os.open(directory.parent, flags | os.O_DIRECTORY)
     try:

@@ -5,8 +5,7 @@ Clients that `sagewright exec` starts ask the front itself.
 
 from __future__ import annotations
 
-import os
-import socket
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,24 @@ import orjson
 
 from sagewright.front.addressing import ARN_HEADER
 from sagewright.front.tracking import SERVICE as TRACKING
-from sagewright.front.upstream import Ask, Broken, Unreachable, Upstream
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.leaving import PATIENCE_S, Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpResponse
 from sagewright.model.errors import AwsError
+from sagewright.upstream.client import Broken, Unreachable, Upstream
+from sagewright.upstream.client import UpstreamRequest as Ask
+from sagewright.upstream.connecting import UnixPath
 from sagewright.wire.authentication import ONCE, Authenticator
 
 SERVICE = "sagemaker"
 MOST_BODY = 25 * 1024 * 1024
 UNASKED = 64 * 1024
 WAIT_S = 600.0
+TOTAL_S = 3600.0
+MOST_CONNECTIONS = 1024
+"""To the front, which has a share for each container itself."""
 _OF_THE_CONNECTION = {
     "connection",
     "keep-alive",
@@ -43,13 +48,25 @@ class Relay:
 
     def __init__(self, path: Path, authenticator: Authenticator, limits: Limits) -> None:
         self._authenticator, self._limits = authenticator, limits
-        self._front = Upstream(lambda: _connected(path))
+        self._front = Upstream(UnixPath(path), connections=MOST_CONNECTIONS)
+        self._callers = Callers()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
+        streams = incoming.request.path.endswith("-response-stream")
+        task = self._callers.watch(incoming, 0.0 if streams else PATIENCE_S)
+        try:
+            await self._relayed(incoming, scope, send)
+        except asyncio.CancelledError:
+            if not self._callers.forget(task):
+                raise
+        finally:
+            self._callers.forget(task)
+
+    async def _relayed(self, incoming: Incoming, scope: Any, send: Any) -> None:
         try:
             ask = await self._ask(incoming)
-            stream = await self._front.begin(ask, WAIT_S)
+            stream = await self._front.begin(ask, WAIT_S, total_s=TOTAL_S, idle_s=TOTAL_S)
         except Gone:
             return
         except AwsError as error:
@@ -84,21 +101,6 @@ class Relay:
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
         path = request.path + (f"?{request.query}" if request.query else "")
         return Ask(request.method, path, headers, body)
-
-
-def _connected(path: Path) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        made.settimeout(1.0)
-        descriptor = os.open(path, os.O_PATH)  # its path may be longer than a socket's address
-        try:
-            made.connect(f"/proc/self/fd/{descriptor}")
-        finally:
-            os.close(descriptor)
-    except BaseException:
-        made.close()
-        raise
-    return made
 
 
 def _too_long(most: int) -> AwsError:

@@ -15,7 +15,7 @@ SOURCES = ROOT / "src/sagewright"
 ROOMS = {path.parent.name for path in SOURCES.glob("*/__init__.py")}
 IN_JOBS = {"toolkit", "algorithms", "serving"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "agent": {"runtimes", "sandbox", "jobfiles", "model"} | IN_JOBS,
+    "agent": {"runtimes", "sandbox", "jobfiles", "upstream", "model"} | IN_JOBS,
     "sandbox": {"jobfiles", "model"},
     "jobfiles": set(),
     "door": {"model"},

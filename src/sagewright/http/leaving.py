@@ -1,0 +1,50 @@
+"""Clients that leave before their answer is there: what was done for them is given up."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sagewright.http.asgi import Incoming
+
+LOOK_S = 0.25
+"""How late it may be noticed. One sweep looks at all: a watcher for each request would cost more than most requests do."""
+PATIENCE_S = 2.0
+"""How long a client is still answered that has ended its own side alone: some do so behind their request."""
+
+
+class Callers:
+    """The requests that are being answered. To be used from one event loop."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[object], tuple[Incoming, float]] = {}
+        self._left: set[asyncio.Task[object]] = set()
+        self._watching = False
+
+    def watch(self, incoming: Incoming, patience_s: float = PATIENCE_S) -> asyncio.Task[object]:
+        """Has the current task cancelled once the client has left. To be followed by `forget`."""
+        task: asyncio.Task[object] | None = asyncio.current_task()
+        assert task is not None
+        self._tasks[task] = incoming, patience_s
+        if not self._watching:
+            self._watching = True
+            asyncio.get_running_loop().call_later(LOOK_S, self._look)
+        return task
+
+    def forget(self, task: asyncio.Task[object]) -> bool:
+        """Whether the task was cancelled because its client has left."""
+        self._tasks.pop(task, None)
+        if task not in self._left:
+            return False
+        self._left.discard(task)
+        task.uncancel()
+        return True
+
+    def _look(self) -> None:
+        for task, (incoming, patience_s) in list(self._tasks.items()):
+            if incoming.has_left(patience_s):
+                del self._tasks[task]
+                self._left.add(task)
+                task.cancel()
+        self._watching = bool(self._tasks)
+        if self._watching:
+            asyncio.get_running_loop().call_later(LOOK_S, self._look)

@@ -1,0 +1,251 @@
+"""HTTP/1.1 to a model container: connections that are kept, one exchange at a time on each, and a deadline for all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sagewright.upstream.connection import Connection
+from sagewright.upstream.errors import Broken, Stale, TooLong, Unreachable
+from sagewright.upstream.messages import Answer, UpstreamRequest
+from sagewright.upstream.share import MOST_CONNECTIONS, Share
+
+MOST_BODY = 32 * 1024 * 1024
+"""Of an answer that is kept whole; a stream is not."""
+MOST_REFUSAL = 16 * 1024
+"""Of an answer that is not 2xx, where the answer is a stream or a file."""
+REFUSAL_S = 5.0
+IDLE_S = 120.0
+"""How long a stream may be silent."""
+_KEPT_S = 30.0
+_IN_MEMORY = 1 << 20
+
+Connect = Callable[[], Awaitable[socket.socket]]
+"""Returns a connection that does not block, without blocking the event loop. Raises OSError."""
+
+
+@dataclass(frozen=True)
+class Spill:
+    """Where a large answer goes: a file that `open` makes once the answer exceeds 1 MiB, of at most `most` bytes.
+
+    `spend` is called before so many bytes are written, and raises where there is no room. Both are called in a thread.
+    """
+
+    open: Callable[[], BinaryIO]
+    most: int
+    spend: Callable[[int], None] = lambda _size: None
+
+
+class Upstream:
+    """One container. To be used from one event loop.
+
+    Each method raises Unreachable, Broken, TooLong, and TimeoutError at most share.LOOK_S after the time is over. That time covers
+    waiting for a connection, connecting, the request and the answer. A caller that is cancelled gives its place back at once.
+    """
+
+    def __init__(self, connect: Connect, connections: int = MOST_CONNECTIONS) -> None:
+        self._connect = connect
+        self._idle: deque[tuple[float, Connection]] = deque()
+        self._share = Share(connections)
+        self._closed = False
+
+    async def ask(self, request: UpstreamRequest, timeout_s: float, most: int = MOST_BODY) -> Answer:
+        """The whole answer, of at most `most` bytes."""
+        due_s = asyncio.get_running_loop().time() + timeout_s
+        share = self._share
+        await (share.enter(due_s) if share.room.locked() else share.room.acquire())
+        try:
+            connection = self._kept() or await self._connected(due_s)
+            try:
+                share.watch(connection, due_s)
+                connection.send(request, most)
+                if request.pieces is not None:
+                    await connection.send_pieces(request.pieces, chunked=request.chunked)
+                return await connection.whole()
+            finally:
+                self._keep(connection)
+        finally:
+            share.room.release()
+
+    async def begin(
+        self, request: UpstreamRequest, timeout_s: float, *, total_s: float | None = None, idle_s: float = IDLE_S
+    ) -> Stream:
+        """An answer that is read as it comes; `Stream.close` has to be called. `timeout_s` is for its head; all of it takes
+        `total_s` at most, which is `timeout_s` where it isn't given."""
+        begin_s = asyncio.get_running_loop().time()
+        head_s, due_s = begin_s + timeout_s, begin_s + (timeout_s if total_s is None else total_s)
+        await self._share.enter(head_s)
+        try:
+            connection = self._kept() or await self._connected(head_s)
+            try:
+                self._share.watch(connection, head_s)
+                connection.send(request, None, idle_s=max(idle_s, timeout_s))
+                if request.pieces is not None:
+                    await connection.send_pieces(request.pieces, chunked=request.chunked)
+                await connection.head()
+                self._share.extend(connection, due_s - head_s)
+                connection.limit_silence(idle_s)
+            except BaseException:
+                self._keep(connection)
+                raise
+        except BaseException:
+            self._share.room.release()
+            raise
+        return Stream(self, connection)
+
+    async def glance(self, request: UpstreamRequest, timeout_s: float, most: int = 0) -> Answer:
+        """The answer with the first `most` bytes of its body; the rest is not read. The connection is not kept."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + timeout_s
+        stream = await self.begin(request, timeout_s)
+        try:
+            body = await stream.beginning(most, due_s - loop.time()) if most else b""
+        finally:
+            stream.abandon()
+        return Answer(stream.status, stream.headers, body)
+
+    async def fetch(self, request: UpstreamRequest, timeout_s: float, spill: Spill) -> Answer:
+        """The whole answer, in a file if it is large: `Answer.file`, at its beginning. One that is not 2xx is cut off.
+
+        Raises as well what writing raises.
+        """
+        stream = await self.begin(request, timeout_s, idle_s=timeout_s)
+        try:
+            if not 200 <= stream.status < 300:
+                return Answer(stream.status, stream.headers, await stream.beginning(MOST_REFUSAL, REFUSAL_S))
+            return await _spilled(stream, spill)
+        finally:
+            stream.close()
+
+    def _kept(self) -> Connection | None:
+        if not self._idle:
+            return None
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            since, connection = self._idle.pop()
+            if connection.usable and now - since < _KEPT_S:
+                return connection
+            connection.close()
+        return None
+
+    async def _connected(self, due_s: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        timeout = asyncio.timeout_at(due_s)
+        try:
+            async with timeout:
+                made = await self._connect()
+        except OSError as error:
+            if timeout.expired():
+                raise
+            raise Unreachable(str(error) or "it does not accept a connection in time") from error
+        try:
+            _transport, protocol = await loop.create_connection(lambda: Connection(self._share), sock=made)
+        except BaseException as error:
+            made.close()
+            if isinstance(error, OSError):
+                raise Unreachable(str(error)) from error
+            raise
+        return protocol
+
+    def _keep(self, connection: Connection) -> None:
+        if not connection.end():
+            return
+        if self._closed:
+            connection.close()
+            return
+        now = asyncio.get_running_loop().time()
+        self._idle.append((now, connection))
+        if now - self._idle[0][0] > _KEPT_S:
+            self._idle.popleft()[1].close()
+
+    def release(self, connection: Connection) -> None:
+        self._keep(connection)
+        self._share.room.release()
+
+    def close(self) -> None:
+        """Closes the connections that are kept; those in use are closed at the end of their exchange."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop()[1].close()
+
+
+class Stream:
+    """An answer whose head is here."""
+
+    def __init__(self, upstream: Upstream, connection: Connection) -> None:
+        self._upstream, self._connection = upstream, connection
+        reader = connection.reader
+        self.status, self.headers = reader.status, reader.headers
+        self._closed = False
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """What comes, joined where the consumer is slower. Raises Broken, for a deadline that passes too."""
+        while piece := await self._piece():
+            yield piece
+
+    async def beginning(self, most: int, timeout_s: float) -> bytes:
+        """The first `most` bytes of the body, or as many as come in time before it ends or breaks off."""
+        found = b""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while len(found) < most and (piece := await self._piece()):
+                    found += piece
+        except (Broken, TimeoutError):
+            pass
+        return found[:most]
+
+    async def _piece(self) -> bytes:
+        try:
+            return await self._connection.piece()
+        except TimeoutError:
+            raise Broken("the answer took too long") from None
+
+    def close(self) -> None:
+        """Ends the exchange. A connection whose answer was not read to its end is closed."""
+        if not self._closed:
+            self._closed = True
+            self._upstream.release(self._connection)
+
+    def abandon(self) -> None:
+        """Ends the exchange and closes the connection."""
+        self._connection.close()
+        self.close()
+
+
+async def _spilled(stream: Stream, spill: Spill) -> Answer:
+    parts: list[bytes] = []
+    size = waiting = 0
+    file: BinaryIO | None = None
+    try:
+        async for piece in stream.pieces():
+            size += len(piece)
+            waiting += len(piece)
+            if size > spill.most:
+                raise TooLong(f"the answer has more than {spill.most} bytes")
+            parts.append(piece)
+            if waiting > _IN_MEMORY:
+                file = await asyncio.to_thread(_written, spill, file, parts)
+                parts, waiting = [], 0
+        if file is not None:
+            file = await asyncio.to_thread(_written, spill, file, parts)
+            await asyncio.to_thread(file.seek, 0)
+            parts = []
+    except BaseException:
+        if file is not None:
+            file.close()
+        raise
+    return Answer(stream.status, stream.headers, b"".join(parts), file)
+
+
+def _written(spill: Spill, file: BinaryIO | None, parts: list[bytes]) -> BinaryIO:
+    spill.spend(sum(map(len, parts)))
+    file = spill.open() if file is None else file
+    file.writelines(parts)
+    return file
+
+
+__all__ = ["Answer", "Broken", "Spill", "Stale", "Stream", "TooLong", "Unreachable", "Upstream", "UpstreamRequest"]

@@ -1,0 +1,118 @@
+"""Ways to connect that never block the event loop: an accept queue that is full is waited for by a timer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+
+from sagewright.model.servingplaces import Listening, enter_network, noted_port, opened, serving_folder
+
+ACCEPT_S = 0.25
+"""Source: AWS's developer guide: a container accepts a connection within 250 ms."""
+_FIRST_S, _MOST_S = 0.001, 0.02
+"""Between two attempts while a Unix socket's accept queue is full: the kernel tells nobody when there is room."""
+_ENTRIES = 4
+"""Threads that one container may have at a time for entering its network."""
+
+
+class Container:
+    """Connects to the server of the host in HOST_DIRECTORY. Calls raise OSError."""
+
+    def __init__(self, directory: Path, timeout_s: float = ACCEPT_S) -> None:
+        self._directory, self._timeout_s = directory, timeout_s
+        self._entries = asyncio.Semaphore(_ENTRIES)
+
+    async def __call__(self) -> socket.socket:
+        listening = noted_port(self._directory)
+        if listening is None:
+            folder, name = serving_folder(self._directory)
+            return await _to_path(folder, name, self._timeout_s)
+        if not listening.namespace:
+            return await _to_port("127.0.0.1", listening.port, socket.socket(), self._timeout_s)
+        async with self._entries:
+            made = await _socket_within(listening)
+        return await _to_port("127.0.0.1", listening.port, made, self._timeout_s)
+
+
+class UnixPath:
+    """Connects to a Unix socket, whose path may be longer than a socket's address. Calls raise OSError."""
+
+    def __init__(self, path: Path, timeout_s: float = 1.0) -> None:
+        self._path, self._timeout_s = path, timeout_s
+
+    async def __call__(self) -> socket.socket:
+        return await _to_path(self._path.parent, self._path.name, self._timeout_s)
+
+
+class TcpPort:
+    """Connects to an address by TCP. Calls raise OSError."""
+
+    def __init__(self, host: str, port: int, timeout_s: float = 2.0) -> None:
+        self._host, self._port, self._timeout_s = host, port, timeout_s
+
+    async def __call__(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        return await _to_port(self._host, self._port, socket.socket(family), self._timeout_s)
+
+
+async def _to_path(folder: Path, name: str, timeout_s: float) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    until, wait_s = loop.time() + timeout_s, _FIRST_S
+    while True:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.setblocking(False)
+        try:
+            descriptor = opened(folder, name)
+            try:
+                made.connect(f"/proc/self/fd/{descriptor}")
+            finally:
+                os.close(descriptor)
+            return made
+        except BlockingIOError:
+            made.close()
+            if loop.time() + wait_s > until:
+                raise TimeoutError(f"no connection was accepted within {timeout_s:g} s") from None
+        except BaseException:
+            made.close()
+            raise
+        await asyncio.sleep(wait_s)
+        wait_s = min(_MOST_S, wait_s * 2)
+
+
+async def _to_port(host: str, port: int, made: socket.socket, timeout_s: float) -> socket.socket:
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        timeout = asyncio.timeout(timeout_s)
+        try:
+            async with timeout:
+                await asyncio.get_running_loop().sock_connect(made, (host, port))
+        except TimeoutError:
+            if timeout.expired():
+                raise TimeoutError(f"no connection was accepted within {timeout_s:g} s") from None
+            raise
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+async def _socket_within(listening: Listening) -> socket.socket:
+    """A socket of another network namespace. A thread that has entered one is of no use for anything else."""
+    found: Future[socket.socket] = Future()
+
+    def enter() -> None:
+        if not found.set_running_or_notify_cancel():
+            return
+        try:
+            enter_network(listening.namespace)
+            found.set_result(socket.socket())
+        except BaseException as error:
+            found.set_exception(error)
+
+    Thread(target=enter, name="enter-network", daemon=True).start()
+    return await asyncio.wrap_future(found)

@@ -1,0 +1,25 @@
+"""Errors of an exchange with a container. A deadline that passes is a TimeoutError.
+
+Unreachable    no byte of the request was sent
+Broken         the answer ended early, or is not HTTP
+  TooLong      the answer exceeds a limit
+  Stale        the server had closed a kept connection, most likely before it saw the request
+"""
+
+from __future__ import annotations
+
+
+class Unreachable(Exception):
+    """No byte of the request was sent: it may be sent elsewhere."""
+
+
+class Broken(Exception):
+    """The server ended the connection before its answer was whole, or its answer is not HTTP."""
+
+
+class TooLong(Broken):
+    """The answer exceeds a limit, which the message names."""
+
+
+class Stale(Broken):
+    """A kept connection was closed before a byte of an answer came. A caller whose request may run twice sends it again."""

@@ -1,0 +1,110 @@
+"""A container's share of the process: connections, memory, processor time, and the deadlines of what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Protocol
+
+MOST_CONNECTIONS = 64
+"""To one container; further requests wait for one of these."""
+LARGE = 1 << 20
+MOST_HELD = 128 << 20
+"""Bytes of the large answers that are held for one container: beyond that, answers are read one after the other."""
+PIECES_PER_S, BURST = 50_000, 20_000
+"""Chunks parsed for one container: some 3 % of a processor."""
+LOOK_S = 0.25
+"""How late a deadline may be noticed: a timer for each request would cost more than parsing its answer."""
+
+
+class Exchange(Protocol):
+    """A connection that is in use."""
+
+    def expire(self) -> None: ...
+
+    def stalled(self, now: float) -> bool: ...
+
+    def hold(self) -> None: ...
+
+    def proceed(self) -> None: ...
+
+
+class Share:
+    """See the module. To be used from one event loop."""
+
+    def __init__(self, connections: int) -> None:
+        self.room = asyncio.Semaphore(connections)
+        self._due: dict[Exchange, float] = {}
+        self._stopped: dict[Exchange, float] = {}
+        self._watching = False
+        self._held: dict[Exchange, int] = {}
+        self._total = 0
+        self._pieces = 0.0
+        self._pieces_at = 0.0
+
+    async def enter(self, due_s: float) -> None:
+        """Takes a connection's place, `room`, which is to be released. Raises TimeoutError."""
+        async with asyncio.timeout_at(due_s):
+            await self.room.acquire()
+
+    # Deadlines.
+
+    def watch(self, exchange: Exchange, due_s: float) -> None:
+        """Has the exchange expire at `due_s`, on the loop's clock. Replaces an earlier deadline."""
+        self._due[exchange] = due_s
+        if not self._watching:
+            self._watching = True
+            loop = asyncio.get_running_loop()
+            loop.call_at(min(due_s, loop.time() + LOOK_S), self._look)
+
+    def extend(self, exchange: Exchange, more_s: float) -> None:
+        if exchange in self._due:
+            self._due[exchange] += more_s
+
+    def stop(self, exchange: Exchange) -> None:
+        """Stops the exchange's clock: it waits for its own side."""
+        self._stopped[exchange] = self._due[exchange] - asyncio.get_running_loop().time()
+        self._due[exchange] = math.inf
+
+    def start(self, exchange: Exchange) -> None:
+        left_s = self._stopped.pop(exchange, None)
+        if left_s is not None and exchange in self._due:
+            self._due[exchange] = asyncio.get_running_loop().time() + left_s
+
+    def leave(self, exchange: Exchange) -> None:
+        """The exchange has ended, or was given up."""
+        self._due.pop(exchange, None)
+        if self._held:
+            self._total -= self._held.pop(exchange, 0)
+            for position, other in enumerate(list(self._held)):
+                if position == 0 or self._total <= MOST_HELD:
+                    other.proceed()
+
+    def _look(self) -> None:
+        """Stops once nothing is under way."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for exchange, due_s in list(self._due.items()):
+            if due_s <= now or exchange.stalled(now):
+                exchange.expire()
+        self._watching = bool(self._due)
+        if self._watching:
+            loop.call_later(LOOK_S, self._look)
+
+    # Memory.
+
+    def weigh(self, exchange: Exchange, size: int) -> None:
+        """A large answer now holds `size` bytes. The oldest one always goes on, so each ends in turn."""
+        self._total += size - self._held.get(exchange, 0)
+        self._held[exchange] = size
+        if self._total > MOST_HELD and next(iter(self._held)) is not exchange:
+            exchange.hold()
+
+    # Processor time.
+
+    def pause_s(self, pieces: int) -> float:
+        """How long an exchange has to rest after so many pieces were parsed."""
+        now = asyncio.get_running_loop().time()
+        self._pieces = max(0.0, self._pieces - (now - self._pieces_at) * PIECES_PER_S) + pieces
+        self._pieces_at = now
+        return max(0.0, (self._pieces - BURST) / PIECES_PER_S)
