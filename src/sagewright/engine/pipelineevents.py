@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.engine import steprecords
-from sagewright.engine.pipelineturn import execution_arn
+from sagewright.engine.stepreferences import execution_arn
 from sagewright.model.clock import to_datetime
 from sagewright.store import events, resources
 from sagewright.store.database import Database

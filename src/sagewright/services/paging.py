@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
 
+from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.store.listing import Bound, Held, Page
 
 T = TypeVar("T")
+
+
+MOST_READ = 8 << 20
+"""Bytes of the rows that one page is made of."""
 
 
 def encode(position: list[Any]) -> str:
@@ -68,7 +73,10 @@ FILTERS: dict[str, tuple[str, Held]] = {
 class ListForm:
     """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder.
 
-    `ties`: columns that tell apart rows with the same sort value.
+    `ties`: columns that tell apart rows with the same sort value. `first`: rows that are read before their size is known.
+
+    A page ends early, after at least one row, where its rows take MOST_READ bytes: rows are read a few at a time, more each time as
+    long as they are small.
     """
 
     member: str
@@ -76,6 +84,7 @@ class ListForm:
     descending: bool = False
     filters: Mapping[str, tuple[str, Held]] = field(default_factory=lambda: FILTERS)
     ties: tuple[str, ...] = ("name",)
+    first: int = 11
 
     def answer(
         self,
@@ -90,12 +99,41 @@ class ListForm:
         if position is not None and len(position) != 1 + len(self.ties):
             raise ValidationException("Invalid NextToken.")
         after = tuple(position) if position else None
-        found = fetch(Page(self._bounds(request), column, order == "Descending", size + 1, after, self.ties))
-        page = found[:size]
-        answer: dict[str, Any] = {self.member: list(shape(page))}
-        if len(found) > size:
-            answer["NextToken"] = encode([getattr(page[-1], name) for name in (column, *self.ties)])
-        return answer
+        asked = Page(self._bounds(request), column, order == "Descending", size + 1, after, self.ties)
+        budget = Budget("A page", MOST_READ)
+        page: list[Any] = []
+        shown: list[dict[str, Any]] = []
+        more = True
+        while more and len(page) < size:
+            chunk = replace(asked, limit=self._chunk(len(page), size, budget))
+            found = list(fetch(chunk))
+            rows = self._fitting(found[: chunk.limit - 1], budget, bool(page))
+            more = len(found) == chunk.limit or len(rows) < len(found)
+            if not rows:
+                break
+            shown.extend(shape(rows))
+            page += rows
+            asked = replace(asked, after=self._position(page[-1], column))
+        return {self.member: shown} | ({"NextToken": encode(list(self._position(page[-1], column)))} if more else {})
+
+    def _chunk(self, read: int, size: int, budget: Budget) -> int:
+        """How many rows are read next, with one more to see whether any follow."""
+        average = budget.used // read if read else 0
+        fitting = max(1, budget.room // average) if average else self.first
+        return min(size - read, fitting, max(self.first, read)) + 1
+
+    @staticmethod
+    def _fitting(rows: list[Any], budget: Budget, has_some: bool) -> list[Any]:
+        """The first of the rows that there is room for, and in any case one row of a page."""
+        for count, row in enumerate(rows):
+            try:
+                budget.spend_value(row)
+            except OverBudget:
+                return rows[: max(count, 0 if has_some else 1)]
+        return rows
+
+    def _position(self, row: Any, column: str) -> tuple[Any, ...]:
+        return tuple(getattr(row, name) for name in (column, *self.ties))
 
     def _bounds(self, request: dict[str, Any]) -> tuple[Bound, ...]:
         given = ((self.filters[name], request[name]) for name in self.filters if name in request)
