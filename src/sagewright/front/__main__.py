@@ -34,6 +34,8 @@ from sagewright.front.upstream import Upstream
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
 from sagewright.http.takeover import TakeoverProtocol
+from sagewright.model import processmemory
+from sagewright.model.settings import load_settings
 
 TELL_S = 0.5
 """How often the server is told what was counted."""
@@ -142,6 +144,7 @@ class _QuietSignals(uvicorn.Server):
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     told = json.loads(sys.argv[1])
+    processmemory.hold(load_settings({}).front_memory, processmemory.give_up)
     gc.freeze()
     loop = uvicorn.Config("", loop="auto").get_loop_factory() or asyncio.new_event_loop
     with asyncio.Runner(loop_factory=loop) as runner:

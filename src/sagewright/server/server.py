@@ -16,6 +16,7 @@ import uvicorn
 from sagewright.compute.sites import Site, open_site
 from sagewright.http.connections import Connections
 from sagewright.http.takeover import TakeoverProtocol
+from sagewright.model import processmemory
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -55,6 +56,7 @@ class Server:
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
+        processmemory.hold(self.settings.server_memory, processmemory.start_again)
         with hold_lock(data / "lock"), bind_like_before(self.settings) as bound:
             self.address.url = url_of(self.settings.host, bound.getsockname()[1])
             if self.settings.backend == "local":  # nodes of a cluster look for themselves

@@ -62,6 +62,7 @@ LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime"
 """In bytes, the largest requests of services that take larger ones than others do: a layer's part, InvokeEndpoint's body,
 a function's archive."""
 
+NO_MEMORY = "The request takes more memory than the server may have (setting server_memory_mb)."
 LARGEST_OF_OTHERS = 4 * 1024 * 1024
 
 
@@ -327,6 +328,9 @@ class Gateway:
             response = busy(self._protocol(exchange), exchange.id)
         except AwsError as error:
             response = self._error(exchange, error)
+        except MemoryError:
+            log.exception("request %s takes more memory than the server may have", exchange.id)
+            response = self._error(exchange, ServiceUnavailable(NO_MEMORY))
         except Exception:
             log.exception("request %s failed", exchange.id)
             response = self._error(
