@@ -35,7 +35,7 @@ class Budget:
     def spend(self, amount: int) -> None:
         """Raises OverBudget, and then nothing is spent."""
         if self.used + amount > self._most:
-            raise OverBudget(f"{self._thing} exceeds {self._most} {self._unit}: it has at least {self.used + amount}")
+            raise OverBudget(f"{self._thing} is larger than {self._most} {self._unit}: at least {self.used + amount}")
         if self._within is not None:
             self._within.spend(amount)
         self.used += amount
@@ -65,10 +65,10 @@ class Ledger:
     def put(self, name: str, size: int) -> None:
         """Raises OverBudget, and then `name` keeps the size that it had."""
         if size > self._most_each:
-            raise OverBudget(f"{self._thing} '{name}' exceeds {self._most_each} bytes: it has at least {size}")
+            raise OverBudget(f"{self._thing} '{name}' is larger than {self._most_each} bytes: at least {size}")
         total = self.total + size - self._sizes.get(name, 0)
         if total > self._most:
-            raise OverBudget(f"{self._thing} '{name}' brings the total to {total} bytes, which exceeds {self._most}")
+            raise OverBudget(f"{self._thing} '{name}' makes the total larger than {self._most} bytes: {total}")
         self.note(name, size)
 
 

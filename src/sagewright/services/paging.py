@@ -17,6 +17,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.store.listing import Bound, Held, Page
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 MOST_READ = 8 << 20
@@ -58,6 +59,40 @@ def page_of(
     return page, encode(key(page[-1])) if len(ordered) > size else None
 
 
+def read_page(fetch: Callable[[Page], Sequence[R]], asked: Page, first: int = 11) -> tuple[list[R], bool]:
+    """At most `asked.limit` rows, and whether there are more. A page ends early, after at least one row, where its rows take
+    MOST_READ bytes: they are read a few at a time, more each time as long as they are small.
+
+    `first`: rows that are read before their size is known.
+    """
+    budget = Budget("A page", MOST_READ)
+    page: list[R] = []
+    while len(page) < asked.limit:
+        at = asked if not page else replace(asked, after=position_of(page[-1], asked))
+        count = min(asked.limit - len(page), _fitting(page, budget, first))
+        found = fetch(replace(at, limit=count + 1))  # the one more says whether any follow
+        for row in found[:count]:
+            try:
+                budget.spend_value(row)
+            except OverBudget:
+                return page or [row], len(page) > 0 or len(found) > 1
+            page.append(row)
+        if len(found) <= count:
+            return page, False
+    return page, True
+
+
+def _fitting(page: Sequence[Any], budget: Budget, first: int) -> int:
+    """How many rows are read next, as far as those that were read tell."""
+    average = budget.used // len(page) if page else 0
+    return max(1, min(max(first, len(page)), budget.room // average)) if average else first
+
+
+def position_of(row: Any, asked: Page) -> tuple[Any, ...]:
+    """The position after which a list goes on behind the row."""
+    return tuple(getattr(row, name) for name in (asked.sort_by, *asked.ties))
+
+
 FILTERS: dict[str, tuple[str, Held]] = {
     "NameContains": ("name", Held.CONTAINS),
     "StatusEquals": ("status", Held.IS),
@@ -73,10 +108,7 @@ FILTERS: dict[str, tuple[str, Held]] = {
 class ListForm:
     """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder.
 
-    `ties`: columns that tell apart rows with the same sort value. `first`: rows that are read before their size is known.
-
-    A page ends early, after at least one row, where its rows take MOST_READ bytes: rows are read a few at a time, more each time as
-    long as they are small.
+    `ties`: columns that tell apart rows with the same sort value. `first`: see read_page.
     """
 
     member: str
@@ -99,41 +131,12 @@ class ListForm:
         if position is not None and len(position) != 1 + len(self.ties):
             raise ValidationException("Invalid NextToken.")
         after = tuple(position) if position else None
-        asked = Page(self._bounds(request), column, order == "Descending", size + 1, after, self.ties)
-        budget = Budget("A page", MOST_READ)
-        page: list[Any] = []
-        shown: list[dict[str, Any]] = []
-        more = True
-        while more and len(page) < size:
-            chunk = replace(asked, limit=self._chunk(len(page), size, budget))
-            found = list(fetch(chunk))
-            rows = self._fitting(found[: chunk.limit - 1], budget, bool(page))
-            more = len(found) == chunk.limit or len(rows) < len(found)
-            if not rows:
-                break
-            shown.extend(shape(rows))
-            page += rows
-            asked = replace(asked, after=self._position(page[-1], column))
-        return {self.member: shown} | ({"NextToken": encode(list(self._position(page[-1], column)))} if more else {})
-
-    def _chunk(self, read: int, size: int, budget: Budget) -> int:
-        """How many rows are read next, with one more to see whether any follow."""
-        average = budget.used // read if read else 0
-        fitting = max(1, budget.room // average) if average else self.first
-        return min(size - read, fitting, max(self.first, read)) + 1
-
-    @staticmethod
-    def _fitting(rows: list[Any], budget: Budget, has_some: bool) -> list[Any]:
-        """The first of the rows that there is room for, and in any case one row of a page."""
-        for count, row in enumerate(rows):
-            try:
-                budget.spend_value(row)
-            except OverBudget:
-                return rows[: max(count, 0 if has_some else 1)]
-        return rows
-
-    def _position(self, row: Any, column: str) -> tuple[Any, ...]:
-        return tuple(getattr(row, name) for name in (column, *self.ties))
+        asked = Page(self._bounds(request), column, order == "Descending", size, after, self.ties)
+        page, more = read_page(fetch, asked, self.first)
+        answer: dict[str, Any] = {self.member: list(shape(page))}
+        if more:
+            answer["NextToken"] = encode(list(position_of(page[-1], asked)))
+        return answer
 
     def _bounds(self, request: dict[str, Any]) -> tuple[Bound, ...]:
         given = ((self.filters[name], request[name]) for name in self.filters if name in request)

@@ -197,6 +197,9 @@ class Gateway:
             return busy(self._protocol(exchange), exchange.id)
         except AwsError as error:
             return self._error(exchange, error)
+        except MemoryError:
+            incoming.close_after()
+            return self._error(exchange, ServiceUnavailable(NO_MEMORY))
 
     async def _served(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         """The answer to a request whose body is here, or is pulled by the thread that answers."""
