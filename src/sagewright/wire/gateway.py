@@ -30,7 +30,7 @@ from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.cross_origin import CrossOrigin
 from sagewright.wire.encodings import unpack
-from sagewright.wire.errors import refusal
+from sagewright.wire.errors import out_of_memory, refusal
 from sagewright.wire.form_policy import check_policy
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.models import SERVICES, operation_model
@@ -62,7 +62,6 @@ LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime"
 """In bytes, the largest requests of services that take larger ones than others do: a layer's part, InvokeEndpoint's body,
 a function's archive."""
 
-NO_MEMORY = "The request takes more memory than the server may have (setting server_memory_mb)."
 LARGEST_OF_OTHERS = 4 * 1024 * 1024
 
 
@@ -195,11 +194,8 @@ class Gateway:
         except Full:
             incoming.close_after()
             return busy(self._protocol(exchange), exchange.id)
-        except AwsError as error:
+        except (AwsError, MemoryError) as error:
             return self._error(exchange, error)
-        except MemoryError:
-            incoming.close_after()
-            return self._error(exchange, ServiceUnavailable(NO_MEMORY))
 
     async def _served(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         """The answer to a request whose body is here, or is pulled by the thread that answers."""
@@ -329,11 +325,8 @@ class Gateway:
             if self._platform.store.hasty:
                 raise
             response = busy(self._protocol(exchange), exchange.id)
-        except AwsError as error:
+        except (AwsError, MemoryError) as error:
             response = self._error(exchange, error)
-        except MemoryError:
-            log.exception("request %s takes more memory than the server may have", exchange.id)
-            response = self._error(exchange, ServiceUnavailable(NO_MEMORY))
         except Exception:
             log.exception("request %s failed", exchange.id)
             response = self._error(
@@ -470,7 +463,8 @@ class Gateway:
         name = exchange.route.protocol if exchange.route else routing.likely_protocol(exchange.request)
         return self._protocols[name]
 
-    def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
+    def _error(self, exchange: Exchange, error: AwsError | MemoryError) -> HttpResponse:
+        error = out_of_memory(exchange.id) if isinstance(error, MemoryError) else error
         if exchange.route is not None:
             error = in_terms_of(exchange.route.service, exchange.route.protocol, error)
         return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)
