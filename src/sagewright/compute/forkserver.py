@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sagewright.model import processmemory
+
 _ANSWER_S = 30.0
 
 
@@ -98,6 +100,7 @@ class ForkServer:
                 start_new_session=True,
                 cwd="/",
             )
+        processmemory.free(self._process.pid)
         self._socket = ours
         return ours
 

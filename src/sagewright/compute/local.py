@@ -20,6 +20,7 @@ import psutil
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse, Unreachable
 from sagewright.compute.forkserver import Cells, ForkServer, ForkServerFailed
+from sagewright.model import processmemory
 from sagewright.model.agentmarks import GONE, read_mark, start_mark
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
@@ -160,7 +161,7 @@ class LocalBackend:
 
     def _start_detached(self, directory: Path) -> subprocess.Popen[bytes]:
         with (directory / "agent.log").open("ab") as log:
-            return subprocess.Popen(
+            child = subprocess.Popen(
                 [sys.executable, "-m", "sagewright.agent", str(directory)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -169,6 +170,8 @@ class LocalBackend:
                 start_new_session=True,
                 cwd="/",
             )
+        processmemory.free(child.pid)
+        return child
 
     def _reap(self) -> None:
         """Children that ended must not stay zombies."""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
 
+from sagewright.model.budgets import Budget
 from sagewright.model.documents import read_json
 
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\['(?P<quoted>[^']+)'\]")
 _VARIABLE = re.compile(r"<(?P<name>[A-Za-z0-9_.\-]+)>")
 MOST_INPUT = 1 << 20
+"""Bytes of what a template is filled to."""
 MISSING = object()
 
 
@@ -111,18 +114,23 @@ def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: Origin) 
     template: str = transformer["InputTemplate"]
     is_json = template.lstrip()[:1] in {"{", "["}
     pieces: list[str] = []
-    size = at = 0
+    budget = Budget("The input that the template makes", MOST_INPUT)
+    at = 0
     quoted = False
+
+    @cache
+    def shown(name: str, quoted: bool) -> str:
+        return _shown(values[name], quoted=quoted, is_json=is_json)
+
     for found in _VARIABLE.finditer(template):
         before = template[at : found.start()]
         quoted ^= _quotes(before) % 2 == 1
         name = found["name"]
-        value = _shown(values[name], quoted=quoted, is_json=is_json) if name in values else found.group()
+        value = shown(name, quoted) if name in values else found.group()
+        budget.spend(len(before.encode()) + len(value.encode()))
         pieces += [before, value]
-        size += len(before) + len(value)
-        if size > MOST_INPUT:
-            raise ValueError(f"the input is larger than {MOST_INPUT} bytes")
         at = found.end()
+    budget.spend(len(template[at:].encode()))
     text = "".join([*pieces, template[at:]])
     if is_json:
         try:

@@ -11,6 +11,7 @@ from sagewright.engine.asking import Call
 from sagewright.engine.eventforms import draft_of, event_head
 from sagewright.engine.eventrules import Rule
 from sagewright.engine.schedules import BadSchedule, read_schedule
+from sagewright.model.budgets import size_of
 from sagewright.model.clock import now_ms
 from sagewright.store import deliveries, events
 from sagewright.store.database import Database
@@ -21,7 +22,10 @@ log = logging.getLogger("sagewright.engine.events")
 KIND = "events"
 SUBJECT = (KIND, "log")
 SCHEDULES = (KIND, "schedules")
-BATCH = 200
+BATCH, BATCH_BYTES = 200, 16 << 20
+"""Entries, and bytes of the events that they make for all targets, that are queued in one transaction."""
+MOST_EVENT = 1 << 20
+"""Bytes of an event. Source: EventBridge's quotas, the size of an entry of PutEvents."""
 UNKEPT = 500
 """After so many entries that no rule was for the cursor is kept all the same."""
 
@@ -56,9 +60,17 @@ class EventRouting:
             self._route(entries)
 
     def _route(self, entries: list[Logged]) -> None:
-        last = entries[-1].cursor
+        """Those that come after the entry whose events fill a batch are read again."""
         rules = eventrules.enabled(self._store, self._place)
-        wanted = [one for entry in entries for one in self._wanted(rules, entry)]
+        wanted: list[Wanted] = []
+        size, last = 0, entries[-1].cursor
+        for entry in entries:
+            found = self._wanted(rules, entry)
+            wanted += found
+            size += len(found) * size_of(found[0][1], MOST_EVENT) if found else 0
+            if size > BATCH_BYTES:
+                last = entry.cursor
+                break
         self._unkept += len(entries)
         if wanted or self._unkept >= UNKEPT:
             if not deliveries.advance(self._store, LOG, self._kept, last, wanted):
@@ -78,6 +90,12 @@ class EventRouting:
         likely = [rule for rule in rules if rule.resource.created_ms <= at_ms and rule.may_match(draft.head)]
         event = draft.whole() if likely else None
         if event is None:
+            return []
+        if (size := size_of(event, MOST_EVENT)) > MOST_EVENT:
+            kind = draft.head["detail-type"]
+            log.warning(
+                "an event is sent to no rule: %s has at least %d bytes, and the most is %d", kind, size, MOST_EVENT
+            )
             return []
         return [one for rule in likely if rule.pattern and rule.pattern.matches(event) for one in rule.wanted(event)]
 

@@ -5,16 +5,19 @@ Source: AWS's developer guide, "Events that SageMaker sends to Amazon EventBridg
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sagewright.engine import steprecords
-from sagewright.engine.pipelineturn import execution_arn
+from sagewright.engine.stepreferences import execution_arn
+from sagewright.model.budgets import size_of
 from sagewright.model.clock import to_datetime
 from sagewright.store import events, resources
 from sagewright.store.database import Database
 from sagewright.store.events import Logged
 
 Event = dict[str, Any]
+MOST_METADATA = 128 << 10
 
 
 def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
@@ -48,7 +51,7 @@ def of_step(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
         return None
     record, arn = steprecords.read(row), execution_arn(execution)
     detail: Event = {
-        "metadata": {_lower(name): _lowered(told) for name, told in record.metadata.items()},
+        "metadata": {_lower(name): _lowered(told) for name, told in _small(record.metadata).items()},
         "stepStartTime": _time(record.started_ms),
         "stepName": record.name,
         "stepType": record.type,
@@ -65,6 +68,16 @@ def of_step(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
     if record.cached and record.source:
         detail["cacheHitResult"] = {"sourcePipelineExecutionArn": record.source}
     return [detail["pipelineArn"], arn], detail
+
+
+def _small(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the outputs of functions and callbacks where they are large: an event is sent to each target."""
+    if size_of(metadata, MOST_METADATA) <= MOST_METADATA:
+        return metadata
+    return {
+        name: {member: value for member, value in told.items() if member != "OutputParameters"}
+        for name, told in metadata.items()
+    }
 
 
 def _status_before(store: Database, logged: Logged) -> str | None:

@@ -7,18 +7,21 @@ was broken off is taken up and makes nothing twice. Source: AWS's developer guid
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
+from weakref import WeakValueDictionary
 
 from sagewright.engine import steprecords
 from sagewright.engine.pipelineturn import Means, Progress, Turn
 from sagewright.engine.steprecords import EXECUTION, VERSION
-from sagewright.pipelines.definition import read_definition
+from sagewright.pipelines.definition import Definition, read_definition
 from sagewright.store import resources
 from sagewright.store.jobs import Place
 from sagewright.store.resources import Resource
 
 LIVE = ("Executing", "Stopping")
-MOST_KEPT = 200
+MOST_KEPT, MOST_KEPT_BYTES = 200, 96 << 20
+"""Executions that are kept in memory, and the bytes of their steps and definitions. Others are read again."""
 
 
 class Pipelines:
@@ -29,6 +32,8 @@ class Pipelines:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._progress: OrderedDict[str, Progress] = OrderedDict()
+        self._definitions: WeakValueDictionary[tuple[str, int], Definition] = WeakValueDictionary()
+        self._changing = threading.Lock()
 
     def recover(self) -> None:
         """Nothing: all stands in the rows."""
@@ -39,33 +44,51 @@ class Pipelines:
     def reconcile(self, subject_id: str) -> None:
         execution = resources.get(self._means.store, subject_id)
         if execution is None or execution.status not in LIVE:
-            self._progress.pop(subject_id, None)
+            self._forget(subject_id)
             return
         try:
             Turn(self._means, execution, self._of(execution)).take()
         except steprecords.Overtaken:  # by another server: what it wrote is read
-            self._progress.pop(subject_id, None)
+            self._forget(subject_id)
+
+    def _forget(self, execution_id: str) -> None:
+        with self._changing:
+            self._progress.pop(execution_id, None)
 
     def _of(self, execution: Resource) -> Progress:
-        progress = self._progress.get(execution.id)
-        if progress is None or progress.round != execution.document.get("Round", 1):
+        with self._changing:
+            progress = self._progress.get(execution.id)
+        round_ = execution.document.get("Round", 1)
+        if progress is None or progress.round != round_:
             records = steprecords.of_execution(self._means.store, execution.id)
-            progress = Progress(
-                read_definition(self._text(execution)),
-                records,
-                execution.document.get("Round", 1),
-                _selected(execution),
-            )
+            progress = Progress(self._definition(execution), records, round_, _selected(execution))
+        with self._changing:
             self._progress[execution.id] = progress
-            while len(self._progress) > MOST_KEPT:
+            self._progress.move_to_end(execution.id)
+            while len(self._progress) > 1 and self._has_too_many():
                 self._progress.popitem(last=False)
         return progress
 
-    def _text(self, execution: Resource) -> str:
+    def _has_too_many(self) -> bool:
+        kept = self._progress.values()
+        definitions = {id(one.definition): one.definition.size for one in kept}
+        size = sum(definitions.values()) + sum(one.rows.total for one in kept)
+        return len(self._progress) > MOST_KEPT or size > MOST_KEPT_BYTES
+
+    def _definition(self, execution: Resource) -> Definition:
+        """The same object for all executions of a version."""
         document = execution.document
-        place = Place(VERSION, execution.account, execution.region)
-        row = resources.find(self._means.store, place, document["PipelineId"], document["PipelineVersionId"])
-        return str(row.document["PipelineDefinition"]) if row else '{"Version": "2020-12-01", "Steps": []}'
+        version = document["PipelineId"], document["PipelineVersionId"]
+        found = self._definitions.get(version)
+        if found is None:
+            place = Place(VERSION, execution.account, execution.region)
+            row = resources.find(self._means.store, place, *version)
+            found = read_definition(str(row.document["PipelineDefinition"]) if row else EMPTY)
+            self._definitions[version] = found
+        return found
+
+
+EMPTY = '{"Version": "2020-12-01", "Steps": []}'
 
 
 def _selected(execution: Resource) -> frozenset[str] | None:

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
-from sagewright.engine import steprecords
+from sagewright.engine import callbacks, steprecords
 from sagewright.engine.asking import Call
-from sagewright.engine.steprecords import EXECUTION, StepRecord
+from sagewright.engine.steprecords import EXECUTION, MOST_ROW, MOST_ROWS, StepRecord
+from sagewright.engine.stepreferences import StepReferences, execution_arn
 from sagewright.engine.steps.base import Desk, Look
 from sagewright.engine.steps.light import without_branches
 from sagewright.engine.steps.shapes import coerced
 from sagewright.engine.steps.table import LONGEST, LOOKED_AFTER, NAMES, OPERATIONS, kind_of
-from sagewright.model.arns import sagemaker_arn
-from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.budgets import Budget, Ledger, OverBudget
+from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.s3uris import read_s3_uri
 from sagewright.objects.access import ObjectStore
 from sagewright.pipelines import caching, retries
 from sagewright.pipelines.definition import Definition, Step
 from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import Frontier, StepStatus
-from sagewright.pipelines.references import resolve
+from sagewright.pipelines.references import MOST_MADE, resolve
 from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
 from sagewright.store.resources import Resource
 
 log = logging.getLogger("sagewright.engine.pipelines")
-MOST_FILE = 16 << 20
-"""Bytes of a property file."""
+MOST_WORK = 128 << 20
+"""Bytes that the references of all steps of an execution may make, those of steps that fail for it included."""
 LOOK_MS = 250
 """After which a step is looked at again that nobody wakes the execution for."""
 FAILED = "Step failure: One or multiple steps failed."
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 POLLED = frozenset({"Endpoint", "InferenceComponent"})
+FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""Raised for arguments that nothing can be made of: the step fails, since trying again would come to the same."""
 JOB_STEPS = frozenset({"Processing", "Training", "Transform", "Tuning"})
 
 
@@ -56,7 +55,8 @@ class Means:
 @dataclass
 class Progress:
     """What is known of an execution in this server's memory, which can all be read again. `round`: how often its rows were written
-    by somebody else. `look_at_ms`: when it is looked at again for what nobody tells of.
+    by somebody else. `look_at_ms`: when it is looked at again for what nobody tells of. `begun_ms`: of the row that was
+    written last; no two have the same, so that rows have an order. `rows`: the sizes of rows; `work`: what references have made.
     """
 
     definition: Definition
@@ -64,22 +64,24 @@ class Progress:
     round: int
     selected: frozenset[str] | None = None
     look_at_ms: int = 0
+    begun_ms: int = 0
     frontier: Frontier = field(init=False)
+    rows: Ledger = field(init=False)
+    work: Budget = field(init=False)
 
     def __post_init__(self) -> None:
         self.frontier = Frontier(self.definition, self.selected)
-        for record in self.records.values():
-            self.frontier.note(record.name, record.state)
+        self.rows = Ledger("What is kept of the step", MOST_ROW, MOST_ROWS)
+        self.work = Budget("What the references of the execution's steps make", MOST_WORK)
+        for record in list(self.records.values()):
+            self.took(record)
 
     def took(self, record: StepRecord) -> None:
-        self.records[record.name] = record
+        """Arguments are needed until the step has ended."""
+        self.rows.note(record.name, record.size)
+        self.begun_ms = max(self.begun_ms, record.begun_ms)
+        self.records[record.name] = record if record.live else replace(record, arguments={})
         self.frontier.note(record.name, record.state)
-
-
-def execution_arn(execution: Resource) -> str:
-    """`arn:…:pipeline/<name>/execution/<id>`."""
-    name = execution.document["PipelineName"]
-    return f"{sagemaker_arn(execution.region, execution.account, 'pipeline', name)}/execution/{execution.name}"
 
 
 class Turn:
@@ -92,8 +94,14 @@ class Turn:
     def take(self) -> None:
         """Raises steprecords.Overtaken."""
         stopping = self._execution.status == "Stopping"
-        for name in self._frontier.live:
-            self._look_after(self._progress.records[name], stopping)
+        live = [self._progress.records[name] for name in self._frontier.live]
+        answers = callbacks.answers(self._means.store, self._execution) if any(map(callbacks.waits, live)) else {}
+        for record in live:
+            if record.name in answers:
+                record = replace(record, answer=answers[record.name])  # noqa: PLW2901
+            self._look_after(record, stopping)
+            if record.answer is not None and not self._progress.records[record.name].live:
+                callbacks.close(self._means.store, self._execution, record)
         if stopping:
             self._end_if_over(stopped=True)
             return
@@ -116,9 +124,12 @@ class Turn:
             return
         if stopping and record.status == StepStatus.EXECUTING:
             self._stop(step, record)
-            record = self._progress.records[record.name]
+            record = replace(self._progress.records[record.name], answer=record.answer)
         try:
             look = kind_of(step.type).look(self._desk(step), record)
+        except FAULTS:
+            log.exception("the result of step %s of %s can't be read", step.name, self._execution.name)
+            look = Look(StepStatus.FAILED, reason=f"InternalServerError: The result of step {step.name} can't be read.")
         except AwsError as error:
             if error.status >= 500 or error.code in THROTTLED:  # what it has made goes on: it is looked at again
                 return
@@ -145,19 +156,18 @@ class Turn:
 
     def _reach(self, step: Step) -> None:
         """Its row is written, and it begins. Raises steprecords.Overtaken."""
-        record = StepRecord(step.name, step.type, StepStatus.STARTING, started_ms=now_ms())
+        now = now_ms()
+        begun_ms = max(now, self._progress.begun_ms + 1)
+        record = StepRecord(step.name, step.type, StepStatus.STARTING, started_ms=now, begun_ms=begun_ms)
         try:
-            given = without_branches(step.arguments or {})
-            named = {name: given[name] for name in [NAMES.get(step.type)] if name in given}
-            record = replace(record, job=self._job_name(record, resolve(named, self._known(record))))
-            arguments = resolve(given, self._known(record))
-            arguments = coerced(step.type, arguments) if step.type != "Condition" else {}
+            record = self._with_arguments(step, record)
         except (BadReference, BadDefinition) as error:
-            self._write(
-                replace(record, status=StepStatus.FAILED, reason=f"ClientError: {error}"[:1024], ended_ms=now_ms())
-            )
+            self._write(record.failed(f"ClientError: {error}"))
             return
-        record = replace(record, arguments=arguments, key=caching.key_of(step.type, self._cached_by(step, arguments)))
+        except FAULTS:
+            log.exception("the arguments of step %s of %s can't be made", step.name, self._execution.name)
+            self._write(record.failed(f"InternalServerError: The arguments of step {step.name} can't be made."))
+            return
         hit = self._cache_hit(step, record)
         if hit is not None:
             self._write(hit)
@@ -167,6 +177,29 @@ class Turn:
             self._begin(step, record)
         else:  # it is over at once: one row, at its end
             self._begin(step, record, fresh=True)
+
+    def _with_arguments(self, step: Step, record: StepRecord) -> StepRecord:
+        """Raises BadReference, BadDefinition, also where they are more than a row may have."""
+        known, budget = self._known(record), self._budget(step)
+        given = without_branches(step.arguments or {})
+        named = {name: given[name] for name in [NAMES.get(step.type)] if name in given}
+        record = replace(record, job=self._job_name(record, resolve(named, known, budget)))
+        arguments = resolve(given, self._known(record), budget)
+        arguments = coerced(step.type, arguments) if step.type != "Condition" else {}
+        record = self._counted(replace(record, arguments=arguments, shown=steprecords.shown_of(step)))
+        return replace(record, key=caching.key_of(step.type, self._cached_by(step, arguments)))
+
+    def _budget(self, step: Step) -> Budget:
+        return Budget(f"What the references of step '{step.name}' make", MOST_MADE, within=self._progress.work)
+
+    def _counted(self, record: StepRecord) -> StepRecord:
+        """With its size, which is within the budgets. Raises BadReference."""
+        record = steprecords.measured(record)
+        try:
+            self._progress.rows.put(record.name, record.size)
+        except OverBudget as error:
+            raise BadReference(f"{error}.") from None
+        return record
 
     def _cached_by(self, step: Step, arguments: dict[str, Any]) -> dict[str, Any]:
         members = {"Callback": ("SqsQueueUrl", "OutputParameters"), "Lambda": ("FunctionArn", "OutputParameters")}
@@ -180,15 +213,8 @@ class Turn:
         found = steprecords.find_cached(self._means.store, self._execution, record)
         if found is None or found.at_ms < now_ms() - step.cache_s * 1000:
             return None
-        return replace(
-            record,
-            status=StepStatus.SUCCEEDED,
-            metadata=found.metadata,
-            properties=found.properties,
-            source=found.execution_arn,
-            cached=True,
-            ended_ms=now_ms(),
-        )
+        result = Look(StepStatus.SUCCEEDED, found.metadata, found.properties)
+        return self._after(replace(record, source=found.execution_arn, cached=True), result, now_ms())
 
     def _begin(self, step: Step, record: StepRecord, fresh: bool = False) -> None:
         """`fresh`: its row is not written yet."""
@@ -198,7 +224,7 @@ class Turn:
             look = self._trouble(step, error)
         except (BadReference, BadDefinition) as error:
             look = Look(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        except FAULTS:
             log.exception("step %s of %s can't begin", step.name, self._execution.name)
             look = Look(StepStatus.FAILED, reason=f"InternalServerError: Step {step.name} can't begin.")
         if fresh:
@@ -237,7 +263,8 @@ class Turn:
         self._keep(self._after(record, look, now_ms() if over else None))
 
     def _after(self, record: StepRecord, look: Look, ended_ms: int | None) -> StepRecord:
-        return replace(
+        """A result that is more than a row may have fails the step."""
+        changed = replace(
             record,
             status=look.status,
             metadata=look.metadata or record.metadata,
@@ -247,6 +274,12 @@ class Turn:
             ended_ms=ended_ms,
             due_ms=None,
         )
+        if look.status != StepStatus.SUCCEEDED:
+            return changed
+        try:
+            return self._counted(changed)
+        except BadReference as error:
+            return record.failed(f"ClientError: {error}")
 
     def _tried_again(self, record: StepRecord, look: Look) -> bool:
         policy = (
@@ -266,6 +299,7 @@ class Turn:
             metadata={},
             due_ms=now_ms() + round(delay_s * 1000),
         )
+        callbacks.open_for(self._means.store, self._execution, again)
         self._keep(again)
         self._later(delay_s * 1000)
         return True
@@ -277,6 +311,7 @@ class Turn:
         return steprecords.name_for(self._execution, record.name, record.attempt, longest, prefix)
 
     def _write(self, record: StepRecord) -> None:
+        callbacks.open_for(self._means.store, self._execution, record)
         steprecords.write(self._means.store, self._execution, record)
         self._took(record)
 
@@ -316,76 +351,11 @@ class Turn:
         self._means.wake_after(delay_ms / 1000, EXECUTION, self._execution.id)
 
     def _desk(self, step: Step) -> Desk:
-        record = self._progress.records.get(step.name)
-        known = _Known(self._means, self._execution, self._progress, record)
-        return Desk(self._means.call, self._execution, execution_arn(self._execution), known, step)
+        known = self._known(self._progress.records.get(step.name))
+        arn = execution_arn(self._execution)
+        return Desk(self._means.call, self._execution, arn, known, step, self._budget(step))
 
-    def _known(self, record: StepRecord) -> _Known:
-        return _Known(self._means, self._execution, self._progress, record)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What references lead to, in one step of one execution. See pipelines.references.Known."""
-
-    means: Means
-    execution: Resource
-    progress: Progress
-    record: StepRecord | None
-
-    def parameter(self, name: str) -> Any:
-        return self.execution.document["Parameters"][name]
-
-    def execution_value(self, name: str) -> Any:
-        document = self.execution.document
-        job = self.record.job if self.record else ""
-        values = {
-            "PipelineName": document["PipelineName"],
-            "PipelineArn": sagemaker_arn(
-                self.execution.region, self.execution.account, "pipeline", document["PipelineName"]
-            ),
-            "PipelineExecutionId": self.execution.name,
-            "PipelineExecutionArn": execution_arn(self.execution),
-            "StartDateTime": to_datetime(self.execution.created_ms).isoformat(),
-            "CurrentDateTime": datetime.now(UTC).isoformat(),
-            "TrainingJobName": job,
-            "ProcessingJobName": job,
-        }
-        if name not in values:
-            raise BadReference(f"Execution.{name} is nothing that can be referred to")
-        return values[name]
-
-    def properties(self, step: str) -> dict[str, Any]:
-        record = self.progress.records.get(step) or self._earlier(step)
-        if record is None or record.properties is None:
-            raise BadReference(f"step '{step}' has no result")
-        return {**record.properties, **({"Outcome": record.outcome} if record.outcome is not None else {})}
-
-    def _earlier(self, step: str) -> StepRecord | None:
-        """Of the execution that a selective one goes on from, or of the one that this went on from."""
-        place = Place(EXECUTION, self.execution.account, self.execution.region)
-        source = self.execution.document.get("SourceExecution")
-        while source is not None:
-            earlier = resources.find(self.means.store, place, source)
-            record = None if earlier is None else steprecords.one_of(self.means.store, earlier, step)
-            if record is not None or earlier is None:
-                return record
-            source = earlier.document.get("SourceExecution")
-        return None
-
-    def file(self, step: str, name: str) -> Any:
-        declared = next((one for one in self.progress.definition.step(step).files if one.name == name), None)
-        if declared is None:
-            raise BadReference(f"step '{step}' has no property file '{name}'")
-        outputs = self.properties(step).get("ProcessingOutputConfig", {}).get("Outputs", [])
-        uri = next((one["S3Output"]["S3Uri"] for one in outputs if one.get("OutputName") == declared.output), None)
-        if uri is None:
-            raise BadReference(f"step '{step}' has no output '{declared.output}'")
-        return self.object(f"{uri.rstrip('/')}/{declared.path}")
-
-    def object(self, uri: str) -> Any:
-        try:
-            place = read_s3_uri(uri)
-            return json.loads(self.means.objects.read_bytes(place.bucket, place.key, MOST_FILE))
-        except (AwsError, ValueError, RecursionError) as error:
-            raise BadReference(f"{uri} can't be read as JSON: {error}") from None
+    def _known(self, record: StepRecord | None) -> StepReferences:
+        progress = self._progress
+        stores = self._means.store, self._means.objects
+        return StepReferences(*stores, self._execution, progress.definition, progress.records, record)

@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sagewright.pipelines.plan import LIVE, State
+import orjson
+
+from sagewright.model.budgets import size_of
+from sagewright.model.clock import now_ms
+from sagewright.pipelines.definition import Step
+from sagewright.pipelines.errors import BadReference
+from sagewright.pipelines.plan import LIVE, State, StepStatus
 from sagewright.store import resources
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
 from sagewright.store.resources import NameTaken, New, Resource
 
 PIPELINE, VERSION, EXECUTION, STEP = "pipeline", "pipeline-version", "pipeline-execution", "pipeline-step"
 CACHED = "pipeline-cache"
+MOST_ROW, MOST_ROWS = 4 << 20, 32 << 20
+"""Bytes of the row of one step, and of the rows of all steps of an execution. What one pass may write is bounded by it."""
+MOST_REASON = 1024
 
 
 class Overtaken(Exception):
@@ -27,7 +37,9 @@ class StepRecord:
 
     `arguments`: with all references replaced. `attempt`: from 1. `job`: the name of what its attempt makes. `properties`: what
     others may refer to, once it has succeeded. `answer`: what a callback was sent. `source`: the execution whose result it has,
-    where it is `cached`. `key`: the same for steps that are the same. `due_ms`: when it is tried again.
+    where it is `cached`. `key`: the same for steps that are the same. `due_ms`: when it is tried again. `size`: of its row in
+    bytes. `begun_ms`: orders an execution's rows; 0 for rows of earlier versions, which are ordered by their creation. `shown`:
+    what the definition says of it for lists; None for rows of earlier versions.
     """
 
     name: str
@@ -47,6 +59,16 @@ class StepRecord:
     started_ms: int = 0
     ended_ms: int | None = None
     due_ms: int | None = None
+    size: int = 0
+    begun_ms: int = 0
+    shown: Mapping[str, str] | None = None
+
+    def failed(self, reason: str) -> StepRecord:
+        """Without what was made for it."""
+        return replace(
+            self, status=StepStatus.FAILED, reason=reason[:MOST_REASON], arguments={}, properties=None, outcome=None,
+            ended_ms=now_ms(), due_ms=None, size=0,
+        )  # fmt: skip
 
     @property
     def live(self) -> bool:
@@ -55,6 +77,26 @@ class StepRecord:
     @property
     def state(self) -> State:
         return State(self.status, self.outcome)
+
+
+SHOWN = {"DisplayName": "StepDisplayName", "Description": "StepDescription"}
+"""Members of a step in a definition, and what lists call them."""
+
+
+def shown_of(step: Step) -> dict[str, str]:
+    return {told: str(step.document[name]) for name, told in SHOWN.items() if step.document.get(name)}
+
+
+def measured(record: StepRecord) -> StepRecord:
+    """With the size of its row, of which no more than its limit is counted. Raises BadReference for what no JSON can hold."""
+    document = _document(record)
+    size = size_of(document, MOST_ROW)
+    if size <= MOST_ROW:
+        try:
+            size = max(size, len(orjson.dumps(document)))
+        except TypeError as error:
+            raise BadReference(f"step '{record.name}' has a value that no JSON can hold: {error}") from None
+    return replace(record, size=size)
 
 
 def name_for(execution: Resource, step: str, attempt: int, longest: int = 63, prefix: str = "") -> str:
@@ -82,7 +124,8 @@ def token_for(execution: Resource, step: str, attempt: int) -> str:
 
 def write(store: Database, execution: Resource, record: StepRecord) -> None:
     """Raises Overtaken."""
-    new = New(_row_name(execution, record.name), _document(record), "", {}, parent=execution.id, status=record.status)
+    name = _row_name(execution, record.name)
+    new = New(name, _document(record), "", {}, parent=execution.id, status=record.status, created_ms=record.begun_ms)
     try:
         resources.create(store, _place(execution), new)
     except NameTaken:
@@ -104,11 +147,18 @@ def change(store: Database, execution: Resource, record: StepRecord) -> None:
 
 def of_execution(store: Database, execution_id: str) -> dict[str, StepRecord]:
     """By name, in the order in which they were begun."""
-    return {one.name: one for one in map(read, resources.children(store, execution_id))}
+    rows = (row for row in resources.children(store, execution_id) if row.kind == STEP)
+    return {one.name: one for one in map(read, rows)}
+
+
+def page_of(store: Database, execution: Resource, asked: Page) -> list[Resource]:
+    """Rows of an execution, by `created_ms`: in the order in which they were begun."""
+    return resources.page(store, None, asked, resources.belongs_to(execution.id, STEP))
 
 
 def read(row: Resource) -> StepRecord:
-    return StepRecord(status=row.status, **row.document)
+    record = StepRecord(status=row.status, **row.document)
+    return record if record.size else replace(record, size=size_of(row.document, MOST_ROW))
 
 
 def one_of(store: Database, execution: Resource, step: str) -> StepRecord | None:

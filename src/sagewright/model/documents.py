@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -9,14 +10,30 @@ import orjson
 MOST_DEPTH = 100
 """How deeply lists and objects may stand in each other. Nothing that AWS defines goes so far; code that walks them does."""
 
+MOST_MEMORY = 96 << 20
+"""Bytes that a document's values may take in memory: three bytes of JSON, an empty list, take 64."""
+_LIST, _OBJECT, _VALUE = 64, 184, 24
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
 
 def read_json(text: str | bytes) -> Any:
-    """Raises ValueError for what is no JSON, NaN and infinities among it, and for what is nested too deeply."""
+    """Raises ValueError for what is no JSON, NaN and infinities among it, for what is nested too deeply or has too many values."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    memory = _memory(data, 0, len(data))
+    if memory > MOST_MEMORY:  # or brackets and commas stand in texts
+        memory -= sum(_memory(data, *found.span()) for found in _STRING.finditer(data))
+        if memory > MOST_MEMORY:
+            raise ValueError(f"its values take {memory} bytes in memory, and the most is {MOST_MEMORY}")
     document = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > MOST_DEPTH and is_deeper(document, MOST_DEPTH):
         raise ValueError(f"lists and objects are nested more than {MOST_DEPTH} deep")
     return document
+
+
+def _memory(data: bytes, first: int, last: int) -> int:
+    """What the values of a part take beside their texts, were all brackets and commas in it JSON's own."""
+    lists, objects, values = (data.count(sign, first, last) for sign in (b"[", b"{", b","))
+    return lists * _LIST + objects * _OBJECT + values * _VALUE
 
 
 def read_policy(text: str | bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from sagewright.model import interruptions
+from sagewright.model import interruptions, processmemory
 
 PREFIX = "SAGEWRIGHT_"
 NO_SETTINGS = {
@@ -47,6 +47,15 @@ def _check_url(text: str) -> None:
     parts = urlsplit(text)
     if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
+
+
+LEAST_MEMORY_MB = 256
+
+
+def _check_memory(value: int) -> None:
+    """Raises ValueError."""
+    if value and value < LEAST_MEMORY_MB:
+        raise ValueError(f"{value} must be 0 or at least {LEAST_MEMORY_MB}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +171,17 @@ class Settings:
     collect_interval_s: int = _setting(
         3600, "Seconds between two searches for object files that a killed process left behind, at least 1."
     )
+    server_memory_mb: int = _setting(
+        0,
+        "MiB of memory that the server's process may take, without jobs. A request that would take more is answered 503; when the "
+        "memory stays near the limit, the server ends and starts again. 0: an eighth of the machine's, at least 2048.",
+        check=_check_memory,
+    )
+    front_memory_mb: int = _setting(
+        0,
+        "The same for the process that answers InvokeEndpoint. 0: a sixteenth of the machine's, at least 1024.",
+        check=_check_memory,
+    )
     stop_grace_s: int = _setting(120, "Seconds between SIGTERM and SIGKILL when a job stops.")
     ready_sandboxes: int = _setting(
         2,
@@ -221,6 +241,16 @@ class Settings:
     def environments_dir(self) -> Path:
         """Through no link: programs in an environment name its path as it was when they were installed."""
         return (self.data / "environments" if self.environments == Path() else self.environments).resolve()
+
+    @property
+    def server_memory(self) -> int:
+        """MiB."""
+        return self.server_memory_mb or processmemory.default_mb(8, 2048)
+
+    @property
+    def front_memory(self) -> int:
+        """MiB."""
+        return self.front_memory_mb or processmemory.default_mb(16, 1024)
 
     @property
     def mounted_file_systems(self) -> dict[str, Path]:

@@ -7,8 +7,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from sagewright.model.budgets import Budget
 from sagewright.pipelines.errors import BadDefinition, BadReference
-from sagewright.pipelines.references import Known, resolve, text_of
+from sagewright.pipelines.references import MOST_MADE, Known, resolve, text_of
 
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,
@@ -43,22 +44,26 @@ def check(conditions: Any, depth: int = 0) -> None:
             check(one["Conditions"], depth + 1)
 
 
-def hold(conditions: list[dict[str, Any]], known: Known) -> bool:
-    """Whether all of them do. Raises BadReference, also for values that can't be compared."""
-    return all(_holds(one, known) for one in conditions)
+def hold(conditions: list[dict[str, Any]], known: Known, budget: Budget | None = None) -> bool:
+    """Whether all of them do. `budget`: see references.resolve; all conditions share it.
+
+    Raises BadReference, also for values that can't be compared.
+    """
+    shared = budget or Budget("What its references make", MOST_MADE)
+    return all(_holds(one, known, shared) for one in conditions)
 
 
-def _holds(condition: dict[str, Any], known: Known) -> bool:
+def _holds(condition: dict[str, Any], known: Known, budget: Budget) -> bool:
     kind = condition.get("Type", "")
     if kind == "Not":
-        return not _holds(_denied(condition), known)
+        return not _holds(_denied(condition), known, budget)
     if kind == "Or":
-        return any(_holds(one, known) for one in condition["Conditions"])
+        return any(_holds(one, known, budget) for one in condition["Conditions"])
     if kind == "In":
-        value = resolve(condition["QueryValue"], known)
-        values = resolve(condition["Values"], known)
+        value = resolve(condition["QueryValue"], known, budget)
+        values = resolve(condition["Values"], known, budget)
         return any(_equal(value, one) for one in (values if isinstance(values, list) else [values]))
-    left, right = (resolve(condition[side], known) for side in ("LeftValue", "RightValue"))
+    left, right = (resolve(condition[side], known, budget) for side in ("LeftValue", "RightValue"))
     if kind == "Equals":
         return _equal(left, right)
     return _COMPARED[kind](*_numbers(kind, left, right))
@@ -87,8 +92,12 @@ def _numbers(kind: str, left: Any, right: Any) -> tuple[Any, Any]:
     if None in found:
         if isinstance(left, str) and isinstance(right, str):
             return left, right
-        raise BadReference(f"{kind} compares numbers, got {left!r} and {right!r}")
+        raise BadReference(f"{kind} compares numbers, got {_short(left)} and {_short(right)}")
     return found
+
+
+def _short(value: Any) -> str:
+    return text_of(value)[:100] if not isinstance(value, str) else repr(value[:100])
 
 
 def _number(value: Any) -> float | None:

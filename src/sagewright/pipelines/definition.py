@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sagewright.model.budgets import size_of
 from sagewright.pipelines import conditions, references
 from sagewright.pipelines.durations import BadDuration, seconds
 from sagewright.pipelines.errors import BadDefinition
@@ -89,11 +90,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Definition:
-    """`steps`: all of them, those of branches after their condition step. `experiment`: PipelineExperimentConfig; None for none."""
+    """`steps`: all of them, those of branches after their condition step. `experiment`: PipelineExperimentConfig; None for none.
+    `size`: of all its values, in bytes; see model.budgets.
+    """
 
     parameters: tuple[Parameter, ...]
     steps: tuple[Step, ...]
     experiment: Mapping[str, Any] | None
+    size: int = 0
 
     @cached_property
     def _by_name(self) -> dict[str, Step]:
@@ -134,12 +138,16 @@ def _read(document: Any) -> Definition:
     _unique([one.name for one in parameters], "Parameter")
     _unique([one.name for one in steps], "Step")
     experiment = document.get("PipelineExperimentConfig")
-    definition = Definition(parameters, steps, None if experiment is None else _object(experiment))
+    size = size_of(document, MOST_VALUES)
+    if size > MOST_VALUES:
+        raise BadDefinition(f"Its values take more than {MOST_VALUES} bytes in memory: it has too many of them.")
+    definition = Definition(parameters, steps, None if experiment is None else _object(experiment), size)
     _check(definition)
     return definition
 
 
 MOST_DEPTH = 20
+MOST_VALUES = 16 << 20
 MOST_LEVELS = 200
 """Of JSON: what reads it goes down level by level."""
 

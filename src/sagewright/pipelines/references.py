@@ -11,8 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from sagewright.model.budgets import CONTAINER, SCALAR, Budget, OverBudget, text_size
 from sagewright.pipelines.errors import BadDefinition, BadReference
 
+MOST_MADE = 4 << 20
+"""Bytes that the references of one step may make, each join and each value that is inserted counted once."""
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 PARAMETERS, EXECUTION, STEPS, FILES = "Parameters", "Execution", "Steps", "PropertyFiles"
 _PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
@@ -128,18 +131,38 @@ def parameters_of(value: Any) -> list[str]:
     return list(dict.fromkeys(str(path[0]) for root, path in _gets(value) if root == PARAMETERS))
 
 
-def resolve(value: Any, known: Known) -> Any:
-    """The value with its references replaced. Raises BadReference."""
+def resolve(value: Any, known: Known, budget: Budget | None = None) -> Any:
+    """The value with its references replaced. What is made is counted before its memory is taken.
+
+    `budget`: by default one of MOST_MADE bytes for this value alone. Raises BadReference, also for a value that exceeds it.
+    """
+    try:
+        return _resolved(value, known, budget or Budget("What its references make", MOST_MADE))
+    except OverBudget as error:
+        raise BadReference(f"{error}.") from None
+
+
+def _resolved(value: Any, known: Known, budget: Budget) -> Any:
+    """Raises BadReference, OverBudget."""
     if isinstance(value, dict):
         if is_reference(value):
-            ((kind, inner),) = value.items()
-            if kind == GET:
-                return _get(inner, known)
-            return _join(inner, known) if kind == JOIN else _json_get(inner, known)
-        return {key: resolve(inner, known) for key, inner in value.items()}
+            return _replaced(value, known, budget)
+        budget.spend(CONTAINER + sum(map(text_size, value)))
+        return {key: _resolved(inner, known, budget) for key, inner in value.items()}
     if isinstance(value, list):
-        return [resolve(inner, known) for inner in value]
+        budget.spend(CONTAINER)
+        return [_resolved(inner, known, budget) for inner in value]
+    budget.spend(text_size(value) if isinstance(value, str) else SCALAR)
     return value
+
+
+def _replaced(reference: dict[str, Any], known: Known, budget: Budget) -> Any:
+    ((kind, inner),) = reference.items()
+    if kind == JOIN:
+        return _join(inner, known, budget)
+    found = _get(inner, known) if kind == GET else _json_get(inner, known, budget)
+    budget.spend_value(found)
+    return found
 
 
 def _get(text: str, known: Known) -> Any:
@@ -157,14 +180,26 @@ def _get(text: str, known: Known) -> Any:
         raise BadReference(f"Unable to resolve {text}: {error}.") from None
 
 
-def _join(inner: dict[str, Any], known: Known) -> str:
-    values = resolve(inner.get("Values") or [], known)
-    return str(inner.get("On", "")).join(text_of(one) for one in values)
+def _join(inner: dict[str, Any], known: Known, budget: Budget) -> str:
+    on = str(inner.get("On", ""))
+    between = text_size(on)
+    pieces: list[str] = []
+    for one in inner.get("Values") or []:
+        piece = text_of(_resolved(one, known, budget))
+        budget.spend(text_size(piece) + (between if pieces else 0))
+        pieces.append(piece)
+    return on.join(pieces)
 
 
-def _json_get(inner: dict[str, Any], known: Known) -> Any:
-    given = resolve(inner, known)
-    document = known.object(str(given["S3Uri"])) if "S3Uri" in given else given.get("PropertyFile")
+def _json_get(inner: dict[str, Any], known: Known, budget: Budget) -> Any:
+    """The file itself is no part of what is made: only what stands at the path is."""
+    file: Any = inner.get("PropertyFile")
+    document = _get(file[GET], known) if is_reference(file) and GET in file else None
+    given = _resolved({key: one for key, one in inner.items() if document is None or one is not file}, known, budget)
+    if "S3Uri" in given:
+        document = known.object(str(given["S3Uri"]))
+    elif document is None:
+        document = given.get("PropertyFile")
     try:
         return follow(document, path_of(str(given.get("Path", ""))))
     except (BadReference, BadDefinition) as error:

@@ -137,9 +137,13 @@ def _answers(path: Path) -> bool:
     return True
 
 
+UNLIMITED = "ulimit -S -d unlimited 2>/dev/null"
+"""The server's limit on its own memory is not that of what it starts for good."""
+
+
 def _spawn_orphan(argv: list[str], output: int, variables: Mapping[str, str]) -> None:
     """Start a program that is nobody's child: what ends an agent with all its descendants must not end other jobs'
     containers with it."""
-    starter = ["/bin/sh", "-c", 'setsid "$@" & exit 0', "sh", *argv]
+    starter = ["/bin/sh", "-c", f'{UNLIMITED}; setsid "$@" & exit 0', "sh", *argv]
     environ = {**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1", **variables}
     subprocess.run(starter, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ, cwd="/", check=True)

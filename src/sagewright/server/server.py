@@ -17,6 +17,7 @@ from sagewright.front.addressing import is_for_front
 from sagewright.front.handshake import MAIN
 from sagewright.http.connections import Connections
 from sagewright.http.passing import PassingServer
+from sagewright.model import processmemory
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -54,6 +55,7 @@ class Server:
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
+        processmemory.hold(self.settings.server_memory, processmemory.start_again)
         with hold_lock(data / "lock"), self._listening(find(data)) as (bound, found):
             self.address.url = url_of(self.settings.host, bound.getsockname()[1])
             if self.settings.backend == "local":  # nodes of a cluster look for themselves

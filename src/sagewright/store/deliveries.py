@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
@@ -21,6 +22,7 @@ from sagewright.store.servers import is_dead
 
 LOG = "rules"
 LEASE_MS = 30_000
+AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,9 @@ def queue(store: Database, wanted: Sequence[Wanted]) -> None:
 def queue_in(connection: Connection, wanted: Sequence[Wanted]) -> None:
     """In the transaction of what makes the events true."""
     now = now_ms()
-    rows = [{"target": target, "event": event, "at_ms": now, "due_ms": now} for target, event in wanted]
-    if rows:
-        connection.execute(insert(deliveries), rows)
+    rows = ({"target": target, "event": event, "at_ms": now, "due_ms": now} for target, event in wanted)
+    while some := list(islice(rows, AT_ONCE)):  # each row is a text of its own, though the events are the same
+        connection.execute(insert(deliveries), some)
 
 
 def heads(store: Database, limit: int = 1000) -> list[str]:

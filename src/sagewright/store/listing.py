@@ -79,6 +79,7 @@ class Listing:
         ties = [own[name] for name in asked.ties]
         if asked.after is not None:
             value, *at = asked.after
+            statement = statement.where(key <= value if asked.descending else key >= value)  # where the index begins
             beyond = key < value if asked.descending else key > value
             tied = tuple_(*ties) < tuple(at) if asked.descending else tuple_(*ties) > tuple(at)
             statement = statement.where(or_(beyond, and_(key == value, tied)))

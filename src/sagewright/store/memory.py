@@ -8,8 +8,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from sagewright.model.budgets import size_of
+
 T = TypeVar("T")
-SUBJECTS = 4_000  # a described job is some 10 KB
+SUBJECTS, BYTES = 4_000, 64 << 20  # a described job is some 10 KB
+LARGEST = 2 << 20
+"""Bytes of a value that is remembered; what is larger is read each time."""
 _PENDING = "sagewright.changed"
 _ATTACHED = "sagewright.memory"
 
@@ -24,6 +28,8 @@ class Memory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subjects: dict[str, dict[Hashable, Any]] = {}
+        self._sizes: dict[str, int] = {}
+        self._size = 0
         self._generation = 0
 
     def recall(self, subject: str, what: Hashable, read: Callable[[], T | None]) -> T | None:
@@ -36,9 +42,10 @@ class Memory:
         generation = self._generation
         value = read()
         if value is not None:
+            size = size_of(value, LARGEST)
             with self._lock:
                 if generation == self._generation:
-                    self._of(subject)[what] = value
+                    self._keep(subject, what, value, size)
         return value
 
     def kept(self, subject: str, what: Hashable) -> Any:
@@ -53,21 +60,31 @@ class Memory:
         with self._lock:
             self._generation += 1
             for subject, values in changed.items():
-                self._subjects.pop(subject, None)
-                if values:
-                    self._of(subject).update(values)
+                self._drop(subject)
+                for what, value in values.items():
+                    self._keep(subject, what, value, size_of(value, LARGEST))
 
     def discard(self, connection: Connection) -> None:
         """The transaction changed nothing after all."""
         connection.info.pop(_PENDING, None)
 
-    def _of(self, subject: str) -> dict[Hashable, Any]:
-        found = self._subjects.get(subject)
-        if found is None:
-            if len(self._subjects) >= SUBJECTS:
-                del self._subjects[next(iter(self._subjects))]
-            found = self._subjects[subject] = {}
-        return found
+    def _keep(self, subject: str, what: Hashable, value: Any, size: int) -> None:
+        """Forgets the subjects that were remembered first where there are too many, or too large ones."""
+        if size > LARGEST:
+            return
+        while self._subjects and (
+            self._size + size > BYTES or (subject not in self._subjects and len(self._subjects) >= SUBJECTS)
+        ):
+            self._drop(next(iter(self._subjects)))
+        if subject not in self._subjects:  # it may have been the first itself
+            self._subjects[subject], self._sizes[subject] = {}, 0
+        self._subjects[subject][what] = value
+        self._sizes[subject] += size
+        self._size += size
+
+    def _drop(self, subject: str) -> None:
+        self._subjects.pop(subject, None)
+        self._size -= self._sizes.pop(subject, 0)
 
 
 def attach(connection: Connection, memory: Memory) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, func, insert, select, tuple_
 
 from sagewright.store.database import Database
 from sagewright.store.schema.metrics import metric_data
@@ -53,16 +53,46 @@ def put(connection: Connection, data: Sequence[tuple[Series, Datum]]) -> None:
         connection.execute(insert(metric_data), [{**vars(series), **vars(datum)} for series, datum in data])
 
 
-def read(store: Database, series: Series, start_ms: int, end_ms: int) -> list[Datum]:
-    """The data of [start_ms, end_ms) by time."""
+def read(store: Database, series: Series, start_ms: int, end_ms: int, most: int | None = None) -> list[Datum]:
+    """The first `most` data of [start_ms, end_ms) by time, all of them for None."""
     columns = [metric_data.c[name] for name in Datum.__dataclass_fields__]
     statement = (
         select(*columns)
         .where(*_where(series), metric_data.c.at_ms >= start_ms, metric_data.c.at_ms < end_ms)
         .order_by(metric_data.c.at_ms, metric_data.c.id)
+        .limit(most)
     )
     with store.read() as connection:
-        return [Datum(**row._mapping) for row in connection.execute(statement)]
+        return [Datum(*row) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True)
+class Period:
+    """What the data of one unit in one period come to."""
+
+    at_ms: int
+    unit: str
+    samples: float
+    total: float
+    minimum: float
+    maximum: float
+
+
+def periods(store: Database, series: Series, window: tuple[int, int], step_ms: int, most: int) -> list[Period]:
+    """At most `most`, by time: added up by the store, however many data there are. `window`: [start, end)."""
+    own = metric_data.c
+    begins = (own.at_ms - own.at_ms % step_ms).label("begins")
+    statement = (
+        select(
+            begins, own.unit, func.sum(own.samples), func.sum(own.total), func.min(own.minimum), func.max(own.maximum)
+        )
+        .where(*_where(series), own.at_ms >= window[0], own.at_ms < window[1])
+        .group_by(begins, own.unit)
+        .order_by(begins, func.min(own.id))
+        .limit(most)
+    )
+    with store.read() as connection:
+        return [Period(*row) for row in connection.execute(statement)]
 
 
 def _where(series: Series) -> list[Any]:

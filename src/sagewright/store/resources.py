@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
@@ -64,6 +64,7 @@ _RESOURCES = select(*_COLUMNS)
 _BY_NAME = _RESOURCES.where(
     *(resources.c[name] == bindparam(name) for name in ("kind", "account", "region", "name", "version"))
 )
+_NAMES = select(*(resources.c[name] for name in ("id", "kind", "account", "region", "name", "version", "status")))
 _BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _BY_ID.with_for_update()
 _OF_KIND = _RESOURCES.where(resources.c.kind == bindparam("kind")).order_by(resources.c.created_ms, resources.c.id)
@@ -152,7 +153,17 @@ def several(store: Database, ids: Sequence[str]) -> list[Resource]:
     return [found[one] for one in ids if one in found]
 
 
-def page(store: Database, place: Place, asked: Page, *conditions: Condition) -> list[Resource]:
+def belongs_to(parent: str, kind: str) -> Condition:
+    return and_(resources.c.parent == parent, resources.c.kind == kind)
+
+
+def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator[Resource]:
+    """`several`, but a few at a time, so that not all of them are in memory."""
+    for first in range(0, len(ids), at_once):
+        yield from several(store, ids[first : first + at_once])
+
+
+def page(store: Database, place: Place | None, asked: Page, *conditions: Condition) -> list[Resource]:
     """At most `asked.limit` resources in the order asked for, beginning after its position."""
     found: list[Resource] = LISTING.page(store, place, asked, *conditions)
     return found
@@ -253,6 +264,12 @@ def has_children_in(connection: Connection, resource_id: str) -> bool:
     )
 
 
+def child_names(store: Database, resource_id: str, kind: str) -> list[tuple[str, str]]:
+    """The id and the status of each resource of a kind that belongs to it, whose documents may be large."""
+    with store.read() as connection:
+        return [(row.id, row.status) for row in connection.execute(_NAMES.where(belongs_to(resource_id, kind)))]
+
+
 def children(store: Database, resource_id: str) -> list[Resource]:
     """The resources that belong to it, oldest first."""
     with store.read() as connection:
@@ -269,10 +286,9 @@ def children_in(connection: Connection, resource_id: str) -> list[Resource]:
 
 def remove_children_in(connection: Connection, resource_id: str) -> None:
     """Forget the resources that belong to it, which have no tags and no events that anybody follows."""
-    for row in connection.execute(_RESOURCES.where(resources.c.parent == resource_id)).all():
-        child = Resource(*row)
-        connection.execute(delete(resources).where(resources.c.id == child.id))
-        changes(connection, _subject(child))
+    for child in connection.execute(_NAMES.where(resources.c.parent == resource_id)).all():
+        changes(connection, _named(Place(child.kind, child.account, child.region), child.name, child.version))
+    connection.execute(delete(resources).where(resources.c.parent == resource_id))
 
 
 def next_version_in(connection: Connection, resource_id: str) -> int:

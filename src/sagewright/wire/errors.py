@@ -1,11 +1,13 @@
-"""Authentication failures in each service family's own codes and words."""
+"""Authentication failures in each service family's own codes and words, and a server at the limit of its memory."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
-from sagewright.model.errors import AwsError
+from sagewright.model.errors import AwsError, ServiceUnavailable
 
+log = logging.getLogger("sagewright.wire")
 XML_FAMILY = frozenset({"sts", "iam"})
 JSON_FAMILY_CODES = {
     "unknown_key": ("UnrecognizedClientException", 400),
@@ -84,3 +86,9 @@ def refusal(service: str, kind: str, detail: str = "", fields: Mapping[str, str]
     else:
         code, status = JSON_FAMILY_CODES[kind]
     return AwsError(code, message, status)
+
+
+def out_of_memory(request_id: str) -> ServiceUnavailable:
+    """The answer to a request that takes more than the setting server_memory_mb allows."""
+    log.error("request %s takes more memory than the server may have", request_id)
+    return ServiceUnavailable("The request takes more memory than the server may have (setting server_memory_mb).")

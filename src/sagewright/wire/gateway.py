@@ -30,7 +30,7 @@ from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.cross_origin import CrossOrigin
 from sagewright.wire.encodings import unpack
-from sagewright.wire.errors import refusal
+from sagewright.wire.errors import out_of_memory, refusal
 from sagewright.wire.form_policy import check_policy
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.models import SERVICES, operation_model
@@ -194,7 +194,7 @@ class Gateway:
         except Full:
             incoming.close_after()
             return busy(self._protocol(exchange), exchange.id)
-        except AwsError as error:
+        except (AwsError, MemoryError) as error:
             return self._error(exchange, error)
 
     async def _served(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
@@ -325,7 +325,7 @@ class Gateway:
             if self._platform.store.hasty:
                 raise
             response = busy(self._protocol(exchange), exchange.id)
-        except AwsError as error:
+        except (AwsError, MemoryError) as error:
             response = self._error(exchange, error)
         except Exception:
             log.exception("request %s failed", exchange.id)
@@ -463,7 +463,8 @@ class Gateway:
         name = exchange.route.protocol if exchange.route else routing.likely_protocol(exchange.request)
         return self._protocols[name]
 
-    def _error(self, exchange: Exchange, error: AwsError) -> HttpResponse:
+    def _error(self, exchange: Exchange, error: AwsError | MemoryError) -> HttpResponse:
+        error = out_of_memory(exchange.id) if isinstance(error, MemoryError) else error
         if exchange.route is not None:
             error = in_terms_of(exchange.route.service, exchange.route.protocol, error)
         return self._protocol(exchange).encode_error(error, exchange.id, exchange.operation)

@@ -248,3 +248,32 @@ def test_a_schedule_rings_once_each_time_and_once_for_all_that_were_missed(
     other[0].reconcile("schedules")
     settle(*other)
     assert len(call.sent) == 3
+
+
+def test_a_batch_is_no_larger_than_its_bytes(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eventrouting, "BATCH_BYTES", 1)
+    call = Recorder()
+    rule(database)
+    routing, sending = server(database, call)
+    happen(database, *range(5))
+    queued: list[int] = []
+    advance = deliveries.advance
+
+    def counted(store: Database, name: str, *rest: Any) -> bool:
+        queued.append(len(rest[-1]))
+        return advance(store, name, *rest)
+
+    monkeypatch.setattr(deliveries, "advance", counted)
+    settle(routing, sending)
+    assert [one for one in queued if one] == [1] * 5
+    assert call.sent == list(range(5))
+
+
+def test_an_event_that_is_too_large_is_sent_to_nobody(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eventrouting, "MOST_EVENT", 50)
+    call = Recorder()
+    rule(database)
+    routing, sending = server(database, call)
+    happen(database, 1)
+    settle(routing, sending)
+    assert call.sent == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from sagewright.model.documents import MOST_DEPTH, is_deeper, read_json
@@ -27,3 +29,20 @@ def test_any_text_can_be_compared() -> None:
     assert equal("abc", "abc")
     for sent in ("", "ab", "abé", "\ud800", "abc\x00"):
         assert not equal("abc", sent)
+
+
+@pytest.mark.parametrize("value", ["[]", '{"a":1}', '[",",[]]'])
+def test_values_that_take_too_much_memory_are_refused_before_they_are_made(value: str) -> None:
+    text = "[" + ",".join([value] * 1_200_000) + "]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="bytes in memory, and the most is"):
+            read_json(text)
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(text)
+    finally:
+        tracemalloc.stop()
+
+
+def test_brackets_in_texts_are_no_values() -> None:
+    text = '[{,\\"' * 1_000_000
+    assert read_json(f'["{text}"]') == [text.replace("\\", "")]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sagewright.model.errors import AwsError
-from sagewright.services.cloudwatch.expressions import Expression, Points
+from sagewright.services.cloudwatch.expressions import Calculation, Expression, Points, work_budget
+from sagewright.services.cloudwatch.lines import Line
 from sagewright.services.cloudwatch.periods import by_unit, statistic
 from sagewright.store.metrics import Datum
 
@@ -60,3 +61,47 @@ def test_percentiles_count_the_samples() -> None:
 def test_units_are_kept_apart() -> None:
     data = [Datum.of_value(0, 1.0, "Seconds"), Datum.of_value(1, 2.0, "Bytes"), Datum.of_value(2, 3.0, "Seconds")]
     assert {unit: statistic("Sum", found) for unit, found in by_unit(data).items()} == {"Seconds": 4.0, "Bytes": 2.0}
+
+
+TIMES = tuple(range(0, 500 * 60_000, 60_000))
+
+
+def metric(value: float) -> Line:
+    return Line(TIMES, [value] * len(TIMES))
+
+
+def test_what_several_expressions_have_in_common_is_computed_once() -> None:
+    metrics = {f"m{number}": metric(number) for number in range(250)}
+    texts = {f"e{number}": f"SUM(METRICS()) * m{number}" for number in range(250)}
+    budget = work_budget()
+    calculation = Calculation(metrics, texts, budget)
+    assert calculation.line("e7").values == [7.0 * sum(range(250))] * 500
+    assert all(len(calculation.line(one).values) == 500 for one in texts)
+    assert budget.used < 500 * (250 + 250) + 250 * 20 * 20
+
+
+def test_expressions_need_each_other_in_any_order() -> None:
+    texts = {f"e{number}": f"e{number + 1} + 1" for number in range(499)} | {"e499": "m0 * 1"}
+    assert Calculation({"m0": metric(2)}, texts, work_budget()).line("e0").values == [501.0] * 500
+    with pytest.raises(AwsError, match="needs its own result"):
+        Calculation({}, {"a": "b + 1", "b": "a + 1"}, work_budget()).line("a")
+
+
+def test_the_work_of_a_request_is_limited() -> None:
+    texts = {
+        f"e{number}": "+".join(["ABS(m0)"] + [f"m0*{number}.{inner}" for inner in range(60)]) for number in range(499)
+    }
+    calculation = Calculation({"m0": metric(1)}, texts, work_budget())
+    with pytest.raises(AwsError, match="The work of the expressions is larger than 3000000 values") as caught:
+        for one in texts:
+            calculation.line(one)
+    assert caught.value.code == "ValidationError"
+    assert Calculation({"m": metric(1)}, {"e": "-" * 240 + "m"}, work_budget()).line("e").values[0] == 1.0
+
+
+def test_metrics_are_no_expressions() -> None:
+    """Source: CloudWatch's user guide: METRICS "doesn't include math expressions"."""
+    texts = {"a": "m0 * 100", "b": "SUM(METRICS())"}
+    calculation = Calculation({"m0": metric(1), "m1": metric(2)}, texts, work_budget())
+    assert calculation.line("a").values[0] == 100.0
+    assert calculation.line("b").values[0] == 3.0

@@ -93,6 +93,21 @@ def test_the_oldest_subjects_make_room() -> None:
     assert memory.recall("0", "n", lambda: "again") == "again"
 
 
+def test_what_is_remembered_has_a_limit_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.store.memory.BYTES", 10_000)
+    monkeypatch.setattr("sagewright.store.memory.LARGEST", 5_000)
+    memory = Memory()
+    for number in range(20):
+        memory.recall(str(number), "n", lambda: "x" * 1000)
+    kept = [number for number in range(20) if memory.kept(str(number), "n")]
+    assert kept == list(range(20 - len(kept), 20))
+    assert 8 <= len(kept) <= 10
+    memory.recall("large", "n", lambda: "x" * 6_000)
+    assert memory.kept("large", "n") is None
+    memory.recall("19", "other", lambda: "x" * 4_900)
+    assert memory.kept("19", "other")
+
+
 def test_a_name_that_is_used_again_is_another_job(store: Database) -> None:
     one = jobs.create(store, PLACE, Draft("one", {"a": 1}, "m"))
     assert jobs.find(store, PLACE, "one") == one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
+from sagewright.engine import callbacks
 from sagewright.model.lives import Step
 from sagewright.store import events, jobs
 from sagewright.store.database import Database
@@ -112,3 +114,37 @@ def populated(url: str, name: str) -> dict[str, Any]:
         connection.execute(text(f"INSERT INTO {name} ({columns}) VALUES (:{', :'.join(values)})"), values)
     engine.dispose()
     return values
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_callbacks_that_wait_are_found_by_their_tokens(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    url = f"sqlite:///{tmp_path / 's'}" if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
+    upgrade_to(url, "0018")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for number, (token, status, answer) in enumerate(
+            [
+                ("waits", "Executing", None),
+                ("answered", "Executing", {"FailureReason": "no"}),
+                ("over", "Succeeded", None),
+            ]
+        ):
+            step = {"name": token, "metadata": {"Callback": {"CallbackToken": token}}, "answer": answer}
+            connection.execute(
+                text(
+                    "INSERT INTO resources (id, kind, account, region, name, version, parent, status, created_ms, modified_ms, "
+                    f"document) VALUES ('{number}', 'pipeline-step', '0', 'r', 'e/{number}', 0, 'e', '{status}', 1, 1, :document)"
+                ),
+                {"document": json.dumps(step)},
+            )
+    engine.dispose()
+    store = Database(url)
+    found = {token: callbacks.find(store, ("0", "r"), token) for token in ("waits", "answered", "over")}
+    assert {token: row and (row.parent, row.status, row.document) for token, row in found.items()} == {
+        "waits": ("e", "open", {"Step": "waits"}),
+        "answered": ("e", "answered", {"Step": "answered", "Answer": {"FailureReason": "no"}}),
+        "over": None,
+    }
+    store.close()

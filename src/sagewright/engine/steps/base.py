@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from sagewright.engine.asking import Call, Owner, Question
 from sagewright.engine.steprecords import StepRecord
+from sagewright.model.budgets import Budget
 from sagewright.pipelines.definition import Step
 from sagewright.pipelines.plan import StepStatus
-from sagewright.pipelines.references import Known
+from sagewright.pipelines.references import MOST_MADE, Known
 from sagewright.store.resources import Resource
 
 
@@ -29,13 +30,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Desk:
-    """What a step works with: `ask` asks SageMaker as the execution's role."""
+    """What a step works with: `ask` asks SageMaker as the execution's role. `budget`: for what its references make."""
 
     call: Call
     execution: Resource
     arn: str
     known: Known
     step: Step
+    budget: Budget = field(default_factory=lambda: Budget("What its references make", MOST_MADE))
 
     def ask(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
         """Raises AwsError."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sagewright.engine.asking import Owner, Question
-from sagewright.engine.steprecords import StepRecord
+from sagewright.engine.steprecords import MOST_ROW, StepRecord
 from sagewright.engine.steps.base import Desk, Look
 from sagewright.model.clock import now_ms
 from sagewright.pipelines.plan import StepStatus
@@ -26,19 +26,19 @@ class FunctionSteps:
     """The invocation has the name of the step's attempt: one that was broken off is found and not made again."""
 
     def begin(self, desk: Desk, record: StepRecord) -> Look:
-        told = self._ask(desk, record)
+        told = self._ask(desk, record, json.dumps(record.arguments or {}).encode())
         metadata = {"Lambda": {"Arn": str(desk.step.document["FunctionArn"])}}
         return self._seen(desk, record, told, metadata)
 
     def look(self, desk: Desk, record: StepRecord) -> Look:
-        return self._seen(desk, record, self._ask(desk, record), record.metadata)
+        return self._seen(desk, record, self._ask(desk, record, b""), record.metadata)
 
     def stop(self, desk: Desk, record: StepRecord) -> None:
         """It is waited for: its end is the step's."""
 
-    def _ask(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+    def _ask(self, desk: Desk, record: StepRecord, payload: bytes) -> dict[str, Any]:
+        """`payload`: nothing once the invocation is made, since it is long enough to be made again at each look."""
         owner = Owner(desk.execution.kind, desk.execution.id, desk.arn, record.job)
-        payload = json.dumps(record.arguments or {}).encode()
         request = {"FunctionName": str(desk.step.document["FunctionArn"]), "Payload": payload}
         return desk.call(Question(desk.execution.document["RoleArn"], "lambda", "Invoke", request, owner))
 
@@ -48,6 +48,9 @@ class FunctionSteps:
             if now_ms() - record.started_ms > MOST_MS:
                 return Look(StepStatus.FAILED, reason="ClientError: The function did not end within 10 minutes.")
             return Look(StepStatus.EXECUTING, metadata)
+        if len(told["Payload"]) > MOST_ROW:
+            reason = f"ClientError: The function {arn} returned {len(told['Payload'])} bytes, and a step takes at most {MOST_ROW}."
+            return Look(StepStatus.FAILED, metadata, reason=reason[:1024])
         given = json.loads(told["Payload"])
         if told.get("FunctionError"):
             return Look(StepStatus.FAILED, metadata, reason=f"ClientError: {_error(arn, given)}"[:1024])

@@ -14,7 +14,7 @@ MOST_TOKEN, MOST_NAME = 36, 63
 
 
 def _condition(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
-    outcome = hold(desk.step.arguments.get("Conditions") or [], desk.known)
+    outcome = hold(desk.step.arguments.get("Conditions") or [], desk.known, desk.budget)
     return Look(
         StepStatus.SUCCEEDED, {"Condition": {"Outcome": str(outcome)}}, {"Outcome": str(outcome)}, outcome=outcome
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from sagewright.engine.steprecords import EXECUTION
 from sagewright.engine.steps.base import Desk
+from sagewright.model.budgets import Budget
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.references import resolve
@@ -16,6 +17,8 @@ from sagewright.store.database import Database
 from sagewright.store.resources import Resource
 
 MISSING = "ResourceNotFound"
+MOST_NAMES = 64 << 10
+"""Bytes that references in the names may make: they are made again each time that the execution is described."""
 Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
 """An operation and its request; answers as boto3 would."""
 
@@ -63,7 +66,7 @@ def names(execution: Resource) -> dict[str, str]:
     written = execution.document.get("Experiment")
     if not written:
         return {}
-    told = resolve(dict(written), _Known(execution))
+    told = resolve(dict(written), _Known(execution), Budget("PipelineExperimentConfig", MOST_NAMES))
     found = {
         "ExperimentName": told.get("ExperimentName") or execution.document["PipelineName"],
         "TrialName": told.get("TrialName") or execution.name,

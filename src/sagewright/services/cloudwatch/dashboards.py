@@ -22,6 +22,7 @@ from sagewright.store import resources
 from sagewright.store.jobs import Place
 from sagewright.store.listing import Page
 from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.schema.resources import resources as table
 
 KIND = "cloudwatch-dashboard"
 MOST_NAME, MOST_LISTED, MOST_DELETED = 255, 1000, 100
@@ -64,11 +65,16 @@ def get_dashboard(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("cloudwatch", "ListDashboards")
 def list_dashboards(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     prefix = request.get("DashboardNamePrefix", "")
-    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
-    chosen = [row for row in rows if row.name.startswith(prefix)]
-    after = paging.decode(request.get("NextToken"), invalid("NextToken is not one of this list."))
-    page, token = paging.page_of(chosen, lambda row: [row.name], after, MOST_LISTED)
-    return {"DashboardEntries": [_entry(context, row) for row in page], **({"NextToken": token} if token else {})}
+    wrong = invalid("NextToken is not one of this list.")
+    position = paging.decode(request.get("NextToken"), wrong)
+    if position is not None and (len(position) != 1 or not isinstance(position[0], str)):
+        raise wrong
+    after = (position[0], position[0]) if position else None
+    asked = Page(sort_by="name", descending=False, limit=MOST_LISTED, after=after)
+    named = table.c.name.startswith(prefix, autoescape=True)
+    page, more = paging.read_page(lambda part: resources.page(context.store, _place(context), part, named), asked)
+    answer: dict[str, Any] = {"DashboardEntries": [_entry(context, row) for row in page]}
+    return answer | ({"NextToken": paging.encode([page[-1].name])} if more else {})
 
 
 @operation("cloudwatch", "DeleteDashboards")

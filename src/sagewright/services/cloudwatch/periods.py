@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.store import metrics
@@ -41,14 +42,41 @@ def check_period(period_s: int) -> None:
         raise invalid("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
 
 
-def by_period(context: Context, asked: Asked) -> dict[int, list[Datum]]:
-    """The data of each period that has some, by when it begins."""
-    found: dict[int, list[Datum]] = defaultdict(list)
+MOST_DATA = 1_000_000
+"""Periods that one request may read, and data where a percentile needs each of them."""
+
+
+def data_budget() -> Budget:
+    return Budget("What the request reads of metrics", MOST_DATA, "data points")
+
+
+def by_period(context: Context, asked: Asked, budget: Budget, *, each: bool = False) -> dict[int, list[Datum]]:
+    """The data of each period that has some, by when it begins: one for each unit, or `each` datum, as percentiles need them.
+
+    Raises InvalidParameterCombination beyond the budget.
+    """
     step = asked.period_s * 1000
-    for datum in metrics.read(context.store, asked.series, asked.start_ms // step * step, asked.end_ms):
+    window = asked.start_ms // step * step, asked.end_ms
+    most = budget.room + 1
+    data: list[Datum]
+    if each:
+        data = metrics.read(context.store, asked.series, *window, most)
+    else:
+        read = metrics.periods(context.store, asked.series, window, step, most)
+        data = [Datum(one.at_ms, one.samples, one.total, one.minimum, one.maximum, one.unit) for one in read]
+    try:
+        budget.spend(len(data))
+    except OverBudget as error:
+        raise AwsError("InvalidParameterCombination", f"{error}. Ask for longer periods or a shorter time.") from None
+    found: dict[int, list[Datum]] = defaultdict(list)
+    for datum in data:
         if asked.unit in {None, datum.unit}:
             found[datum.at_ms // step * step].append(datum)
     return found
+
+
+def is_percentile(name: str) -> bool:
+    return _PERCENTILE.fullmatch(name) is not None
 
 
 def by_unit(data: Sequence[Datum]) -> dict[str, list[Datum]]:

@@ -8,11 +8,22 @@ from typing import Any
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
-from sagewright.services.cloudwatch.expressions import Expression, Points
+from sagewright.services.cloudwatch.expressions import Calculation, work_budget
+from sagewright.services.cloudwatch.lines import Line
 from sagewright.services.cloudwatch.metrics import series_of
-from sagewright.services.cloudwatch.periods import Asked, by_period, by_unit, check_period, invalid, statistic
+from sagewright.services.cloudwatch.periods import (
+    Asked,
+    by_period,
+    by_unit,
+    check_period,
+    data_budget,
+    invalid,
+    is_percentile,
+    statistic,
+)
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.store.metrics import Datum
 
 MAX_POINTS = 1440
 MOST_QUERIES = 500
@@ -44,9 +55,9 @@ def get_metric_statistics(context: Context, request: dict[str, Any]) -> dict[str
         )
         raise AwsError("InvalidParameterCombination", message)
     points = []
-    for at_ms, data in sorted(
-        by_period(context, Asked(series, start_ms, end_ms, period_s, request.get("Unit"))).items()
-    ):
+    asked = Asked(series, start_ms, end_ms, period_s, request.get("Unit"))
+    each = any(map(is_percentile, extended))
+    for at_ms, data in sorted(by_period(context, asked, data_budget(), each=each).items()):
         for unit, of_unit in by_unit(data).items():
             point = {"Timestamp": to_datetime(at_ms), "Unit": unit} | {
                 name: statistic(name, of_unit) for name in wanted
@@ -66,8 +77,9 @@ def get_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]
     found = _computed(context, queries, window)
     shown = [query for query in queries if query.get("ReturnData", True)]
     labels = _labels(shown)
-    results = [_result(query, labels[query["Id"]], found[query["Id"]], ascending=ascending) for query in shown]
-    return _page(results, request) | {"Messages": []}
+    heads = [{"Id": query["Id"], "Label": labels[query["Id"]]} for query in shown]
+    lines = [found[query["Id"]] for query in shown]
+    return _page(heads, lines, request, ascending=ascending) | {"Messages": []}
 
 
 def _check_queries(queries: Sequence[Mapping[str, Any]], window: tuple[int, int]) -> None:
@@ -95,30 +107,40 @@ def _check_queries(queries: Sequence[Mapping[str, Any]], window: tuple[int, int]
         raise _wrong("At least one of the queries must have ReturnData set to true")
 
 
-def _computed(context: Context, queries: Sequence[Mapping[str, Any]], window: tuple[int, int]) -> dict[str, Points]:
+def _computed(context: Context, queries: Sequence[Mapping[str, Any]], window: tuple[int, int]) -> dict[str, Line]:
     """The points of every query. An expression may name one that stands after it."""
-    found = {query["Id"]: _points(context, query["MetricStat"], window) for query in queries if "MetricStat" in query}
-    metrics = dict(found)
-    left = [query for query in queries if "MetricStat" not in query]
-    while left:
-        unready = []
-        for query in left:
-            try:
-                found[query["Id"]] = Expression(query["Expression"], metrics | found).points()
-            except AwsError as error:
-                unready.append((query, error))
-        if len(unready) == len(left):
-            raise unready[0][1]
-        left = [query for query, _ in unready]
-    return found
+    reading = _Reading(context, window)
+    metrics = {query["Id"]: reading.line(query["MetricStat"]) for query in queries if "MetricStat" in query}
+    texts = {query["Id"]: query["Expression"] for query in queries if "MetricStat" not in query}
+    calculation = Calculation(metrics, texts, work_budget())
+    return {query["Id"]: calculation.line(query["Id"]) for query in queries}
 
 
-def _points(context: Context, stat: Mapping[str, Any], window: tuple[int, int]) -> Points:
-    check_period(stat["Period"])
-    metric = stat["Metric"]
-    series = series_of(context, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []))
-    data = by_period(context, Asked(series, *window, stat["Period"], stat.get("Unit")))
-    return {at_ms: statistic(stat["Stat"], data[at_ms]) for at_ms in sorted(data)}
+class _Reading:
+    """Statistics of metrics for one request. What several queries ask for is read and computed once."""
+
+    def __init__(self, context: Context, window: tuple[int, int]) -> None:
+        self._context, self._window = context, window
+        self._budget = data_budget()
+        self._data: dict[tuple[Asked, bool], dict[int, list[Datum]]] = {}
+        self._times: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._lines: dict[tuple[Asked, str], Line] = {}
+
+    def line(self, stat: Mapping[str, Any]) -> Line:
+        """Raises InvalidParameterValue, InvalidParameterCombination."""
+        check_period(stat["Period"])
+        metric, name = stat["Metric"], stat["Stat"]
+        series = series_of(self._context, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []))
+        asked = Asked(series, *self._window, stat["Period"], stat.get("Unit"))
+        if (asked, name) not in self._lines:
+            each = is_percentile(name)
+            if (asked, each) not in self._data:
+                self._data[asked, each] = by_period(self._context, asked, self._budget, each=each)
+            data = self._data[asked, each]
+            times = tuple(sorted(data))
+            times = self._times.setdefault(times, times)  # one object for all series with the same periods
+            self._lines[asked, name] = Line(times, [statistic(name, data[at_ms]) for at_ms in times])
+        return self._lines[asked, name]
 
 
 def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -139,30 +161,29 @@ def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return labels
 
 
-def _result(query: Mapping[str, Any], label: str, points: Points, *, ascending: bool) -> dict[str, Any]:
-    times = sorted(points, reverse=not ascending)
-    return {
-        "Id": query["Id"],
-        "Label": label,
-        "Timestamps": [to_datetime(at_ms) for at_ms in times],
-        "Values": [points[at_ms] for at_ms in times],
-        "StatusCode": "Complete",
-    }
-
-
-def _page(results: list[dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
-    """At most MaxDatapoints values in all; what is left of a query comes with the next page."""
+def _page(
+    heads: Sequence[dict[str, Any]], lines: Sequence[Line], request: Mapping[str, Any], *, ascending: bool
+) -> dict[str, Any]:
+    """The results that are on the page. What a result has too much for it comes with the next page."""
     most = min(request.get("MaxDatapoints", MOST_DATA), MOST_DATA)
     position = paging.decode(request.get("NextToken"), invalid("NextToken is invalid.")) or [0]
-    if len(position) != 1 or not isinstance(position[0], int):
+    if len(position) != 1 or not isinstance(position[0], int) or position[0] < 0:
         raise invalid("NextToken is invalid.")
     skip, room, shown = position[0], most, []
-    for result in results:
-        count = len(result["Values"])
+    for head, line in zip(heads, lines, strict=True):
+        count = len(line.times)
         first, last = min(skip, count), min(skip + room, count)
         skip, room = skip - first, room - (last - first)
-        part = {name: result[name][first:last] for name in ("Timestamps", "Values")}
-        if part["Values"] or not count:
-            shown.append(result | part | ({"StatusCode": "PartialData"} if last < count else {}))
-    more = sum(len(result["Values"]) for result in results) > position[0] + most
+        part = (
+            slice(first, last)
+            if ascending
+            else slice(count - 1 - first, count - 1 - last if last < count else None, -1)
+        )
+        times, values = ([], []) if first == last else (line.times[part], line.values[part])
+        if values or not count:
+            status = "PartialData" if last < count else "Complete"
+            shown.append({
+                **head, "Timestamps": [to_datetime(at_ms) for at_ms in times], "Values": list(values), "StatusCode": status,
+            })  # fmt: skip
+    more = sum(len(line.times) for line in lines) > position[0] + most
     return {"MetricDataResults": shown} | ({"NextToken": paging.encode([position[0] + most])} if more else {})

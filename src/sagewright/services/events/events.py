@@ -9,6 +9,7 @@ from sagewright.engine.eventforms import event_head
 from sagewright.engine.eventpatterns import read_pattern
 from sagewright.engine.eventrouting import TARGET
 from sagewright.engine.eventrules import Rule, enabled
+from sagewright.model.budgets import Budget, OverBudget, size_of
 from sagewright.model.clock import now_ms, to_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
@@ -19,6 +20,8 @@ from sagewright.services.registry import operation
 from sagewright.store import deliveries
 
 MOST_BYTES = 256 * 1024
+MOST_SENT = 64 << 20
+"""Bytes of the events of one request, counted for each target that they are queued for."""
 NEEDED = ("id", "account", "source", "time", "region", "detail-type")
 
 
@@ -31,17 +34,24 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     place, by_bus = (context.account, context.region), dict[str | None, list[Rule]]()
     answers: list[dict[str, str]] = []
     wanted: list[deliveries.Wanted] = []
+    budget = Budget("What the request sends to all targets", MOST_SENT)
     for entry in request["Entries"]:
         try:
             event = _event(context, entry)
         except AwsError as error:
             answers.append({"ErrorCode": error.code, "ErrorMessage": error.message})
             continue
-        answers.append({"EventId": event["id"]})
         bus = name_in(context, entry.get("EventBusName"))
         if bus not in by_bus:
             by_bus[bus] = enabled(context.store, place, bus) if bus else []
-        wanted += [one for rule in by_bus[bus] if rule.is_for(event) for one in rule.wanted(event)]
+        found = [one for rule in by_bus[bus] if rule.is_for(event) for one in rule.wanted(event)]
+        try:
+            budget.spend(len(found) * size_of(event, MOST_BYTES))
+        except OverBudget as error:
+            answers.append({"ErrorCode": "LimitExceededException", "ErrorMessage": f"{error}."})
+            continue
+        answers.append({"EventId": event["id"]})
+        wanted += found
     if wanted:
         deliveries.queue(context.store, wanted)
         for target in dict.fromkeys(target for target, _ in wanted):

@@ -27,6 +27,8 @@ from sagewright.store.resources import Resource
 KIND = KINDS[FUNCTION.kind]
 MOST_PAYLOAD, MOST_EVENT = 6_291_456, 1_048_576
 """Bytes of what is sent, waited for and not. Source: AWS's guide, "Lambda quotas"."""
+MOST_ANSWER = 6_291_556
+"""Bytes of what a function returns. Source: the same guide; the words of the error are Lambda's."""
 TAIL = 4096
 PREFIX = "invoke-"
 """Of the names of invocations that nothing but their request waits for."""
@@ -41,8 +43,11 @@ def invoke(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     function, type_ = require(context, request), request.get("InvocationType") or "RequestResponse"
     if type_ == "DryRun":
         return {"StatusCode": DRY}
-    event = _event(request, MOST_EVENT if type_ == "Event" else MOST_PAYLOAD)
     own = context.owner is not None and bool(context.owner.job)
+    if own and not request.get("Payload"):
+        job = _made_before(context)
+        return _answer(context, request, job) if job.ended else {"StatusCode": ACCEPTED}
+    event = _event(request, MOST_EVENT if type_ == "Event" else MOST_PAYLOAD)
     job = (
         _make(context, request, function, event)
         if type_ == "Event" or own
@@ -53,6 +58,15 @@ def invoke(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if type_ == "Event":
         return {"StatusCode": ACCEPTED, "Payload": b""}
     return _answer(context, request, _await(context, job, function.document["Timeout"]))
+
+
+def _made_before(context: Context) -> Job:
+    """The engine's own, which has sent its payload already. Raises ResourceNotFoundException."""
+    name = context.owner.job if context.owner else ""
+    job = jobs.find(context.store, Place(KIND.name, context.account, context.region), name)
+    if job is None:
+        raise AwsError("ResourceNotFoundException", f"There is no invocation {name}.", 404)
+    return job
 
 
 def _event(request: dict[str, Any], most: int) -> Any:
@@ -179,8 +193,13 @@ def _read(message: str, request_id: str) -> tuple[str, str]:
     try:
         document = json.loads(message)
         payload, error = document["payload"], document["error"]
+        if len(payload.encode()) > MOST_ANSWER:
+            return _fault(
+                "Function.ResponseSizeTooLarge",
+                f"Response payload size exceeded maximum allowed payload size ({MOST_ANSWER} bytes).",
+            )
         json.loads(payload)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (AttributeError, ValueError, TypeError, KeyError, RecursionError):
         return _fault("Runtime.ExitError", f"RequestId: {request_id} Error: The function's answer can't be read")
     return payload, "Unhandled" if error else ""
 

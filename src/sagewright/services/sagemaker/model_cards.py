@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -132,7 +133,9 @@ def delete_model_card(context: Context, request: dict[str, Any]) -> dict[str, An
 @operation("sagemaker", "ListModelCardVersions")
 def list_model_card_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     card = _require(context, request[NAME])
-    several = [_version(context, card, one) for one in [*resources.children(context.store, card.id), card]]
+    names = resources.child_names(context.store, card.id, _versions_of(card).kind)
+    earlier = resources.in_parts(context.store, [one for one, _ in names])  # each has its content, which may be large
+    several = [_version(context, card, one) for one in chain(earlier, [card])]
     sign = -1 if request.get("SortOrder", "Descending") == "Descending" else 1
     page, token = paging.page_of(
         [one for one in several if _wanted(one, request)],

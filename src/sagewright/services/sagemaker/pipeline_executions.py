@@ -8,15 +8,15 @@ from __future__ import annotations
 import contextlib
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from sagewright.engine import steprecords
-from sagewright.engine.pipelineturn import execution_arn
+from sagewright.engine import callbacks, steprecords
 from sagewright.engine.steprecords import EXECUTION, STEP, VERSION, StepRecord
+from sagewright.engine.stepreferences import execution_arn
 from sagewright.engine.steps import tracking
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.documents import read_json
@@ -36,6 +36,7 @@ from sagewright.services.sagemaker.pipelines import CREATED, LIVE, by
 from sagewright.services.sagemaker.repeats import once
 from sagewright.store import resources
 from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
 from sagewright.store.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
@@ -44,6 +45,8 @@ LIST = ListForm(
     "PipelineExecutionSummaries", {"CreationTime": "created_ms", "PipelineExecutionArn": "name"}, True, CREATED
 )
 KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "MlflowExperimentName")
+STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {}, first=4)
+PAGE = 20
 ENDED = frozenset({"Failed", "Stopped"})
 
 
@@ -150,12 +153,9 @@ def _selection(context: Context, pipeline: Resource, definition: Definition, con
 
 
 def _newest_ended(context: Context, pipeline: Resource) -> Resource | None:
-    ended = [
-        one
-        for one in resources.children(context.store, pipeline.id)
-        if one.kind == EXECUTION and one.status in {"Succeeded", "Failed"}
-    ]
-    return ended[-1] if ended else None
+    ended = table.c.status.in_(("Succeeded", "Failed"))
+    mine = resources.belongs_to(pipeline.id, EXECUTION)
+    return next(iter(resources.page(context.store, None, Page(limit=1), mine, ended)), None)
 
 
 @operation("sagemaker", "StopPipelineExecution")
@@ -189,7 +189,7 @@ def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
             raise AwsError(
                 "ConflictException", f"The pipeline execution is {status}; only Failed and Stopped ones can be retried."
             )
-        for row in resources.children(context.store, execution.id):
+        for row in resources.children_in(connection, execution.id):
             if row.kind == STEP and row.status != StepStatus.SUCCEEDED:
                 resources.remove_in(connection, row, "")
         document = {key: value for key, value in current.document.items() if key not in {"EndedMs", "FailureReason"}}
@@ -226,8 +226,8 @@ def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> di
 
 def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
     """As the definition has it, with the experiment that the execution was started with instead."""
-    definition = read_json(version.document["PipelineDefinition"])
-    config = definition.get("MlflowConfig")
+    text = version.document["PipelineDefinition"]
+    config = read_json(text).get("MlflowConfig") if "MlflowConfig" in text else None
     told = dict(config) if isinstance(config, dict) else {}
     if experiment := execution.document.get("MlflowExperimentName"):
         told["MlflowExperimentName"] = experiment
@@ -260,17 +260,21 @@ def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> 
     if "PipelineExecutionArn" not in request:  # the model lets it be left out
         raise ValidationException("PipelineExecutionArn is required.")
     execution = require(context, request["PipelineExecutionArn"])
-    records = list(steprecords.of_execution(context.store, execution.id).values())
-    descending = request.get("SortOrder", "Descending") == "Descending"
-    numbered = list(enumerate(records))
-    if descending:
-        numbered = [(-at, record) for at, record in reversed(numbered)]
-    after = paging.decode(request.get("NextToken"))
-    page, token = paging.page_of(numbered, lambda one: [one[0]], after, request.get("MaxResults", 20))
-    definition = read_definition(_version(context, execution).document["PipelineDefinition"])
-    written = {one.name: one.document for one in definition.steps}
-    answer = {"PipelineExecutionSteps": [_step(execution, record, written[record.name]) for _, record in page]}
-    return answer | ({"NextToken": token} if token else {})
+    asked = request if "MaxResults" in request else request | {"MaxResults": PAGE}
+    return STEPS.answer(
+        asked,
+        lambda page: steprecords.page_of(context.store, execution, page),
+        lambda rows: _steps(context, execution, list(map(steprecords.read, rows))),
+    )
+
+
+def _steps(context: Context, execution: Resource, records: Sequence[StepRecord]) -> list[dict[str, Any]]:
+    """The definition is read for rows of earlier versions alone."""
+    written: dict[str, dict[str, str]] = {}
+    if any(record.shown is None for record in records):
+        definition = read_definition(_version(context, execution).document["PipelineDefinition"])
+        written = {one.name: steprecords.shown_of(one) for one in definition.steps}
+    return [_step(execution, one, written.get(one.name, {}) if one.shown is None else one.shown) for one in records]
 
 
 @operation("sagemaker", "ListPipelineParametersForExecution")
@@ -295,29 +299,19 @@ def send_pipeline_execution_step_failure(context: Context, request: dict[str, An
 def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     """What a callback's token is answered. Raises ResourceNotFound, ConflictException for one that was answered before."""
     token = request["CallbackToken"]
-    for execution_id in resources.in_status(context.store, EXECUTION, LIVE):
-        execution = resources.get(context.store, execution_id)
-        if execution is None:
-            continue
-        for record in steprecords.of_execution(context.store, execution_id).values():
-            if (record.metadata.get("Callback") or {}).get("CallbackToken") != token:
-                continue
-            if record.answer is not None or not record.live:
-                raise AwsError("ConflictException", f"The callback token {token} was answered before.")
-            steprecords.change(context.store, execution, replace(record, answer=answer))
-            _forget(context, execution)
-            return {"PipelineExecutionArn": execution_arn(execution)}
-    raise ResourceNotFound(f"No step waits for the callback token {token}.")
-
-
-def _forget(context: Context, execution: Resource) -> None:
-    """Have the engine read the rows again: one of them was written here."""
-    resources.alter(
-        context.store,
-        execution.id,
-        lambda one: replace(one, document={**one.document, "Round": one.document.get("Round", 1) + 1}),
-    )
+    row = callbacks.find(context.store, (context.account, context.region), token)
+    execution = resources.get(context.store, row.parent) if row is not None else None
+    record = steprecords.one_of(context.store, execution, row.document["Step"]) if row and execution else None
+    if row is None or execution is None or record is None or not _waits_for(execution, record, token):
+        raise ResourceNotFound(f"No step waits for the callback token {token}.")
+    if not record.live or not callbacks.answer(context.store, row, answer):
+        raise AwsError("ConflictException", f"The callback token {token} was answered before.")
     context.engine.wake(EXECUTION, execution.id)
+    return {"PipelineExecutionArn": execution_arn(execution)}
+
+
+def _waits_for(execution: Resource, record: StepRecord, token: str) -> bool:
+    return execution.status in LIVE and steprecords.token_for(execution, record.name, record.attempt) == token
 
 
 def require(context: Context, arn: str) -> Resource:
@@ -386,7 +380,7 @@ def _parameters(execution: Resource) -> list[dict[str, str]]:
     return [{"Name": name, "Value": text_of(value)} for name, value in execution.document["Parameters"].items()]
 
 
-def _step(execution: Resource, record: StepRecord, written: Any) -> dict[str, Any]:
+def _step(execution: Resource, record: StepRecord, shown: Mapping[str, str]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "StepName": record.name,
         "StartTime": to_datetime(record.started_ms),
@@ -394,9 +388,7 @@ def _step(execution: Resource, record: StepRecord, written: Any) -> dict[str, An
         "AttemptCount": record.attempt,
         "Metadata": dict(record.metadata),
     }
-    for member, name in (("StepDisplayName", "DisplayName"), ("StepDescription", "Description")):
-        if written.get(name):
-            told[member] = written[name]
+    told |= shown
     if record.ended_ms is not None:
         told["EndTime"] = to_datetime(record.ended_ms)
     if record.reason:

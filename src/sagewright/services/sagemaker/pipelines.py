@@ -130,15 +130,15 @@ def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Its executions are forgotten with it; the jobs that they made stay."""
     pipeline = require(context, request["PipelineName"])
-    executions = [one for one in resources.children(context.store, pipeline.id) if one.kind == EXECUTION]
-    if running := [one for one in executions if one.status in LIVE]:
+    executions = resources.child_names(context.store, pipeline.id, EXECUTION)
+    if running := [one for one, status in executions if status in LIVE]:
         raise AwsError(
             "ConflictException",
             f"Pipeline {pipeline.name} has {len(running)} executions that run; stop them before it is deleted.",
         )
     with context.store.write() as connection:
-        for execution in executions:
-            resources.remove_children_in(connection, execution.id)
+        for execution, _ in executions:
+            resources.remove_children_in(connection, execution)
         resources.remove_children_in(connection, pipeline.id)
         resources.remove_children_in(connection, f"cache/{pipeline.id}")
         resources.remove_in(connection, pipeline, arn_of(pipeline), context.principal.arn)

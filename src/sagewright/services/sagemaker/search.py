@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from sagewright.model.awsmodels import operation_model
+from sagewright.model.budgets import size_of
 from sagewright.model.errors import ServiceUnavailable, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
@@ -26,6 +27,7 @@ BESIDES = frozenset({"Metrics", "Tags", "AllTags"})
 AT_ONCE = 50  # changes that a search takes in itself, so that one who has just made them finds them
 WAIT_S = 0.05
 BATCH = 200
+AT_A_TIME = 25  # documents, which may be large, that are read before they are looked at
 Found = tuple[Hit, dict[str, Any]]
 
 
@@ -43,19 +45,22 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check_names(context, shown, scope, [*expressions.names(request.get("SearchExpression", {})), *sorts])
     size = request.get("MaxResults", 10)
     found: list[Found] = []
+    read, full = 0, False
     for one in _matching(context, request, kind, shown, size + 1):
         found.append(one)
-        if len(found) > size:
+        read += size_of(one[1], paging.MOST_READ)
+        full = read > paging.MOST_READ
+        if full or len(found) > size:
             break
     page = found[:size]
     results = [shown.record({k: v for k, v in document.items() if k not in shown.hidden}) for _, document in page]
-    more = {"NextToken": _token(page[-1][0])} if len(found) > size else {}
-    return {"Results": results, **more, "TotalHits": _total(context, request, scope, found)}
+    more = {"NextToken": _token(page[-1][0])} if full or len(found) > size else {}
+    return {"Results": results, **more, "TotalHits": _total(context, request, scope, found, full=full)}
 
 
-def _total(context: Context, request: dict[str, Any], scope: str, found: list[Found]) -> dict[str, Any]:
+def _total(context: Context, request: dict[str, Any], scope: str, found: list[Found], *, full: bool) -> dict[str, Any]:
     """How many match, all pages together: exact up to MOST_COUNTED, but where filters are nested and there is more than a page."""
-    if not request.get("NextToken") and len(found) <= request.get("MaxResults", 10):
+    if not full and not request.get("NextToken") and len(found) <= request.get("MaxResults", 10):
         return {"Value": len(found), "Relation": "EqualTo"}
     expression = request.get("SearchExpression", {})
     if not expressions.is_exact(expression):
@@ -103,12 +108,13 @@ def _matching(
     scope, limit = kind.scope(context.account, context.region), first
     while True:
         hits = propertyqueries.search(context.store, scope, condition, order, limit)
-        rows = {row.id: row for row in kind.rows.several(context.store, [hit.ref for hit in hits])}
-        there = [hit for hit in hits if hit.ref in rows]
-        documents = shown.documents(context, [rows[hit.ref] for hit in there])
-        for hit, document in zip(there, documents, strict=True):
-            if expressions.matches(expression, document):
-                yield hit, document
+        for some in (hits[at : at + AT_A_TIME] for at in range(0, len(hits), AT_A_TIME)):
+            rows = {row.id: row for row in kind.rows.several(context.store, [hit.ref for hit in some])}
+            there = [hit for hit in some if hit.ref in rows]
+            documents = shown.documents(context, [rows[hit.ref] for hit in there])
+            for hit, document in zip(there, documents, strict=True):
+                if expressions.matches(expression, document):
+                    yield hit, document
         if len(hits) < limit:
             return
         order, limit = Order(order.path, order.descending, (hits[-1].key, hits[-1].subject)), BATCH

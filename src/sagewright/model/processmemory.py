@@ -1,0 +1,117 @@
+"""A limit on the memory of this process alone: what it allocates beyond it fails, and it ends and comes back before it stays there.
+
+RLIMIT_DATA counts private writable memory. Unlike RLIMIT_AS it leaves out mapped files and the address space that allocators and
+threads reserve, and unlike a control group it needs no rights and is not shared with the jobs that this process starts. Children
+inherit it, so whoever starts one that is to live on calls `free`.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger("sagewright.memory")
+LOOK_S = 0.5
+HIGH, LOOKS = 0.85, 6
+"""A process that has this share of its limit at so many looks one after the other ends."""
+END_S = 60.0
+"""A process that does not end by itself in this time is ended."""
+_MIB = 1 << 20
+_PROGRAM = "from sagewright.cli.main import main; main()"
+_DATA = 5
+"""The field of /proc/self/statm with the pages that the limit counts, and stacks."""
+
+
+class _Held:
+    """What this process knows of its own limit. `before`: the soft limit that it was started with."""
+
+    before: int | None = None
+    spent = False
+
+
+def default_mb(share: int, least_mb: int) -> int:
+    """One part in `share` of this machine's memory, at least `least_mb`."""
+    machine_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MIB
+    return max(least_mb, int(machine_mb // share))
+
+
+def hold(most_mb: int, at_last: Callable[[], None]) -> None:
+    """Limits this process from now on. When its memory stays near the limit it is sent SIGTERM.
+
+    `at_last` is called where it has not ended END_S after that, and does not return.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if _Held.before is None:
+        _Held.before = soft
+    most = most_mb * _MIB
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    threading.Thread(target=_watch, args=(most, at_last), name="memory", daemon=True).start()
+
+
+def free(pid: int) -> None:
+    """Gives a child the limit that this process was started with. Its own children inherit that."""
+    if _Held.before is not None:
+        with suppress(OSError):  # it has ended
+            _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
+            resource.prlimit(pid, resource.RLIMIT_DATA, (_Held.before, hard))
+
+
+def is_spent() -> bool:
+    """Whether this process ends for want of memory."""
+    return _Held.spent
+
+
+def start_again() -> None:
+    """Replaces this process by a new one of the same program: same pid, arguments, environment and output. Never returns."""
+    free(os.getpid())
+    program = [sys.argv[0]] if Path(sys.argv[0]).is_file() else ["-c", _PROGRAM]
+    os.execv(sys.executable, [sys.executable, *program, *sys.argv[1:]])  # noqa: S606  # its own command, with no shell between
+
+
+def give_up() -> None:
+    """Ends this process at once, for whoever started it to start it again."""
+    os._exit(os.EX_TEMPFAIL)
+
+
+def used() -> int:
+    """Bytes that the limit counts."""
+    return int(Path("/proc/self/statm").read_bytes().split()[_DATA]) * resource.getpagesize()
+
+
+def _watch(most: int, at_last: Callable[[], None]) -> None:
+    looks = 0
+    while looks < LOOKS:
+        time.sleep(LOOK_S)
+        try:
+            if used() > HIGH * most:
+                gc.collect()
+                _trim()
+            looks = looks + 1 if used() > HIGH * most else 0
+        except MemoryError:
+            looks += 1
+    _Held.spent = True
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # its end needs some
+    log.error("memory stays near the limit of %d MiB: this process ends and starts again; jobs go on", most // _MIB)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(END_S)
+    at_last()
+
+
+def _trim() -> None:
+    """Gives back what the allocator keeps of memory that was freed."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)

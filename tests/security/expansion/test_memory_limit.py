@@ -1,0 +1,94 @@
+"""The server at the limit of its own memory: requests are refused, it starts again as the same process, and jobs go on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from tests.conftest import ROLE
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+LIMIT_MB = 320
+ARCHIVE = os.urandom(24 << 20)
+
+
+def limit_of(pid: int) -> str:
+    line = next(one for one in Path(f"/proc/{pid}/limits").read_text().splitlines() if one.startswith("Max data size"))
+    return line.split()[3]
+
+
+def flood(server: RunningServer, until: float, said: list[str]) -> None:
+    client = server.boto("lambda", config=Config(retries={"total_max_attempts": 1}, read_timeout=30))
+    while time.monotonic() < until and "starts again" not in server.log():
+        name = f"f{threading.get_ident()}-{time.monotonic_ns()}"
+        try:
+            client.create_function(
+                FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="a.b", Code={"ZipFile": ARCHIVE}
+            )
+        except (ClientError, BotoCoreError) as error:
+            said.append(str(error))
+
+
+@pytest.fixture
+def small(tmp_path: Path, server_class: type[RunningServer]) -> Iterator[RunningServer]:
+    environ = {"SAGEWRIGHT_SERVER_MEMORY_MB": str(LIMIT_MB), "SAGEWRIGHT_READY_SANDBOXES": "0"}
+    running = server_class(tmp_path, environ, by_command=True)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.kill_everything()
+
+
+def test_it_starts_again_and_jobs_go_on(small: RunningServer) -> None:
+    assert small.process is not None
+    pid, endpoint = small.process.pid, small.endpoint
+    assert limit_of(pid) == str(LIMIT_MB << 20)
+    small.run_shell("long", "echo begun; sleep 20; echo ended")
+    small.when_logged("long", "begun")
+    agents = small.agents()
+    assert agents
+    assert all(limit_of(agent) == "unlimited" for agent in agents)
+    until = time.monotonic() + 60
+    said: list[str] = []
+    threads = [threading.Thread(target=flood, args=(small, until, said)) for _ in range(10)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert any("(ServiceUnavailable)" in one and "server_memory_mb" in one for one in said), said
+    assert "memory stays near the limit of 320 MiB" in small.log()
+    while small.log().count("Sagewright answers at") < 2:
+        assert time.monotonic() < until + 60, small.log()
+        time.sleep(0.1)
+    assert (small.process.poll(), small.endpoint, limit_of(pid)) == (None, endpoint, str(LIMIT_MB << 20))
+    assert psutil.Process(pid).memory_info().rss < LIMIT_MB << 20
+    small.when_logged("long", "ended")
+    assert small.end() == 0
+
+
+def test_the_front_has_a_limit_of_its_own(server_with: Callable[..., RunningServer]) -> None:
+    server = server_with(SAGEWRIGHT_FRONT_MEMORY_MB="700", SAGEWRIGHT_READY_SANDBOXES="0")
+    address = urlsplit((server.data / "runtime-endpoint").read_text().strip())
+    assert server.process is not None
+    process = psutil.Process(server.process.pid)
+    with socket.create_connection((str(address.hostname), address.port or 0), timeout=30):
+        until = time.monotonic() + 30
+        while not (found := [one for one in process.children() if "sagewright.front" in one.cmdline()]):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        while limit_of(found[0].pid) != str(700 << 20):
+            assert time.monotonic() < until
+            time.sleep(0.05)
