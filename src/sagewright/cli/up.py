@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.model.errors import AwsError
 from sagewright.model.settings import BadSetting
 
 
@@ -49,3 +50,5 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
         Server(settings).run(ready)
     except (AlreadyRunning, BadSetting, NoBackend, OSError) as error:
         fail(str(error))
+    except AwsError as error:
+        fail(f"The server can't start on {settings.data}: {error.message}")
