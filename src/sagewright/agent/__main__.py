@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from sagewright.agent.cell import Cell
 from sagewright.agent.control import Control
@@ -17,9 +19,20 @@ from sagewright.agent.server import ServerConnection
 from sagewright.model.agentmarks import await_mark, write_mark
 
 
+class _Log(io.FileIO):
+    """The agent's own log, whose disk may be full: then its lines are lost, and nothing else."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
 def main(directory: Path, cell: Cell | None = None) -> int:
     """Exit status 0 when the last report was taken in or the job is gone, 3 if another agent works here. `cell`: one that this
     process has made, for the host's process to run in."""
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(_Log(2, "w", closefd=False)), write_through=True, errors="replace")
     with (directory / "agent.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

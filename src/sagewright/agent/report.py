@@ -70,7 +70,7 @@ class Reporter:
     @property
     def full(self) -> bool:
         """Whether more waits to be sent than should."""
-        return len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
+        return self._spool.choked or len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
 
     def start(self) -> None:
         self._thread.start()

@@ -24,7 +24,7 @@ def call(entry: Entry, context: Context, parameters: dict[str, Any]) -> dict[str
     if ballast is None:
         return entry.call(context, parameters)
     frees = _FREES.match(entry.name)
-    if ballast.out and not frees and not _READS.match(entry.name):
+    if ballast.tight and not frees and not _READS.match(entry.name):
         raise insufficient(ballast.shortage())
     try:
         return entry.call(context, parameters)
