@@ -216,7 +216,7 @@ class Settings:
     hook_networks: str = _setting(
         "public",
         "Where the API destinations of rules may be. public: at public addresses alone. any: also on this machine and in private "
-        "networks. Link-local addresses, where clouds keep credentials, are refused either way.",
+        "networks. Addresses where clouds keep credentials are refused either way, in whatever form.",
         ("public", "any"),
     )
     spot_interruptions: str = _setting(
