@@ -25,7 +25,7 @@ def hosting(own_server: RunningServer) -> Hosting:
 def fronts(server: RunningServer) -> list[psutil.Process]:
     assert server.process is not None
     children = psutil.Process(server.process.pid).children()
-    return [one for one in children if "sagewright.front" in " ".join(one.cmdline())]
+    return [one for one in children if " ".join(one.cmdline()).startswith("sagewright: front")]
 
 
 def answered(hosting: Hosting, name: str, body: str = "x", timeout_s: float = 30) -> str:

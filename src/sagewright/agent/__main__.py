@@ -16,7 +16,9 @@ from sagewright.agent.host import HostRun
 from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.report import Reporter
 from sagewright.agent.server import ServerConnection
+from sagewright.model import titles
 from sagewright.model.agentmarks import await_mark, write_mark
+from sagewright.model.leftreports import FILE
 
 
 class _Log(io.FileIO):
@@ -42,6 +44,7 @@ def main(directory: Path, cell: Cell | None = None) -> int:
             await_mark(directory)
             return 3
         host = read_host_file(directory)
+        titles.show(titles.AGENT, f"{host.brief.name}/{host.host}")
         if cell is not None and not cell.move(directory):
             cell.abandon()
             cell = None
@@ -52,7 +55,7 @@ def main(directory: Path, cell: Cell | None = None) -> int:
         control.stop_at(signal.SIGTERM)
         connection = ServerConnection(host.endpoint, host.host_id, host.token)
         connection.know(host.servers)
-        reporter = Reporter(connection, directory / "reports.spool", control.take)
+        reporter = Reporter(connection, directory / FILE, control.take, control.leave_if_deserted)
         reporter.start()
         HostRun(host, control, reporter, cell).run()
     return 0

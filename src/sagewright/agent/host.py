@@ -167,6 +167,7 @@ class HostRun:
             ended = self._work()
         except Stopped as stopped:
             ended = Exit(_STOPPED, stopped.cause)
+        self._control.worked_at = time.monotonic()
         self._patience.begin()
         self._deliver(ended)
 

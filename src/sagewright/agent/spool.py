@@ -7,7 +7,6 @@ metrics.
 from __future__ import annotations
 
 import math
-import struct
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import Any
 import orjson
 
 from sagewright.model.diskroom import HOST_MB, Room
+from sagewright.model.leftreports import LENGTH
 
 _SHIFT_BYTES = 8 << 20  # so much that was sent is cut off, once it is more than what waits
 _MOST_IN_MEMORY = 4 << 20
 _SPARED = ("logs", "metrics")
-_LENGTH = struct.Struct("<I")
 
 
 class Spool:
@@ -48,7 +47,7 @@ class Spool:
     def append(self, report: dict[str, Any]) -> None:
         """Never raises: on a full disk the report is kept in memory."""
         data = encoded(report)
-        if self._memory or not self._written(_LENGTH.pack(len(data)) + data):
+        if self._memory or not self._written(LENGTH.pack(len(data)) + data):
             if self.choked:
                 data = encoded({name: value for name, value in report.items() if name not in _SPARED})
             self._memory.append(data)
@@ -77,7 +76,7 @@ class Spool:
         """The oldest report as JSON; None if there is none."""
         if self._head is None and self._read < self._write:
             self._file.seek(self._read)
-            (length,) = _LENGTH.unpack(self._file.read(_LENGTH.size))
+            (length,) = LENGTH.unpack(self._file.read(LENGTH.size))
             self._head, self._head_size = self._file.read(length), length
         elif self._head is None and self._memory:
             self._head, self._head_size = self._memory[0], 0
@@ -96,7 +95,7 @@ class Spool:
         if not self._head_size:
             self._in_memory -= len(self._memory.popleft())
             return
-        self._read += _LENGTH.size + self._head_size
+        self._read += LENGTH.size + self._head_size
         if self._read == self._write:
             self._read = self._write = 0
             self._file.truncate(0)
@@ -112,6 +111,11 @@ class Spool:
         self._read, self._write = 0, len(rest)
 
     def close(self) -> None:
+        """What waits stays in the file, as far as the disk takes it."""
+        with suppress(OSError):
+            for data in self._memory:
+                self._put(self._write, LENGTH.pack(len(data)) + data)
+                self._write += LENGTH.size + len(data)
         self._file.close()
 
 

@@ -13,6 +13,7 @@ from sagewright.engine.diskwaits import WAITS, lacks_disk
 from sagewright.engine.endings import Endings
 from sagewright.engine.gangs import demand_of, kind_of
 from sagewright.engine.leases import Leases
+from sagewright.engine.leftreports import take_left
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.queueing import QUEUE, Queueing
@@ -194,6 +195,7 @@ class Runs:
         return None if now_ms() - host.seen_ms < limit_s * 1000 else f"silent for {limit_s} s; {why}"
 
     def _lose(self, host: Host, why: str) -> None:
+        take_left(self._m.store, host)
         fresh = hosts.find(self._m.store, host.id)  # its last report may have come since
         if fresh is None or fresh.over:
             return

@@ -34,6 +34,7 @@ from sagewright.front.upstream import Upstream
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
 from sagewright.http.takeover import TakeoverProtocol
+from sagewright.model import titles
 
 TELL_S = 0.5
 """How often the server is told what was counted."""
@@ -142,6 +143,7 @@ class _QuietSignals(uvicorn.Server):
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     told = json.loads(sys.argv[1])
+    titles.show(titles.FRONT)
     gc.freeze()
     loop = uvicorn.Config("", loop="auto").get_loop_factory() or asyncio.new_event_loop
     with asyncio.Runner(loop_factory=loop) as runner:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sagewright.store.ballast import Ballast
 
-PRIVATE = ("jobs", "objects", "registry")
+PRIVATE = ("cells", "jobs", "objects", "pools", "registry")
 SHARED = "environments"
 
 

@@ -16,6 +16,7 @@ import uvicorn
 from sagewright.compute.sites import Site, open_site
 from sagewright.http.connections import Connections
 from sagewright.http.takeover import TakeoverProtocol
+from sagewright.model import titles
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -53,6 +54,7 @@ class Server:
         Raises AlreadyRunning, OSError (port taken), NoBackend, BadSetting.
         """
         data = self.settings.data
+        titles.show(titles.SERVER, data=data)
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
         with hold_lock(data / "lock"), bind_like_before(self.settings) as bound:
