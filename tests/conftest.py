@@ -31,6 +31,7 @@ from tests.postgres import Postgres, find_binaries
 from tests.warmclient import WarmClient
 
 from sagewright.compute.local import LocalBackend
+from sagewright.model import titles
 from sagewright.store.database import Database
 from sagewright.store.schema.jobs import hosts
 
@@ -174,12 +175,7 @@ class RunningServer:
 
     def fronts(self) -> list[psutil.Process]:
         """The fronts of this data directory that are alive."""
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            command = " ".join(process.info["cmdline"] or [])
-            if "sagewright.front" in command and f'"{self.data}"' in command:
-                found.append(process)
-        return found
+        return [psutil.Process(one.pid) for one in titles.running(self.data) if one.kind == titles.FRONT]
 
     def kill_everything(self) -> None:
         """The server and, since they outlive it, its front and its jobs."""

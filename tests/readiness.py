@@ -14,7 +14,11 @@ from sagewright.agent.cell import cell_group
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-AGENT, FORK_SERVER = "sagewright-cell", "sagewright.agent.zygote"
+AGENT, FORK_SERVER = "sagewright: ready sandbox", "sagewright: fork server"
+
+
+def titled(process: psutil.Process, title: str) -> bool:
+    return " ".join(process.cmdline()).startswith(title)
 
 
 def places(server: RunningServer) -> list[Path]:
@@ -26,7 +30,7 @@ def places(server: RunningServer) -> list[Path]:
 def fork_server(server: RunningServer) -> psutil.Process:
     assert server.process is not None
     children = psutil.Process(server.process.pid).children()
-    return next(child for child in children if FORK_SERVER in child.cmdline())
+    return next(child for child in children if titled(child, FORK_SERVER))
 
 
 def spares(server: RunningServer) -> list[psutil.Process]:
@@ -34,7 +38,7 @@ def spares(server: RunningServer) -> list[psutil.Process]:
     found = []
     for child in fork_server(server).children():
         with suppress(psutil.NoSuchProcess):  # one that has ended since
-            found += [child] if child.name() == AGENT else []
+            found += [child] if titled(child, AGENT) else []
     return found
 
 

@@ -7,7 +7,6 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.hosting import Hosting
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
 def hosting(own_server: RunningServer) -> Hosting:
     own_server.start()
     return Hosting(own_server)
-
-
-def fronts(server: RunningServer) -> list[psutil.Process]:
-    assert server.process is not None
-    children = psutil.Process(server.process.pid).children()
-    return [one for one in children if "sagewright.front" in " ".join(one.cmdline())]
 
 
 def answered(hosting: Hosting, name: str, body: str = "x", timeout_s: float = 30) -> str:
@@ -77,11 +70,11 @@ def test_a_killed_front_is_started_again(hosting: Hosting) -> None:
     hosting.model("front")
     hosting.endpoint("front", hosting.variant("v", "front"))
     assert hosting.ask("front") == "front x"
-    (front,) = fronts(hosting.server)
+    (front,) = hosting.server.fronts()
     front.kill()
     front.wait()
     assert answered(hosting, "front") == "front x"
-    assert [one.pid for one in fronts(hosting.server)] != [front.pid]
+    assert [one.pid for one in hosting.server.fronts()] != [front.pid]
 
 
 def test_an_instance_whose_agent_dies_is_replaced(hosting: Hosting) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from sagewright.agent.cell import Cell
 from sagewright.agent.control import Control
@@ -14,12 +16,25 @@ from sagewright.agent.host import HostRun
 from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.report import Reporter
 from sagewright.agent.server import ServerConnection
+from sagewright.model import titles
 from sagewright.model.agentmarks import await_mark, write_mark
+from sagewright.model.leftreports import FILE
+
+
+class _Log(io.FileIO):
+    """The agent's own log, whose disk may be full: then its lines are lost, and nothing else."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
 
 
 def main(directory: Path, cell: Cell | None = None) -> int:
     """Exit status 0 when the last report was taken in or the job is gone, 3 if another agent works here. `cell`: one that this
     process has made, for the host's process to run in."""
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(_Log(2, "w", closefd=False)), write_through=True, errors="replace")
     with (directory / "agent.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,6 +44,7 @@ def main(directory: Path, cell: Cell | None = None) -> int:
             await_mark(directory)
             return 3
         host = read_host_file(directory)
+        titles.show(titles.AGENT, f"{host.brief.name}/{host.host}")
         if cell is not None and not cell.move(directory):
             cell.abandon()
             cell = None
@@ -39,7 +55,7 @@ def main(directory: Path, cell: Cell | None = None) -> int:
         control.stop_at(signal.SIGTERM)
         connection = ServerConnection(host.endpoint, host.host_id, host.token)
         connection.know(host.servers)
-        reporter = Reporter(connection, directory / "reports.spool", control.take)
+        reporter = Reporter(connection, directory / FILE, control.take, control.leave_if_deserted)
         reporter.start()
         HostRun(host, control, reporter, cell).run()
     return 0

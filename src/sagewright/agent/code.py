@@ -43,7 +43,7 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) 
         (stored,) = find_objects(host, s3, check, [parse_uri(given)])
         ml.archive.parent.mkdir(exist_ok=True)
         if stored.file is not None:
-            copy_file(Path(stored.file), ml.archive, check, Disk(ml.root))
+            copy_file(Path(stored.file), ml.archive, check, Disk(ml.root, host.disk_stop_mb))
         else:
             s3.download(stored.bucket, stored.key, ml.archive)
     except (S3Failed, ValueError, OSError) as error:

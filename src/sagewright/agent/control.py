@@ -10,12 +10,20 @@ from contextlib import suppress
 from sagewright.agent.errors import Gone, JobError, Overdue, Stopped
 from sagewright.model.brief import Desired
 
+LEAVE_S = 60.0
+"""How long an agent that a signal asked to end waits for a server that does not answer: a replaced one is back by then."""
+
+
+AGAIN_S = 3.0
+"""The same after another signal: a server that has just been started may have sent it, and is heard of by then."""
+
 
 class Control:
     """Stop or go on. The setters may be called from any thread and from signal handlers.
 
     `wake_fd` becomes readable when something has changed. `deadline`: when the job's time is over, on time.monotonic()'s clock,
-    None for never; `stopped_at`: when a stop was asked for.
+    None for never; `stopped_at`: when a stop was asked for; `worked_at`: when the job's process had ended; `leaving`: what can't be
+    brought to the server is left.
     """
 
     def __init__(self) -> None:
@@ -26,6 +34,9 @@ class Control:
         self.gone = False
         self.done = False
         self.failure: JobError | None = None
+        self.leaving = False
+        self.worked_at: float | None = None
+        self._signals: list[float] = []
 
     def take(self, desired: str) -> None:
         """The server's wish, a Desired; words that are not known here change nothing."""
@@ -41,8 +52,21 @@ class Control:
         A handler of Python's runs between two bytecodes: a signal that comes just before the main thread waits would be
         seen only when it wakes. So the signal itself, too, makes `wake_fd` readable.
         """
-        signal.signal(number, lambda _number, _frame: self.ask_stop())
+        signal.signal(number, lambda _number, _frame: self._signalled())
         signal.set_wakeup_fd(self._signal_fd, warn_on_full_buffer=False)
+
+    def _signalled(self) -> None:
+        self._signals = [*self._signals[-7:], time.monotonic()]
+        self.ask_stop()
+
+    def leave_if_deserted(self, away_since: float) -> bool:
+        """Whether the agent ends without the server, which does not answer: once its process has ended, `LEAVE_S` after a signal
+        asked it to end, or `AGAIN_S` after another signal."""
+        if self._signals and self.worked_at is not None and not self.leaving:
+            now, last = time.monotonic(), self._signals[-1]
+            again = len(self._signals) > 1 and last > away_since and now - last > AGAIN_S
+            self.leaving = again or now - max(away_since, self._signals[0], self.worked_at) > LEAVE_S
+        return self.leaving
 
     def ask_stop(self) -> None:
         self.stopped_at = self.stopped_at or time.monotonic()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import io
-import shutil
 import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from sagewright.jobfiles.reserve import RESERVE_BYTES, free
+from sagewright.model.diskroom import HOST_MB, Room, spare
 
 FULL = "Insufficient disk space"
 _LOOK_BYTES = 8 << 20
@@ -27,19 +26,22 @@ class DiskFull(OSError):
 
 
 class Disk:
-    """The disk of a directory. Safe to use from many threads: the writers of one agent share one of it."""
+    """The disk of a directory. Safe to use from many threads: the writers of one agent share one of it.
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    `stop_mb`: what hosts leave free (see model.diskroom).
+    """
+
+    def __init__(self, directory: Path, stop_mb: int = HOST_MB) -> None:
+        self._directory, self._stop_mb = directory, stop_mb
         self._lock = threading.Lock()
         self._unseen = _LOOK_BYTES  # bytes that were written since the last look
 
     def free(self) -> int:
         """Bytes that may be written, without the reserve; may be negative."""
-        return free(self._directory)
+        return spare(self._directory, self._stop_mb)
 
     def total(self) -> int:
-        return shutil.disk_usage(self._directory).total
+        return Room.of(self._directory).total
 
     def spend(self, size: int) -> None:
         """Before so many bytes are written. Looks now and then. Raises DiskFull."""
@@ -48,8 +50,8 @@ class Disk:
             if self._unseen < _LOOK_BYTES:
                 return
             self._unseen = 0
-        if (free := self.free()) < size:
-            raise DiskFull(f"the disk of the machine has {gib(free + RESERVE_BYTES)} left.")
+        if self.free() < size:
+            raise DiskFull(shortage(self._directory, self._stop_mb))
 
 
 class SpendingFile(io.RawIOBase):
@@ -68,6 +70,15 @@ class SpendingFile(io.RawIOBase):
 
     def tell(self) -> int:
         return self._file.tell()
+
+
+def shortage(directory: Path, stop_mb: int) -> str:
+    """For a FailureReason: which disk, how much is left of it, and what must be."""
+    room = Room.of(directory)
+    return (
+        f"the disk of {directory} has {room.free} bytes free, and below {room.host_floor(stop_mb)} hosts that write are ended "
+        "(setting disk_stop_mb)."
+    )
 
 
 def gib(size: int) -> str:

@@ -95,7 +95,7 @@ class HostRun:
         self._downloads = JobS3(host, control.check)
         self._volume = Volume(host, control.fail)
         self._delivery = Delivery(
-            Disk(host.directory),
+            Disk(host.directory, host.disk_stop_mb),
             self._patience.check,
             self._patience.allow,
             self._volume.most_to_bring(),
@@ -114,7 +114,7 @@ class HostRun:
         self._limits = Limits(host.stop_grace_s, self._deadline, self._share.kill)
         closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
         self._apart = Apart(host, control, self._install_wrapper, self._limits, not closed, reporter.log)
-        self._layers = Layers(self._ml, self._environments, self._apart)
+        self._layers = Layers(self._ml, self._environments, self._apart, self._volume)
         archives = Archives(host, control, Held(self._share.wrapper, self._limits))
         self._model_data = ModelData(host, archives)
         self._shelf = Shelf(host.brief.models, host.directory, archives, reporter.log) if host.brief.models else None
@@ -167,6 +167,7 @@ class HostRun:
             ended = self._work()
         except Stopped as stopped:
             ended = Exit(_STOPPED, stopped.cause)
+        self._control.worked_at = time.monotonic()
         self._patience.begin()
         self._deliver(ended)
 
@@ -273,7 +274,8 @@ class HostRun:
             self._log_warnings()
             return None
         try:
-            environment = self._environments.ensure(self._image, self._say_status)
+            with self._volume.making() if self._environments.ready(self._image) is None else nullcontext():
+                environment = self._environments.ensure(self._image, self._say_status)
         except EnvironmentFailed as error:
             raise ClientError(f"No environment can be made for the image {self._image.uri}: {error}") from error
         self._reporter.log(describe_choice(self._image, environment) + self._share.not_held())
@@ -309,7 +311,9 @@ class HostRun:
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
         if self._following is not None:
             self._following.start()
-        book = LogBook(self._reporter, MetricScanner(self._host.brief.metrics), self._host.log_limit_mb)
+        book = LogBook(
+            self._reporter, MetricScanner(self._host.brief.metrics), self._host.log_limit_mb, self._volume.logged
+        )
         try:
             with self._inputs.feeding():
                 ended = self._run_processes(sandbox, environment, book)
@@ -364,6 +368,7 @@ class HostRun:
             start = self._start_of(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
             if not self._running:
                 self._running = True
+                self._volume.begin()
                 self._checkpoints.start()
                 self._delivering.start()
                 if self._health is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from sagewright.model.brief import Brief, Group
+from sagewright.model.diskroom import HOST_MB
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class HostFile:
     """`credentials` are those of the job's role, for the user's code; `directory` is HOST_DIRECTORY.
 
     `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
-    `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none;
+    `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none; `disk_stop_mb`: with less
+    free, hosts that write are ended;
     `weights_from_network`: a URL, empty where no job downloads weights; `warm_cache`: the directory that keeps the warm pool's
     cache between jobs, None without a pool; `gpu_indexes`: which GPUs are its own; `servers`: where reports go when `endpoint`
     does not answer.
@@ -67,6 +69,7 @@ class HostFile:
     file_systems: dict[str, str] = field(default_factory=dict)
     limits: str = "auto"
     log_limit_mb: int = 0
+    disk_stop_mb: int = HOST_MB
     weights_from_network: str = ""
     warm_cache: str | None = None
     gpu_indexes: list[int] | None = None

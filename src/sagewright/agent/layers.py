@@ -17,6 +17,7 @@ from sagewright.agent.code import named_requirements
 from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.optml import OptMl
 from sagewright.agent.process import Exit
+from sagewright.agent.volume import Volume
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.model.brief import Cause
 from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
@@ -33,8 +34,8 @@ _FILE = "requirements.txt"
 class Layers:
     """Of one host."""
 
-    def __init__(self, ml: OptMl, environments: Environments, apart: Apart) -> None:
-        self._ml, self._environments, self._apart = ml, environments, apart
+    def __init__(self, ml: OptMl, environments: Environments, apart: Apart, volume: Volume) -> None:
+        self._ml, self._environments, self._apart, self._volume = ml, environments, apart, volume
         self._answer = ""
 
     def offer(self, sandbox: Sandbox) -> None:
@@ -85,7 +86,8 @@ class Layers:
         layer.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=layer.parent))
         try:
-            self._fill(environment, requirements, scratch)
+            with self._volume.making(scratch):
+                self._fill(environment, requirements, scratch)
             made = scratch / MADE
             if (
                 not made.is_dir()

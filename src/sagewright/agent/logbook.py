@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 from sagewright.agent.metrics import MetricScanner
 from sagewright.agent.report import Reporter
@@ -24,7 +25,15 @@ class LogBook:
     time by each call: lines whose metrics take longer wait, and the process with them (`ready`). `last` are the last few.
     """
 
-    def __init__(self, reporter: Reporter, metrics: MetricScanner, limit_mb: int) -> None:
+    def __init__(
+        self,
+        reporter: Reporter,
+        metrics: MetricScanner,
+        limit_mb: int,
+        kept: Callable[[int], None] = lambda _size: None,
+    ) -> None:
+        """`kept(size)`: so many bytes more are kept."""
+        self._kept = kept
         self._reporter, self._metrics = reporter, metrics
         self._limit = limit_mb * _MIB
         self._written = 0
@@ -76,6 +85,7 @@ class LogBook:
         if self._tail:
             self._write_tail()
         self._written += len(text) + 1
+        self._kept(len(text) + 1)
         self._reporter.log(text)
         if self._beyond():
             self._reporter.log(

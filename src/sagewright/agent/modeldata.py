@@ -96,7 +96,9 @@ class Archives:
         try:
             (stored,) = find_objects(self._host, self._s3, self._control.check, [parse_uri(one.data.uri)])
             if stored.file is not None:
-                copy_file(Path(stored.file), archive, self._control.check, Disk(archive.parent))
+                copy_file(
+                    Path(stored.file), archive, self._control.check, Disk(archive.parent, self._host.disk_stop_mb)
+                )
             else:
                 self._s3.download(stored.bucket, stored.key, archive)
         except (S3Failed, ValueError, OSError) as error:
@@ -104,7 +106,7 @@ class Archives:
 
     def _unpack(self, one: Input, scratch: Path, environment: Path, run: Run) -> None:
         """Raises ClientError for what is no archive, or has too much in it."""
-        room = max(0, Disk(scratch).free())
+        room = max(0, Disk(scratch, self._host.disk_stop_mb).free())
         unpacking, _reason = choose_sandbox(self._host.sandbox, scratch)
         root = unpacking.ml_root(scratch)
         launch = Launch(

@@ -46,7 +46,7 @@ class Patience:
     def check(self) -> None:
         """Raises Gone, or TooLate."""
         self._control.check_gone()
-        if self.left_s() < 0:
+        if self._control.leaving or self.left_s() < 0:
             raise TooLate
 
     def left_s(self) -> float:

@@ -42,10 +42,17 @@ def now_ms() -> int:
 class Reporter:
     """Sends what it is told from a thread of its own. Safe to use from many threads.
 
-    `on_desired(word)` is called from that thread when the server's wish changes.
+    `on_desired(word)` is called from that thread when the server's wish changes. `deserted(away_since)`: whether to end without
+    the server, which has not answered since then; what waits to be sent stays in the spool.
     """
 
-    def __init__(self, connection: ServerConnection, spool: Path, on_desired: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        connection: ServerConnection,
+        spool: Path,
+        on_desired: Callable[[str], None],
+        deserted: Callable[[float], bool] = lambda _away_since: False,
+    ) -> None:
         self._connection = connection
         self._spool_path = spool
         self._spool = Spool(spool)
@@ -64,13 +71,14 @@ class Reporter:
         self._faults, self._slimmed = 0, 0
         self._heard = time.monotonic()
         self.away = False
+        self._deserted, self._away_since, self._abandoned = deserted, 0.0, False
         self.desired: str = Desired.RUN
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     @property
     def full(self) -> bool:
         """Whether more waits to be sent than should."""
-        return len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
+        return self._spool.choked or len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
 
     def start(self) -> None:
         self._thread.start()
@@ -110,7 +118,7 @@ class Reporter:
         with self._changed:
             self._interval = POLL_S
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self.desired in {*words, Desired.GONE})
+            self._changed.wait_for(lambda: self.desired in {*words, Desired.GONE} or self._abandoned)
             self._interval = HEARTBEAT_S
             return self.desired
 
@@ -120,7 +128,7 @@ class Reporter:
             self._spool_batch({})
             number = self._seq
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._answered >= number or self.desired == Desired.GONE)
+            self._changed.wait_for(lambda: self._answered >= number or self.desired == Desired.GONE or self._abandoned)
             return self.desired
 
     def finish(self) -> None:
@@ -156,6 +164,7 @@ class Reporter:
                 status, body = self._connection.request("POST", "report", report)
                 desired = self._read(status, body)
             except ServerAway:
+                self._away_since = self._away_since if self.away else time.monotonic()
                 self.away = True
                 if self._is_orphaned():
                     self._want(Desired.GONE)
@@ -240,5 +249,9 @@ class Reporter:
 
     def _is_orphaned(self) -> bool:
         """While the server is away: its data was deleted, or the work is done and nobody has asked for it for long."""
-        too_long = self._ended and time.monotonic() - self._heard > GIVE_UP_S
+        with self._changed:
+            if self._deserted(self._away_since):
+                self._abandoned = True
+                self._changed.notify_all()
+            too_long = self._ended and (self._abandoned or time.monotonic() - self._heard > GIVE_UP_S)
         return too_long or not self._spool_path.exists()

@@ -105,7 +105,7 @@ class JobS3:
         self._objects = host.objects
         key = host.brief.kms_key
         self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
-        self._disk = Disk(host.directory)
+        self._disk = Disk(host.directory, host.disk_stop_mb)
         self._made: Any = None
         self._any = False  # anything was sent: one small object needs no client, several are better sent by one
         self._check = check

@@ -1,23 +1,35 @@
-"""Reports that wait to be sent, in a file, so that a long absence of the server costs disk and not memory."""
+"""Reports that wait to be sent, in a file, so that a long absence of the server costs disk and not memory.
+
+On a disk that is almost full they wait in memory, a few megabytes of them; of what comes after that, all but log lines and
+metrics.
+"""
 
 from __future__ import annotations
 
 import math
-import struct
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from sagewright.model.diskroom import HOST_MB, Room
+from sagewright.model.leftreports import LENGTH
+
 _SHIFT_BYTES = 8 << 20  # so much that was sent is cut off, once it is more than what waits
-_LENGTH = struct.Struct("<I")
+_MOST_IN_MEMORY = 4 << 20
+_SPARED = ("logs", "metrics")
 
 
 class Spool:
     """A queue of reports, oldest first. Not safe for many threads; the reporter holds its lock."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b")
+        self._path = path
+        self._file = path.open("w+b", buffering=0)
+        self._memory: deque[bytes] = deque()  # behind all of the file
+        self._in_memory = 0
         self._read = 0
         self._write = 0
         self._head: bytes | None = None
@@ -25,21 +37,49 @@ class Spool:
 
     def __len__(self) -> int:
         """Bytes that wait."""
-        return self._write - self._read
+        return self._write - self._read + self._in_memory
+
+    @property
+    def choked(self) -> bool:
+        """Whether the disk takes no more, and memory hardly any."""
+        return self._in_memory >= _MOST_IN_MEMORY
 
     def append(self, report: dict[str, Any]) -> None:
+        """Never raises: on a full disk the report is kept in memory."""
         data = encoded(report)
-        self._file.seek(self._write)
-        self._file.write(_LENGTH.pack(len(data)) + data)
-        self._file.flush()
-        self._write += _LENGTH.size + len(data)
+        if self._memory or not self._written(LENGTH.pack(len(data)) + data):
+            if self.choked:
+                data = encoded({name: value for name, value in report.items() if name not in _SPARED})
+            self._memory.append(data)
+            self._in_memory += len(data)
+
+    def _written(self, data: bytes) -> bool:
+        try:
+            room = Room.of(self._path.parent)
+            if room.free < room.host_floor(HOST_MB) // 2:  # it is for what ends and what deletes
+                return False
+            self._put(self._write, data)
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(self._write)
+            return False
+        self._write += len(data)
+        return True
+
+    def _put(self, place: int, data: bytes) -> None:
+        self._file.seek(place)
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
 
     def head(self) -> bytes | None:
         """The oldest report as JSON; None if there is none."""
         if self._head is None and self._read < self._write:
             self._file.seek(self._read)
-            (length,) = _LENGTH.unpack(self._file.read(_LENGTH.size))
+            (length,) = LENGTH.unpack(self._file.read(LENGTH.size))
             self._head, self._head_size = self._file.read(length), length
+        elif self._head is None and self._memory:
+            self._head, self._head_size = self._memory[0], 0
         return self._head
 
     def replace_head(self, report: dict[str, Any]) -> None:
@@ -51,8 +91,11 @@ class Spool:
         """Forget the oldest report: it was taken in."""
         if self._head is None:
             return
-        self._read += _LENGTH.size + self._head_size
         self._head = None
+        if not self._head_size:
+            self._in_memory -= len(self._memory.popleft())
+            return
+        self._read += LENGTH.size + self._head_size
         if self._read == self._write:
             self._read = self._write = 0
             self._file.truncate(0)
@@ -63,13 +106,16 @@ class Spool:
         """Move what waits to the beginning: the file stays about as small as that."""
         self._file.seek(self._read)
         rest = self._file.read(len(self))
-        self._file.seek(0)
-        self._file.write(rest)
+        self._put(0, rest)
         self._file.truncate(len(rest))
-        self._file.flush()
         self._read, self._write = 0, len(rest)
 
     def close(self) -> None:
+        """What waits stays in the file, as far as the disk takes it."""
+        with suppress(OSError):
+            for data in self._memory:
+                self._put(self._write, LENGTH.pack(len(data)) + data)
+                self._write += LENGTH.size + len(data)
         self._file.close()
 
 

@@ -1,8 +1,8 @@
-"""The volume that VolumeSizeInGB asks for: not a file system of its own, but a limit that is watched.
+"""The volume that VolumeSizeInGB asks for, a limit that is watched, and the machine's disk, which hosts that write must not fill.
 
 What is counted: everything in the host's directory that its process may fill, what its processes have open or mapped that no
 directory shows any more, and the channels in File mode, wherever their bytes lie. Instance types with storage of their own
-have no such limit, as with AWS.
+have no such limit, as with AWS. On a disk that runs short each host is judged by what it has written (`writing`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sagewright.agent.disk import FULL, GIB, Disk, gib
+from sagewright.agent.disk import FULL, GIB, Disk, gib, shortage
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import descendants, unlinked_bytes
+from sagewright.agent.writing import WINDOW_S, Writing
 from sagewright.jobfiles.directory import JobDirectory
-from sagewright.jobfiles.reserve import RESERVE_BYTES, free
+from sagewright.model.diskroom import Room, existing
 from sagewright.model.instances import has_local_storage
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
@@ -38,10 +39,13 @@ class Volume:
     def __init__(self, host: HostFile, fail: Callable[[JobError], None]) -> None:
         self._host, self._fail = host, fail
         self._limit = _limit_bytes(host)
-        self._disk = Disk(host.directory)
+        self._disk = Disk(host.directory, host.disk_stop_mb)
         self._count: Iterator[int] | None = None
         self._counted = 0
         self._elsewhere = 0
+        self._logged = 0
+        self._writing = Writing()
+        self._making: list[Path | None] = []
         self._claimed = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="volume", daemon=True)
@@ -69,12 +73,30 @@ class Volume:
         if elsewhere:
             self._elsewhere += size
 
+    def begin(self) -> None:
+        """The host's own process starts: what it writes from here on is its own. A server is given all that it starts with."""
+        given = None if self._host.brief.health is not None else max(0, self._claimed - self._elsewhere)
+        self._writing.begin(given)
+
+    def logged(self, size: int) -> None:
+        """So many bytes of log lines are kept of the host, in the server's store: on its disk."""
+        self._logged += size
+
+    @contextmanager
+    def making(self, place: Path | None = None) -> Iterator[None]:
+        """In the block, this host writes to the environments: a layer at `place`, or an environment."""
+        self._making.append(place)
+        try:
+            yield
+        finally:
+            self._making.remove(place)
+
     def _watch(self) -> None:
         due = 0.0
         while not self._end.wait(_EVERY_S):
             began = time.monotonic()
             try:
-                why = self._why_full() or (self._why_beyond() if began >= due else None)
+                why = self._why_making() or (self._why_counted() if began >= due else None)
             except _Ended:
                 return
             if why is not None:
@@ -83,22 +105,39 @@ class Volume:
             if began >= due:
                 due = began + _SHARE_OF_TIME * (time.monotonic() - began)
 
-    def _why_full(self) -> str | None:
-        """The disk of the host's directory, or that of the environments, on which layers are made."""
-        places = [place for place in (self._host.directory, self._host.environments) if place.exists()]
-        least = min(map(free, places))
-        return f"the disk of the machine has {gib(least + RESERVE_BYTES)} left." if least < 0 else None
-
-    def _why_beyond(self) -> str | None:
-        if self._limit is None:
+    def _why_making(self) -> str | None:
+        """An environment that is made here may take gigabytes."""
+        if not self._making:
             return None
-        used = self._elsewhere + self._look() + unlinked_bytes(descendants(os.getpid()), self._check)
-        return self._asked(used) if used > self._limit else None
+        place = existing(self._host.environments)
+        room = Room.of(place)
+        return (
+            shortage(place, self._host.disk_stop_mb) if room.free < room.host_floor(self._host.disk_stop_mb) else None
+        )
+
+    def _why_counted(self) -> str | None:
+        room = Room.of(self._host.directory)
+        floor = room.host_floor(self._host.disk_stop_mb)
+        if self._limit is None and room.free >= 2 * floor:
+            return None
+        used = self._look() + unlinked_bytes(descendants(os.getpid()), self._check)
+        if self._limit is not None and self._elsewhere + used > self._limit:
+            return self._asked(self._elsewhere + used)
+        if self._count is None:
+            self._writing.measure(used + self._logged, time.monotonic())
+        return self._why_short() if self._writing.ends(room, floor) else None
+
+    def _why_short(self) -> str:
+        wrote = (
+            f"Host {self._host.host} has written {self._writing.held} bytes, {self._writing.recent} in {WINDOW_S:g} s."
+        )
+        return f"{shortage(self._host.directory, self._host.disk_stop_mb)} {wrote}"
 
     def _look(self) -> int:
         """The bytes in the directories: of the last count that came to its end, or of this one if that has found more."""
         until, found = time.monotonic() + _LOOK_S, 0
-        self._count = self._count or used_bytes([self._host.directory / name for name in _FILLED], self._check)
+        places = [*(self._host.directory / name for name in _FILLED), *filter(None, self._making)]
+        self._count = self._count or used_bytes(places, self._check)
         for found in self._count:
             if time.monotonic() > until:
                 return max(found, self._counted)

@@ -10,7 +10,6 @@ With PLACE, NUMBER agents are forked ahead, each with a sandbox that waits for a
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import gc
 import json
@@ -30,12 +29,12 @@ from sagewright.agent.cell import Cell, remove_cell
 from sagewright.agent.cellkeeper import Keeper, Place, Spare
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.s3 import preload
+from sagewright.model import titles
 from sagewright.runtimes.pipconfig import pip_sources
 from sagewright.sandbox.cgroups import find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
 from sagewright.sandbox.users import SPARE
 
-_PR_SET_NAME = 15
 _LOWER = 10
 """By so much the priority of what makes a cell is lower: it gets about a tenth of what a job gets beside it."""
 
@@ -165,7 +164,6 @@ def _become_agent(directory: Path, cell: Cell | None = None) -> NoReturn:
     """In the forked child: work."""
     status = 70
     try:
-        _name(b"sagewright-host")
         _redirect(directory / "agent.log")
         status = run_agent(directory, cell)
     except BaseException:
@@ -181,7 +179,7 @@ def _become_cell(place: Place) -> NoReturn:
     agent in any case."""
     status = 70
     try:
-        _name(b"sagewright-cell")
+        titles.show(titles.SANDBOX)
         priority = _lower_priority()
         cell = _made_cell(place)
         if cell is None:
@@ -260,10 +258,6 @@ def _told(connection: socket.socket, *, wait: bool) -> bytes:
             return b""
 
 
-def _name(name: bytes) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, name, 0, 0, 0)
-
-
 def _redirect(log: Path) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     to_log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -276,4 +270,5 @@ def _redirect(log: Path) -> None:
 
 if __name__ == "__main__":
     _place, _most = (Path(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) > 2 else (Path(), 0)
+    titles.show(titles.FORK_SERVER)
     Zygote(socket.socket(fileno=int(sys.argv[1])), _place, _most).serve()

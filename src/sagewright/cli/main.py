@@ -15,6 +15,7 @@ from sagewright.cli import (
     objects,
     pipelines,
     processing,
+    ps,
     transform,
     tuning,
     up,
@@ -42,6 +43,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
+app.command("ps")(ps.ps)
 app.command("doctor")(doctor.doctor)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.model import processmemory
+from sagewright.model.errors import AwsError
 from sagewright.model.settings import BadSetting
 
 
@@ -50,5 +51,7 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
         Server(settings).run(ready)
     except (AlreadyRunning, BadSetting, NoBackend, OSError) as error:
         fail(str(error))
+    except AwsError as error:
+        fail(f"The server can't start on {settings.data}: {error.message}")
     if processmemory.is_spent():
         processmemory.start_again()

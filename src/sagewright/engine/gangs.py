@@ -203,6 +203,7 @@ def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict
         "gpus": share.per_host.gpus,
         "limits": settings.limits,
         "log_limit_mb": settings.log_limit_mb,
+        "disk_stop_mb": settings.disk_stop_mb,
         "weights_from_network": settings.weights_from_network,
         "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,
         "file_systems": {

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -20,6 +19,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from sagewright.engine.eventtargets import Message, Undeliverable
+from sagewright.model import addresses
 from sagewright.store import resources
 from sagewright.store.database import Database
 from sagewright.store.jobs import Place
@@ -104,7 +104,7 @@ class Hooks:
 
     def _address(self, host: str, port: int) -> str:
         """The address that is connected to, whatever the name stands for a moment later. Raises Undeliverable, OSError."""
-        found = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+        found = str(addresses.resolved(host, port))
         if not allowed(found, self._networks):
             raise Undeliverable(
                 f"{host} is at {found}, which the setting hook_networks ({self._networks}) does not allow"
@@ -113,12 +113,9 @@ class Hooks:
 
 
 def allowed(address: str, networks: str) -> bool:
-    """Addresses of a link are never: clouds keep the credentials of machines there."""
-    ip: Any = ipaddress.ip_address(address.partition("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
-        return False
-    return networks == ANY or bool(ip.is_global)
+    """Never where clouds keep the credentials of machines, in whatever form of address."""
+    found = addresses.read(address)
+    return addresses.public(found) if networks == PUBLIC else not addresses.refused(found)
 
 
 def _end(plain: socket.socket) -> None:

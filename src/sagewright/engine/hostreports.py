@@ -63,6 +63,13 @@ class Report:
     def ends(self) -> bool:
         return bool(self.exited or self.failed or self.finished)
 
+    def without_lines(self) -> Report:
+        """For a store that has no room for them."""
+        if not self.logs:
+            return self
+        line = f"{len(self.logs)} lines were left out here: the disk of the server's store is full."
+        return replace(self, logs=[(self.logs[0][0], line)])
+
     def essential(self) -> Report:
         """Its lines and its end."""
         return replace(self, metrics=[], phase=None, message=None)

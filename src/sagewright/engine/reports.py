@@ -14,6 +14,7 @@ from sagewright.engine.gangs import kind_of
 from sagewright.engine.hostreports import TOLD, Report
 from sagewright.model.brief import Desired, FaultClass, Phase
 from sagewright.model.clock import now_ms
+from sagewright.model.diskroom import insufficient
 from sagewright.model.errors import AwsError
 from sagewright.model.lives import Step
 from sagewright.store import hosts, jobs, logs, metrics
@@ -42,11 +43,19 @@ class Answer:
 def apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
     """Take one report in. A report that was taken already is only answered.
 
-    Raises AwsError and OperationalError where the store can't take it now: the agent sends it again.
+    On a full disk what remains of the store's ballast is for the ends of jobs: lines of log are left out. Raises AwsError and
+    OperationalError where the store can't take it now: the agent sends it again.
     """
+    ballast = store.ballast
+    if ballast is not None and ballast.tight:
+        report = report.without_lines()
     try:
         return _apply(store, host_id, token, report)
-    except (AwsError, OperationalError):
+    except AwsError as error:
+        if ballast is None or error.status != insufficient("").status or not ballast.release():
+            raise
+        return _apply(store, host_id, token, report.without_lines())
+    except OperationalError:
         raise
     except Exception:
         log.exception("report %d of host %s can't be applied; its lines and its end alone are", report.seq, host_id)

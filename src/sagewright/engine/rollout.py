@@ -21,8 +21,12 @@ KNOWN_MS = 250
 """How long an endpoint is Updating at least once its traffic has been divided anew: who then reads InService is answered by what
 the endpoint has become, as every front knows of it.
 """
+OUT_MS = 15_000
+"""How long an endpoint is without any instance that answers before it is OutOfService: a replacement takes a few seconds."""
 RETRY_MS = 1_000
 MOST_RETRY_MS = 60_000
+UNSERVED, UNSERVED_REASON = "UnservedSinceMs", "UnservedReason"
+"""In the document of an endpoint that has no instance that answers: since when, and why the last one ended."""
 LAUNCH, WAIT, RESIZE = "launch", "wait", "resize"
 """The phases of an update."""
 
@@ -109,6 +113,9 @@ def advance(state: State, look: Look) -> State:
 def due_ms(state: State) -> int | None:
     """When it should be looked at again though nothing happens; None for never."""
     times = [one.leaving_ms + DRAIN_MS for _, one in fleets.instances(state.fleets) if one.leaving_ms is not None]
+    times += [
+        since + OUT_MS for since in [state.rest.get(UNSERVED, 0)] if since and state.status == EndpointStatus.IN_SERVICE
+    ]
     times += [one.retry_ms for fleet in state.fleets for one in fleet.variants if one.retry_ms]
     if state.update is not None:
         times += [int(state.update.get("UntilMs") or 0), _deadline_ms(state.update)]
@@ -157,7 +164,39 @@ def _noticed_variant(variant: Variant, look: Look) -> Variant:
 
 def _kept(state: State, look: Look) -> State:
     """As many instances as are wanted: lost ones are replaced, after a while where they fail again and again."""
-    return replace(state, fleets=[_refilled(fleet, look.at_ms) for fleet in state.fleets])
+    refilled = replace(state, fleets=[_refilled(fleet, look.at_ms) for fleet in state.fleets])
+    return refilled if state.update else _judged(refilled, look)
+
+
+def _judged(state: State, look: Look) -> State:
+    """OutOfService once no instance has answered for a while, and InService again when one does."""
+    served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.wanted and not one.shadow]
+    down = bool(served) and not any(one.ready or one.component or one.hosts_components for one in served)
+    since, reason = state.rest.get(UNSERVED), _why_lost(state.fleets, look)
+    if down:
+        rest = {**state.rest, UNSERVED: since or look.at_ms}
+        rest |= {UNSERVED_REASON: reason[:1024]} if reason else {}
+        if state.status == EndpointStatus.OUT_OF_SERVICE:
+            return replace(state, rest=rest)
+        if since is None or look.at_ms < since + OUT_MS:
+            return replace(state, rest=rest)
+        rest["FailureReason"] = rest.get(UNSERVED_REASON) or "No instance of the endpoint answers to /ping."
+        return replace(state, status=EndpointStatus.OUT_OF_SERVICE, rest=rest)
+    if since is None:
+        return state
+    out = state.status == EndpointStatus.OUT_OF_SERVICE
+    left = {UNSERVED, UNSERVED_REASON, "FailureReason"} if out else {UNSERVED, UNSERVED_REASON}
+    rest = {name: value for name, value in state.rest.items() if name not in left}
+    return replace(state, status=EndpointStatus.IN_SERVICE if out else state.status, rest=rest)
+
+
+def _why_lost(concerned: list[Fleet], look: Look) -> str:
+    """Why an instance ended; "" if none has."""
+    for _variant, instance in fleets.instances(concerned):
+        seen = look.seen.get(instance.id)
+        if seen is not None and seen.state is InstanceState.OVER and seen.reason:
+            return seen.reason
+    return ""
 
 
 def _refilled(fleet: Fleet, at_ms: int) -> Fleet:

@@ -15,7 +15,9 @@ from sagewright.store.resources import Resource
 
 CSV_TYPES, JSON_TYPES = ["text/csv"], ["application/json"]
 """Source: AWS's guide: how captured data is told where CaptureContentTypeHeader is not given."""
-_SERVES = frozenset({EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK})
+_SERVES = frozenset(
+    {EndpointStatus.IN_SERVICE, EndpointStatus.OUT_OF_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK}
+)
 
 
 def routes_of(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from contextlib import suppress
 
 from sagewright.compute.backend import HostPlan, LaunchFailed, Unreachable
 from sagewright.compute.capacity import Share
 from sagewright.engine import attempts, gangs, outcome, spot
+from sagewright.engine.diskwaits import WAITS, lacks_disk
 from sagewright.engine.endings import Endings
 from sagewright.engine.gangs import demand_of, kind_of
 from sagewright.engine.leases import Leases
+from sagewright.engine.leftreports import take_left
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.queueing import QUEUE, Queueing
@@ -95,12 +98,27 @@ class Runs:
             self._m.wake(QUEUE, "")
 
     def _launch(self, job: Job) -> None:
+        if lack := lacks_disk(self._m.settings):
+            self._wait_for_disk(job, lack)
+            return
         self._move(job, Event(Step.STARTING))
         self._pools.open(job)
         share = self._m.reservations.numbered(job.id, self._share(demand_of(job)))
-        plans = gangs.plan(self._m.place, job, share)
+        try:
+            plans = gangs.plan(self._m.place, job, share)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self._wait_for_disk(job, f"{error.filename or self._m.settings.data}: {error.strerror}.")
+            return
         with suppress(Unreachable):  # taken up again when its hosts are looked after
             self._start_hosts(job, plans)
+
+    def _wait_for_disk(self, job: Job, lack: str) -> None:
+        """Tried again at each sweep; its log of events says so once."""
+        last = jobs.transitions(self._m.store, job.id)[-1:]
+        if not last or not last[0].message.startswith(WAITS):
+            self._move(job, Event(Step.STARTING, f"{WAITS}: {lack}"))
 
     def _start_hosts(self, job: Job, plans: list[HostPlan]) -> None:
         """Launch the hosts, those of them that an earlier call launched excepted. Raises Unreachable."""
@@ -177,6 +195,7 @@ class Runs:
         return None if now_ms() - host.seen_ms < limit_s * 1000 else f"silent for {limit_s} s; {why}"
 
     def _lose(self, host: Host, why: str) -> None:
+        take_left(self._m.store, host)
         fresh = hosts.find(self._m.store, host.id)  # its last report may have come since
         if fresh is None or fresh.over:
             return

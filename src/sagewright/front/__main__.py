@@ -35,7 +35,7 @@ from sagewright.front.survival import Survival
 from sagewright.front.tracking import Tracking, is_for_trackers
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
-from sagewright.model import processmemory
+from sagewright.model import processmemory, titles
 from sagewright.model.settings import load_settings
 from sagewright.upstream.client import Upstream
 from sagewright.upstream.connecting import TcpPort
@@ -143,6 +143,7 @@ class Front:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     started = json.loads(sys.argv[1])
+    titles.show(titles.FRONT, data=Path(started["data"]))
     processmemory.hold(load_settings({}).front_memory, processmemory.give_up)
     gc.freeze()
     loop = uvicorn.Config("", loop="auto").get_loop_factory() or asyncio.new_event_loop

@@ -147,6 +147,7 @@ class EndpointStatus(StrEnum):
     UPDATING = "Updating"
     ROLLING_BACK = "RollingBack"  # an update failed, and the old configuration takes over again
     IN_SERVICE = "InService"
+    OUT_OF_SERVICE = "OutOfService"  # it has had no instance that answers for a while; replacements are tried
     DELETING = "Deleting"
     FAILED = "Failed"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from sagewright.model import interruptions, processmemory
+from sagewright.model import diskroom, interruptions, processmemory
 
 PREFIX = "SAGEWRIGHT_"
 NO_SETTINGS = {
@@ -40,6 +40,12 @@ def _parse_file_systems(text: str) -> dict[str, Path]:
             raise ValueError(f"{entry!r} must be ID=/absolute/folder")
         folders[name.strip()] = Path(folder.strip())
     return folders
+
+
+def _check_not_negative(number: int) -> None:
+    """Raises ValueError."""
+    if number < 0:
+        raise ValueError(f"{number} must be 0 or more")
 
 
 def _check_url(text: str) -> None:
@@ -198,6 +204,18 @@ class Settings:
         1024,
         "MiB of log lines that are kept of each host of a job; of what comes after that only the end is. 0: everything.",
     )
+    disk_reserve_mb: int = _setting(
+        diskroom.CLIENT_MB,
+        "MiB of the data directory's disk that clients leave to running work: with less free, objects and images are refused. "
+        "At most a tenth of the disk, and no less than `disk_stop_mb`.",
+        check=_check_not_negative,
+    )
+    disk_stop_mb: int = _setting(
+        diskroom.HOST_MB,
+        "MiB that hosts leave free of the machine's disk: with less, those that write are ended, and no job starts. At most a "
+        "twentieth of the disk.",
+        check=_check_not_negative,
+    )
     max_connections: int = _setting(
         4096,
         "Connections at once. Of more, idle ones are closed, those first on which nobody has shown a key; where all are at "
@@ -218,7 +236,7 @@ class Settings:
     hook_networks: str = _setting(
         "public",
         "Where the API destinations of rules may be. public: at public addresses alone. any: also on this machine and in private "
-        "networks. Link-local addresses, where clouds keep credentials, are refused either way.",
+        "networks. Addresses where clouds keep credentials are refused either way, in whatever form.",
         ("public", "any"),
     )
     spot_interruptions: str = _setting(
@@ -256,6 +274,11 @@ class Settings:
     def mounted_file_systems(self) -> dict[str, Path]:
         """The folder of each file system id."""
         return _parse_file_systems(self.file_systems)
+
+    @property
+    def disk_floors_mb(self) -> tuple[int, int]:
+        """What clients leave free, and what hosts do (see model.diskroom)."""
+        return self.disk_reserve_mb, self.disk_stop_mb
 
     @property
     def database_url(self) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from sagewright.model.diskroom import ClientRoom, insufficient
 from sagewright.model.errors import AwsError
 from sagewright.objects import checksums, small, writeback
 from sagewright.objects.small import SmallBlobs
@@ -34,6 +35,7 @@ TRASH_S = 10.0
 """How long a blob that no row names any more stays, for readers that looked its row up before."""
 
 
+FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -77,11 +79,12 @@ class BlobStore:
     """The files below `root`. Safe to use from many threads, and beside other processes on the same root.
 
     `fsync` off never waits for the disk; otherwise a blob and its directory entry are there before a row can name it.
-    `small` keeps the bodies that `take` finds small, which have no files.
+    `small` keeps the bodies that `take` finds small, which have no files. `room` admits what is written.
     """
 
-    def __init__(self, root: Path, fsync: str, small: SmallBlobs | None = None) -> None:
+    def __init__(self, root: Path, fsync: str, small: SmallBlobs | None = None, room: ClientRoom | None = None) -> None:
         self._small = small
+        self._room = room or ClientRoom(root)
         self._incoming, self._blobs = root / "incoming", root / "blobs"
         self._syncs = fsync != "off"
         self._pending: set[str] = set()
@@ -110,6 +113,7 @@ class BlobStore:
             left -= len(piece)
         head = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if left and self._small is not None:
+            self._room.spend(len(head))
             yield _counted(self._small.new_id(), head, algorithms)
             return
         with self.receive(_Led(head, source), algorithms) as blob:
@@ -143,8 +147,10 @@ class BlobStore:
         def fill(file: int) -> Blob:
             for piece in pieces:
                 _append(piece, file)
-            return Blob("", sum(piece.length for piece in pieces), "")
+            return Blob("", total, "")
 
+        total = sum(piece.length for piece in pieces)
+        self._room.spend(total)
         return Receipt(self, fill)
 
     # What an assembly needs: a file of which parts are filled by many.
@@ -174,8 +180,8 @@ class BlobStore:
             os.fsync(file)
 
     def pump(self, source: Source, file: int, algorithms: Iterable[str]) -> Blob:
-        """All of `source` to where `file` stands, hashed on the way; the disk begins with it."""
-        return _pump(source, file, algorithms, early=self._syncs)
+        """All of `source` to where `file` stands, hashed on the way; the disk begins with it. Raises AwsError without room."""
+        return _pump(_Metered(source, self._room), file, algorithms, early=self._syncs)
 
     def pump_slice(self, piece: Slice, file: int, algorithms: Iterable[str]) -> Blob:
         """`pump` of a piece of a file. Raises FileNotFoundError."""
@@ -246,6 +252,8 @@ class BlobStore:
     # What a Receipt does, in order.
 
     def begin(self) -> str:
+        """Raises AwsError without room."""
+        self._room.spend()
         blob = uuid.uuid4().hex
         with self._lock:
             self._pending.add(blob)
@@ -348,7 +356,7 @@ def _pump(source: Source, file: int, algorithms: Iterable[str], *, early: bool) 
         md5.update(chunk)
         for checksum in counted.values():
             checksum.update(chunk)
-        _write_all(file, chunk)
+        write_all(file, chunk)
         if early and size - begun >= WRITE_BACK:
             writeback.begin(file, start + begun, size - begun)
             begun = size
@@ -360,7 +368,7 @@ def _counted(blob: str, data: bytes, algorithms: Iterable[str]) -> Blob:
     return Blob(blob, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), found, data=data)
 
 
-def _write_all(file: int, data: bytes) -> None:
+def write_all(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
@@ -380,7 +388,7 @@ def _append(piece: Slice, file: int) -> None:
         os.lseek(file, 0, os.SEEK_END)
         while left and (chunk := source.read(min(left, CHUNK))):
             left -= len(chunk)
-            _write_all(file, chunk)
+            write_all(file, chunk)
         if left:
             raise OSError(errno.EIO, f"{piece.path.name} ended {left} bytes early")
 
@@ -397,6 +405,19 @@ class _Led:
             return self.rest.read(size)
         end = len(self.head) if size < 0 else size
         piece, self.head = self.head[:end], self.head[end:]
+        return piece
+
+
+@dataclass(frozen=True)
+class _Metered:
+    """What `source` gives, once there is room for it."""
+
+    source: Source
+    room: ClientRoom
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self.source.read(size)
+        self.room.spend(len(piece))
         return piece
 
 
@@ -427,7 +448,6 @@ def full_disk_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if error.errno not in FULL_ERRORS:
             raise
-        message = f"The object store's disk cannot take the object ({error.strerror})."
-        raise AwsError("InsufficientStorage", message, 507) from error
+        raise insufficient(f"The object store's disk cannot take the object ({error.strerror}).") from error

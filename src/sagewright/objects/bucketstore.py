@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sagewright.model.clock import now_ms
+from sagewright.model.diskroom import ClientRoom
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects import checksums, errors
@@ -40,11 +41,13 @@ class BucketStore:
     read for some seconds after it was overwritten or deleted, for ever once it is open.
     """
 
-    def __init__(self, store: Database, root: Path, fsync: str, account: str, region: str) -> None:
+    def __init__(
+        self, store: Database, root: Path, fsync: str, account: str, region: str, room: ClientRoom | None = None
+    ) -> None:
         self.database = store
         self.account, self.region = account, region
         self.small = SmallBlobs(store, root)
-        self.blobs = BlobStore(root, fsync, self.small)
+        self.blobs = BlobStore(root, fsync, self.small, room)
         self.buckets = Buckets(store, account, region)
         self.contents = Contents(store, self.blobs, self.small)
         self.listing = Listing(store)

@@ -7,11 +7,14 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.objects.blobs import Source
+from sagewright.model.diskroom import CLIENT_MB, HOST_MB, ClientRoom
+from sagewright.model.errors import AwsError
+from sagewright.objects.blobs import FULL_ERRORS, Source, write_all
 
 _PIECE = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -36,9 +39,13 @@ class OutOfOrder(ValueError):
 
 @dataclass(frozen=True)
 class LayerStore:
-    """Uploads survive a restart of the server. Safe to use from many threads, one for each upload."""
+    """Uploads survive a restart of the server. Safe to use from many threads, one for each upload.
+
+    `floors_mb`: what clients and hosts leave free of the disk.
+    """
 
     root: Path
+    floors_mb: tuple[int, int] = (CLIENT_MB, HOST_MB)
 
     def path(self, digest: str) -> Path:
         """Where the layer is or would be. Raises WrongDigest for what is no digest."""
@@ -56,10 +63,11 @@ class LayerStore:
             return None
 
     def begin(self) -> str:
-        """The id of a new upload."""
+        """The id of a new upload. Raises AwsError on a full disk."""
         upload = str(uuid.uuid4())
-        self._uploads.mkdir(parents=True, exist_ok=True)
-        self._upload(upload).touch()
+        with _full_disk_reported():
+            self._uploads.mkdir(parents=True, exist_ok=True)
+            self._upload(upload).touch()
         return upload
 
     def received(self, upload: str) -> int:
@@ -69,18 +77,19 @@ class LayerStore:
     def append(self, upload: str, source: Source, start: int | None = None) -> int:
         """Take what `source` gives; `start`: where the sender says that it belongs. The size then.
 
-        Raises NoSuchUpload, OutOfOrder, and what `source` raises; then nothing of it is kept.
+        Raises NoSuchUpload, OutOfOrder, AwsError without room, and what `source` raises; then nothing of it is kept.
         """
+        room = self._room()
         path = self._existing(upload)
         before = path.stat().st_size
         if start not in {None, before}:
             raise OutOfOrder(before)
-        with path.open("ab") as file:
+        with _full_disk_reported(), path.open("ab", buffering=0) as file:
             try:
                 while piece := source.read(_PIECE):
-                    file.write(piece)
+                    room.spend(len(piece))
+                    write_all(file.fileno(), piece)
             except BaseException:
-                file.flush()
                 file.truncate(before)
                 raise
             return file.tell()
@@ -112,6 +121,9 @@ class LayerStore:
                 removed += 1
         return removed
 
+    def _room(self) -> ClientRoom:
+        return ClientRoom(self.root, self.floors_mb, _refusal)
+
     @property
     def _uploads(self) -> Path:
         return self.root / "uploads"
@@ -123,3 +135,19 @@ class LayerStore:
         if not _UPLOAD.fullmatch(upload) or not self._upload(upload).exists():
             raise NoSuchUpload(upload)
         return self._upload(upload)
+
+
+@contextmanager
+def _full_disk_reported() -> Iterator[None]:
+    """Raises AwsError where the disk has no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_ERRORS:
+            raise
+        raise _refusal(f"The registry's disk cannot take the layer ({error.strerror}).") from error
+
+
+def _refusal(message: str) -> AwsError:
+    """ECR's own error for an upload that the account has no room for; the registry says it in its own form."""
+    return AwsError("LimitExceededException", message)

@@ -20,8 +20,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sagewright.jobfiles.directory import JobDirectory
-from sagewright.jobfiles.reserve import free
 from sagewright.jobfiles.unpacking import BadArchive, unpack
+from sagewright.model.diskroom import spare
 from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Command, Launch, OwnImage, Support, check_words
 from sagewright.sandbox.cgroups import Share
 from sagewright.sandbox.container_document import LABEL_DIRECTORY, document, gpus, podman_spec
@@ -202,7 +202,7 @@ class _Room:
         """Before so many bytes are written. Raises CannotLaunch."""
         self._left -= size
         if self._left < 0:
-            if (room := free(self._directory)) < size:
+            if (room := spare(self._directory)) < size:
                 raise CannotLaunch(f"Insufficient disk space for what the image has below {ML_ROOT}.")
             self._left = min(room - size, _LOOK_BYTES)
 

@@ -13,8 +13,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from sagewright.model import addresses
 from sagewright.sandbox.base import CannotLaunch, Registry
 from sagewright.sandbox.engine import Engine, EngineFailed
 
@@ -53,6 +54,7 @@ class Images:
             raise ImageUnavailable(
                 _cannot_find(uri, "the registry has no such image, and the engine knows none of that name")
             )
+        _check_registry(uri)
         return self._pulled(uri, uri, say, None)
 
     def _in_registry(self, uri: str) -> tuple[str, str] | None:
@@ -116,6 +118,20 @@ class Images:
         if registry and self.podman:
             return f"/v4.0.0/libpod/images/pull?reference={quote(reference, safe='')}&tlsVerify=false"
         return f"/images/create?fromImage={quote(reference, safe='')}"
+
+
+def _check_registry(uri: str) -> None:
+    """The engine asks the registry that a user's URI names. Raises ImageUnavailable for one where clouds keep credentials."""
+    first, slash, _rest = uri.partition("/")
+    if not slash or not (first == "localhost" or "." in first or ":" in first):
+        return  # the engine's own registries
+    parts = urlsplit(f"//{first}")
+    try:
+        found = addresses.resolved(parts.hostname or "", parts.port or 443)
+    except (OSError, ValueError):
+        return  # the engine says so in its own words
+    if addresses.refused(found):
+        raise ImageUnavailable(_cannot_find(uri, f"its registry is at {found}, where no image is pulled from"))
 
 
 def _note(line: bytes) -> dict[str, Any]:

@@ -7,7 +7,6 @@ them what is meant for outside; for TCP the kernel tells whom it was meant for.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import struct
 import subprocess
@@ -21,6 +20,7 @@ from typing import cast
 
 import psutil
 
+from sagewright.model import addresses
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
 
 _SO_ORIGINAL_DST = 80
@@ -72,11 +72,11 @@ class Allowed:
     machine: bool = True
 
     def reaches(self, address: str, port: int) -> bool:
-        """Never what only the machine is told: a cloud's metadata are at a link-local address, and its credentials with them."""
-        found = ipaddress.ip_address(address)
+        """Never what only the machine may ask: a cloud's metadata, and its credentials with them."""
+        found = addresses.read(address)
         if found.is_loopback or (not self.machine and address in _own_addresses()):
             return port == self.server_port
-        return not (found.is_link_local or found.is_multicast or found.is_unspecified)
+        return not addresses.refused(found)
 
 
 def _own_addresses() -> set[str]:

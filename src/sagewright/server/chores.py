@@ -27,6 +27,7 @@ COLLECT_S = 3600
 SWEEP_S = 1.0
 INDEX_S = 0.5
 LINEAGE_S = 0.5
+ROOM_S = 1.0
 LAYER_GRACE_S = 24 * 3600.0
 
 
@@ -39,9 +40,11 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
     indexing = Chore("indexing properties", INDEX_S, partial(keep_up, platform, sweeping.is_set))
     following = Chore("following lineage", LINEAGE_S, partial(lineage_following.keep_up, platform, sweeping.is_set))
     telling = Chore("telling where this server answers", TELL_S, peers.tell)
+    ballast = platform.store.ballast
+    keeping = Chore("keeping room on the disk", ROOM_S, (lambda: None) if ballast is None else ballast.keep)
     keepers = [
         platform.objects.housekeeper(settings),
-        *(Housekeeper([one], sweeping) for one in (removing, indexing, following, telling)),
+        *(Housekeeper([one], sweeping) for one in (removing, indexing, following, telling, keeping)),
     ]
     for keeper in keepers:
         keeper.start()

@@ -25,6 +25,7 @@ import psutil
 from sagewright.front import handshake
 from sagewright.front.handshake import LOCAL, MAIN, RUNTIME, Place
 from sagewright.http.passage import Passage
+from sagewright.model import titles
 
 START_S = 30.0
 END_S = 8.0
@@ -120,13 +121,10 @@ class Listeners:
 def release_port(port: int) -> bool:
     """Whether a front without a server held the port of this machine, and let it go: its server may have been on another data
     directory. Only of this user's."""
-    for process in psutil.process_iter(["uids", "cmdline"]):
-        with contextlib.suppress(psutil.Error, AttributeError):
-            if process.info["uids"].real != os.getuid() or MODULE not in (process.info["cmdline"] or []):
-                continue
-            if any(
-                one.laddr.port == port for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN
-            ):
+    for front in (one for one in titles.running() if one.kind == titles.FRONT):
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(front.pid)
+            if port in _listens_on(process):
                 process.send_signal(signal.SIGUSR1)
                 return _is_free(process, port)
     return False
@@ -136,12 +134,17 @@ def _is_free(process: psutil.Process, port: int) -> bool:
     until = time.monotonic() + RELEASE_S
     while time.monotonic() < until:
         with contextlib.suppress(psutil.NoSuchProcess):
-            found = [one for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
-            if any(one.laddr.port == port for one in found):
+            if port in _listens_on(process):
                 time.sleep(0.05)
                 continue
         return True
     return False
+
+
+def _listens_on(process: psutil.Process) -> set[int]:
+    """The TCP ports. Raises psutil.Error."""
+    found = process.net_connections("tcp")
+    return {one.laddr.port for one in found if one.status == psutil.CONN_LISTEN}
 
 
 def _unix_listener(path: Path) -> socket.socket:

@@ -42,6 +42,8 @@ _MISSING = {
     "ImageDigestDoesNotMatchException": ("DIGEST_INVALID", 400),
     "ImageTagAlreadyExistsException": ("TAG_INVALID", 400),
     "InvalidParameterException": ("MANIFEST_INVALID", 400),
+    "LimitExceededException": ("DENIED", 507),
+    "InsufficientStorage": ("DENIED", 507),
 }
 Handler = Callable[[HttpRequest, Repository, str], HttpResponse]
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from sagewright.store.ballast import Ballast
+
+PRIVATE = ("cells", "jobs", "objects", "pools", "registry")
+SHARED = "environments"
 
 
 class AlreadyRunning(RuntimeError):
@@ -16,14 +22,29 @@ class AlreadyRunning(RuntimeError):
 
 @contextlib.contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Raises AlreadyRunning."""
+    """Raises AlreadyRunning. With the lock, the directory is made private, and given room on a full disk."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AlreadyRunning(f"Another server runs on {path.parent}.") from None
         os.set_inheritable(file.fileno(), False)
+        make_private(path.parent)
+        Ballast(path.parent).release_if_short()
         yield
+
+
+def make_private(data: Path) -> None:
+    """Only the owner may open what is in the data directory, whatever umask it was made under. Jobs see environments."""
+    for directory in PRIVATE:
+        (data / directory).mkdir(mode=0o700, exist_ok=True)
+    for place in data.iterdir():
+        with contextlib.suppress(OSError):
+            mode = place.lstat().st_mode
+            if stat.S_ISREG(mode):
+                place.chmod(stat.S_IMODE(mode) & 0o700)
+            elif stat.S_ISDIR(mode) and place.name != SHARED:
+                place.chmod(0o700)
 
 
 def server_id(path: Path) -> str:
@@ -36,5 +57,6 @@ def server_id(path: Path) -> str:
 def write_note(path: Path, text: str) -> None:
     """Readers see the file before it or all of this one."""
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
     temporary.rename(path)

@@ -39,6 +39,7 @@ from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
 from sagewright.model.access_keys import AccessKey
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.diskroom import ClientRoom
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
@@ -155,7 +156,8 @@ def object_store(settings: Settings, store: Database) -> ObjectStore:
     access = external_access(settings)
     if access is not None:
         return ExternalStore(access)
-    return BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region)
+    room = ClientRoom(settings.data, settings.disk_floors_mb)
+    return BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region, room)
 
 
 def forwarder(settings: Settings) -> Forwarder | None:

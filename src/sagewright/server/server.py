@@ -17,7 +17,7 @@ from sagewright.front.addressing import is_for_front
 from sagewright.front.handshake import MAIN
 from sagewright.http.connections import Connections
 from sagewright.http.passing import PassingServer
-from sagewright.model import processmemory
+from sagewright.model import processmemory, titles
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -53,6 +53,7 @@ class Server:
         Raises AlreadyRunning, OSError (port taken), NoBackend, BadSetting.
         """
         data = self.settings.data
+        titles.show(titles.SERVER, data=data)
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
         processmemory.hold(self.settings.server_memory, processmemory.start_again)

@@ -9,6 +9,8 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
+from pathlib import Path
 
 from sagewright.serving.board import Board
 from sagewright.serving.listening import listen
@@ -28,6 +30,8 @@ def serve_forever(application: Application, settings: Settings) -> int:
     Raises OSError where the socket can't be had.
     """
     listener = listen(settings)
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text("model server")  # what `ps` says; no package is needed for it
     where = settings.socket or f"port {settings.port}"
     print(f"Serving on {where} with {settings.workers} worker{'s' * (settings.workers > 1)}.", flush=True)
     return Workers(application, settings, listener).run()

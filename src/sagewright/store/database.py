@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sagewright.model.errors import AwsError, ServiceUnavailable
+from sagewright.store.ballast import Ballast
 from sagewright.store.checkpoints import MOST_PAGES, Checkpointer
 from sagewright.store.flushing import LogFlusher
 from sagewright.store.memory import Memory, attach
@@ -45,11 +47,14 @@ class Database:
     """Short transactions on the store. Safe to use from many threads.
 
     `fsync` is about SQLite; PostgreSQL has settings of its own. off: nothing waits for the disk; normal: transactions
-    that ask for it do; full: all of them.
+    that ask for it do; full: all of them. `ballast`: room that is kept for SQLite. Raises AwsError on a full disk.
     """
 
     def __init__(self, url: str, fsync: str = "normal") -> None:
         self.embedded = url.startswith("sqlite")
+        self.ballast = Ballast(Path(url.removeprefix("sqlite:///")).parent) if self.embedded else None
+        if self.ballast is not None:
+            self.ballast.release_if_short()
         self.engine = _sqlite(url, fsync) if self.embedded else _postgres(url)
         self._writer = threading.Lock()
         self._flusher = LogFlusher(Path(url.removeprefix("sqlite:///") + "-wal"))
@@ -60,7 +65,8 @@ class Database:
         self._congested_until = 0.0
         self._kept_transactions = 0
         self.memory = Memory()
-        upgrade(self.engine)
+        with _trouble_told():
+            upgrade(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -230,6 +236,7 @@ def _dumps(value: Any) -> str:
 def _sqlite(url: str, fsync: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # its logs get the same mode
     engine = create_engine(
         url,
         json_serializer=_dumps,

@@ -11,11 +11,14 @@ import select
 import sys
 from typing import Any, BinaryIO
 
+from setproctitle import setproctitle
+
 from sagewright.tuning.inprocess import InProcessMinds
 from sagewright.tuning.study import Study, Trial
 
 
 def main() -> None:
+    setproctitle(f"sagewright: searcher [{os.environ.get('SAGEWRIGHT_DATA', '')}]")
     idle_s = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer

@@ -25,7 +25,7 @@ from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import Entry
-from sagewright.wire import responses, routing
+from sagewright.wire import responses, routing, shortage
 from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.cross_origin import CrossOrigin
@@ -444,7 +444,7 @@ class Gateway:
             platform=self._platform,
             base_url=_base_url(exchange.request),
         )
-        exchange.result = exchange.entry.call(context, exchange.parameters)
+        exchange.result = shortage.call(exchange.entry, context, exchange.parameters)
         if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
             self._sealer.seal(self._asker(exchange), exchange.parameters, exchange.result, exchange.token)
 

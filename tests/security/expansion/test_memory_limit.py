@@ -82,11 +82,9 @@ def test_it_starts_again_and_jobs_go_on(small: RunningServer) -> None:
 def test_the_front_has_a_limit_of_its_own(server_with: Callable[..., RunningServer]) -> None:
     server = server_with(SAGEWRIGHT_FRONT_MEMORY_MB="700", SAGEWRIGHT_READY_SANDBOXES="0")
     address = urlsplit((server.data / "runtime-endpoint").read_text().strip())
-    assert server.process is not None
-    process = psutil.Process(server.process.pid)
     with socket.create_connection((str(address.hostname), address.port or 0), timeout=30):
         until = time.monotonic() + 30
-        while not (found := [one for one in process.children() if "sagewright.front" in one.cmdline()]):
+        while not (found := server.fronts()):
             assert time.monotonic() < until
             time.sleep(0.05)
         while limit_of(found[0].pid) != str(700 << 20):

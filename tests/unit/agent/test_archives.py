@@ -13,6 +13,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ from sagewright.agent.archives import LONGEST_PATH, Delivery, merge, pack
 from sagewright.agent.disk import Disk, DiskFull
 from sagewright.agent.errors import ClientError, TooLate
 from sagewright.agent.leftout import LeftOut
-from sagewright.jobfiles import reserve
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import BadArchive
+from sagewright.model import diskroom
 
 SECRET = b"the admin's secret"
 
@@ -158,9 +159,10 @@ def test_packing_stops_before_it_takes_the_disks_reserve(
 ) -> None:
     with (model / "big").open("wb") as file:
         file.truncate(200 << 20)  # should it fail, the disk is not filled
-    monkeypatch.setattr(reserve, "RESERVE_BYTES", shutil.disk_usage(tmp_path).free - (40 << 20))
-    with JobDirectory.at(model) as directory, pytest.raises(DiskFull, match="the disk of the machine has"):
-        pack(directory, tmp_path / "archive", False, delivery(tmp_path), LeftOut("", print))
+    monkeypatch.setattr(diskroom, "_HOST_SHARE", 1)
+    disk = Disk(tmp_path, (shutil.disk_usage(tmp_path).free >> 20) - 40)
+    with JobDirectory.at(model) as directory, pytest.raises(DiskFull, match=r"the disk of .* has \d+ bytes free"):
+        pack(directory, tmp_path / "archive", False, replace(delivery(tmp_path), disk=disk), LeftOut("", print))
     assert (tmp_path / "archive").stat().st_size < 80 << 20
 
 

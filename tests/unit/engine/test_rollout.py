@@ -207,6 +207,27 @@ def test_a_new_endpoint_whose_instances_end_has_failed() -> None:
     assert not any(True for _ in fleets.instances(machine.state.fleets)), "nothing is left of it"
 
 
+def test_an_endpoint_whose_instances_can_not_be_replaced_is_out_of_service_until_one_answers() -> None:
+    machine = in_service()
+    for one in list(machine.states):
+        machine.states[one] = InstanceState.OVER
+    machine.settle(InstanceState.OVER, steps=5)
+    assert machine.state.status == EndpointStatus.IN_SERVICE, "a replacement may take some seconds"
+    machine.settle(InstanceState.OVER, steps=20)
+    assert machine.state.status == EndpointStatus.OUT_OF_SERVICE
+    assert machine.state.rest["FailureReason"] == "AlgorithmError: it ended"
+    machine.settle(InstanceState.READY, steps=70)
+    assert machine.state.status == EndpointStatus.IN_SERVICE
+    assert "FailureReason" not in machine.state.rest and not any("Unserved" in name for name in machine.state.rest)
+
+
+def test_an_endpoint_with_one_of_two_instances_stays_in_service() -> None:
+    machine = in_service()
+    machine.states[next(iter(machine.states))] = InstanceState.OVER
+    machine.settle(InstanceState.OVER, steps=40)
+    assert machine.state.status == EndpointStatus.IN_SERVICE
+
+
 def test_a_lost_instance_is_replaced_later_each_time() -> None:
     machine = in_service()
     lost = machine.state.fleets[0].variants[0].instances[0].id

@@ -28,7 +28,7 @@ def searchers() -> list[psutil.Process]:
     found = []
     for child in reversed(psutil.Process().children()):
         with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one to psutil
-            if "sagewright.tuning.process" in " ".join(child.cmdline()):
+            if " ".join(child.cmdline()).startswith("sagewright: searcher"):
                 found.append(child)
     return found
 

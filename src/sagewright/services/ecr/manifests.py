@@ -25,7 +25,7 @@ _NOT_DISTRIBUTED = "foreign"
 
 
 def layer_store(settings: Settings) -> LayerStore:
-    return LayerStore(settings.data / "registry")
+    return LayerStore(settings.data / "registry", settings.disk_floors_mb)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,12 @@ from sagewright.store import resources
 from sagewright.store.jobs import Place
 from sagewright.store.resources import New
 
-_SERVES = {EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK}
+_SERVES = {
+    EndpointStatus.IN_SERVICE,
+    EndpointStatus.OUT_OF_SERVICE,  # it waits for an instance
+    EndpointStatus.UPDATING,
+    EndpointStatus.ROLLING_BACK,
+}
 
 
 @operation("sagemaker-runtime", "InvokeEndpointAsync")

@@ -135,13 +135,13 @@ def _changed(
     also: frozenset[EndpointStatus] = frozenset(),
 ) -> dict[str, Any]:
     """The endpoint as `change` makes it, in one transaction. Raises ValidationException for one whose status does not allow that:
-    InService and those of `also` do."""
+    InService, OutOfService and those of `also` do."""
     endpoint, arn = ENDPOINTS.require(context, name), ENDPOINTS.arn(context, name)
 
     def how(current: Resource) -> Resource:
         if current.status in CHANGING:
             raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
-        if current.status not in {EndpointStatus.IN_SERVICE, *also}:
+        if current.status not in {EndpointStatus.IN_SERVICE, EndpointStatus.OUT_OF_SERVICE, *also}:
             raise ValidationException(f'Cannot update endpoint "{arn}" in the status {current.status}.')
         after = change(State.read(current.status, current.document))
         return replace(current, status=str(after.status), document=after.document())

@@ -1,0 +1,36 @@
+"""`sagewright ps`: our processes on this machine, whether or not a server runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from sagewright.cli.options import console
+
+
+def ps(
+    data: Annotated[
+        Path | None, typer.Option(help="Only processes of this data directory.", show_default="all of this user's")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+) -> None:
+    """List the server's processes and those of its jobs, without asking a server."""
+    from sagewright.model.titles import running
+
+    found = running(None if data is None else data.expanduser().absolute())
+    if as_json:
+        for one in found:
+            since = datetime.fromtimestamp(one.since_s, UTC).isoformat(timespec="seconds")
+            typer.echo(json.dumps({**{k: v for k, v in asdict(one).items() if k != "since_s"}, "since": since}))
+        return
+    table = Table("pid", "kind", "job or instance", "host", "since", "data directory", box=None)
+    for one in found:
+        since = datetime.fromtimestamp(one.since_s, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(str(one.pid), one.kind, one.job, one.host, since, one.data)
+    console.print(table)

@@ -1,0 +1,19 @@
+"""Jobs that wait for room on the disk before their hosts are launched."""
+
+from __future__ import annotations
+
+from sagewright.model.diskroom import Room
+from sagewright.model.settings import Settings
+
+WAITS = "Waiting for disk space"
+
+
+def lacks_disk(settings: Settings) -> str:
+    """Why no host can be launched here now, "" if one can. Hosts on other machines have disks of their own."""
+    if settings.backend != "local":
+        return ""
+    room = Room.of(settings.data)
+    floor = room.host_floor(settings.disk_stop_mb)
+    if room.free >= floor:
+        return ""
+    return f"the disk of {settings.data} has {room.free} bytes free, and jobs start from {floor} on (setting disk_stop_mb)."

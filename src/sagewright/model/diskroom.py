@@ -1,0 +1,101 @@
+"""Room on a disk, and the order in which writers give way when it runs short.
+
+Clients' writes stop first, at `client_floor`: objects and images are refused, so that running work keeps what is left. Hosts that
+write end next, below `host_floor`. Whoever writes nothing is left alone. On a small disk each floor is a share of the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagewright.model.errors import AwsError
+
+CLIENT_MB, HOST_MB = 1024, 512
+"""The defaults of the settings `disk_reserve_mb` and `disk_stop_mb`."""
+_CLIENT_SHARE, _HOST_SHARE = 10, 20
+MIB = 1 << 20
+_QUANTUM_BYTES = 32 * MIB
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Room:
+    """The file system of a directory, in bytes. `free`: for processes without privileges."""
+
+    total: int
+    free: int
+
+    @classmethod
+    def of(cls, directory: Path) -> Room:
+        """Raises OSError."""
+        status = os.statvfs(directory)
+        return cls(status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize)
+
+    def client_floor(self, reserve_mb: int, stop_mb: int) -> int:
+        """Bytes that clients leave free: never less than hosts do."""
+        return max(min(reserve_mb * MIB, self.total // _CLIENT_SHARE), self.host_floor(stop_mb))
+
+    def host_floor(self, stop_mb: int) -> int:
+        """Bytes that hosts leave free."""
+        return min(stop_mb * MIB, self.total // _HOST_SHARE)
+
+
+def existing(directory: Path) -> Path:
+    """The directory, or the nearest one above it that exists."""
+    return next((place for place in (directory, *directory.parents) if place.exists()), Path("/"))
+
+
+def spare(directory: Path, stop_mb: int = HOST_MB) -> int:
+    """Bytes that a host may still write on the disk of a directory; may be negative."""
+    room = Room.of(directory)
+    return room.free - room.host_floor(stop_mb)
+
+
+class ClientRoom:
+    """Admits what clients write to one directory. Safe to use from many threads, which share one count.
+
+    The disk is looked at every 0.2 s and after a part of what is left, so that many writers at once stop together.
+    `refusal(message)` makes the error that is raised.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        floors_mb: tuple[int, int] = (CLIENT_MB, HOST_MB),
+        refusal: Callable[[str], AwsError] | None = None,
+    ) -> None:
+        self._directory, self._floors_mb = directory, floors_mb
+        self._refusal = refusal or insufficient
+        self._lock = threading.Lock()
+        self._left = 0
+        self._due = 0.0
+
+    def spend(self, size: int = 0) -> None:
+        """Before so many bytes are written. Raises the refusal if they would take what clients leave free."""
+        now = time.monotonic()
+        with self._lock:
+            self._left -= size
+            if self._left < 0 or now >= self._due:
+                self._look(size, now)
+
+    def _look(self, size: int, now: float) -> None:
+        room = Room.of(existing(self._directory))
+        floor = room.client_floor(*self._floors_mb)
+        over = room.free - floor - size
+        if over < 0:
+            self._left, self._due = 0, 0.0
+            raise self._refusal(
+                f"The disk of {self._directory} has {room.free} bytes free, and {floor} are kept for running work "
+                f"(setting disk_reserve_mb); {size} bytes more can't be written. Delete objects, images or jobs."
+            )
+        self._left, self._due = min(over // 4, _QUANTUM_BYTES), now + _LOOK_S
+
+
+def insufficient(message: str) -> AwsError:
+    """S3's form of a full disk. Source: RFC 4918, 507; MinIO and Ceph answer a full disk so."""
+    return AwsError("InsufficientStorage", message, 507)

@@ -1,0 +1,67 @@
+"""What each of our processes calls itself, and who is running: `sagewright: agent churn-1/algo-1 [/data]`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from setproctitle import setproctitle
+
+AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER = (
+    "agent", "server", "front", "fork server", "ready sandbox", "searcher",
+)  # fmt: skip
+MODEL_SERVER = "model server"
+"""The name of the process in which a model is served: it runs in a job's environment, where no title can be set."""
+
+DATA_VARIABLE = "SAGEWRIGHT_DATA"
+_KINDS = (AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER)
+_TITLE = re.compile(rf"sagewright: ({'|'.join(_KINDS)})(?: (.*?)/([^/ ]*))? \[(.*)\]")
+
+
+@dataclass(frozen=True)
+class Running:
+    """One process. `since_s`: of the epoch; `data`: its data directory."""
+
+    pid: int
+    kind: str
+    job: str
+    host: str
+    since_s: float
+    data: str
+
+
+def show(kind: str, subject: str = "", data: Path | None = None) -> None:
+    """Give this process its title. `data`: known to all processes that it starts; by default what this one was started with."""
+    if data is not None:
+        os.environ[DATA_VARIABLE] = str(data)
+    named = f" {subject}" if subject else ""
+    setproctitle(f"sagewright: {kind}{named} [{os.environ.get(DATA_VARIABLE, '')}]")
+
+
+def running(data: Path | None = None) -> list[Running]:
+    """The processes of this user, by pid; `data`: of one data directory alone. Others' may call themselves anything."""
+    found: list[Running] = []
+    for process in psutil.process_iter():
+        try:
+            if process.uids().effective == os.geteuid():
+                found += _described(process)
+        except psutil.Error:  # it has just ended
+            continue
+    return sorted((one for one in found if data is None or one.data == str(data)), key=lambda one: one.pid)
+
+
+def _described(process: psutil.Process) -> Iterator[Running]:
+    match = _TITLE.fullmatch(" ".join(process.cmdline()).strip("\0 "))
+    if match is None or process.status() == psutil.STATUS_ZOMBIE:
+        return
+    kind, job, host, data = match.groups()
+    own = Running(process.pid, kind, job or "", host or "", process.create_time(), data)
+    yield own
+    if kind == AGENT:
+        for child in process.children(recursive=True):
+            if child.name() == MODEL_SERVER:
+                yield Running(child.pid, MODEL_SERVER, own.job, own.host, child.create_time(), data)

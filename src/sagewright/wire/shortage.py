@@ -1,0 +1,34 @@
+"""Operations on a full disk: those that give room back are served from the store's ballast; those that take some are refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sagewright.model.diskroom import insufficient
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.registry import Entry
+
+_FREES = re.compile(
+    r"(Batch)?(Delete|Remove|Abort|Stop|Purge|Deregister|Untag|Cancel|Disassociate|Terminate|Unsubscribe)"
+)
+_READS = re.compile(
+    r"(Batch)?(Get|List|Describe|Head|Search|Query|Filter|Lookup|Receive|Check|Download|Test|Simulate|Assume|Decrypt|Verify)"
+)
+
+
+def call(entry: Entry, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What the operation answers. Raises AwsError, InsufficientStorage for one that takes room while there is none."""
+    ballast = context.store.ballast
+    if ballast is None:
+        return entry.call(context, parameters)
+    frees = _FREES.match(entry.name)
+    if ballast.tight and not frees and not _READS.match(entry.name):
+        raise insufficient(ballast.shortage())
+    try:
+        return entry.call(context, parameters)
+    except AwsError as error:
+        if not frees or error.status != insufficient("").status or not ballast.release():
+            raise
+    return entry.call(context, parameters)
