@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sagewright.agent.cell import Cell
 from sagewright.agent.control import Control
@@ -34,7 +34,7 @@ class _Log(io.FileIO):
 def main(directory: Path, cell: Cell | None = None) -> int:
     """Exit status 0 when the last report was taken in or the job is gone, 3 if another agent works here. `cell`: one that this
     process has made, for the host's process to run in."""
-    sys.stderr = io.TextIOWrapper(io.BufferedWriter(_Log(2, "w", closefd=False)), write_through=True, errors="replace")
+    sys.stderr = io.TextIOWrapper(cast("Any", _Log(2, "w", closefd=False)), write_through=True, errors="replace")
     with (directory / "agent.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
