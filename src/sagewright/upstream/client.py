@@ -117,6 +117,8 @@ class Upstream:
         try:
             if not 200 <= stream.status < 300:
                 return Answer(stream.status, stream.headers, await stream.beginning(MOST_REFUSAL, REFUSAL_S))
+            if int(stream.headers.get("content-length", "0")) > spill.most:
+                raise TooLong(f"the answer has more than {spill.most} bytes")
             return await _spilled(stream, spill)
         finally:
             stream.close()
