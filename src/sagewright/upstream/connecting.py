@@ -14,7 +14,7 @@ from sagewright.model.servingplaces import Listening, enter_network, noted_port,
 ACCEPT_S = 0.25
 """Source: AWS's developer guide: a container accepts a connection within 250 ms."""
 _FIRST_S, _MOST_S = 0.001, 0.02
-"""Between two attempts while a Unix socket's accept queue is full: the kernel tells nobody when there is room."""
+"""Intervals between attempts while a Unix socket's accept queue is full: the kernel does not report that there is room."""
 _AT_ONCE = 4
 """Connections that are being made to one container: each may need a thread to enter its network, or ask again and again."""
 
