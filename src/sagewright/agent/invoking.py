@@ -90,8 +90,8 @@ Body = bytes | Callable[[], Iterator[bytes]]
 
 
 class Invoking:
-    """Of the host in HOST_DIRECTORY, and of the hosts beside it that get the answer onward. `check` raises to give up; large
-    answers are kept in `scratch`."""
+    """Sends requests to the host in HOST_DIRECTORY, and its answers to the hosts beside it in turn. `check` raises to give up;
+    large answers are kept in `scratch`."""
 
     def __init__(self, directory: Path, transform: Transform, scratch: Path, check: Callable[[], None]) -> None:
         places = [directory, *(directory.parent / name for name in transform.onward)]

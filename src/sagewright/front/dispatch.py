@@ -27,7 +27,8 @@ STREAM_TIMEOUT_S = 480.0
 """For all of a stream. Source: AWS's developer guide: 8 minutes."""
 AWAY_S = 5.0
 """For how long a request waits for a server that is being started again."""
-RETRY_S = 0.02
+RETRY_S, MOST_RETRY_S = 0.02, 0.2
+"""Between two attempts to reach it: longer each time, since many requests may wait for one container."""
 MOST_IN_FLIGHT = 256
 """Requests to one instance; further ones are told to come again later."""
 
@@ -214,7 +215,7 @@ class Dispatch:
 
     async def _step(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: Wanted) -> Answer:
         container = _told_name(slot.variant, number)
-        until = time.monotonic() + AWAY_S
+        until, retry_s = time.monotonic() + AWAY_S, RETRY_S
         if slot.variant.containers[number].multi_model and wanted.model:
             return await self._several(where, slot, number, ask, wanted.model)
         while True:
@@ -225,7 +226,8 @@ class Dispatch:
                     raise faults.unavailable(
                         f"No instance of the variant {slot.variant.name} can be reached: {error}"
                     ) from None
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(retry_s)
+                retry_s = min(MOST_RETRY_S, retry_s * 1.3)
                 slot.move(self._present(where.endpoint, slot.variant), started=number > 0)
             except Broken as error:
                 raise faults.broken(where, container, str(error)) from None

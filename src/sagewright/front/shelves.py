@@ -18,13 +18,13 @@ from sagewright.upstream.lines import ask_line
 PATIENCE_S = 60.0
 """After which a client is told to come again: the model goes on loading."""
 LOAD_S = 900.0
-"""How long an agent may take: to unload other models, fetch this one and have it loaded."""
+"""Time for an agent to unload other models, fetch this one and load it."""
 MOST_LOADING = 64
 """Models of one container that are asked for at a time."""
 
 
 class Shelves:
-    """Of all containers. Requests for one model share one question."""
+    """Models of all multi-model containers. Requests for one model share one load."""
 
     def __init__(self) -> None:
         self._asked: dict[tuple[Path, str], asyncio.Task[str]] = {}

@@ -7,9 +7,9 @@ import asyncio
 from sagewright.http.asgi import Incoming
 
 LOOK_S = 0.25
-"""How late it may be noticed. One sweep looks at all: a watcher for each request would cost more than most requests do."""
+"""Interval of the sweep. A watcher for each request would cost more than most requests do."""
 PATIENCE_S = 2.0
-"""How long a client is still answered that has ended its own side alone: some do so behind their request."""
+"""Grace for a client that has closed only its own side: some do so behind their request."""
 
 
 class Callers:

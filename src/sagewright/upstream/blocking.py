@@ -13,7 +13,7 @@ from sagewright.upstream.client import MOST_BODY, Connect, Spill, Upstream
 from sagewright.upstream.messages import Answer, UpstreamRequest
 
 _LOOK_S = 0.25
-"""How often a waiting thread asks whether it should give up."""
+"""Interval at which a waiting thread calls `check`."""
 T = TypeVar("T")
 Pieces = Callable[[], Iterator[bytes]]
 

@@ -15,12 +15,12 @@ from sagewright.upstream.messages import Answer, UpstreamRequest
 from sagewright.upstream.share import MOST_CONNECTIONS, Share
 
 MOST_BODY = 32 * 1024 * 1024
-"""Of an answer that is kept whole; a stream is not."""
+"""Bytes of an answer that is held in memory; streams have no such limit."""
 MOST_REFUSAL = 16 * 1024
-"""Of an answer that is not 2xx, where the answer is a stream or a file."""
+"""Bytes kept of an answer that is not 2xx, where a stream or a file was asked for."""
 REFUSAL_S = 5.0
 IDLE_S = 120.0
-"""How long a stream may be silent."""
+"""The longest silence of a stream."""
 _KEPT_S = 30.0
 _IN_MEMORY = 1 << 20
 
@@ -30,7 +30,7 @@ Connect = Callable[[], Awaitable[socket.socket]]
 
 @dataclass(frozen=True)
 class Spill:
-    """Where a large answer goes: a file that `open` makes once the answer exceeds 1 MiB, of at most `most` bytes.
+    """The file for a large answer: `open` makes it once the answer exceeds 1 MiB. It holds at most `most` bytes.
 
     `spend` is called before so many bytes are written, and raises where there is no room. Both are called in a thread.
     """
@@ -117,6 +117,8 @@ class Upstream:
         try:
             if not 200 <= stream.status < 300:
                 return Answer(stream.status, stream.headers, await stream.beginning(MOST_REFUSAL, REFUSAL_S))
+            if int(stream.headers.get("content-length", "0")) > spill.most:
+                raise TooLong(f"the answer has more than {spill.most} bytes")
             return await _spilled(stream, spill)
         finally:
             stream.close()
@@ -183,7 +185,7 @@ class Stream:
         self._closed = False
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """What comes, joined where the consumer is slower. Raises Broken, for a deadline that passes too."""
+        """Yields the body as it comes, in larger pieces to a slower consumer. Raises Broken, also where a deadline passes."""
         while piece := await self._piece():
             yield piece
 

@@ -14,9 +14,9 @@ from sagewright.model.servingplaces import Listening, enter_network, noted_port,
 ACCEPT_S = 0.25
 """Source: AWS's developer guide: a container accepts a connection within 250 ms."""
 _FIRST_S, _MOST_S = 0.001, 0.02
-"""Between two attempts while a Unix socket's accept queue is full: the kernel tells nobody when there is room."""
-_ENTRIES = 4
-"""Threads that one container may have at a time for entering its network."""
+"""Intervals between attempts while a Unix socket's accept queue is full: the kernel does not report that there is room."""
+_AT_ONCE = 4
+"""Connections that are being made to one container: each may need a thread to enter its network, or ask again and again."""
 
 
 class Container:
@@ -24,17 +24,20 @@ class Container:
 
     def __init__(self, directory: Path, timeout_s: float = ACCEPT_S) -> None:
         self._directory, self._timeout_s = directory, timeout_s
-        self._entries = asyncio.Semaphore(_ENTRIES)
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self) -> socket.socket:
+        async with self._room:
+            return await self._connected()
+
+    async def _connected(self) -> socket.socket:
         listening = noted_port(self._directory)
         if listening is None:
             folder, name = serving_folder(self._directory)
             return await _to_path(folder, name, self._timeout_s)
         if not listening.namespace:
             return await _to_port("127.0.0.1", listening.port, socket.socket(), self._timeout_s)
-        async with self._entries:
-            made = await _socket_within(listening)
+        made = await _socket_within(listening)
         return await _to_port("127.0.0.1", listening.port, made, self._timeout_s)
 
 

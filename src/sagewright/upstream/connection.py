@@ -230,7 +230,7 @@ class Connection(asyncio.Protocol):
         return Answer(reader.status, reader.headers, reader.take())
 
     async def piece(self) -> bytes:
-        """What came of the body since the last call; b"" at its end. Raises Broken, TooLong, TimeoutError."""
+        """Returns the bytes of the body since the last call, b"" at its end. Raises Broken, TooLong, TimeoutError."""
         reader = self.reader
         while not reader.held:
             if reader.complete:

@@ -46,7 +46,7 @@ class AnswerReader:
         self.reset(None)
 
     def reset(self, most: int | None) -> None:
-        """To be called where no answer has come, or a whole one and nothing after it. `most`: bytes of the body; None: any."""
+        """Prepares for the next answer, after a whole one that nothing followed. `most`: bytes of its body; None: any number."""
         self._most = _FOREVER if most is None else most
         self._pieces.clear()
         self._tail.clear()
@@ -101,7 +101,7 @@ class AnswerReader:
         self._parser = None
 
     def take(self) -> bytes:
-        """What is held of the body, b"" if nothing is; it is not held any more."""
+        """Returns the held part of the body, b"" if there is none, and releases it."""
         if len(self._pieces) == 1 and not self._tail:
             found = self._pieces.popleft()
         else:
@@ -158,7 +158,7 @@ class AnswerReader:
             raise TooLong(f"the framing of the answer's chunks has more than {MOST_FRAMING} bytes")
 
     def _refuse(self, fault: Broken) -> None:
-        """To be called by callbacks of the parser, which stops at once."""
+        """Stops the parser. Called by its callbacks alone."""
         self._fault = fault
         raise fault
 
@@ -202,7 +202,7 @@ class AnswerReader:
             self._refuse(TooLong(f"the server sent more than {MOST_INTERIM} interim answers (1xx)"))
 
     def _note_framing(self, coding: str | None) -> None:
-        """For an answer that states no length."""
+        """Decides where the body of an answer without a Content-Length ends."""
         if coding is None:
             self._until_close = self.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
         elif coding.strip().lower() == "chunked":
@@ -240,7 +240,7 @@ class AnswerReader:
 
 
 def _end_of_head(data: bytes | bytearray, start: int) -> int:
-    """Where the first head ends, -1 if it does not yet."""
+    """Returns the offset behind the first head, -1 if its end has not come."""
     crlf = data.find(b"\n\r\n", start)
     bare = data.find(b"\n\n", start, crlf if crlf >= 0 else len(data))
     if bare >= 0:

@@ -7,14 +7,14 @@ import math
 from typing import Protocol
 
 MOST_CONNECTIONS = 64
-"""To one container; further requests wait for one of these."""
+"""Connections to one container; further requests wait."""
 LARGE = 1 << 20
 MOST_HELD = 128 << 20
 """Bytes of the large answers that are held for one container: beyond that, answers are read one after the other."""
 PIECES_PER_S, BURST = 50_000, 20_000
 """Chunks parsed for one container: some 3 % of a processor."""
 LOOK_S = 0.25
-"""How late a deadline may be noticed: a timer for each request would cost more than parsing its answer."""
+"""Interval at which deadlines are checked: a timer for each request would cost more than parsing its answer."""
 
 
 class Exchange(Protocol):
@@ -103,7 +103,7 @@ class Share:
     # Processor time.
 
     def pause_s(self, pieces: int) -> float:
-        """How long an exchange has to rest after so many pieces were parsed."""
+        """Returns for how long reading must pause after `pieces` pieces were parsed."""
         now = asyncio.get_running_loop().time()
         self._pieces = max(0.0, self._pieces - (now - self._pieces_at) * PIECES_PER_S) + pieces
         self._pieces_at = now
