@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 from setproctitle import setproctitle
 
-AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER = (
-    "agent", "server", "front", "fork server", "ready sandbox", "searcher",
+AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER = (
+    "agent", "server", "front", "fork server", "ready sandbox", "searcher", "invoker",
 )  # fmt: skip
 MODEL_SERVER = "model server"
 """The name of the process in which a model is served: it runs in a job's environment, where no title can be set."""
 
 DATA_VARIABLE = "SAGEWRIGHT_DATA"
-_KINDS = (AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER)
+_KINDS = (AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER)
 _TITLE = re.compile(rf"sagewright: ({'|'.join(_KINDS)})(?: (.*?)/([^/ ]*))? \[(.*)\]")
 
 

@@ -9,7 +9,8 @@ from functools import partial
 
 from sagewright.compute.sites import Site
 from sagewright.engine.alarms import Alarms, alarmed
-from sagewright.engine.asynchronous import Asynchronous, Parts
+from sagewright.engine.asynchronous import Asynchronous
+from sagewright.engine.asynchronous import Dependencies as AsynchronousDependencies
 from sagewright.engine.autoscaling import Autoscaling
 from sagewright.engine.components import Components
 from sagewright.engine.control import Engine
@@ -37,11 +38,12 @@ from sagewright.engine.tuningturn import Means
 from sagewright.engine.warmpools import WarmPools
 from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
+from sagewright.invoker.messages import Objects as InvokerObjects
 from sagewright.model.access_keys import AccessKey
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.diskroom import ClientRoom
 from sagewright.model.settings import Settings
-from sagewright.objects.access import ObjectStore, external_access
+from sagewright.objects.access import Access, ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.external import ExternalStore
 from sagewright.server.notes import server_id
@@ -100,12 +102,27 @@ def add_rules(platform: Platform, owner: str, address: Address) -> None:
     engine.add(Experiments(store, call))
     engine.add(MessageMoves(store, engine.wake_after))
     engine.add(Invocations(store, (settings.account, settings.region)))
-    engine.add(Asynchronous(Parts(store, platform.objects, call, owner)))
+    engine.add(Asynchronous(_asynchronous(platform, call, owner, address)))
     autoscaling = Autoscaling(store, call)
     engine.add(autoscaling)
     engine.add(Alarms(store, call, autoscaling.scale))
     engine.add(Pipelines(PipelineMeans(store, platform.objects, call, engine.wake_after)), own_threads=TUNERS)
     engine.add(Tuning(Means(store, call, Minds(), engine.wake_after)), own_threads=TUNERS)
+
+
+def _asynchronous(platform: Platform, call: Calls, owner: str, address: Address) -> AsynchronousDependencies:
+    settings = platform.settings
+
+    def objects() -> InvokerObjects:
+        key = admin_key(platform.store, settings.account)
+        own = Access(address.url, settings.region, key.id, key.secret)
+        found = platform.objects.access(own)
+        return InvokerObjects(found.endpoint, found.region, found.access_key, found.secret_key, found.session_token)
+
+    return AsynchronousDependencies(
+        platform.store, platform.objects, call, owner, platform.engine.wake, objects, settings.data / "async",
+        settings.disk_stop_mb,
+    )  # fmt: skip
 
 
 def add_reconcilers(engine: Engine, machinery: Machinery, owner: str, alive: Callable[[], bool] = lambda: True) -> None:

@@ -47,6 +47,13 @@ def is_dead(owner: ColumnElement[Any]) -> ColumnElement[bool]:
     return select(servers.c.id).where(servers.c.id == owner, silent).exists()
 
 
+def lives(store: Database, server_id: str) -> bool:
+    """Whether another server that has this id may go on with its work. A store on SQLite has no other."""
+    here = select(servers.c.id).where(servers.c.id == server_id, servers.c.seen_ms >= DatabaseMs() - DEAD_MS)
+    with store.read() as connection:
+        return connection.execute(here).first() is not None
+
+
 def seen(store: Database, server_id: str, endpoint: str) -> None:
     """It is alive, and answers there."""
     with store.write() as connection:

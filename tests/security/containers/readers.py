@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,8 @@ from sagewright.front.routes import Endpoint, Fleet, Instance, Routes, Variant
 from sagewright.front.shadowing import Shadowing
 from sagewright.front.spool import Spool
 from sagewright.http.limits import Limits
+from sagewright.invoker.carrying import Carrying
+from sagewright.invoker.messages import Invocation
 from sagewright.model import trackingsessions as passes
 from sagewright.model.brief import DataSet, Transform
 from sagewright.model.clock import now_ms
@@ -192,6 +195,25 @@ class Shadows(Front):
         while not tally.invocations:
             await asyncio.sleep(0.01)
         return REFUSED if tally.server_errors else ANSWERED
+
+
+class Invoker(Reader):
+    """Asynchronous invocations, whose outputs go nowhere here."""
+
+    def prepare(self) -> None:
+        objects: Any = SimpleNamespace(write=lambda *_: None)
+        self._carrying = Carrying(objects, self.scratch, 0)
+
+    async def ask(self, place: Path) -> str:
+        body = base64.b64encode(BODY).decode()
+        asked = Invocation(str(place), place.name, (str(place),), ("primary",), {}, DEADLINE_S, "s3://b/k", body)
+        return ANSWERED if (await self._carrying.carry_out(asked)).failure is None else REFUSED
+
+    def allowed(self, attempt: Attempt) -> set[str]:
+        return super().allowed(attempt) | large(attempt)
+
+    async def close(self) -> None:
+        self._carrying.close()
 
 
 class Shelves(Reader):
@@ -389,5 +411,5 @@ async def asgi(
 
 
 READERS: list[Callable[[Path, Path, pytest.MonkeyPatch], Reader]] = [
-    Asking, Streaming, Fetching, Front, FrontStream, Shadows, Shelves, Trackers, Relay, Ping, Models, Transforms,
+    Asking, Streaming, Fetching, Front, FrontStream, Shadows, Invoker, Shelves, Trackers, Relay, Ping, Models, Transforms,
 ]  # fmt: skip

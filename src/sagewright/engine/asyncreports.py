@@ -1,0 +1,110 @@
+"""Reports on asynchronous invocations: messages to topics, and metrics.
+
+Source: AWS's developer guide, "Asynchronous inference"; the form of its notifications is published there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from sagewright.engine import fleets
+from sagewright.engine.asking import Call, Question
+from sagewright.engine.fleets import Fleet, Variant
+from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import metrics, resources
+from sagewright.store.database import Database
+from sagewright.store.metrics import Datum, Series
+from sagewright.store.resources import Resource
+
+NAMESPACE = "AWS/SageMaker"
+BACKLOG_S = 5.0
+log = logging.getLogger("sagewright.engine.asyncreports")
+
+
+class AsyncReports:
+    def __init__(self, store: Database, call: Call) -> None:
+        self._store, self._call = store, call
+        self._told_s = -BACKLOG_S
+
+    def completed(self, row: Resource, fleet: Fleet, content_type: str) -> None:
+        message = _message(row, "Completed")
+        message["responseParameters"] = {"contentType": content_type, "outputLocation": row.document["OutputLocation"]}
+        self._notify(row, fleet, "SuccessTopic", message)
+
+    def failed(self, row: Resource, fleet: Fleet | None, reason: str) -> None:
+        message = _message(row, "Failed")
+        if "FailureLocation" in row.document:
+            message["responseParameters"] = {"failureLocation": row.document["FailureLocation"]}
+        self._notify(row, fleet, "ErrorTopic", message | {"failureReason": reason})
+
+    def _notify(self, row: Resource, fleet: Fleet | None, topic: str, message: dict[str, Any]) -> None:
+        output = ((fleet.asynchronous if fleet else None) or {}).get("OutputConfig") or {}
+        arn = (output.get("NotificationConfig") or {}).get(topic)
+        if not arn:
+            return
+        principal = assumed_role_arn(row.account, ROLE_NAME, "SageMaker")
+        try:
+            self._call(Question(principal, "sns", "Publish", {"TopicArn": arn, "Message": json.dumps(message)}))
+        except AwsError as error:
+            log.warning("invocation %s can't be published to %s: %s", row.name, arn, error.message)
+
+    def measure(self, row: Resource, variant: Variant, begin_ms: int) -> None:
+        place = {"EndpointName": row.document["EndpointName"], "VariantName": variant.name}
+        times = {"TimeInBacklog": begin_ms - row.created_ms, "TotalProcessingTime": now_ms() - row.created_ms}
+        text, now = metrics.dimension_text(place), now_ms()
+        data = [
+            (Series(row.account, row.region, NAMESPACE, name, text), Datum.of_value(now, float(value), "Milliseconds"))
+            for name, value in times.items()
+        ]
+        with self._store.write() as connection:
+            metrics.put(connection, data)
+
+    def tell_backlog(self, found: list[Resource]) -> None:
+        """Puts what autoscaling goes by, every few seconds while there is a backlog."""
+        if time.monotonic() - self._told_s < BACKLOG_S:
+            return
+        self._told_s = time.monotonic()
+        by_endpoint = Counter((one.account, one.region, one.document["EndpointName"], one.parent) for one in found)
+        data = []
+        for (account, region, name, endpoint_id), waiting in by_endpoint.items():
+            endpoint = resources.get(self._store, endpoint_id)
+            variants = [one for fleet in fleets.read(endpoint.document) for one in fleet.variants] if endpoint else []
+            ready = sum(len(one.ready) for one in variants)
+            text = metrics.dimension_text({"EndpointName": name})
+            values = {
+                "ApproximateBacklogSize": float(waiting),
+                "ApproximateBacklogSizePerInstance": waiting / max(1, ready),
+                "HasBacklogWithoutCapacity": float(not ready),
+            }
+            data += [
+                (Series(account, region, NAMESPACE, metric, text), Datum.of_value(now_ms(), value, "Count"))
+                for metric, value in values.items()
+            ]
+        with self._store.write() as connection:
+            metrics.put(connection, data)
+
+
+def _message(row: Resource, status: str) -> dict[str, Any]:
+    document = row.document
+    return {
+        "awsRegion": row.region,
+        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "receivedTime": datetime.fromtimestamp(row.created_ms / 1000, UTC).isoformat().replace("+00:00", "Z"),
+        "invocationStatus": status,
+        "requestParameters": {
+            "contentType": document["Headers"].get("Content-Type", ""),
+            "endpointName": document["EndpointName"],
+            "inputLocation": document.get("InputLocation", ""),
+        },
+        "inferenceId": document["InferenceId"],
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    }

@@ -1,0 +1,164 @@
+"""One asynchronous invocation: its input to the containers, one after the other, and the last answer to S3."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from sagewright.invoker.messages import Invocation, Result
+from sagewright.invoker.objects import ObjectClient, ObjectFailed
+from sagewright.model import diskroom
+from sagewright.upstream.client import Answer, Broken, Spill, Stale, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import Container
+
+T = TypeVar("T")
+MOST_BYTES = 1 << 30
+"""Of an input or an answer. Source: AWS's developer guide, "Asynchronous inference"."""
+UNKNOWN_TYPE, ANY_TYPE = "application/octet-stream", "binary/octet-stream"
+THREADS, OF_AN_ENDPOINT = 16, 4
+"""Transfers from and to S3 at a time, in all and for one endpoint."""
+ACCEPT_S = 5.0
+MOST_CONTAINERS = 256
+"""Containers whose connections are kept."""
+MOST_SAID = 3000
+_PIECE = 1 << 20
+
+
+class Failed(Exception):
+    """The invocation has failed; the message is what S3FailurePath gets."""
+
+
+@dataclass
+class Content:
+    """A payload: `data`, or a file where it is large."""
+
+    content_type: str
+    data: bytes = b""
+    file: BinaryIO | None = None
+    size: int = 0
+
+    def request(self, headers: dict[str, str]) -> UpstreamRequest:
+        told = {**headers, "Content-Type": self.content_type}
+        if self.file is None:
+            return UpstreamRequest("POST", "/invocations", told, self.data)
+        return UpstreamRequest("POST", "/invocations", told, pieces=_pieces(self.file), length=self.size)
+
+
+class Carrying:
+    """Carries out invocations side by side. To be used from one event loop. `folder`: for files that are open, and have no name."""
+
+    def __init__(self, objects: ObjectClient, folder: Path, stop_mb: int) -> None:
+        self._objects, self._folder, self._stop_mb = objects, folder, stop_mb
+        self._threads = ThreadPoolExecutor(THREADS, "transfers")
+        self._shares: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, OF_AN_ENDPOINT))
+        self._upstreams: dict[str, Upstream] = {}
+
+    async def carry_out(self, invocation: Invocation) -> Result:
+        """Raises nothing but CancelledError."""
+        with ExitStack() as held:
+            try:
+                content = await self._input(invocation, held)
+                async with asyncio.timeout(invocation.timeout_s + 1.0):  # each exchange has what is left of the time
+                    content = await self._answered(invocation, content, held)
+                await self._output(invocation, content)
+            except (Failed, ObjectFailed) as error:
+                return Result(invocation.id, failure=str(error))
+            except TimeoutError:
+                return Result(invocation.id, failure=_too_late(invocation.containers[-1]))
+            except (OSError, ValueError) as error:
+                return Result(invocation.id, failure=f"The invocation could not be carried out: {error}")
+        return Result(invocation.id, content.content_type)
+
+    def close(self) -> None:
+        for upstream in self._upstreams.values():
+            upstream.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _input(self, invocation: Invocation, held: ExitStack) -> Content:
+        named = invocation.headers.get("Content-Type", "")
+        if not invocation.input_uri:
+            data = base64.b64decode(invocation.body)
+            return Content(named or UNKNOWN_TYPE, data, size=len(data))
+        file = held.enter_context(self._file())
+        found = await self._transfer(invocation, self._objects.read, invocation.input_uri, file, MOST_BYTES)
+        own = "" if found.content_type == ANY_TYPE else found.content_type
+        return Content(named or own or UNKNOWN_TYPE, file=file, size=found.size)
+
+    async def _answered(self, invocation: Invocation, content: Content, held: ExitStack) -> Content:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + invocation.timeout_s
+        headers = {name: value for name, value in invocation.headers.items() if name != "Content-Type"}
+        for directory, container in zip(invocation.directories, invocation.containers, strict=True):
+            answer = await self._ask(directory, content.request(headers), due_s - loop.time(), container)
+            if answer.file is not None:
+                held.callback(answer.file.close)
+            if not 200 <= answer.status < 300:
+                side = "client" if 400 <= answer.status < 500 else "server"
+                text = answer.body[:MOST_SAID].decode(errors="replace")
+                raise Failed(f'Received {side} error ({answer.status}) from {container} with message "{text}".')
+            kind = answer.headers.get("content-type") or UNKNOWN_TYPE
+            size = len(answer.body) if answer.file is None else os.fstat(answer.file.fileno()).st_size
+            content = Content(kind, answer.body, answer.file, size)
+        return content
+
+    async def _ask(self, directory: str, request: UpstreamRequest, left_s: float, container: str) -> Answer:
+        """Raises Failed."""
+        spill = Spill(self._file, MOST_BYTES, self._spend)
+        for last in (False, True):
+            try:
+                return await self._upstream(directory).fetch(request, max(left_s, 0.001), spill)
+            except TimeoutError:
+                raise Failed(_too_late(container)) from None
+            except Stale as error:  # the container had ended a connection that was kept: the request was not read
+                if last or request.pieces is not None:
+                    raise Failed(f"Received server error (0) from {container}: {error}") from None
+            except (Broken, Unreachable) as error:
+                raise Failed(f"Received server error (0) from {container}: {error}") from None
+        raise AssertionError("unreachable")
+
+    async def _output(self, invocation: Invocation, content: Content) -> None:
+        file = content.file or io.BytesIO(content.data)
+        write = self._objects.write
+        await self._transfer(invocation, write, invocation.output_uri, file, content.size, content.content_type)
+
+    async def _transfer(self, invocation: Invocation, do: Any, *arguments: Any) -> Any:
+        async with self._shares[invocation.endpoint]:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, do, *arguments)
+
+    def _upstream(self, directory: str) -> Upstream:
+        found = self._upstreams.pop(directory, None)
+        self._upstreams[directory] = found = found or Upstream(Container(Path(directory), ACCEPT_S))
+        if len(self._upstreams) > MOST_CONTAINERS:
+            self._upstreams.pop(next(iter(self._upstreams))).close()
+        return found
+
+    def _file(self) -> BinaryIO:
+        """Raises Failed where the disk is too full for one."""
+        self._spend(0)
+        return tempfile.TemporaryFile(dir=self._folder)  # whoever opens it closes it
+
+    def _spend(self, size: int) -> None:
+        left = diskroom.spare(self._folder, self._stop_mb)
+        if left < size:
+            raise Failed(f"The disk of {self._folder} has no room for {size} more bytes of payloads.")
+
+
+def _too_late(container: str) -> str:
+    return f"Your invocation timed out while waiting for a response from container {container}."
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    file.seek(0)
+    while piece := await asyncio.to_thread(file.read, _PIECE):
+        yield piece

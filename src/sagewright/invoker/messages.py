@@ -1,0 +1,54 @@
+"""What the server asks of the invoker, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The S3 that has inputs and outputs."""
+
+    endpoint: str
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One asynchronous invocation. `directories`: of the hosts of an instance's containers, in their order, and `containers` their
+    names; `body` (base64) or `input_uri`: what is sent; `timeout_s`: for all of the containers together."""
+
+    id: str
+    endpoint: str
+    directories: tuple[str, ...]
+    containers: tuple[str, ...]
+    headers: Mapping[str, str]
+    timeout_s: float
+    output_uri: str
+    body: str = ""
+    input_uri: str = ""
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Invocation:
+        lists = {name: tuple(document[name]) for name in ("directories", "containers")}
+        return cls(**{**document, **lists})
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an invocation ended: its answer is at `output_uri` with that content type, or the reason why there is none."""
+
+    id: str
+    content_type: str = ""
+    failure: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
