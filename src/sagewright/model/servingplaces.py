@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import socket
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,45 +40,6 @@ def noted_port(directory: Path) -> Listening | None:
     return None
 
 
-def connected(directory: Path, timeout_s: float | None) -> socket.socket:
-    """A connection to the server of the host in HOST_DIRECTORY. Raises OSError."""
-    port = noted_port(directory)
-    if port is None:
-        return _by_path(*serving_folder(directory), timeout_s)
-    if not port.namespace:
-        return _by_port(port.port, timeout_s)
-    with ThreadPoolExecutor(1) as apart:  # a thread that has entered a namespace is of no use for anything else
-        return apart.submit(_within, port, timeout_s).result()
-
-
-def _by_path(directory: Path, name: str, timeout_s: float | None) -> socket.socket:
-    """The job owns the directory of its socket: what lies there is opened through no link, and connected to by its descriptor, so
-    that it leads to nobody else's socket."""
-    descriptor = opened(directory, name)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        made.settimeout(timeout_s)
-        made.connect(f"/proc/self/fd/{descriptor}")
-    except BaseException:
-        made.close()
-        raise
-    finally:
-        os.close(descriptor)
-    return made
-
-
-def _by_port(port: int, timeout_s: float | None) -> socket.socket:
-    made = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return made
-
-
-def _within(listening: Listening, timeout_s: float | None) -> socket.socket:
-    """In another network namespace, for a thread of its own."""
-    enter_network(listening.namespace)
-    return _by_port(listening.port, timeout_s)
-
-
 def enter_network(namespace: str) -> None:
     """Moves the calling thread to another network namespace for good. Raises OSError."""
     descriptor = os.open(namespace, os.O_RDONLY)
@@ -98,7 +57,8 @@ def serving_folder(directory: Path) -> tuple[Path, str]:
 
 
 def opened(directory: Path, name: str) -> int:
-    """A descriptor of the socket, found through no link in the job's own directories. Raises OSError."""
+    """A descriptor of the socket, found through no link in the job's own directories, which the job may have filled with links to
+    other sockets. Raises OSError."""
     flags = os.O_PATH | os.O_NOFOLLOW
     parent = os.open(directory.parent, flags | os.O_DIRECTORY)
     try:
