@@ -143,9 +143,9 @@ sends(
 sends("gzip as a transfer coding", OK + b"Transfer-Encoding: gzip\r\n\r\nfine", BROKEN)
 sends("two transfer codings", OK + b"Transfer-Encoding: chunked, identity\r\n\r\n4\r\nfine\r\n0\r\n\r\n", BROKEN)
 sends("a length of 8 EiB", OK + b"Content-Length: 9223372036854775807\r\n\r\n", LONG, in_head=False)
-repeats("more than there may be", OK + b"Content-Length: 40000000\r\n\r\n", b"x" * 65536, LONG, in_head=False)
-repeats("a body of no length without end", OK + b"\r\n", b"x" * 65536, LONG, in_head=False)
-repeats("large chunks without end", CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n", LONG, in_head=False)
+repeats("more than there may be", OK + b"Content-Length: 40000000\r\n\r\n", b"x" * 65536, LONG, LATE, in_head=False)
+repeats("a body of no length without end", OK + b"\r\n", b"x" * 65536, LONG, LATE, in_head=False)
+repeats("large chunks without end", CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n", LONG, LATE, in_head=False)
 
 # Pieces and framing.
 repeats("chunks of two bytes", CHUNKED, b"2\r\nab\r\n" * 20000, LONG, LATE, in_head=False)
@@ -191,7 +191,7 @@ async def reads_byte_by_byte(reader: asyncio.StreamReader, _writer: asyncio.Stre
         await asyncio.sleep(0.02)
 
 
-@attempt(ANSWERED, reads=False)
+@attempt(ANSWERED, AWAY, reads=False)
 async def answers_without_reading(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 413 Large\r\nContent-Length: 2\r\n\r\nno")
     await asyncio.sleep(3600)

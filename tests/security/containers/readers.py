@@ -35,7 +35,7 @@ from sagewright.server import relay
 from sagewright.upstream.client import Broken, TooLong, Unreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import Container
 
-DEADLINE_S = 1.0
+DEADLINE_S = 1.5
 BODY = b"x" * 400_000
 """More than a socket takes that nobody reads."""
 REFUSED = "refused"
@@ -355,7 +355,7 @@ class Models(Threads):
 
 class Transforms(Threads):
     def asked(self, place: Path) -> str:
-        transform = Transform(DataSet("s3://bucket/data"), "s3://bucket/out", timeout_s=1, retries=0)
+        transform = Transform(DataSet("s3://bucket/data"), "s3://bucket/out", timeout_s=2, retries=0)
         made = invoking.Invoking(place, transform, self.scratch, lambda: None)
         made.parameters()
         try:
@@ -370,7 +370,7 @@ class Transforms(Threads):
     def allowed(self, attempt: Attempt) -> set[str]:
         return super().allowed(attempt) | large(attempt)
 
-    deadline_s = 3 * DEADLINE_S
+    deadline_s = 2.0 + 2 * DEADLINE_S
 
     def prepare(self) -> None:
         super().prepare()

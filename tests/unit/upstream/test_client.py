@@ -172,6 +172,7 @@ def test_connections_are_kept_and_closed_ones_are_not_used() -> None:
 
 def test_a_stream_is_read_no_faster_than_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HIGH", 100_000)
+    monkeypatch.setattr(connection, "LOW", 10_000)
     sent = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
