@@ -45,7 +45,7 @@ LIST = ListForm(
     "PipelineExecutionSummaries", {"CreationTime": "created_ms", "PipelineExecutionArn": "name"}, True, CREATED
 )
 KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "MlflowExperimentName")
-STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {}, first=4)
+STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
 PAGE = 20
 ENDED = frozenset({"Failed", "Stopped"})
 
