@@ -82,6 +82,20 @@ def text_size(text: str) -> int:
         return _ESCAPED * len(text) + 2
 
 
+def kept_size(value: Any) -> int:
+    """Bytes that a value which is in memory already takes there, about: a tenth of the time of `size_of`."""
+    return text_memory(orjson.dumps(value, default=_inner))
+
+
+def text_memory(data: bytes) -> int:
+    """Bytes that the values of a text of JSON take in memory, about."""
+    return len(data) + CONTAINER * data.count(b"[") + 3 * CONTAINER * data.count(b"{") + SCALAR * data.count(b",")
+
+
+def _inner(value: Any) -> Any:
+    return getattr(value, "__dict__", None) or str(value)
+
+
 def size_of(value: Any, most: int) -> int:
     """Bytes of a value in JSON; counting stops soon after `most`. An object that is no JSON counts as its attributes."""
     size, left = 0, [value]

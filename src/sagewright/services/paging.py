@@ -11,17 +11,12 @@ from typing import Any, TypeVar
 
 import orjson
 
-from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.store.listing import Bound, Held, Page
+from sagewright.store.listing import MOST_BYTES, Bound, Held, Page, Rows
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-MOST_READ = 8 << 20
-"""Bytes of the rows that one page is made of."""
 
 
 def encode(position: list[Any]) -> str:
@@ -59,33 +54,13 @@ def page_of(
     return page, encode(key(page[-1])) if len(ordered) > size else None
 
 
-def read_page(fetch: Callable[[Page], Sequence[R]], asked: Page, first: int = 11) -> tuple[list[R], bool]:
-    """At most `asked.limit` rows, and whether there are more. A page ends early, after at least one row, where its rows take
-    MOST_READ bytes: they are read a few at a time, more each time as long as they are small.
-
-    `first`: rows that are read before their size is known.
+def read_page(fetch: Callable[[Page], Sequence[R]], asked: Page) -> tuple[Sequence[R], bool]:
+    """At most `asked.limit` rows, and whether there are more: a page ends early, after at least one row, where its rows have the
+    bytes that it may have.
     """
-    budget = Budget("A page", MOST_READ)
-    page: list[R] = []
-    while len(page) < asked.limit:
-        at = asked if not page else replace(asked, after=position_of(page[-1], asked))
-        count = min(asked.limit - len(page), _fitting(page, budget, first))
-        found = fetch(replace(at, limit=count + 1))  # the one more says whether any follow
-        for row in found[:count]:
-            try:
-                budget.spend_value(row)
-            except OverBudget:
-                return page or [row], len(page) > 0 or len(found) > 1
-            page.append(row)
-        if len(found) <= count:
-            return page, False
-    return page, True
-
-
-def _fitting(page: Sequence[Any], budget: Budget, first: int) -> int:
-    """How many rows are read next, as far as those that were read tell."""
-    average = budget.used // len(page) if page else 0
-    return max(1, min(max(first, len(page)), budget.room // average)) if average else first
+    found = fetch(replace(asked, limit=asked.limit + 1, most_bytes=MOST_BYTES))  # the one more says whether any follow
+    cut = isinstance(found, Rows) and found.cut
+    return found[: asked.limit], cut or len(found) > asked.limit
 
 
 def position_of(row: Any, asked: Page) -> tuple[Any, ...]:
@@ -108,7 +83,7 @@ FILTERS: dict[str, tuple[str, Held]] = {
 class ListForm:
     """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder.
 
-    `ties`: columns that tell apart rows with the same sort value. `first`: see read_page.
+    `ties`: columns that tell apart rows with the same sort value.
     """
 
     member: str
@@ -116,7 +91,6 @@ class ListForm:
     descending: bool = False
     filters: Mapping[str, tuple[str, Held]] = field(default_factory=lambda: FILTERS)
     ties: tuple[str, ...] = ("name",)
-    first: int = 11
 
     def answer(
         self,
@@ -132,7 +106,7 @@ class ListForm:
             raise ValidationException("Invalid NextToken.")
         after = tuple(position) if position else None
         asked = Page(self._bounds(request), column, order == "Descending", size, after, self.ties)
-        page, more = read_page(fetch, asked, self.first)
+        page, more = read_page(fetch, asked)
         answer: dict[str, Any] = {self.member: list(shape(page))}
         if more:
             answer["NextToken"] = encode(list(position_of(page[-1], asked)))

@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.store.ballast import Ballast
 from sagewright.store.checkpoints import MOST_PAGES, Checkpointer
+from sagewright.store.decoding import loads
 from sagewright.store.flushing import LogFlusher
 from sagewright.store.memory import Memory, attach
 from sagewright.store.migrate import upgrade
@@ -240,7 +241,7 @@ def _sqlite(url: str, fsync: str) -> Engine:
     engine = create_engine(
         url,
         json_serializer=_dumps,
-        json_deserializer=orjson.loads,
+        json_deserializer=loads,
         connect_args={"check_same_thread": False, "timeout": WRITER_WAIT_S, "isolation_level": None},
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
@@ -260,7 +261,7 @@ def _postgres(url: str) -> Engine:
     engine = create_engine(
         url,
         json_serializer=_dumps,
-        json_deserializer=orjson.loads,
+        json_deserializer=loads,
         pool_size=8,
         max_overflow=56,
         pool_pre_ping=True,

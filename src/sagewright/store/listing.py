@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Table, and_, func, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, func, or_, select, tuple_
 
 from sagewright.store.database import Database
+from sagewright.store.decoding import size_read
+
+R = TypeVar("R")
+MOST_BYTES = 8 << 20
+"""Bytes in memory of the rows of a page that a client is answered."""
+BUFFERED = 10
+"""Rows that PostgreSQL's driver reads at a time, beyond the bytes of a page at worst."""
 
 Condition = ColumnElement[bool]
 
@@ -45,7 +52,8 @@ class Bound:
 
 @dataclass(frozen=True)
 class Page:
-    """Which rows a list wants: those within all bounds, at most `limit`, after the position.
+    """Which rows a list wants: those within all bounds, at most `limit`, after the position, and no more than the first ones whose
+    documents take `most_bytes` in memory; None for all of them.
 
     A position is the sort value and the values of `ties`, columns that tell apart rows with the same one.
     """
@@ -56,6 +64,13 @@ class Page:
     limit: int = 10
     after: tuple[Any, ...] | None = None
     ties: tuple[str, ...] = ("name",)
+    most_bytes: int | None = None
+
+
+class Rows(list[R]):
+    """`cut`: whether it ends before its limit because of its bytes."""
+
+    cut = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ class Listing:
     columns: Sequence[Column[Any]]
     make: Callable[..., Any]
 
-    def page(self, store: Database, place: Placed | None, asked: Page, *conditions: Condition) -> list[Any]:
+    def page(self, store: Database, place: Placed | None, asked: Page, *conditions: Condition) -> Rows[Any]:
         """At most `asked.limit` rows in the order asked for, of those for which all conditions hold. `place`: None where the
         conditions say it."""
         own, key = self.table.c, self.table.c[asked.sort_by]
@@ -84,8 +99,22 @@ class Listing:
             tied = tuple_(*ties) < tuple(at) if asked.descending else tuple_(*ties) > tuple(at)
             statement = statement.where(or_(beyond, and_(key == value, tied)))
         order = [column.desc() if asked.descending else column.asc() for column in (key, *ties)]
-        with store.read() as connection:
-            return [self.make(*row) for row in connection.execute(statement.order_by(*order).limit(asked.limit))]
+        return self._read(store, statement.order_by(*order).limit(asked.limit), asked)
+
+    def _read(self, store: Database, statement: Select[Any], asked: Page) -> Rows[Any]:
+        most = None if asked.most_bytes is None else size_read() + asked.most_bytes
+        if most is not None and not store.embedded and asked.limit > BUFFERED:  # the driver would read all rows at once
+            statement = statement.execution_options(stream_results=True, max_row_buffer=BUFFERED)
+        with store.read() as connection, connection.execute(statement) as rows:
+            if most is None:
+                return Rows(self.make(*row) for row in rows)
+            found: Rows[Any] = Rows()
+            for row in rows:
+                found.append(self.make(*row))
+                if size_read() > most:
+                    found.cut = rows.first() is not None
+                    break
+        return found
 
     def _holds(self, bound: Bound) -> Condition:
         column: ColumnElement[Any] = self.table.c[bound.column]

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from sagewright.model.budgets import size_of
+from sagewright.model.budgets import kept_size
+from sagewright.store.decoding import size_read
 
 T = TypeVar("T")
 SUBJECTS, BYTES = 4_000, 64 << 20  # a described job is some 10 KB
@@ -40,9 +41,10 @@ class Memory:
         except KeyError:
             pass
         generation = self._generation
+        before = size_read()
         value = read()
         if value is not None:
-            size = size_of(value, LARGEST)
+            size = size_read() - before or kept_size(value)
             with self._lock:
                 if generation == self._generation:
                     self._keep(subject, what, value, size)
@@ -62,7 +64,7 @@ class Memory:
             for subject, values in changed.items():
                 self._drop(subject)
                 for what, value in values.items():
-                    self._keep(subject, what, value, size_of(value, LARGEST))
+                    self._keep(subject, what, value, kept_size(value))
 
     def discard(self, connection: Connection) -> None:
         """The transaction changed nothing after all."""

@@ -1,69 +1,73 @@
-"""Pages by bytes as well as by count: rows are read a few at a time, and a page ends where it is full."""
+"""Pages by bytes as well as by count."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sagewright.services import paging
-from sagewright.store.listing import Page
+from sagewright.services.paging import ListForm
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.decoding import size_read
+from sagewright.store.jobs import Place
+from sagewright.store.listing import BUFFERED, Page
+from sagewright.store.resources import New
+
+PLACE = Place("model", "0", "r")
+LIST = ListForm("Models", {"CreationTime": "created_ms"})
+MOST = 100_000
 
 
-@dataclass(frozen=True)
-class Row:
-    created_ms: int
-    name: str
-    document: str
+def put(store: Database, sizes: list[int]) -> None:
+    for number, size in enumerate(sizes):
+        resources.create(store, PLACE, New(f"m{number:03}", {"text": "x" * size}, "", {}, created_ms=number + 1))
 
 
-def listed(sizes: list[int], limit: int) -> tuple[list[Row], list[int], list[int]]:
-    """All rows by pages of `limit`; how many rows were read at a time; and the bytes of each page."""
-    rows = [Row(number, str(number), "x" * size) for number, size in enumerate(sizes)]
-    reads: list[int] = []
-    bytes_: list[int] = []
-    found: list[Row] = []
-
-    def fetch(asked: Page) -> list[Row]:
-        first = 0 if asked.after is None else asked.after[0] + 1
-        reads.append(sum(len(row.document) for row in rows[first : first + asked.limit]))
-        return rows[first : first + asked.limit]
-
-    after = None
+def pages(store: Database, size: int) -> list[tuple[list[str], int]]:
+    """The names on each page, and the bytes that were read for it."""
+    found: list[tuple[list[str], int]] = []
+    request: dict[str, Any] = {"MaxResults": size}
     while True:
-        asked = Page(limit=limit, after=after)
-        page, more = paging.read_page(fetch, asked)
-        found += page
-        bytes_.append(sum(len(row.document) for row in page))
-        if not more:
-            return found, reads, bytes_
-        assert page
-        after = paging.position_of(page[-1], asked)
+        before = size_read()
+        answer = LIST.answer(
+            request,
+            lambda page: resources.page(store, PLACE, page),
+            lambda rows: [{"Name": row.name} for row in rows],
+        )
+        found.append(([one["Name"] for one in answer["Models"]], size_read() - before))
+        if "NextToken" not in answer:
+            return found
+        request["NextToken"] = answer["NextToken"]
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MOST_READ", 1000)
+def test_every_row_once_and_no_page_beyond_its_bytes(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_BYTES", MOST)
+    sizes = random.Random(7).choices((10, 5_000, 40_000, 150_000), k=90)
+    put(database, sizes)
+    for size in (1, 7, 100):
+        found = pages(database, size)
+        assert [name for names, _ in found for name in names] == [f"m{number:03}" for number in range(90)]
+        assert all(1 <= len(names) <= size for names, _ in found)
+        beyond = 2 if database.embedded else BUFFERED + 1  # rows
+        assert all(read <= MOST + beyond * 151_000 for _, read in found)
 
 
-@given(st.lists(st.integers(0, 1500), max_size=60), st.integers(1, 100))
-def test_every_row_once_and_no_page_beyond_its_bytes(sizes: list[int], limit: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paging, "MOST_READ", 1000)
-        found, _, bytes_ = listed(sizes, limit)
-    assert [len(row.document) for row in found] == sizes
-    assert all(one <= 1500 for one in bytes_)
+def test_small_rows_are_cut_by_their_count_alone(database: Database) -> None:
+    put(database, [10] * 30)
+    assert [len(names) for names, _ in pages(database, 20)] == [20, 10]
 
 
-def test_large_rows_are_not_read_by_the_hundred() -> None:
-    _, reads, _ = listed([900] * 200, 100)
-    assert max(reads) <= 12 * 900
+def test_whoever_asks_for_all_rows_gets_them(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_BYTES", 1)
+    put(database, [10_000] * 30)
+    assert len(resources.page(database, PLACE, Page(limit=100))) == 30
 
 
-def test_small_rows_take_few_reads() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paging, "MOST_READ", 1 << 20)
-        _, reads, bytes_ = listed([1] * 100, 100)
-    assert (len(bytes_), len(reads)) == (1, 5)
+def test_values_count_what_they_take_in_memory(database: Database) -> None:
+    resources.create(database, PLACE, New("lists", {"list": [[] for _ in range(10_000)]}, "", {}))
+    before = size_read()
+    resources.page(database, PLACE, Page())
+    assert size_read() - before > 10_000 * 64

@@ -45,7 +45,7 @@ LIST = ListForm(
     "PipelineExecutionSummaries", {"CreationTime": "created_ms", "PipelineExecutionArn": "name"}, True, CREATED
 )
 KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "MlflowExperimentName")
-STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {}, first=4)
+STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
 PAGE = 20
 ENDED = frozenset({"Failed", "Stopped"})
 
@@ -247,12 +247,14 @@ def describe_pipeline_definition_for_execution(context: Context, request: dict[s
 @operation("sagemaker", "ListPipelineExecutions")
 def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = pipelines.require(context, request["PipelineName"])
-    mine = table.c.parent == pipeline.id
+    mine = resources.belongs_to(
+        pipeline.id, EXECUTION
+    )  # by its index: with the account, those of all pipelines are read
 
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
         return [_summary(row) for row in rows]
 
-    return LIST.answer(request, lambda page: resources.page(context.store, _place(context), page, mine), shape)
+    return LIST.answer(request, lambda page: resources.page(context.store, None, page, mine), shape)
 
 
 @operation("sagemaker", "ListPipelineExecutionSteps")

@@ -149,7 +149,7 @@ def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
 def list_pipeline_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = require(context, request["PipelineName"])
     place = Place(VERSION, context.account, context.region)
-    mine = table.c.parent == pipeline.id
+    mine = table.c.name == pipeline.id
 
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
         return [_version_summary(pipeline, row) for row in rows]

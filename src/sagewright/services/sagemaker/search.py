@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from sagewright.model.awsmodels import operation_model
-from sagewright.model.budgets import size_of
+from sagewright.model.budgets import kept_size
 from sagewright.model.errors import ServiceUnavailable, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
@@ -18,6 +18,7 @@ from sagewright.services.registry import operation
 from sagewright.services.sagemaker import catalogue, expressions, indexing
 from sagewright.services.sagemaker.catalogue import Declaration, Searched
 from sagewright.store import properties, propertyqueries
+from sagewright.store.listing import MOST_BYTES
 from sagewright.store.propertyqueries import Hit, Order
 
 SORT_BY = "LastModifiedTime"
@@ -48,8 +49,8 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     read, full = 0, False
     for one in _matching(context, request, kind, shown, size + 1):
         found.append(one)
-        read += size_of(one[1], paging.MOST_READ)
-        full = read > paging.MOST_READ
+        read += kept_size(one[1])
+        full = read > MOST_BYTES
         if full or len(found) > size:
             break
     page = found[:size]

@@ -110,10 +110,11 @@ class Tracked(Form):
         return {f"{self.noun}Arn": arn}
 
     def listed_where(self, context: Context, request: dict[str, Any], *conditions: Condition) -> dict[str, Any]:
-        place = self._place(context)
+        """`conditions` name what it belongs to, if anything: then the index of that is used, not the one of the whole account."""
+        place, own = (None, [resources.is_of(self.kind), *conditions]) if conditions else (self._place(context), [])
         return self.listed.answer(
             request,
-            lambda page: resources.page(context.store, place, page, *conditions),
+            lambda page: resources.page(context.store, place, page, *own),
             lambda rows: map(self._summary, rows),
         )
 

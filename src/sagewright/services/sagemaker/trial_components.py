@@ -48,9 +48,11 @@ def list_trial_components(context: Context, request: dict[str, Any]) -> dict[str
         conditions.append(trials.in_trial(TRIALS.require(context, request["TrialName"]).id))
     if "SourceArn" in request:
         conditions.append(trials.is_one_of(job_components.of_source(context, request["SourceArn"])))
-    if not conditions:
+    place = None if conditions else job_components.place_of(context)
+    if conditions:  # by their indexes: with the account, all of its components are read
+        conditions.append(resources.is_of(job_components.place_of(context).kind))
+    else:
         job_components.catch_up(context)
-    place = job_components.place_of(context)
     return COMPONENTS.listed.answer(
         request,
         lambda page: resources.page(context.store, place, page, *conditions),
