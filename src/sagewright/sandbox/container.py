@@ -238,6 +238,19 @@ def end_containers(directory: Path) -> None:
         _end_containers(find_engine().engine, directory)  # a service that has ended; the next one knows its containers
 
 
+def bytes_written(directory: Path) -> int:
+    """What the containers of the host of HOST_DIRECTORY have written outside of its mounts; 0 where the engine doesn't say."""
+    note = directory / NOTE
+    if not note.exists():
+        return 0
+    filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
+    try:
+        found = Engine(Path(note.read_text())).call("GET", f"/containers/json?all=1&size=1&filters={quote(filters)}")
+    except (EngineFailed, OSError):
+        return 0
+    return sum(int(container.get("SizeRw") or 0) for container in found or [])
+
+
 def _end_containers(engine: Engine, directory: Path) -> None:
     filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
     for container in engine.call("GET", f"/containers/json?all=1&filters={quote(filters)}") or []:
