@@ -239,14 +239,19 @@ def end_containers(directory: Path) -> None:
 
 
 def bytes_written(directory: Path) -> int:
-    """What the containers of the host of HOST_DIRECTORY have written outside of its mounts; 0 where the engine doesn't say."""
+    """What the containers of the host of HOST_DIRECTORY have written outside of its mounts, to the directory's own disk; 0 where
+    the engine doesn't say, or has its storage elsewhere."""
     note = directory / NOTE
     if not note.exists():
         return 0
     filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
     try:
-        found = Engine(Path(note.read_text())).call("GET", f"/containers/json?all=1&size=1&filters={quote(filters)}")
-    except (EngineFailed, OSError):
+        engine = Engine(Path(note.read_text()))
+        storage = Path(engine.call("GET", "/info")["DockerRootDir"])
+        if storage.stat().st_dev != directory.stat().st_dev:
+            return 0
+        found = engine.call("GET", f"/containers/json?all=1&size=1&filters={quote(filters)}")
+    except (EngineFailed, OSError, KeyError):
         return 0
     return sum(int(container.get("SizeRw") or 0) for container in found or [])
 
