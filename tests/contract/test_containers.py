@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sagewright.sandbox.container import bytes_written
+
 if TYPE_CHECKING:
     from conftest import Podman, RunningServer
 
@@ -34,6 +36,7 @@ case "$ACT" in
   fail) echo -n "the column target is missing" > /opt/ml/output/failure; exit 3 ;;
   sleep) trap 'echo "got TERM"; echo half > /opt/ml/model/weights; exit 0' TERM
          echo "sleeping"; while :; do sleep 0.1; done ;;
+  write) dd if=/dev/zero of=/written bs=1048576 count=5; echo "written"; while :; do sleep 0.1; done ;;
   stubborn) trap 'echo "not yet"' TERM; echo "sleeping"; while :; do sleep 0.1; done ;;
   network) ls /sys/class/net; wget -q -T 3 -O - "$SERVER/_sagewright/health" || echo "no network" ;;
   memory) exec dd if=/dev/zero of=/dev/null bs=2000M count=1 ;;
@@ -263,6 +266,21 @@ def test_a_killed_agent_leaves_no_container(own_server: RunningServer, podman: P
             assert own_server.wait(name)["TrainingJobStatus"] == "Stopped"
             assert "not yet" in own_server.lines(name)
         assert containers(podman, own_server) == []
+
+
+def test_what_a_container_writes_outside_of_its_mounts_is_known(
+    own_server: RunningServer, podman: Podman, job_name: str
+) -> None:
+    """On a disk that runs short its job is judged by that too."""
+    own_server.environ["SAGEWRIGHT_STOP_GRACE_S"] = "1"
+    ready(own_server)
+    podman.build("localhost/sagewright-writes:1", {"bin/train": TRAIN})
+    submit(own_server, job_name, "localhost/sagewright-writes:1", "write")
+    own_server.when_logged(job_name, "written")
+    (handle,) = own_server.handles()
+    assert 5 << 20 <= bytes_written(Path(handle["directory"])) < 8 << 20
+    own_server.boto("sagemaker").stop_training_job(TrainingJobName=job_name)
+    own_server.wait(job_name)
 
 
 def test_sdk_v2_estimator(server: RunningServer, registry: Registry, tmp_path: Path) -> None:

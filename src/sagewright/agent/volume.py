@@ -22,6 +22,7 @@ from sagewright.agent.writing import WINDOW_S, Writing
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.diskroom import Room, existing
 from sagewright.model.instances import has_local_storage
+from sagewright.sandbox.container import bytes_written
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
 _EVERY_S = 0.5
@@ -43,7 +44,7 @@ class Volume:
         self._count: Iterator[int] | None = None
         self._counted = 0
         self._elsewhere = 0
-        self._logged = 0
+        self._logged = self._outside = 0
         self._writing = Writing()
         self._making: list[Path | None] = []
         self._claimed = 0
@@ -124,7 +125,9 @@ class Volume:
         if self._limit is not None and self._elsewhere + used > self._limit:
             return self._asked(self._elsewhere + used)
         if self._count is None:
-            self._writing.measure(used + self._logged, time.monotonic())
+            outside = bytes_written(self._host.directory) if room.free < 2 * floor else self._outside
+            self._outside = outside
+            self._writing.measure(used + self._logged + outside, time.monotonic())
         return self._why_short() if self._writing.ends(room, floor) else None
 
     def _why_short(self) -> str:

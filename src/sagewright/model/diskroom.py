@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def spare(directory: Path, stop_mb: int = HOST_MB) -> int:
     return room.free - room.host_floor(stop_mb)
 
 
+_thread = threading.local()
+
+
+@contextmanager
+def for_running_work() -> Iterator[None]:
+    """What this thread writes in the block is a running job's: it may take what clients leave free."""
+    _thread.works = True
+    try:
+        yield
+    finally:
+        _thread.works = False
+
+
 class ClientRoom:
     """Admits what clients write to one directory. Safe to use from many threads, which share one count.
 
@@ -78,22 +92,31 @@ class ClientRoom:
     def spend(self, size: int = 0) -> None:
         """Before so many bytes are written. Raises the refusal if they would take what clients leave free."""
         now = time.monotonic()
+        if getattr(_thread, "works", False):
+            self._check(size, working=True)
+            return
         with self._lock:
             self._left -= size
             if self._left < 0 or now >= self._due:
                 self._look(size, now)
 
     def _look(self, size: int, now: float) -> None:
+        self._left, self._due = 0, 0.0
+        over = self._check(size, working=False)
+        self._left, self._due = min(over // 4, _QUANTUM_BYTES), now + _LOOK_S
+
+    def _check(self, size: int, *, working: bool) -> int:
+        """Bytes that may be written besides."""
         room = Room.of(existing(self._directory))
-        floor = room.client_floor(*self._floors_mb)
+        floor = room.host_floor(self._floors_mb[1]) if working else room.client_floor(*self._floors_mb)
         over = room.free - floor - size
         if over < 0:
-            self._left, self._due = 0, 0.0
+            setting = "disk_stop_mb" if working else "disk_reserve_mb"
             raise self._refusal(
                 f"The disk of {self._directory} has {room.free} bytes free, and {floor} are kept for running work "
-                f"(setting disk_reserve_mb); {size} bytes more can't be written. Delete objects, images or jobs."
+                f"(setting {setting}); {size} bytes more can't be written. Delete objects, images or jobs."
             )
-        self._left, self._due = min(over // 4, _QUANTUM_BYTES), now + _LOOK_S
+        return over
 
 
 def insufficient(message: str) -> AwsError:

@@ -238,6 +238,24 @@ def end_containers(directory: Path) -> None:
         _end_containers(find_engine().engine, directory)  # a service that has ended; the next one knows its containers
 
 
+def bytes_written(directory: Path) -> int:
+    """What the containers of the host of HOST_DIRECTORY have written outside of its mounts, to the directory's own disk; 0 where
+    the engine doesn't say, or has its storage elsewhere."""
+    note = directory / NOTE
+    if not note.exists():
+        return 0
+    filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
+    try:
+        engine = Engine(Path(note.read_text()))
+        storage = Path(engine.call("GET", "/info")["DockerRootDir"])
+        if storage.stat().st_dev != directory.stat().st_dev:
+            return 0
+        found = engine.call("GET", f"/containers/json?all=1&size=1&filters={quote(filters)}")
+    except (EngineFailed, OSError, KeyError):
+        return 0
+    return sum(int(container.get("SizeRw") or 0) for container in found or [])
+
+
 def _end_containers(engine: Engine, directory: Path) -> None:
     filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
     for container in engine.call("GET", f"/containers/json?all=1&filters={quote(filters)}") or []:

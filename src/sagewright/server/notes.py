@@ -37,7 +37,8 @@ def hold_lock(path: Path) -> Iterator[None]:
 def make_private(data: Path) -> None:
     """Only the owner may open what is in the data directory, whatever umask it was made under. Jobs see environments."""
     for directory in PRIVATE:
-        (data / directory).mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(OSError):  # whoever needs it says what is wrong
+            (data / directory).mkdir(mode=0o700, exist_ok=True)
     for place in data.iterdir():
         with contextlib.suppress(OSError):
             mode = place.lstat().st_mode

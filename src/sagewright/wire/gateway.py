@@ -444,7 +444,7 @@ class Gateway:
             platform=self._platform,
             base_url=_base_url(exchange.request),
         )
-        exchange.result = shortage.call(exchange.entry, context, exchange.parameters)
+        exchange.result = shortage.call(exchange.entry, context, exchange.parameters, key)
         if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
             self._sealer.seal(self._asker(exchange), exchange.parameters, exchange.result, exchange.token)
 

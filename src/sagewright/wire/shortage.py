@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.model.diskroom import insufficient
+from sagewright.model.diskroom import for_running_work, insufficient
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import Entry
+from sagewright.store.identity import AccessKey
 
 _FREES = re.compile(
     r"(Batch)?(Delete|Remove|Abort|Stop|Purge|Deregister|Untag|Cancel|Disassociate|Terminate|Unsubscribe)"
@@ -18,8 +19,18 @@ _READS = re.compile(
 )
 
 
-def call(entry: Entry, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    """What the operation answers. Raises AwsError, InsufficientStorage for one that takes room while there is none."""
+def call(entry: Entry, context: Context, parameters: dict[str, Any], key: AccessKey | None) -> dict[str, Any]:
+    """What the operation answers. Raises AwsError, InsufficientStorage for one that takes room while there is none.
+
+    A job's `key` writes what running work writes.
+    """
+    if key is None or key.job_id is None:
+        return _call(entry, context, parameters)
+    with for_running_work():
+        return _call(entry, context, parameters)
+
+
+def _call(entry: Entry, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     ballast = context.store.ballast
     if ballast is None:
         return entry.call(context, parameters)

@@ -46,6 +46,20 @@ def test_writers_stop_at_the_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(str(tmp_path) in error.message and "disk_reserve_mb" in error.message for error in refused)
 
 
+def test_running_work_may_take_what_clients_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+    room = ClientRoom(tmp_path)
+    disk.free = 7 * MIB
+    with pytest.raises(AwsError, match="disk_reserve_mb"):
+        room.spend(MIB)
+    with diskroom.for_running_work():
+        room.spend(MIB)
+        with pytest.raises(AwsError, match=r"and 5242880 are kept for running work .setting disk_stop_mb"):
+            room.spend(3 * MIB)
+    with pytest.raises(AwsError, match="disk_reserve_mb"):
+        room.spend(MIB)
+
+
 def test_room_that_is_there_again_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk(monkeypatch)
     room = ClientRoom(tmp_path)
