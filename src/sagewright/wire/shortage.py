@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sagewright.model.access_keys import AccessKey
 from sagewright.model.diskroom import for_running_work, insufficient
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import Entry
-from sagewright.store.identity import AccessKey
 
 _FREES = re.compile(
     r"(Batch)?(Delete|Remove|Abort|Stop|Purge|Deregister|Untag|Cancel|Disassociate|Terminate|Unsubscribe)"
