@@ -21,7 +21,7 @@ export UV_COMPILE_BYTECODE := 0
 # And it is kept: without, each process of the thousands compiles all that it imports again, 2.5 s of an SDK alone.
 unexport PYTHONDONTWRITEBYTECODE
 
-SOAK_FAULTS := $(addprefix tests/faults/test_,serving_survives.py launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
+SOAK_FAULTS := $(addprefix tests/faults/test_,serving_survives.py two_servers_serving.py launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
 
 # What failed beside other tests is tried a second time, by itself, and the summary names it; soak tries once. What draws at random
 # draws the same then: a second try is for what the machine's load did.

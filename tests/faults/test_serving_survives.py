@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ import pytest
 from botocore.config import Config
 from tests.conftest import SHELL_IMAGE
 from tests.hosting import BUCKET, Hosting
+
+from sagewright.model import titles
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -72,7 +74,12 @@ class Load:
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)]
         for thread in self._threads:
             thread.start()
-        self.goes_on(3)
+        until = time.monotonic() + 30
+        while (
+            len({name.partition("-")[0] for name in self.answered}) < CLIENTS
+        ):  # their connections are the front's then
+            assert time.monotonic() < until, self.failed
+            time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -150,6 +157,19 @@ def test_a_killed_front_costs_what_it_was_answering(hosting: Hosting) -> None:
             load.goes_on()
     assert sum(load.failed.values()) <= CLIENTS * KILLS, load.failed
     all_captured(server, load.answered)
+
+
+def test_a_killed_model_process_costs_what_it_was_answering(hosting: Hosting) -> None:
+    server = hosting.server
+    with Load(server, ports(server)["runtime"]) as load:
+        for _ in range(KILLS):
+            models = [one.pid for one in titles.running(server.data) if one.kind == titles.MODEL_SERVER]
+            assert models
+            for pid in models:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            load.goes_on(timeout_s=60)
+    assert sum(load.failed.values()) <= CLIENTS * KILLS, load.failed
 
 
 def test_a_front_of_another_release_is_replaced_without_a_failure(hosting: Hosting) -> None:

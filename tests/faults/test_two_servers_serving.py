@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.tuning import Tuners
 if TYPE_CHECKING:
     from conftest import Postgres, RunningServer
 
+KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "2")) // 3 + 2
 TAKEN_OVER_S = 15
 """The goal is 5 s; the rest is for the load of other tests."""
 
@@ -73,6 +75,42 @@ def test_both_answer_for_an_endpoint_and_one_goes_on_alone(pair: tuple[RunningSe
     second.sagemaker.update_endpoint(EndpointName="shared", EndpointConfigName="next")
     second.settled("shared")
     second.all_answered("shared", "next x")
+
+
+def test_endpoints_and_asynchronous_invocations_outlive_kills_of_either_server(
+    pair: tuple[RunningServer, RunningServer, str],
+) -> None:
+    one, other, _ = pair
+    hosting = Hosting(one)
+    hosting.model("kept")
+    hosting.endpoint("kept", hosting.variant("v", "kept"))
+    output = {"OutputConfig": {"S3OutputPath": f"s3://{BUCKET}/later"}}
+    hosting.config("later-config", hosting.variant("v", "kept"), AsyncInferenceConfig=output)
+    hosting.sagemaker.create_endpoint(EndpointName="later", EndpointConfigName="later-config")
+    hosting.settled("later")
+    s3 = one.boto("s3")
+    s3.put_object(Bucket=BUCKET, Key="in", Body=b"x", ContentType="text/plain")
+    for server in (one, other):
+        Hosting(server).all_answered("kept", "kept x")
+    asked = []
+    for number in range(KILLS):
+        victim, survivor = (one, other) if number % 2 else (other, one)
+        runtime = survivor.boto("sagemaker-runtime")
+        asked += [
+            runtime.invoke_endpoint_async(EndpointName="later", InputLocation=f"s3://{BUCKET}/in")["OutputLocation"]
+            for _ in range(3)
+        ]
+        victim.end(signal.SIGKILL)
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            answer = runtime.invoke_endpoint(EndpointName="kept", Body="x", ContentType="text/plain")
+            assert answer["Body"].read() == b"kept x"
+        victim.start()
+    waiter = one.boto("s3").get_waiter("object_exists")
+    for place in asked:
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        waiter.wait(Bucket=bucket, Key=key, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    assert Hosting(other).settled("kept")["ProductionVariants"][0]["CurrentInstanceCount"] == 1
 
 
 def test_a_dead_servers_job_is_taken_over_soon(pair: tuple[RunningServer, RunningServer, str]) -> None:

@@ -47,6 +47,7 @@ class PassingServer(uvicorn.Server):
                 timeout_graceful_shutdown=DRAIN_S,
             )
         )
+        self.config.load()  # connections may come before the server listens
         self.connections = connections
         self._moves, self._passed = moves, passed
         self._passage: Passage | None = None

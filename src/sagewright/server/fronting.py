@@ -66,6 +66,7 @@ class Fronting:
         self._listeners = Listeners(settings.data, runtime, sockets.get(LOCAL))
         self.url = url_of(settings.host, runtime.getsockname()[1])
         self._link: Link | None = None
+        self._before: Link | None = None
         self._links: list[Link] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._retry_s = 0.0
@@ -79,18 +80,23 @@ class Fronting:
         self._slept = 0.0
         self._closing = False
 
+    async def begin(self) -> None:
+        """To be awaited before the server accepts: from then on the front that was found answers on its own port alone."""
+        write_note(self._settings.data / "runtime-endpoint", self.url + "\n")
+        self._know(await asyncio.to_thread(self._read_routes))
+        if self._found is not None:
+            self._before = await self._linked(self._found)
+
     async def run(self) -> None:
         """Until it is cancelled."""
-        write_note(self._settings.data / "runtime-endpoint", self.url + "\n")
         self._captured.look()
         cursor = await asyncio.to_thread(self._end_of_log)
-        self._know(await asyncio.to_thread(self._read_routes))
+        if self._before is not None and self._found is not None and not self._found.is_current and await self._start():
+            self._before.send({"retire": True})  # it ends once its clients have their answers
         fresh = True
         seen: int | None = -1
         while True:
             try:
-                if self._found is not None:
-                    await self._adopt(self._found)
                 version, changed = self._platform.store.version, False
                 if version is None or version != seen:
                     changed, cursor = await asyncio.to_thread(self._changed, cursor)
@@ -189,13 +195,6 @@ class Fronting:
         found = routes_of(resources.of_kind(store, ENDPOINT), resources.of_kind(store, COMPONENT), *place)
         trackers = trackers_of(resources.of_kind(store, TRACKER), *place)
         return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
-
-    async def _adopt(self, found: Found) -> None:
-        """Go on with the front that is there. One of other code is replaced: it ends once its clients have their answers."""
-        self._found = None
-        link = await self._linked(found)
-        if link is not None and not found.is_current and await self._start():
-            link.send({"retire": True})
 
     async def _start(self) -> bool:
         """Whether a new front answers."""

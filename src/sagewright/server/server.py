@@ -93,6 +93,7 @@ class Server:
         platform.engine.start()
         fronting = Fronting(self.settings, platform, server, meeting.bound, meeting.found)
         server.leaving = fronting.leave
+        await fronting.begin()
         warming = loop.run_in_executor(None, warm, meeting.site)
         watching = asyncio.create_task(connections.watch())
         dispatching = asyncio.create_task(fronting.run())
