@@ -211,6 +211,7 @@ def test_other_requests_are_told_to_come_again_while_no_server_runs(hosting: Hos
     server.end(signal.SIGKILL)
     with pytest.raises(Exception, match="ServiceUnavailable"):
         describe.list_models()
+    assert "Start it again" in server.door("true").stderr
     server.start()
     assert server.endpoint == main
     assert server.boto("sagemaker").list_models()["Models"]

@@ -14,6 +14,8 @@ from sagewright.model.arns import ROLE_NAME, role_arn
 
 HOOK = Path(__file__).parent / "hook"
 CONNECT_S = 5
+ANSWER_S = 1
+HEALTH = "/_sagewright/health"
 FAST_WAITS = "SAGEWRIGHT_FAST_WAITS"
 NOWHERE = "http://no-server-runs.sagewright.invalid"
 """An endpoint that no name server knows, by RFC 2606."""
@@ -71,10 +73,17 @@ def _noted(path: Path) -> str:
 
 
 def _answers(endpoint: str) -> bool:
+    """Whether a server answers, and not a front that holds the port for the next one: that says 503."""
     parts = urlsplit(endpoint)
+    request = f"GET {HEALTH} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECT_S):
-            return True
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECT_S) as connection:
+            connection.sendall(request.encode())
+            connection.settimeout(ANSWER_S)
+            try:
+                return b" 503 " not in connection.recv(64)
+            except TimeoutError:  # a busy one
+                return True
     except OSError:
         return False
 
