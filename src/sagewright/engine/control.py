@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import threading
 import time
 from typing import NamedTuple, Protocol
@@ -13,6 +14,7 @@ from sagewright.model.errors import ServiceUnavailable
 
 log = logging.getLogger("sagewright.engine")
 SWEEP_S = 1.0
+TICK_S = 0.05
 THREADS = 8
 """A step may wait for a process that is being killed, a container engine or a cluster; it holds up its own subject alone."""
 
@@ -54,6 +56,7 @@ class Engine:
         self._pool: KeyedPool[Subject] = KeyedPool("engine", THREADS, self._step)
         self._own_pools: dict[str, KeyedPool[Subject]] = {}
         self._timers: list[tuple[float, Subject]] = []
+        self._scheduled: set[tuple[float, Subject]] = set()
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine-timers", daemon=True)
@@ -86,10 +89,16 @@ class Engine:
         self._put(Subject(kind, subject_id))
 
     def wake_after(self, delay_s: float, kind: str, subject_id: str) -> None:
-        """Have the subject looked at then, whatever happens to it before."""
+        """Schedules a reconcile after `delay_s`, at most TICK_S later. Asked for again and again, the same time counts once."""
+        due = time.monotonic() + delay_s
+        if delay_s > TICK_S:
+            due = math.ceil(due / TICK_S) * TICK_S
+        timer = due, Subject(kind, subject_id)
         with self._changed:
-            heapq.heappush(self._timers, (time.monotonic() + delay_s, Subject(kind, subject_id)))
-            self._changed.notify_all()
+            if timer not in self._scheduled:
+                self._scheduled.add(timer)
+                heapq.heappush(self._timers, timer)
+                self._changed.notify_all()
 
     def _put(self, subject: Subject) -> None:
         self._own_pools.get(subject.kind, self._pool).put(subject)
@@ -102,7 +111,9 @@ class Engine:
                     return
                 now = time.monotonic()
                 while self._timers and self._timers[0][0] <= now:
-                    self._put(heapq.heappop(self._timers)[1])
+                    timer = heapq.heappop(self._timers)
+                    self._scheduled.discard(timer)
+                    self._put(timer[1])
                 if now < due:
                     until = min(due, self._timers[0][0]) if self._timers else due
                     self._changed.wait(until - now)

@@ -114,3 +114,12 @@ def test_a_stopped_engine_takes_no_step(noting: Noting) -> None:
     made.wake_after(0.0, "thing", "b")
     made.stop()  # once more is no fault
     assert noting.steps == []
+
+
+def test_a_time_that_is_asked_for_again_and_again_counts_once(noting: Noting) -> None:
+    made = Engine()
+    made.add(noting)
+    due = time.monotonic() + 60
+    for _ in range(100):
+        made.wake_after(due - time.monotonic(), "thing", "a")
+    assert len(made._timers) <= 2  # on either side of a tick
