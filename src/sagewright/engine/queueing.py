@@ -8,16 +8,19 @@ import threading
 from sagewright.compute.capacity import Share
 from sagewright.engine import gangs, spot
 from sagewright.engine.endings import Endings
+from sagewright.engine.environmentbuilds import BuildFailed
 from sagewright.engine.gangs import demand_of, kind_of
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.reservations import Taken
 from sagewright.engine.warmpools import WarmPools
+from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
 from sagewright.model.brief import FaultClass
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import Step
+from sagewright.runtimes import images
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store import jobs, queue, warmpools
 from sagewright.store.jobs import Event, Job
@@ -106,14 +109,16 @@ class Queueing:
         while True:
             found = queue.queued(self._m.store, size + len(seen), spot=spot_jobs, apart=APART)
             batch = [job for job in found if job.id not in seen]
+            more = len(batch) >= size
             for job in batch:
                 seen.add(job.id)
                 if self._start_or_give_up(job, placed, passing=first_blocked >= 0):
+                    size = BATCH if job.id in placed else DEPTH  # it may be in the queue still, for its environment
                     continue
                 if not self._may_be_passed(job) or not self._m.reservations.has_room():
                     return False
                 first_blocked, size = first_blocked if first_blocked >= 0 else len(seen), DEPTH
-            if len(batch) < size or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
+            if not more or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
                 return first_blocked < 0
 
     def _may_be_passed(self, job: Job) -> bool:
@@ -140,6 +145,8 @@ class Queueing:
         except CannotRun as error:
             self._endings.end(job, [], Outcome(Step.FAILED, f"{FaultClass.CLIENT}: {error}"))
             return True
+        if self._waits_for_environment(job, demand):
+            return True
         self._pools.take(job)
         share = gangs.share_of(self._m.reservations, demand)
         if passing and not self._m.reservations.fits_without(share, {job.id}):
@@ -153,6 +160,23 @@ class Queueing:
         elif taken is Taken.NO_ROOM and not demand.spot:
             self._make_room(job, share)
         return taken is not Taken.NO_ROOM
+
+    def _waits_for_environment(self, job: Job, demand: Demand) -> bool:
+        """Whether its environment is being made, or it has failed because that can't be: in both cases it keeps none waiting."""
+        if self._m.builds is None or not demand.queued:
+            return False
+        image = images.resolve_image(demand.image)
+        try:
+            missing = self._m.builds.missing(image, job.created_ms)
+        except BuildFailed as error:
+            reason = f"{FaultClass.CLIENT}: No environment can be made for the image {image.uri}: {error}"
+            self._endings.end(job, [], Outcome(Step.FAILED, reason))
+            return True
+        if missing:
+            text = f"Preparing the environment {missing}; it is kept for later jobs."
+            if not any(event.message == text for event in jobs.transitions(self._m.store, job.id)[-1:]):
+                jobs.move(self._m.store, job.id, Event(Step.STARTING, text))
+        return bool(missing)
 
     def _make_room(self, job: Job, share: Share) -> None:
         """A job that is not a spot job takes the machine from those that are."""

@@ -9,6 +9,8 @@ import pytest
 
 from engine.inline import InlineBackend, InlineHost, InlineServer
 from sagewright.engine import queueing
+from sagewright.engine.environmentbuilds import BuildFailed
+from sagewright.runtimes.images import Image
 from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
 from sagewright.store.jobs import Draft, Place
@@ -21,15 +23,15 @@ HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
 class Line:
     """Jobs in the queue of one server."""
 
-    def __init__(self, directory: Path, store: Database) -> None:
+    def __init__(self, directory: Path, store: Database, builds: Any = None) -> None:
         self.store = store
-        self.server = InlineServer(directory, store, InlineBackend())
+        self.server = InlineServer(directory, store, InlineBackend(), builds=builds)
 
-    def add(self, name: str, instance_type: str, spot: bool = False) -> None:
+    def add(self, name: str, instance_type: str, *, spot: bool = False, image: str = "python:3.11") -> None:
         request: dict[str, Any] = {
             "TrainingJobName": name,
             "RoleArn": "arn:aws:iam::000000000000:role/r",
-            "AlgorithmSpecification": {"TrainingImage": "python:3.11"},
+            "AlgorithmSpecification": {"TrainingImage": image},
             "ResourceConfig": {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": 1},
             "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600},
@@ -103,6 +105,51 @@ def test_a_stream_of_small_jobs_starves_no_large_one(line: Line, monkeypatch: py
         if "b" in ran:
             break
     assert ran.index("b") <= 2
+
+
+def test_jobs_far_behind_are_found(line: Line) -> None:
+    line.add("a", HALF)
+    for number in range(20):
+        line.add(f"large-{number}", WHOLE)
+    line.add("b", HALF)
+    assert line.running() == ["a", "b"]
+
+
+class Builds:
+    """Environments by the images that lack one, or can't have any."""
+
+    def __init__(self, missing: set[str], failed: set[str]) -> None:
+        self.lacking, self.failed = missing, failed
+
+    def missing(self, image: Image, _since_ms: int) -> str:
+        if image.uri in self.failed:
+            raise BuildFailed("no such version")
+        return "an-environment" if image.uri in self.lacking else ""
+
+
+def test_a_job_whose_environment_is_made_holds_nothing(tmp_path: Path, database: Database) -> None:
+    """Others start meanwhile, and it tells what it waits for."""
+    builds = Builds({"python:3.11"}, set())
+    line = Line(tmp_path / "data", database, builds)
+    line.add("a", WHOLE)
+    line.add("b", WHOLE, image="python:3.12")
+    assert line.running() == ["b"]
+    job = jobs.find(database, PLACE, "a")
+    assert job is not None
+    told = jobs.transitions(database, job.id)
+    assert [one.message for one in told][-1].startswith("Preparing the environment an-environment")
+    assert sum("Preparing" in one.message for one in told) == 1
+    builds.lacking.clear()
+    line.end("b")
+    assert line.running() == ["a"]
+
+
+def test_an_environment_that_cannot_be_made_fails_the_job(tmp_path: Path, database: Database) -> None:
+    line = Line(tmp_path / "data", database, Builds(set(), {"python:3.11"}))
+    line.add("a", WHOLE)
+    job = jobs.find(database, PLACE, "a")
+    assert job is not None
+    assert job.failure_reason == "ClientError: No environment can be made for the image python:3.11: no such version"
 
 
 def test_spot_jobs_do_not_pass_the_others(line: Line) -> None:
