@@ -165,3 +165,16 @@ class Hosting:
         answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/plain", **changes)
         text: str = answer["Body"].read().decode()
         return text
+
+
+def kept(hosting: Hosting, uri: str, timeout_s: float = 40) -> str:
+    """The text of an object, once there is one."""
+    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            return str(hosting.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+        except ClientError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

@@ -126,17 +126,18 @@ def _shown(default: Any) -> str:
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
-def served() -> dict[str, list[str]]:
-    """The names of the served operations of every service, sorted."""
+def served(absent: bool = False) -> dict[str, list[str]]:
+    """The names of the served operations of every service, sorted. `absent`: those of resources that can't be created."""
     found: dict[str, list[str]] = {service: [] for service in SERVICES}
-    for service, name in sorted(registry.load()):
-        found[service].append(name)
+    for (service, name), entry in sorted(registry.load().items()):
+        if entry.absent == absent:
+            found[service].append(name)
     return found
 
 
 def coverage_page() -> Iterator[str]:
     yield COVERAGE
-    found = served()
+    found, nothing = served(), served(absent=True)
     totals = {service: len(service_model(service).operation_names) for service in found}
     rows = [(f"[{s}](#{s})" if found[s] else s, str(len(found[s])), str(totals[s])) for s in found]
     rows.append(("**all**", str(sum(map(len, found.values()))), str(sum(totals.values()))))
@@ -146,6 +147,10 @@ def coverage_page() -> Iterator[str]:
             yield f"## {service}\n"
             yield ", ".join(f"`{name}`" for name in names) + ".\n"
             yield f"Not served: {totals[service] - len(names)}.\n"
+        if nothing[service]:
+            yield f"{len(nothing[service])} of those answer as at AWS where nobody has created such a resource:"
+            yield "lists are empty, and the others do not find it.\n"
+            yield ", ".join(f"`{name}`" for name in nothing[service]) + ".\n"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.hosting import BUCKET, ECHO, Hosting
+from tests.hosting import BUCKET, ECHO, Hosting, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,18 +27,6 @@ CONFIG = {
 def hosting(server: RunningServer) -> Iterator[Hosting]:
     with Hosting(server) as made:
         yield made
-
-
-def kept(hosting: Hosting, uri: str, timeout_s: float = 40) -> str:
-    bucket, key = uri.removeprefix("s3://").split("/", 1)
-    until = time.monotonic() + timeout_s
-    while True:
-        try:
-            return str(hosting.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
-        except ClientError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
 
 
 def invoke(hosting: Hosting, name: str, body: str, **changes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.hosting import Hosting
+from tests.hosting import BUCKET, Hosting, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,12 +109,55 @@ def test_steps_and_a_schedule(hosting: Hosting) -> None:
     )["ScalingActivities"][0]["Cause"]  # fmt: skip
 
 
+def test_an_asynchronous_endpoint_comes_from_zero_and_goes_back(hosting: Hosting) -> None:
+    """As AWS's guide has it: a step policy for HasBacklogWithoutCapacity; here another one brings it back to none."""
+    hosting.model("asleep")
+    output = {"OutputConfig": {"S3OutputPath": f"s3://{BUCKET}/asleep/"}}
+    hosting.endpoint("asleep", hosting.variant("v", "asleep"), AsyncInferenceConfig=output)
+    scaling, cloudwatch = hosting.server.boto("application-autoscaling"), hosting.server.boto("cloudwatch")
+    scaling.register_scalable_target(**place("asleep"), MinCapacity=0, MaxCapacity=0)
+    until(hosting, "asleep", 0)
+    scaling.register_scalable_target(**place("asleep"), MinCapacity=0, MaxCapacity=1)
+    for name, metric, comparison, by in (
+        ("up", "HasBacklogWithoutCapacity", "GreaterThanOrEqualToThreshold", 1),
+        ("down", "ApproximateBacklogSize", "LessThanThreshold", -1),
+    ):
+        bound = {"MetricIntervalLowerBound": 0.0} if by > 0 else {"MetricIntervalUpperBound": 0.0}
+        config = {
+            "AdjustmentType": "ChangeInCapacity", "Cooldown": 1, "MetricAggregationType": "Average",
+            "StepAdjustments": [{**bound, "ScalingAdjustment": by}],
+        }  # fmt: skip
+        policy = scaling.put_scaling_policy(
+            **place("asleep"), PolicyName=name, PolicyType="StepScaling", StepScalingPolicyConfiguration=config
+        )
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"asleep-{name}", Namespace="AWS/SageMaker", MetricName=metric, Statistic="Average", Period=10,
+            Dimensions=[{"Name": "EndpointName", "Value": "asleep"}], EvaluationPeriods=1, Threshold=1.0,
+            ComparisonOperator=comparison, TreatMissingData="missing", AlarmActions=[policy["PolicyARN"]],
+        )  # fmt: skip
+    hosting.s3.put_object(Bucket=BUCKET, Key="asleep-in", Body=b"now")
+    told = hosting.runtime.invoke_endpoint_async(
+        EndpointName="asleep", InputLocation=f"s3://{BUCKET}/asleep-in", ContentType="text/plain"
+    )
+    assert kept(hosting, told["OutputLocation"], 90) == "asleep now"
+    until(hosting, "asleep", 0, 90)
+    causes = [one["Cause"] for one in scaling.describe_scaling_activities(
+        ServiceNamespace="sagemaker", ResourceId=place("asleep")["ResourceId"]
+    )["ScalingActivities"]]  # fmt: skip
+    assert "asleep-down" in causes[0]
+    assert "asleep-up" in causes[1]
+    scaling.deregister_scalable_target(**place("asleep"))
+    cloudwatch.delete_alarms(AlarmNames=["asleep-up", "asleep-down"])
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"ResourceId": "endpoint/nobody/variant/v"}, "no such endpoint"),
         ({"ResourceId": "table/x"}, "endpoint/NAME/variant/NAME"),
         ({"MinCapacity": 3}, "MaxCapacity must be at least MinCapacity"),
+        ({"MinCapacity": 0}, "bounds is not asynchronous"),
+        ({"MinCapacity": -1}, "MinCapacity must be at least 0"),
         ({"ServiceNamespace": "dynamodb"}, "scales nothing of dynamodb"),
     ],
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,7 +122,7 @@ def test_copies_come_and_go(hosting: Components) -> None:
         "ResourceId": "inference-component/right",
         "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
     }
-    scaling.register_scalable_target(**place, MinCapacity=1, MaxCapacity=2)
+    scaling.register_scalable_target(**place, MinCapacity=0, MaxCapacity=1)
     config = {
         "TargetValue": 5.0,
         "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerInferenceComponentInvocationsPerCopy"},
@@ -130,11 +131,26 @@ def test_copies_come_and_go(hosting: Components) -> None:
         **place, PolicyName="follow", PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration=config,
     )  # fmt: skip
-    until = time.monotonic() + 30
+    steps = {
+        "AdjustmentType": "ChangeInCapacity", "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+    }  # fmt: skip
+    policy = scaling.put_scaling_policy(
+        **place, PolicyName="from-zero", PolicyType="StepScaling", StepScalingPolicyConfiguration=steps
+    )
+    cloudwatch = hosting.server.boto("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="right-from-zero", Namespace="AWS/SageMaker", MetricName="NoCapacityInvocationFailures", Statistic="Maximum",
+        Dimensions=[{"Name": "InferenceComponentName", "Value": "right"}], Period=10, EvaluationPeriods=1, Threshold=1.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold", AlarmActions=[policy["PolicyARN"]],
+    )  # fmt: skip
+    until = time.monotonic() + 60
     while (count := hosting.described("right")["RuntimeConfig"]["CurrentCopyCount"]) == 0:
-        assert time.monotonic() < until, "at least one copy is wanted now"
-        time.sleep(0.1)
+        assert time.monotonic() < until, "a request that found no copy asks for one"
+        with suppress(ClientError):  # it may be there by now
+            hosting.runtime.invoke_endpoint(**asked)
+        time.sleep(0.5)
     assert count == 1
+    cloudwatch.delete_alarms(AlarmNames=["right-from-zero"])
     scaling.deregister_scalable_target(**place)
 
 

@@ -109,3 +109,49 @@ def test_notebook_jobs_as_steps(server: RunningServer, tmp_path: Path, sdk: str)
     )
     assert lines[2].startswith("step: broken Failed 3"), done.stdout
     assert lines[3] == "first: AlgorithmError: [SM-111] Error with executing notebook"
+
+
+MISSING = {
+    "QualityCheck": "Model Monitor's baselines and checks are not built.",
+    "ClarifyCheck": "Clarify's analyses are not built.",
+    "AutoML": "Autopilot's jobs are not built.",
+    "EMR": "there are no EMR clusters here; a Processing step with a PySparkProcessor runs Spark.",
+    "EMRServerless": "there is no EMR Serverless here; a Processing step with a PySparkProcessor runs Spark.",
+    "Cleanup": "deleting the outputs of other steps is not built.",
+    "ForEach": "steps for each item of a list are not built.",
+}
+
+
+def failed(name: str, type_: str) -> str:
+    said = f"ClientError: Sagewright does not run steps of the type {type_} yet: {MISSING[type_]}"
+    return f"step: {name} Failed {said}"
+
+
+def test_steps_that_are_not_built_by_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v2(PROGRAMS / "steps_unavailable_v2.py", str(tmp_path))
+    assert said(done, server) == [
+        failed("Data", "QualityCheck"),
+        failed("Model", "QualityCheck"),
+        failed("Bias", "ClarifyCheck"),
+        failed("Explain", "ClarifyCheck"),
+        failed("Cluster", "EMR"),
+        failed("NewCluster", "EMR"),
+        failed("Auto", "AutoML"),
+        failed("Batch-monitoring", "QualityCheck"),
+    ], done.stdout + done.stderr
+
+
+def test_steps_that_are_not_built_by_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v3(PROGRAMS / "steps_unavailable_v3.py", str(tmp_path))
+    assert said(done, server) == [
+        "first: emr Failed",
+        failed("Cluster", "EMR"),
+        "first: made Failed",
+        failed("Made", "EMRServerless"),
+        "first: clean Failed",
+        failed("Clean", "Cleanup"),
+        failed("Serverless", "EMRServerless"),
+        "first: each CompletedWithFailures",
+        "step: After Succeeded None",
+        failed("Each", "ForEach"),
+    ], done.stdout + done.stderr

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.conftest import ROLE, SHELL_IMAGE
 from tests.pipelines import BUCKET, Pipelines, condition, document, equal, get, job, step, token
 
-from sagewright.engine.steps.table import KINDS
+from sagewright.engine.steps.table import KINDS, LACKING, REQUESTS
 from sagewright.pipelines.definition import TYPES
 
 if TYPE_CHECKING:
@@ -369,21 +369,48 @@ def test_what_is_not_there_or_there_already(pipelines: Pipelines) -> None:
 
 
 @pytest.mark.parametrize("type_", sorted(TYPES - set(KINDS)))
-def test_steps_that_are_not_built_are_refused_when_the_pipeline_is_made(pipelines: Pipelines, type_: str) -> None:
-    """Also in a branch that may never be taken, and when a pipeline is changed: nobody finds out after hours."""
-    inner = condition("if", equal(1, 1), [], [step("it", type_, {})])
-    with pytest.raises(ClientError) as error:
-        pipelines.create(f"not-yet-{type_}", job("a"), inner)
-    said = fails_with(error)
-    assert said.startswith(
-        "ValidationException: Unable to parse pipeline definition. Sagewright does not run steps of the type"
+def test_a_step_that_is_not_built_is_accepted_and_fails(pipelines: Pipelines, type_: str) -> None:
+    """CreatePipeline, UpdatePipeline and DescribePipeline take its type; executions fail once they reach it."""
+    arguments: dict[str, Any] = (
+        {"Anything": {"Std:Join": {"Values": ["a", get("Parameters.P")]}}} if type_ not in REQUESTS else {}
     )
-    assert f"of the type {type_} yet (step 'it'): " in said
-    policies = [{"ExceptionType": ["Step.SERVICE_FAULT"], "MaxAttempts": 2}]
-    if type_ in {"EMR", "AutoML"}:  # the only ones among them that may have policies
-        with pytest.raises(ClientError, match=f"of the type {type_} yet"):
-            pipelines.create(f"tried-{type_}", step("it", type_, {}, RetryPolicies=policies))
-    if type_ == "EMR":
-        name = pipelines.create("not-yet", job("a"))
-        with pytest.raises(ClientError, match="of the type EMR yet"):
-            pipelines.sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=document(step("it", type_, {})))
+    if type_ == "ForEach":
+        body = [step("one", "Lambda", {"x": get("ForEach.CurrentItem.a")}, FunctionArn="arn:aws:lambda:::f")]
+        arguments = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": body}
+    it = step("it", type_, arguments, DependsOn=["a"])
+    never = step("never", "Condition", {"Conditions": [equal(get("Steps.it.Status"), "x")]})
+    parameters = [{"Name": "P", "Type": "String", "DefaultValue": "p"}]
+    a = step("a", "Condition", {"Conditions": [equal(1, 1)]})
+    name = pipelines.create(f"not-yet-{type_}", a, it, never, parameters=parameters)
+    text = document(a, it, never, Parameters=parameters)
+    pipelines.sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=text)
+    assert pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"] == text
+    arn = pipelines.start(name)
+    assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.statuses(arn) == {"a": "Succeeded", "it": "Failed"}
+    reason = pipelines.steps(arn)["it"]["FailureReason"]
+    assert reason.startswith(f"ClientError: Sagewright does not run steps of the type {type_} yet: ")
+    assert LACKING[type_] in reason
+
+
+def test_members_of_steps_that_are_not_built_are_checked(pipelines: Pipelines) -> None:
+    for type_ in sorted(set(REQUESTS) - set(KINDS)):
+        with pytest.raises(ClientError, match="Unknown Argument member 'Nothing' in step 'it'"):
+            pipelines.create(f"checked-{type_}", step("it", type_, {"Nothing": 1}))
+
+
+def test_steps_that_depend_on_a_failure(pipelines: Pipelines) -> None:
+    """They run, those that need a success don't, and the execution is CompletedWithFailures."""
+
+    def after(name: str, trigger: str) -> dict[str, Any]:
+        depends = [{"Step": "it", "Trigger": trigger}]
+        return step(name, "Condition", {"Conditions": [equal(1, 1)]}, DependsOn=depends)
+
+    triggers = ("Failed", "Stopped", "Any", "Completed")
+    name = pipelines.create("handled", step("it", "EMR", {}), *(after(one.lower(), one) for one in triggers))
+    arn = pipelines.start(name)
+    told = pipelines.wait(arn)
+    assert told["PipelineExecutionStatus"] == "CompletedWithFailures"
+    assert pipelines.statuses(arn) == {"it": "Failed", "failed": "Succeeded", "any": "Succeeded"}
+    with pytest.raises(ClientError, match="the Trigger of 'it' must be one of"):
+        pipelines.create("unknown", step("it", "EMR", {}), after("other", "Sometimes"))

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sagewright.runtimes.environments import Environments
+from sagewright.runtimes.images import resolve_image
+
 if TYPE_CHECKING:
     from conftest import RunningServer
 
@@ -154,6 +157,23 @@ def test_a_job_is_stopped_while_its_environment_is_made(own_server: RunningServe
     assert time.monotonic() - began < 30
     own_server.run_shell("later", "echo there", image=BASE_IMAGE)
     assert own_server.wait("later")["TrainingJobStatus"] == "Completed", "a half-made environment is made again"
+
+
+def test_a_job_whose_environment_is_made_keeps_no_other_waiting(own_server: RunningServer, tmp_path: Path) -> None:
+    """With one CPU: a job that fits starts meanwhile, and the one that waits can be stopped."""
+    environments = Environments(tmp_path / "environments")
+    own_server.environ |= {"SAGEWRIGHT_ENVIRONMENTS": str(environments.directory), "SAGEWRIGHT_CAPACITY_CPUS": "1"}
+    own_server.start()
+    sagemaker = own_server.boto("sagemaker")
+    with environments.locked(environments.key_of(resolve_image(BASE_IMAGE))):  # as long as somebody makes it
+        own_server.run_shell("slow", "true", image=BASE_IMAGE)
+        own_server.run_shell("quick", "echo there", image="python:3.11")
+        assert own_server.wait("quick")["TrainingJobStatus"] == "Completed"
+        job = sagemaker.describe_training_job(TrainingJobName="slow")
+        assert job["SecondaryStatus"] == "Starting"
+        assert job["SecondaryStatusTransitions"][-1]["StatusMessage"].startswith("Preparing the environment base-")
+        sagemaker.stop_training_job(TrainingJobName="slow")
+        assert own_server.wait("slow")["TrainingJobStatus"] == "Stopped"
 
 
 DEMANDING = {

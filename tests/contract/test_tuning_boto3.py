@@ -107,9 +107,26 @@ def test_bayesian_search_gets_near_the_best(tuners: Tuners) -> None:
 def test_none_that_succeeds_fails_the_tuning_job(tuners: Tuners) -> None:
     told = tuners.run("hopeless", jobs=20, parallel=2, static={"kind": '"bad"'})
     assert told["HyperParameterTuningJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("No training job succeeded after 5 attempts.")
-    assert len(tuners.children("hopeless")) <= 7
+    count = told["TrainingJobStatusCounters"]["NonRetryableError"]
+    assert told["FailureReason"].startswith(f"No training job succeeded after {count} attempts.")
+    assert 5 <= count <= len(tuners.children("hopeless")) <= 7
     assert "BestTrainingJob" not in told
+
+
+def test_a_metric_that_nobody_emits_is_named_as_the_reason(tuners: Tuners) -> None:
+    """Its training jobs have completed: they are no failed attempts."""
+    told = tuners.run("silent", jobs=2, parallel=2, static={"kind": '"silent"'})
+    assert told["HyperParameterTuningJobStatus"] == "Failed"
+    assert told["TrainingJobStatusCounters"]["Completed"] == 2
+    assert told["FailureReason"].startswith("No objective metrics found after running 2 training jobs.")
+
+
+def test_a_tuning_job_that_is_stopped_is_stopping_first(tuners: Tuners) -> None:
+    """Also where none of its training jobs has begun."""
+    name = tuners.create("stopped-early", jobs=2, parallel=1)
+    tuners.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert tuners.describe(name)["HyperParameterTuningJobStatus"] == "Stopping"
+    assert tuners.wait(name)["HyperParameterTuningJobStatus"] == "Stopped"
 
 
 @pytest.mark.parametrize(
@@ -270,6 +287,33 @@ def test_autotune_chooses_what_is_left_open(tuners: Tuners) -> None:
     assert chosen["ResourceLimits"]["MaxNumberOfTrainingJobs"] >= 20
     assert chosen["TrainingJobEarlyStoppingType"] == "Auto"
     assert float(tuners.children("auto")[0]["TunedHyperParameters"]["x"]) == pytest.approx(0.5, abs=0.01)
+
+
+def test_autotune_chooses_for_each_of_several_definitions(tuners: Tuners) -> None:
+    asked = request("auto-two", strategy="Random", jobs=None)
+    config = asked["HyperParameterTuningJobConfig"]
+    objective = config.pop("HyperParameterTuningJobObjective")
+    config.pop("ParameterRanges")
+    config["TuningJobCompletionCriteria"] = {"TargetObjectiveMetricValue": 5.0}
+    single = asked.pop("TrainingJobDefinition")
+    asked["TrainingJobDefinitions"] = [
+        single | {
+            "DefinitionName": name, "TuningObjective": objective,
+            "HyperParameterRanges": {"AutoParameters": [{"Name": "x", "ValueHint": hint}]},
+        }
+        for name, hint in (("low", "0.1"), ("high", "0.5"))
+    ]  # fmt: skip
+    tuners.sagemaker.create_hyper_parameter_tuning_job(**asked, Autotune={"Mode": "Enabled"})
+    told = tuners.wait("auto-two")
+    for chosen, hint in zip(told["TrainingJobDefinitions"], (0.1, 0.5), strict=True):
+        (range_,) = chosen["HyperParameterRanges"]["ContinuousParameterRanges"]
+        assert float(range_["MinValue"]) < hint < float(range_["MaxValue"])
+        assert chosen["RetryStrategy"] == {"MaximumRetryAttempts": 3}
+    chosen = told["HyperParameterTuningJobConfig"]
+    assert chosen["ResourceLimits"]["MaxNumberOfTrainingJobs"] >= 20
+    assert chosen["TuningJobCompletionCriteria"]["ConvergenceDetected"] == {"CompleteOnConvergence": "Enabled"}
+    assert chosen.get("TrainingJobEarlyStoppingType", "Off") == "Off"
+    assert all(0.01 <= float(one["TunedHyperParameters"]["x"]) <= 0.75 for one in tuners.children("auto-two"))
 
 
 def test_a_run_time_limit_completes_it(tuners: Tuners) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sagewright.compute.backend import Backend
 from sagewright.compute.capacity import Machines, this_machine
@@ -17,7 +18,8 @@ class Site:
     """A backend, the machines behind it by one name, and the way back from there.
 
     `endpoint(url)`: where its hosts reach a server that this machine reaches at `url`; `warm()` makes the first launch
-    quicker; `close()` ends what serves this process alone. Hosts go on.
+    quicker; `close()` ends what serves this process alone. Hosts go on. `environments`: where hosts of this machine have theirs;
+    None where hosts are on others.
     """
 
     backend: Backend
@@ -26,6 +28,7 @@ class Site:
     endpoint: Callable[[str], str]
     warm: Callable[[], None]
     close: Callable[[], None]
+    environments: Path | None = None
 
 
 def open_site(settings: Settings) -> Site:
@@ -36,7 +39,9 @@ def open_site(settings: Settings) -> Site:
 def _here(settings: Settings) -> Site:
     backend = LocalBackend(cells=Cells(settings.data / "cells", settings.ready_sandboxes))
     machine = this_machine(settings.capacity_cpus, settings.capacity_memory_gb)
-    return Site(backend, Machines(lambda: [machine]), machine_name(), lambda url: url, backend.warm, backend.close)
+    machines = Machines(lambda: [machine])
+    own = settings.environments_dir
+    return Site(backend, machines, machine_name(), lambda url: url, backend.warm, backend.close, own)
 
 
 def _on_ray(settings: Settings) -> Site:

@@ -40,6 +40,7 @@ SAMPLES = "samples"
 """The query of how many there are."""
 ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", UNKNOWN: "InsufficientDataActions"}
 MOST_HISTORY = 50
+SCALE_AGAIN_MS = 60_000
 log = logging.getLogger("sagewright.engine.alarms")
 Scale = Callable[[str, Resource], None]
 """Carries out the scaling policy of an ARN, for an alarm."""
@@ -86,6 +87,8 @@ class Alarms:
             alarm = set_state(self._store, alarm.id, verdict) or alarm
         if alarm.document.get("Owed"):
             self._act(alarm)
+        elif verdict is not None:
+            self._scale_again(alarm, verdict)
 
     def _judged(self, alarm: Resource) -> Verdict | None:
         """None: it stays as it is."""
@@ -127,6 +130,21 @@ class Alarms:
             return replace(current, document={**current.document, "Owed": []})
 
         resources.alter(self._store, alarm.id, done)
+
+    def _scale_again(self, alarm: Resource, verdict: Verdict) -> None:
+        """Scaling policies of the state it is in are carried out each minute, as long as it lasts.
+
+        Source: CloudWatch's user guide, "Alarm actions".
+        """
+        document, now = alarm.document, now_ms()
+        policies = [one for one in document.get(ACTIONS[verdict.state]) or () if ":autoscaling:" in one]
+        last = max(document.get("ScaledMs", 0), document.get("State", {}).get("UpdatedMs", 0))
+        if not policies or not document.get("ActionsEnabled", True) or now - last < SCALE_AGAIN_MS:
+            return
+        state = {**document.get("State", {}), "Data": verdict.data}
+        for policy in policies:
+            self._scale(policy, replace(alarm, document={**document, "State": state}))
+        resources.alter(self._store, alarm.id, lambda one: replace(one, document={**one.document, "ScaledMs": now}))
 
     def _carry_out(self, action: str, alarm: Resource) -> None:
         if ":autoscaling:" in action:

@@ -84,8 +84,7 @@ class Asynchronous:
 
     def active(self) -> list[tuple[str, str]]:
         found = resources.of_kind(self._d.store, KIND)
-        if found:
-            self._reports.tell_backlog(found)
+        self._reports.report_backlog(found)
         return [(KIND, one.id) for one in found]
 
     def reconcile(self, subject_id: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from sagewright.engine import fleets
 from sagewright.engine.asking import Call, Question
 from sagewright.engine.fleets import Fleet, Variant
+from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -24,14 +25,14 @@ from sagewright.store.metrics import Datum, Series
 from sagewright.store.resources import Resource
 
 NAMESPACE = "AWS/SageMaker"
-BACKLOG_S = 5.0
+BACKLOG_S, IDLE_S = 5.0, 60.0
 log = logging.getLogger("sagewright.engine.asyncreports")
 
 
 class AsyncReports:
     def __init__(self, store: Database, call: Call) -> None:
         self._store, self._call = store, call
-        self._told_s = -BACKLOG_S
+        self._reported_s, self._backlogged = -IDLE_S, False
 
     def completed(self, row: Resource, fleet: Fleet, content_type: str) -> None:
         message = _message(row, "Completed")
@@ -66,29 +67,36 @@ class AsyncReports:
         with self._store.write() as connection:
             metrics.put(connection, data)
 
-    def tell_backlog(self, found: list[Resource]) -> None:
-        """Puts what autoscaling goes by, every few seconds while there is a backlog."""
-        if time.monotonic() - self._told_s < BACKLOG_S:
+    def report_backlog(self, waiting: list[Resource]) -> None:
+        """Puts the metrics that autoscaling follows: every few seconds during a backlog and once after it, else each minute."""
+        now = time.monotonic()
+        if now - self._reported_s < (BACKLOG_S if waiting or self._backlogged else IDLE_S):
             return
-        self._told_s = time.monotonic()
-        by_endpoint = Counter((one.account, one.region, one.document["EndpointName"], one.parent) for one in found)
-        data = []
-        for (account, region, name, endpoint_id), waiting in by_endpoint.items():
-            endpoint = resources.get(self._store, endpoint_id)
-            variants = [one for fleet in fleets.read(endpoint.document) for one in fleet.variants] if endpoint else []
-            ready = sum(len(one.ready) for one in variants)
-            text = metrics.dimension_text({"EndpointName": name})
-            values = {
-                "ApproximateBacklogSize": float(waiting),
-                "ApproximateBacklogSizePerInstance": waiting / max(1, ready),
-                "HasBacklogWithoutCapacity": float(not ready),
-            }
-            data += [
-                (Series(account, region, NAMESPACE, metric, text), Datum.of_value(now_ms(), value, "Count"))
-                for metric, value in values.items()
-            ]
-        with self._store.write() as connection:
-            metrics.put(connection, data)
+        self._reported_s, self._backlogged = now, bool(waiting)
+        counts = Counter(one.parent for one in waiting)
+        found = resources.of_kind(self._store, ENDPOINT)
+        data = [one for endpoint in found for one in _backlog(endpoint, counts[endpoint.id])]
+        if data:
+            with self._store.write() as connection:
+                metrics.put(connection, data)
+
+
+def _backlog(endpoint: Resource, waiting: int) -> list[tuple[Series, Datum]]:
+    """The metrics of an asynchronous endpoint; none of any other. `waiting`: its invocations that are not over."""
+    serving = [fleet for fleet in fleets.read(endpoint.document) if fleet.share]
+    if not waiting and not any(fleet.asynchronous for fleet in serving):
+        return []
+    ready = sum(len(one.ready) for fleet in serving for one in fleet.variants)
+    text = metrics.dimension_text({"EndpointName": endpoint.name})
+    values = {
+        "ApproximateBacklogSize": float(waiting),
+        "ApproximateBacklogSizePerInstance": waiting / max(1, ready),
+        "HasBacklogWithoutCapacity": float(bool(waiting) and not ready),
+    }
+    return [
+        (Series(endpoint.account, endpoint.region, NAMESPACE, metric, text), Datum.of_value(now_ms(), value, "Count"))
+        for metric, value in values.items()
+    ]
 
 
 def _message(row: Resource, status: str) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Autoscaling:
             except AwsError as error:
                 log.warning("the metric of scaling policy %s can't be read: %s", policy["PolicyName"], error.message)
                 continue
-            wish = tracked(config, policy["PolicyName"], present, points, _scalable(target).least)
+            wish = tracked(config, policy["PolicyName"], present, points, target.document["MinCapacity"])
             if wish is not None and not self._held(target, present, wish):
                 yield wish
 
@@ -222,8 +222,8 @@ def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[f
     """What a target tracking policy asks for. `points`: the metric's values, a minute each, the latest first, which is not over."""
     aim = float(config["TargetValue"])
     high = max(points[0], points[1])
-    if high > aim and present:
-        wanted = math.ceil(present * high / aim)
+    if high > aim:  # with no instance the metric is as for one
+        wanted = math.ceil(max(present, 1) * high / aim)
         cooldown = int(config.get("ScaleOutCooldown", COOLDOWN_S))
         return Wish(wanted, f"the metric is {high:g}, above the target {aim:g} of policy {policy}", cooldown, policy)
     past = points[1 : LOW_MINUTES + 1]

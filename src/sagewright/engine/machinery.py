@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sagewright.compute.backend import Backend
+from sagewright.engine.environmentbuilds import EnvironmentBuilds
 from sagewright.engine.gangs import Place
 from sagewright.engine.reservations import Reservations
 from sagewright.model.settings import Settings
@@ -14,13 +15,17 @@ from sagewright.store.database import Database
 
 @dataclass(frozen=True)
 class Machinery:
-    """`wake(kind, id)` has a subject looked at; `wake_after(seconds, kind, id)` later."""
+    """`wake(kind, id)` has a subject looked at; `wake_after(seconds, kind, id)` later.
+
+    `builds`: makes the environments that queued jobs lack; None where only the machines of their hosts can.
+    """
 
     place: Place
     backend: Backend
     reservations: Reservations
     wake: Callable[[str, str], None]
     wake_after: Callable[[float, str, str], None]
+    builds: EnvironmentBuilds | None = None
 
     @property
     def settings(self) -> Settings:

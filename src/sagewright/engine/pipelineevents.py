@@ -18,6 +18,7 @@ from sagewright.store.events import Logged
 
 Event = dict[str, Any]
 MOST_METADATA = 128 << 10
+ENDED = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
 
 
 def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
@@ -37,7 +38,7 @@ def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | N
     }
     if before is not None:
         detail["previousPipelineExecutionStatus"] = before
-    if logged.entry.status in {"Succeeded", "Failed", "Stopped"}:
+    if logged.entry.status in ENDED:
         detail["executionEndTime"] = _time(logged.entry.at_ms)
     return [detail["pipelineArn"], arn], detail
 
@@ -61,7 +62,7 @@ def of_step(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
     }
     if before is not None:
         detail["previousStepStatus"] = before
-    if logged.entry.status in {"Succeeded", "Failed", "Stopped"}:
+    if logged.entry.status in ENDED:
         detail["stepEndTime"] = _time(record.ended_ms or logged.entry.at_ms)
         if record.reason:
             detail["failureReason"] = record.reason

@@ -15,7 +15,7 @@ from sagewright.engine.stepreferences import StepReferences, execution_arn
 from sagewright.engine.steps.base import Desk, Look
 from sagewright.engine.steps.light import without_branches
 from sagewright.engine.steps.shapes import coerced
-from sagewright.engine.steps.table import LONGEST, LOOKED_AFTER, NAMES, OPERATIONS, kind_of
+from sagewright.engine.steps.table import KINDS, LONGEST, LOOKED_AFTER, NAMES, OPERATIONS, kind_of
 from sagewright.model.budgets import Budget, Ledger, OverBudget
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -23,7 +23,7 @@ from sagewright.objects.access import ObjectStore
 from sagewright.pipelines import caching, retries
 from sagewright.pipelines.definition import Definition, Step
 from sagewright.pipelines.errors import BadDefinition, BadReference
-from sagewright.pipelines.plan import Frontier, StepStatus
+from sagewright.pipelines.plan import Frontier, Next, StepStatus
 from sagewright.pipelines.references import MOST_MADE, resolve
 from sagewright.store import resources
 from sagewright.store.database import Database
@@ -183,6 +183,8 @@ class Turn:
         known, budget = self._known(record), self._budget(step)
         given = without_branches(step.arguments or {})
         named = {name: given[name] for name in [NAMES.get(step.type)] if name in given}
+        if step.type not in KINDS:  # nothing is made of them
+            return self._counted(replace(record, shown=steprecords.shown_of(step)))
         record = replace(record, job=self._job_name(record, resolve(named, known, budget)))
         arguments = resolve(given, self._known(record), budget)
         arguments = coerced(step.type, arguments) if step.type != "Condition" else {}
@@ -330,8 +332,8 @@ class Turn:
         found = self._frontier.next(None)
         if not stopped and not found.over:
             return
-        status = "Stopped" if stopped else ("Failed" if found.failed else "Succeeded")
-        ended = {"EndedMs": now_ms()} | ({"FailureReason": FAILED} if status == "Failed" else {})
+        status = "Stopped" if stopped else _status_at_end(found)
+        ended = {"EndedMs": now_ms()} | ({"FailureReason": FAILED} if found.failed and not stopped else {})
         before = self._execution.status
         resources.alter(
             self._means.store,
@@ -359,3 +361,10 @@ class Turn:
         progress = self._progress
         stores = self._means.store, self._means.objects
         return StepReferences(*stores, self._execution, progress.definition, progress.records, record)
+
+
+def _status_at_end(found: Next) -> str:
+    """Source: SDK v3's StepDependency, "CompletedWithFailures status instead of Failed"."""
+    if not found.failed:
+        return "Succeeded"
+    return "CompletedWithFailures" if found.handled else "Failed"

@@ -8,15 +8,19 @@ import threading
 from sagewright.compute.capacity import Share
 from sagewright.engine import gangs, spot
 from sagewright.engine.endings import Endings
+from sagewright.engine.environmentbuilds import BuildFailed
 from sagewright.engine.gangs import demand_of, kind_of
 from sagewright.engine.leases import Leases
 from sagewright.engine.machinery import Machinery
 from sagewright.engine.outcome import Outcome
 from sagewright.engine.reservations import Taken
 from sagewright.engine.warmpools import WarmPools
+from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
 from sagewright.model.brief import FaultClass
+from sagewright.model.clock import now_ms
 from sagewright.model.lives import Step
+from sagewright.runtimes import images
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store import jobs, queue, warmpools
 from sagewright.store.jobs import Event, Job
@@ -25,6 +29,9 @@ log = logging.getLogger("sagewright.engine.queueing")
 QUEUE = "queue"
 IN_POOLS = 100  # how many queued jobs are looked at when a warm pool is available
 BATCH = 8  # how many queued jobs are read at a time
+DEPTH = 100  # how many jobs behind one that doesn't fit are looked at
+PATIENCE_MS = 120_000
+"""For which a job lets every later one pass that fits."""
 APART = tuple(kind.name for kind in KINDS.values() if kind.together)
 QUEUES = (False, True)  # the jobs that are not spot jobs come first
 
@@ -53,8 +60,8 @@ class Queueing:
         """Whether the job `asking` has its share here now; it is not woken for that, as all others are. `only`: a kind that stands
         beside the queue, which alone is looked at.
 
-        First come, first served, and spot jobs last: no job overtakes one before it that does not fit yet, unless a warm pool
-        is kept for it.
+        First come, first served, and spot jobs last. A job passes an earlier one that does not fit yet where a warm pool is kept
+        for it, or where `_may_be_passed` allows it.
         """
         placed: set[str] = set()
         with self._lock:
@@ -93,24 +100,41 @@ class Queueing:
                 return
 
     def _start_all(self, spot_jobs: bool, placed: set[str]) -> bool:
-        """Whether every job of this queue has left it, or is another server's."""
+        """Whether every job of this queue has left it, or is another server's.
+
+        Jobs pass one that doesn't fit, as long as the queue is kept to no job's disadvantage: see `_may_be_passed`.
+        """
         seen: set[str] = set()
-        more = True
-        while more:
-            batch = [
-                job
-                for job in queue.queued(self._m.store, BATCH + len(seen), spot=spot_jobs, apart=APART)
-                if job.id not in seen
-            ]
-            more = len(batch) >= BATCH
+        first_blocked, size = -1, BATCH
+        while True:
+            found = queue.queued(self._m.store, size + len(seen), spot=spot_jobs, apart=APART)
+            batch = [job for job in found if job.id not in seen]
+            more = len(batch) >= size
             for job in batch:
                 seen.add(job.id)
-                if not self._start_or_give_up(job, placed):
+                if self._start_or_give_up(job, placed, passing=first_blocked >= 0):
+                    size = BATCH if job.id in placed else DEPTH  # it may be in the queue still, for its environment
+                    continue
+                if not self._may_be_passed(job) or not self._m.reservations.has_room():
                     return False
-        return True
+                first_blocked, size = first_blocked if first_blocked >= 0 else len(seen), DEPTH
+            if not more or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
+                return first_blocked < 0
 
-    def _start_or_give_up(self, job: Job, placed: set[str]) -> bool:
-        """Whether the job waits for no share any more; it is one of `placed` if it has it here."""
+    def _may_be_passed(self, job: Job) -> bool:
+        """Whether later jobs may start before one that doesn't fit now.
+
+        They may until it has waited for PATIENCE_MS, and afterwards as long as earlier jobs alone keep it waiting. So it waits for
+        the earlier jobs, and for those that had passed it by then.
+        """
+        if now_ms() - job.created_ms < PATIENCE_MS:
+            return True
+        share = gangs.share_of(self._m.reservations, demand_of(job))
+        return not self._m.reservations.fits_without(share, queue.placed_later(self._m.store, job))
+
+    def _start_or_give_up(self, job: Job, placed: set[str], passing: bool = False) -> bool:
+        """Whether the job waits for no share any more; it is one of `placed` if it has it here. `passing`: earlier jobs wait, so
+        it is unlikely to fit."""
         demand = demand_of(job)
         if gangs.waited_too_long(job, demand):
             jobs.move(self._m.store, job.id, Event(Step.STOPPING))
@@ -121,16 +145,38 @@ class Queueing:
         except CannotRun as error:
             self._endings.end(job, [], Outcome(Step.FAILED, f"{FaultClass.CLIENT}: {error}"))
             return True
+        if self._waits_for_environment(job, demand):
+            return True
         self._pools.take(job)
         share = gangs.share_of(self._m.reservations, demand)
-        lease = self._leases.new()
-        taken = self._m.reservations.try_reserve(job.id, share, lease)
+        if passing and not self._m.reservations.fits_without(share, {job.id}):
+            taken = Taken.NO_ROOM
+        else:
+            lease = self._leases.new()
+            taken = self._m.reservations.try_reserve(job.id, share, lease)
         if taken is Taken.OURS:
             self._leases.note(job.id, lease)
             placed.add(job.id)
         elif taken is Taken.NO_ROOM and not demand.spot:
             self._make_room(job, share)
         return taken is not Taken.NO_ROOM
+
+    def _waits_for_environment(self, job: Job, demand: Demand) -> bool:
+        """Whether its environment is being made, or it has failed because that can't be: in both cases it keeps none waiting."""
+        if self._m.builds is None or not demand.queued:
+            return False
+        image = images.resolve_image(demand.image)
+        try:
+            missing = self._m.builds.missing(image, job.created_ms)
+        except BuildFailed as error:
+            reason = f"{FaultClass.CLIENT}: No environment can be made for the image {image.uri}: {error}"
+            self._endings.end(job, [], Outcome(Step.FAILED, reason))
+            return True
+        if missing:
+            text = f"Preparing the environment {missing}; it is kept for later jobs."
+            if not any(event.message == text for event in jobs.transitions(self._m.store, job.id)[-1:]):
+                jobs.move(self._m.store, job.id, Event(Step.STARTING, text))
+        return bool(missing)
 
     def _make_room(self, job: Job, share: Share) -> None:
         """A job that is not a spot job takes the machine from those that are."""

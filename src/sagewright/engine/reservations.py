@@ -49,6 +49,11 @@ class Reservations:
         """Whether there would be room for `share` if these jobs gave back what they hold."""
         return self._fits(share, reservations.on(self._store, self.machine), job_ids)
 
+    def has_room(self) -> bool:
+        """Whether anything is left that a job of one CPU could have."""
+        used = sum(one.cpus for one in reservations.on(self._store, self.machine))
+        return self._machines.together().cpus - used >= 1
+
     def force(self, job_id: str, share: Share, gpus: list[int]) -> None:
         """Note what a job that already runs takes, free or not; `gpus`: which, as far as that is known."""
         with self._store.write() as connection:

@@ -218,14 +218,14 @@ def _resized(state: State, look: Look) -> State:
 
 
 def _as_it_is(state: State, reason: str) -> State:
-    """With the instances that are there; of a component there may be none."""
-    kept = [
-        replace(
-            fleet,
-            variants=[replace(one, wanted=max(0 if one.component else 1, len(one.ready))) for one in fleet.variants],
-        )
-        for fleet in state.fleets
-    ]
+    """With the instances that are there; a component and an asynchronous fleet may have none."""
+
+    def kept_of(fleet: Fleet) -> Fleet:
+        least = 0 if fleet.asynchronous else 1
+        variants = [replace(one, wanted=max(0 if one.component else least, len(one.ready))) for one in fleet.variants]
+        return replace(fleet, variants=variants)
+
+    kept = [kept_of(fleet) for fleet in state.fleets]
     rest = {**state.rest, "FailureReason": reason}
     return replace(state, fleets=kept, rest=rest, update=None, status=EndpointStatus.IN_SERVICE)
 

@@ -23,7 +23,6 @@ class VariantInstances:
     variant: str
     dimension: str = "sagemaker:variant:DesiredInstanceCount"
     metric: str = "SageMakerVariantInvocationsPerInstance"
-    least: int = 1
     noun: str = "instance"
 
     def present(self, ask: Ask) -> int | None:
@@ -51,7 +50,6 @@ class ComponentCopies:
     component: str
     dimension: str = "sagemaker:inference-component:DesiredCopyCount"
     metric: str = "SageMakerInferenceComponentInvocationsPerCopy"
-    least: int = 0
     noun: str = "copy"
 
     def present(self, ask: Ask) -> int | None:
@@ -72,7 +70,7 @@ class ComponentCopies:
 
 Scalable = VariantInstances | ComponentCopies
 """`dimension`: what of it is scaled; `metric`: the predefined one that may be followed, and `invocations` the one of CloudWatch
-behind it; `least`: the fewest there may be; `noun`: of what it has several. Its methods raise AwsError."""
+behind it; `noun`: of what it has several. Its methods raise AwsError."""
 FORMS = "endpoint/NAME/variant/NAME or inference-component/NAME"
 
 

@@ -36,6 +36,8 @@ MOST_RETRIES = 3
 MOST_SEARCHES = 5
 """That fail one after the other before the tuning job does."""
 SEARCH_PAUSE_MS = 2000
+STOPPING_MS = 2000
+"""For which a tuning job is Stopping at least. Source: SDK v2's test_stop_tuning_job describes it right after the stop."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +136,20 @@ class Turn:
         return most is not None and failed >= most
 
     def _no_success(self) -> str:
-        count = sum(one.status == Status.FAILED for one in self._progress.tried())
+        """Why there is no best training job: none emitted the objective metric, or all of them failed.
+
+        Source: the service's FailureReason, as its users quote it.
+        """
+        ended = [one for one in self._progress.tried() if one.over]
+        if any(one.status == Status.COMPLETED for one in ended):
+            return (
+                f"No objective metrics found after running {len(ended)} training jobs. Please ensure that the custom algorithm is "
+                "emitting the objective metric as defined by the regular expression provided."
+            )
+        count = sum(one.status == Status.FAILED for one in ended) or len(ended)
         return (
-            f"No training job succeeded after {count} attempts. For additional details, please take a look at the training job "
-            "failures by listing training jobs for the hyperparameter tuning job."
+            f"No training job succeeded after {count} attempts. For additional details, please take a look at the training "
+            "job failures by listing training jobs for the hyperparameter tuning job."
         )
 
     def _go_on(self) -> None:
@@ -311,7 +323,7 @@ class Turn:
                     self._refused(record, AwsError("Stopped", "The tuning job ended before it was made."))
                 else:
                     self._stop(record)
-        if live:
+        if live or (status == Status.STOPPED and self._stops_later()):
             return
         self._note(self._standing())
         ended = {"EndedMs": now_ms()} | ({"FailureReason": reason} if reason else {})
@@ -328,6 +340,13 @@ class Turn:
         )
         if owner := self._tuner.document.get(OWNER):
             self._means.wake_after(0, owner["Kind"], owner["Id"])
+
+    def _stops_later(self) -> bool:
+        """Whether clients are still to see it as Stopping: they describe it right after they have stopped it."""
+        left_ms: int = self._tuner.document.get("StopMs", 0) + STOPPING_MS - now_ms()
+        if left_ms > 0:
+            self._means.wake_after(left_ms / 1000, KIND, self._tuner.id)
+        return left_ms > 0
 
     def _note(self, found: Standing) -> None:
         """Keep what Describe tells of the search as a whole."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from sagewright.model.budgets import size_of
 from sagewright.pipelines import conditions, references
+from sagewright.pipelines.dependencies import COMPLETED, read_dependencies
 from sagewright.pipelines.durations import BadDuration, seconds
 from sagewright.pipelines.errors import BadDefinition
 from sagewright.pipelines.retries import RetryPolicy, read_retries
@@ -73,7 +74,8 @@ class PropertyFile:
 @dataclass(frozen=True)
 class Step:
     """`branch`: the condition steps that decide whether it runs, each with the outcome that lets it. `needs`: names of all steps
-    that have to end before it. `cache_s`: how old a result may be that is used again; None for no caching. `document`: the step
+    that have to end before it. `triggers`: how those end that need not succeed. `body`: of a ForEach step, the steps that run for
+    each item. `cache_s`: how old a result may be that is used again; None for no caching. `document`: the step
     as it was written.
     """
 
@@ -86,6 +88,8 @@ class Step:
     cache_s: float | None = None
     retries: tuple[RetryPolicy, ...] = ()
     files: tuple[PropertyFile, ...] = field(default=())
+    triggers: Mapping[str, str] = field(default_factory=dict)
+    body: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def _read(document: Any) -> Definition:
     steps = tuple(_steps(_array(document.get("Steps")), (), 0))
     parameters = tuple(_parameter(one) for one in _array(document.get("Parameters") or []))
     _unique([one.name for one in parameters], "Parameter")
-    _unique([one.name for one in steps], "Step")
+    _unique([one.name for step in steps for one in (step, *step.body)], "Step")
     experiment = document.get("PipelineExperimentConfig")
     size = size_of(document, MOST_VALUES)
     if size > MOST_VALUES:
@@ -165,11 +169,12 @@ def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: in
                 yield from _steps(inner, (*branch, (step.name, outcome)), depth + 1)
 
 
-def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...]) -> Step:
+def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterated: bool = False) -> Step:
+    """`iterated`: whether it is in the body of a ForEach step. Raises BadDefinition."""
     name, type_ = document.get("Name"), document.get("Type")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BadDefinition(f"Step name {name!r} must match {NAME.pattern}.")
-    if type_ not in TYPES:
+    if not isinstance(type_, str) or type_ not in TYPES:
         raise BadDefinition(f"Unknown step type {type_!r} of step '{name}'.")
     if unknown := sorted(set(document) - MEMBERS):
         raise BadDefinition(f"Unknown member '{unknown[0]}' of step '{name}'.")
@@ -179,19 +184,49 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...]) -> Ste
     if type_ == "Condition":
         conditions.check(arguments.get("Conditions") or [])
     _check_called(name, type_, document)
-    references.check_forms(_without_branches(type_, arguments))
-    needs = list(_array(document.get("DependsOn") or []))
-    needs += [one[0] for one in branch[-1:]]
-    found = references.steps_of(_without_branches(type_, arguments), name)
-    own = tuple(dict.fromkeys([*map(str, needs), *found]))
+    body = _body(name, arguments) if type_ == "ForEach" else ()
+    own = _without_branches(type_, arguments)
+    references.check_forms(own)
+    if not (iterated or body) and references.reads_iterations(own):
+        raise BadDefinition(f"Step '{name}' refers to the items of a ForEach step and is in the body of none.")
+    depends = read_dependencies(name, _array(document.get("DependsOn") or []))
+    needs = _needs_of(name, [*depends, *(one[0] for one in branch[-1:])], own, body)
+    triggers = {other: trigger for other, trigger in depends.items() if trigger != COMPLETED}
     files = tuple(
         PropertyFile(one["PropertyFileName"], one["OutputName"], one["FilePath"])
         for one in _array(document.get("PropertyFiles") or [])
     )
+    cache_s, policies = _cache(document), read_retries(document)
     try:
-        return Step(name, type_, arguments, document, own, branch, _cache(document), read_retries(document), files)
+        return Step(name, type_, arguments, document, needs, branch, cache_s, policies, files, triggers, body)
     except (KeyError, TypeError) as error:
         raise BadDefinition(f"Step '{name}': {error} is missing or of another type.") from None
+
+
+def _needs_of(name: str, depends: list[str], arguments: Any, body: tuple[Step, ...]) -> tuple[str, ...]:
+    """The steps it waits for: those named, those its arguments refer to, and those that the steps of its body wait for."""
+    found = [*depends, *references.steps_of(arguments, name), *(other for one in body for other in one.needs)]
+    inner = {one.name for one in body}
+    return tuple(one for one in dict.fromkeys(found) if one not in inner)
+
+
+NOT_ITERATED = frozenset({"Condition", "Fail", "ForEach"})
+MOST_CONCURRENT = 50
+
+
+def _body(name: str, arguments: dict[str, Any]) -> tuple[Step, ...]:
+    """The steps that a ForEach step runs for each item. Raises BadDefinition."""
+    steps = tuple(_step(_object(one), (), iterated=True) for one in _array(arguments.get("ForEachBody")))
+    if not steps:
+        raise BadDefinition(f"ForEachBody of step '{name}' has no steps.")
+    if refused := [one for one in steps if one.type in NOT_ITERATED]:
+        raise BadDefinition(f"ForEachBody of step '{name}' can't have steps of the type {refused[0].type}.")
+    if not arguments.get("IterableItems"):
+        raise BadDefinition(f"Step '{name}' must have IterableItems.")
+    most = arguments.get("MaxConcurrency")
+    if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_CONCURRENT:
+        raise BadDefinition(f"MaxConcurrency of step '{name}' must be from 1 to {MOST_CONCURRENT}, got {most!r}.")
+    return steps
 
 
 CALLED = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}

@@ -37,22 +37,34 @@ class State:
 
 @dataclass(frozen=True)
 class Next:
-    """`start`: the steps to begin now. `over`: nothing runs and nothing is to come. `failed`: some step has failed."""
+    """`start`: the steps to begin now. `over`: nothing runs and nothing is to come. `failed`: some step has failed. `handled`: each
+    step that failed has one that ran for it."""
 
     start: tuple[Step, ...]
     over: bool
     failed: bool
+    handled: bool = False
+
+
+ENDS = {
+    "Completed": frozenset({StepStatus.SUCCEEDED}),
+    "Failed": frozenset({StepStatus.FAILED}),
+    "Stopped": frozenset({StepStatus.STOPPED}),
+    "Any": frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.STOPPED}),
+}
+"""The states of a step that let those run that wait for it, by their triggers."""
 
 
 @dataclass(frozen=True)
 class _Lack:
-    """What a step waits for: that another has succeeded, and with which outcome where that is one that branches."""
+    """What a step waits for: how another has ended, and with which outcome where that is one that branches."""
 
     name: str
     outcome: bool | None = None
+    trigger: str = "Completed"
 
     def is_met_by(self, state: State) -> bool:
-        if state.status != StepStatus.SUCCEEDED:
+        if state.status not in ENDS[self.trigger]:
             return False
         return self.outcome is None or state.outcome is self.outcome
 
@@ -113,14 +125,28 @@ class Frontier:
         room = len(self._ready) if most is None else max(0, most - len(self._live))
         first = heapq.nsmallest(room, (self._steps[name][0] for name in self._ready))
         steps = {self._steps[name][0]: self._steps[name][1] for name in self._ready} if first else {}
-        return Next(tuple(steps[place] for place in first), not self._live and not self._ready, bool(self._failed))
+        over = not self._live and not self._ready
+        return Next(tuple(steps[place] for place in first), over, bool(self._failed), over and self._handled())
+
+    def _handled(self) -> bool:
+        """Steps that depend on a failure and failed themselves count as failures like any other."""
+        return bool(self._failed) and all(self._ran_for(name) for name in self._failed)
+
+    def _ran_for(self, failed: str) -> bool:
+        return any(
+            other in self._states and any(lack.name == failed for lack in self._lacks[other])
+            for other in self._waiting.get(failed, ())
+        )
 
 
 def _lacks(step: Step, selected: frozenset[str] | None) -> tuple[_Lack, ...]:
     """Of a step that was selected: what isn't selected as well has been decided, or tells of an earlier execution."""
     branches = {name: outcome for name, outcome in step.branch if selected is None or name in selected}
     others = (name for name in step.needs if name not in branches and (selected is None or name in selected))
-    return (*(_Lack(name, outcome) for name, outcome in branches.items()), *(_Lack(name) for name in others))
+    return (
+        *(_Lack(name, outcome) for name, outcome in branches.items()),
+        *(_Lack(name, trigger=step.triggers.get(name, "Completed")) for name in others),
+    )
 
 
 def next_steps(

@@ -18,6 +18,8 @@ MOST_MADE = 4 << 20
 """Bytes that the references of one step may make, each join and each value that is inserted counted once."""
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 PARAMETERS, EXECUTION, STEPS, FILES = "Parameters", "Execution", "Steps", "PropertyFiles"
+ITERATION = frozenset({"ForEach", "IterationOutput"})
+"""Roots that exist within a ForEach step alone: the current item, and the outputs of its iterations."""
 _PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 Path = tuple[str | int, ...]
 
@@ -113,7 +115,7 @@ def _gets(value: Any) -> Iterator[tuple[str, Path]]:
             if not isinstance(text, str):
                 raise BadDefinition(f"Get must be a string, got {text!r}.")
             root, _, rest = text.partition(".")
-            if root not in {PARAMETERS, EXECUTION, STEPS} or not rest:
+            if root not in {PARAMETERS, EXECUTION, STEPS, *ITERATION} or not rest:
                 raise BadDefinition(f"Get must lead to Parameters, Execution or Steps, got '{text}'.")
             yield root, path_of(rest)
 
@@ -124,6 +126,11 @@ def steps_of(value: Any, own: str) -> list[str]:
     if own in found:
         raise BadDefinition(f"Step '{own}' refers to itself.")
     return list(dict.fromkeys(found))
+
+
+def reads_iterations(value: Any) -> bool:
+    """Whether it refers to the item or the outputs of a ForEach step's iterations. Raises BadDefinition."""
+    return any(root in ITERATION for root, _ in _gets(value))
 
 
 def parameters_of(value: Any) -> list[str]:

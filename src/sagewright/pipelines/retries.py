@@ -14,7 +14,7 @@ RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
 TYPES = frozenset({SERVICE_FAULT, THROTTLING, JOB_INTERNAL_ERROR, CAPACITY_ERROR, RESOURCE_LIMIT})
 RETRIED_STEPS = frozenset({
     "Processing", "Training", "Tuning", "AutoML", "Model", "RegisterModel", "Transform", "NotebookJob", "EndpointConfig",
-    "EMR",
+    "EMR", "EMRServerless", "Job",
 })  # fmt: skip
 NEVER = {("Tuning", JOB_INTERNAL_ERROR), ("AutoML", JOB_INTERNAL_ERROR)}
 MOST_ATTEMPTS, MOST_INTERVAL_S, MOST_MINUTES = 20, 43_200, 14_400

@@ -84,6 +84,10 @@ class Environments:
         """What `ensure` gives for `image` if nothing has to be made for it. Raises NoRecipe."""
         return next(filter(None, (self._complete(spec) for spec in self._specs(image))), None)
 
+    def key_of(self, image: Image) -> str:
+        """The name of what `ensure` makes for `image`. Raises NoRecipe."""
+        return self._specs(image)[-1].key
+
     def _specs(self, image: Image) -> list[_Spec]:
         """What may stand for `image`, the best first; the last is made if there is none."""
         recipe = recipe_for(image)

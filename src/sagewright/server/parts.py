@@ -18,6 +18,7 @@ from sagewright.engine.delivering import Delivering
 from sagewright.engine.deploying import Deploying
 from sagewright.engine.endings import Endings
 from sagewright.engine.endpoints import Endpoints
+from sagewright.engine.environmentbuilds import EnvironmentBuilds
 from sagewright.engine.eventrouting import EventRouting
 from sagewright.engine.experiments import Experiments
 from sagewright.engine.gangs import Place
@@ -28,7 +29,7 @@ from sagewright.engine.machinery import Machinery
 from sagewright.engine.messagemoves import MessageMoves
 from sagewright.engine.pipelines import Pipelines
 from sagewright.engine.pipelineturn import Means as PipelineMeans
-from sagewright.engine.queueing import Queueing
+from sagewright.engine.queueing import QUEUE, Queueing
 from sagewright.engine.reservations import Reservations
 from sagewright.engine.runs import Runs
 from sagewright.engine.scheduling import Scheduling
@@ -84,11 +85,19 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
     place = Place(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
     engine = Engine()
-    machinery = Machinery(place, site.backend, reservations, engine.wake, engine.wake_after)
+    machinery = Machinery(
+        place, site.backend, reservations, engine.wake, engine.wake_after, _builds(settings, site, engine)
+    )
     add_reconcilers(engine, machinery, own_id, peers.counts_as_alive)
     platform = Platform(settings, store, objects, engine)
     add_rules(platform, own_id, address)
     return platform, peers
+
+
+def _builds(settings: Settings, site: Site, engine: Engine) -> EnvironmentBuilds | None:
+    if site.environments is None:
+        return None
+    return EnvironmentBuilds(site.environments, settings.framework_versions, lambda: engine.wake(QUEUE, ""))
 
 
 def add_rules(platform: Platform, owner: str, address: Address) -> None:

@@ -16,12 +16,16 @@ Operation = Callable[["Context", dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A served operation. `quick`: a few rows by key and at most one short transaction; it needs no thread of its own."""
+    """A served operation. `quick`: a few rows by key and at most one short transaction; it needs no thread of its own.
+
+    `absent`: its resources can't be created here, and it answers as AWS does where nobody has created one.
+    """
 
     service: str
     name: str
     call: Operation
     quick: bool = False
+    absent: bool = False
 
 
 _entries: dict[tuple[str, str], Entry] = {}
@@ -40,9 +44,17 @@ def operation(service: str, name: str, quick: bool = False) -> Callable[[Operati
     return register
 
 
+_absent: dict[tuple[str, str], Entry] = {}
+
+
+def absent(service: str, name: str, call: Operation) -> None:
+    """Register the answer of an operation on resources that can't be created here; one that is served takes precedence."""
+    _absent[service, name] = Entry(service, name, call, absent=True)
+
+
 def load() -> dict[tuple[str, str], Entry]:
     """Import every operations module once and return all entries by (service, operation)."""
     package = importlib.import_module("sagewright.services")
     for module in pkgutil.walk_packages(package.__path__, "sagewright.services."):
         importlib.import_module(module.name)
-    return _entries
+    return _absent | _entries

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import ACTIVE, Status
@@ -37,6 +37,15 @@ _QUEUED = {
     False: _IN_LINE.where(jobs.c.spot == 0),
     True: _IN_LINE.where(jobs.c.spot == 1),
 }
+_PLACED_LATER = select(jobs.c.id).where(
+    _ACTIVE,
+    select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id, reservations.c.cpus > 0).exists(),
+    or_(
+        jobs.c.spot == 1,
+        jobs.c.created_ms > bindparam("created_ms"),
+        and_(jobs.c.created_ms == bindparam("created_ms"), jobs.c.id > bindparam("id")),
+    ),
+)
 _FIRST_OF = _WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE)
 _COUNT_PLACED = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_SHARE)
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE)
@@ -81,6 +90,12 @@ def queued(store: Database, limit: int, *, spot: bool, apart: Sequence[str] = ()
     queue."""
     with store.read() as connection:
         return [Job(*row) for row in connection.execute(_QUEUED[spot], {"how_many": limit, "apart": list(apart)})]
+
+
+def placed_later(store: Database, job: Job) -> set[str]:
+    """The jobs that hold CPUs, are not over and stand behind `job`: spot jobs do, and those made later."""
+    with store.read() as connection:
+        return {row[0] for row in connection.execute(_PLACED_LATER, {"created_ms": job.created_ms, "id": job.id})}
 
 
 def first_of(store: Database, kind: str, limit: int) -> list[Job]:

@@ -77,7 +77,8 @@ class Told:
 
 
 def operations() -> list[tuple[str, str]]:
-    return sorted(key for key in registry.load() if key[0] in CODES)
+    """Those of resources that nobody can create are left out: they are checked by the same code as all others."""
+    return sorted(key for key, entry in registry.load().items() if key[0] in CODES and not entry.absent)
 
 
 def asked(service: str, name: str) -> Iterator[Wrong]:

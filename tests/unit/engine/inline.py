@@ -140,14 +140,16 @@ class InlineEngine:
 class InlineServer:
     """One server on a store and a backend that others may share. `restarted()` is what follows it after a kill."""
 
-    def __init__(self, directory: Path, store: Database, backend: InlineBackend, owner: str = "server") -> None:
+    def __init__(
+        self, directory: Path, store: Database, backend: InlineBackend, owner: str = "server", builds: Any = None
+    ) -> None:
         self.directory, self.store, self.backend, self.owner = directory, store, backend, owner
         self.settings = Settings(data=directory)
         objects = BucketStore(store, directory / "objects", "off", "000000000000", "us-east-1")
         self.engine = InlineEngine()
         reservations = Reservations(store, Machines(lambda: [Resources(8, 16, 0)]), "here")
         place = Place(self.settings, store, objects, lambda: "http://127.0.0.1:1", lambda: SERVERS)
-        machinery = Machinery(place, backend, reservations, self.engine.wake, self.engine.wake_after)
+        machinery = Machinery(place, backend, reservations, self.engine.wake, self.engine.wake_after, builds)
         add_reconcilers(self.engine, machinery, owner)
         self.engine.recover()
 

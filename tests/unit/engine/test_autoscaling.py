@@ -48,5 +48,11 @@ def test_a_target_is_followed_out_at_once_and_in_after_a_while(points: list[floa
     assert (wish.capacity if wish else None) == expected
 
 
+@pytest.mark.parametrize(("present", "now", "expected"), [(1, 0.0, 0), (2, 0.0, 0), (0, 0.0, None), (0, 12.0, 2)])
+def test_a_target_is_followed_to_none_and_from_none(present: int, now: float, expected: int | None) -> None:
+    wish = tracked({"TargetValue": 10.0}, "p", present, [now, *[0.0] * 15], least=0)
+    assert (wish.capacity if wish else None) == expected
+
+
 def test_nothing_goes_in_where_that_is_disabled() -> None:
     assert tracked({"TargetValue": 10.0, "DisableScaleIn": True}, "p", 2, [0.0] * 16) is None

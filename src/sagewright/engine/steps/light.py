@@ -73,13 +73,21 @@ def _endpoint_config(desk: Desk, record: StepRecord) -> Look:
     return Look(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": told["EndpointConfigArn"]}}, told)
 
 
-def not_yet(type_: str) -> AtOnce:
-    """A type of step that isn't built, of a pipeline that an earlier version has taken: the step says so."""
+CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaseline")
+"""Members of a check step that its metadata repeats."""
 
-    def refuse(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
-        return Look(StepStatus.FAILED, reason=f"ClientError: Sagewright does not run steps of the type {type_} yet.")
 
-    return AtOnce(refuse)
+def unavailable(type_: str, reason: str) -> AtOnce:
+    """Steps of a type that can't run here: each fails with the reason, and later ones don't begin."""
+
+    def fail(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+        written = desk.step.document
+        known = {name: written[name] for name in CHECKS if isinstance(written.get(name), str | bool)}
+        metadata = {type_: known} if type_ in {"QualityCheck", "ClarifyCheck"} else {}
+        text = f"ClientError: Sagewright does not run steps of the type {type_} yet: {reason}."
+        return Look(StepStatus.FAILED, metadata, reason=text)
+
+    return AtOnce(fail)
 
 
 CONDITION, FAIL, MODEL = AtOnce(_condition), AtOnce(_fail), AtOnce(_model)

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from sagewright.engine.steps.table import OPERATIONS
+from sagewright.engine.steps.table import REQUESTS
 from sagewright.model.awsmodels import operation_model
 from sagewright.pipelines.references import is_reference, text_of
 
@@ -44,7 +44,7 @@ def coerced(type_: str, arguments: Any) -> Any:
 
 
 def _shape_of(type_: str) -> Shape | None:
-    model = operation_model("sagemaker", OPERATIONS[type_]) if type_ in OPERATIONS else None
+    model = operation_model("sagemaker", REQUESTS[type_]) if type_ in REQUESTS else None
     return model.input_shape if model is not None else None
 
 

@@ -32,7 +32,7 @@ OPERATIONS = {
     "Endpoint": "CreateEndpoint",
     "InferenceComponent": "CreateInferenceComponent",
 }
-"""The call behind each: its request's members are what arguments may have."""
+"""The call behind each."""
 LOOKED_AFTER = frozenset({*OPERATIONS, "Callback", "Lambda"})
 """Types whose steps go on for a while: their rows are written before anything is asked for."""
 NAMES = {
@@ -53,14 +53,26 @@ LACKING = {
     "AutoML": "Autopilot's jobs are not built",
     "EMR": "there are no EMR clusters here; a Processing step with a PySparkProcessor runs Spark",
     "EMRServerless": "there is no EMR Serverless here; a Processing step with a PySparkProcessor runs Spark",
+    "Athena": "Athena's queries are not built",
+    "BedrockCustomModel": "Bedrock is not served",
+    "BedrockCustomModelDeployment": "Bedrock is not served",
+    "BedrockModelImport": "Bedrock is not served",
+    "BedrockProvisionedModelThroughput": "Bedrock is not served",
+    "Cleanup": "deleting the outputs of other steps is not built",
+    "ForEach": "steps for each item of a list are not built",
+    "HubContent": "hubs are not built",
+    "Job": "CreateJob is not served",
+    "NotebookJob": "a notebook job is a Training step, as both SDKs send it",
 }
-"""What is missing where a step of another type is asked for."""
-
-
-def why_not(type_: str) -> str | None:
-    """Why steps of a type can't run here, None if they can."""
-    return None if type_ in KINDS else LACKING.get(type_, "what it would call is not built")
+"""The types of steps that are accepted and fail when an execution reaches them, with the reason."""
+REQUESTS = OPERATIONS | {
+    "AutoML": "CreateAutoMLJob",
+    "ClarifyCheck": "CreateProcessingJob",
+    "Job": "CreateJob",
+    "QualityCheck": "CreateProcessingJob",
+}
+"""The request whose members a step's arguments may have, by its type."""
 
 
 def kind_of(type_: str) -> StepKind:
-    return KINDS.get(type_) or light.not_yet(type_)
+    return KINDS.get(type_) or light.unavailable(type_, LACKING.get(type_, "its call is not built"))

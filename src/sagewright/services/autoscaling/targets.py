@@ -40,7 +40,7 @@ def register_scalable_target(context: Context, request: dict[str, Any]) -> dict[
         for key in ("MinCapacity", "MaxCapacity"):
             if key not in bounds:
                 raise ValidationException(f"{key} must be given when a scalable target is registered.")
-    _check_bounds((found.document if found else {}) | bounds, scalable)
+    _check_bounds(context, (found.document if found else {}) | bounds, scalable)
     if found is not None:
         _alter(context, found, lambda document: document | bounds)
         return {"ScalableTargetARN": _arn(context, found)}
@@ -134,7 +134,7 @@ def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str,
         action["NextMs"] = next_ms(action, now_ms())
     except BadSchedule as error:
         raise ValidationException(f"Invalid schedule: {error}") from None
-    _check_bounds(target.document | (action.get("ScalableTargetAction") or {}), _scalable(request))
+    _check_bounds(context, target.document | (action.get("ScalableTargetAction") or {}), _scalable(request))
     _alter(context, target, _with(action, "Scheduled", "ScheduledActionName"))
     return {}
 
@@ -208,14 +208,23 @@ def _scalable(request: dict[str, Any]) -> Scalable:
     return scalable
 
 
-def _check_bounds(document: dict[str, Any], scalable: Scalable) -> None:
+def _check_bounds(context: Context, document: dict[str, Any], scalable: Scalable) -> None:
+    """Raises ValidationException."""
     least, most = document["MinCapacity"], document["MaxCapacity"]
     if least > most:
         raise ValidationException(f"MaxCapacity must be at least MinCapacity: {most} is below {least}.")
-    if least < scalable.least:
+    if least < 0:
+        raise ValidationException(f"MinCapacity must be at least 0, got {least}.")
+    if least == 0 and isinstance(scalable, VariantInstances) and not _is_asynchronous(context, scalable):
         raise ValidationException(
-            f"MinCapacity must be at least {scalable.least}, got {least}: a variant on instances has at least one."
+            f"MinCapacity must be at least 1, got 0: the endpoint {scalable.endpoint} is not asynchronous, and a variant that is "
+            "invoked directly keeps at least one instance."
         )
+
+
+def _is_asynchronous(context: Context, scalable: VariantInstances) -> bool:
+    found = resources.find(context.store, Place(ENDPOINT, context.account, context.region), scalable.endpoint)
+    return found is not None and any(fleet.share and fleet.asynchronous for fleet in read(found.document))
 
 
 def _check_policy(request: dict[str, Any], scalable: Scalable) -> None:

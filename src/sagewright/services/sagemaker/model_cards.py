@@ -146,6 +146,13 @@ def list_model_card_versions(context: Context, request: dict[str, Any]) -> dict[
     return {"ModelCardVersionSummaryList": page, **({"NextToken": token} if token else {})}
 
 
+@operation("sagemaker", "ListModelCardExportJobs")
+def list_model_card_export_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Empty: exports can't be created here."""
+    _require(context, request[NAME])
+    return {"ModelCardExportJobSummaries": []}
+
+
 def _wanted(version: dict[str, Any], request: dict[str, Any]) -> bool:
     at = version["CreationTime"]
     first, last = request.get("CreationTimeAfter", at), request.get("CreationTimeBefore", at)

@@ -48,6 +48,8 @@ KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveEx
 STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
 PAGE = 20
 ENDED = frozenset({"Failed", "Stopped"})
+SOURCES = ("Succeeded", "Failed", "CompletedWithFailures")
+"""Statuses of executions whose results selected steps may use."""
 
 
 def _documents(_: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
@@ -144,7 +146,7 @@ def _selection(context: Context, pipeline: Resource, definition: Definition, con
             f"Invalid SourcePipelineExecutionArn: null. The selected steps {sorted(selected)} depend on {needed}, whose results "
             "come from an earlier execution."
         )
-    if source.status not in {"Succeeded", "Failed"}:
+    if source.status not in SOURCES:
         raise ValidationException(
             f"The source execution {execution_arn(source)} is {source.status}; it must be Succeeded or Failed."
         )
@@ -153,7 +155,7 @@ def _selection(context: Context, pipeline: Resource, definition: Definition, con
 
 
 def _newest_ended(context: Context, pipeline: Resource) -> Resource | None:
-    ended = table.c.status.in_(("Succeeded", "Failed"))
+    ended = table.c.status.in_(SOURCES)
     mine = resources.belongs_to(pipeline.id, EXECUTION)
     return next(iter(resources.page(context.store, None, Page(limit=1), mine, ended)), None)
 

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from sagewright.engine.steprecords import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.steps.shapes import unknown_members
-from sagewright.engine.steps.table import why_not
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
@@ -175,15 +174,13 @@ def check_definition(text: str) -> Definition:
     """Raises ValidationException."""
     try:
         definition = read_definition(text)
-        if len(definition.steps) > MOST_STEPS:
-            raise BadDefinition(f"A pipeline has at most {MOST_STEPS} steps, got {len(definition.steps)}.")
+        count = sum(1 + len(step.body) for step in definition.steps)
+        if count > MOST_STEPS:
+            raise BadDefinition(f"A pipeline has at most {MOST_STEPS} steps, got {count}.")
         for step in definition.steps:
-            if (why := why_not(step.type)) is not None:
-                raise BadDefinition(
-                    f"Sagewright does not run steps of the type {step.type} yet (step '{step.name}'): {why}."
-                )
-            if unknown := unknown_members(step.type, step.arguments):
-                raise BadDefinition(f"Unknown Argument member '{unknown[0]}' in step '{step.name}'.")
+            for one in (step, *step.body):
+                if unknown := unknown_members(one.type, one.arguments):
+                    raise BadDefinition(f"Unknown Argument member '{unknown[0]}' in step '{one.name}'.")
     except BadDefinition as error:
         raise ValidationException(f"Unable to parse pipeline definition. {error}") from None
     return definition

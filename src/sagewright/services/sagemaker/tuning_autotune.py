@@ -23,29 +23,47 @@ Ranges = dict[str, list[dict[str, Any]]]
 
 
 def autotuned(request: dict[str, Any]) -> dict[str, Any]:
-    """The request with all that it leaves open; as it is, where it has no Autotune."""
-    if "Autotune" not in request or "TrainingJobDefinition" not in request:
+    """The request with all that it leaves open; as it is, where it has no Autotune, or has no definition that can be read."""
+    single, several = request.get("TrainingJobDefinition"), request.get("TrainingJobDefinitions")
+    if "Autotune" not in request or (single is None) == (several is None):
         return request
-    config, definition = dict(request["HyperParameterTuningJobConfig"]), dict(request["TrainingJobDefinition"])
-    static = dict(definition.get("StaticHyperParameters") or {})
-    ranges = _ranges(config.get("ParameterRanges") or {}, definition, static)
+    config = dict(request["HyperParameterTuningJobConfig"])
+    if single is not None:
+        definition, config["ParameterRanges"] = _definition(single, config.get("ParameterRanges") or {})
+        definitions: dict[str, Any] = {"TrainingJobDefinition": definition}
+        count = _count(config["ParameterRanges"])
+        if config["Strategy"] != "Hyperband":
+            config.setdefault("TrainingJobEarlyStoppingType", "Auto")
+    else:  # each has ranges of its own, and no training job is stopped early
+        chosen = [_definition(one, one.get("HyperParameterRanges") or {}) for one in several or ()]
+        definitions = {"TrainingJobDefinitions": [one | {"HyperParameterRanges": ranges} for one, ranges in chosen]}
+        count = sum(_count(ranges) for _, ranges in chosen)
+    return request | {"HyperParameterTuningJobConfig": config | _ends(config, count)} | definitions
+
+
+def _definition(given: Mapping[str, Any], named: Mapping[str, Any]) -> tuple[dict[str, Any], Ranges]:
+    """A training job definition and its ranges. `named`: the ranges that were given."""
+    static = dict(given.get("StaticHyperParameters") or {})
+    ranges = _ranges(named, given, static)
     for kind in KINDS:
         for one in ranges.get(kind, ()):
             static.pop(one["Name"], None)
-    config["ParameterRanges"] = ranges
-    definition["StaticHyperParameters"] = static
-    if config["Strategy"] != "Hyperband":
-        config.setdefault("TrainingJobEarlyStoppingType", "Auto")
+    return {"RetryStrategy": {"MaximumRetryAttempts": 3}, **given, "StaticHyperParameters": static}, ranges
+
+
+def _count(ranges: Ranges) -> int:
+    return sum(len(ranges.get(kind, ())) for kind in KINDS)
+
+
+def _ends(config: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """When the tuning job ends. `count`: of its ranges."""
     limits = dict(config["ResourceLimits"])
     criteria = dict(config.get("TuningJobCompletionCriteria") or {})
     if "MaxNumberOfTrainingJobs" not in limits and config["Strategy"] != "Grid":
-        count = sum(len(ranges.get(kind, ())) for kind in KINDS)
         chosen = min(MOST_JOBS, max(FEWEST_JOBS, JOBS_A_RANGE * count))
         limits["MaxNumberOfTrainingJobs"] = max(chosen, limits["MaxParallelTrainingJobs"])
     criteria.setdefault("ConvergenceDetected", {"CompleteOnConvergence": "Enabled"})
-    config |= {"ResourceLimits": limits, "TuningJobCompletionCriteria": criteria}
-    definition.setdefault("RetryStrategy", {"MaximumRetryAttempts": 3})
-    return request | {"HyperParameterTuningJobConfig": config, "TrainingJobDefinition": definition}
+    return {"ResourceLimits": limits, "TuningJobCompletionCriteria": criteria}
 
 
 def _ranges(given: Mapping[str, Any], definition: Mapping[str, Any], static: dict[str, str]) -> Ranges:

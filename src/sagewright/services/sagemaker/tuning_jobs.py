@@ -12,6 +12,7 @@ from sagewright.engine.trials import Record
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, read_definitions
 from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import now_ms
 from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationException
 from sagewright.model.lives import ENDED, Status
 from sagewright.services import paging
@@ -85,7 +86,8 @@ def stop_hyper_parameter_tuning_job(context: Context, request: dict[str, Any]) -
             raise ValidationException(
                 f"The request was rejected because the hyper parameter tuning job is in status {current.status}."
             )
-        return replace(current, status=Status.STOPPING)
+        document = {**current.document, "StopMs": current.document.get("StopMs", now_ms())}
+        return replace(current, status=Status.STOPPING, document=document)
 
     resources.alter(context.store, tuner.id, how)
     context.engine.wake(KIND, tuner.id)

@@ -1,0 +1,90 @@
+"""Operations on resources that can't be created here: as at AWS in an account where nobody has created one.
+
+Lists are empty, and Describe, Update, Start, Stop and Delete find nothing, so that programs that clean up get on. Create is refused
+by name. A kind that is served later takes its operations from here by registering its own.
+
+Source: AWS's API reference; the errors that each operation's model declares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from botocore.model import OperationModel, Shape
+
+from sagewright.model.awsmodels import operation_model, service_model
+from sagewright.model.errors import AwsError, NotImplementedYet, ResourceNotFound, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.registry import Operation, absent
+
+VERB = re.compile(r"(List|Describe|Update|Start|Stop|Delete)([A-Z]\w*)")
+BY_AWS = re.compile(
+    r"LineageGroup|JobSchemaVersion|ResourceCatalog|ModelMetadata|ClusterExtensionVersion|EndpointPolicy|ModelCardExportJobs"
+)
+"""Kinds that AWS provides by itself, or that belong to resources which are served: an empty answer would be untrue."""
+PUBLIC_HUB = "SageMakerPublicHub"
+TEXTS = {"NotebookInstance": "RecordNotFound"}
+"""Messages that clients compare, by the kind of what isn't found."""
+MOST_SHOWN = 256
+
+
+def _model(name: str) -> OperationModel:
+    found = operation_model("sagemaker", name)
+    assert found is not None
+    return found
+
+
+def _list(name: str) -> Operation:
+    def answer(context: Context, request: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+        model = _model(name)
+        if parent := _named_by(model.input_shape):
+            raise _missing(name, model, parent, request)
+        output = model.output_shape
+        return {member: [] for member, shape in output.members.items() if shape.type_name == "list"} if output else {}
+
+    return answer
+
+
+def _other(name: str) -> Operation:
+    def answer(context: Context, request: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+        model = _model(name)
+        raise _missing(name, model, _named_by(model.input_shape) or "", request)
+
+    return answer
+
+
+def _named_by(shape: Shape | None) -> str | None:
+    """The first required member that names a resource; an enumeration doesn't."""
+    members = shape.required_members if shape is not None else []
+    return next((one for one in members if shape and _names(shape.members[one])), None)
+
+
+def _names(shape: Shape) -> bool:
+    return shape.type_name == "string" and not getattr(shape, "enum", None)
+
+
+def _missing(name: str, model: OperationModel, member: str, request: dict[str, Any]) -> AwsError:
+    """ResourceNotFound where the operation's model has it, else ValidationException, as AWS answers for those."""
+    value = str(request.get(member, ""))
+    if value.rpartition("/")[2] == PUBLIC_HUB:
+        return NotImplementedYet("sagemaker", name)
+    found = VERB.fullmatch(name)
+    kind = re.sub(r"(Name|Arn|Id)$", "", member)
+    if found is not None and kind in {"", "Identifier", "ResourceIdentifier", "Job", "JobDefinition"}:
+        kind = re.sub(r"s$", "", found[2]) if found[1] == "List" else found[2]
+    text = TEXTS.get(kind, f"{kind} '{value[:MOST_SHOWN]}' does not exist.")
+    modelled = any(shape.name == "ResourceNotFound" for shape in model.error_shapes)
+    return ResourceNotFound(text) if modelled else ValidationException(text)
+
+
+def _register() -> None:
+    answers: dict[str, Callable[[str], Operation]] = {"List": _list}
+    for name in service_model("sagemaker").operation_names:
+        found = VERB.fullmatch(name)
+        if found is not None and not BY_AWS.search(found[2]):
+            absent("sagemaker", name, answers.get(found[1], _other)(name))
+
+
+_register()
