@@ -48,6 +48,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 .cache/clients/%/.ready: clients/%.txt $(VENV)/.ready
 	$(UV) venv --quiet --clear --python $(BIN)/python .cache/clients/$*
 	$(UV) pip install --quiet --python .cache/clients/$*/bin/python -r clients/$*.txt
+	if test -f clients/$*.json; then cp clients/$*.json .cache/clients/$*/package.json && cd .cache/clients/$* && PATH=$$PWD/bin:$$PATH npm install --silent --no-audit --no-fund --no-package-lock; fi
 	touch $@
 
 .cache/jobenv/.ready: tools/jobenv.txt src/sagewright/runtimes/recipes.py $(VENV)/.ready
@@ -58,7 +59,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	UV_PROJECT_ENVIRONMENT=.cache/ray $(UV) sync --quiet --frozen --extra ray --python $(BIN)/python
 	touch $@
 
-clients: $(patsubst %,.cache/clients/%/.ready,sdk-v2 sdk-v3 aws-cli s3 seaweedfs airflow tracking) ## Environments of real clients
+clients: $(patsubst %,.cache/clients/%/.ready,sdk-v2 sdk-v3 aws-cli s3 seaweedfs airflow tracking javascript) ## Environments of real clients
 
 system: $(VENV)/.ready
 	$(BIN)/python tools/system.py

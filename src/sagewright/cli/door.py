@@ -13,12 +13,15 @@ from sagewright.door.environment import NOWHERE, NoServer, applied, find_target,
 from sagewright.model.settings import Settings
 
 FastWaits = Annotated[
-    bool,
-    typer.Option("--fast-waits/--no-fast-waits", help="Shorten the SageMaker SDKs' sleeps between polls."),
+    bool | None,
+    typer.Option(
+        "--fast-waits/--no-fast-waits",
+        help="Poll soon and often where SDKs and waiters sleep between polls. By default SAGEWRIGHT_FAST_WAITS says it, else yes.",
+    ),
 ]
 
 
-def _changes(settings: Settings, fast_waits: bool) -> dict[str, str | None]:
+def _changes(settings: Settings, fast_waits: bool | None) -> dict[str, str | None]:
     try:
         target = find_target(settings.data, settings.region, settings.account)
     except NoServer as error:
@@ -29,7 +32,7 @@ def _changes(settings: Settings, fast_waits: bool) -> dict[str, str | None]:
 def exec_(
     command: Annotated[list[str], typer.Argument(help="The program and its arguments, after `--`.")],
     data: DataOption = None,
-    fast_waits: FastWaits = True,
+    fast_waits: FastWaits = None,
 ) -> None:
     """Run any program with endpoint, credentials, region and role of the running server."""
     environ = applied(_changes(settings_of(data=data), fast_waits), os.environ)
@@ -39,7 +42,7 @@ def exec_(
         fail(f"{command[0]}: {error.strerror}")
 
 
-def env(data: DataOption = None, fast_waits: FastWaits = True) -> None:
+def env(data: DataOption = None, fast_waits: FastWaits = None) -> None:
     """Print the same environment as shell commands: eval "$(sagewright env)"."""
     try:
         changes = _changes(settings_of(data=data), fast_waits)

@@ -88,8 +88,10 @@ def _answers(endpoint: str) -> bool:
         return False
 
 
-def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits: bool = True) -> dict[str, str | None]:
-    """What to set (or, for None, to unset) in `environ` for a program.
+def variables(
+    target: Target, data: Path, environ: Mapping[str, str], fast_waits: bool | None = None
+) -> dict[str, str | None]:
+    """What to set (or, for None, to unset) in `environ` for a program. `fast_waits`: None leaves it to `environ`.
 
     AWS_ENDPOINT_URL reaches every SDK and the AWS CLI. What the SageMaker SDKs hard-code (the STS host), their telemetry
     and their long sleeps are met by an import hook on PYTHONPATH.
@@ -113,7 +115,7 @@ def variables(target: Target, data: Path, environ: Mapping[str, str], fast_waits
         "AWS_EC2_METADATA_DISABLED": "true",
         "SAGEMAKER_ROLE_ARN": target.role,
         "SAGEWRIGHT_DATA": str(data),
-        FAST_WAITS: "1" if fast_waits else "0",
+        FAST_WAITS: environ.get(FAST_WAITS, "1") if fast_waits is None else str(int(fast_waits)),
         "PYTHONPATH": _joined(str(HOOK), environ.get("PYTHONPATH"), os.pathsep),
         "NO_PROXY": _joined(host, environ.get("NO_PROXY"), ","),
         "no_proxy": _joined(host, environ.get("no_proxy"), ","),

@@ -29,6 +29,11 @@ ONCE = asgi.ONCE | {"x-amz-date", DIGEST, "x-amz-target"}
 """Headers that no request may have twice: what was signed must be what is read."""
 _OF_SIGNATURES = ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token")
 _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+_OF_BODIES = frozenset(
+    f"x-amz-checksum-{name}"
+    for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5", "xxhash64", "xxhash3", "xxhash128")
+) | {"x-amz-sdk-checksum-algorithm"}
+"""What says or names the checksum of a body."""
 COPY_SOURCE = "x-amz-copy-source"
 MOST_TOLD = 4096
 """Characters of a text that should have been signed."""
@@ -205,7 +210,10 @@ def _is_signed(request: HttpRequest) -> bool:
 
 
 def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
-    """What a presigned URL carries in its query counts as headers: metadata, tags, checksums, storage class, encryption.
+    """What a presigned URL carries in its query counts as headers: metadata, tags, storage class, encryption.
+
+    Checksums don't: whoever signs has no body yet, and AWS's SDK for JavaScript puts the CRC32 of nothing there. Source:
+    ministackorg/ministack#1695, localstack/localstack#12169, aws/aws-sdk-go-v2#2610, all of what AWS does.
 
     Raises NotImplemented for the source of a copy, which decides what the request is before it is known who signed it: without
     it the request would put an empty object.
@@ -215,6 +223,8 @@ def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
         raise AwsError("NotImplemented", message)
     for name, value in query.items():
         lower = name.lower()
+        if lower in _OF_BODIES:
+            continue
         if lower in _CONDITIONS or (lower.startswith("x-amz-") and lower not in OF_SIGNATURES):
             request.headers.setdefault(lower, value)
 

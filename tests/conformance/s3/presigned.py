@@ -224,3 +224,22 @@ def a_wrong_signature_is_told_what_was_read(target: Target) -> None:
     answer = target.ask("GET", url.removeprefix(target.endpoint).replace("Signature=", "Signature=x"))
     told = [name for name in ("StringToSign", "SignatureProvided", "AWSAccessKeyId") if f"<{name}>" in str(answer.body)]
     assert (answer.status, answer.code, len(told)) == (403, "SignatureDoesNotMatch", 3)
+
+
+@check(
+    "a checksum in the query of a presigned PUT says nothing of the body",
+    "aws/aws-sdk-js-v3#4448, localstack/localstack#12169",
+)
+def checksum_in_the_query(target: Target) -> None:
+    bucket, client = target.bucket(), target.boto(config=Config(signature_version="s3v4"))
+
+    def hoist(request: Any, **_: Any) -> None:
+        request.url += (
+            f"{'&' if '?' in request.url else '?'}x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32"
+        )
+
+    client.meta.events.register("before-sign.s3.PutObject", hoist)
+    url = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": KEY})
+    answer = target.ask("PUT", url.removeprefix(target.endpoint), b"presigned")
+    assert answer.status == 200, answer.code
+    assert target.s3.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"presigned"

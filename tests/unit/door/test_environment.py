@@ -49,3 +49,11 @@ def test_region_and_account_are_the_running_servers(tmp_path: Path) -> None:
         credentials.write(tmp_path / "credentials", key, "eu-west-1", "123456789012")
         target = find_target(tmp_path, "us-east-1", "000000000000")
     assert (target.region, target.account, target.secret_access_key) == ("eu-west-1", "123456789012", "secret")
+
+
+def test_the_users_own_switch_of_waits_is_kept_unless_an_option_says_otherwise() -> None:
+    own = {"SAGEWRIGHT_FAST_WAITS": "0"}
+    assert variables(TARGET, Path("/data"), own)["SAGEWRIGHT_FAST_WAITS"] == "0"
+    assert variables(TARGET, Path("/data"), own, True)["SAGEWRIGHT_FAST_WAITS"] == "1"
+    assert variables(TARGET, Path("/data"), {})["SAGEWRIGHT_FAST_WAITS"] == "1"
+    assert variables(TARGET, Path("/data"), {}, False)["SAGEWRIGHT_FAST_WAITS"] == "0"

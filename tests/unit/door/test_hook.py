@@ -123,3 +123,30 @@ def test_telemetry_is_not_sent(tmp_path: Path) -> None:
         (folder / "__init__.py").write_text("")
     (package / "telemetry_logging.py").write_text("def _send_telemetry_request(*a):\n    print('sent')\n")
     assert run("from sagemaker.telemetry import telemetry_logging as t; t._send_telemetry_request(1)", tmp_path) == ""
+
+
+TIMED = """
+import time
+def wait(found_after, timeout):
+    start, looks = time.time(), 0
+    while True:
+        looks += 1
+        if looks >= found_after:
+            return "found"
+        if time.time() - start >= timeout:
+            return "timeout"
+        time.sleep(1)
+"""
+
+
+def test_a_timeout_is_found_out_when_the_loop_would_have_looked_by_itself(tmp_path: Path) -> None:
+    package = tmp_path / "sagemaker" / "core"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
+    (package / "resources.py").write_text(TIMED)
+    program = (
+        "import time, sagemaker.core.resources as r; t = time.monotonic(); print(r.wait(5, 0.1), time.monotonic() - t < 1)\n"
+        "t = time.monotonic(); print(r.wait(10**6, 0.1), time.monotonic() - t >= 1)"
+    )
+    assert run(program, tmp_path) == "found True\ntimeout True\n"

@@ -6,24 +6,29 @@ effects until one of the modules below is imported.
 - the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates anew some 25
   times a call, for a second in all.)
 - `torch.sagemaker`: found inside jobs.
-- the SageMaker SDKs and botocore's waiters: their sleeps between polls start short and grow (SAGEWRIGHT_FAST_WAITS=0
-  leaves them as they are).
+- the SageMaker SDKs and botocore's waiters: they poll soon and often (SAGEWRIGHT_FAST_WAITS=0 leaves them as they are). A
+  wait ends earlier, never otherwise: an attempt still takes its delay unless its answer decides, and a loop that measures
+  its timeout by the clock sees the hours at which it would have looked by itself.
 """
 
+import _thread  # threading itself would be imported in each program
 import gc
 import importlib.machinery
 import os
 import sys
+import time
 
 STS_HOST = r"sts(-fips)?(\.[a-z0-9-]+)?\.(amazonaws\.com(\.cn)?|api\.aws)"
 FIRST_SLEEP_S = 0.02
 GROWTH = 1.25
 LONGEST_SLEEP_S = 1.0
+OFF = {"0", "false", "no", "off"}
 
 # Modules whose own `time` is exchanged, and the seconds after which by their own clock they ask for a job's state again: a sleep
-# counts as so many, however short it was (SDK v2 reads logs in each turn, and describes a job every 30 s).
+# counts as so many, however short it was (SDK v2 reads logs in each turn, and describes a job every 30 s). None: only the
+# sleeps of the functions in WAITS are shortened.
 SLEEPERS = {
-    "botocore.waiter": 0.0,
+    "sagemaker.core.common_utils": None,
     "sagemaker.session": 30.0,
     "sagemaker.core.resources": 0.0,
     "sagemaker.core.helper.session_helper": 30.0,
@@ -41,51 +46,213 @@ TELEMETRY = {
     "sagemaker.core.telemetry.telemetry_logging": ("_send_telemetry_request", "_send_telemetry_request_sync"),
     "sagemaker.serve.utils.telemetry_logger": ("_send_telemetry",),
 }
-WATCHED = {"botocore.handlers", *SLEEPERS, *TELEMETRY}
+WAITERS = {"botocore.waiter", "awscli.botocore.waiter"}
+WATCHED = {"botocore.handlers", *WAITERS, *SLEEPERS, *TELEMETRY}
+
+
+def not_none(result):
+    return result is not None
+
+
+def finished_second(result):
+    """Whether a callable of `_wait_until_training_done` found its job at an end: it returns the description and that."""
+    return bool(result[1])
+
+
+# Functions that call their first argument until it decides, sleep before each call, and count sleeps for a budget; with what
+# decides, the parameter with the seconds between calls, and its default.
+WAITS = {
+    "_wait_until": (not_none, 1, 5),
+    "_wait_until_training_done": (finished_second, 2, 5),
+}
+EARLY = _thread._local()
+"""`EARLY.call` is true in a thread whose present call is one that the loop would not have made by itself."""
+
+
+def short_sleep(seconds, turn):
+    return max(0.0, min(seconds, LONGEST_SLEEP_S, FIRST_SLEEP_S * GROWTH ** min(turn, 60)))
+
+
+def keep_imports():
+    """What was imported stays: a full collection of all that costs 0.2 s, in the middle of a short wait."""
+    if not hasattr(EARLY, "call"):
+        EARLY.call = False
+        gc.freeze()
+
+
+class Attempts:
+    """The attempts of a loop that sleeps `delay_s` before each, made early and often.
+
+    An attempt ends before its time only if an answer decides. What an early call raises is nothing to the loop: it calls
+    again, and at the latest when it would have called by itself.
+    """
+
+    def __init__(self, delay_s):
+        self._delay_s = delay_s
+        self._turn = 0
+        keep_imports()
+
+    def make(self, call, decides):
+        due = time.monotonic() + self._delay_s
+        while True:
+            left = due - time.monotonic()
+            time.sleep(short_sleep(left, self._turn))
+            self._turn += 1
+            if time.monotonic() >= due:
+                return call()
+            EARLY.call = True
+            try:
+                result = call()
+                if decides(result):
+                    return result
+            except Exception:  # noqa: S112
+                continue
+            finally:
+                EARLY.call = False
+
+
+def is_delay(value):
+    """Whether it is a number of seconds to sleep; the loop says itself what is wrong with anything else."""
+    return isinstance(value, int | float) and 0 < value < _thread.TIMEOUT_MAX
+
+
+def patient_waiter(wait):
+    """`Waiter.wait` of botocore, whose loop sleeps no more: the operation that it polls takes each attempt's delay."""
+    import copy
+    import functools
+
+    @functools.wraps(wait)
+    def waiting(self, **kwargs):
+        config = kwargs.get("WaiterConfig", {})
+        delay_s = config.get("Delay", self.config.delay)
+        if not is_delay(delay_s):
+            return wait(self, **kwargs)
+        acceptors = list(self.config.acceptors)
+        attempts, operation, called = Attempts(delay_s), self._operation_method, []
+
+        def decides(response):
+            state = next((each.state for each in acceptors if each.matcher_func(response)), "retry")
+            return state != "retry"
+
+        def attempt(**arguments):
+            if called:
+                return attempts.make(lambda: operation(**arguments), decides)
+            called.append(True)
+            return operation(**arguments)
+
+        patient = copy.copy(self)
+        patient._operation_method = attempt
+        return wait(patient, **{**kwargs, "WaiterConfig": {**config, "Delay": 0}})
+
+    return waiting
+
+
+def patient_wait(wait, decides, place, default):
+    """`wait`, a function of WAITS, with a callable that takes the delay between its calls."""
+    import functools
+
+    @functools.wraps(wait)
+    def waiting(callable_fn, *args, **kwargs):
+        delay_s = kwargs.get("poll", args[place - 1] if len(args) >= place else default)
+        if not is_delay(delay_s):
+            return wait(callable_fn, *args, **kwargs)
+        attempts = Attempts(delay_s)
+
+        def attempt(*arguments):
+            last = list(arguments)
+
+            def call():
+                result = callable_fn(*last)
+                if last:
+                    last[0] = result[0]
+                return result
+
+            return attempts.make(call, decides)
+
+        return wait(attempt, *args, **kwargs)
+
+    waiting.sagewright = True
+    return waiting
+
+
+def uncounted(miss):
+    """`_EndpointNotFoundBudget.miss` of SDK v3, which counts polls: those that are early don't count."""
+
+    def missing(self, error):
+        if not getattr(EARLY, "call", False):
+            miss(self, error)
+
+    return missing
+
+
+class Loop:
+    """A loop that sleeps: the time at which its present sleep began, and at which it would have been over.
+
+    It keeps the frame, whose address another one would have otherwise, until the thread's next loop.
+    """
+
+    def __init__(self, frame):
+        self.frame = frame
+        self.turn = 0
+        self.began = self.due = 0.0
+        self.early = False
 
 
 class ShortSleeps:
     """Stands in for the module `time` in a module that polls: a loop's first sleeps are short, later ones longer.
 
-    `poll_s`: how much a sleep counts for at least on the module's clock; 0.0 if its clock is left alone.
+    `poll_s`: how much a sleep counts for at least on the module's clock. With 0.0 the clock stands still for a loop from a
+    sleep's beginning until its seconds have passed, so that a timeout is found out when the loop would have looked by itself.
     """
 
     def __init__(self, real, poll_s):
         self._real = real
         self._poll_s = poll_s
         self._skipped = 0.0
-        self._loop = (0, 0)
-        self._turn = 0
-        self._frozen = False
+        self._loops = _thread._local()
 
     def __getattr__(self, name):
         return getattr(self._real, name)
 
     def time(self):
-        return self._real.time() + self._skipped
+        loop = self._loop(sys._getframe(1))
+        return loop.began if loop is not None and loop.early else self._real.time() + self._skipped
 
     def sleep(self, seconds):
-        if not self._frozen:
-            # What was imported stays: a full collection of all that costs 0.2 s, in the middle of a short wait.
-            gc.freeze()
-            self._frozen = True
+        keep_imports()
         frame = sys._getframe(1)
-        if frame.f_locals.get("timeout") and self._poll_s:
+        wait = WAITS.get(frame.f_code.co_name)
+        if wait is not None and getattr(frame.f_globals.get(frame.f_code.co_name), "sagewright", False):
+            return  # its callable takes the time
+        if self._poll_s is None or not is_delay(seconds) or (frame.f_locals.get("timeout") and self._poll_s):
             self._real.sleep(seconds)  # a limit measured by this clock must not come early
             return
-        short = self._short(seconds, frame)
-        self._real.sleep(short)
+        loop = self._loop(frame)
+        if loop is None:
+            loop = self._loops.last = Loop(frame)
         if self._poll_s:
-            self._skipped += max(seconds, self._poll_s) - short
+            self._skip(seconds, frame, loop)
+        else:
+            self._turn(seconds, loop)
 
-    def _short(self, seconds, frame):
-        loop = (id(frame), id(frame.f_code))
-        self._turn = self._turn + 1 if loop == self._loop else 0
-        self._loop = loop
-        if ended(frame):
-            return 0.0
-        longest = LONGEST_SLEEP_S if frame.f_globals.get("__name__") != "botocore.waiter" else seconds
-        return min(seconds, longest, FIRST_SLEEP_S * GROWTH ** min(self._turn, 60))
+    def _loop(self, frame):
+        loop = getattr(self._loops, "last", None)
+        return loop if loop is not None and loop.frame is frame else None
+
+    def _skip(self, seconds, frame, loop):
+        short = 0.0 if ended(frame) else short_sleep(seconds, loop.turn)
+        loop.turn += 1
+        self._real.sleep(short)
+        self._skipped += max(seconds, self._poll_s) - short
+
+    def _turn(self, seconds, loop):
+        """Sleeps for a part of the seconds; the rest follows when the loop, which saw nothing new, sleeps again."""
+        now = self._real.time()
+        if not loop.early:
+            loop.began, loop.due, loop.early = now, now + seconds, True
+        self._real.sleep(short_sleep(loop.due - now, loop.turn))
+        loop.turn += 1
+        loop.early = self._real.time() < loop.due
 
 
 def ended(frame):
@@ -118,8 +285,24 @@ def prepare(module):
         for name in TELEMETRY[module.__name__]:
             if hasattr(module, name):
                 setattr(module, name, send_nothing)
-    elif os.environ.get("SAGEWRIGHT_FAST_WAITS", "1") != "0" and hasattr(module, "time"):
-        module.time = ShortSleeps(module.time, SLEEPERS[module.__name__])
+    elif os.environ.get("SAGEWRIGHT_FAST_WAITS", "1").strip().lower() not in OFF:
+        hasten(module)
+
+
+def hasten(module):
+    """Has a module poll early and often."""
+    if module.__name__ in WAITERS:
+        module.Waiter.wait = patient_waiter(module.Waiter.wait)
+        return
+    if not hasattr(module, "time"):
+        return
+    module.time = ShortSleeps(module.time, SLEEPERS[module.__name__])
+    for name, (decides, place, default) in WAITS.items():
+        if hasattr(module, name):
+            setattr(module, name, patient_wait(getattr(module, name), decides, place, default))
+    budget = getattr(module, "_EndpointNotFoundBudget", None)
+    if budget is not None:
+        budget.miss = uncounted(budget.miss)
 
 
 class Loader:
