@@ -83,6 +83,50 @@ def test_an_image_that_the_own_registry_lacks_is_refused(server: RunningServer, 
         server.boto("sagemaker").describe_training_job(TrainingJobName=job_name)
 
 
+@pytest.mark.parametrize(
+    ("image", "texts"),
+    [
+        (f"{ECR}/nobody-has-this:1", ["Cannot find the requested image", "The repository with name 'nobody-has-this'"]),
+        (
+            f"{ECR}/sagemaker-xgbost:1.7-1",
+            ["does not exist in the registry", "resembles AWS's image 'sagemaker-xgboost'"],
+        ),
+        (
+            f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-scikit-lern:1.2-1-cpu-py3",
+            ["registry 683313688378 has no repository", "resembles AWS's image 'sagemaker-scikit-learn'"],
+        ),
+        ("not an image", ["Invalid training image. Please provide a valid Amazon Elastic Container Registry path"]),
+    ],
+)
+def test_an_image_that_nobody_has_is_refused(
+    server: RunningServer, job_name: str, image: str, texts: list[str]
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        server.run_shell(job_name, "true", image=image)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert [text for text in texts if text not in caught.value.response["Error"]["Message"]] == []
+
+
+def test_models_and_processing_jobs_name_images_that_are_there(server: RunningServer, job_name: str) -> None:
+    client = server.boto("sagemaker")
+    for image, text in ((f"{ECR}/none:1", "Requested image"), ("Not-An-Image", "is invalid")):
+        with pytest.raises(ClientError, match=f"ValidationException.*{text}"):
+            client.create_model(ModelName=job_name, PrimaryContainer={"Image": image})
+    for image, text in (
+        (f"{ECR}/none:1", "Cannot find the requested image"),
+        ("an image", "Invalid image URI an image"),
+    ):
+        with pytest.raises(ClientError, match=f"ValidationException.*{text}"):
+            client.create_processing_job(
+                ProcessingJobName=job_name,
+                RoleArn=ROLE,
+                AppSpecification={"ImageUri": image},
+                ProcessingResources={
+                    "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+                },
+            )
+
+
 def test_a_longest_wait_goes_with_a_retry_strategy(server: RunningServer, job_name: str) -> None:
     server.run_shell(
         job_name,

@@ -159,6 +159,16 @@ _WHY_NO_RECIPE = {
     "autogluon": "there is no recipe for its environment yet",
     "rl": "there is no recipe for its environment yet",
 }
+_WHY_NO_PROGRAM = {
+    "clarify": "SageMaker Clarify is not built yet",
+    "data-wrangler": "Data Wrangler's processing is not built yet",
+    "model-monitor": "Model Monitor's analyzer is not built yet",
+    "debugger-rules": "Debugger's rules are not built",
+    "detailed-profiler": "the profiler's reports are not built",
+    "geospatial": "SageMaker's geospatial libraries are not here",
+    "inspect-ai": "evaluations by Inspect AI are not built",
+}
+"""AWS's programs for processing jobs, and its tools, by a part of the repository's name."""
 _WHY_NO_SERVER = {
     "djl": "DJL Serving runs large models with engines of its own, which are not here",
     "tei": "Text Embeddings Inference is a server of its own, which is not here",
@@ -167,7 +177,14 @@ _WHY_NO_SERVER = {
     "neuron": "it needs AWS Inferentia devices",
     "eia": "it needs AWS Elastic Inference accelerators",
     "neo": "it runs models that SageMaker Neo has compiled",
-    "sparkml": "there is no server of SparkML models here",
+    "sparkml": "SparkML models are served from MLeap bundles, and there is no MLeap here",
+    "vllm": "vLLM is a server of its own, which is not here",
+    "sglang": "SGLang is a server of its own, which is not here",
+    "llama": "llama.cpp is a server of its own, which is not here",
+    "llamacpp": "llama.cpp is a server of its own, which is not here",
+    "whisperx": "WhisperX is a server of its own, which is not here",
+    "ray": "Ray Serve is a server of its own, which is not here",
+    "stabilityai": "Stability AI's models and their code are not here",
 }
 """By a word of the repository's name, the first that it has."""
 
@@ -209,6 +226,9 @@ def recipe_for(image: Image) -> Recipe:
 
 
 def _why_no_server(image: Image) -> str:
+    for part, why in _WHY_NO_PROGRAM.items():
+        if part in image.repository:
+            return why
     if image.kind is ImageKind.INFERENCE:
         if "sagemaker-inference-" in image.repository:  # names of Neo's images that don't say so
             return _WHY_NO_SERVER["neo"]
