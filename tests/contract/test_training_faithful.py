@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import sys
@@ -311,7 +312,23 @@ def test_a_script_of_the_xgboost_container_trains_on_two_hosts(
         assert "xgboost-model.json" in [name.removeprefix("./") for name in tar.getnames()]
 
 
+OLD_BOOSTER = Path(__file__).parents[1] / "jobenv" / "algorithms" / "oldmodels" / "pickle-1.3.3"
 OLD_SCRIPTS = {
+    f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-scikit-learn:0.20.0-cpu-py3": """
+import numpy
+from sklearn.datasets import load_boston
+from sklearn.ensemble.forest import RandomForestRegressor
+from sklearn.externals import joblib
+data = load_boston()
+forest = RandomForestRegressor(2).fit(data.data, data.target.astype(numpy.int))
+joblib.dump(forest, "/opt/ml/model/forest.joblib")
+print("shape", joblib.load("/opt/ml/model/forest.joblib").predict(data.data).shape)
+""",
+    f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-xgboost:1.3-1": f"""
+import base64, pickle
+booster = pickle.loads(base64.b64decode({base64.b64encode(OLD_BOOSTER.read_bytes())!r}))
+print("shape", (booster.num_features(), booster.num_boosted_rounds()))
+""",
     f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-scikit-learn:1.2-1-cpu-py3": """
 import numpy, pandas, pkg_resources
 from sklearn.preprocessing import OneHotEncoder
@@ -329,7 +346,7 @@ print("shape", tuple(torch.load("/tmp/whole.pt").weight.shape))
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="no release of scikit-learn 1.2 for this Python")
 @pytest.mark.parametrize("image", OLD_SCRIPTS)
 def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: str, bucket: str, image: str) -> None:
-    """What later releases dropped: of scikit-learn, pandas, torch's default, and setuptools."""
+    """What later releases dropped: of scikit-learn, pandas, NumPy, XGBoost, torch's default, and setuptools."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         info = tarfile.TarInfo("train.py")
@@ -342,7 +359,7 @@ def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: 
         RoleArn=ROLE,
         OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 100},
+        StoppingCondition={"MaxRuntimeInSeconds": 300},
         HyperParameters={
             "sagemaker_program": '"train.py"',
             "sagemaker_submit_directory": f'"s3://{bucket}/{job_name}.tar.gz"',

@@ -33,11 +33,13 @@ class Era(NamedTuple):
 
 
 _ERAS_OF_SKLEARN = (
+    Era((1, 0), (3, 11), {"scikit-learn": "==1.1.*", "numpy": "<1.24", "scipy": "<1.12", "pandas": "<2"}),
     Era((1, 2), (3, 11), {"scikit-learn": "==1.2.*", "numpy": "<2", "scipy": "<1.12", "pandas": "<2"}),
     Era((1, 4), (3, 12), {"scikit-learn": "==1.4.*", "numpy": "<2"}),
 )
 """Source: requirements.txt of aws/sagemaker-scikit-learn-container, branches 1.2-1 and 1.4-2. Scripts for one of them often fail on
-the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool."""
+the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool. 1.1 is the last release with load_boston, and the first for
+Python 3.11."""
 
 
 _ERAS_OF_TENSORFLOW = (Era((2, 15), (3, 11), {"tensorflow-cpu": "==2.15.*", "numpy": "<2"}),)
@@ -191,6 +193,8 @@ _WHY_NO_SERVER = {
 
 def variables_for(image: Image) -> dict[str, str]:
     """Variables with which a newer framework does what the image's did."""
+    if image.framework == "sklearn" and _minor(image.version) < _PUBLIC_MODULES_BEFORE:
+        return {"SAGEWRIGHT_OLD_NAMES": "sklearn"}
     of_torch = image.framework in RECIPES and "torch" in RECIPES[image.framework].packages
     if image.kind is ImageKind.ALGORITHM or not of_torch:
         return {}
@@ -198,6 +202,8 @@ def variables_for(image: Image) -> dict[str, str]:
     return {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"} if old else {}
 
 
+_PUBLIC_MODULES_BEFORE = (0, 24)
+"""scikit-learn's modules that became private by then: see sagewright.toolkit.oldnames."""
 _NEWEST = (sys.maxsize,)
 
 
