@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = "team/churn"
 ECR = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
+ELSEWHERE = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 BUCKET = "containers"
 V2 = Path(__file__).parents[2] / ".cache" / "clients" / "sdk-v2" / "bin" / "python"
@@ -217,11 +218,17 @@ def test_a_program_that_is_not_there(server: RunningServer, registry: Registry, 
     assert server.wait(job_name)["FailureReason"] == "AlgorithmError: , exit code: 127"
 
 
-@pytest.mark.parametrize("image", [f"{ECR}/nobody-has-this:1", "localhost/nobody-has-this:1"])
+@pytest.mark.parametrize("image", [f"{ELSEWHERE}/nobody-has-this:1", "localhost/nobody-has-this:1"])
 def test_an_image_that_cannot_be_had(server: RunningServer, registry: Registry, job_name: str, image: str) -> None:
     submit(server, job_name, image)
 
     assert server.wait(job_name)["FailureReason"].startswith(f"ClientError: Cannot find the requested image: {image}.")
+
+
+def test_a_name_that_is_much_like_one_of_awss_is_told(server: RunningServer, registry: Registry, job_name: str) -> None:
+    submit(server, job_name, f"{ELSEWHERE}/pytorch-trainning:2.0")
+
+    assert server.wait(job_name)["FailureReason"].endswith(" It resembles AWS's image 'pytorch-training'.")
 
 
 def test_stop_is_sigterm_to_the_first_process(
@@ -297,7 +304,7 @@ def test_without_an_engine_the_job_says_what_to_install(own_server: RunningServe
     own_server.environ["DOCKER_HOST"] = f"unix://{own_server.data}/none.sock"
     ready(own_server)
     began = time.monotonic()
-    submit(own_server, job_name, f"{ECR}/{REPOSITORY}:1")
+    submit(own_server, job_name, "localhost/churn:1")
 
     reason = own_server.wait(job_name)["FailureReason"]
     assert time.monotonic() - began < 20

@@ -394,7 +394,7 @@ def test_requests_that_no_job_can_be_made_of(
 def test_an_image_that_cannot_run_fails_at_once_with_its_name(
     server: RunningServer, bucket: str, job_name: str
 ) -> None:
-    image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/my-own:latest"
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-own:latest"
     submit(server, job_name, "", AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"})
     job = server.wait(job_name, timeout_s=30)
     assert job["FailureReason"].startswith("ClientError: ")

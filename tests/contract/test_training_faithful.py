@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import sys
@@ -84,6 +85,50 @@ def test_an_image_that_the_own_registry_lacks_is_refused(server: RunningServer, 
     assert caught.value.response["Error"]["Code"] == "ValidationException"
     with pytest.raises(ClientError, match="ValidationException"):
         server.boto("sagemaker").describe_training_job(TrainingJobName=job_name)
+
+
+@pytest.mark.parametrize(
+    ("image", "texts"),
+    [
+        (f"{ECR}/nobody-has-this:1", ["Cannot find the requested image", "The repository with name 'nobody-has-this'"]),
+        (
+            f"{ECR}/sagemaker-xgbost:1.7-1",
+            ["does not exist in the registry", "resembles AWS's image 'sagemaker-xgboost'"],
+        ),
+        (
+            f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-scikit-lern:1.2-1-cpu-py3",
+            ["registry 683313688378 has no repository", "resembles AWS's image 'sagemaker-scikit-learn'"],
+        ),
+        ("not an image", ["Invalid training image. Please provide a valid Amazon Elastic Container Registry path"]),
+    ],
+)
+def test_an_image_that_nobody_has_is_refused(
+    server: RunningServer, job_name: str, image: str, texts: list[str]
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        server.run_shell(job_name, "true", image=image)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert [text for text in texts if text not in caught.value.response["Error"]["Message"]] == []
+
+
+def test_models_and_processing_jobs_name_images_that_are_there(server: RunningServer, job_name: str) -> None:
+    client = server.boto("sagemaker")
+    for image, text in ((f"{ECR}/none:1", "Requested image"), ("Not-An-Image", "is invalid")):
+        with pytest.raises(ClientError, match=f"ValidationException.*{text}"):
+            client.create_model(ModelName=job_name, PrimaryContainer={"Image": image})
+    for image, text in (
+        (f"{ECR}/none:1", "Cannot find the requested image"),
+        ("an image", "Invalid image URI an image"),
+    ):
+        with pytest.raises(ClientError, match=f"ValidationException.*{text}"):
+            client.create_processing_job(
+                ProcessingJobName=job_name,
+                RoleArn=ROLE,
+                AppSpecification={"ImageUri": image},
+                ProcessingResources={
+                    "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+                },
+            )
 
 
 def test_a_longest_wait_goes_with_a_retry_strategy(server: RunningServer, job_name: str) -> None:
@@ -287,7 +332,23 @@ def test_a_script_of_the_xgboost_container_trains_on_two_hosts(
         assert "xgboost-model.json" in [name.removeprefix("./") for name in tar.getnames()]
 
 
+OLD_BOOSTER = Path(__file__).parents[1] / "jobenv" / "algorithms" / "oldmodels" / "pickle-1.3.3"
 OLD_SCRIPTS = {
+    f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-scikit-learn:0.20.0-cpu-py3": """
+import numpy
+from sklearn.datasets import load_boston
+from sklearn.ensemble.forest import RandomForestRegressor
+from sklearn.externals import joblib
+data = load_boston()
+forest = RandomForestRegressor(2).fit(data.data, data.target.astype(numpy.int))
+joblib.dump(forest, "/opt/ml/model/forest.joblib")
+print("shape", joblib.load("/opt/ml/model/forest.joblib").predict(data.data).shape)
+""",
+    f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-xgboost:1.3-1": f"""
+import base64, pickle
+booster = pickle.loads(base64.b64decode({base64.b64encode(OLD_BOOSTER.read_bytes())!r}))
+print("shape", (booster.num_features(), booster.num_boosted_rounds()))
+""",
     f"{ECR.replace('0' * 12, '683313688378')}/sagemaker-scikit-learn:1.2-1-cpu-py3": """
 import numpy, pandas, pkg_resources
 from sklearn.preprocessing import OneHotEncoder
@@ -305,7 +366,7 @@ print("shape", tuple(torch.load("/tmp/whole.pt").weight.shape))
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="no release of scikit-learn 1.2 for this Python")
 @pytest.mark.parametrize("image", OLD_SCRIPTS)
 def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: str, bucket: str, image: str) -> None:
-    """What later releases dropped: of scikit-learn, pandas, torch's default, and setuptools."""
+    """What later releases dropped: of scikit-learn, pandas, NumPy, XGBoost, torch's default, and setuptools."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         info = tarfile.TarInfo("train.py")
@@ -318,7 +379,7 @@ def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: 
         RoleArn=ROLE,
         OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 100},
+        StoppingCondition={"MaxRuntimeInSeconds": 300},
         HyperParameters={
             "sagemaker_program": '"train.py"',
             "sagemaker_submit_directory": f'"s3://{bucket}/{job_name}.tar.gz"',

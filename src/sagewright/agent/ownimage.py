@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from sagewright.agent.hostfile import HostFile
 from sagewright.model.clock import now_ms
 from sagewright.model.registry_tokens import LIFETIME_S, USER, make_password
+from sagewright.runtimes.registries import resembling
 from sagewright.sandbox.base import OwnImage, Registry
 
 
@@ -26,4 +27,5 @@ def own_image(host: HostFile, say: Callable[[str], None]) -> OwnImage:
         memory_gb=host.memory_gb if held else 0,
         gpus=list(range(host.gpus)) if host.gpu_indexes is None else host.gpu_indexes,
         say=say,
+        hint=resembling(program.image),
     )

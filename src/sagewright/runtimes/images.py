@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from sagewright.runtimes.registries import is_of_aws
+
 
 class ImageKind(StrEnum):
     FRAMEWORK = "framework"  # runs the user's script
@@ -66,7 +68,7 @@ _FRAMEWORKS = (
     (r"python", "python"),
 )
 _SERVING = (
-    (r"(sagemaker-)?pytorch-inference(-graviton)?", "pytorch"),
+    (r"(sagemaker-)?pytorch-inference(-graviton|-arm64)?", "pytorch"),
     (r"huggingface-pytorch-inference", "huggingface"),
     (r"huggingface-tensorflow-inference", "huggingface-tensorflow"),
     (r"(sagemaker-)?tensorflow-(inference|serving)(-graviton)?", "tensorflow"),
@@ -83,12 +85,27 @@ _OTHERS = (
     (r"sagemaker-model-monitor-analyzer", ImageKind.PROCESSING),
     (r"sagemaker-debugger-rules|detailed-profiler-processing", ImageKind.TOOL),
     (r".*-neo|sagemaker-neo-.*|sagemaker-inference-.*", ImageKind.INFERENCE),
+    (r"huggingface-(vllm|sglang|llamacpp)(-.*)?", ImageKind.INFERENCE),
+    (r"sagemaker-inspect-ai", ImageKind.TOOL),
     (r".*-inference(-.*)?|.*-serving(-.*)?|.*-eia|djl-.*|tei(-cpu)?|sagemaker-tritonserver", ImageKind.INFERENCE),
 )
+_OF_AWS_ALONE = ((r"vllm|sglang|llama-cpp(-arm64)?|whisperx|ray", ImageKind.INFERENCE),)
+"""Names that others' registries have as well: they are AWS's in AWS's registries alone."""
 _URI = re.compile(r"^(?:(?P<host>[^/]+[.:][^/]*|localhost)/)?(?P<path>[^@:]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?$")
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128})?"
+)
+"""The grammar of references. Source: distribution/reference; a repository's name is in lower case."""
 _PYTHON = re.compile(r"(?:^|-)py(\d)(\d*)(?:-|$)")
 _VERSION = re.compile(r"^v?(\d+(?:\.\d+)*(?:-\d+(?=-|$))?)")
 _TRANSFORMERS = re.compile(r"transformers(\d+(?:\.\d+)*)")
+
+
+def is_reference(uri: str) -> bool:
+    """Whether `uri` has the form of an image's name, as container engines take it: `[registry/]name[:tag][@digest]`."""
+    return _REFERENCE.fullmatch(uri) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -99,7 +116,7 @@ def resolve_image(uri: str) -> Image:
         return Image(uri, uri, "", ImageKind.OWN)
     repository = match["path"].rsplit("/", 1)[-1]
     tag = match["tag"] or ""
-    kind, framework = _classify(repository)
+    kind, framework = _classify(repository, is_of_aws(uri))
     version = _VERSION.match(tag)
     image = Image(
         uri,
@@ -114,7 +131,7 @@ def resolve_image(uri: str) -> Image:
     return _with_transformers(image)
 
 
-def _classify(repository: str) -> tuple[ImageKind, str]:
+def _classify(repository: str, of_aws: bool) -> tuple[ImageKind, str]:
     if repository in ALGORITHMS:
         return ImageKind.ALGORITHM, "xgboost" if repository == "sagemaker-xgboost" else repository
     for pattern, framework in _FRAMEWORKS:
@@ -125,7 +142,7 @@ def _classify(repository: str) -> tuple[ImageKind, str]:
             return ImageKind.INFERENCE, framework
     if repository == "sagemaker-spark-processing":
         return ImageKind.PROCESSING, "spark"
-    for pattern, kind in _OTHERS:
+    for pattern, kind in (*_OTHERS, *(_OF_AWS_ALONE if of_aws else ())):
         if re.fullmatch(pattern, repository):
             return kind, ""
     return ImageKind.OWN, ""

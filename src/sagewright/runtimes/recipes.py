@@ -33,11 +33,13 @@ class Era(NamedTuple):
 
 
 _ERAS_OF_SKLEARN = (
+    Era((1, 0), (3, 11), {"scikit-learn": "==1.1.*", "numpy": "<1.24", "scipy": "<1.12", "pandas": "<2"}),
     Era((1, 2), (3, 11), {"scikit-learn": "==1.2.*", "numpy": "<2", "scipy": "<1.12", "pandas": "<2"}),
     Era((1, 4), (3, 12), {"scikit-learn": "==1.4.*", "numpy": "<2"}),
 )
 """Source: requirements.txt of aws/sagemaker-scikit-learn-container, branches 1.2-1 and 1.4-2. Scripts for one of them often fail on
-the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool."""
+the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool. 1.1 is the last release with load_boston, and the first for
+Python 3.11."""
 
 
 _ERAS_OF_TENSORFLOW = (Era((2, 15), (3, 11), {"tensorflow-cpu": "==2.15.*", "numpy": "<2"}),)
@@ -159,6 +161,16 @@ _WHY_NO_RECIPE = {
     "autogluon": "there is no recipe for its environment yet",
     "rl": "there is no recipe for its environment yet",
 }
+_WHY_NO_PROGRAM = {
+    "clarify": "SageMaker Clarify is not built yet",
+    "data-wrangler": "Data Wrangler's processing is not built yet",
+    "model-monitor": "Model Monitor's analyzer is not built yet",
+    "debugger-rules": "Debugger's rules are not built",
+    "detailed-profiler": "the profiler's reports are not built",
+    "geospatial": "SageMaker's geospatial libraries are not here",
+    "inspect-ai": "evaluations by Inspect AI are not built",
+}
+"""AWS's programs for processing jobs, and its tools, by a part of the repository's name."""
 _WHY_NO_SERVER = {
     "djl": "DJL Serving runs large models with engines of its own, which are not here",
     "tei": "Text Embeddings Inference is a server of its own, which is not here",
@@ -167,13 +179,22 @@ _WHY_NO_SERVER = {
     "neuron": "it needs AWS Inferentia devices",
     "eia": "it needs AWS Elastic Inference accelerators",
     "neo": "it runs models that SageMaker Neo has compiled",
-    "sparkml": "there is no server of SparkML models here",
+    "sparkml": "SparkML models are served from MLeap bundles, and there is no MLeap here",
+    "vllm": "vLLM is a server of its own, which is not here",
+    "sglang": "SGLang is a server of its own, which is not here",
+    "llama": "llama.cpp is a server of its own, which is not here",
+    "llamacpp": "llama.cpp is a server of its own, which is not here",
+    "whisperx": "WhisperX is a server of its own, which is not here",
+    "ray": "Ray Serve is a server of its own, which is not here",
+    "stabilityai": "Stability AI's models and their code are not here",
 }
 """By a word of the repository's name, the first that it has."""
 
 
 def variables_for(image: Image) -> dict[str, str]:
     """Variables with which a newer framework does what the image's did."""
+    if image.framework == "sklearn" and _minor(image.version) < _PUBLIC_MODULES_BEFORE:
+        return {"SAGEWRIGHT_OLD_NAMES": "sklearn"}
     of_torch = image.framework in RECIPES and "torch" in RECIPES[image.framework].packages
     if image.kind is ImageKind.ALGORITHM or not of_torch:
         return {}
@@ -181,6 +202,8 @@ def variables_for(image: Image) -> dict[str, str]:
     return {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"} if old else {}
 
 
+_PUBLIC_MODULES_BEFORE = (0, 24)
+"""scikit-learn's modules that became private by then: see sagewright.toolkit.oldnames."""
 _NEWEST = (sys.maxsize,)
 
 
@@ -209,6 +232,9 @@ def recipe_for(image: Image) -> Recipe:
 
 
 def _why_no_server(image: Image) -> str:
+    for part, why in _WHY_NO_PROGRAM.items():
+        if part in image.repository:
+            return why
     if image.kind is ImageKind.INFERENCE:
         if "sagemaker-inference-" in image.repository:  # names of Neo's images that don't say so
             return _WHY_NO_SERVER["neo"]

@@ -66,7 +66,8 @@ class Registry:
 @dataclass(frozen=True)
 class OwnImage:
     """A process that brings its file system along. `entrypoint`: in place of the image's, unless it is empty; `cache`:
-    where what is found out about images may be kept; `say`: takes a message for the job's status.
+    where what is found out about images may be kept; `say`: takes a message for the job's status; `hint`: a sentence for the
+    case that there is no such image.
 
     `cpus`, `memory_gb` (GiB) and `gpus` (which of the machine's) are what it may use; 0 CPUs or memory: no limit.
     """
@@ -79,6 +80,7 @@ class OwnImage:
     memory_gb: float = 0
     gpus: list[int] = field(default_factory=list)
     say: Callable[[str], None] = lambda _message: None
+    hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class ContainerSandbox:
             raise ImageUnavailable("A sandbox of containers needs an image to run.")
         check_words(launch)
         (launch.directory / NOTE).write_text(str(self._engine.path))
-        image = Images(self._engine, self._found.is_podman, launch.image.registry).ensure(
+        image = Images(self._engine, self._found.is_podman, launch.image.registry, launch.image.hint).ensure(
             launch.image.uri, launch.image.say
         )
         self._unpack_ml(launch, launch.image, image["Id"])

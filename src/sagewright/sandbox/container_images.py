@@ -33,11 +33,13 @@ class ImageUnavailable(CannotLaunch):
 
 @dataclass(frozen=True)
 class Images:
-    """Images of one engine. `podman`: whether it is Podman; `registry`: the server's own."""
+    """Images of one engine. `podman`: whether it is Podman; `registry`: the server's own; `hint`: follows each message about an
+    image that cannot be had."""
 
     engine: Engine
     podman: bool
     registry: Registry | None
+    hint: str = ""
 
     def ensure(self, uri: str, say: Callable[[str], None]) -> dict[str, Any]:
         """The engine's description of the image, pulled if need be. Raises ImageUnavailable, EngineFailed."""
@@ -52,9 +54,9 @@ class Images:
             return found
         if own:
             raise ImageUnavailable(
-                _cannot_find(uri, "the registry has no such image, and the engine knows none of that name")
+                self._cannot_find(uri, "the registry has no such image, and the engine knows none of that name")
             )
-        _check_registry(uri)
+        self._check_registry(uri)
         return self._pulled(uri, uri, say, None)
 
     def _in_registry(self, uri: str) -> tuple[str, str] | None:
@@ -79,7 +81,9 @@ class Images:
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise ImageUnavailable(_cannot_find("/".join(own), f"the registry does not answer: {error}")) from error
+            raise ImageUnavailable(
+                self._cannot_find("/".join(own), f"the registry does not answer: {error}")
+            ) from error
         finally:
             connection.close()
         return answer.headers.get("Docker-Content-Digest") if answer.status == 200 else None
@@ -106,32 +110,37 @@ class Images:
                 self.engine.stream("POST", self._pull_path(reference, registry), None, headers, timeout_s=None)
             )
         except EngineFailed as error:
-            raise ImageUnavailable(_cannot_find(uri, str(error))) from error
+            raise ImageUnavailable(self._cannot_find(uri, str(error))) from error
         faults = [note["error"] for note in map(_note, answer.splitlines()) if note.get("error")]
         found = self._inspect(reference)
         if found is None or faults:
-            raise ImageUnavailable(_cannot_find(uri, "; ".join(faults) or "the engine does not have it after the pull"))
+            raise ImageUnavailable(
+                self._cannot_find(uri, "; ".join(faults) or "the engine does not have it after the pull")
+            )
         return found
+
+    def _check_registry(self, uri: str) -> None:
+        """The engine asks the registry that a user's URI names. Raises ImageUnavailable for one where clouds keep credentials."""
+        first, slash, _rest = uri.partition("/")
+        if not slash or not (first == "localhost" or "." in first or ":" in first):
+            return  # the engine's own registries
+        parts = urlsplit(f"//{first}")
+        try:
+            found = addresses.resolved(parts.hostname or "", parts.port or 443)
+        except (OSError, ValueError):
+            return  # the engine says so in its own words
+        if addresses.refused(found):
+            raise ImageUnavailable(self._cannot_find(uri, f"its registry is at {found}, where no image is pulled from"))
+
+    def _cannot_find(self, uri: str, reason: str) -> str:
+        wording = "Please check that your ECR image exists and can be pulled"
+        return f"Cannot find the requested image: {uri}. {wording}: {reason}{self.hint}"
 
     def _pull_path(self, reference: str, registry: Registry | None) -> str:
         """Docker needs no TLS for a registry on loopback; Podman has to be told, which its own API alone can be."""
         if registry and self.podman:
             return f"/v4.0.0/libpod/images/pull?reference={quote(reference, safe='')}&tlsVerify=false"
         return f"/images/create?fromImage={quote(reference, safe='')}"
-
-
-def _check_registry(uri: str) -> None:
-    """The engine asks the registry that a user's URI names. Raises ImageUnavailable for one where clouds keep credentials."""
-    first, slash, _rest = uri.partition("/")
-    if not slash or not (first == "localhost" or "." in first or ":" in first):
-        return  # the engine's own registries
-    parts = urlsplit(f"//{first}")
-    try:
-        found = addresses.resolved(parts.hostname or "", parts.port or 443)
-    except (OSError, ValueError):
-        return  # the engine says so in its own words
-    if addresses.refused(found):
-        raise ImageUnavailable(_cannot_find(uri, f"its registry is at {found}, where no image is pulled from"))
 
 
 def _note(line: bytes) -> dict[str, Any]:
@@ -141,7 +150,3 @@ def _note(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return note if isinstance(note, dict) else {}
-
-
-def _cannot_find(uri: str, why: str) -> str:
-    return f"Cannot find the requested image: {uri}. Please check that your ECR image exists and can be pulled: {why}"

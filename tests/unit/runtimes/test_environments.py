@@ -256,7 +256,8 @@ def test_the_nearest_crosses_no_major_version_of_transformers(image: str, word: 
 @pytest.mark.parametrize(
     ("tag", "python", "word", "pins"),
     [
-        ("0.23-1-cpu-py3", (3, 11), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<2"}),
+        ("0.23-1-cpu-py3", (3, 11), "1.0-near", {"scikit-learn==1.1.*", "numpy<1.24", "pandas<2"}),
+        ("1.0-1-cpu-py3", (3, 11), "1.0-near", {"scikit-learn==1.1.*", "numpy<1.24", "pandas<2"}),
         ("1.2-1-cpu-py3", (3, 10), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<2"}),
         ("1.2-1-cpu-py3", (3, 12), "near", {"scikit-learn", "numpy", "pandas<3"}),
         ("1.4-2-cpu-py3", (3, 12), "1.4-near", {"scikit-learn==1.4.*", "numpy<2", "pandas<3"}),

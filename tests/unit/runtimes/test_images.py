@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import sdkimages
 
-from sagewright.runtimes.images import Image, ImageKind, resolve_image
+from sagewright.runtimes import registries
+from sagewright.runtimes.images import Image, ImageKind, is_reference, resolve_image
 
-SDK = Path(__file__).parents[3] / ".cache" / "sagemaker-2-files"
+AWS = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+
 K = ImageKind
 
 
 @pytest.fixture(scope="session")
 def uri_configs() -> dict[str, Any]:
-    """The SDK's image_uri_config files by name. Only its files are read; it is not imported."""
-    if not (SDK / "sagemaker").is_dir():
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--target",
-            str(SDK),
-            "sagemaker<3",
-        ]
-        subprocess.run(command, check=True)
-    files = (SDK / "sagemaker" / "image_uri_config").glob("*.json")
-    return {file.stem: json.loads(file.read_text()) for file in files}
+    """The image_uri_config files of both SDKs by version and name."""
+    return {f"{version}/{name}": config for version, name, config in sdkimages.config_files()}
 
 
 def repositories(node: Any, scopes: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -54,12 +38,74 @@ def test_every_repository_of_the_sdk_has_a_kind(uri_configs: dict[str, Any]) -> 
     found = {item for config in uri_configs.values() for item in repositories(config)}
     assert len(found) > 70
 
-    unknown = {name for name, _scopes in found if resolve_image(f"1.dkr.ecr.x.amazonaws.com/{name}:1").kind is K.OWN}
+    unknown = {name for name, _scopes in found if resolve_image(f"{AWS}/{name}:1").kind is K.OWN}
     assert unknown == set()
 
 
+def test_the_accounts_and_names_of_the_sdks_are_known(uri_configs: dict[str, Any]) -> None:
+    names = {name for config in uri_configs.values() for name, _scopes in repositories(config)}
+    accounts = {account for config in uri_configs.values() for account in sdkimages.accounts(config)}
+    assert len(accounts) > 350
+    assert (accounts - registries.ACCOUNTS, names - set(registries.REPOSITORIES)) == (set(), set())
+
+
+@pytest.mark.parametrize("name", ["ray", "vllm", "sglang", "llama-cpp", "whisperx"])
+def test_a_name_that_others_have_too_is_of_aws_in_its_registries_alone(name: str) -> None:
+    assert resolve_image(f"{AWS}/{name}:1").kind is K.INFERENCE
+    assert {resolve_image(f"{place}{name}:1").kind for place in ("", "mine/", "quay.io/mine/")} == {K.OWN}
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-lern:1.2-1", "sagemaker-scikit-learn"),
+        ("x/pytorch-trainning:2.0.0-cpu-py310", "pytorch-training"),
+        ("XGBoot", "xgboost"),
+        ("blazing-text@sha256:" + "0" * 64, "blazingtext"),
+        ("x/churn:3", ""),
+        ("", ""),
+    ],
+)
+def test_what_a_misspelt_name_resembles(uri: str, found: str) -> None:
+    assert registries.resembling(uri) == (f" It resembles AWS's image '{found}'." if found else "")
+
+
+@pytest.mark.parametrize(
+    ("uri", "good"),
+    [
+        ("python", True),
+        ("python:3.11-slim", True),
+        ("localhost:5000/a/b__c/kmeans:1", True),
+        ("[::1]/kmeans", False),
+        ("127.0.0.1:4700/churn:new", True),
+        ("x/a@sha256:" + "0" * 64, True),
+        ("x/a:1@sha256:" + "0" * 64, True),
+        ("Registry.example/a", True),
+        ("not an image", False),
+        ("Churn", False),
+        ("x/Churn:1", False),
+        ("", False),
+        ("x/", False),
+        ("x/a:", False),
+        ("x/a:-1", False),
+        ("x/a@1", False),
+        ("s3://bucket/a", False),
+        ("https://registry.example/a:1", False),
+        ("a" * 255, True),
+        ("a-" * 127, False),
+    ],
+)
+def test_the_form_of_a_name(uri: str, good: bool) -> None:
+    assert is_reference(uri) is good
+
+
 def test_what_the_sdk_calls_training_is_not_taken_for_something_else(uri_configs: dict[str, Any]) -> None:
-    tools = {"sagemaker-debugger-rules", "detailed-profiler-processing", "sagemaker-model-monitor-analyzer"}
+    tools = {
+        "sagemaker-inspect-ai",
+        "sagemaker-debugger-rules",
+        "detailed-profiler-processing",
+        "sagemaker-model-monitor-analyzer",
+    }
     training = {
         name for config in uri_configs.values() for name, scopes in repositories(config) if scopes == ("training",)
     }

@@ -180,7 +180,7 @@ def test_what_runs_for_processing_alone_and_for_training_alone() -> None:
     )  # its environment, with an entry point of the request's
     with pytest.raises(CannotRun, match="for training: it is an image for processing jobs"):
         check_runnable(resolve_image(SPARK), Purpose.TRAIN)
-    with pytest.raises(CannotRun, match="its content is not known here"):
+    with pytest.raises(CannotRun, match="Data Wrangler's processing is not built yet"):
         check_runnable(resolve_image("x/sagemaker-data-wrangler-container:1.x"), Purpose.PROCESS)
 
 

@@ -65,10 +65,10 @@ def _load_pickle(content: bytes) -> Any:
     handle = (inner.state if isinstance(inner, _Held) else state).get("handle")
     if not isinstance(handle, (bytes, bytearray)):
         raise UserError("Unable to load model: the pickle holds no trained booster.")
-    return _load_handle(bytes(handle))
+    return load_handle(bytes(handle))
 
 
-def _load_handle(handle: bytes) -> Any:
+def load_handle(handle: bytes) -> Any:
     """What a booster's state has of its model: since 1.6 in today's form, since 1.1 in JSON, before that in the binary one."""
     if handle.startswith(b'{"'):
         model = json.loads(handle).get("Model")

@@ -5,7 +5,8 @@ effects until one of the modules below is imported.
   over AWS_ENDPOINT_URL; a handler of botocore's own event `before-sign` changes the address before it is signed.
 - the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates anew some 25
   times a call, for a second in all.)
-- `torch.sagemaker`: found inside jobs.
+- `torch.sagemaker`: found inside jobs; so are modules that scikit-learn had when the job's image was made.
+- XGBoost inside jobs: boosters that old releases wrote can be read.
 - the SageMaker SDKs and botocore's waiters: they poll soon and often (SAGEWRIGHT_FAST_WAITS=0 leaves them as they are). A
   wait ends earlier, never otherwise: an attempt still takes its delay unless its answer decides, and a loop that measures
   its timeout by the clock sees the hours at which it would have looked by itself.
@@ -13,6 +14,7 @@ effects until one of the modules below is imported.
 
 import _thread  # threading itself would be imported in each program
 import gc
+import importlib
 import importlib.machinery
 import os
 import sys
@@ -47,7 +49,7 @@ TELEMETRY = {
     "sagemaker.serve.utils.telemetry_logger": ("_send_telemetry",),
 }
 WAITERS = {"botocore.waiter", "awscli.botocore.waiter"}
-WATCHED = {"botocore.handlers", *WAITERS, *SLEEPERS, *TELEMETRY}
+WATCHED = {"botocore.handlers", "xgboost.core", *WAITERS, *SLEEPERS, *TELEMETRY}
 
 
 def not_none(result):
@@ -277,10 +279,21 @@ def send_nothing(*_, **__):
     """Stands in for the functions that send telemetry."""
 
 
+def accept_old_boosters(module):
+    """Called with `xgboost.core`."""
+    try:
+        reader = importlib.import_module("sagewright.algorithms.xgboost.oldscripts")
+    except ImportError:  # `sagewright exec` has no packages for jobs
+        return
+    reader.accept_old(module)
+
+
 def prepare(module):
     """Called once a watched module has been executed."""
     if module.__name__ == "botocore.handlers":
         module.BUILTIN_HANDLERS.append(("before-sign.sts", redirect_sts))
+    elif module.__name__ == "xgboost.core":
+        accept_old_boosters(module)
     elif module.__name__ in TELEMETRY:
         for name in TELEMETRY[module.__name__]:
             if hasattr(module, name):
@@ -323,9 +336,12 @@ class Loader:
 
 
 class OwnNames:
-    """`torch.sagemaker`, AWS's model parallel library, is inside PyTorch by its name and beside this file by its place."""
+    """`torch.sagemaker`, AWS's model parallel library, is inside PyTorch by its name and beside this file by its place.
+    sagewright.toolkit knows the modules that a newer scikit-learn has by other names."""
 
     def find_spec(self, name, _path=None, _target=None):
+        if name.startswith("sklearn.") and os.environ.get("SAGEWRIGHT_OLD_NAMES"):
+            return importlib.import_module("sagewright.toolkit.oldnames").find_spec(name)
         if name != "torch.sagemaker":
             return None
         from importlib.util import spec_from_file_location

@@ -57,6 +57,11 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
     _check_weights(production)
     if any("ModelName" not in one for one in production + shadows):
         _check_hosts_of_components(context, request)
+    if request.get("ExplainerConfig"):
+        raise ValidationException(
+            "ExplainerConfig asks for explanations by SageMaker Clarify, which Sagewright does not build yet: the endpoint would "
+            "answer without them. Leave ExplainerConfig out."
+        )
     if shadows:
         _check_shadows(production, shadows, request)
     if "AsyncInferenceConfig" in request:

@@ -20,11 +20,16 @@ from sagewright.services.sagemaker.resources import Form
 
 Container = dict[str, Any]
 MOST_CONTAINERS = 15
+NO_RECOMMENDATION = {"RecommendationStatus": "NOT_APPLICABLE"}
+"""The status that AWS has for models without a recommended instance type."""
 
 
 def _described(document: dict[str, Any]) -> dict[str, Any]:
     """With the defaults that DescribeModel tells, whether they were sent or not."""
-    described = {"EnableNetworkIsolation": False} | document
+    described: dict[str, Any] = {
+        "EnableNetworkIsolation": False,
+        "DeploymentRecommendation": NO_RECOMMENDATION,
+    } | document
     described.pop(RESOLVED, None)
     if "PrimaryContainer" in described:
         described["PrimaryContainer"] = _with_defaults(described["PrimaryContainer"])

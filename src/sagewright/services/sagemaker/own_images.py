@@ -1,26 +1,61 @@
-"""Images of the server's own registry, of which it is known at once whether they are there."""
+"""Checks of the images that requests name: their form, and whether a registry that is known here has them."""
 
 from __future__ import annotations
 
+from sagewright.model.brief import Purpose
 from sagewright.model.errors import ValidationException
+from sagewright.runtimes import images, registries
+from sagewright.runtimes.images import ImageKind
 from sagewright.services.context import Context
 from sagewright.store import ecr
 from sagewright.store.ecr import Manifest
 
+_INVALID = {
+    Purpose.TRAIN: "Invalid training image. Please provide a valid Amazon Elastic Container Registry path of an image. '{uri}'",
+    Purpose.PROCESS: "Invalid image URI {uri}. It",
+    Purpose.SERVE: 'ECR image "{uri}" is invalid. It',
+}
+_FORM = " has not the form [registry/]name[:tag][@digest], with the name in lower case."
+_NOT_FOUND = {
+    Purpose.TRAIN: "Cannot find the requested image: '{uri}'.",
+    Purpose.PROCESS: "Cannot find the requested image: '{uri}'.",
+    Purpose.SERVE: "Requested image {uri} not found.",
+}
+"""Source of the words: answers of AWS that users quote (aws/sagemaker-python-sdk issues 2063, 2605 and 4700,
+amazon-sagemaker-examples issue 1476)."""
 
-def check_image(context: Context, uri: str) -> None:
-    """Raises ValidationException for a tag or digest that a repository of this account's registry doesn't have.
 
-    A repository that isn't there is no fault yet: the engine beside the job may have an image of that very name.
+def check_image(context: Context, uri: str, purpose: Purpose = Purpose.SERVE) -> None:
+    """Raises ValidationException, in AWS's words for jobs of that purpose, for what is no image's name, and for an image that
+    neither this account's registry nor AWS's has.
+
+    Any other image is the container engine's to find: it knows more registries than the server does.
     """
+    if not images.is_reference(uri):
+        raise ValidationException(_INVALID[purpose].format(uri=uri) + _FORM)
+    if images.resolve_image(uri).kind is not ImageKind.OWN:
+        return
+    reason = _missing(context, uri)
+    if reason:
+        raise ValidationException(f"{_NOT_FOUND[purpose].format(uri=uri)} {reason}")
+
+
+def _missing(context: Context, uri: str) -> str:
+    """Why there is no such image, and which it resembles; "" if there may be one."""
     own = _own(context, uri)
     if own is None:
-        return
+        if not registries.is_of_aws(uri):
+            return ""
+        name = images.resolve_image(uri).repository
+        account = registries.account_of(uri)
+        return f"AWS's registry {account} has no repository '{name}' that is known here.{registries.resembling(uri)}"
     name, reference = own
-    if ecr.find(context.store, name) is not None and ecr.manifest_of(context.store, name, reference) is None:
-        raise ValidationException(
-            f"Cannot find the requested image: '{uri}'. The repository '{name}' has no image '{reference}'."
-        )
+    if ecr.find(context.store, name) is None:
+        missing = f"The repository with name '{name}' does not exist in the registry with id '{context.account}'."
+        return missing + registries.resembling(uri)
+    if ecr.manifest_of(context.store, name, reference) is None:
+        return f"The repository '{name}' has no image '{reference}'."
+    return ""
 
 
 def digest_of(context: Context, uri: str) -> str | None:

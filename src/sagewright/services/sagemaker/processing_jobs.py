@@ -10,6 +10,7 @@ from typing import Any
 
 from sagewright.kinds.processing import managed
 from sagewright.kinds.table import KINDS
+from sagewright.model.brief import Purpose
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.model.lives import PROCESSING
 from sagewright.services.context import Context
@@ -34,7 +35,7 @@ LONGEST_NAME = 255
 @operation("sagemaker", "CreateProcessingJob", quick=True)
 def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     every.check_role(context, request["RoleArn"])
-    check_image(context, request["AppSpecification"]["ImageUri"])
+    check_image(context, request["AppSpecification"]["ImageUri"], Purpose.PROCESS)
     _check_cluster(request["ProcessingResources"]["ClusterConfig"])
     _check_inputs(context, request)
     _check_outputs(request)

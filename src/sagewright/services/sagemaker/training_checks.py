@@ -9,6 +9,7 @@ from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model import interruptions
 from sagewright.model.arns import sagemaker_arn
+from sagewright.model.brief import Purpose
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.input_checks import check_inputs
@@ -48,7 +49,7 @@ def _check_algorithm(context: Context, request: dict[str, Any]) -> None:
         raise ValidationException(
             f"Sagewright serves no algorithm resources (AlgorithmName '{algorithm}'); give a TrainingImage."
         )
-    check_image(context, image)
+    check_image(context, image, Purpose.TRAIN)
     for definition in specification.get("MetricDefinitions") or ():
         try:
             groups = re.compile(definition["Regex"]).groups

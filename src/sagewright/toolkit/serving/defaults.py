@@ -16,12 +16,14 @@ _OF_FRAMEWORK = {
     "tensorflow": "tensorflow:TensorFlow",
     "xgboost": "xgboost:XGBoost",
     "sklearn": "sklearn:ScikitLearn",
+    "mxnet": "mxnet:MXNet",
 }
 _BY_MODULE = (
     ("transformers", "huggingface"),
     ("torch", "pytorch"),
     ("tensorflow", "tensorflow"),
     ("xgboost", "xgboost"),
+    ("mxnet", "mxnet"),
     ("sklearn", "sklearn"),
 )
 """The framework of an environment: a name's first module that is there."""

@@ -1,0 +1,64 @@
+"""Boosters of old releases in scripts: `pickle.load` and `load_model` read them as the built-in algorithm's server does."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+
+def accept_old(core: ModuleType) -> None:
+    """Has `xgboost.core`'s Booster read what it refuses by `oldmodels`. What that can't read either fails as it would without."""
+    booster: Any = core.Booster
+    restore, load_model = booster.__setstate__, booster.load_model
+    reading = [False]  # the reader itself restores boosters
+
+    def old(content: bytes, read: str) -> Any:
+        from sagewright.algorithms.errors import UserError
+        from sagewright.algorithms.xgboost import oldmodels
+
+        if reading[0]:
+            return None
+        reading[0] = True
+        try:
+            return getattr(oldmodels, read)(content)
+        except (UserError, ValueError, core.XGBoostError):
+            return None
+        finally:
+            reading[0] = False
+
+    def setstate(self: Any, state: dict[str, Any]) -> None:
+        handle = state.get("handle")
+        try:
+            restore(self, dict(state))
+        except core.XGBoostError:
+            found = old(bytes(handle), "load_handle") if isinstance(handle, (bytes, bytearray)) else None
+            if found is None:
+                raise
+            restore(self, {**state, "handle": found.__getstate__()["handle"]})
+            _restore_names(self, state)
+
+    def load(self: Any, fname: Any) -> None:
+        try:
+            load_model(self, fname)
+        except core.XGBoostError:
+            found = old(_content(fname), "load_old")
+            if found is None:
+                raise
+            load_model(self, bytearray(found.save_raw(raw_format="ubj")))
+
+    booster.__setstate__, booster.load_model = setstate, load
+
+
+def _restore_names(booster: Any, state: dict[str, Any]) -> None:
+    """Releases before 1.4 kept the names beside the model, and gave columns without a name one of their own."""
+    names = state.get("feature_names")
+    if names and names != [f"f{number}" for number in range(len(names))]:
+        booster.feature_names, booster.feature_types = names, state.get("feature_types")
+
+
+def _content(fname: Any) -> bytes:
+    if isinstance(fname, (bytes, bytearray)):
+        return bytes(fname)
+    with open(os.fspath(fname), "rb") as file:  # noqa: PTH123 - whatever a path may be
+        return file.read()
