@@ -20,6 +20,8 @@ from sagewright.runtimes.pipconfig import PipSources
 MOST_BUILDS = 4
 """That run at a time; other environments wait for their turn."""
 MOST_REASON = 2000
+MOST_KNOWN = 1000
+"""Images and failures that are remembered: their names are what clients send."""
 log = logging.getLogger("sagewright.engine.environmentbuilds")
 
 
@@ -56,18 +58,31 @@ class EnvironmentBuilds:
         if not has_environment(image):
             return ""
         with self._lock:
-            if image.uri in self._ready:
-                return ""
-            if self._environments.ready(image) is not None:
-                self._ready.add(image.uri)
+            if image.uri in self._ready or self._stands(image):
                 return ""
             key = self._environments.key_of(image)
             failure = self._failures.get(key)
             if failure is not None and since_ms <= failure.at_ms:
                 raise BuildFailed(failure.reason)
             if key not in self._running and len(self._running) < MOST_BUILDS:
-                self._start(key, image)
+                try:
+                    self._start(key, image)
+                except OSError as error:  # no process can be had now
+                    log.warning("the builder of the environment %s can't be started: %s", key, error)
             return key
+
+    def _stands(self, image: Image) -> bool:
+        """Whether it is there; one that can't be read is left to the job's agent, which says so."""
+        try:
+            stands = self._environments.ready(image) is not None
+        except (OSError, ValueError, LookupError) as error:
+            log.warning("the environment of %s can't be read: %s", image.uri, error)
+            return True
+        if stands:
+            if len(self._ready) >= MOST_KNOWN:
+                self._ready.clear()
+            self._ready.add(image.uri)
+        return stands
 
     def _start(self, key: str, image: Image) -> None:
         program = [sys.executable, "-m", "sagewright.runtimes.building"]
@@ -95,5 +110,7 @@ class EnvironmentBuilds:
             if status:
                 reason = said[-MOST_REASON:] or f"its builder ended with the status {status}"
                 log.warning("the environment %s can't be made: %s", key, reason)
+                while len(self._failures) >= MOST_KNOWN:
+                    del self._failures[next(iter(self._failures))]
                 self._failures[key] = _Failure(now_ms(), reason)
         self._done()

@@ -66,13 +66,13 @@ class Scheduling:
     def _next(self, one: Resource) -> int | None:
         before = deliveries.cursor(self._store, one.id)
         try:
-            return next_ms(one.document, max(before.seq if before else 0, one.modified_ms))
+            return next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
         except (BadSchedule, BadZone):  # another machine has known the zone
             return None
 
     def _ring(self, one: Resource) -> None:
         before = deliveries.cursor(self._store, one.id)
-        due = next_ms(one.document, max(before.seq if before else 0, one.modified_ms))
+        due = next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
         at_ms = now_ms()
         if due is None or due > at_ms:  # another server was first
             return

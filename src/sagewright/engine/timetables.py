@@ -89,11 +89,15 @@ def read_timetable(text: str, zone_name: str = "UTC") -> Schedule:
     return At(at_ms)
 
 
-def next_ms(document: Mapping[str, Any], since_ms: int) -> int | None:
-    """When a schedule is due for the first time later than `since_ms`; None for never. Raises BadSchedule, BadZone."""
+def next_ms(document: Mapping[str, Any], since_ms: int, *, first: bool = False) -> int | None:
+    """When a schedule is due for the first time later than `since_ms`; None for never. `first`: it has never been due: a rate
+    without a StartDate begins at once. Raises BadSchedule, BadZone.
+    """
     timetable = read_timetable(document["ScheduleExpression"], document["ScheduleExpressionTimezone"])
     start_ms, end_ms = document.get("StartMs"), document.get("EndMs")
-    if start_ms is None or start_ms <= since_ms:
+    if first and start_ms is None and isinstance(timetable, Rate):
+        due: int | None = since_ms
+    elif start_ms is None or start_ms <= since_ms:
         due = timetable.after(since_ms)
     else:
         due = start_ms if isinstance(timetable, Rate) else timetable.after(start_ms - 1)

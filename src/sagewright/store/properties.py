@@ -213,6 +213,16 @@ def path_of(store: Database, scope: str, path: str) -> tuple[int, str | None] | 
     return found
 
 
+def beginning(store: Database, scope: str, prefix: str, limit: int) -> list[str]:
+    """At most `limit` paths that begin so, ascending."""
+    statement = select(index_paths.c.path).where(
+        index_paths.c.scope == scope, index_paths.c.path.startswith(prefix, autoescape=True)
+    )
+    with store.read() as connection:
+        found = connection.execute(statement.order_by(index_paths.c.path).limit(limit))
+        return [row[0] for row in found if row[0].startswith(prefix)]
+
+
 def beneath(store: Database, scope: str, path: str, *, members: bool) -> list[int]:
     """The ids of a path and, if `members`, of those beneath it."""
     own = index_paths.c.path == path

@@ -16,6 +16,8 @@ _BY_SERVICE = {
     "iam": _QUERY,
     "sns": _QUERY,
     "cloudwatch": _QUERY,
+    "resource-groups": {"ValidationException": "BadRequestException"},
+    "resourcegroupstaggingapi": _PARAMETER,
     "sagemaker-runtime": {"ValidationException": "ValidationError"},
 }
 EARLIER_CODES = {

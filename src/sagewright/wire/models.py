@@ -23,5 +23,7 @@ SERVICES: dict[str, str] = {
     "sagemaker-metrics": "",
     "lambda": "",
     "scheduler": "",
+    "resource-groups": "",
+    "resourcegroupstaggingapi": "ResourceGroupsTaggingAPI_20170126",
 }
 """The services this port answers for, with the X-Amz-Target prefix of those that have one (a test holds it to the models)."""

@@ -22,6 +22,7 @@ REST_JSON = {
     "sagemaker-metrics": ("", "sagemaker"),
     "lambda": ("lambda",),
     "scheduler": ("scheduler",),
+    "resource-groups": ("resource-groups",),
 }
 """Services that are told apart by their paths, and the scopes of signatures with which they are asked."""
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")

@@ -9,7 +9,12 @@ from sagewright.model.errors import AwsError
 from sagewright.wire.errors import refusal
 from sagewright.wire.sigv4 import Claim, Credential
 
-SIGNING_NAMES = {"cloudwatch": "monitoring", "sagemaker-runtime": "sagemaker", "sagemaker-metrics": "sagemaker"}
+SIGNING_NAMES = {
+    "cloudwatch": "monitoring",
+    "sagemaker-runtime": "sagemaker",
+    "sagemaker-metrics": "sagemaker",
+    "resourcegroupstaggingapi": "tagging",
+}
 """Of services that sign with another name than theirs."""
 GLOBAL = {"iam": "us-east-1", "sts": "us-east-1"}
 """Services whose clients may sign for this region wherever they are."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from services.check import check
+from services.sagemaker import IMAGE
 from services.target import Target, fresh, refused
 
 GONE = ("ResourceNotFound", 400)
@@ -41,3 +42,31 @@ def a_definition_may_have_steps_of_any_type(target: Target) -> None:
             ClientRequestToken=fresh() * 2,
         )
         sagemaker.delete_pipeline(PipelineName=name, ClientRequestToken=fresh() * 2)
+
+
+@check
+def an_algorithm_is_told_as_it_was_created(target: Target) -> None:
+    """API CreateAlgorithm; API DescribeAlgorithm: AlgorithmStatus, TrainingSpecification; API ListAlgorithms: NameContains"""
+    sagemaker, name = target.boto("sagemaker"), fresh()
+    channel = {"Name": "train", "SupportedContentTypes": ["text/csv"], "SupportedInputModes": ["File"]}
+    training = {
+        "TrainingImage": IMAGE, "SupportedTrainingInstanceTypes": ["ml.m5.large"], "TrainingChannels": [channel],
+    }  # fmt: skip
+    arn = sagemaker.create_algorithm(AlgorithmName=name, TrainingSpecification=training)["AlgorithmArn"]
+    assert arn == target.arn("sagemaker", f"algorithm/{name}")
+    told = sagemaker.describe_algorithm(AlgorithmName=arn)
+    assert told["TrainingSpecification"]["TrainingImage"] == IMAGE
+    (listed,) = sagemaker.list_algorithms(NameContains=name)["AlgorithmSummaryList"]
+    assert listed["AlgorithmArn"] == arn
+    sagemaker.delete_algorithm(AlgorithmName=name)
+    assert sagemaker.list_algorithms(NameContains=name)["AlgorithmSummaryList"] == []
+
+
+@check
+def names_of_properties_are_suggested(target: Target) -> None:
+    """API GetSearchSuggestions: PropertyNameSuggestions begin with PropertyNameHint"""
+    query = {"PropertyNameQuery": {"PropertyNameHint": "TrainingJob"}}
+    found = target.boto("sagemaker").get_search_suggestions(Resource="TrainingJob", SuggestionQuery=query)
+    names = [one["PropertyName"] for one in found["PropertyNameSuggestions"]]
+    assert "TrainingJobName" in names
+    assert all(one.startswith("TrainingJob") for one in names)

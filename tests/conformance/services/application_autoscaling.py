@@ -67,6 +67,22 @@ def a_target_is_told_as_it_was_registered(target: Target) -> None:
 
 
 @check
+def an_asynchronous_endpoint_may_scale_to_none(target: Target) -> None:
+    """Developer guide: Autoscale an asynchronous endpoint: MinCapacity 0, and back by HasBacklogWithoutCapacity"""
+    output = {"OutputConfig": {"S3OutputPath": "s3://check-endpoints/out"}}
+    name = endpoints.begin(target, AsyncInferenceConfig=output)
+    assert endpoints.settle(target, name) == "InService"
+    resource = {"ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{name}/variant/all"}
+    where, scaling = resource | {"ScalableDimension": DIMENSION}, target.boto("application-autoscaling")
+    scaling.register_scalable_target(**where, MinCapacity=0, MaxCapacity=1)
+    (told,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[where["ResourceId"]])[
+        "ScalableTargets"
+    ]
+    assert told["MinCapacity"] == 0
+    end(target, where)
+
+
+@check
 def a_target_that_is_none_is_not_found(target: Target) -> None:
     """API DeregisterScalableTarget: ObjectNotFoundException; API PutScalingPolicy: ObjectNotFoundException"""
     scaling = target.boto("application-autoscaling")

@@ -31,6 +31,8 @@ REFERENCES = {
     "kms": f"{AWS}/kms/latest/APIReference/API_{{}}.html",
     "lambda": f"{AWS}/lambda/latest/api/API_{{}}.html",
     "scheduler": f"{AWS}/scheduler/latest/APIReference/API_{{}}.html",
+    "resource-groups": f"{AWS}/ARG/latest/APIReference/API_{{}}.html",
+    "resourcegroupstaggingapi": f"{AWS}/resourcegroupstagging/latest/APIReference/API_{{}}.html",
     "sagemaker-metrics": f"{AWS}/sagemaker/latest/APIReference/API_metrics_{{}}.html",
     "sts": f"{AWS}/STS/latest/APIReference/API_{{}}.html",
     "iam": f"{AWS}/IAM/latest/APIReference/API_{{}}.html",

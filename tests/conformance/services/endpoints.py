@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from tests.hosting import ECHO, archive
 
@@ -13,8 +14,11 @@ BUCKET = "check-models"
 LIMIT_S = 120
 
 
-def begin(target: Target) -> str:
-    """An endpoint in Creating, with a configuration and a model of its name and one variant, `all`."""
+def begin(target: Target, **more: Any) -> str:
+    """An endpoint in Creating, with a configuration and a model of its name and one variant, `all`.
+
+    `more`: members of the configuration.
+    """
     sagemaker, s3, name = target.boto("sagemaker"), target.boto("s3"), fresh("endpoint")
     s3.create_bucket(Bucket=BUCKET)  # in us-east-1 one of one's own is made again
     s3.put_object(Bucket=BUCKET, Key=f"{name}.tar.gz", Body=archive({"code/inference.py": ECHO.replace("WORD", name)}))
@@ -26,7 +30,7 @@ def begin(target: Target) -> str:
     container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{name}.tar.gz", "Environment": environment}
     sagemaker.create_model(ModelName=name, ExecutionRoleArn=target.role, PrimaryContainer=container)
     variant = {"VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **more)
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     return name
 

@@ -81,3 +81,14 @@ def schedules_are_listed_by_their_beginning(target: Target) -> None:
     rest = client.list_schedules(NamePrefix=prefix, NextToken=first["NextToken"])
     names = [one["Name"] for one in first["Schedules"] + rest["Schedules"]]
     assert sorted(names) == [f"{prefix}-{number}" for number in range(3)]
+
+
+@check
+def a_rate_without_a_start_date_begins_at_once(target: Target) -> None:
+    """User guide: Schedule types: Rate-based schedules: without a StartDate the schedule starts invoking the target immediately"""
+    name, sqs = fresh(), target.boto("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    target.boto("scheduler").create_schedule(**asked(target, name))
+    (told,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    assert told["Body"]
+    target.boto("scheduler").delete_schedule(Name=name)

@@ -25,6 +25,14 @@ def test_one_that_is_there_is_not_made(tmp_path: Path, monkeypatch: pytest.Monke
     assert EnvironmentBuilds(tmp_path, "nearest", lambda: None).missing(IMAGE, 0) == ""
 
 
+def test_one_that_cannot_be_read_is_left_to_the_agent(tmp_path: Path) -> None:
+    """It must not keep the queue from going on."""
+    name = Environments(tmp_path).key_of(IMAGE)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "sagewright-environment.json").write_text("{")
+    assert EnvironmentBuilds(tmp_path, "nearest", lambda: None).missing(IMAGE, 0) == ""
+
+
 def test_a_build_that_fails_says_why_and_is_tried_again_for_later_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,13 +75,14 @@ def test_each_time_is_delivered_once_by_two_servers_that_are_restarted_now_and_t
         (datetime.fromisoformat(event["time"]).replace(tzinfo=UTC).timestamp() * 1000 - START) / MINUTE
         for event in events
     ]
-    assert at == [2, 4, 6, 8, 10]
-    assert len({event["id"] for event in events}) == 5
+    assert at == [0, 2, 4, 6, 8, 10], "a rate without a StartDate begins at once"
+    assert len({event["id"] for event in events}) == 6
 
 
 def test_times_that_were_missed_are_made_up_for_by_one(database: Database, clock: Clock) -> None:
     one = schedule(database, "rate(2 minutes)")
     reconciler(database).reconcile("")
+    assert len(delivered(database, one)) == 1
     clock.at_ms = START + 61 * MINUTE
     server = reconciler(database)
     for _ in range(3):

@@ -11,6 +11,7 @@ from sagewright.kinds.modelcontainers import containers_of
 from sagewright.model.documents import read_json
 from sagewright.model.errors import ResourceLimitExceeded, ValidationException
 from sagewright.services.context import Context
+from sagewright.services.sagemaker.algorithms import inference_specification
 from sagewright.services.sagemaker.model_data import check_model_data
 from sagewright.services.sagemaker.model_package_rows import KIND, require_package
 from sagewright.services.sagemaker.own_images import check_image, digest_of
@@ -53,17 +54,18 @@ def check_request(request: Document) -> None:
                 raise ValidationException(f"{member} is for versions of a model package group, not for {name}.")
     if request.get("CertifyForMarketplace"):
         raise ValidationException("Sagewright certifies no model packages for AWS Marketplace.")
-    if "SourceAlgorithmSpecification" in request:
-        algorithm = request["SourceAlgorithmSpecification"]["SourceAlgorithms"][0]["AlgorithmName"]
-        raise ValidationException(
-            f"Sagewright serves no algorithm resources ('{algorithm}'); give InferenceSpecification."
-        )
     if (request.get("ValidationSpecification") or {}).get("ValidationProfiles"):
         raise ValidationException("Sagewright does not validate model packages yet; leave ValidationSpecification out.")
 
 
 def filled(context: Context, document: Document) -> Document:
     """The document with what its SourceUri stands for, if that is a model or a package here. Raises ValidationException."""
+    if algorithms := document.get("SourceAlgorithmSpecification"):
+        if "InferenceSpecification" in document:
+            raise ValidationException("SourceAlgorithmSpecification and InferenceSpecification exclude each other.")
+        if len(algorithms["SourceAlgorithms"]) != 1:
+            raise ValidationException("SourceAlgorithmSpecification must have exactly one of SourceAlgorithms.")
+        return document | {"InferenceSpecification": inference_specification(context, algorithms)}
     uri = document.get("SourceUri")
     source = _source(context, uri) if uri else None
     if source is None:

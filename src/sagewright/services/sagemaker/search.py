@@ -23,6 +23,7 @@ from sagewright.store.propertyqueries import Hit, Order
 
 SORT_BY = "LastModifiedTime"
 MOST_COUNTED = 1000
+MOST_SUGGESTED = 100
 BESIDES = frozenset({"Metrics", "Tags", "AllTags"})
 """First parts of names that are searched though they are no members of a resource's shapes."""
 AT_ONCE = 50  # changes that a search takes in itself, so that one who has just made them finds them
@@ -57,6 +58,21 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     results = [shown.record({k: v for k, v in document.items() if k not in shown.hidden}) for _, document in page]
     more = {"NextToken": _token(page[-1][0])} if full or len(found) > size else {}
     return {"Results": results, **more, "TotalHits": _total(context, request, scope, found, full=full)}
+
+
+@operation("sagemaker", "GetSearchSuggestions")
+def get_search_suggestions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Properties whose names begin as the hint does: those that resources here have, and the members of their record."""
+    kind, shown = catalogue.searched(request["Resource"])
+    hint = ((request.get("SuggestionQuery") or {}).get("PropertyNameQuery") or {}).get("PropertyNameHint", "")
+    if shown.prepare is not None:
+        shown.prepare(context)
+    with contextlib.suppress(ServiceUnavailable):
+        indexing.take_in(context.platform, AT_ONCE, WAIT_S)
+    scope = kind.scope(context.account, context.region)
+    members = (one for one in _members(shown.resource, next(iter(shown.record({})))) if one.startswith(hint))
+    found = sorted({*members, *properties.beginning(context.store, scope, hint, MOST_SUGGESTED)})
+    return {"PropertyNameSuggestions": [{"PropertyName": one} for one in found[:MOST_SUGGESTED]]}
 
 
 def _total(context: Context, request: dict[str, Any], scope: str, found: list[Found], *, full: bool) -> dict[str, Any]:

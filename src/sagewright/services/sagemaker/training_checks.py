@@ -12,6 +12,7 @@ from sagewright.model.arns import sagemaker_arn
 from sagewright.model.brief import Purpose
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
+from sagewright.services.sagemaker.algorithms import training_specification
 from sagewright.services.sagemaker.input_checks import check_inputs
 from sagewright.services.sagemaker.jobs import check_role
 from sagewright.services.sagemaker.own_images import check_image
@@ -46,9 +47,7 @@ def _check_algorithm(context: Context, request: dict[str, Any]) -> None:
             "Exactly one of TrainingImage and AlgorithmName must be given in AlgorithmSpecification."
         )
     if algorithm is not None:
-        raise ValidationException(
-            f"Sagewright serves no algorithm resources (AlgorithmName '{algorithm}'); give a TrainingImage."
-        )
+        image = training_specification(context, algorithm)["TrainingImage"]
     check_image(context, image, Purpose.TRAIN)
     for definition in specification.get("MetricDefinitions") or ():
         try:

@@ -15,6 +15,7 @@ from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker import job_components
 from sagewright.services.sagemaker import jobs as every
+from sagewright.services.sagemaker.algorithms import resolved
 from sagewright.services.sagemaker.catalogue import JOBS, Declaration, Searched, declare
 from sagewright.services.sagemaker.training_checks import check_request
 from sagewright.services.sagemaker.training_shapes import description, descriptions
@@ -52,6 +53,7 @@ def require_job(context: Context, name: str) -> Job:
 @operation("sagemaker", "CreateTrainingJob", quick=True)
 def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     check_request(context, request)
+    request = resolved(context, request)
     return {"TrainingJobArn": every.create_job(context, KIND, request["TrainingJobName"], request, FIRST_MESSAGE)}
 
 

@@ -15,6 +15,7 @@ from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.lives import ENDED
 from sagewright.services.context import Context
+from sagewright.services.sagemaker import algorithms
 from sagewright.services.sagemaker.warmpools import warm_pool_status
 from sagewright.store import events, joblists, jobs, tags, warmpools
 from sagewright.store.events import Entry
@@ -122,7 +123,7 @@ def _profiling(job: Job) -> str:
 
 
 def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
-    specification = dict(request["AlgorithmSpecification"])
+    specification = algorithms.told(request["AlgorithmSpecification"])
     definitions = metric_definitions(request)
     if definitions:
         specification["MetricDefinitions"] = definitions

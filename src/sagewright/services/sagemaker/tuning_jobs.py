@@ -19,6 +19,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
+from sagewright.services.sagemaker.algorithms import with_metrics
 from sagewright.services.sagemaker.catalogue import RESOURCES, Declaration, Searched, declare
 from sagewright.services.sagemaker.tuning_autotune import autotuned
 from sagewright.services.sagemaker.tuning_checks import check_request
@@ -42,7 +43,7 @@ declare(Declaration(KIND, RESOURCE, RESOURCES, SEARCHED))
 
 @operation("sagemaker", "CreateHyperParameterTuningJob")
 def create_hyper_parameter_tuning_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    request = autotuned(request)
+    request = autotuned(_with_metrics(context, request))
     check_request(context, request)
     name = request["HyperParameterTuningJobName"]
     arn = sagemaker_arn(context.region, context.account, RESOURCE, name)
@@ -61,6 +62,17 @@ def create_hyper_parameter_tuning_job(context: Context, request: dict[str, Any])
         ) from None
     context.engine.wake(KIND, made.id)
     return {"HyperParameterTuningJobArn": arn}
+
+
+def _with_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """With the metrics of the algorithms that its definitions name."""
+
+    def filled(definition: dict[str, Any]) -> dict[str, Any]:
+        return definition | {"AlgorithmSpecification": with_metrics(context, definition["AlgorithmSpecification"])}
+
+    single, several = request.get("TrainingJobDefinition"), request.get("TrainingJobDefinitions")
+    request = request if single is None else request | {"TrainingJobDefinition": filled(single)}
+    return request if several is None else request | {"TrainingJobDefinitions": [filled(one) for one in several]}
 
 
 @operation("sagemaker", "DescribeHyperParameterTuningJob")

@@ -1,0 +1,1 @@
+"""AWS Resource Groups: what SageMaker's collections of model package groups are made of."""

@@ -1,0 +1,34 @@
+"""Types of resources by their ARNs: `AWS::SageMaker::ModelPackageGroup`, and `sagemaker:model-package-group` of the tagging API."""
+
+from __future__ import annotations
+
+import re
+
+NAMES = {
+    "resource-groups": "ResourceGroups", "sagemaker": "SageMaker", "events": "Events", "logs": "Logs", "sqs": "SQS",
+    "sns": "SNS", "kms": "KMS", "lambda": "Lambda", "ecr": "ECR", "iam": "IAM", "cloudwatch": "CloudWatch",
+    "scheduler": "Scheduler", "s3": "S3",
+}  # fmt: skip
+"""Of the services whose resources have tags here, as CloudFormation writes them."""
+SERVICES = {name: service for service, name in NAMES.items()}
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
+
+
+def type_of(arn: str) -> str:
+    """CloudFormation's type of a resource, from what stands before its name in its ARN."""
+    parts = arn.split(":", 5)
+    service, kind = (parts[2], re.split(r"[/:]", parts[5])[0]) if len(parts) == 6 else ("", "")
+    words = "".join(word.capitalize() for word in kind.split("-"))
+    return f"AWS::{NAMES.get(service, service)}::{words}"
+
+
+def pattern_of(type_: str) -> str:
+    """The SQL pattern of the ARNs of a type of either form; "%" for AWS::AllSupported."""
+    if type_ == "AWS::AllSupported":
+        return "%"
+    if type_.startswith("AWS::"):
+        _, name, words = type_.split("::")
+        kind = "-".join(word.lower() for word in _WORDS.findall(words))
+        return f"arn:%:{SERVICES.get(name, name.lower())}:%:%:{kind}/%"
+    service, _, kind = type_.partition(":")
+    return f"arn:%:{service}:%:%:{kind}/%" if kind else f"arn:%:{service}:%"

@@ -1,0 +1,1 @@
+"""AWS Resource Groups Tagging API: resources of every service by their tags."""

@@ -1,0 +1,67 @@
+"""Resources by their tags, of all services: their ARNs, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from sagewright.store.database import Database
+from sagewright.store.schema.tags import tags
+
+
+@dataclass(frozen=True)
+class TagFilter:
+    """A tag of this key, with one of these values if there are any."""
+
+    key: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Resources that have all of `filters`. `patterns` and `others`: SQL patterns of ARNs, of each of which one has to fit, where
+    there are any. `where`: their region and account, as ARNs have them; `arns`: these alone, where there are any."""
+
+    filters: tuple[TagFilter, ...]
+    patterns: tuple[str, ...]
+    others: tuple[str, ...]
+    where: str
+    arns: tuple[str, ...] = ()
+
+
+def page(store: Database, asked: Asked, after: str, limit: int) -> list[str]:
+    """At most `limit` ARNs behind `after`, ascending."""
+    statement = select(tags.c.arn).distinct().where(tags.c.arn > after, _here(asked.where))
+    for one in asked.filters:
+        statement = statement.where(tags.c.arn.in_(_having(one)))
+    for patterns in filter(None, (asked.patterns, asked.others)):
+        statement = statement.where(or_(*(tags.c.arn.like(pattern) for pattern in patterns)))
+    if asked.arns:
+        statement = statement.where(tags.c.arn.in_(asked.arns))
+    with store.read() as connection:
+        return [row[0] for row in connection.execute(statement.order_by(tags.c.arn).limit(limit))]
+
+
+def names(store: Database, where: str, key: str | None, after: str | None, limit: int) -> list[str]:
+    """At most `limit` keys, or values of a key, that resources have: those behind `after`, ascending."""
+    column = tags.c.key if key is None else tags.c.value
+    conditions = [_here(where)]
+    conditions += [] if key is None else [tags.c.key == key]
+    conditions += [] if after is None else [column > after]
+    statement = select(column).distinct().where(and_(*conditions)).order_by(column).limit(limit)
+    with store.read() as connection:
+        return [row[0] for row in connection.execute(statement)]
+
+
+def _having(one: TagFilter) -> Select[tuple[str]]:
+    found = select(tags.c.arn).where(tags.c.key == one.key)
+    return found.where(tags.c.value.in_(one.values)) if one.values else found
+
+
+def _here(where: str) -> ColumnElement[bool]:
+    """IAM's and S3's ARNs have no region; S3's no account."""
+    account = where.partition(":")[2]
+    return or_(
+        tags.c.arn.like(f"arn:%:{where}:%"), tags.c.arn.like(f"arn:%::{account}:%"), tags.c.arn.like("arn:%:s3:::%")
+    )

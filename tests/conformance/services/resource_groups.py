@@ -1,0 +1,45 @@
+"""AWS Resource Groups by tags."""
+
+from __future__ import annotations
+
+import json
+
+from services.check import check
+from services.target import Target, fresh, refused
+
+KIND = "AWS::SageMaker::ModelPackageGroup"
+
+
+def query(key: str, *values: str) -> dict[str, str]:
+    document = {"ResourceTypeFilters": [KIND], "TagFilters": [{"Key": key, "Values": list(values)}]}
+    return {"Type": "TAG_FILTERS_1_0", "Query": json.dumps(document)}
+
+
+@check
+def a_groups_members_are_what_has_its_tags(target: Target) -> None:
+    """API CreateGroup; API ListGroupResources; SDK Collection.add_model_groups"""
+    groups, name = target.boto("resource-groups"), fresh()
+    tags = [{"Key": name, "Value": "a"}]
+    made = target.boto("sagemaker").create_model_package_group(ModelPackageGroupName=name, Tags=tags)
+    told = groups.create_group(Name=name, ResourceQuery=query(name, "a"))
+    assert told["Group"]["GroupArn"] == target.arn("resource-groups", f"group/{name}")
+    found = groups.list_group_resources(Group=name)["ResourceIdentifiers"]
+    assert found == [{"ResourceArn": made["ModelPackageGroupArn"], "ResourceType": KIND}]
+    groups.delete_group(Group=name)
+
+
+@check
+def a_name_twice_is_refused(target: Target) -> None:
+    """API CreateGroup: BadRequestException; SDK Collection.create tests the text "group already exists\""""
+    groups, name = target.boto("resource-groups"), fresh()
+    groups.create_group(Name=name, ResourceQuery=query(name, "a"))
+    assert refused(groups.create_group, Name=name, ResourceQuery=query(name, "a")) == ("BadRequestException", 400)
+    groups.delete_group(Group=name)
+
+
+@check
+def a_group_that_is_not_there_is_not_found(target: Target) -> None:
+    """API GetGroupQuery: NotFoundException; SDK Collection tests the code"""
+    groups, name = target.boto("resource-groups"), fresh()
+    for call in (groups.get_group, groups.get_group_query, groups.delete_group, groups.list_group_resources):
+        assert refused(call, Group=name) == ("NotFoundException", 404)
