@@ -40,7 +40,7 @@ REFERENCES = {
 MODULES = {"lambda": "functions"}
 """Of services whose names can't be those of modules."""
 
-PARTS = {"lineage": "sagemaker"}
+PARTS = {"lineage": "sagemaker", "images": "sagemaker"}
 """Modules that have some of a service's checks."""
 
 _API, _ISSUE = re.compile(r"API (\w+)"), re.compile(r"Issue ([\w.-]+/[\w.-]+)#(\d+)")
