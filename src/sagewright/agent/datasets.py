@@ -18,6 +18,7 @@ from sagewright.agent.sources import Source
 from sagewright.model.brief import QUERY_FAILURE, QUERY_TABLES, DataSet, Input, Query, QueryEngine
 
 _LONGEST_FAILURE = 1024
+_SHARE, _LEAST_MB = 0.6, 128
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAME = r'(?:"[A-Za-z0-9_][A-Za-z0-9_.-]*"|[A-Za-z_][A-Za-z0-9_]*)'
 _TABLES = re.compile(rf"(?:\bfrom\b|\bjoin\b|,)\s*({_NAME}(?:\s*\.\s*{_NAME}){{0,2}})", re.IGNORECASE)
@@ -51,6 +52,16 @@ def _refusal(host: HostFile, query: Query, *, own_image: bool) -> str:
             "server's setting athena_tables name the S3 prefix below which they are, as <database>/<table>/."
         )
     return ""
+
+
+def query_variables(host: HostFile) -> dict[str, str]:
+    """The memory that a query may take: the rest of the host's share is the interpreter's and the page cache's."""
+    if not host.brief.queries:
+        return {}
+    return {
+        "SAGEWRIGHT_QUERY_MB": str(max(_LEAST_MB, int(host.memory_gb * 1024 * _SHARE))),
+        "SAGEWRIGHT_QUERY_CPUS": str(host.cpus),
+    }
 
 
 def table_channels(host: HostFile, source: Source) -> Iterator[Channel]:

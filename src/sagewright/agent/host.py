@@ -18,7 +18,7 @@ from sagewright.agent.cell import Cell
 from sagewright.agent.checkpoints import Checkpoints
 from sagewright.agent.code import fetch_code
 from sagewright.agent.control import Control
-from sagewright.agent.datasets import check_queries, check_result
+from sagewright.agent.datasets import check_queries, check_result, query_variables
 from sagewright.agent.delivering import Delivering
 from sagewright.agent.disk import Disk
 from sagewright.agent.environ import environment_variables, job_environ
@@ -424,6 +424,7 @@ class HostRun:
             directory=self._host.directory,
             environ=job_environ(self._host, defaults | self._kernels.variables(environment, sandbox))
             | self._layers.variables()
+            | query_variables(self._host)
             | self._serving_variables(sandbox),
             host=self._host.host,
             addresses=self._network.addresses,

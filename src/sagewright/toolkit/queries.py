@@ -96,6 +96,12 @@ def _connection(root: Path) -> Any:
     spill = root / ".athena" / "spill"
     spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    for setting, variable, unit in (
+        ("memory_limit", "SAGEWRIGHT_QUERY_MB", "MiB"),
+        ("threads", "SAGEWRIGHT_QUERY_CPUS", ""),
+    ):
+        if os.environ.get(variable, "").isdecimal():
+            connection.execute(f"SET {setting}={_quoted(os.environ[variable] + unit)}")
     connection.execute(f"SET temp_directory={_quoted(spill)}")
     connection.execute(f"SET allowed_directories=[{_quoted(root / '.athena')}]")
     connection.execute("SET enable_external_access=false")
