@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from conftest import RunningServer
 
+PROGRAMS = Path(__file__).parent / "programs"
 BUCKET, ROOT = "lake", "/opt/ml/processing"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 SHOW = f"""
@@ -120,6 +122,15 @@ def test_queries_over_csv_are_run_where_the_job_is(lake: RunningServer, job_name
     assert gzip.decompress(kept) == b"1,2025\n2,2025\n3,2025\n4,2026\n"
     told = lake.boto("sagemaker").describe_processing_job(ProcessingJobName=job_name)["ProcessingInputs"][0]
     assert told["DatasetDefinition"]["AthenaDatasetDefinition"]["Database"] == "sales"
+
+
+def test_the_definitions_of_sdk_v2(lake: RunningServer) -> None:
+    done = lake.sdk_v2(PROGRAMS / "datasets_v2.py", ROLE, IMAGE, BUCKET)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "athena: Completed" in done.stdout
+    assert "there is no Amazon Redshift here" in done.stdout
+    kept = lake.boto("s3").list_objects_v2(Bucket=BUCKET, Prefix="results/sdk/")["Contents"]
+    assert [one["Key"] for one in kept] == ["results/sdk/part-00000.parquet"]
 
 
 @pytest.mark.parametrize(
