@@ -23,6 +23,16 @@ def config_files() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield version, file.stem, json.loads(file.read_text())
 
 
+def releases() -> str:
+    """The releases whose files these are."""
+    found = []
+    for client, requirement, folder in PACKAGES.values():
+        name = requirement.partition("<")[0].replace("-", "_")
+        places = _folder(client, requirement, folder).parents[len(folder.split("/"))]
+        found += [place.name.removesuffix(".dist-info") for place in places.glob(f"{name}-[0-9]*.dist-info")]
+    return " and ".join(found)
+
+
 def accounts(node: Any) -> Iterator[str]:
     """The accounts of the registries that a file names."""
     if isinstance(node, dict):

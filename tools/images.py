@@ -28,7 +28,7 @@ HEAD = """# Images
 
 Every image that the SageMaker SDKs of version 2 and 3 name in their `image_uris`, and what its jobs and endpoints run on with the
 default [`framework_versions=nearest`](../how-to/choose-versions.md), on Python 3.11. A job or endpoint of an image that is not
-built fails with the reason.
+built fails with the reason. The files are those of RELEASES.
 
 | image | versions | runs on |
 | --- | --- | --- |
@@ -45,7 +45,7 @@ def page() -> str:
         several = len(versions) > MOST_NAMED
         named = f"{versions[0]} to {versions[-1]} ({len(versions)})" if several else ", ".join(versions)
         rows.append(f"| {repository} | {named} | {outcome} |\n")
-    return HEAD + "".join(rows)
+    return HEAD.replace("RELEASES", sdkimages.releases()) + "".join(rows)
 
 
 def outcome_of(image: Image) -> str:

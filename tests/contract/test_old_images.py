@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 DLC = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 MXNET = """
 import json, mxnet as mx
 net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=2, name="fc")
@@ -81,6 +82,26 @@ def test_an_mxnet_model_serves_and_transforms_without_a_script(
     assert told["TransformJobStatus"] == "Completed", told["FailureReason"]
     done = hosting.s3.get_object(Bucket=BUCKET, Key="mxnet/out/a.csv.out")["Body"].read()
     assert json.loads(done) == [[1.0, 5.0], [0.0, -0.5]]
+
+
+OLD_JOBLIB = """
+    import os
+    from sklearn.externals import joblib
+    from sklearn.preprocessing.data import StandardScaler
+    def model_fn(directory):
+        joblib.dump(StandardScaler().fit([[0.0], [2.0]]), "/tmp/scaler")
+        return joblib.load("/tmp/scaler")
+    def predict_fn(rows, model):
+        return model.transform(rows.reshape(-1, 1))
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="no release of scikit-learn 1.1 for this Python")
+def test_a_script_of_an_old_image_of_scikit_learn_serves(hosting: Hosting, job_name: str) -> None:
+    hosting.model("scaler", OLD_JOBLIB, Image=f"{SKLEARN}/sagemaker-scikit-learn:0.23-1-cpu-py3")
+    hosting.endpoint(job_name, hosting.variant("only", "scaler"))
+    answer = hosting.runtime.invoke_endpoint(EndpointName=job_name, Body=b"[3.0]", ContentType="application/json")
+    assert json.loads(answer["Body"].read()) == [[2.0]]
 
 
 @pytest.mark.parametrize(

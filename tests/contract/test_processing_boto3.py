@@ -351,23 +351,6 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"inputs": [s3_input("a", "data", "in", S3CompressionType="Gzip")]}, "Gzip is supported only with the S3InputMode Pipe"),
     ({"inputs": [{"InputName": "a"}]}, "exactly one of S3Input and DatasetDefinition must be given"),
     (
-        {
-            "inputs": [
-                {
-                    "InputName": "a",
-                    "DatasetDefinition": {
-                        "LocalPath": f"{ROOT}/x",
-                        "AthenaDatasetDefinition": {
-                            "Catalog": "c", "Database": "d", "QueryString": "SELECT 1", "OutputS3Uri": "s3://b/o",
-                            "OutputFormat": "PARQUET",
-                        },
-                    },
-                }
-            ]
-        },
-        "Sagewright does not serve dataset definitions (AthenaDatasetDefinition)",
-    ),
-    (
         {"outputs": [{"OutputName": "f", "AppManaged": True, "FeatureStoreOutput": {"FeatureGroupName": "g"}}]},
         "Sagewright does not serve the feature store (FeatureStoreOutput)",
     ),

@@ -112,6 +112,7 @@ def _is_plain(host: HostFile) -> bool:
             one.mode in {"Pipe", "File"} and one.folder is None for one in host.brief.inputs
         )  # small ones, see inputs
         and client_requirements(host.brief.program) is None
+        and not host.brief.queries
     )
 
 

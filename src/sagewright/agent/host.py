@@ -18,6 +18,7 @@ from sagewright.agent.cell import Cell
 from sagewright.agent.checkpoints import Checkpoints
 from sagewright.agent.code import fetch_code
 from sagewright.agent.control import Control
+from sagewright.agent.datasets import check_queries, check_result, query_variables
 from sagewright.agent.delivering import Delivering
 from sagewright.agent.disk import Disk
 from sagewright.agent.environ import environment_variables, job_environ
@@ -67,6 +68,7 @@ from sagewright.runtimes.launch import (
     command,
     has_environment,
     is_script_mode,
+    query_requirements,
     sandbox_for,
     serving_requirements,
 )
@@ -216,6 +218,7 @@ class HostRun:
             check_runnable(self._image, self._host.brief.program.purpose)
             command(self._image, self._host.brief)
             self._inputs.check()
+            check_queries(self._host, own_image=not has_environment(self._image))
             sandbox, reason = (
                 choose_sandbox(sandbox_for(self._image, self._host.sandbox), self._host.directory)
                 if self._cell is None
@@ -266,7 +269,9 @@ class HostRun:
     def _fetches(self) -> bool:
         """Whether anything has to be brought, which may take long or never come."""
         brief = self._host.brief
-        return is_script_mode(self._image, brief) or bool(brief.inputs) or brief.checkpoints is not None
+        return (
+            is_script_mode(self._image, brief) or bool(brief.inputs or brief.queries) or brief.checkpoints is not None
+        )
 
     def _make_environment(self) -> Environment | None:
         if not has_environment(self._image):
@@ -305,7 +310,8 @@ class HostRun:
         if uses_mpi_driver(self._host):
             return self._layers.add(environment, REQUIREMENTS)
         brief = self._host.brief
-        requirements = client_requirements(brief.program) or serving_requirements(brief, environment.packages)
+        client = client_requirements(brief.program) or query_requirements(brief)
+        requirements = client or serving_requirements(brief, environment.packages)
         return environment if requirements is None else self._layers.add(environment, requirements)
 
     def _execute(self, sandbox: Sandbox, environment: Environment | None) -> Exit:
@@ -328,6 +334,8 @@ class HostRun:
             sandbox.close(self._host.directory)
         if ended.code and environment is not None and (said := advice(self._image, book.last)) is not None:
             self._reporter.log(said)
+        if ended.code:
+            check_result(self._host, self._ml)
         if ended.cause == FAILED and self._control.failure is not None:
             self._patience.begin()
             with suppress(TooLate):
@@ -416,6 +424,7 @@ class HostRun:
             directory=self._host.directory,
             environ=job_environ(self._host, defaults | self._kernels.variables(environment, sandbox))
             | self._layers.variables()
+            | query_variables(self._host)
             | self._serving_variables(sandbox),
             host=self._host.host,
             addresses=self._network.addresses,

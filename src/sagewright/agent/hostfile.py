@@ -74,6 +74,7 @@ class HostFile:
     warm_cache: str | None = None
     gpu_indexes: list[int] | None = None
     network: str = "auto"
+    athena_tables: str = ""
     servers: list[str] = field(default_factory=list)
 
     @property

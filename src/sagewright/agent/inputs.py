@@ -11,6 +11,7 @@ from sagewright.agent.causes import cause
 from sagewright.agent.channels import Channel, Member, channels_of, members
 from sagewright.agent.contents import AugmentedContent, Content, ObjectsContent
 from sagewright.agent.control import Control
+from sagewright.agent.datasets import table_channels
 from sagewright.agent.errors import ClientError
 from sagewright.agent.folders import folder_views
 from sagewright.agent.hostfile import HostFile
@@ -53,10 +54,11 @@ class Inputs:
         """
         self.views += folder_views(self._host, self._ml, sandbox, self._log)
         channels = channels_of(self._host)
-        if not channels:
+        if not channels and not self._host.brief.queries:
             return
         try:
             source = choose_source(self._host, self._s3, self._control.check)
+            channels += table_channels(self._host, source)
             for channel in sorted(
                 channels, key=lambda channel: channel.place.count("/")
             ):  # what holds others comes first

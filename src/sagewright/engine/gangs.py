@@ -204,6 +204,7 @@ def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict
         "limits": settings.limits,
         "log_limit_mb": settings.log_limit_mb,
         "disk_stop_mb": settings.disk_stop_mb,
+        "athena_tables": settings.athena_tables,
         "weights_from_network": settings.weights_from_network,
         "object_proof": str(inputs.proof_file(settings)) if settings.link_channels and not settings.objects else None,
         "file_systems": {

@@ -5,10 +5,24 @@ Source: AWS's API reference, CreateProcessingJob, and its developer guide, "Buil
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, Demand, Failure, Kind, Named, host_names
-from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Input, Output, Program, Purpose
+from sagewright.model.brief import (
+    QUERY_PLAN,
+    QUERY_RESULTS,
+    Brief,
+    DataSet,
+    FaultClass,
+    Group,
+    Input,
+    Output,
+    Program,
+    Purpose,
+    Query,
+    QueryEngine,
+)
 from sagewright.model.lives import PROCESSING
 
 CONFIG, ROOT, NOTE = "config", "processing", "output/message"
@@ -37,6 +51,10 @@ class Processing(Kind):
         app, cluster = request["AppSpecification"], request["ProcessingResources"]["ClusterConfig"]
         instance_type, hosts = instances(request)
         outputs = [_output(one) for one in managed(request.get("ProcessingOutputConfig", {}).get("Outputs"))]
+        given = managed(request.get("ProcessingInputs"))
+        queries = [_query(number, one) for number, one in enumerate(given) if "DatasetDefinition" in one]
+        outputs += [Output(place=query.result, uri=query.uri) for query in queries]
+        plan = {QUERY_PLAN: [asdict(query) for query in queries]} if queries else {}
         return Brief(
             kind=self.name,
             name=job.name,
@@ -50,9 +68,10 @@ class Processing(Kind):
             groups=[Group(ONLY_GROUP, instance_type, host_names(hosts))],
             resources=f"{CONFIG}/resourceconfig.json",
             environment=request.get("Environment") or {},
-            documents={f"{CONFIG}/processingjobconfig.json": _config(job, request)},
+            documents={f"{CONFIG}/processingjobconfig.json": _config(job, request)} | plan,
             directories=[*DIRECTORIES, *(output.place for output in outputs)],
-            inputs=[_input(one) for one in managed(request.get("ProcessingInputs"))],
+            inputs=[_input(one) for one in given if "S3Input" in one],
+            queries=queries,
             outputs=outputs,
             isolated=bool((request.get("NetworkConfig") or {}).get("EnableNetworkIsolation")),
             volume_gb=cluster["VolumeSizeInGB"],
@@ -99,6 +118,32 @@ def _input(entry: dict[str, Any]) -> Input:
             sharded=source.get("S3DataDistributionType") == "ShardedByS3Key",
         ),
         gzip=source.get("S3CompressionType") == "Gzip",
+    )
+
+
+def local_path(entry: dict[str, Any]) -> str | None:
+    """Where an input that the service moves is to stand, if the request says so."""
+    found: dict[str, Any] = entry.get("S3Input") or entry.get("DatasetDefinition") or {}
+    return found.get("LocalPath")
+
+
+def _query(number: int, entry: dict[str, Any]) -> Query:
+    definition = entry["DatasetDefinition"]
+    athena = definition.get("AthenaDatasetDefinition")
+    asked = athena or definition["RedshiftDatasetDefinition"]
+    return Query(
+        title=f"Input {entry['InputName']}",
+        place=place_of(definition["LocalPath"]),
+        engine=QueryEngine.ATHENA if athena else QueryEngine.REDSHIFT,
+        catalog=asked.get("Catalog", ""),
+        source=asked["Database"] if athena else asked["ClusterId"],
+        sql=asked["QueryString"],
+        uri=asked["OutputS3Uri"],
+        format=asked["OutputFormat"],
+        compression=asked.get("OutputCompression", ""),
+        mode=definition.get("InputMode") or "File",
+        sharded=definition.get("DataDistributionType") != "FullyReplicated",
+        result=f"{QUERY_RESULTS}/{number}",
     )
 
 

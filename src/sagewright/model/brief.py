@@ -122,6 +122,38 @@ class Input:
     unpacked: bool = False
 
 
+QUERY_PLAN, QUERY_TABLES, QUERY_RESULTS = ".athena/queries.json", ".athena/tables", ".athena/results"
+QUERY_FAILURE = "output/.query-failure"
+"""Places of what queries need and leave."""
+
+
+class QueryEngine(StrEnum):
+    ATHENA = "athena"
+    REDSHIFT = "redshift"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query whose result stands at `place` when the program starts, and goes below `uri` from the place `result`.
+
+    `source`: the database, or Redshift's cluster; `format` and `compression` ("": the default) are of the result's files;
+    `sharded`: the first of the hosts gets them.
+    """
+
+    title: str
+    place: str
+    engine: str
+    catalog: str
+    source: str
+    sql: str
+    uri: str
+    format: str
+    compression: str
+    mode: str
+    sharded: bool
+    result: str
+
+
 @dataclass(frozen=True)
 class Output:
     """A directory that goes to S3, as it is or as one archive.
@@ -207,7 +239,7 @@ class Brief:
     `note_bytes`; `volume_gb`: 0 for no limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not
     asked; `health`: of a program that serves until it is stopped, None for one that has an end; `transform`: what such a program
     is asked, after which it ends; `models`: the prefix of models that it is given when they are asked for, "" for none; `follows`:
-    the host beside it whose end is its own, "" for none.
+    the host beside it whose end is its own, "" for none; `queries`: whose results are inputs.
     """
 
     kind: str
@@ -234,6 +266,7 @@ class Brief:
     models: str = ""
     transform: Transform | None = None
     follows: str = ""
+    queries: list[Query] = field(default_factory=list)
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:
@@ -258,6 +291,7 @@ class Brief:
                 "metrics": [Metric(**one) for one in document["metrics"]],
                 "health": Health(**health) if health else None,
                 "transform": _transform(transform) if transform else None,
+                "queries": [Query(**one) for one in document.get("queries") or ()],
             }
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -53,6 +54,12 @@ def _check_url(text: str) -> None:
     parts = urlsplit(text)
     if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
+
+
+def _check_tables(text: str) -> None:
+    """Raises ValueError."""
+    if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?", text):
+        raise ValueError(f"{text!r} must be s3://BUCKET/PREFIX")
 
 
 LEAST_MEMORY_MB = 256
@@ -147,6 +154,12 @@ class Settings:
         "`https://download.pytorch.org/models`. What comes is checked by the digest in its name and kept in the account's "
         "bucket. Empty: no job downloads any.",
         check=_check_url,
+    )
+    athena_tables: str = _setting(
+        "",
+        "S3 prefix of the tables that Athena queries of processing jobs read, such as `s3://lake/tables`: the files of a table are "
+        "below `<database>/<table>/` there, all CSV or all Parquet. Empty: such a job fails with the reason.",
+        check=_check_tables,
     )
     serverless_idle_s: int = _setting(
         300, "Seconds without an invocation after which a serverless variant of an endpoint gives back what it holds."

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from sagewright.runtimes.bytecode import compile_packages
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
@@ -59,6 +61,7 @@ class _Spec:
     key: str
     python: str  # what `uv venv --python` takes
     requirements: tuple[str, ...]
+    overridden: bool = False  # by a requirements.txt, which may have put other versions there
 
 
 class Environments:
@@ -104,7 +107,7 @@ class Environments:
         """
         digest = hashlib.sha256(requirements.encode()).hexdigest()[:16]
         pins = tuple(f"{name}=={version}" for name, version in sorted(base.packages.items()) if name != "pip")
-        spec = _Spec(f"{base.path.name}-r{digest}", _python_of(base.path), pins)
+        spec = _Spec(f"{base.path.name}-r{digest}", _python_of(base.path), pins, overridden=True)
 
         def install(place: Path) -> None:
             self._install(place, pins, exact=True)
@@ -326,9 +329,14 @@ def _near(recipe: Recipe, image: Image) -> _Spec:
 
 
 def _lacking(spec: _Spec, environment: Environment) -> list[str]:
-    """The requirements of which no version is there."""
-    names = {one: _normal(re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0]) for one in spec.requirements}
-    return [one for one, name in names.items() if name not in environment.packages]
+    """The requirements of which no version is there, or another one than they allow."""
+    return [one for one in spec.requirements if not _holds(one, environment.packages, spec.overridden)]
+
+
+def _holds(requirement: str, packages: dict[str, str], any_version: bool) -> bool:
+    read = Requirement(requirement)
+    installed = packages.get(_normal(read.name))
+    return installed is not None and (any_version or read.specifier.contains(installed, prereleases=True))
 
 
 def _python_of(place: Path) -> str:

@@ -34,6 +34,7 @@ _ALWAYS_SCRIPTS = {
 
 _MAY_BE_SCRIPTED = "sagemaker-xgboost"
 """The one image of an algorithm that has a script mode: the older `xgboost` has none, and what asks for one there has no effect."""
+_QUERIES_FIRST = ("python", "-m", "sagewright.toolkit", "query")
 _NOTEBOOK_DRIVER = "amazon_sagemaker_scheduler"
 
 
@@ -80,6 +81,11 @@ def command(image: Image, brief: Brief) -> list[str]:
 
     The request's entry point and arguments count as given; an entry point alone gets no argument. Raises CannotRun.
     """
+    words = _words(image, brief)
+    return [*_QUERIES_FIRST, *words] if brief.queries else words
+
+
+def _words(image: Image, brief: Brief) -> list[str]:
     program = brief.program
     if image.kind is ImageKind.OWN:
         return program.arguments if program.entrypoint else program.arguments or _OF_ITS_OWN[Purpose(program.purpose)]
@@ -110,6 +116,11 @@ def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:
     if brief.program.purpose != Purpose.SERVE or all(name in packages for name in SERVING):
         return None
     return "".join(f"{name}\n" for name in SERVING)
+
+
+def query_requirements(brief: Brief) -> str | None:
+    """Text of a requirements.txt with what runs queries; None for a job without any."""
+    return "duckdb>=1.2\nsqlglot>=26\n" if brief.queries else None
 
 
 def client_requirements(program: Program) -> str | None:

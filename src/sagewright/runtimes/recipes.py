@@ -32,17 +32,21 @@ class Era(NamedTuple):
     pins: dict[str, str]
 
 
+_OF_NUMPY_1 = {"numpy": "<2", "pyarrow": "<20"}
+"""PyArrow needs NumPy 2 since a later release, and its wheels don't say so."""
 _ERAS_OF_SKLEARN = (
-    Era((1, 0), (3, 11), {"scikit-learn": "==1.1.*", "numpy": "<1.24", "scipy": "<1.12", "pandas": "<2"}),
-    Era((1, 2), (3, 11), {"scikit-learn": "==1.2.*", "numpy": "<2", "scipy": "<1.12", "pandas": "<2"}),
-    Era((1, 4), (3, 12), {"scikit-learn": "==1.4.*", "numpy": "<2"}),
+    Era(
+        (1, 0), (3, 11), {**_OF_NUMPY_1, "scikit-learn": "==1.1.*", "numpy": "<1.24", "scipy": "<1.12", "pandas": "<2"}
+    ),
+    Era((1, 2), (3, 11), {**_OF_NUMPY_1, "scikit-learn": "==1.2.*", "scipy": "<1.12", "pandas": "<2"}),
+    Era((1, 4), (3, 12), {**_OF_NUMPY_1, "scikit-learn": "==1.4.*"}),
 )
 """Source: requirements.txt of aws/sagemaker-scikit-learn-container, branches 1.2-1 and 1.4-2. Scripts for one of them often fail on
 the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool. 1.1 is the last release with load_boston, and the first for
 Python 3.11."""
 
 
-_ERAS_OF_TENSORFLOW = (Era((2, 15), (3, 11), {"tensorflow-cpu": "==2.15.*", "numpy": "<2"}),)
+_ERAS_OF_TENSORFLOW = (Era((2, 15), (3, 11), {**_OF_NUMPY_1, "tensorflow-cpu": "==2.15.*"}),)
 """Its last releases with Keras 2: `model.save(directory)` writes a SavedModel there, and is an error since."""
 _WEIGHTS_ALONE_SINCE = (2, 6)
 """The first torch whose `load` reads nothing but weights where a script doesn't say."""
@@ -95,7 +99,7 @@ class Recipe:
     def _of_its_time(self, version: str) -> dict[str, str]:
         """Old releases were built against NumPy 1 and the SciPy of their day, and do not say so."""
         since = NUMPY_2_SINCE.get("torch" if "torch" in self.packages else self.main)
-        return {"numpy": "<2", "scipy": "<1.12"} if since and _minor(version) < since else {}
+        return {**_OF_NUMPY_1, "scipy": "<1.12"} if since and _minor(version) < since else {}
 
 
 RECIPES = {

@@ -133,6 +133,10 @@ def main(words: list[str]) -> int:
         from sagewright.toolkit.servecommand import serve
 
         return serve(root, "".join(words[1:2]))
+    if words[:1] == ["query"]:
+        from sagewright.toolkit.queries import main as query
+
+        return query(words[1:])
     if words != ["train"]:
-        sys.exit(f"usage: python -m sagewright.toolkit train|serve [FRAMEWORK] (given: {words})")
+        sys.exit(f"usage: python -m sagewright.toolkit train|serve [FRAMEWORK]|query PROGRAM (given: {words})")
     return train(root)

@@ -42,7 +42,7 @@ REFERENCES = {
 MODULES = {"lambda": "functions"}
 """Of services whose names can't be those of modules."""
 
-PARTS = {"accepted": "sagemaker", "lineage": "sagemaker"}
+PARTS = {"accepted": "sagemaker", "lineage": "sagemaker", "images": "sagemaker"}
 """Modules that have some of a service's checks."""
 
 _API, _ISSUE = re.compile(r"API (\w+)"), re.compile(r"Issue ([\w.-]+/[\w.-]+)#(\d+)")

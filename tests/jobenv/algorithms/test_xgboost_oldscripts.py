@@ -39,12 +39,12 @@ for content in (b"binf" + b"x" * 200, b'{"Model": 1}', b""):
     except xgb.core.XGBoostError:
         continue
     raise AssertionError(content)
-try:
-    xgb.Booster(model_file="README.md")
-except xgb.core.XGBoostError:
-    pass
-else:
-    raise AssertionError("README.md is no model")
+for name in ("README.md", "not-there"):
+    try:
+        xgb.Booster(model_file=name)
+    except xgb.core.XGBoostError:
+        continue
+    raise AssertionError(name)
 """
 
 

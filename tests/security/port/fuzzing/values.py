@@ -186,7 +186,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "registryId": ("000000000000",),
     "RoleName": ("fuzz-role", "none"),
     "RoleArn": ("arn:aws:iam::000000000000:role/SageMakerExecutionRole",),
-    "TrainingImage": ("000000000000.dkr.ecr.us-east-1.amazonaws.com/none:1",),
+    "TrainingImage": ("localhost/none:1",),
     "InstanceType": ("ml.m5.large",),
     "S3Uri": ("s3://fuzz-one/a", "s3://fuzz-one/", "s3://none/x", "https://x"),
     "S3OutputPath": ("s3://fuzz-one/out", "s3://", "x"),
