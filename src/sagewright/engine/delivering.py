@@ -15,7 +15,7 @@ from sagewright.engine.deploying import accept
 from sagewright.engine.eventinputs import BadPath, Origin, input_of
 from sagewright.engine.eventrouting import TARGET
 from sagewright.engine.eventrules import Rule, enabled, target_of
-from sagewright.engine.eventtargets import Message, Undeliverable, log_line, queue_url, send, service_of
+from sagewright.engine.eventtargets import Message, Undeliverable, log_line, queue_url, region_in, send, service_of
 from sagewright.engine.hooks import Hooks
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -158,9 +158,9 @@ class Delivering:
             if queue:
                 attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in why.items()}
                 asked = {"QueueUrl": queue_url(queue), "MessageBody": body, "MessageAttributes": attributes}
-                self._call(Question(principal, "sqs", "SendMessage", asked))
+                self._call(Question(principal, "sqs", "SendMessage", asked, region=region_in(queue)))
             line = orjson.dumps({**why, "event": delivery.event}).decode()
-            log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line)
+            log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line, rule.resource.region)
         except AwsError as error:
             log.warning("the dead letter of the rule %s is not kept: %s", rule.name, error.message)
 

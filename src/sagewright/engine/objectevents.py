@@ -9,7 +9,7 @@ import orjson
 
 from sagewright.engine.asking import Call, Question
 from sagewright.engine.eventrules import enabled
-from sagewright.engine.eventtargets import queue_url, service_of
+from sagewright.engine.eventtargets import queue_url, region_in, service_of
 from sagewright.model.arns import ROLE_NAME, role_arn
 from sagewright.objects.notices import BRIDGE
 from sagewright.store import deliveries
@@ -22,16 +22,20 @@ TOPIC_SUBJECT = "Amazon S3 Notification"
 def send(call: Call, event: dict[str, Any]) -> None:
     """To a queue, a topic or a function. Raises AwsError."""
     arn, text = str(event["arn"]), orjson.dumps(event["message"]).decode()
-    principal = role_arn(arn.split(":")[4], ROLE_NAME)
+    principal, region = role_arn(arn.split(":")[4], ROLE_NAME), region_in(arn)
     match service_of(arn):
         case "sqs":
-            call(Question(principal, "sqs", "SendMessage", {"QueueUrl": queue_url(arn), "MessageBody": text}))
+            call(
+                Question(
+                    principal, "sqs", "SendMessage", {"QueueUrl": queue_url(arn), "MessageBody": text}, region=region
+                )
+            )
         case "sns":
             request = {"TopicArn": arn, "Message": text, "Subject": TOPIC_SUBJECT}
-            call(Question(principal, "sns", "Publish", request))
+            call(Question(principal, "sns", "Publish", request, region=region))
         case _:
             invocation = {"FunctionName": arn, "InvocationType": "Event", "Payload": text.encode()}
-            call(Question(principal, "lambda", "Invoke", invocation))
+            call(Question(principal, "lambda", "Invoke", invocation, region=region))
 
 
 def is_for_rules(delivery: Delivery) -> bool:

@@ -440,7 +440,7 @@ class Gateway:
         context = Context(
             request_id=exchange.id,
             account=settings.account,
-            region=settings.region,
+            region=self._authenticator.region_of(exchange.first, exchange.entry.service),
             principal=Principal(key.principal_arn, key.user_id, key.id) if key else ANONYMOUS,
             platform=self._platform,
             base_url=exchange.request.base_url,

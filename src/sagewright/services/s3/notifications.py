@@ -51,7 +51,7 @@ def put_bucket_notification_configuration(context: Context, request: dict[str, A
     document = _checked(need(request.get("NotificationConfiguration")))
     destinations = list(_destinations(document))
     for kind, arn in destinations:
-        _parse(context, kind, arn)
+        _parse(bucket.region, kind, arn)
     if not request.get("SkipDestinationValidation"):
         _check_there(context, destinations)
     context.objects.buckets.configure(bucket.name, KIND, document or None)
@@ -149,13 +149,13 @@ def _destinations(document: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
             yield kind, one[ARNS[member]]
 
 
-def _parse(context: Context, kind: Kind, arn: str) -> None:
+def _parse(region: str, kind: Kind, arn: str) -> None:
     """Raises InvalidArgument for what is no ARN of a destination of that kind in this region."""
     parts = arn.split(":")
     named = len(parts) >= 6 and parts[0] == "arn" and all(parts[1:6])
     if not named or parts[2] != kind.service or (kind.service == "lambda" and parts[5:6] != ["function"]):
         raise errors.invalid_argument("The ARN could not be parsed", kind.element, arn)
-    if parts[3] != context.region:
+    if parts[3] != region:
         message = "The notification destination service region is not valid for the bucket location constraint"
         raise errors.invalid_argument(message, kind.element, arn)
 
@@ -166,7 +166,7 @@ def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None
     for kind, arn in destinations:
         parts = arn.split(":")
         name = parts[6] if kind.service == "lambda" and len(parts) > 6 else parts[5]
-        place = Place(kind.resource, context.account, context.region)
+        place = Place(kind.resource, context.account, parts[3])
         if kind.service != "lambda" and name.endswith(FIFO):
             faults[arn] = f"FIFO {kind.service.upper()} {kind.noun}s are not supported"
         elif parts[4] != context.account or resources.find(context.store, place, name) is None:
