@@ -109,7 +109,7 @@ class Alarms:
         queries = document.get("Metrics") or [_query(document), _query(document, samples=True)]
         request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
         principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
-        answer = self._call(Question(principal, "cloudwatch", "GetMetricData", request))
+        answer = self._call(Question(principal, "cloudwatch", "GetMetricData", request, region=alarm.region))
         asked = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
         values = _values(answer, asked)
         samples = {} if document.get("Metrics") else _values(answer, SAMPLES)
@@ -153,7 +153,7 @@ class Alarms:
             principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
             subject = f'{alarm.status}: "{alarm.name}" in {alarm.region}'
             request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_told(alarm))}
-            self._call(Question(principal, "sns", "Publish", request))
+            self._call(Question(principal, "sns", "Publish", request, region=action.split(":")[3]))
         else:
             log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
 

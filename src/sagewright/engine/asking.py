@@ -25,13 +25,16 @@ class Owner:
 
 @dataclass(frozen=True)
 class Question:
-    """A request of an operation as boto3 takes it. `principal`: the ARN of the role or user that asks."""
+    """A request of an operation as boto3 takes it. `principal`: the ARN of the role or user that asks; `region`: ""
+    for the server's own.
+    """
 
     principal: str
     service: str
     operation: str
     request: dict[str, Any]
     owner: Owner | None = None
+    region: str = ""
 
 
 class Call(Protocol):

@@ -52,7 +52,8 @@ class AsyncReports:
             return
         principal = assumed_role_arn(row.account, ROLE_NAME, "SageMaker")
         try:
-            self._call(Question(principal, "sns", "Publish", {"TopicArn": arn, "Message": json.dumps(message)}))
+            request = {"TopicArn": arn, "Message": json.dumps(message)}
+            self._call(Question(principal, "sns", "Publish", request, region=row.region))
         except AwsError as error:
             log.warning("invocation %s can't be published to %s: %s", row.name, arn, error.message)
 

@@ -205,7 +205,7 @@ class Autoscaling:
 
     def _ask(self, target: Resource, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         principal = assumed_role_arn(target.account, ROLE, "AutoScaling")
-        return self._call(Question(principal, service, operation, request))
+        return self._call(Question(principal, service, operation, request, region=target.region))
 
 
 def _suspended(target: Resource, which: str) -> bool:

@@ -8,16 +8,18 @@ from typing import Any
 
 import orjson
 
+from sagewright.engine import objectevents
 from sagewright.engine.asking import Call, Question
 from sagewright.engine.deploying import KIND as DEPLOYMENT
 from sagewright.engine.deploying import accept
 from sagewright.engine.eventinputs import BadPath, Origin, input_of
 from sagewright.engine.eventrouting import TARGET
 from sagewright.engine.eventrules import Rule, enabled, target_of
-from sagewright.engine.eventtargets import Message, Undeliverable, log_line, queue_url, send, service_of
+from sagewright.engine.eventtargets import Message, Undeliverable, log_line, queue_url, region_in, send, service_of
 from sagewright.engine.hooks import Hooks
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.objects.notices import SUBJECT as OBJECTS
 from sagewright.store import deliveries
 from sagewright.store.database import Database
 from sagewright.store.deliveries import Delivery
@@ -56,6 +58,9 @@ class Delivering:
         self._wake(TARGET, subject_id)
 
     def _deliver(self, delivery: Delivery) -> None:
+        if delivery.target.startswith(OBJECTS):
+            self._notify(delivery)
+            return
         found = target_of(self._store, delivery.target)
         if found is None:  # it was removed since
             deliveries.done(self._store, delivery)
@@ -73,6 +78,21 @@ class Delivering:
         except (Undeliverable, BadPath, ValueError) as error:
             again = isinstance(error, Undeliverable) and error.again
             self._failed(delivery, rule, target, ("TARGET_ERROR", str(error)), again=again)
+
+    def _notify(self, delivery: Delivery) -> None:
+        """Of what happened to an object."""
+        if objectevents.is_for_rules(delivery):
+            objectevents.hand_to_rules(self._store, delivery, lambda target: self._wake(TARGET, target))
+            return
+        try:
+            objectevents.send(self._call, delivery.event)
+        except AwsError as error:
+            again = error.status >= 500 or error.code in NO_SENSE
+            if again and delivery.attempts < MOST_ATTEMPTS and delivery.at_ms > now_ms() - 1000 * MOST_AGE_S:
+                deliveries.later(self._store, delivery, min(FIRST_DELAY_MS * 2**delivery.attempts, MOST_DELAY_MS))
+                return
+            log.warning("a notice for %s is given up: %s", delivery.event["arn"], error.message)
+        deliveries.done(self._store, delivery)
 
     def _send(self, message: Message) -> None:
         kind = service_of(message.arn)
@@ -138,9 +158,9 @@ class Delivering:
             if queue:
                 attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in why.items()}
                 asked = {"QueueUrl": queue_url(queue), "MessageBody": body, "MessageAttributes": attributes}
-                self._call(Question(principal, "sqs", "SendMessage", asked))
+                self._call(Question(principal, "sqs", "SendMessage", asked, region=region_in(queue)))
             line = orjson.dumps({**why, "event": delivery.event}).decode()
-            log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line)
+            log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line, rule.resource.region)
         except AwsError as error:
             log.warning("the dead letter of the rule %s is not kept: %s", rule.name, error.message)
 

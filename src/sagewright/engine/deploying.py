@@ -13,6 +13,7 @@ from sagewright.engine.asking import Call, Question
 from sagewright.engine.deployplans import BadTarget, DeployPlan, read_target
 from sagewright.engine.eventforms import MODEL_PACKAGE
 from sagewright.engine.eventrules import target_of
+from sagewright.engine.eventtargets import region_in
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store import deliveries, deployments
@@ -43,7 +44,9 @@ def accept(store: Database, call: Call, principal: str, delivery: Delivery) -> b
         if detail.get("ModelApprovalStatus") == "Approved":
             wanted = detail["ModelPackageArn"]
         elif before is not None and before.package == detail["ModelPackageArn"]:
-            wanted = _latest_approved(call, principal, detail["ModelPackageGroupName"])
+            wanted = _latest_approved(
+                call, principal, detail["ModelPackageGroupName"], detail["ModelPackageArn"].split(":")[3]
+            )
     with store.write() as connection:
         if wanted is not None:
             deployments.want_in(connection, delivery.target, wanted, _who(detail))
@@ -56,7 +59,7 @@ def _who(detail: dict[str, Any]) -> str:
     return str(by.get("IamIdentity", {}).get("Arn", ""))
 
 
-def _latest_approved(call: Call, principal: str, group: str) -> str | None:
+def _latest_approved(call: Call, principal: str, group: str, region: str) -> str | None:
     asked = {
         "ModelPackageGroupName": group,
         "ModelApprovalStatus": "Approved",
@@ -64,7 +67,7 @@ def _latest_approved(call: Call, principal: str, group: str) -> str | None:
         "SortOrder": "Descending",
         "MaxResults": 1,
     }
-    found = call(Question(principal, "sagemaker", "ListModelPackages", asked))["ModelPackageSummaryList"]
+    found = call(Question(principal, "sagemaker", "ListModelPackages", asked, region=region))["ModelPackageSummaryList"]
     return found[0]["ModelPackageArn"] if found else None
 
 
@@ -121,7 +124,7 @@ class Deploying:
         if found is None:
             return Step(State.FAILED, "the rule or its target is no more")
         rule, target = found
-        ask = _Asker(self._call, rule.principal(target))
+        ask = _Asker(self._call, rule.principal(target), region_in(str(target["Arn"])))
         plan = DeployPlan(read_target(target), ask("DescribeModelPackage", ModelPackageName=deployment.package))
         endpoint = ask.endpoint(plan.target.endpoint)
         if endpoint is None:
@@ -151,11 +154,11 @@ def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[
 class _Asker:
     """Asks SageMaker as the target's principal."""
 
-    def __init__(self, call: Call, principal: str) -> None:
-        self._call, self._principal = call, principal
+    def __init__(self, call: Call, principal: str, region: str) -> None:
+        self._call, self._principal, self._region = call, principal, region
 
     def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
-        return self._call(Question(self._principal, "sagemaker", operation, request))
+        return self._call(Question(self._principal, "sagemaker", operation, request, region=self._region))
 
     def endpoint(self, name: str) -> dict[str, Any] | None:
         try:

@@ -98,6 +98,18 @@ def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]
     return None
 
 
+def region_of(store: Database, logged: Logged, home: str) -> str:
+    """The region of an entry's subject; `home` where there is nothing that says it any more."""
+    told = (logged.entry.detail or {}).get("told") or {}
+    if "ModelPackageArn" in told:
+        return str(told["ModelPackageArn"]).split(":")[3]
+    if logged.subject.kind in JOBS:
+        job = jobs.get(store, logged.subject.id)
+        return job.region if job else home
+    resource = resources.get(store, logged.subject.id)
+    return resource.region if resource else home
+
+
 def event_head(event_id: str, source: str, detail_type: str, at_ms: int, place: tuple[str, str]) -> Event:
     """What every event begins with."""
     return {
@@ -131,8 +143,9 @@ def _of_job(store: Database, call: Call, logged: Logged, form: JobForm) -> tuple
     job = jobs.get(store, logged.subject.id)
     if job is None or not _is_change(store, logged, form):
         return None
+    request = {f"{form.noun}Name": job.name}
     question = Question(
-        role_arn(job.account, ROLE_NAME), "sagemaker", f"Describe{form.noun}", {f"{form.noun}Name": job.name}
+        role_arn(job.account, ROLE_NAME), "sagemaker", f"Describe{form.noun}", request, region=job.region
     )
     try:
         detail = call(question)
@@ -154,7 +167,8 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
         return None
     request = {"ModelCardName": found[0].name, "IncludedData": "MetadataOnly"}
     try:
-        told = call(Question(role_arn(found[0].account, ROLE_NAME), "sagemaker", "DescribeModelCard", request))
+        principal = role_arn(found[0].account, ROLE_NAME)
+        told = call(Question(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
     except AwsError as error:
         log.warning("there is no event of the model card %s: %s", found[0].name, error.message)
         return None
@@ -170,7 +184,8 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
     if found is None or not _is_change(store, logged, None):
         return None
     request = {"HyperParameterTuningJobName": found.name}
-    question = Question(role_arn(found.account, ROLE_NAME), "sagemaker", "DescribeHyperParameterTuningJob", request)
+    principal = role_arn(found.account, ROLE_NAME)
+    question = Question(principal, "sagemaker", "DescribeHyperParameterTuningJob", request, region=found.region)
     try:
         detail = dict(call(question))
     except AwsError as error:
@@ -198,7 +213,8 @@ def _of_host(store: Database, call: Call, logged: Logged, place: tuple[str, str]
     named = {f"{form.noun}Name": name}
     told: Event = named | {f"{form.noun}Arn": sagemaker_arn(place[1], place[0], logged.subject.kind, name)}
     if resources.several(store, [logged.subject.id]):
-        question = Question(role_arn(place[0], ROLE_NAME), "sagemaker", f"Describe{form.noun}", named)
+        principal = role_arn(place[0], ROLE_NAME)
+        question = Question(principal, "sagemaker", f"Describe{form.noun}", named, region=place[1])
         with suppress(AwsError):  # it has just gone
             told = dict(call(question))
     told["LastModifiedTime"] = to_datetime(entry.at_ms)

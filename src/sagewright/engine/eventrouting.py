@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sagewright.engine import eventrules
 from sagewright.engine.asking import Call
-from sagewright.engine.eventforms import draft_of, event_head
+from sagewright.engine.eventforms import draft_of, event_head, region_of
 from sagewright.engine.eventrules import Rule
 from sagewright.engine.schedules import BadSchedule, read_schedule
 from sagewright.model.budgets import size_of
@@ -33,15 +33,29 @@ TARGET = "event target"
 
 
 class EventRouting:
-    """See engine.control.Reconciler. `place`: account and region."""
+    """See engine.control.Reconciler. `place`: account and region; `anywhere`: whether there are other regions."""
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call, place: tuple[str, str], wake: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        store: Database,
+        call: Call,
+        place: tuple[str, str],
+        wake: Callable[[str, str], None],
+        *,
+        anywhere: bool = False,
+    ) -> None:
+        self._anywhere = anywhere
         self._store, self._call, self._place, self._wake = store, call, place, wake
         self._kept: Cursor | None = None
         self._read: Cursor | None = None
         self._unkept = 0
+
+    def _rules(self) -> list[Rule]:
+        return (
+            eventrules.enabled_anywhere(self._store) if self._anywhere else eventrules.enabled(self._store, self._place)
+        )
 
     def recover(self) -> None:
         self._kept = self._read = deliveries.cursor(self._store)
@@ -49,7 +63,7 @@ class EventRouting:
     def active(self) -> list[tuple[str, str]]:
         """The log if there is something new in it, schedules always: what they need is one look at the rules."""
         fresh = events.after(self._store, self._read or Cursor(), 1)
-        scheduled = any(rule.schedule for rule in eventrules.enabled(self._store, self._place))
+        scheduled = any(rule.schedule for rule in self._rules())
         return [SUBJECT] * bool(fresh) + [SCHEDULES] * scheduled
 
     def reconcile(self, subject_id: str) -> None:
@@ -61,7 +75,7 @@ class EventRouting:
 
     def _route(self, entries: list[Logged]) -> None:
         """Those that come after the entry whose events fill a batch are read again."""
-        rules = eventrules.enabled(self._store, self._place)
+        rules = self._rules()
         wanted: list[Wanted] = []
         size, last = 0, entries[-1].cursor
         for entry in entries:
@@ -83,11 +97,18 @@ class EventRouting:
 
     def _wanted(self, rules: list[Rule], logged: Logged) -> list[Wanted]:
         """A rule is for what happens after it was made."""
-        draft = draft_of(self._store, self._call, logged, self._place)
+        place = self._place
+        if self._anywhere and rules:
+            place = (place[0], region_of(self._store, logged, place[1]))
+        draft = draft_of(self._store, self._call, logged, place)
         if draft is None:
             return []
         at_ms = logged.entry.at_ms
-        likely = [rule for rule in rules if rule.resource.created_ms <= at_ms and rule.may_match(draft.head)]
+        likely = [
+            rule
+            for rule in rules
+            if rule.resource.created_ms <= at_ms and rule.resource.region == place[1] and rule.may_match(draft.head)
+        ]
         event = draft.whole() if likely else None
         if event is None:
             return []
@@ -101,7 +122,7 @@ class EventRouting:
 
     def _ring(self) -> None:
         """Once for each rule that is due, however often it would have been while no server ran."""
-        for rule in eventrules.enabled(self._store, self._place):
+        for rule in self._rules():
             if rule.schedule is None:
                 continue
             before = deliveries.cursor(self._store, rule.id)
@@ -112,7 +133,9 @@ class EventRouting:
                 continue
             if due is None or due > now_ms():
                 continue
-            head = event_head(str(uuid.uuid4()), "aws.events", "Scheduled Event", due, self._place)
+            head = event_head(
+                str(uuid.uuid4()), "aws.events", "Scheduled Event", due, (rule.resource.account, rule.resource.region)
+            )
             wanted = rule.wanted({**head, "resources": [rule.arn], "detail": {}})
             if deliveries.advance(self._store, rule.id, before, Cursor(0, now_ms()), wanted):
                 for target, _ in wanted:

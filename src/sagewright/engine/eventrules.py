@@ -110,6 +110,12 @@ def enabled(store: Database, place: tuple[str, str], bus: str = BUS) -> list[Rul
     return [rule for rule in rules if rule.bus == bus]
 
 
+def enabled_anywhere(store: Database) -> list[Rule]:
+    """The rules of the default buses of all regions."""
+    ids = resources.in_status(store, KIND, [ENABLED])[:MOST_OF_ALL]
+    return [rule for rule in map(Rule, resources.several(store, ids)) if rule.bus == BUS]
+
+
 def target_of(store: Database, subject: str) -> tuple[Rule, dict[str, Any]] | None:
     """The rule and the target that a subject `rule id/target id` stands for."""
     rule_id, _, target_id = subject.partition("/")

@@ -41,8 +41,18 @@ class Message:
         return str(self.target["Arn"])
 
     @property
+    def region(self) -> str:
+        """The target's."""
+        return region_in(self.arn)
+
+    @property
     def principal(self) -> str:
         return self.rule.principal(self.target)
+
+
+def region_in(arn: str) -> str:
+    """The region that an ARN names, "" for none."""
+    return arn.split(":")[3] if arn.count(":") >= 5 else ""
 
 
 def service_of(arn: str) -> str:
@@ -80,7 +90,7 @@ def queue_url(arn: str) -> str:
     return f"/{parts[4]}/{parts[5]}"
 
 
-def log_line(call: Call, principal: str, place: tuple[str, str], line: str) -> None:
+def log_line(call: Call, principal: str, place: tuple[str, str], line: str, region: str = "") -> None:
     """`place`: group and stream, which are made if they are not there. Raises AwsError."""
     group, stream = place
     encoded = line.encode()
@@ -89,7 +99,7 @@ def log_line(call: Call, principal: str, place: tuple[str, str], line: str) -> N
     event = {"timestamp": now_ms(), "message": line}
     request = {"logGroupName": group, "logStreamName": stream, "logEvents": [event]}
     try:
-        call(Question(principal, "logs", "PutLogEvents", request))
+        call(Question(principal, "logs", "PutLogEvents", request, region=region))
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
@@ -98,13 +108,13 @@ def log_line(call: Call, principal: str, place: tuple[str, str], line: str) -> N
             ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
         ):
             with suppress(AwsError):  # somebody else may have made it
-                call(Question(principal, "logs", operation, asked))
-        call(Question(principal, "logs", "PutLogEvents", request))
+                call(Question(principal, "logs", operation, asked, region=region))
+        call(Question(principal, "logs", "PutLogEvents", request, region=region))
 
 
 def _to_log(call: Call, message: Message) -> None:
     group = message.arn.split(":", 6)[6].removesuffix(":*")
-    log_line(call, message.principal, (group, message.rule.name), message.text)
+    log_line(call, message.principal, (group, message.rule.name), message.text, message.region)
 
 
 def _to_queue(call: Call, message: Message) -> None:
@@ -112,12 +122,12 @@ def _to_queue(call: Call, message: Message) -> None:
     request = {"QueueUrl": queue_url(message.arn), "MessageBody": message.text}
     if group := parameters.get("MessageGroupId"):
         request |= {"MessageGroupId": group, "MessageDeduplicationId": message.event["id"]}
-    call(Question(message.principal, "sqs", "SendMessage", request))
+    call(Question(message.principal, "sqs", "SendMessage", request, region=message.region))
 
 
 def _to_topic(call: Call, message: Message) -> None:
     request = {"TopicArn": message.arn, "Message": message.text}
-    call(Question(message.principal, "sns", "Publish", request))
+    call(Question(message.principal, "sns", "Publish", request, region=message.region))
 
 
 def _to_pipeline(call: Call, message: Message) -> None:
@@ -129,12 +139,12 @@ def _to_pipeline(call: Call, message: Message) -> None:
     ]
     token = hashlib.sha256(f"{message.rule.id}/{message.event['id']}".encode()).hexdigest()
     request = {"PipelineName": message.arn, "PipelineParameters": parameters, "ClientRequestToken": token}
-    call(Question(message.principal, "sagemaker", "StartPipelineExecution", request))
+    call(Question(message.principal, "sagemaker", "StartPipelineExecution", request, region=message.region))
 
 
 def _to_function(call: Call, message: Message) -> None:
     request = {"FunctionName": message.arn, "InvocationType": "Event", "Payload": message.text.encode()}
-    call(Question(message.principal, "lambda", "Invoke", request))
+    call(Question(message.principal, "lambda", "Invoke", request, region=message.region))
 
 
 def _parameter(value: str, event: dict[str, Any]) -> str:

@@ -116,7 +116,9 @@ class Experiments:
             raise
 
     def _ask(self, experiment: Resource, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        return self._call(Question(experiment.document["RoleArn"], "sagemaker", operation, request))
+        return self._call(
+            Question(experiment.document["RoleArn"], "sagemaker", operation, request, region=experiment.region)
+        )
 
     def _move(self, experiment: Resource, status: str, **members: Any) -> None:
         before = experiment.status

@@ -8,7 +8,6 @@ from sagewright.model.clock import now_ms
 from sagewright.model.lives import FUNCTION
 from sagewright.store import jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
 
 KIND = "invocations"
 LOOK_S = 15.0
@@ -18,12 +17,12 @@ AT_ONCE = 200
 
 
 class Invocations:
-    """See engine.control.Reconciler. `place`: account and region."""
+    """See engine.control.Reconciler. Of all regions."""
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, place: tuple[str, str]) -> None:
-        self._store, self._place, self._due = store, Place(FUNCTION.kind, *place), 0.0
+    def __init__(self, store: Database) -> None:
+        self._store, self._due = store, 0.0
 
     def recover(self) -> None:
         """All there is stands in the store."""
@@ -34,5 +33,5 @@ class Invocations:
     def reconcile(self, _subject_id: str) -> None:
         self._due = time.monotonic() + LOOK_S
         for prefix, kept_ms in KEPT_MS.items():
-            if jobs.remove_ended(self._store, self._place, prefix, now_ms() - kept_ms, AT_ONCE) == AT_ONCE:
+            if jobs.remove_ended(self._store, FUNCTION.kind, prefix, now_ms() - kept_ms, AT_ONCE) == AT_ONCE:
                 self._due = 0.0

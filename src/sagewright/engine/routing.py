@@ -11,6 +11,7 @@ from sagewright.engine.fleets import Fleet, Variant
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.lives import EndpointStatus
+from sagewright.model.regions import routed_name
 from sagewright.store.resources import Resource
 
 CSV_TYPES, JSON_TYPES = ["text/csv"], ["application/json"]
@@ -23,26 +24,32 @@ _SERVES = frozenset(
 def routes_of(
     endpoints: Iterable[Resource], components: Iterable[Resource], account: str, region: str
 ) -> dict[str, Any]:
-    """Of the endpoints of one account and region. `components`: the inference components on them."""
+    """Of the endpoints of an account; `region` is the server's own, in which they are called by their names alone.
+    `components`: the inference components on them.
+    """
     hosted: dict[str, list[Resource]] = defaultdict(list)
     for one in components:
         hosted[one.parent].append(one)
-    chosen = [one for one in endpoints if one.account == account and one.region == region]
-    return {"account": account, "region": region, "endpoints": [_endpoint(one, hosted[one.id]) for one in chosen]}
+    routed = [
+        _endpoint(one, hosted[one.id]) | {"name": routed_name(one.region, one.name, region)}
+        for one in endpoints
+        if one.account == account
+    ]
+    return {"account": account, "region": region, "endpoints": routed}
 
 
-def trackers_of(trackers: Iterable[Resource], account: str, region: str) -> list[dict[str, Any]]:
-    """Of the tracking servers of one account and region, as `front.tracking.Tracker`."""
+def trackers_of(trackers: Iterable[Resource], account: str) -> list[dict[str, Any]]:
+    """Of the tracking servers of an account, as `front.tracking.Tracker`."""
     return [
         {
             "id": one.id,
             "name": one.name,
-            "arn": sagemaker_arn(region, account, TRACKER, one.name),
+            "arn": sagemaker_arn(one.region, account, TRACKER, one.name),
             "status": one.status,
             "directory": one.document["Directory"],
         }
         for one in trackers
-        if one.account == account and one.region == region
+        if one.account == account
     ]
 
 

@@ -18,8 +18,6 @@ from sagewright.model.clock import now_ms
 from sagewright.store import deliveries, resources
 from sagewright.store.database import Database
 from sagewright.store.events import Cursor
-from sagewright.store.jobs import Place
-from sagewright.store.listing import Bound, Held, Page
 from sagewright.store.resources import Resource
 
 KIND = "schedule"
@@ -30,12 +28,12 @@ ONLY_TARGET = "target"
 
 
 class Scheduling:
-    """See engine.control.Reconciler. `place`: account and region."""
+    """See engine.control.Reconciler."""
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, place: tuple[str, str], wake: Callable[[str, str], None]) -> None:
-        self._store, self._place, self._wake = store, place, wake
+    def __init__(self, store: Database, wake: Callable[[str, str], None]) -> None:
+        self._store, self._wake = store, wake
         self._due: dict[tuple[str, int], int | None] = {}
 
     def recover(self) -> None:
@@ -45,8 +43,7 @@ class Scheduling:
         return [SUBJECT] if resources.in_status(self._store, KIND, [ENABLED]) else []
 
     def reconcile(self, _subject_id: str) -> None:
-        page = Page((Bound("status", Held.IS, ENABLED),), limit=MOST_SCHEDULES)
-        found = resources.page(self._store, Place(KIND, *self._place), page)
+        found = resources.several(self._store, resources.in_status(self._store, KIND, [ENABLED])[:MOST_SCHEDULES])
         known = {(one.id, one.modified_ms) for one in found}
         self._due = {key: due for key, due in self._due.items() if key in known}
         for one in found:
@@ -77,7 +74,7 @@ class Scheduling:
         if due is None or due > at_ms:  # another server was first
             return
         event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{one.id}/{due}"))
-        event = event_head(event_id, "aws.scheduler", "Scheduled Event", due, self._place)
+        event = event_head(event_id, "aws.scheduler", "Scheduled Event", due, (one.account, one.region))
         target = f"{one.id}/{ONLY_TARGET}"
         wanted = [(target, {**event, "resources": [one.document["Arn"]], "detail": "{}"})]
         after = Cursor(0, passed_ms(one.document, due, at_ms))

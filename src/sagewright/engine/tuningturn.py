@@ -298,7 +298,9 @@ class Turn:
     def _ask(
         self, definition: Definition, operation: str, request: dict[str, Any], owner: Owner | None = None
     ) -> dict[str, Any]:
-        return self._means.call(Question(definition.document["RoleArn"], "sagemaker", operation, request, owner))
+        return self._means.call(
+            Question(definition.document["RoleArn"], "sagemaker", operation, request, owner, self._tuner.region)
+        )
 
     def _arn(self) -> str:
         return sagemaker_arn(self._tuner.region, self._tuner.account, RESOURCE, self._tuner.name)

@@ -60,7 +60,7 @@ class Front:
         self._server = ServerLink(self._sockets["control"], self._heard)
         self._dispatch = Dispatch(self._counting, self._server.refresh)
         self._keys = Keys(lambda key_id: self._server.send({"key": key_id}), self._server.present)
-        admission = Admission(self._keys, started["region"])
+        admission = self._admission = Admission(self._keys, started["region"])
         upstream = Upstream(self._connected)
         self._tracking = Tracking(admission, self._limits, self._server.refresh, self._keys)
         self._invocations = Invocations(
@@ -111,7 +111,9 @@ class Front:
 
     async def _heard(self, document: dict[str, Any]) -> None:
         if "routes" in document:
-            self._dispatch.take(Routes.read(document["routes"]))
+            routes = document["routes"]
+            self._admission.serve(routes["region"], anywhere=routes.get("anywhere", False))
+            self._dispatch.take(Routes.read(routes))
             self._tracking.take(document["routes"]["tracking"])
         elif "key" in document:
             self._keys.learn(document["key"], document["found"])

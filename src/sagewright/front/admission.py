@@ -25,7 +25,16 @@ class Admission:
     """To be used from one event loop. `region`: for which requests have to be signed."""
 
     def __init__(self, keys: Keys, region: str) -> None:
-        self._keys, self._authenticator = keys, Authenticator(keys.find, region)
+        self._keys = keys
+        self.serve(region)
+
+    def serve(self, region: str, *, anywhere: bool = False) -> None:
+        """The server's region, and whether it serves all others too."""
+        self._authenticator = Authenticator(self._keys.find, region, anywhere)
+
+    def region_of(self, incoming: Incoming, service: str) -> str:
+        """The region that an admitted request is for."""
+        return self._authenticator.region_of(incoming.request, service)
 
     async def admitted(self, incoming: Incoming, service: str) -> bytes:
         """The body of a request whose signature holds. No more than a little of it is read before somebody with a key is named.

@@ -28,6 +28,7 @@ from sagewright.http.leaving import PATIENCE_S, Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
+from sagewright.model.regions import routed_name
 from sagewright.model.requestids import new_request_id
 from sagewright.upstream.client import MOST_REFUSAL, REFUSAL_S, Broken, Stream, Unreachable, Upstream, UpstreamRequest
 from sagewright.wire.authentication import ONCE
@@ -100,6 +101,7 @@ class Invocations:
             body = await self._admission.admitted(incoming, SERVICE)
             if kind != "async-invocations":  # those the server checks itself
                 headers.check(name, incoming.request)
+                name = routed_name(self._admission.region_of(incoming, SERVICE), name, self._dispatch.routes.region)
             if kind == "invocations":
                 return await self._invoke(name, incoming.request, body, request_id, begin)
             if kind == "invocations-response-stream":
@@ -131,7 +133,9 @@ class Invocations:
         wanted, ask = _wanted(request), _ask(request, body)
         endpoint = await self._dispatch.endpoint(name, wanted.component)
         if endpoint.asynchronous:
-            raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
+            raise faults.validation(
+                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
+            )
         fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
         self._shadowing.copy(endpoint, fleet, variant, ask)
@@ -150,7 +154,7 @@ class Invocations:
         if capture is not None and self._capturing.sample(capture):
             self._capturing.keep(
                 capture,
-                name,
+                self._dispatch.where(name).endpoint,
                 variant.name,
                 Exchanged(
                     ask.headers.get("Content-Type", ""),
@@ -190,7 +194,9 @@ class Invocations:
         wanted, ask = _wanted(request), _ask(request, body, accept=_ACCEPT)
         endpoint = await self._dispatch.endpoint(name, wanted.component)
         if endpoint.asynchronous:
-            raise faults.validation(f"Endpoint {name} is asynchronous: it takes InvokeEndpointAsync alone.")
+            raise faults.validation(
+                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
+            )
         _fleet, variant = self._dispatch.choose(endpoint, wanted)
         _check_model(variant, wanted)
         begin = time.monotonic()

@@ -19,6 +19,7 @@ from sagewright.front.refreshing import Refreshing
 from sagewright.front.routes import Endpoint, Fleet, Instance, Routes, Variant
 from sagewright.front.shelves import Shelves
 from sagewright.model.errors import AwsError
+from sagewright.model.regions import read_routed
 from sagewright.upstream.client import Answer, Broken, Stream, Unreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import Container
 
@@ -104,7 +105,9 @@ class Dispatch:
         self._changed = asyncio.Event()
 
     def where(self, name: str, component: str = "") -> Where:
-        return Where(name, self.routes.account, self.routes.region, component)
+        """`name`: as routes have it."""
+        region, plain = read_routed(name, self.routes.region)
+        return Where(plain, self.routes.account, region, component)
 
     async def endpoint(self, name: str, component: str = "") -> Endpoint:
         """As it is now: of one that isn't known to serve, or to host the component, the server is asked once more. Raises
@@ -228,7 +231,7 @@ class Dispatch:
                     ) from None
                 await asyncio.sleep(retry_s)
                 retry_s = min(MOST_RETRY_S, retry_s * 1.3)
-                slot.move(self._present(where.endpoint, slot.variant), started=number > 0)
+                slot.move(self._present(slot.endpoint.name, slot.variant), started=number > 0)
             except Broken as error:
                 raise faults.broken(where, container, str(error)) from None
             except TimeoutError:
@@ -305,7 +308,7 @@ class _Slot:
     """One request's place at an instance of a variant."""
 
     def __init__(self, dispatch: Dispatch, endpoint: Endpoint, variant: Variant) -> None:
-        self._dispatch, self._endpoint, self.variant = dispatch, endpoint, variant
+        self._dispatch, self.endpoint, self.variant = dispatch, endpoint, variant
         self._key = f"{endpoint.name}/{variant.name}/{variant.component}"
         self.instance: Instance
 
@@ -316,7 +319,7 @@ class _Slot:
         busy.by_variant[self._key] += 1
         try:
             if not self.variant.instances:
-                self.variant = await self._dispatch.present(self._endpoint, self.variant)
+                self.variant = await self._dispatch.present(self.endpoint, self.variant)
             self.instance = least_busy(self.variant.instances, busy.by_instance, at_random=self.variant.random)
             if busy.by_instance[self.instance.id] >= MOST_IN_FLIGHT:
                 raise faults.unavailable(f"The variant {self.variant.name} has too many requests under way.")

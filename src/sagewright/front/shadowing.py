@@ -51,7 +51,7 @@ class Shadowing:
                 kind = ask.headers.get("Content-Type", "")
                 given = served.answer.headers.get("content-type", "")
                 exchanged = Exchanged(kind, given, ask.body, served.answer.body)
-                self._capturing.keep(capture, endpoint.name, shadow.name, exchanged)
+                self._capturing.keep(capture, self._dispatch.where(endpoint.name).endpoint, shadow.name, exchanged)
         except AwsError as error:
             tally = self._dispatch.tally(endpoint.name, shadow)
             tally.model_errors += error.code == "ModelError"

@@ -148,6 +148,7 @@ def read_head(scope: Any, receive: Any, limits: Limits, once: Container[str] = O
         headers=headers,
         body=BytesBody(b""),
         scheme=_scheme(scope, headers),
+        address=(scope.get("client") or ("",))[0],
     )
     return Incoming(scope, receive, request, length, scope.get(EXTENSION), limits, fault)
 

@@ -24,7 +24,7 @@ class BodyReader(Protocol):
 
 @dataclass
 class HttpRequest:
-    """`path` and `query` are raw (percent-encoded as sent); header names are lower-case."""
+    """`path` and `query` are raw (percent-encoded as sent); header names are lower-case. `address`: the client's."""
 
     method: str
     path: str
@@ -32,10 +32,15 @@ class HttpRequest:
     headers: dict[str, str]
     body: BodyReader
     scheme: str = "http"
+    address: str = ""
 
     @property
     def host(self) -> str:
         return self.headers.get("host", "")
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.scheme}://{self.host}"
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """Decoded query parameters in order; a parameter without `=` has the value ""."""

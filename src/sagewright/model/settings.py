@@ -82,6 +82,12 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(4700, "Port to listen on; 0 picks a free one.")
     region: str = _setting("us-east-1", "Region that the server says it is.")
+    regions: str = _setting(
+        "one",
+        "one: requests for another region than `region` are refused. any: each region is served, as a view of this machine "
+        "with resources of its own.",
+        ("one", "any"),
+    )
     account: str = _setting("000000000000", "Account number of everything.")
     database: str = _setting(
         "",

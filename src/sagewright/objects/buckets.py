@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,11 +118,18 @@ class Buckets:
 
     def configure(self, name: str, kind: str, document: dict[str, Any] | None) -> None:
         """Keep a configuration document, or forget it (None)."""
+        self.reconfigure(name, kind, lambda _: document)
+
+    def reconfigure(
+        self, name: str, kind: str, change: Callable[[dict[str, Any] | None], dict[str, Any] | None]
+    ) -> None:
+        """`configure` with what `change` makes of the document there is, with no other writer between; raises what it raises."""
         with self.store.write(durable=True) as connection:
             bucket = rows.lock(connection, name)
             if bucket is None:
                 raise errors.no_such_bucket(name)
             documents = {k: v for k, v in bucket.configuration.items() if k != kind}
+            document = change(bucket.configuration.get(kind))
             if document is not None:
                 documents[kind] = document
             rows.change(connection, name, {"configuration": documents})

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import checksums, errors, placing
+from sagewright.objects import checksums, errors, notices, placing
 from sagewright.objects.blobs import Blob, BlobStore
+from sagewright.objects.notices import OWN, Cause
 from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
 from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.objects.versionids import is_issued
@@ -132,7 +133,13 @@ class Contents:
         self.blobs.discard([blob for deletion in done for blob in deletion.freed])
         return done
 
-    def change_headers(self, version: Version, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def change_headers(
+        self,
+        version: Version,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+        events: Sequence[str] = (),
+        cause: Cause = OWN,
+    ) -> None:
         """Have `change` make new headers of those there are, with no other writer between.
 
         Raises NoSuchKey for a version that went meanwhile, and what `change` raises.
@@ -143,10 +150,15 @@ class Contents:
             if there is None:
                 raise errors.no_such_key(version.key)
             rows.change(connection, there, {"headers": change(there.headers)})
+            for event in events:
+                notices.announce(connection, placing.hold_bucket(connection, version.bucket), version, event, cause)
 
-    def set_tags(self, version: Version, tags: dict[str, str]) -> None:
+    def set_tags(self, version: Version, tags: dict[str, str], cause: Cause = OWN) -> None:
+        """Replaces the tags; none at all are a deletion to whom it is announced."""
         with self.store.write(durable=True) as connection:
+            bucket = placing.hold_bucket(connection, version.bucket)
             rows.change(connection, version, {"tags": tags})
+            notices.announce(connection, bucket, version, f"ObjectTagging:{'Put' if tags else 'Delete'}", cause)
 
 
 def draft(bucket: str, key: str, properties: Properties) -> Version:

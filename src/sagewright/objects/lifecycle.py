@@ -19,7 +19,8 @@ from sagewright.objects import placing, rules
 from sagewright.objects.blobs import BlobStore
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.listing import Listing
-from sagewright.objects.placing import ALWAYS
+from sagewright.objects.notices import LIFECYCLE
+from sagewright.objects.placing import Conditions
 from sagewright.objects.rules import Rule
 from sagewright.objects.uploads import Uploads
 from sagewright.store import buckets as bucket_rows
@@ -137,7 +138,9 @@ class Lifecycle:
                     continue
                 if not one.newest and there.latest and _has_older(connection, there):
                     continue
-                deletion = placing.delete(connection, held, key, None if one.newest else named, ALWAYS)
+                deletion = placing.delete(
+                    connection, held, key, None if one.newest else named, Conditions(cause=LIFECYCLE)
+                )
                 if deletion.locked:
                     continue
                 freed += deletion.freed

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
-from sagewright.objects import errors, locks
+from sagewright.objects import errors, locks, notices
 from sagewright.objects.buckets import ENABLED, OFF
+from sagewright.objects.notices import OWN, Cause
 from sagewright.objects.versionids import is_issued, new_version_id
 from sagewright.store import buckets
 from sagewright.store import objects as rows
@@ -31,13 +32,15 @@ class Conditions:
     """Put or delete only if the newest version has (or, `*` alone, does not exist with) this ETag.
 
     `since_ms`: when the request began, where that was before; a key that was put to since then is in conflict.
-    `ignores_governance`: of a deletion, by who may remove versions that a lock of that mode protects.
+    `ignores_governance`: of a deletion, by who may remove versions that a lock of that mode protects. `cause`: for the notices
+    that the change makes.
     """
 
     if_match: str | None = None
     if_none_match: str | None = None
     since_ms: int | None = None
     ignores_governance: bool = False
+    cause: Cause = OWN
 
     def check(self, key: str, current: Version | None) -> None:
         """Raises PreconditionFailed, ConditionalRequestConflict, or NoSuchKey where there is nothing to match."""
@@ -90,7 +93,9 @@ def place(connection: Connection, new: Version, conditions: Conditions = ALWAYS)
     rows.lock_keys(connection, new.bucket, [new.key])
     current = rows.current(connection, new.bucket, new.key)
     conditions.check(new.key, current)
-    return _place(connection, bucket, current, new)
+    change = _place(connection, bucket, current, new)
+    notices.announce(connection, bucket, change.version, f"ObjectCreated:{conditions.cause.writes}", conditions.cause)
+    return change
 
 
 def _place(connection: Connection, bucket: Bucket, current: Version | None, new: Version) -> Change:
@@ -128,23 +133,30 @@ def delete(connection: Connection, bucket: Bucket, key: str, version: str | None
     current = rows.current(connection, bucket.name, key)
     conditions.check(key, current)
     if version is not None:
-        return _delete_version(connection, bucket, key, version, conditions.ignores_governance)
+        return _delete_version(connection, bucket, key, version, conditions)
     if bucket.versioning == OFF:
         if current is None:
             return Deletion(key)
         rows.remove(connection, current)
+        _announce(connection, bucket, current, "Delete", conditions.cause)
         return Deletion(key, freed=[current.blob])
     marker = Version(bucket.name, key, 0, "", True, True, None, 0, "", 0)
     change = _place(connection, bucket, current, marker)
+    _announce(connection, bucket, change.version, "DeleteMarkerCreated", conditions.cause)
     return Deletion(key, marker=change.version.version, freed=change.freed)
 
 
-def _delete_version(connection: Connection, bucket: Bucket, key: str, version: str, bypass: bool) -> Deletion:
+def _announce(connection: Connection, bucket: Bucket, version: Version, act: str, cause: Cause) -> None:
+    notices.announce(connection, bucket, version, f"{cause.removes}:{act}", cause)
+
+
+def _delete_version(connection: Connection, bucket: Bucket, key: str, version: str, conditions: Conditions) -> Deletion:
     found = rows.find(connection, bucket.name, key, version)
     if found is None:
         return Deletion(key, version=version, unknown=not is_issued(version))
-    if locks.protects(found, now_ms(), bypass):
+    if locks.protects(found, now_ms(), conditions.ignores_governance):
         return Deletion(key, version=version, locked=True)
     rows.remove(connection, found)
+    _announce(connection, bucket, found, "Delete", conditions.cause)
     marker = version if found.delete_marker else None
     return Deletion(key, version=version, marker=marker, freed=[found.blob])

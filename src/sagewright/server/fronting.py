@@ -28,6 +28,7 @@ from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.regions import ANY, read_routed
 from sagewright.model.settings import Settings
 from sagewright.model.trackingsessions import secret_of
 from sagewright.server.captured import Captured
@@ -193,7 +194,8 @@ class Fronting:
         settings = self._settings
         store, place = self._platform.store, (settings.account, settings.region)
         found = routes_of(resources.of_kind(store, ENDPOINT), resources.of_kind(store, COMPONENT), *place)
-        trackers = trackers_of(resources.of_kind(store, TRACKER), *place)
+        trackers = trackers_of(resources.of_kind(store, TRACKER), settings.account)
+        found["anywhere"] = settings.regions == ANY
         return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
 
     async def _start(self) -> bool:
@@ -279,9 +281,10 @@ class Fronting:
         settings, at_ms = self._settings, now_ms()
         data = []
         for one in counted:
+            region, one["endpoint"] = read_routed(one["endpoint"], settings.region)
             for dimensions, datum in product(_dimensions(one), one["data"]):
                 text = metrics.dimension_text(dimensions)
-                series = Series(settings.account, settings.region, NAMESPACE, datum["name"], text)
+                series = Series(settings.account, region, NAMESPACE, datum["name"], text)
                 kept = Datum(at_ms, datum["samples"], datum["total"], datum["least"], datum["most"], datum["unit"])
                 data.append((series, kept))
         with self._platform.store.write() as connection:

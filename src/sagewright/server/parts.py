@@ -43,6 +43,7 @@ from sagewright.invoker.messages import Objects as InvokerObjects
 from sagewright.model.access_keys import AccessKey
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.diskroom import ClientRoom
+from sagewright.model.regions import ANY
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore
@@ -104,13 +105,15 @@ def add_rules(platform: Platform, owner: str, address: Address) -> None:
     """What follows from what happens: rules, what they send, and what they deploy."""
     store, engine, settings = platform.store, platform.engine, platform.settings
     call = Calls(platform, registry.load(), lambda: address.url)
-    engine.add(EventRouting(store, call, (settings.account, settings.region), engine.wake))
-    engine.add(Scheduling(store, (settings.account, settings.region), engine.wake))
+    engine.add(
+        EventRouting(store, call, (settings.account, settings.region), engine.wake, anywhere=settings.regions == ANY)
+    )
+    engine.add(Scheduling(store, engine.wake))
     engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
     engine.add(Deploying(store, call, owner))
     engine.add(Experiments(store, call))
     engine.add(MessageMoves(store, engine.wake_after))
-    engine.add(Invocations(store, (settings.account, settings.region)))
+    engine.add(Invocations(store))
     engine.add(Asynchronous(_asynchronous(platform, call, owner, address)))
     autoscaling = Autoscaling(store, call)
     engine.add(autoscaling)

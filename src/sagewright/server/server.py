@@ -18,6 +18,7 @@ from sagewright.front.handshake import MAIN
 from sagewright.http.connections import Connections
 from sagewright.http.passing import PassingServer
 from sagewright.model import processmemory, titles
+from sagewright.model.regions import ANY
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -114,7 +115,9 @@ class Server:
 
     def _application(self, platform: Platform, connections: Connections, peers: Peers) -> Any:
         store, limits = platform.store, connections.limits
-        authenticator = Authenticator(lambda key_id: identity.find_key(store, key_id), self.settings.region)
+        authenticator = Authenticator(
+            lambda key_id: identity.find_key(store, key_id), self.settings.region, self.settings.regions == ANY
+        )
         edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)

@@ -31,6 +31,15 @@ ANONYMOUS = Principal("", "")
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a request came from: its client's address, what it says as its Referer, and whether it was a form."""
+
+    address: str = ""
+    referer: str | None = None
+    form: bool = False
+
+
+@dataclass(frozen=True)
 class Platform:
     """The server's parts, made once at start."""
 
@@ -53,6 +62,7 @@ class Context:
     platform: Platform
     base_url: str = ""
     owner: Owner | None = None
+    origin: Origin = Origin()
 
     @property
     def store(self) -> Database:

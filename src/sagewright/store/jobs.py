@@ -255,13 +255,15 @@ def remove(store: Database, job_id: str) -> None:
             changes(connection, _named(Place(job.kind, job.account, job.region), job.name))
 
 
-def remove_ended(store: Database, place: Place, prefix: str, before_ms: int, limit: int) -> int:
-    """Forget at most `limit` jobs whose names begin so and that were over before; how many there were."""
+def remove_ended(store: Database, kind: str, prefix: str, before_ms: int, limit: int) -> int:
+    """Forget at most `limit` jobs of a kind whose names begin so and that were over before; how many there were."""
     statement = (
         select(jobs.c.id)
-        .where(*(jobs.c[name] == value for name, value in vars(place).items()))
         .where(
-            jobs.c.name.startswith(prefix, autoescape=True), jobs.c.created_ms < before_ms, jobs.c.ended_ms < before_ms
+            jobs.c.kind == kind,
+            jobs.c.name.startswith(prefix, autoescape=True),
+            jobs.c.created_ms < before_ms,
+            jobs.c.ended_ms < before_ms,
         )
         .order_by(jobs.c.created_ms)
         .limit(limit)

@@ -19,7 +19,7 @@ from sagewright.model.errors import AwsError
 from sagewright.model.secrecy import equal
 from sagewright.wire import sigv2, sigv4
 from sagewright.wire.errors import refusal
-from sagewright.wire.scopes import check_form, check_scope
+from sagewright.wire.scopes import GLOBAL, check_form, check_scope, signed_region
 from sagewright.wire.signed_body import TRAILER_SIGNATURE, ChunkedBody, DigestBody
 
 SKEW_S = 15 * 60
@@ -47,10 +47,19 @@ FindKey = Callable[[str], AccessKey | None]
 
 @dataclass(frozen=True)
 class Authenticator:
-    """`find_key` looks an access key up by its id. `region`: that of this server, which signatures have to be for."""
+    """`find_key` looks an access key up by its id. `region`: that of this server, which signatures have to be for, unless
+    they may be for one `anywhere`.
+    """
 
     find_key: FindKey
     region: str = "us-east-1"
+    anywhere: bool = False
+
+    def region_of(self, request: HttpRequest, service: str) -> str:
+        """The region that a request, whose signature holds, is for. IAM and STS are in all regions the same."""
+        if not self.anywhere or service in GLOBAL:
+            return self.region
+        return signed_region(request) or self.region
 
     def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey:
         """The key that signed `request`; its body is wrapped so that what was signed of it is checked as it is read.
@@ -99,7 +108,7 @@ class Authenticator:
             expected, sent = sigv2.policy_signature(policy, key.secret), fields["signature"]
         else:
             credential = _form_credential(fields)
-            check_form(credential, self.region)
+            check_form(credential, self.region, anywhere=self.anywhere)
             key = self._key(credential.access_key, fields.get("x-amz-security-token"), "s3")
             expected, sent = sigv4.policy_signature(policy, credential, key.secret), fields["x-amz-signature"]
         if not equal(expected, sent):
@@ -122,7 +131,7 @@ class Authenticator:
             raise refusal(service, "malformed", str(error)) from None
         if abs(_moment(claim.moment, service) - time.time()) > SKEW_S:
             raise refusal(service, "skew")
-        check_scope(claim, service, self.region)
+        check_scope(claim, service, self.region, anywhere=self.anywhere)
         token = request.headers.get("x-amz-security-token")
         return claim, self._key(claim.credential.access_key, token, service)
 
@@ -147,7 +156,7 @@ class Authenticator:
         if time.time() > signed_at + claim.expires_s:
             fields = _expired(signed_at + claim.expires_s) | {"X-Amz-Expires": str(claim.expires_s)}
             raise refusal(service, "expired_url", fields=fields)
-        check_scope(claim, service, self.region)
+        check_scope(claim, service, self.region, anywhere=self.anywhere)
         return claim, self._key(claim.credential.access_key, query.get("X-Amz-Security-Token"), service)
 
     def _presigned(self, request: HttpRequest, service: str, query: dict[str, str]) -> AccessKey:

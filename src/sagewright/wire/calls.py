@@ -39,7 +39,7 @@ class Calls:
         return Context(
             request_id=new_request_id(),
             account=settings.account,
-            region=settings.region,
+            region=question.region or settings.region,
             principal=Principal(question.principal, question.principal.rpartition("/")[2]),
             platform=self._platform,
             base_url=self._url(),

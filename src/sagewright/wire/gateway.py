@@ -23,7 +23,7 @@ from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet
 from sagewright.model.requestids import new_request_id
 from sagewright.objects import small
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
+from sagewright.services.context import ANONYMOUS, Context, Origin, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.wire import responses, routing, shortage
 from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
@@ -44,7 +44,7 @@ from sagewright.wire.protocols.rest_json import RestJsonProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, RestXmlProtocol, is_streamed
 from sagewright.wire.queryforms import form_model
 from sagewright.wire.s3_form import PostedForm, read_form
-from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router, is_completion
+from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router, check_length, is_completion
 from sagewright.wire.sealing import Asker, Sealer, lists
 from sagewright.wire.validation import validate
 
@@ -388,6 +388,7 @@ class Gateway:
         if exchange.s3 and exchange.form is None:
             in_host = exchange.s3.bucket if exchange.s3.virtual_host else None
             exchange.key = self._authenticator.authenticate_s3(exchange.request, in_host or "")
+            check_length(exchange.request, exchange.s3)
         elif exchange.s3 is None:
             exchange.key = self._authenticator.authenticate(exchange.request, exchange.route.service)
 
@@ -399,7 +400,7 @@ class Gateway:
             raise refusal("s3", "missing")
         exchange.response = self._forwarder.answer(exchange.request, exchange.s3)
         if exchange.form:
-            exchange.response = exchange.form.answer(exchange.response, _base_url(exchange.request))
+            exchange.response = exchange.form.answer(exchange.response, exchange.request.base_url)
 
     def _find_entry(self, exchange: Exchange) -> None:
         assert exchange.route
@@ -439,10 +440,11 @@ class Gateway:
         context = Context(
             request_id=exchange.id,
             account=settings.account,
-            region=settings.region,
+            region=self._authenticator.region_of(exchange.first, exchange.entry.service),
             principal=Principal(key.principal_arn, key.user_id, key.id) if key else ANONYMOUS,
             platform=self._platform,
-            base_url=_base_url(exchange.request),
+            base_url=exchange.request.base_url,
+            origin=Origin(exchange.first.address, exchange.first.headers.get("referer"), exchange.form is not None),
         )
         exchange.result = shortage.call(exchange.entry, context, exchange.parameters, key)
         if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
@@ -457,7 +459,7 @@ class Gateway:
         assert exchange.operation
         exchange.response = self._protocol(exchange).encode(exchange.operation, exchange.result, exchange.id)
         if exchange.form:
-            exchange.response = exchange.form.answer(exchange.response, _base_url(exchange.request))
+            exchange.response = exchange.form.answer(exchange.response, exchange.request.base_url)
 
     def _protocol(self, exchange: Exchange) -> WireProtocol:
         name = exchange.route.protocol if exchange.route else routing.likely_protocol(exchange.request)
@@ -488,10 +490,6 @@ def _puts_object(request: HttpRequest) -> bool:
     """Whether it is a plain PUT of an object, by path: so small, its body is kept in the store with its row."""
     plain = request.method == "PUT" and not request.query and "x-amz-copy-source" not in request.headers
     return plain and 0 < request.path.find("/", 1) < len(request.path) - 1
-
-
-def _base_url(request: HttpRequest) -> str:
-    return f"{request.scheme}://{request.host}"
 
 
 def _log(exchange: Exchange, response: HttpResponse) -> None:

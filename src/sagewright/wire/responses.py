@@ -27,8 +27,13 @@ LEFT_OUT = {
 }
 """Members that the model requires and AWS leaves out: the name of a versioned package, the empty lists of SQS's batches."""
 
-OTHER_WORDS = {("PermissionsBoundaryAttachmentType", "Policy")}
-"""Values that AWS tells and the model does not have: IAM's API reference, AttachedPermissionsBoundary."""
+OTHER_WORDS = {
+    ("PermissionsBoundaryAttachmentType", "Policy"),
+    ("FilterRuleName", "Prefix"),
+    ("FilterRuleName", "Suffix"),
+}
+"""Values that AWS tells and the model does not have: IAM's API reference, AttachedPermissionsBoundary; recorded in localstack
+test_s3_notifications_sqs::test_notifications_with_filter."""
 
 
 def check(operation: OperationModel, result: dict[str, Any]) -> None:

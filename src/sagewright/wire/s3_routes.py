@@ -66,6 +66,13 @@ class _Candidate:
         )
 
 
+def check_length(request: HttpRequest, route: S3Route) -> None:
+    """Raises MissingContentLength for an upload that does not say how long it is."""
+    said = "content-length" in request.headers or "transfer-encoding" in request.headers
+    if route.operation in {"PutObject", "UploadPart"} and not said:
+        raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
+
+
 class S3Router:
     """`base_hosts`: names under which a further label in front is a bucket (`bucket.localhost`)."""
 

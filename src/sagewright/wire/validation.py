@@ -16,6 +16,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from sagewright.model.errors import AwsError, SerializationException, ValidationException
 from sagewright.wire.patterns import matcher
 from sagewright.wire.protocols.members import in_range
+from sagewright.wire.tagrules import check_tags
 
 Failures = list[str]
 Check = Callable[[Any, str, Failures], None]
@@ -63,6 +64,7 @@ def validate(operation: OperationModel, request: dict[str, Any]) -> None:
         raise ValidationException(
             f"{len(failures)} validation {plural} detected: " + "; ".join(failures[:MAX_FAILURES])
         )
+    check_tags(operation.service_model.service_name, request)
 
 
 def _tell_what_is_missing(failures: Failures) -> None:

@@ -45,7 +45,7 @@ def schedule(store: Database, expression: str, **members: Any) -> Resource:
 
 
 def reconciler(store: Database) -> Scheduling:
-    return Scheduling(store, ("0", "r"), lambda *_: None)
+    return Scheduling(store, lambda *_: None)
 
 
 def delivered(store: Database, one: Resource) -> list[dict[str, Any]]:

@@ -42,7 +42,9 @@ class Desk:
     def ask(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
         """Raises AwsError."""
         owner = Owner(self.execution.kind, self.execution.id, self.arn)
-        return self.call(Question(self.execution.document["RoleArn"], service, operation, request, owner))
+        return self.call(
+            Question(self.execution.document["RoleArn"], service, operation, request, owner, self.execution.region)
+        )
 
 
 class StepKind(Protocol):

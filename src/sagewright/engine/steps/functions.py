@@ -40,7 +40,9 @@ class FunctionSteps:
         """`payload`: nothing once the invocation is made, since it is long enough to be made again at each look."""
         owner = Owner(desk.execution.kind, desk.execution.id, desk.arn, record.job)
         request = {"FunctionName": str(desk.step.document["FunctionArn"]), "Payload": payload}
-        return desk.call(Question(desk.execution.document["RoleArn"], "lambda", "Invoke", request, owner))
+        return desk.call(
+            Question(desk.execution.document["RoleArn"], "lambda", "Invoke", request, owner, desk.execution.region)
+        )
 
     def _seen(self, desk: Desk, record: StepRecord, told: dict[str, Any], metadata: Mapping[str, Any]) -> Look:
         arn = desk.step.document["FunctionArn"]

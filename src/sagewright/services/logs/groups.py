@@ -172,6 +172,8 @@ def delete_retention_policy(context: Context, request: dict[str, Any]) -> dict[s
 @operation("logs", "CreateLogStream")
 def create_log_stream(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     require_group(context, request["logGroupName"])
+    if any(char in request["logStreamName"] for char in "\r\n"):  # the model's pattern takes them
+        raise AwsError("InvalidParameterException", "Log stream name cannot contain line breaks.")
     if not logs.create_stream(context.store, place_of(context), request["logGroupName"], request["logStreamName"]):
         raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
     return {}

@@ -13,6 +13,7 @@ from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.context import Context
+from sagewright.services.s3.causes import cause
 from sagewright.services.s3.operations import need, s3_operation
 from sagewright.store.objects import Version
 
@@ -60,7 +61,10 @@ def restore_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid_argument(f"Retrieval option is not supported by this storage class: {tier}", "Tier", tier)
     again = version.headers.get(RESTORED, 0) > now_ms()
     until_ms = to_ms(_end(days))
-    context.objects.contents.change_headers(version, lambda headers: headers | {RESTORED: until_ms})
+    events = () if again else ("ObjectRestore:Post", "ObjectRestore:Completed")
+    context.objects.contents.change_headers(
+        version, lambda headers: headers | {RESTORED: until_ms}, events, cause(context)
+    )
     return {"__status__": 200 if again else 202}
 
 

@@ -96,6 +96,12 @@ def _encryption(document: Document) -> Document:
     return document
 
 
+def _acceleration(document: Document) -> Document:
+    if document.get("Status") not in {"Enabled", "Suspended"}:
+        raise errors.malformed_xml()
+    return document
+
+
 SETTINGS = (
     Setting(
         "cors",
@@ -157,9 +163,14 @@ SETTINGS = (
         ("", "GetBucketWebsite", ""),
         missing=("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
     ),
-    Setting("acceleration", ("", "GetBucketAccelerateConfiguration", ""), default={}),
+    Setting(
+        "acceleration",
+        ("PutBucketAccelerateConfiguration", "GetBucketAccelerateConfiguration", ""),
+        "AccelerateConfiguration",
+        default={},
+        check=_acceleration,
+    ),
     Setting("logging", ("", "GetBucketLogging", ""), default={}),
-    Setting("notification", ("", "GetBucketNotificationConfiguration", ""), default={}),
     Setting("request payment", ("", "GetBucketRequestPayment", ""), default={"Payer": "BucketOwner"}),
 )
 

@@ -12,6 +12,7 @@ from sagewright.objects.placing import Properties
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.archives import check_readable
+from sagewright.services.s3.causes import cause
 from sagewright.services.s3.encryption import BASE, encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_source_size
@@ -40,7 +41,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         source,
         draft(bucket, key, _properties(with_default(context, there, request), source)),
         [algorithm] if algorithm else [],
-        shapes.conditions(request),
+        shapes.conditions(request, cause(context, "Copy")),
     )
     result = {"ETag": shapes.quoted(version.etag), "LastModified": shapes.modified(version)}
     return {

@@ -10,6 +10,7 @@ from sagewright.objects.contents import Target
 from sagewright.objects.placing import Conditions, Deletion
 from sagewright.services.context import Context
 from sagewright.services.s3 import access
+from sagewright.services.s3.causes import cause
 from sagewright.services.s3.locks import ignores_governance
 from sagewright.services.s3.operations import need, s3_operation
 
@@ -26,7 +27,8 @@ _OF_DIRECTORIES = {
 def delete_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key = request["Bucket"], request["Key"]
     _check_conditions(request)
-    conditions = Conditions(request.get("IfMatch"), ignores_governance=ignores_governance(context, request, key))
+    bypass = ignores_governance(context, request, key)
+    conditions = Conditions(request.get("IfMatch"), ignores_governance=bypass, cause=cause(context))
     done = context.objects.contents.delete(bucket, key, request.get("VersionId"), conditions)
     if done.locked:
         raise locks.protected()
@@ -46,13 +48,14 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, contents = request["Bucket"], context.objects.contents
     bypass = all(ignores_governance(context, request, item["Key"]) for item in objects)
     failed: list[dict[str, Any]] = []
+    by = cause(context)
     objects = _allowed(context, bucket, objects, failed)
     plain = [item for item in objects if item.get("ETag") is None]
     targets = [Target(item["Key"], item.get("VersionId")) for item in plain]
-    done = contents.delete_many(bucket, targets, Conditions(ignores_governance=bypass))
+    done = contents.delete_many(bucket, targets, Conditions(ignores_governance=bypass, cause=by))
     for item in objects:
         if item.get("ETag") is not None:
-            condition = Conditions(if_match=item["ETag"], ignores_governance=bypass)
+            condition = Conditions(if_match=item["ETag"], ignores_governance=bypass, cause=by)
             try:
                 done.append(contents.delete(bucket, item["Key"], item.get("VersionId"), condition))
             except AwsError as error:

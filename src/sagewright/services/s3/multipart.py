@@ -11,6 +11,7 @@ from sagewright.objects import checksums, errors
 from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chosen, Expected, of_parts
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
+from sagewright.services.s3.causes import cause
 from sagewright.services.s3.copying import find_source
 from sagewright.services.s3.encryption import encryption_members, with_default
 from sagewright.services.s3.expiry import abortion_members, expiration_members
@@ -124,7 +125,8 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
         upload = uploads.find(bucket, key, upload_id)
         _check_type(request, upload)
         chosen = _chosen(request.get("MultipartUpload"))
-        version = uploads.complete(upload, chosen, expected, shapes.conditions(request, upload.initiated_ms))
+        by = cause(context, "CompleteMultipartUpload")
+        version = uploads.complete(upload, chosen, expected, shapes.conditions(request, by, upload.initiated_ms))
     return {
         "Location": f"{context.base_url}/{bucket}/{quote(key)}",
         "Bucket": bucket,

@@ -12,6 +12,7 @@ from sagewright.objects.uploads import COMPOSITE
 from sagewright.services.context import Context
 from sagewright.services.s3 import ranges, shapes
 from sagewright.services.s3.archives import check_readable
+from sagewright.services.s3.causes import cause
 from sagewright.services.s3.encryption import check_usable, encryption_members, with_default
 from sagewright.services.s3.expiry import expiration_members
 from sagewright.services.s3.integrity import check_size, digests
@@ -47,7 +48,9 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     properties = shapes.properties(with_default(context, there, request))
     with context.objects.blobs.take(body, wanted.algorithms) as blob:
         wanted.check(blob, body)
-        version = context.objects.contents.put(bucket, key, blob, properties, shapes.conditions(request))
+        version = context.objects.contents.put(
+            bucket, key, blob, properties, shapes.conditions(request, cause(context))
+        )
     return {
         "ETag": shapes.quoted(version.etag),
         "VersionId": shapes.version_id(version),

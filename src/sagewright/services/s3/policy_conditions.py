@@ -16,6 +16,7 @@ KEYS = frozenset(
         "aws:currenttime",
         "aws:principalaccount",
         "aws:principalarn",
+        "aws:referer",
         "aws:securetransport",
         "aws:sourceaccount",
         "aws:sourcearn",

@@ -11,6 +11,7 @@ from typing import Any
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
+from sagewright.objects.notices import Cause
 from sagewright.objects.placing import Conditions, Properties
 from sagewright.services.s3 import locks
 from sagewright.services.s3.archives import restored
@@ -123,8 +124,8 @@ def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def conditions(request: Mapping[str, Any], since_ms: int | None = None) -> Conditions:
-    """Of a write that began at `since_ms`. Raises NotImplemented for values that S3 takes for reads alone."""
+def conditions(request: Mapping[str, Any], by: Cause, since_ms: int | None = None) -> Conditions:
+    """The conditions of a write that began at `since_ms`. Raises NotImplemented for values that S3 takes for reads alone."""
     match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
     if match is not None and none_match is not None:
         raise errors.not_implemented(
@@ -137,7 +138,7 @@ def conditions(request: Mapping[str, Any], since_ms: int | None = None) -> Condi
         if value is not None and not good:
             why = f"We don't accept the provided value of {header} header for this API"
             raise errors.not_implemented(header, why)
-    return Conditions(match, none_match, since_ms)
+    return Conditions(match, none_match, since_ms, cause=by)
 
 
 def quoted(etag: str) -> str:

@@ -9,6 +9,7 @@ from sagewright.objects import errors
 from sagewright.services.context import Context
 from sagewright.services.s3 import shapes
 from sagewright.services.s3.buckets import MOST_TAGS
+from sagewright.services.s3.causes import cause
 from sagewright.services.s3.operations import need, s3_operation
 from sagewright.services.s3.tags import MAX_TAGS, tags_of_document
 from sagewright.store.objects import Version
@@ -33,7 +34,7 @@ def delete_object_tagging(context: Context, request: dict[str, Any]) -> dict[str
 
 def _set(context: Context, request: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
     version = _find(context, request)
-    context.objects.contents.set_tags(version, tags)
+    context.objects.contents.set_tags(version, tags, cause(context))
     return {"VersionId": shapes.version_id(version)}
 
 
