@@ -228,7 +228,7 @@ def a_wrong_signature_is_told_what_was_read(target: Target) -> None:
 
 @check
 def a_checksum_in_the_query_of_a_put_says_nothing_of_its_body(target: Target) -> None:
-    """aws/aws-sdk-js-v3#4448, aws/aws-sdk-go-v2#2610: AWS signs it and looks at it no more."""
+    """Guide: Presigned URLs; aws/aws-sdk-js-v3#4448 and aws/aws-sdk-go-v2#2610 tell that AWS doesn't look at it"""
     bucket, client = target.bucket(), target.boto(config=Config(signature_version="s3v4"))
 
     def hoist(request: Any, **_: Any) -> None:

@@ -202,3 +202,60 @@ def one_ownership_of_three(target: Target) -> None:
 def an_access_list_has_to_be_said(target: Target) -> None:
     """Recorded on AWS: localstack test_s3::test_s3_bucket_acl_exceptions"""
     assert refusal(target.s3.put_bucket_acl, Bucket=target.bucket()) == ("MissingSecurityHeader", 400)
+
+
+GONE = "arn:aws:sqs:us-east-1:000000000000:nobody-made-this"
+QUEUE = {"QueueArn": GONE, "Events": ["s3:ObjectCreated:*"]}
+
+
+def notify(target: Target, bucket: str, queue: dict[str, Any], **more: Any) -> Any:
+    document = {"QueueConfigurations": [queue]}
+    return target.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=document, **more)
+
+
+@check
+def a_notification_s_filter_is_kept_in_capitals(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_notifications_sqs::test_filter_rules_case_insensitive"""
+    bucket = target.bucket()
+    rules = [{"Name": "prefix", "Value": "in/"}, {"Name": "SuFfIx", "Value": ".csv"}]
+    wanted = QUEUE | {"Filter": {"Key": {"FilterRules": rules}}}
+    notify(target, bucket, wanted, SkipDestinationValidation=True)
+    told = target.s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"][0]
+    assert [rule["Name"] for rule in told["Filter"]["Key"]["FilterRules"]] == ["Prefix", "Suffix"]
+    assert told["Id"]
+
+
+@check
+def a_notification_needs_a_destination_that_is_there(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_notifications_sqs::test_invalid_sqs_arn"""
+    bucket = target.bucket()
+    assert refusal(lambda: notify(target, bucket, QUEUE)) == ("InvalidArgument", 400)
+    wrong = QUEUE | {"QueueArn": "invalid-queue"}
+    assert refusal(lambda: notify(target, bucket, wrong, SkipDestinationValidation=True)) == ("InvalidArgument", 400)
+
+
+@check
+def a_notification_s_filter_is_prefix_or_suffix(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_notifications_sqs::test_bucket_notification_with_invalid_filter_rules"""
+    wrong = QUEUE | {"Filter": {"Key": {"FilterRules": [{"Name": "INVALID", "Value": "x"}]}}}
+    found = refusal(lambda: notify(target, target.bucket(), wrong, SkipDestinationValidation=True))
+    assert found == ("InvalidArgument", 400)
+
+
+@check
+def metrics_are_kept_by_their_id(target: Target) -> None:
+    """API PutBucketMetricsConfiguration, GetBucketMetricsConfiguration, ListBucketMetricsConfigurations"""
+    bucket, wanted = target.bucket(), {"Id": "all", "Filter": {"Prefix": "in/"}}
+    asked = {"Bucket": bucket, "Id": "all"}
+    assert refusal(target.s3.get_bucket_metrics_configuration, **asked) == ("NoSuchConfiguration", 404)
+    target.s3.put_bucket_metrics_configuration(**asked, MetricsConfiguration=wanted)
+    assert target.s3.get_bucket_metrics_configuration(**asked)["MetricsConfiguration"] == wanted
+    assert target.s3.list_bucket_metrics_configurations(Bucket=bucket)["MetricsConfigurationList"] == [wanted]
+
+
+@check
+def acceleration_is_kept(target: Target) -> None:
+    """API PutBucketAccelerateConfiguration, GetBucketAccelerateConfiguration"""
+    bucket = target.bucket()
+    target.s3.put_bucket_accelerate_configuration(Bucket=bucket, AccelerateConfiguration={"Status": "Enabled"})
+    assert target.s3.get_bucket_accelerate_configuration(Bucket=bucket)["Status"] == "Enabled"
