@@ -85,7 +85,7 @@ def schedules_are_listed_by_their_beginning(target: Target) -> None:
 
 @check
 def a_rate_without_a_start_date_begins_at_once(target: Target) -> None:
-    """User guide: Schedule types: Rate-based schedules: without a StartDate the schedule starts invoking the target immediately"""
+    """user guide: Schedule types: Rate-based schedules: without a StartDate the schedule starts invoking the target immediately"""
     name, sqs = fresh(), target.boto("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     target.boto("scheduler").create_schedule(**asked(target, name))
