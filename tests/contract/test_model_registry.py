@@ -229,7 +229,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a source and what it fills": ({"SourceUri": f"{ARN}:model/none"}, "Could not find model"),
     "an algorithm": (
-        {"SourceAlgorithmSpecification": {"SourceAlgorithms": [{"AlgorithmName": "mine"}]}}, "algorithm",
+        {"SourceAlgorithmSpecification": {"SourceAlgorithms": [{"AlgorithmName": "mine"}]}, "InferenceSpecification": None},
+        "mine",
+    ),
+    "an algorithm and a specification": (
+        {"SourceAlgorithmSpecification": {"SourceAlgorithms": [{"AlgorithmName": "mine"}]}}, "exclude each other",
     ),
     "two specifications of a name": (
         {"AdditionalInferenceSpecifications": [{"Name": "a", "Containers": [{"Image": IMAGE}]}] * 2}, "different names",

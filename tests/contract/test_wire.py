@@ -36,17 +36,17 @@ def raw(server: RunningServer, method: str, path: str, body: bytes = b"", **head
 
 
 def test_an_unserved_operation_is_named_with_http_400(server: RunningServer) -> None:
-    code, message, status = fault(server.boto("sagemaker").list_domains)
+    code, message, status = fault(server.boto("sagemaker").list_lineage_groups)
     assert (code, status) == ("UnknownOperationException", 400)
-    assert "sagemaker:ListDomains" in message
+    assert "sagemaker:ListLineageGroups" in message
 
 
-@pytest.mark.parametrize("service", ["batch", "resource-groups", "eks"])
+@pytest.mark.parametrize("service", ["batch", "mq", "eks"])
 def test_an_unserved_service_is_named_with_http_400(server: RunningServer, service: str) -> None:
     client = server.boto(service)
     call = {
         "batch": "describe_job_queues",
-        "resource-groups": "list_groups",
+        "mq": "list_brokers",
         "eks": "list_clusters",
     }
     _code, message, status = fault(getattr(client, call[service]))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sagewright.store.ballast import Ballast
 
-PRIVATE = ("cells", "jobs", "objects", "pools", "registry")
+PRIVATE = ("cells", "jobs", "pools", "registry")
 SHARED = "environments"
 
 

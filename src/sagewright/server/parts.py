@@ -186,7 +186,9 @@ def object_store(settings: Settings, store: Database) -> ObjectStore:
     if access is not None:
         return ExternalStore(access)
     room = ClientRoom(settings.data, settings.disk_floors_mb)
-    return BucketStore(store, settings.data / "objects", settings.fsync, settings.account, settings.region, room)
+    root = settings.data / "objects"
+    root.mkdir(mode=0o700, exist_ok=True)
+    return BucketStore(store, root, settings.fsync, settings.account, settings.region, room)
 
 
 def forwarder(settings: Settings) -> Forwarder | None:

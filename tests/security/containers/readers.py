@@ -157,6 +157,9 @@ class Front(Reader):
         """Stands for who checks signatures."""
         return await incoming.whole(1 << 20, AssertionError)
 
+    def region_of(self, _incoming: Any, _service: str) -> str:
+        return self.dispatch.routes.region
+
     async def close(self) -> None:
         self.dispatch.take(Routes())
 
