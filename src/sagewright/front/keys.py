@@ -86,6 +86,10 @@ class Keys:
         return None
 
     def learn(self, key_id: str, key: dict[str, Any] | None) -> None:
+        if (
+            len(self._known) >= MOST
+        ):  # names that strangers made up go first: without a server, known keys can't be had again
+            self._known = {name: known for name, known in self._known.items() if known.key is not None}
         if len(self._known) >= MOST:
             self._known.clear()
         self._known[key_id] = _Known(time.monotonic(), AccessKey(**key) if key else None)

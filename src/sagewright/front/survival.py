@@ -16,7 +16,7 @@ from sagewright.front.serverlink import ServerLink
 LOOK_S = 0.5
 MAIN_HELD_S = 60.0
 """How long the server's own port is answered and held for the next one."""
-UNUSED_S = 2.0
+UNUSED_S = 10.0
 """After which a front without a server ends, if no endpoint is in service."""
 ALONE_S = 24 * 3600.0
 """As long as agents go on without a server."""

@@ -200,9 +200,14 @@ class Fronting:
 
     async def _start(self) -> bool:
         """Whether a new front answers."""
-        told = {"region": self._settings.region, "connections": self._serving.connections.limits.connections}
+        settings = {"region": self._settings.region, "connections": self._serving.connections.limits.connections}
         log_file = self._settings.data / "front.log"
-        self._process = await asyncio.to_thread(self._listeners.start, told, log_file)
+        try:
+            self._process = await asyncio.to_thread(self._listeners.start, settings, log_file)
+        except OSError as error:  # a full disk, or no process to be had
+            self._retry_s = time.monotonic() + AGAIN_S
+            log.warning("the front can't be started now: %s", error)
+            return False
         found = await asyncio.to_thread(find, self._settings.data, START_S)
         if found is None or await self._linked(found) is None:
             self._retry_s = time.monotonic() + AGAIN_S

@@ -95,15 +95,15 @@ class Listeners:
         self.runtime = runtime
         self.local = local or _unix_listener(data / LOCAL_NAME)
 
-    def start(self, told: dict[str, Any], output: Path) -> subprocess.Popen[bytes]:
-        """A new front, which takes the control socket of the one before and with it its place."""
+    def start(self, settings: dict[str, Any], output: Path) -> subprocess.Popen[bytes]:
+        """A new front, which takes the control socket of the one before and with it its place. Raises OSError."""
         control = _unix_listener(self._place.control)
         listen = {RUNTIME: self.runtime.fileno(), LOCAL: self.local.fileno(), "control": control.fileno()}
-        told |= {"data": str(self._place.data), "listen": listen}
+        started = settings | {"data": str(self._place.data), "listen": listen}
         try:
             with output.open("ab") as log_file:
                 return subprocess.Popen(
-                    [sys.executable, "-m", MODULE, json.dumps(told)],
+                    [sys.executable, "-m", MODULE, json.dumps(started)],
                     stdin=subprocess.DEVNULL,
                     stdout=log_file,
                     stderr=log_file,

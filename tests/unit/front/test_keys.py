@@ -102,3 +102,13 @@ def test_who_waits_for_a_server_that_goes_is_told(server: Server) -> None:
             await waiting
 
     asyncio.run(look())
+
+
+def test_names_that_strangers_made_up_displace_no_key(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 5)
+    monkeypatch.setattr(module, "FRESH_S", 0.0)
+    server.has("K")
+    assert found(server, "K")
+    assert not any(found(server, f"made-up-{number}") for number in range(20))
+    server.there = False
+    assert found(server, "K")
