@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sagewright.engine.hooks import signature
+from sagewright.engine.events.api_destinations import signature
 
 if TYPE_CHECKING:
     from conftest import RunningServer

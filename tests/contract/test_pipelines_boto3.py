@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.conftest import ROLE, SHELL_IMAGE
 from tests.pipelines import BUCKET, Pipelines, condition, document, equal, get, job, step, token
 
-from sagewright.engine.steps.table import KINDS, LACKING, REQUESTS
+from sagewright.engine.pipelines.steps.table import KINDS, LACKING, REQUESTS
 from sagewright.pipelines.definition import TYPES
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ LINES = 20
 WORK = f"for i in $(seq 1 {LINES}); do echo line $i; sleep 0.03; done; echo done > /opt/ml/model/m"
 TWO = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
 STEPS = [
-    "sagewright.engine.plans:keep:before:1",
+    "sagewright.engine.jobs.plan_files:keep:before:1",
     "sagewright.store.hosts:create:before:1",
     "sagewright.store.hosts:create:after:1",
     "sagewright.compute.local:_write_document:after:1",

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import NamedTuple, Protocol
 
-from sagewright.engine.keyedpool import KeyedPool
+from sagewright.engine.keyed_pool import KeyedPool
 from sagewright.model.errors import ServiceUnavailable
 
 log = logging.getLogger("sagewright.engine")

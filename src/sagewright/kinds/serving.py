@@ -1,7 +1,7 @@
 """Serving: one container of one instance of an endpoint's variant, which runs until it is stopped.
 
-The request of such a job is written by `engine.fleets` from a model's document. Source: AWS's developer guide, "Use your own
-inference code with hosting services".
+The request of such a job is written by `engine.endpoints.fleets` from a model's document. Source: AWS's developer guide, "Use your
+own inference code with hosting services".
 """
 
 from __future__ import annotations

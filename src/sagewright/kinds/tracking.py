@@ -1,7 +1,7 @@
 """Tracking servers: one start of an MLflow tracking server, which runs until it is stopped.
 
-The request of such a job is written by `engine.trackers`. What it has tracked lies in a folder of the server's data directory,
-which every start of the same tracking server sees. Source: MLflow's documentation of `mlflow server`.
+The request of such a job is written by `engine.endpoints.tracking_servers`. What it has tracked lies in a folder of the server's
+data directory, which every start of the same tracking server sees. Source: MLflow's documentation of `mlflow server`.
 """
 
 from __future__ import annotations

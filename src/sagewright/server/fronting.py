@@ -19,8 +19,8 @@ from itertools import product
 from typing import Any
 from urllib.parse import urlsplit
 
-from sagewright.engine.routing import routes_of, trackers_of
-from sagewright.engine.scaling import asleep, awake, scale
+from sagewright.engine.endpoints.routing import routes_of, trackers_of
+from sagewright.engine.endpoints.serverless import asleep, awake, scale
 from sagewright.front.handshake import LOCAL, RUNTIME, Place
 from sagewright.front.link import Link
 from sagewright.http.passing import PassingServer

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from sagewright.engine import inputs, reports
-from sagewright.engine.hostreports import UnreadableReport, read_report
+from sagewright.engine.jobs import inputs, reports
+from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
 from sagewright.http.body import BytesBody

@@ -8,35 +8,35 @@ from dataclasses import dataclass
 from functools import partial
 
 from sagewright.compute.sites import Site
-from sagewright.engine.alarms import Alarms, alarmed
-from sagewright.engine.asynchronous import Asynchronous
-from sagewright.engine.asynchronous import Dependencies as AsynchronousDependencies
-from sagewright.engine.autoscaling import Autoscaling
-from sagewright.engine.components import Components
 from sagewright.engine.control import Engine
-from sagewright.engine.delivering import Delivering
-from sagewright.engine.deploying import Deploying
-from sagewright.engine.endings import Endings
-from sagewright.engine.endpoints import Endpoints
-from sagewright.engine.environmentbuilds import EnvironmentBuilds
-from sagewright.engine.eventrouting import EventRouting
-from sagewright.engine.experiments import Experiments
-from sagewright.engine.gangs import Place
-from sagewright.engine.hooks import Hooks
-from sagewright.engine.invocations import Invocations
-from sagewright.engine.leases import Leases
-from sagewright.engine.machinery import Machinery
-from sagewright.engine.messagemoves import MessageMoves
-from sagewright.engine.pipelines import Pipelines
-from sagewright.engine.pipelineturn import Means as PipelineMeans
-from sagewright.engine.queueing import QUEUE, Queueing
-from sagewright.engine.reservations import Reservations
-from sagewright.engine.runs import Runs
-from sagewright.engine.scheduling import Scheduling
-from sagewright.engine.trackers import Trackers
-from sagewright.engine.tuning import Tuning
-from sagewright.engine.tuningturn import Means
-from sagewright.engine.warmpools import WarmPools
+from sagewright.engine.endpoints.async_invocations import Asynchronous
+from sagewright.engine.endpoints.async_invocations import Dependencies as AsynchronousDependencies
+from sagewright.engine.endpoints.components import Components
+from sagewright.engine.endpoints.reconciler import Endpoints
+from sagewright.engine.endpoints.shadow_tests import Experiments
+from sagewright.engine.endpoints.tracking_servers import Trackers
+from sagewright.engine.events.api_destinations import Hooks
+from sagewright.engine.events.delivery import Delivering
+from sagewright.engine.events.deployments import Deploying
+from sagewright.engine.events.message_moves import MessageMoves
+from sagewright.engine.events.router import EventRouting
+from sagewright.engine.events.scheduler import Scheduling
+from sagewright.engine.function_invocations import Invocations
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.environment_builds import EnvironmentBuilds
+from sagewright.engine.jobs.launch_plan import Place
+from sagewright.engine.jobs.leases import Leases
+from sagewright.engine.jobs.queue import QUEUE, Queueing
+from sagewright.engine.jobs.reconciler import Runs
+from sagewright.engine.jobs.reservations import Reservations
+from sagewright.engine.jobs.teardown import Endings
+from sagewright.engine.jobs.warmpools import WarmPools
+from sagewright.engine.monitoring.alarms import Alarms, alarmed
+from sagewright.engine.monitoring.autoscaling import Autoscaling
+from sagewright.engine.pipelines.execution_pass import Means as PipelineMeans
+from sagewright.engine.pipelines.reconciler import Pipelines
+from sagewright.engine.tuning.reconciler import Tuning
+from sagewright.engine.tuning.tuning_pass import Means
 from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
 from sagewright.invoker.messages import Objects as InvokerObjects

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from sagewright.engine.asking import Owner
+    from sagewright.engine.calls import Owner
     from sagewright.engine.control import Engine
     from sagewright.model.settings import Settings
     from sagewright.objects.access import ObjectStore

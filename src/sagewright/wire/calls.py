@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sagewright.engine.asking import Question
+from sagewright.engine.calls import Question
 from sagewright.model.errors import NotImplementedYet
 from sagewright.model.requestids import new_request_id
 from sagewright.services.context import Context, Platform, Principal
@@ -16,7 +16,7 @@ from sagewright.wire.validation import validate
 
 
 class Calls:
-    """See engine.asking.Call. S3 is not asked so: its objects are read and written by `platform.objects`.
+    """See engine.calls.Call. S3 is not asked so: its objects are read and written by `platform.objects`.
 
     `url`: the server's, for what is told of it.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.engine.asking import Call, Question
+from sagewright.engine.calls import Call, Question
 from sagewright.model.errors import NotImplementedYet, ValidationException
 
 LOOKS = 2

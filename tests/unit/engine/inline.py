@@ -8,12 +8,12 @@ from typing import Any
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse, Unreachable
 from sagewright.compute.capacity import Machines
-from sagewright.engine import reports
 from sagewright.engine.control import Reconciler, Subject
-from sagewright.engine.gangs import Place
-from sagewright.engine.hostreports import Exited, Report
-from sagewright.engine.machinery import Machinery
-from sagewright.engine.reservations import Reservations
+from sagewright.engine.jobs import reports
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.hostreports import Exited, Report
+from sagewright.engine.jobs.launch_plan import Place
+from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.brief import Cause, Phase
 from sagewright.model.instances import Resources
 from sagewright.model.settings import Settings

@@ -14,8 +14,8 @@ import orjson
 from engine.inline import InlineBackend, InlineServer
 from sagewright.agent.channels import channels_of
 from sagewright.agent.hostfile import read_host_file
-from sagewright.engine import gangs, reports
-from sagewright.engine.hostreports import read_report
+from sagewright.engine.jobs import launch_plan, reports
+from sagewright.engine.jobs.hostreports import read_report
 from sagewright.kinds.base import Named
 from sagewright.kinds.training import Training
 from sagewright.store import hosts, jobs, logevents, logs
@@ -65,7 +65,7 @@ def test_its_agents_are_understood(database: Database) -> None:
 def test_its_plan_is_launched_with_a_brief(database: Database, tmp_path: Path) -> None:
     documents = RECORDED["documents"]
     job, backend = placed(database, documents), InlineBackend()
-    attempt = gangs.attempt_directory(InlineServer(tmp_path, database, backend).settings, job.id, 1)
+    attempt = launch_plan.attempt_directory(InlineServer(tmp_path, database, backend).settings, job.id, 1)
     attempt.mkdir(parents=True)
     plan = [{"directory": str(attempt / one["host"]), "document": one} for one in documents]
     (attempt / "plan.json").write_bytes(orjson.dumps(plan))

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from sagewright.engine import callbacks
+from sagewright.engine.pipelines import callbacks
 from sagewright.model.lives import Step
 from sagewright.store import events, jobs
 from sagewright.store.database import Database

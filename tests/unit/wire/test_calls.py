@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from sagewright.engine.asking import Call, Question
+from sagewright.engine.calls import Call, Question
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore

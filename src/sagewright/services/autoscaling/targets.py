@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.autoscaling import KIND, NAMESPACE, ROLE, next_ms
-from sagewright.engine.fleets import read
-from sagewright.engine.scalables import FORMS, ComponentCopies, Scalable, VariantInstances, scalable_of
-from sagewright.engine.schedules import BadSchedule
+from sagewright.engine.endpoints.fleets import read
+from sagewright.engine.events.schedules import BadSchedule
+from sagewright.engine.monitoring.autoscaling import KIND, NAMESPACE, ROLE, next_ms
+from sagewright.engine.monitoring.scaling_targets import FORMS, ComponentCopies, Scalable, VariantInstances, scalable_of
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ValidationException

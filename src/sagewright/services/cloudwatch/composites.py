@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.alarmrules import BadRule, read_rule
-from sagewright.engine.alarms import KIND
+from sagewright.engine.monitoring.alarm_rules import BadRule, read_rule
+from sagewright.engine.monitoring.alarms import KIND
 from sagewright.model.errors import AwsError
 from sagewright.services.cloudwatch.alarms import put_alarm
 from sagewright.services.cloudwatch.periods import invalid

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.alarms import KIND
+from sagewright.engine.monitoring.alarms import KIND
 from sagewright.model.errors import AwsError
 from sagewright.services.cloudwatch import dashboards
 from sagewright.services.cloudwatch.alarms import arn_of

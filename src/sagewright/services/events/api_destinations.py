@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from sagewright.engine.hooks import CONNECTION, DESTINATION, connection_arn, destination_arn
+from sagewright.engine.events.api_destinations import CONNECTION, DESTINATION, connection_arn, destination_arn
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.events.connections import alter, find, listed, make, times

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.eventrules import BUS, KIND, bus_arn
+from sagewright.engine.events.rules import BUS, KIND, bus_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, NotImplementedYet, ValidationException
 from sagewright.services import paging

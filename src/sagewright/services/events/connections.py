@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.hooks import CONNECTION, DESTINATION, connection_arn
+from sagewright.engine.events.api_destinations import CONNECTION, DESTINATION, connection_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging

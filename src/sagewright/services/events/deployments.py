@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.eventtargets import service_of
+from sagewright.engine.events.targets import service_of
 from sagewright.services.context import Context
 from sagewright.services.events.rules import require_rule
 from sagewright.store import deliveries, deployments

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sagewright.engine.eventforms import event_head
-from sagewright.engine.eventpatterns import read_pattern
-from sagewright.engine.eventrouting import TARGET
-from sagewright.engine.eventrules import Rule, enabled
+from sagewright.engine.events.detail_types import event_head
+from sagewright.engine.events.patterns import read_pattern
+from sagewright.engine.events.router import TARGET
+from sagewright.engine.events.rules import Rule, enabled
 from sagewright.model.budgets import Budget, OverBudget, size_of
 from sagewright.model.clock import now_ms, to_ms
 from sagewright.model.documents import read_json

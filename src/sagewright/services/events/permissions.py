@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.engine.eventrules import bus_arn
+from sagewright.engine.events.rules import bus_arn
 from sagewright.model.documents import read_policy
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context

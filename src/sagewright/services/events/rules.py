@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sagewright.engine.eventpatterns import BadPattern, read_pattern
-from sagewright.engine.eventrules import (
+from sagewright.engine.events.patterns import BadPattern, read_pattern
+from sagewright.engine.events.rules import (
     BUS,
     DISABLED,
     ENABLED,
@@ -23,7 +23,7 @@ from sagewright.engine.eventrules import (
     kept_name,
     rule_arn,
 )
-from sagewright.engine.schedules import BadSchedule, read_schedule
+from sagewright.engine.events.schedules import BadSchedule, read_schedule
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.eventrules import BUS, bus_arn
+from sagewright.engine.events.rules import BUS, bus_arn
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.events.buses import bus_of

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.deployplans import BadTarget, read_target
-from sagewright.engine.eventinputs import BadPath, read_path, unknown_variable
-from sagewright.engine.eventrules import PRINCIPAL, TARGETS, Rule
-from sagewright.engine.eventtargets import service_of
+from sagewright.engine.events.deployment_plans import BadTarget, read_target
+from sagewright.engine.events.input_transformers import BadPath, read_path, unknown_variable
+from sagewright.engine.events.rules import PRINCIPAL, TARGETS, Rule
+from sagewright.engine.events.targets import service_of
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging

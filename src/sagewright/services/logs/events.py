@@ -7,8 +7,8 @@ from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import Any
 
-from sagewright.engine import logmetrics
-from sagewright.engine.logfilters import compile_filter
+from sagewright.engine.monitoring import metric_filters
+from sagewright.engine.monitoring.filter_patterns import compile_filter
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
@@ -44,7 +44,7 @@ def put_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if taken:
         with context.store.write() as connection:
             logs.append(connection, logs.ensure_stream(connection, place_of(context), group, name), taken)
-            logmetrics.count_in(context.store, connection, (place_of(context), group), taken)
+            metric_filters.count_in(context.store, connection, (place_of(context), group), taken)
     answer = {"nextSequenceToken": str(require_stream(context, group, name).next_seq)}
     return answer | ({"rejectedLogEventsInfo": rejected} if rejected else {})
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.logmetrics import parent_of
+from sagewright.engine.monitoring.metric_filters import parent_of
 from sagewright.services.context import Context
 from sagewright.store import logs, resources
 from sagewright.store.jobs import Place

@@ -1,4 +1,4 @@
-"""Metric filters of log groups: Put, Describe, Delete, Test. `engine.logmetrics` has them count.
+"""Metric filters of log groups: Put, Describe, Delete, Test. `engine.monitoring.metric_filters` has them count.
 
 Source: Logs' API reference.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from sagewright.engine.logconditions import MISSING
-from sagewright.engine.logfilters import compile_fields, compile_filter, selectors_of
-from sagewright.engine.logmetrics import KIND, number, parent_of
+from sagewright.engine.monitoring.filter_conditions import MISSING
+from sagewright.engine.monitoring.filter_patterns import compile_fields, compile_filter, selectors_of
+from sagewright.engine.monitoring.metric_filters import KIND, number, parent_of
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context

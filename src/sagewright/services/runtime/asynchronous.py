@@ -9,8 +9,8 @@ import base64
 import uuid
 from typing import Any
 
-from sagewright.engine import fleets
-from sagewright.engine.asynchronous import DEFAULT_TIMEOUT_S, DEFAULT_TTL_S, KIND, WAITING
+from sagewright.engine.endpoints import fleets
+from sagewright.engine.endpoints.async_invocations import DEFAULT_TIMEOUT_S, DEFAULT_TTL_S, KIND, WAITING
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.errors import AwsError
 from sagewright.model.lives import EndpointStatus

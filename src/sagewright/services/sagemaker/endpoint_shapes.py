@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.fleets import Fleet, Variant, fleet_of
-from sagewright.engine.rollout import RESIZE, State
+from sagewright.engine.endpoints.fleets import Fleet, Variant, fleet_of
+from sagewright.engine.endpoints.rollout import RESIZE, State
 from sagewright.model.clock import to_datetime
 from sagewright.model.lives import EndpointStatus
 from sagewright.store.resources import Resource

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine import rollout
-from sagewright.engine.alarms import KIND as ALARMS
-from sagewright.engine.fleets import Fleet, Variant
-from sagewright.engine.rollout import State
+from sagewright.engine.endpoints import rollout
+from sagewright.engine.endpoints.fleets import Fleet, Variant
+from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.monitoring.alarms import KIND as ALARMS
 from sagewright.kinds.serving import COMPONENT, ENDPOINT, START_S, role_of
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ValidationException

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.fleets import Fleet, fleet_of
-from sagewright.engine.rollout import State
+from sagewright.engine.endpoints.fleets import Fleet, fleet_of
+from sagewright.engine.endpoints.rollout import State
 from sagewright.model.clock import to_datetime
 from sagewright.store.resources import Resource
 

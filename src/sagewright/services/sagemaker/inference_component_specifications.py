@@ -8,8 +8,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sagewright.engine.fleets import Fleet, Needs, Variant
-from sagewright.engine.placement import SPREAD
+from sagewright.engine.endpoints.fleets import Fleet, Needs, Variant
+from sagewright.engine.endpoints.placement import SPREAD
 from sagewright.kinds.modelcontainers import containers_of
 from sagewright.kinds.serving import role_of
 from sagewright.model.errors import ValidationException

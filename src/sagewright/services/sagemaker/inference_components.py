@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from sagewright.engine import rollout
-from sagewright.engine.components import FAILURE, WAITING
-from sagewright.engine.fleets import Variant, fleet_of
-from sagewright.engine.rollout import State
+from sagewright.engine.endpoints import rollout
+from sagewright.engine.endpoints.components import FAILURE, WAITING
+from sagewright.engine.endpoints.fleets import Variant, fleet_of
+from sagewright.engine.endpoints.rollout import State
 from sagewright.kinds.serving import COMPONENT
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ValidationException

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine import experiments
-from sagewright.engine.experiments import (
+from sagewright.engine.endpoints import shadow_tests
+from sagewright.engine.endpoints.shadow_tests import (
     CANCELLED,
     COMPLETED,
     CREATED,
@@ -173,7 +173,7 @@ def _final(current: Resource, request: dict[str, Any]) -> list[dict[str, Any]]:
         raise ValidationException(
             f"Of the variants exactly one goes on: {PROMOTE} the shadow and {REMOVE} {source}, or {RETAIN} {source}."
         )
-    return experiments.ended(current.document, actions, request.get("DesiredModelVariants"))
+    return shadow_tests.ended(current.document, actions, request.get("DesiredModelVariants"))
 
 
 def _check_variants(context: Context, request: dict[str, Any]) -> None:

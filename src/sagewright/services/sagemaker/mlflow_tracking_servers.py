@@ -1,7 +1,7 @@
 """MLflow tracking servers: Create, Describe, List, Update, Start, Stop, Delete, and a URL for a browser.
 
 Source: AWS's API reference, CreateMlflowTrackingServer and its relatives. What runs is the real MLflow, as a job of its own; see
-`engine.trackers`.
+`engine.endpoints.tracking_servers`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.trackers import GONE, OFF, ON, Start, asked
+from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, asked
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model import trackingsessions as passes
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn

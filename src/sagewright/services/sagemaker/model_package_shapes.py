@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sagewright.engine.eventforms import iso
+from sagewright.engine.events.detail_types import iso
 from sagewright.model.clock import to_datetime
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.model_package_rows import arn_of, names_of

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, false
 from sqlalchemy.exc import IntegrityError
 
-from sagewright.engine.eventrouting import SUBJECT as LOG
+from sagewright.engine.events.router import SUBJECT as LOG
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm

@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sagewright.engine import callbacks, steprecords
-from sagewright.engine.steprecords import EXECUTION, STEP, VERSION, StepRecord
-from sagewright.engine.stepreferences import execution_arn
-from sagewright.engine.steps import tracking
+from sagewright.engine.pipelines import callbacks, step_records
+from sagewright.engine.pipelines.step_records import EXECUTION, STEP, VERSION, StepRecord
+from sagewright.engine.pipelines.step_references import execution_arn
+from sagewright.engine.pipelines.steps import tracking
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
@@ -180,7 +180,7 @@ def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[s
 def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """What has succeeded stays; the rest is executed in the same execution."""
     execution = require(context, request["PipelineExecutionArn"])
-    records = steprecords.of_execution(context.store, execution.id)
+    records = step_records.of_execution(context.store, execution.id)
     if any(one.type == "Fail" for one in records.values()):
         raise AwsError("ConflictException", "A pipeline execution that a Fail step ended can't be retried.")
 
@@ -267,8 +267,8 @@ def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> 
     asked = request if "MaxResults" in request else request | {"MaxResults": PAGE}
     return STEPS.answer(
         asked,
-        lambda page: steprecords.page_of(context.store, execution, page),
-        lambda rows: _steps(context, execution, list(map(steprecords.read, rows))),
+        lambda page: step_records.page_of(context.store, execution, page),
+        lambda rows: _steps(context, execution, list(map(step_records.read, rows))),
     )
 
 
@@ -277,7 +277,7 @@ def _steps(context: Context, execution: Resource, records: Sequence[StepRecord])
     written: dict[str, dict[str, str]] = {}
     if any(record.shown is None for record in records):
         definition = read_definition(_version(context, execution).document["PipelineDefinition"])
-        written = {one.name: steprecords.shown_of(one) for one in definition.steps}
+        written = {one.name: step_records.shown_of(one) for one in definition.steps}
     return [_step(execution, one, written.get(one.name, {}) if one.shown is None else one.shown) for one in records]
 
 
@@ -305,7 +305,7 @@ def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -
     token = request["CallbackToken"]
     row = callbacks.find(context.store, (context.account, context.region), token)
     execution = resources.get(context.store, row.parent) if row is not None else None
-    record = steprecords.one_of(context.store, execution, row.document["Step"]) if row and execution else None
+    record = step_records.one_of(context.store, execution, row.document["Step"]) if row and execution else None
     if row is None or execution is None or record is None or not _waits_for(execution, record, token):
         raise ResourceNotFound(f"No step waits for the callback token {token}.")
     if not record.live or not callbacks.answer(context.store, row, answer):
@@ -315,7 +315,7 @@ def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -
 
 
 def _waits_for(execution: Resource, record: StepRecord, token: str) -> bool:
-    return execution.status in LIVE and steprecords.token_for(execution, record.name, record.attempt) == token
+    return execution.status in LIVE and step_records.token_for(execution, record.name, record.attempt) == token
 
 
 def require(context: Context, arn: str) -> Resource:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sagewright.engine.steprecords import EXECUTION, PIPELINE, VERSION
-from sagewright.engine.steps.shapes import unknown_members
+from sagewright.engine.pipelines.step_records import EXECUTION, PIPELINE, VERSION
+from sagewright.engine.pipelines.steps.shapes import unknown_members
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from sagewright.engine.times import run_ms
+from sagewright.engine.jobs.durations import run_ms
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, OWNER
 from sagewright.kinds.training import CHECKPOINT_PATH, metric_definitions, model_uri
 from sagewright.kinds.tuning import KIND as TUNING

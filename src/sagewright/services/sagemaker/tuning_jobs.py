@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine import trials
-from sagewright.engine.trials import Record
+from sagewright.engine.tuning import trials
+from sagewright.engine.tuning.trials import Record
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, read_definitions
 from sagewright.model.arns import sagemaker_arn

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sagewright.engine import trials
-from sagewright.engine.trials import Record
+from sagewright.engine.tuning import trials
+from sagewright.engine.tuning.trials import Record
 from sagewright.kinds.training import OBJECTIVE
 from sagewright.kinds.tuning import KIND, RESOURCE, TRIAL, Definition, read_definitions, resource_configs
 from sagewright.kinds.tuning import specification as with_objective

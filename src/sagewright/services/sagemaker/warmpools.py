@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.engine.warmpools import POOL
+from sagewright.engine.jobs.warmpools import POOL
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.store import jobs, warmpools

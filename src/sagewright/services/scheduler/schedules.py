@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sagewright.engine.eventrules import PRINCIPAL, TARGETS
-from sagewright.engine.eventtargets import service_of
-from sagewright.engine.schedules import BadSchedule
-from sagewright.engine.scheduling import KIND, MOST_SCHEDULES, ONLY_TARGET
-from sagewright.engine.timetables import BadZone, read_timetable
+from sagewright.engine.events.rules import PRINCIPAL, TARGETS
+from sagewright.engine.events.scheduler import KIND, MOST_SCHEDULES, ONLY_TARGET
+from sagewright.engine.events.schedules import BadSchedule
+from sagewright.engine.events.targets import service_of
+from sagewright.engine.events.timetables import BadZone, read_timetable
 from sagewright.model.arns import account_of
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError, ValidationException

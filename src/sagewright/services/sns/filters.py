@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from sagewright.engine.eventpatterns import BadPattern, read_pattern
-from sagewright.engine.jsonplaces import fault
+from sagewright.engine.events.patterns import BadPattern, read_pattern
+from sagewright.engine.json_paths import fault
 from sagewright.model.documents import read_json
 
 MOST_KEYS = 5

@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from sagewright.engine.eventforms import iso
-from sagewright.engine.eventpatterns import BadPattern, read_pattern
+from sagewright.engine.events.detail_types import iso
+from sagewright.engine.events.patterns import BadPattern, read_pattern
 from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError

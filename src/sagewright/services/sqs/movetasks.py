@@ -1,4 +1,4 @@
-"""Message move tasks: Start, List, Cancel. `engine.messagemoves` carries them out.
+"""Message move tasks: Start, List, Cancel. `engine.events.message_moves` carries them out.
 
 Source: AWS's API reference, Amazon SQS; handles and refusals as localstack/localstack recorded them on AWS
 (`test_sqs_move_task.snapshot.json`).
@@ -13,7 +13,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.messagemoves import CANCELLED, KIND, RUNNING
+from sagewright.engine.events.message_moves import CANCELLED, KIND, RUNNING
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import operation

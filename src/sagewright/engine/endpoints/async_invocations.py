@@ -1,0 +1,217 @@
+"""Asynchronous invocations: kept until they are done, carried out by a process of their own, at least once.
+
+Source: AWS's developer guide, "Asynchronous inference".
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sagewright.engine.calls import Call
+from sagewright.engine.endpoints import fleets
+from sagewright.engine.endpoints.async_reports import AsyncReports
+from sagewright.engine.endpoints.fleets import Fleet, Instance, Variant
+from sagewright.invoker.client import InvokerClient, Workshop
+from sagewright.invoker.messages import Invocation, Objects, Result
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.model.lives import EndpointStatus
+from sagewright.model.s3uris import read_s3_uri
+from sagewright.objects.access import ObjectStore
+from sagewright.store import resources, servers
+from sagewright.store.database import Database
+from sagewright.store.resources import Resource
+
+KIND = "async-invocation"
+WAITING, RUNNING = "Waiting", "Running"
+DEFAULT_TTL_S, DEFAULT_TIMEOUT_S = 21_600, 900
+DEFAULT_CONCURRENCY = 4
+"""Requests to one instance at a time where ClientConfig doesn't say."""
+MOST_DEATHS = 3
+"""After so many deaths of the invoker an invocation that it had in its hands each time has failed."""
+log = logging.getLogger("sagewright.engine.endpoints.async_invocations")
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """`owner`: the server's name, under which it holds what is being carried out; `access()`: S3 as the invoker reaches it;
+    `folder`: for its payloads."""
+
+    store: Database
+    objects: ObjectStore
+    call: Call
+    owner: str
+    wake: Callable[[str, str], None]
+    access: Callable[[], Objects]
+    folder: Path
+    disk_stop_mb: int
+
+
+@dataclass(frozen=True)
+class _Held:
+    """An invocation that is being carried out, and by whom."""
+
+    fleet: Fleet
+    variant: Variant
+    instance: Instance
+    since_ms: int
+
+
+class Asynchronous:
+    """See engine.control.Reconciler for the guarantees. A step hands the work to the invoker, or takes in what has come of it."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._d = dependencies
+        self._reports = AsyncReports(dependencies.store, dependencies.call)
+        workshop = Workshop(dependencies.folder, dependencies.access, dependencies.disk_stop_mb)
+        self._invoker = InvokerClient(workshop, self._note, self._note_lost)
+        self._lock = threading.Lock()
+        self._held: dict[str, _Held] = {}
+        self._busy: Counter[str] = Counter()
+        self._results: dict[str, Result] = {}
+        self._deaths: Counter[str] = Counter()
+
+    def recover(self) -> None:
+        """Takes nothing up: what this server had in its hands is carried out again when it is reconciled."""
+
+    def active(self) -> list[tuple[str, str]]:
+        found = resources.of_kind(self._d.store, KIND)
+        self._reports.report_backlog(found)
+        return [(KIND, one.id) for one in found]
+
+    def reconcile(self, subject_id: str) -> None:
+        row = resources.get(self._d.store, subject_id)
+        with self._lock:
+            result = self._results.pop(subject_id, None)
+            held = self._held.get(subject_id) if result is None else self._let_go(subject_id)
+        if row is None or (held is not None and result is None):
+            return
+        if result is not None and held is not None:
+            self._end(row, held, result)
+            return
+        endpoint = resources.get(self._d.store, row.parent)
+        if now_ms() > row.created_ms + row.document["TtlSeconds"] * 1000:
+            self._end_badly(row, "The request was not processed within its RequestTTLSeconds.")
+        elif endpoint is None or endpoint.status in {EndpointStatus.DELETING, EndpointStatus.FAILED}:
+            self._end_badly(row, "The endpoint is gone.")
+        elif endpoint.status in {EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING}:
+            self._begin(row, endpoint)
+
+    def _begin(self, row: Resource, endpoint: Resource) -> None:
+        chosen = self._chosen(endpoint)
+        if chosen is None:
+            return
+        if self._deaths[row.id] >= MOST_DEATHS:
+            self._end_badly(row, f"The process that carried out the request died {MOST_DEATHS} times.")
+            return
+        claimed = self._claimed(row)
+        if claimed is None:
+            return
+        fleet, variant, instance = chosen
+        with self._lock:
+            self._held[row.id] = _Held(fleet, variant, instance, now_ms())
+            self._busy[instance.id] += 1
+        if not self._invoker.send(_invocation(claimed, variant, instance)):
+            with self._lock:
+                self._let_go(row.id)
+
+    def _chosen(self, endpoint: Resource) -> tuple[Fleet, Variant, Instance] | None:
+        """An instance with room, the one that has most of it."""
+        serving = [fleet for fleet in fleets.read(endpoint.document) if fleet.share]
+        for fleet in sorted(serving, key=lambda one: -one.share):
+            client = (fleet.asynchronous or {}).get("ClientConfig") or {}
+            most = client.get("MaxConcurrentInvocationsPerInstance") or DEFAULT_CONCURRENCY
+            for variant in fleet.variants:
+                free = [one for one in variant.ready if self._busy[one.id] < most]
+                if free:
+                    return fleet, variant, min(free, key=lambda one: self._busy[one.id])
+        return None
+
+    def _claimed(self, row: Resource) -> Resource | None:
+        """The invocation as this server's, or None where a server that lives has it."""
+        owner = _owner(row)
+        if owner not in {"", self._d.owner} and servers.lives(self._d.store, owner):
+            return None
+
+        def claim(current: Resource) -> Resource | None:
+            if _owner(current) not in {owner, "", self._d.owner}:
+                return None
+            return replace(current, status=RUNNING, document={**current.document, "Owner": self._d.owner})
+
+        return resources.alter(self._d.store, row.id, claim)
+
+    def _note(self, result: Result) -> None:
+        with self._lock:
+            self._results[result.id] = result
+        self._d.wake(KIND, result.id)
+
+    def _note_lost(self, ids: list[str]) -> None:
+        """The invoker died: they are carried out again."""
+        with self._lock:
+            for one in ids:
+                self._let_go(one)
+                self._deaths[one] += 1
+        for one in ids:
+            self._d.wake(KIND, one)
+
+    def _let_go(self, invocation_id: str) -> _Held | None:
+        held = self._held.pop(invocation_id, None)
+        if held is not None:
+            self._busy[held.instance.id] -= 1
+            if self._busy[held.instance.id] <= 0:
+                del self._busy[held.instance.id]
+        return held
+
+    def _end(self, row: Resource, held: _Held, result: Result) -> None:
+        if result.failure is not None:
+            self._end_badly(row, result.failure)
+            return
+        self._reports.measure(row, held.variant, held.since_ms)
+        self._reports.completed(row, held.fleet, result.content_type)
+        self._forget(row)
+
+    def _end_badly(self, row: Resource, reason: str) -> None:
+        endpoint = resources.get(self._d.store, row.parent)
+        fleet = next((one for one in fleets.read(endpoint.document) if one.share), None) if endpoint else None
+        if "FailureLocation" in row.document:
+            place = read_s3_uri(row.document["FailureLocation"])
+            try:
+                self._d.objects.write_bytes(place.bucket, place.key, reason.encode(), "text/plain")
+            except AwsError as error:
+                log.warning("the failure of invocation %s can't be written: %s", row.name, error.message)
+        self._reports.failed(row, fleet, reason)
+        self._forget(row)
+
+    def _forget(self, row: Resource) -> None:
+        self._deaths.pop(row.id, None)
+        resources.remove(self._d.store, row, f"async:{row.id}")
+
+
+def _owner(row: Resource) -> str:
+    """The server that carries it out, or did before it died; "" for none. Of rows that an earlier version wrote, too."""
+    owner: Any = row.document.get("Owner") or (row.document.get("Lease") or {}).get("Owner", "")
+    return str(owner)
+
+
+def _invocation(row: Resource, variant: Variant, instance: Instance) -> Invocation:
+    document, count = row.document, len(instance.directories)
+    names = ["primary"] if count == 1 else [fleets.container_name(variant, number) for number in range(count)]
+    return Invocation(
+        row.id,
+        document["EndpointName"],
+        tuple(instance.directories),
+        tuple(names),
+        document["Headers"],
+        document["TimeoutSeconds"],
+        document["OutputLocation"],
+        document.get("Body", ""),
+        document.get("InputLocation", ""),
+    )

@@ -1,0 +1,119 @@
+"""Reports on asynchronous invocations: messages to topics, and metrics.
+
+Source: AWS's developer guide, "Asynchronous inference"; the form of its notifications is published there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.endpoints import fleets
+from sagewright.engine.endpoints.fleets import Fleet, Variant
+from sagewright.kinds.serving import ENDPOINT
+from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import metrics, resources
+from sagewright.store.database import Database
+from sagewright.store.metrics import Datum, Series
+from sagewright.store.resources import Resource
+
+NAMESPACE = "AWS/SageMaker"
+BACKLOG_S, IDLE_S = 5.0, 60.0
+log = logging.getLogger("sagewright.engine.endpoints.async_reports")
+
+
+class AsyncReports:
+    def __init__(self, store: Database, call: Call) -> None:
+        self._store, self._call = store, call
+        self._reported_s, self._backlogged = -IDLE_S, False
+
+    def completed(self, row: Resource, fleet: Fleet, content_type: str) -> None:
+        message = _message(row, "Completed")
+        message["responseParameters"] = {"contentType": content_type, "outputLocation": row.document["OutputLocation"]}
+        self._notify(row, fleet, "SuccessTopic", message)
+
+    def failed(self, row: Resource, fleet: Fleet | None, reason: str) -> None:
+        message = _message(row, "Failed")
+        if "FailureLocation" in row.document:
+            message["responseParameters"] = {"failureLocation": row.document["FailureLocation"]}
+        self._notify(row, fleet, "ErrorTopic", message | {"failureReason": reason})
+
+    def _notify(self, row: Resource, fleet: Fleet | None, topic: str, message: dict[str, Any]) -> None:
+        output = ((fleet.asynchronous if fleet else None) or {}).get("OutputConfig") or {}
+        arn = (output.get("NotificationConfig") or {}).get(topic)
+        if not arn:
+            return
+        principal = assumed_role_arn(row.account, ROLE_NAME, "SageMaker")
+        try:
+            request = {"TopicArn": arn, "Message": json.dumps(message)}
+            self._call(Question(principal, "sns", "Publish", request, region=row.region))
+        except AwsError as error:
+            log.warning("invocation %s can't be published to %s: %s", row.name, arn, error.message)
+
+    def measure(self, row: Resource, variant: Variant, begin_ms: int) -> None:
+        place = {"EndpointName": row.document["EndpointName"], "VariantName": variant.name}
+        times = {"TimeInBacklog": begin_ms - row.created_ms, "TotalProcessingTime": now_ms() - row.created_ms}
+        text, now = metrics.dimension_text(place), now_ms()
+        data = [
+            (Series(row.account, row.region, NAMESPACE, name, text), Datum.of_value(now, float(value), "Milliseconds"))
+            for name, value in times.items()
+        ]
+        with self._store.write() as connection:
+            metrics.put(connection, data)
+
+    def report_backlog(self, waiting: list[Resource]) -> None:
+        """Puts the metrics that autoscaling follows: every few seconds during a backlog and once after it, else each minute."""
+        now = time.monotonic()
+        if now - self._reported_s < (BACKLOG_S if waiting or self._backlogged else IDLE_S):
+            return
+        self._reported_s, self._backlogged = now, bool(waiting)
+        counts = Counter(one.parent for one in waiting)
+        found = resources.of_kind(self._store, ENDPOINT)
+        data = [one for endpoint in found for one in _backlog(endpoint, counts[endpoint.id])]
+        if data:
+            with self._store.write() as connection:
+                metrics.put(connection, data)
+
+
+def _backlog(endpoint: Resource, waiting: int) -> list[tuple[Series, Datum]]:
+    """The metrics of an asynchronous endpoint; none of any other. `waiting`: its invocations that are not over."""
+    serving = [fleet for fleet in fleets.read(endpoint.document) if fleet.share]
+    if not waiting and not any(fleet.asynchronous for fleet in serving):
+        return []
+    ready = sum(len(one.ready) for fleet in serving for one in fleet.variants)
+    text = metrics.dimension_text({"EndpointName": endpoint.name})
+    values = {
+        "ApproximateBacklogSize": float(waiting),
+        "ApproximateBacklogSizePerInstance": waiting / max(1, ready),
+        "HasBacklogWithoutCapacity": float(bool(waiting) and not ready),
+    }
+    return [
+        (Series(endpoint.account, endpoint.region, NAMESPACE, metric, text), Datum.of_value(now_ms(), value, "Count"))
+        for metric, value in values.items()
+    ]
+
+
+def _message(row: Resource, status: str) -> dict[str, Any]:
+    document = row.document
+    return {
+        "awsRegion": row.region,
+        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "receivedTime": datetime.fromtimestamp(row.created_ms / 1000, UTC).isoformat().replace("+00:00", "Z"),
+        "invocationStatus": status,
+        "requestParameters": {
+            "contentType": document["Headers"].get("Content-Type", ""),
+            "endpointName": document["EndpointName"],
+            "inputLocation": document.get("InputLocation", ""),
+        },
+        "inferenceId": document["InferenceId"],
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    }

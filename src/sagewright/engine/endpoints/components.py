@@ -1,0 +1,125 @@
+"""The reconciler of inference components: copies of a model on the instances of an endpoint.
+
+A component's document is an endpoint's in small: fleets with one variant, whose instances are copies, go the ways that `rollout`
+says. What is its own is the place of each copy; it is decided with the endpoint's row locked, so that no two components get the
+same room.
+Source: AWS's API reference, CreateInferenceComponent and UpdateInferenceComponent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sagewright.engine.endpoints import placement, rollout
+from sagewright.engine.endpoints.instances import Alarmed, Instances
+from sagewright.engine.endpoints.rollout import Look, State
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.kinds.serving import COMPONENT, ENDPOINT
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.lives import EndpointStatus
+from sagewright.store import resources
+from sagewright.store.resources import Resource
+
+log = logging.getLogger("sagewright.engine.endpoints.components")
+FAILURE, WAITING = "FailureReason", "WaitsForRoom"
+"""Members of a component's document: the second says that copies which were there had to go, and come back once there is room."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A component and its endpoint as they are next."""
+
+    component: Resource
+    endpoint: Resource | None
+
+
+class Components:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (COMPONENT,)
+
+    def __init__(self, machinery: Machinery, alarmed: Alarmed = lambda _component, _names: "") -> None:
+        self._m, self._instances = machinery, Instances(machinery, alarmed)
+
+    def recover(self) -> None:
+        """Nothing: all stands in the documents."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(COMPONENT, one.id) for one in resources.of_kind(self._m.store, COMPONENT)]
+
+    def reconcile(self, component_id: str) -> None:
+        component = resources.get(self._m.store, component_id)
+        if component is None:
+            return
+        look = self._instances.look(component, State.read(component.status, component.document))
+        endpoint = resources.get(self._m.store, component.parent)
+        if decided(component, endpoint, resources.children(self._m.store, component.parent), look) is not None:
+            self._decide(component, look)
+        current = resources.get(self._m.store, component_id)
+        if current is None:
+            return
+        state = State.read(current.status, current.document)
+        self._instances.carry_out(current, state, look.at_ms)
+        if state.finished:
+            arn = sagemaker_arn(current.region, current.account, COMPONENT, current.name)
+            resources.remove(self._m.store, current, arn)
+
+    def _decide(self, component: Resource, look: Look) -> None:
+        with self._m.store.write() as connection:
+            endpoint = resources.locked_in(connection, component.parent)
+            current = resources.locked_in(connection, component.id)
+            if current is None:
+                return
+            siblings = resources.children_in(connection, component.parent)
+            decision = decided(current, endpoint, siblings, look)
+            if decision is None:
+                return
+            resources.change_in(connection, decision.component)
+            if decision.endpoint is not None:
+                resources.change_in(connection, decision.endpoint)
+        if decision.component.status != current.status:
+            log.info("inference component %s: %s", component.name, decision.component.status)
+        if decision.endpoint is not None:
+            self._m.wake(ENDPOINT, decision.endpoint.id)
+
+
+def decided(
+    component: Resource, endpoint: Resource | None, siblings: Sequence[Resource], look: Look
+) -> Decision | None:
+    """What is next; None where there is nothing to do. `siblings`: what belongs to the endpoint."""
+    before = State.read(component.status, component.document)
+    if endpoint is None or endpoint.status == EndpointStatus.FAILED:
+        after, host = rollout.advance(_without_host(before), look), None
+    elif endpoint.status == EndpointStatus.CREATING and before.status != EndpointStatus.DELETING:
+        return None  # it has no instances yet
+    else:
+        others = [one for one in siblings if one.kind == COMPONENT and one.id != component.id]
+        after, host = _placed(rollout.advance(before, look), endpoint, others, look)
+    if after == before and host is None:
+        return None
+    changed = replace(component, status=str(after.status), document=after.document())
+    return Decision(changed, host)
+
+
+def _without_host(state: State) -> State:
+    """An endpoint that has gone takes its components along."""
+    return replace(state, status=EndpointStatus.DELETING, update=None)
+
+
+def _placed(state: State, endpoint: Resource, others: Sequence[Resource], look: Look) -> tuple[State, Resource | None]:
+    host = State.read(endpoint.status, endpoint.document)
+    around = [State.read(one.status, one.document) for one in others]
+    placed = placement.place(state, host, around, look.at_ms)
+    if placed.missing:
+        given_up = rollout.given_up(placed.state, look, placed.reason)
+        if state.update is None:
+            given_up = replace(given_up, rest={**given_up.rest, WAITING: True})
+        placed = replace(placement.place(given_up, host, around, look.at_ms), reason=placed.reason)
+    elif WAITING in state.rest:
+        kept = {name: value for name, value in placed.state.rest.items() if name not in {FAILURE, WAITING}}
+        placed = replace(placed, state=replace(placed.state, rest=kept))
+    if placed.host == host:
+        return placed.state, None
+    return placed.state, replace(endpoint, document=placed.host.document())

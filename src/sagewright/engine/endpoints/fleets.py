@@ -1,0 +1,245 @@
+"""The fleets of an endpoint: what its document keeps of instances, and the jobs that run them.
+
+A fleet is what one endpoint configuration asks for: variants, each with instances, each with one job for each of its containers.
+Everything stands in the endpoint's document before it is made, so that a server that is killed leaves nothing unknown behind.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.launch_plan import host_directory
+from sagewright.kinds.serving import COMPONENT, HOST, START_S
+from sagewright.model.lives import SERVING, Step
+from sagewright.store import hosts, jobs
+from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.resources import Resource
+
+
+class InstanceState(StrEnum):
+    STARTING = "starting"
+    READY = "ready"  # every container answers to /ping
+    OVER = "over"  # a container ended by itself, or was lost
+
+
+@dataclass(frozen=True)
+class Instance:
+    """`directories`: of its containers, once they are ready; `leaving_ms`: since when it gets no more requests; `place`: of a copy
+    of an inference component, the endpoint's instance that it is on."""
+
+    id: str
+    directories: list[str] = field(default_factory=list)
+    leaving_ms: int | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one copy of an inference component takes of an instance. `most_memory_mb`: what it may use, 0 for all there is."""
+
+    cpus: float = 0.0
+    memory_mb: int = 0
+    gpus: int = 0
+    most_memory_mb: int = 0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`containers`: as ContainerDefinition; `wanted`: how many instances; `mode`: InferenceExecutionConfig's; `failures`: how many
+    instances in a row did not come up, `retry_ms`: before which time no other one is made.
+
+    `hosts_components`: its instances run nothing themselves, they are the places of inference components' copies; `scaling`: how
+    many of them there may be, as ManagedInstanceScaling. `component`: whose copies the instances are, each of which has `needs`.
+    """
+
+    name: str
+    weight: float
+    wanted: int
+    instance_type: str
+    containers: list[dict[str, Any]]
+    model: str
+    role: str
+    mode: str = "Serial"
+    isolated: bool = False
+    shadow: bool = False
+    start_s: float = START_S
+    routing: str = "LEAST_OUTSTANDING_REQUESTS"
+    serverless: dict[str, Any] | None = None
+    failures: int = 0
+    retry_ms: int = 0
+    instances: list[Instance] = field(default_factory=list)
+    hosts_components: bool = False
+    scaling: dict[str, Any] | None = None
+    component: str = ""
+    needs: Needs | None = None
+
+    @property
+    def ready(self) -> list[Instance]:
+        return [one for one in self.kept if one.directories or self.hosts_components]
+
+    @property
+    def kept(self) -> list[Instance]:
+        """Those that are not leaving."""
+        return [one for one in self.instances if one.leaving_ms is None]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """`share`: the part of the traffic that it gets, in percent; `capture` and `asynchronous`: of its configuration."""
+
+    id: str
+    config: str
+    variants: list[Variant]
+    share: float = 0.0
+    capture: dict[str, Any] | None = None
+    asynchronous: dict[str, Any] | None = None
+
+    @property
+    def whole(self) -> bool:
+        return all(len(variant.ready) >= variant.wanted for variant in self.variants)
+
+
+def read(document: dict[str, Any]) -> list[Fleet]:
+    """The fleets of an endpoint's document, the one that serves first."""
+    return [fleet_of(one) for one in document.get("Fleets", [])]
+
+
+def written(fleets: list[Fleet]) -> list[dict[str, Any]]:
+    return [asdict(fleet) for fleet in fleets]
+
+
+def fleet_of(document: dict[str, Any]) -> Fleet:
+    """One that `written` wrote."""
+    return Fleet(**{**document, "variants": [_variant(one) for one in document["variants"]]})
+
+
+def _variant(document: dict[str, Any]) -> Variant:
+    needs = document.get("needs")
+    instances = [Instance(**one) for one in document["instances"]]
+    return Variant(**{**document, "instances": instances, "needs": Needs(**needs) if needs else None})
+
+
+def sized(fleet: Fleet, now_ms: int) -> Fleet:
+    """With as many instances as are wanted: new ones have a name and no jobs yet, those that are too many are leaving."""
+    return replace(fleet, variants=[_sized(variant, now_ms) for variant in fleet.variants])
+
+
+def _sized(variant: Variant, now_ms: int) -> Variant:
+    kept = variant.kept
+    more = [Instance(new_instance_id()) for _ in range(variant.wanted - len(kept))]
+    surplus = {
+        one.id for one in sorted(kept, key=lambda one: bool(one.directories))[: max(0, len(kept) - variant.wanted)]
+    }
+    told = [replace(one, leaving_ms=now_ms) if one.id in surplus else one for one in variant.instances]
+    return replace(variant, instances=told + more)
+
+
+def new_instance_id() -> str:
+    return f"i-{uuid.uuid4().hex[:17]}"
+
+
+def emptied(fleet: Fleet, now_ms: int) -> Fleet:
+    """With nobody wanted, and all instances leaving."""
+    return sized(replace(fleet, share=0.0, variants=[replace(one, wanted=0) for one in fleet.variants]), now_ms)
+
+
+def instances(fleets: list[Fleet]) -> Iterator[tuple[Variant, Instance]]:
+    for fleet in fleets:
+        for variant in fleet.variants:
+            for instance in variant.instances:
+                yield variant, instance
+
+
+class Fleets:
+    """The jobs of instances: an endpoint's own, or the copies of an inference component, which is the owner then."""
+
+    def __init__(self, machinery: Machinery) -> None:
+        self._m = machinery
+
+    def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
+        """Of each container; None where it has not been made yet."""
+        place = Place(SERVING.kind, owner.account, owner.region)
+        names = [_job_name(instance, number) for number in range(len(variant.containers))]
+        return [jobs.find(self._m.store, place, name) for name in names]
+
+    def make(self, owner: Resource, variant: Variant, instance: Instance) -> None:
+        """The jobs of an instance, those that are there already excepted."""
+        place = Place(SERVING.kind, owner.account, owner.region)
+        for number, container in enumerate(variant.containers):
+            request = {
+                **_owned(owner, variant, instance),
+                "VariantName": variant.name,
+                "ContainerName": container_name(variant, number) if len(variant.containers) > 1 else "",
+                "InstanceType": variant.instance_type,
+                "RoleArn": variant.role,
+                "Container": container,
+                "Isolated": variant.isolated,
+                "StartSeconds": variant.start_s,
+            }
+            try:
+                job = jobs.create(self._m.store, place, Draft(_job_name(instance, number), request))
+            except NameTaken:
+                continue
+            self._m.wake(job.kind, job.id)
+
+    def look(self, owner: Resource, variant: Variant, instance: Instance) -> tuple[InstanceState, list[Job]]:
+        """How far an instance is, and its jobs."""
+        found = [job for job in self.jobs_of(owner, variant, instance) if job is not None]
+        if any(job.ended for job in found):
+            return InstanceState.OVER, found
+        ready = len(found) == len(variant.containers) and all(job.secondary_status == Step.RUNNING for job in found)
+        return (InstanceState.READY if ready else InstanceState.STARTING), found
+
+    def directories(self, made: list[Job]) -> list[str]:
+        """Of the containers of a ready instance."""
+        return [str(self._directory(job)) for job in made]
+
+    def _directory(self, job: Job) -> Any:
+        return host_directory(self._m.settings, job.id, hosts.of_job(self._m.store, job.id), HOST)
+
+    def stop(self, owner: Resource, variant: Variant, instance: Instance) -> bool:
+        """Whether all of its jobs are over, and forgotten: nobody can ask for them. Those that aren't are asked to end."""
+        over = True
+        for job in self.jobs_of(owner, variant, instance):
+            if job is not None and job.ended:
+                jobs.remove(self._m.store, job.id)
+            if job is None or job.ended:
+                continue
+            over = False
+            if job.wanted != Wanted.STOP:  # once: the job's steps wake the endpoint, which would wake the job for ever
+                jobs.want(self._m.store, job.id, Wanted.STOP)
+                self._m.wake(job.kind, job.id)
+        return over
+
+
+def _owned(owner: Resource, variant: Variant, instance: Instance) -> dict[str, Any]:
+    """Whose job it is, and what it may use where that isn't all of its instance type."""
+    if owner.kind != COMPONENT:
+        memory_gb = (variant.serverless or {}).get("MemorySizeInMB", 0) // 1024
+        told = {"EndpointName": owner.name, "EndpointId": owner.id}
+        return told | {"InstanceId": instance.id, "MemoryGigabytes": memory_gb}
+    needs = variant.needs or Needs()
+    return {
+        "EndpointName": owner.document["EndpointName"],
+        "ComponentName": owner.name,
+        "ComponentId": owner.id,
+        "InstanceId": instance.place,
+        "CopyId": instance.id,
+        "MemoryGigabytes": needs.most_memory_mb / 1024,
+        "Cpus": needs.cpus,
+        "Gpus": needs.gpus,
+    }
+
+
+def container_name(variant: Variant, number: int) -> str:
+    named: str = variant.containers[number].get("ContainerHostname") or f"container_{number + 1}"
+    return named
+
+
+def _job_name(instance: Instance, number: int) -> str:
+    return f"{instance.id}-{number}"

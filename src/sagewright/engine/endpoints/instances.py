@@ -1,0 +1,58 @@
+"""The instances of an endpoint, or the copies of an inference component: what is seen of them, and their jobs made and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sagewright.engine.endpoints import fleets, rollout
+from sagewright.engine.endpoints.fleets import Fleets, Instance, Variant
+from sagewright.engine.endpoints.rollout import Look, Seen, State
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.model.clock import now_ms
+from sagewright.model.lives import EndpointStatus
+from sagewright.store.resources import Resource
+
+SOON_MS = 2_000
+"""What is due later is seen by a sweep."""
+Alarmed = Callable[[Resource, list[str]], str]
+"""The first of an account's alarms, by name, that is in ALARM; "" if none is."""
+
+
+class Instances:
+    """Every step may be repeated, and taken by two servers at once: what is made has names from the owner's document."""
+
+    def __init__(self, machinery: Machinery, alarmed: Alarmed) -> None:
+        self._m, self._fleets, self._alarmed = machinery, Fleets(machinery), alarmed
+
+    def look(self, owner: Resource, state: State) -> Look:
+        seen = {}
+        for variant, instance in fleets.instances(state.fleets):
+            seen[instance.id] = self._seen(owner, variant, instance)
+        return Look(now_ms(), seen, self._alarm(owner, state))
+
+    def carry_out(self, owner: Resource, state: State, at_ms: int) -> None:
+        """Make the jobs of the instances that are there, and end those of the instances that are leaving."""
+        for variant, instance in fleets.instances(state.fleets):
+            if instance.leaving_ms is None:
+                self._fleets.make(owner, variant, instance)
+            elif rollout.may_stop(instance, at_ms) or state.status == EndpointStatus.DELETING:
+                self._end(owner, variant, instance)
+        due = rollout.due_ms(state)
+        if due is not None and due < at_ms + SOON_MS:
+            self._m.wake_after(max(0.01, (due - at_ms) / 1000), owner.kind, owner.id)
+
+    def _seen(self, owner: Resource, variant: Variant, instance: Instance) -> Seen:
+        how, made = self._fleets.look(owner, variant, instance)
+        reason = next((job.failure_reason or job.status for job in made if job.ended), "")
+        gone = instance.leaving_ms is not None and all(job.ended for job in made)
+        return Seen(how, self._fleets.directories(made) if how is fleets.InstanceState.READY else [], reason, gone)
+
+    def _alarm(self, owner: Resource, state: State) -> str:
+        deployment: dict[str, Any] = (state.update or {}).get("Deployment") or {}
+        alarms = (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or []
+        return self._alarmed(owner, [one["AlarmName"] for one in alarms]) if alarms else ""
+
+    def _end(self, owner: Resource, variant: Variant, instance: Instance) -> None:
+        if self._fleets.stop(owner, variant, instance):
+            self._m.wake(owner.kind, owner.id)

@@ -1,0 +1,72 @@
+"""The reconciler of endpoints: it carries out what `rollout` says, and finds out what `rollout` has to know."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from sagewright.engine.endpoints import rollout
+from sagewright.engine.endpoints.instances import Alarmed, Instances
+from sagewright.engine.endpoints.rollout import Look, State
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.kinds.serving import COMPONENT, ENDPOINT
+from sagewright.model.arns import sagemaker_arn
+from sagewright.store import resources
+from sagewright.store.resources import Resource
+
+log = logging.getLogger("sagewright.engine.endpoints.reconciler")
+
+
+class Endpoints:
+    """See engine.control.Reconciler for the guarantees. Every step may be repeated, and taken by two servers at once: what is
+    decided is decided in one transaction on the endpoint's document, and what is made has names from there."""
+
+    kinds: tuple[str, ...] = (ENDPOINT,)
+
+    def __init__(self, machinery: Machinery, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
+        self._m, self._instances = machinery, Instances(machinery, alarmed)
+
+    def recover(self) -> None:
+        """Nothing: all stands in the documents."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(ENDPOINT, one.id) for one in resources.of_kind(self._m.store, ENDPOINT)]
+
+    def reconcile(self, endpoint_id: str) -> None:
+        endpoint = resources.get(self._m.store, endpoint_id)
+        if endpoint is None:
+            return
+        state = State.read(endpoint.status, endpoint.document)
+        look = self._instances.look(endpoint, state)
+        if rollout.advance(state, look) != state:
+            resources.alter(self._m.store, endpoint_id, lambda current: _moved(current, look))
+        current = resources.get(self._m.store, endpoint_id)
+        if current is None:
+            return
+        after = State.read(current.status, current.document)
+        self._instances.carry_out(current, after, look.at_ms)
+        if after.finished:
+            arn = sagemaker_arn(current.region, current.account, "endpoint", current.name)
+            resources.remove(self._m.store, current, arn)
+        elif after != state and _hosts_components(after):
+            self._wake_components(endpoint_id)
+
+    def _wake_components(self, endpoint_id: str) -> None:
+        """Their copies may have to be somewhere else."""
+        for one in resources.children(self._m.store, endpoint_id):
+            if one.kind == COMPONENT:
+                self._m.wake(COMPONENT, one.id)
+
+
+def _hosts_components(state: State) -> bool:
+    return any(variant.hosts_components for fleet in state.fleets for variant in fleet.variants)
+
+
+def _moved(current: Resource, look: Look) -> Resource | None:
+    before = State.read(current.status, current.document)
+    after = rollout.advance(before, look)
+    if after == before:
+        return None
+    if after.status != before.status:
+        log.info("endpoint %s: %s", current.name, after.status)
+    return replace(current, status=str(after.status), document=after.document())

@@ -1,0 +1,478 @@
+"""How an endpoint gets from what it is to what is wanted: a pure function of its document, of what is seen and of the time.
+
+Fleets are launched beside those that serve, take over by the shares that the deployment's configuration says, and the old ones
+go. Source: AWS's developer guide, "Deployment guardrails".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sagewright.engine.endpoints import fleets
+from sagewright.engine.endpoints.fleets import Fleet, Instance, InstanceState, Variant
+from sagewright.model.lives import EndpointStatus
+
+DRAIN_MS = 2_000
+"""How long an instance that gets no more requests is left before it is asked to end: every front knows by then."""
+KNOWN_MS = 250
+"""How long an endpoint is Updating at least once its traffic has been divided anew: who then reads InService is answered by what
+the endpoint has become, as every front knows of it.
+"""
+OUT_MS = 15_000
+"""How long an endpoint is without any instance that answers before it is OutOfService: a replacement takes a few seconds."""
+RETRY_MS = 1_000
+MOST_RETRY_MS = 60_000
+UNSERVED, UNSERVED_REASON = "UnservedSinceMs", "UnservedReason"
+"""In the document of an endpoint that has no instance that answers: since when, and why the last one ended."""
+LAUNCH, WAIT, RESIZE = "launch", "wait", "resize"
+"""The phases of an update."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of one instance. `gone`: it has no jobs any more that are not over."""
+
+    state: InstanceState
+    directories: list[str]
+    reason: str = ""
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of an endpoint at a time. `alarm`: one of the update's alarms that is in ALARM, "" if none is."""
+
+    at_ms: int
+    seen: Mapping[str, Seen]
+    alarm: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """The document of an endpoint, or of an inference component, parsed. `update`: what is under way, None for nothing; see
+    `start`."""
+
+    status: str
+    fleets: list[Fleet]
+    update: dict[str, Any] | None
+    rest: dict[str, Any]
+
+    @classmethod
+    def read(cls, status: str, document: Mapping[str, Any]) -> State:
+        rest = {name: value for name, value in document.items() if name not in {"Fleets", "Update"}}
+        return cls(status, fleets.read(dict(document)), document.get("Update"), rest)
+
+    def document(self) -> dict[str, Any]:
+        return {**self.rest, "Fleets": fleets.written(self.fleets), "Update": self.update}
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is to be deleted, and nothing is left of it."""
+        return self.status == EndpointStatus.DELETING and not any(True for _ in fleets.instances(self.fleets))
+
+
+def resize(at_ms: int) -> dict[str, Any]:
+    """An update to weights and counts that the fleets have already."""
+    return {"Phase": RESIZE, "StartedMs": at_ms, "UntilMs": at_ms + KNOWN_MS, "Deployment": {}}
+
+
+def start(fleet: Fleet, deployment: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
+    """An update to `fleet`, which has no instances yet."""
+    return {
+        "Phase": LAUNCH,
+        "Fleet": fleets.written([fleet])[0],
+        "Deployment": dict(deployment),
+        "Step": 0,
+        "StartedMs": at_ms,
+        "UntilMs": 0,
+    }
+
+
+def given_up(state: State, look: Look, reason: str) -> State:
+    """What becomes of it where an instance that is wanted can't be."""
+    if state.update is None:
+        return replace(state, rest={**state.rest, "FailureReason": reason})
+    return _as_it_is(state, reason) if state.update["Phase"] == RESIZE else _rolled_back(state, look, reason)
+
+
+def advance(state: State, look: Look) -> State:
+    """Where the endpoint is next; the same state where there is nothing to do."""
+    state = _noticed(state, look)
+    if state.status == EndpointStatus.DELETING:
+        return replace(state, update=None, fleets=[fleets.emptied(one, look.at_ms) for one in state.fleets])
+    if state.status == EndpointStatus.FAILED:
+        return replace(state, fleets=[fleets.emptied(one, look.at_ms) for one in state.fleets])
+    if state.update is None:
+        return _kept(state, look)
+    return _resized(state, look) if state.update["Phase"] == RESIZE else _updated(state, look)
+
+
+def due_ms(state: State) -> int | None:
+    """When it should be looked at again though nothing happens; None for never."""
+    times = [one.leaving_ms + DRAIN_MS for _, one in fleets.instances(state.fleets) if one.leaving_ms is not None]
+    times += [
+        since + OUT_MS for since in [state.rest.get(UNSERVED, 0)] if since and state.status == EndpointStatus.IN_SERVICE
+    ]
+    times += [one.retry_ms for fleet in state.fleets for one in fleet.variants if one.retry_ms]
+    if state.update is not None:
+        times += [int(state.update.get("UntilMs") or 0), _deadline_ms(state.update)]
+    return min((time for time in times if time), default=None)
+
+
+def may_stop(instance: Instance, at_ms: int) -> bool:
+    """Whether an instance that is leaving has waited for long enough for what it still has to answer."""
+    return instance.leaving_ms is not None and (not instance.directories or at_ms >= instance.leaving_ms + DRAIN_MS)
+
+
+def _noticed(state: State, look: Look) -> State:
+    target = (state.update or {}).get("Fleet", {}).get("id")
+    noticed = (_noticed_fleet(fleet, look, new=fleet.id == target) for fleet in state.fleets)
+    return replace(state, fleets=[one for one in noticed if one.variants])
+
+
+def _noticed_fleet(fleet: Fleet, look: Look, *, new: bool) -> Fleet:
+    variants = [_noticed_variant(variant, look) for variant in fleet.variants]
+    over = not new and not fleet.share and all(variant.wanted == 0 and not variant.instances for variant in variants)
+    return replace(fleet, variants=[] if over else variants)
+
+
+def _noticed_variant(variant: Variant, look: Look) -> Variant:
+    told: list[Instance] = []
+    failures, retry_ms = variant.failures, variant.retry_ms
+    for instance in variant.instances:
+        seen = look.seen.get(instance.id)
+        if seen is None:
+            told.append(instance)
+            continue
+        if instance.leaving_ms is not None:
+            if not seen.gone:
+                told.append(instance)
+        elif seen.state is InstanceState.OVER:
+            failures += 0 if instance.directories else 1
+            retry_ms = look.at_ms + (min(MOST_RETRY_MS, RETRY_MS << min(failures, 10)) if failures else 0)
+            told.append(replace(instance, leaving_ms=look.at_ms, directories=[]))
+        elif seen.state is InstanceState.READY and instance.directories != seen.directories:
+            failures, retry_ms = 0, 0
+            told.append(replace(instance, directories=seen.directories))
+        else:
+            told.append(instance)
+    return replace(variant, instances=told, failures=failures, retry_ms=retry_ms)
+
+
+def _kept(state: State, look: Look) -> State:
+    """As many instances as are wanted: lost ones are replaced, after a while where they fail again and again."""
+    refilled = replace(state, fleets=[_refilled(fleet, look.at_ms) for fleet in state.fleets])
+    return refilled if state.update else _judged(refilled, look)
+
+
+def _judged(state: State, look: Look) -> State:
+    """OutOfService once no instance has answered for a while, and InService again when one does."""
+    served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.wanted and not one.shadow]
+    down = bool(served) and not any(one.ready or one.component or one.hosts_components for one in served)
+    since, reason = state.rest.get(UNSERVED), _why_lost(state.fleets, look)
+    if down:
+        rest = {**state.rest, UNSERVED: since or look.at_ms}
+        rest |= {UNSERVED_REASON: reason[:1024]} if reason else {}
+        if state.status == EndpointStatus.OUT_OF_SERVICE:
+            return replace(state, rest=rest)
+        if since is None or look.at_ms < since + OUT_MS:
+            return replace(state, rest=rest)
+        rest["FailureReason"] = rest.get(UNSERVED_REASON) or "No instance of the endpoint answers to /ping."
+        return replace(state, status=EndpointStatus.OUT_OF_SERVICE, rest=rest)
+    if since is None:
+        return state
+    out = state.status == EndpointStatus.OUT_OF_SERVICE
+    left = {UNSERVED, UNSERVED_REASON, "FailureReason"} if out else {UNSERVED, UNSERVED_REASON}
+    rest = {name: value for name, value in state.rest.items() if name not in left}
+    return replace(state, status=EndpointStatus.IN_SERVICE if out else state.status, rest=rest)
+
+
+def _why_lost(concerned: list[Fleet], look: Look) -> str:
+    """Why an instance ended; "" if none has."""
+    for _variant, instance in fleets.instances(concerned):
+        seen = look.seen.get(instance.id)
+        if seen is not None and seen.state is InstanceState.OVER and seen.reason:
+            return seen.reason
+    return ""
+
+
+def _refilled(fleet: Fleet, at_ms: int) -> Fleet:
+    due = all(variant.retry_ms <= at_ms for variant in fleet.variants)
+    return fleets.sized(fleet, at_ms) if due else fleet
+
+
+def _resized(state: State, look: Look) -> State:
+    assert state.update is not None
+    refilled = _kept(state, look)
+    if look.at_ms < (state.update.get("UntilMs") or 0):
+        return refilled
+    if all(fleet.whole for fleet in refilled.fleets if fleet.share):
+        return replace(refilled, update=None, status=EndpointStatus.IN_SERVICE)
+    reason = _why_failed(state.fleets, look)
+    if reason or look.at_ms > _deadline_ms(state.update):
+        return _as_it_is(state, reason or "The instances did not start in time.")
+    return replace(refilled, update={**state.update, "UntilMs": 0})
+
+
+def _as_it_is(state: State, reason: str) -> State:
+    """With the instances that are there; a component and an asynchronous fleet may have none."""
+
+    def kept_of(fleet: Fleet) -> Fleet:
+        least = 0 if fleet.asynchronous else 1
+        variants = [replace(one, wanted=max(0 if one.component else least, len(one.ready))) for one in fleet.variants]
+        return replace(fleet, variants=variants)
+
+    kept = [kept_of(fleet) for fleet in state.fleets]
+    rest = {**state.rest, "FailureReason": reason}
+    return replace(state, fleets=kept, rest=rest, update=None, status=EndpointStatus.IN_SERVICE)
+
+
+def _updated(state: State, look: Look) -> State:
+    update = state.update
+    assert update is not None
+    target = fleets.fleet_of(update["Fleet"])
+    at = next((number for number, one in enumerate(state.fleets) if one.id == target.id), None)
+    if at is None:
+        if update["Step"] or update["Phase"] != LAUNCH:
+            return _rolled_back(state, look, "The new instances were lost.")
+        first = fleets.sized(_part(target, *_progress(update, 1)), look.at_ms)
+        return replace(state, fleets=[*state.fleets, first])
+    if reason := _why_failed([state.fleets[at]], look):
+        return _rolled_back(state, look, reason)
+    if look.alarm:
+        return _rolled_back(state, look, f"The alarm {look.alarm} is in the state ALARM.")
+    if look.at_ms > _deadline_ms(update):
+        return _rolled_back(state, look, _too_late(state.fleets[at]))
+    if update["Phase"] == LAUNCH:
+        return (
+            _shifted(state, look, at)
+            if state.fleets[at].whole
+            else _with(state, at, _refilled(state.fleets[at], look.at_ms))
+        )
+    return _waited(state, look, at)
+
+
+def _shifted(state: State, look: Look, at: int) -> State:
+    """The next part of the traffic goes to the new fleet."""
+    update = state.update
+    assert update is not None
+    shares = _shares(update)
+    step = min(update["Step"], len(shares) - 1)
+    others = [fleet for number, fleet in enumerate(state.fleets) if number != at and fleet.share]
+    share = shares[step] if others else 100.0
+    moved = _with(state, at, replace(state.fleets[at], share=share))
+    moved = replace(
+        moved,
+        fleets=[
+            replace(fleet, share=100.0 - share) if number != at and fleet in others else fleet
+            for number, fleet in enumerate(moved.fleets)
+        ],
+    )
+    last = share >= 100.0
+    if last and not others:
+        return _done(moved, look, at)
+    wait_ms = _wait_ms(update, last=last)
+    return replace(moved, update={**update, "Phase": WAIT, "UntilMs": look.at_ms + wait_ms})
+
+
+def _waited(state: State, look: Look, at: int) -> State:
+    update = state.update
+    assert update is not None
+    if look.at_ms < update["UntilMs"]:
+        return _kept_apart(state, look)
+    shares = _shares(update)
+    step = update["Step"] + 1
+    if step >= len(shares):
+        return _done(state, look, at)
+    target = fleets.fleet_of(update["Fleet"])
+    grown = replace(state.fleets[at], variants=_grown(state.fleets[at], _part(target, *_progress(update, step + 1))))
+    moved = _with(state, at, fleets.sized(grown, look.at_ms))
+    if "RollingUpdatePolicy" in update["Deployment"]:
+        update = {"Before": _counts(state, target.id), **update}
+        moved = _counted(moved, update["Before"], *_progress(update, step), look.at_ms)
+    return replace(moved, update={**update, "Phase": LAUNCH, "Step": step, "UntilMs": 0})
+
+
+def _counts(state: State, target: str) -> dict[str, dict[str, int]]:
+    """How many instances are wanted of each variant of the fleets before the update, which a roll-back gives them again."""
+    return {
+        fleet.id: {one.name: one.wanted for one in fleet.variants}
+        for fleet in state.fleets
+        if fleet.share and fleet.id != target
+    }
+
+
+def _counted(
+    state: State, before: Mapping[str, Mapping[str, int]], numerator: int, denominator: int, at_ms: int
+) -> State:
+    """With the old fleets' instances, but for the part that the new fleet has taken over."""
+
+    def counted(fleet: Fleet) -> Fleet:
+        if fleet.id not in before:
+            return fleet
+        left = [
+            replace(one, wanted=math.ceil(before[fleet.id][one.name] * (denominator - numerator) / denominator))
+            for one in fleet.variants
+        ]
+        return fleets.sized(replace(fleet, variants=left), at_ms)
+
+    return replace(state, fleets=[counted(fleet) for fleet in state.fleets])
+
+
+def _kept_apart(state: State, look: Look) -> State:
+    """While one waits, lost instances of both fleets are replaced."""
+    return replace(state, fleets=[_refilled(fleet, look.at_ms) if fleet.share else fleet for fleet in state.fleets])
+
+
+def _done(state: State, look: Look, at: int) -> State:
+    update = state.update
+    assert update is not None
+    new = state.fleets[at]
+    old = [fleets.emptied(fleet, look.at_ms) for number, fleet in enumerate(state.fleets) if number != at]
+    rest = {name: value for name, value in state.rest.items() if name != "FailureReason"}
+    rest |= {"EndpointConfigName": new.config} if new.config else {}
+    if update["Deployment"]:
+        rest["LastDeploymentConfig"] = update["Deployment"]
+    return State(EndpointStatus.IN_SERVICE, [replace(new, share=100.0), *old], None, rest)
+
+
+def _rolled_back(state: State, look: Look, reason: str) -> State:
+    """The old fleet serves as before; of a new endpoint there is none, and it has failed."""
+    update = state.update
+    assert update is not None
+    target = update["Fleet"]["id"]
+    state = _counted(state, update.get("Before") or {}, 0, 1, look.at_ms)
+    old = [fleet for fleet in state.fleets if fleet.id != target]
+    serving = [fleet for fleet in old if fleet.share]
+    back = [replace(fleet, share=100.0) if fleet in serving else fleet for fleet in old]
+    gone = [fleets.emptied(fleet, look.at_ms) for fleet in state.fleets if fleet.id == target]
+    status = EndpointStatus.IN_SERVICE if serving else EndpointStatus.FAILED
+    rest = {**state.rest, "FailureReason": reason}
+    return State(status, [*back, *gone], None, rest)
+
+
+def _why_failed(concerned: list[Fleet], look: Look) -> str:
+    """Why an instance that was launched did not come up; "" if none has failed."""
+    for variant, instance in fleets.instances(concerned):
+        seen = look.seen.get(instance.id)
+        if seen is not None and seen.state is InstanceState.OVER and not instance.directories and seen.reason:
+            return failure_reason(variant, seen.reason)
+    return ""
+
+
+def failure_reason(variant: Variant, reason: str) -> str:
+    """In AWS's words, with what is known here behind them. Source: the contract's errors.md, section 5."""
+    fault, _, text = reason.partition(": ")
+    if text.startswith("Data download failed"):
+        uri = next((one.get("ModelDataUrl") or "" for one in variant.containers), "")
+        return f'Failed to download model data for container "container_1" from URL: "{uri}". {text}'[:1024]
+    if fault == "ClientError" and not text.startswith("ping"):
+        whose, _ = _whose(variant)
+        return f"Please make sure all images included in the model for the {whose} exist: {text}"[:1024]
+    whose, what = _whose(variant)
+    return (
+        f"The primary container for {whose} did not pass the ping health check. "
+        f"Please check CloudWatch logs for this {what}. ({text or reason})"
+    )[:1024]
+
+
+def _whose(variant: Variant) -> tuple[str, str]:
+    if variant.component:
+        return f"inference component {variant.component}", "inference component"
+    return f"production variant {variant.name}", "endpoint"
+
+
+def _too_late(fleet: Fleet) -> str:
+    late = [one for one in fleet.variants if len(one.ready) < one.wanted] or fleet.variants
+    whose, what = _whose(late[0])
+    if len(late) > 1:
+        whose = f"production variant {', '.join(one.name for one in late)}"
+    return (
+        f"The primary container for {whose} did not pass the ping health check. "
+        f"Please check CloudWatch logs for this {what}."
+    )
+
+
+def _with(state: State, at: int, fleet: Fleet) -> State:
+    return replace(state, fleets=[fleet if number == at else one for number, one in enumerate(state.fleets)])
+
+
+def _part(target: Fleet, numerator: int, denominator: int) -> Fleet:
+    """With that part of its instances, at least one of each variant that has any."""
+    return replace(
+        target,
+        variants=[replace(one, wanted=math.ceil(one.wanted * numerator / denominator)) for one in target.variants],
+    )
+
+
+def _grown(present: Fleet, wanted: Fleet) -> list[Variant]:
+    counts = {variant.name: variant.wanted for variant in wanted.variants}
+    return [replace(variant, wanted=counts.get(variant.name, variant.wanted)) for variant in present.variants]
+
+
+def _progress(update: Mapping[str, Any], step: int) -> tuple[int, int]:
+    """Which part of the new fleet's instances is there at a step: all, unless the update is rolling."""
+    if "RollingUpdatePolicy" not in update["Deployment"]:
+        return 1, 1
+    steps = len(_shares(update))
+    return min(step, steps), steps
+
+
+def _shares(update: Mapping[str, Any]) -> list[float]:
+    """The parts of the traffic, in percent, that the new fleet gets step by step."""
+    deployment = update["Deployment"]
+    total = sum(one["wanted"] for one in update["Fleet"]["variants"]) or 1
+    if rolling := deployment.get("RollingUpdatePolicy"):
+        batch = min(total, max(1, _instances(rolling["MaximumBatchSize"], total)))
+        steps = math.ceil(total / batch)
+        return [100.0 * (number + 1) / steps for number in range(steps)]
+    routing = (deployment.get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
+    if routing.get("Type") == "CANARY":
+        return [_percent(routing.get("CanarySize"), total), 100.0]
+    if routing.get("Type") == "LINEAR":
+        size = _percent(routing.get("LinearStepSize"), total)
+        steps = math.ceil(100.0 / size)
+        return [min(100.0, size * (number + 1)) for number in range(steps)]
+    return [100.0]
+
+
+def _instances(size: Mapping[str, Any], total: int) -> int:
+    return (
+        int(size["Value"])
+        if size["Type"] in {"INSTANCE_COUNT", "COPY_COUNT"}
+        else math.floor(total * size["Value"] / 100)
+    )
+
+
+def _percent(size: Mapping[str, Any] | None, total: int) -> float:
+    if not size:
+        return 10.0
+    if size["Type"] == "CAPACITY_PERCENT":
+        return min(100.0, max(1.0, float(size["Value"])))
+    return float(min(100.0, max(1.0, 100.0 * size["Value"] / total)))
+
+
+def _wait_ms(update: Mapping[str, Any], *, last: bool) -> int:
+    deployment = update["Deployment"]
+    rolling = deployment.get("RollingUpdatePolicy")
+    blue_green = deployment.get("BlueGreenUpdatePolicy") or {}
+    routing = rolling or blue_green.get("TrafficRoutingConfiguration") or {}
+    seconds = int(routing.get("WaitIntervalInSeconds") or 0)
+    if last:
+        seconds += int(blue_green.get("TerminationWaitInSeconds") or 0)
+    return max(seconds * 1000, KNOWN_MS if last else 0)
+
+
+def _deadline_ms(update: Mapping[str, Any]) -> int:
+    """When the update has failed, if it is not over."""
+    deployment = update.get("Deployment") or {}
+    policy = deployment.get("RollingUpdatePolicy") or deployment.get("BlueGreenUpdatePolicy") or {}
+    seconds = policy.get("MaximumExecutionTimeoutInSeconds")
+    if seconds is None:
+        variants = (update.get("Fleet") or {}).get("variants") or [{}]
+        waits = sum(_wait_ms(update, last=True) for _ in _shares(update)) / 1000 if update.get("Fleet") else 0
+        seconds = max(one.get("start_s", 480) for one in variants) + 3600 + waits
+    return int(update["StartedMs"] + seconds * 1000)

@@ -1,0 +1,54 @@
+"""Serverless variants: from nothing when they are asked for, and back to nothing when nobody has asked for a while.
+
+Source: AWS's developer guide, "Deploy models with Amazon SageMaker Serverless Inference".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sagewright.engine.endpoints.fleets import Fleet, Variant
+from sagewright.engine.endpoints.rollout import State
+from sagewright.model.lives import EndpointStatus
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.resources import Resource
+
+Wanted = Callable[[Variant], int]
+"""How many instances a serverless variant should have."""
+
+
+def awake(variant: Variant) -> int:
+    """Somebody asks for it."""
+    return max(1, variant.wanted)
+
+
+def asleep(variant: Variant) -> int:
+    """Nobody does: what is provisioned stays."""
+    return 1 if (variant.serverless or {}).get("ProvisionedConcurrency") else 0
+
+
+def scale(store: Database, endpoint_id: str, wanted: Wanted, names: frozenset[str] | None = None) -> bool:
+    """Have the serverless variants (of these names) of an endpoint in service get that many instances; whether that changes any."""
+
+    def how(current: Resource) -> Resource | None:
+        if current.status != EndpointStatus.IN_SERVICE:
+            return None
+        state = State.read(current.status, current.document)
+        scaled = replace(
+            state, fleets=[_scaled(fleet, wanted, names) if fleet.share else fleet for fleet in state.fleets]
+        )
+        return None if scaled == state else replace(current, document=scaled.document())
+
+    return resources.alter(store, endpoint_id, how) is not None
+
+
+def _scaled(fleet: Fleet, wanted: Wanted, names: frozenset[str] | None) -> Fleet:
+    return replace(
+        fleet,
+        variants=[
+            replace(one, wanted=wanted(one)) if one.serverless and (names is None or one.name in names) else one
+            for one in fleet.variants
+        ],
+    )

@@ -1,0 +1,214 @@
+"""The reconciler of MLflow tracking servers: one job for each start, again after it has ended by itself, none while it is stopped.
+
+What is wanted and what is made stands in the resource's document (`Wanted`, `Start`), so that a server that is killed leaves
+nothing unknown behind; the name of a start's job follows from it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.directories import Trash
+from sagewright.engine.jobs.launch_plan import host_directory
+from sagewright.kinds.tracking import HOST, STORE, TRACKER
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import now_ms
+from sagewright.model.lives import TRACKING, Step
+from sagewright.model.lives import TrackingStatus as Status
+from sagewright.store import hosts, jobs, resources
+from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.resources import Resource
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
+from sagewright.upstream.connecting import Container
+
+ON, OFF, GONE = "on", "off", "gone"
+"""What a document wants."""
+DONE = {Status.CREATING: Status.CREATED, Status.STARTING: Status.STARTED, Status.UPDATING: Status.UPDATED}
+FAILED = {
+    Status.CREATING: Status.CREATE_FAILED,
+    Status.STARTING: Status.START_FAILED,
+    Status.UPDATING: Status.UPDATE_FAILED,
+}
+_FIRST_MS, _MOST_MS = 500, 60_000
+"""Before a server that was lost is started again: longer each time."""
+_ASK_S = 2.0
+_MOST_VERSION = 100
+log = logging.getLogger("sagewright.engine.endpoints.tracking_servers")
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start: its number, and whether its job is to be ended. `failures`: starts in a row that did not come to answer."""
+
+    number: int = 1
+    ending: bool = False
+    failures: int = 0
+    due_ms: int = 0
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Start:
+        return cls(**document["Start"])
+
+
+def asked(document: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """A document with something else wanted: what runs now ends first, and what is to run begins anew."""
+    start = Start.read(document)
+    return document | {"Wanted": wanted, "Start": vars(replace(start, ending=True, failures=0, due_ms=0))}
+
+
+class Trackers:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (TRACKER,)
+
+    def __init__(self, machinery: Machinery) -> None:
+        self._m = machinery
+        self._trash = Trash(machinery.settings.data)
+
+    def recover(self) -> None:
+        self._trash.sweep()
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(TRACKER, one.id) for one in resources.of_kind(self._m.store, TRACKER)]
+
+    def reconcile(self, subject_id: str) -> None:
+        tracker = resources.get(self._m.store, subject_id)
+        if tracker is None:
+            return
+        start = Start.read(tracker.document)
+        job = self._job(tracker, start)
+        if start.ending:
+            if self._ended(job):
+                self._after_end(tracker, start)
+        elif tracker.document["Wanted"] == ON and start.due_ms <= now_ms():
+            self._look(tracker, start, job or self._made(tracker, start))
+
+    def _job(self, tracker: Resource, start: Start) -> Job | None:
+        return jobs.find(self._m.store, _place(tracker), _job_name(tracker, start))
+
+    def _ended(self, job: Job | None) -> bool:
+        """Whether nothing of it is left; it is asked to end where it runs."""
+        if job is None:
+            return True
+        if job.ended:
+            jobs.remove(self._m.store, job.id)
+            return True
+        if job.wanted != Wanted.STOP:
+            jobs.want(self._m.store, job.id, Wanted.STOP)
+            self._m.wake(job.kind, job.id)
+        return False
+
+    def _after_end(self, tracker: Resource, start: Start) -> None:
+        """Its job is over: what is wanted next."""
+        if tracker.document["Wanted"] == GONE:
+            self._trash.throw(folder_of(self._m.settings.data, tracker))
+            arn = sagemaker_arn(tracker.region, tracker.account, TRACKER, tracker.name)
+            resources.remove(self._m.store, tracker, arn)
+            return
+
+        def ended(current: Resource) -> Resource | None:
+            if Start.read(current.document) != start:
+                return None
+            following = replace(start, number=start.number + 1, ending=False)
+            changed = current.document | {"Start": vars(following), "Directory": ""}
+            status = Status.STOPPED if current.status == Status.STOPPING else current.status
+            return replace(current, document=changed, status=str(status))
+
+        self._altered(tracker, ended)
+
+    def _made(self, tracker: Resource, start: Start) -> Job | None:
+        document = tracker.document
+        folder_of(self._m.settings.data, tracker).mkdir(parents=True, exist_ok=True, mode=0o700)
+        request = {
+            "TrackingServerName": tracker.name,
+            "TrackingServerId": tracker.id,
+            "Folder": f"/{tracker.id}",
+            **{name: document[name] for name in ("RoleArn", "ArtifactStoreUri", "TrackingServerSize", "MlflowVersion")},
+        }
+        try:
+            job = jobs.create(self._m.store, _place(tracker), Draft(_job_name(tracker, start), request))
+        except NameTaken:
+            return self._job(tracker, start)
+        self._m.wake(job.kind, job.id)
+        return job
+
+    def _look(self, tracker: Resource, start: Start, job: Job | None) -> None:
+        if job is None:
+            return
+        if job.ended:
+            self._failed(tracker, start, job.failure_reason or job.status)
+        elif job.secondary_status == Step.RUNNING and not tracker.document["Directory"]:
+            self._answers(tracker, start, job)
+
+    def _answers(self, tracker: Resource, start: Start, job: Job) -> None:
+        """It has said that it is well."""
+        directory = host_directory(self._m.settings, job.id, hosts.of_job(self._m.store, job.id), HOST)
+        running = _version(directory)
+
+        def answers(current: Resource) -> Resource | None:
+            if Start.read(current.document) != start:
+                return None
+            changed = current.document | {
+                "Directory": str(directory),
+                "Running": running,
+                "FailureReason": "",
+                "Start": vars(replace(start, failures=0)),
+            }
+            status = DONE.get(Status(current.status), Status(current.status))
+            return replace(current, document=changed, status=str(status))
+
+        self._altered(tracker, answers)
+
+    def _failed(self, tracker: Resource, start: Start, reason: str) -> None:
+        """It ended by itself: one that is being made or started has failed, one that was there is started again."""
+
+        def failed(current: Resource) -> Resource | None:
+            if Start.read(current.document) != start:
+                return None
+            changing = Status(current.status) in FAILED
+            delay_ms = min(_MOST_MS, _FIRST_MS * 2**start.failures)
+            following = replace(start, ending=True, failures=start.failures + 1, due_ms=now_ms() + delay_ms)
+            wanted = OFF if changing else current.document["Wanted"]
+            changed = current.document | {
+                "Wanted": wanted, "Directory": "", "FailureReason": reason, "Start": vars(following),
+            }  # fmt: skip
+            status = FAILED[Status(current.status)] if changing else current.status
+            log.warning("tracking server %s: %s", current.name, reason)
+            return replace(current, document=changed, status=str(status))
+
+        self._altered(tracker, failed)
+
+    def _altered(self, tracker: Resource, how: Any) -> None:
+        changed = resources.alter(self._m.store, tracker.id, how)
+        if changed is not None:
+            delay_s = max(0.0, (Start.read(changed.document).due_ms - now_ms()) / 1000)
+            self._m.wake_after(delay_s, TRACKER, tracker.id)
+
+
+def folder_of(data: Path, tracker: Resource) -> Path:
+    """What a tracking server keeps from start to start."""
+    return data / STORE / tracker.id
+
+
+def _place(tracker: Resource) -> Place:
+    return Place(TRACKING.kind, tracker.account, tracker.region)
+
+
+def _job_name(tracker: Resource, start: Start) -> str:
+    return f"{tracker.id}-{start.number}"
+
+
+def _version(directory: Path) -> str:
+    """Of the MLflow that runs, as it says itself; "" where it doesn't."""
+    request = UpstreamRequest("GET", "/version", {"Connection": "close"})
+    with suppress(Unreachable, Broken, TimeoutError, ValueError):
+        text = BlockingUpstream(Container(directory)).glance(request, _ASK_S, _MOST_VERSION).body.decode()
+        return text if re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", text) else ""
+    return ""

@@ -1,0 +1,181 @@
+"""Events as HTTP requests: API destinations, with the key of their connection and a signature made with it.
+
+The URL is a user's choice. So its host is looked up once and only an address that is allowed is connected to, redirects are not
+followed, nothing of the answer but its status is read, and all of it has a deadline.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
+
+from sagewright.engine.events.targets import Message, Undeliverable
+from sagewright.model import addresses
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+CONNECTION, DESTINATION = "event-connection", "api-destination"
+CONNECT_S = 3.0
+TOTAL_S = 10.0
+RETRIED = frozenset({401, 407, 408, 409, 429})
+"""Statuses after which AWS tries again, besides all from 500 on."""
+SIGNATURE = "X-Sagewright-Signature"
+PUBLIC, ANY = "public", "any"
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A request that is ready to be sent."""
+
+    method: str
+    url: SplitResult
+    headers: dict[str, str]
+    body: bytes
+
+
+def resource_arn(kind: str, resource: Resource) -> str:
+    return f"arn:aws:events:{resource.region}:{resource.account}:{kind}/{resource.name}/{resource.id}"
+
+
+def connection_arn(resource: Resource) -> str:
+    return resource_arn("connection", resource)
+
+
+def destination_arn(resource: Resource) -> str:
+    return resource_arn("api-destination", resource)
+
+
+class Hooks:
+    """Sends to API destinations. `networks`: public, or any but what no host is in (the setting `hook_networks`)."""
+
+    def __init__(self, store: Database, networks: str) -> None:
+        self._store, self._networks = store, networks
+
+    def send(self, message: Message) -> None:
+        """Raises Undeliverable."""
+        destination = self._find(DESTINATION, message.arn, destination_arn)
+        connection = self._find(CONNECTION, destination.document["ConnectionArn"], connection_arn)
+        status = self._status(_hook(message, destination.document, connection.document))
+        if not 200 <= status < 300:
+            raise Undeliverable(f"it answered with the status {status}", again=status >= 500 or status in RETRIED)
+
+    def _find(self, kind: str, arn: str, arn_of: Any) -> Resource:
+        parts = arn.split(":")
+        name = parts[5].split("/")[1]
+        found = resources.find(self._store, Place(kind, parts[4], parts[3]), name)
+        if found is None or arn_of(found) != arn:
+            raise Undeliverable(f"{arn} does not exist")
+        return found
+
+    def _status(self, hook: Hook) -> int:
+        host, port = hook.url.hostname or "", hook.url.port or (443 if hook.url.scheme == "https" else 80)
+        deadline = time.monotonic() + TOTAL_S
+        try:
+            with socket.create_connection((self._address(host, port), port), timeout=CONNECT_S) as plain:
+                ends = threading.Timer(max(0.0, deadline - time.monotonic()), _end, [plain])
+                ends.daemon = True
+                ends.start()
+                try:
+                    status = _exchange(plain, hook, host)
+                finally:
+                    ends.cancel()
+            if time.monotonic() < deadline:
+                return status
+            raise TimeoutError  # its headers had no end
+        except (OSError, http.client.HTTPException) as error:
+            late = time.monotonic() >= deadline
+            why = (
+                f"it did not answer in {TOTAL_S:g} s"
+                if late
+                else f"it could not be asked: {error or type(error).__name__}"
+            )
+            raise Undeliverable(why, again=not isinstance(error, ssl.SSLCertVerificationError)) from None
+
+    def _address(self, host: str, port: int) -> str:
+        """The address that is connected to, whatever the name stands for a moment later. Raises Undeliverable, OSError."""
+        found = str(addresses.resolved(host, port))
+        if not allowed(found, self._networks):
+            raise Undeliverable(
+                f"{host} is at {found}, which the setting hook_networks ({self._networks}) does not allow"
+            )
+        return found
+
+
+def allowed(address: str, networks: str) -> bool:
+    """Never where clouds keep the credentials of machines, in whatever form of address."""
+    found = addresses.read(address)
+    return addresses.public(found) if networks == PUBLIC else not addresses.refused(found)
+
+
+def _end(plain: socket.socket) -> None:
+    """Whatever the thread waits for on the socket ends now."""
+    try:
+        plain.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        plain.close()
+
+
+def _exchange(plain: socket.socket, hook: Hook, host: str) -> int:
+    sock = plain
+    if hook.url.scheme == "https":
+        sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    connection = http.client.HTTPConnection(host, hook.url.port)
+    connection.sock = sock
+    try:
+        target = (hook.url.path or "/") + (f"?{hook.url.query}" if hook.url.query else "")
+        connection.request(hook.method, target, hook.body, hook.headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _hook(message: Message, destination: dict[str, Any], connection: dict[str, Any]) -> Hook:
+    """Raises ValueError for a URL that is none, Undeliverable for a scheme that isn't served."""
+    own = message.target.get("HttpParameters") or {}
+    shared = connection["AuthParameters"].get("InvocationHttpParameters") or {}
+    text: str = destination["InvocationEndpoint"]
+    for value in own.get("PathParameterValues") or ():
+        text = text.replace("*", quote(value, safe=""), 1)
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname or url.username:
+        raise Undeliverable("the InvocationEndpoint is no URL of a host")
+    pairs = {one["Key"]: one["Value"] for one in shared.get("QueryStringParameters") or ()}
+    pairs |= own.get("QueryStringParameters") or {}
+    query = "&".join(part for part in (url.query, urlencode(pairs)) if part)
+    body = message.text.encode()
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "Sagewright/EventBridge/ApiDestinations",
+    }
+    headers |= {one["Key"]: one["Value"] for one in shared.get("HeaderParameters") or ()}
+    headers |= own.get("HeaderParameters") or {}
+    headers |= _signed(connection, body) | {"X-Sagewright-Event-Id": message.event["id"]}
+    return Hook(destination["HttpMethod"], url._replace(query=query), headers, body)
+
+
+def _signed(connection: dict[str, Any], body: bytes) -> dict[str, str]:
+    """The key of the connection, and an HMAC of the time and the body with it: who has the key can tell where it comes from."""
+    auth = connection["AuthParameters"]
+    if connection["AuthorizationType"] == "API_KEY":
+        key = auth["ApiKeyAuthParameters"]["ApiKeyValue"]
+        headers = {auth["ApiKeyAuthParameters"]["ApiKeyName"]: key}
+    else:
+        name, key = auth["BasicAuthParameters"]["Username"], auth["BasicAuthParameters"]["Password"]
+        headers = {"Authorization": "Basic " + base64.b64encode(f"{name}:{key}".encode()).decode()}
+    return headers | {SIGNATURE: signature(key, int(time.time()), body)}
+
+
+def signature(key: str, at_s: int, body: bytes) -> str:
+    digest = hmac.new(key.encode(), f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at_s},v1={digest}"

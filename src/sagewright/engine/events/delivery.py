@@ -1,0 +1,169 @@
+"""Sends targets their events, in order for each target, again and again until it is done or has no more sense."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.events import object_events
+from sagewright.engine.events.api_destinations import Hooks
+from sagewright.engine.events.deployments import KIND as DEPLOYMENT
+from sagewright.engine.events.deployments import accept
+from sagewright.engine.events.input_transformers import BadPath, Origin, input_of
+from sagewright.engine.events.router import TARGET
+from sagewright.engine.events.rules import Rule, enabled, target_of
+from sagewright.engine.events.targets import Message, Undeliverable, log_line, queue_url, region_in, send, service_of
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.objects.notices import SUBJECT as OBJECTS
+from sagewright.store import deliveries
+from sagewright.store.database import Database
+from sagewright.store.deliveries import Delivery
+
+log = logging.getLogger("sagewright.engine.events")
+AT_ONCE = 100
+"""Deliveries of one target in one step; other targets have their turn then."""
+
+MOST_ATTEMPTS, MOST_AGE_S = 185, 86_400
+FIRST_DELAY_MS, MOST_DELAY_MS = 1000, 300_000
+DEAD_LETTERS = "/aws/events/dead-letters"
+NO_SENSE = frozenset({"ThrottlingException", "RequestThrottled", "ServiceUnavailable", "InternalFailure"})
+"""Errors that a later attempt may be spared; any other 4xx stays what it is."""
+
+
+class Delivering:
+    """See engine.control.Reconciler. `owner`: the server's name, under which it holds what it sends; `hooks`: who calls URLs."""
+
+    kinds: tuple[str, ...] = (TARGET,)
+
+    def __init__(self, store: Database, call: Call, owner: str, wake: Callable[[str, str], None], hooks: Hooks) -> None:
+        self._store, self._call, self._owner, self._wake, self._hooks = store, call, owner, wake, hooks
+
+    def recover(self) -> None:
+        """All there is stands in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(TARGET, target) for target in deliveries.heads(self._store)]
+
+    def reconcile(self, subject_id: str) -> None:
+        for _ in range(AT_ONCE):
+            delivery = deliveries.take(self._store, subject_id, self._owner)
+            if delivery is None:
+                return
+            self._deliver(delivery)
+        self._wake(TARGET, subject_id)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        if delivery.target.startswith(OBJECTS):
+            self._notify(delivery)
+            return
+        found = target_of(self._store, delivery.target)
+        if found is None:  # it was removed since
+            deliveries.done(self._store, delivery)
+            return
+        rule, target = found
+        try:
+            if service_of(target["Arn"]) == "endpoint":
+                self._deploy(delivery, rule, target)
+            else:
+                self._send(Message(rule, target, delivery.event, _text(rule, target, delivery)))
+                deliveries.done(self._store, delivery)
+        except AwsError as error:
+            again = error.status >= 500 or error.code in NO_SENSE
+            self._failed(delivery, rule, target, (error.code, error.message), again=again)
+        except (Undeliverable, BadPath, ValueError) as error:
+            again = isinstance(error, Undeliverable) and error.again
+            self._failed(delivery, rule, target, ("TARGET_ERROR", str(error)), again=again)
+
+    def _notify(self, delivery: Delivery) -> None:
+        """Of what happened to an object."""
+        if object_events.is_for_rules(delivery):
+            object_events.hand_to_rules(self._store, delivery, lambda target: self._wake(TARGET, target))
+            return
+        try:
+            object_events.send(self._call, delivery.event)
+        except AwsError as error:
+            again = error.status >= 500 or error.code in NO_SENSE
+            if again and delivery.attempts < MOST_ATTEMPTS and delivery.at_ms > now_ms() - 1000 * MOST_AGE_S:
+                deliveries.later(self._store, delivery, min(FIRST_DELAY_MS * 2**delivery.attempts, MOST_DELAY_MS))
+                return
+            log.warning("a notice for %s is given up: %s", delivery.event["arn"], error.message)
+        deliveries.done(self._store, delivery)
+
+    def _send(self, message: Message) -> None:
+        kind = service_of(message.arn)
+        if kind == "api-destination":
+            self._hooks.send(message)
+        elif kind == "event-bus":
+            self._put(message)
+        else:
+            send(self._call, message)
+
+    def _put(self, message: Message) -> None:
+        """On another bus. Its rules' targets that are buses get nothing: AWS hands an event on once."""
+        _, _, _, region, account, resource = message.arn.split(":", 5)
+        rules = enabled(self._store, (account, region), resource.rpartition("/")[2])
+        wanted = [
+            (f"{rule.id}/{target['Id']}", message.event)
+            for rule in rules
+            if rule.is_for(message.event)
+            for target in rule.targets.values()
+            if service_of(target["Arn"]) != "event-bus"
+        ]
+        if wanted:
+            deliveries.queue(self._store, wanted)
+        for target, _ in wanted:
+            self._wake(TARGET, target)
+
+    def _deploy(self, delivery: Delivery, rule: Rule, target: dict[str, Any]) -> None:
+        if not accept(self._store, self._call, rule.principal(target), delivery):
+            raise Undeliverable("the event is not of a version of a model package group")
+        self._wake(DEPLOYMENT, delivery.target)
+
+    def _failed(
+        self, delivery: Delivery, rule: Rule, target: dict[str, Any], error: tuple[str, str], *, again: bool
+    ) -> None:
+        limits = target.get("RetryPolicy", {})
+        oldest = now_ms() - 1000 * limits.get("MaximumEventAgeInSeconds", MOST_AGE_S)
+        spent = delivery.attempts >= limits.get("MaximumRetryAttempts", MOST_ATTEMPTS)
+        if again and not spent and delivery.at_ms > oldest:
+            delay_ms = min(FIRST_DELAY_MS * 2**delivery.attempts, MOST_DELAY_MS)
+            deliveries.later(self._store, delivery, delay_ms)
+            return
+        condition = "MaximumRetryAttempts" if spent else "MaximumEventAgeInSeconds" if again else "none"
+        why = {
+            "RULE_ARN": rule.arn,
+            "TARGET_ARN": str(target["Arn"]),
+            "ERROR_CODE": error[0],
+            "ERROR_MESSAGE": error[1][:1024],
+            "EXHAUSTED_RETRY_CONDITION": condition,
+            "RETRY_ATTEMPTS": str(delivery.attempts),
+        }
+        self._bury(delivery, rule, target, why)
+        deliveries.done(self._store, delivery)
+
+    def _bury(self, delivery: Delivery, rule: Rule, target: dict[str, Any], why: dict[str, str]) -> None:
+        """In the target's dead-letter queue, and in a log group for those that have none."""
+        log.warning(
+            "an event for %s of the rule %s is given up: %s", why["TARGET_ARN"], rule.name, why["ERROR_MESSAGE"]
+        )
+        queue = target.get("DeadLetterConfig", {}).get("Arn")
+        principal = rule.principal(target)
+        body = orjson.dumps(delivery.event).decode()
+        try:
+            if queue:
+                attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in why.items()}
+                asked = {"QueueUrl": queue_url(queue), "MessageBody": body, "MessageAttributes": attributes}
+                self._call(Question(principal, "sqs", "SendMessage", asked, region=region_in(queue)))
+            line = orjson.dumps({**why, "event": delivery.event}).decode()
+            log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line, rule.resource.region)
+        except AwsError as error:
+            log.warning("the dead letter of the rule %s is not kept: %s", rule.name, error.message)
+
+
+def _text(rule: Rule, target: dict[str, Any], delivery: Delivery) -> str:
+    return input_of(target, delivery.event, Origin(rule.arn, rule.name))

@@ -1,0 +1,181 @@
+"""Deploy targets: an endpoint serves the version that was approved last, and goes back when that is rejected.
+
+An event says which version is wanted (`accept`), and a reconciler brings the endpoint there. It asks what is, and does the next
+thing that is missing, so it may be killed anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.events.deployment_plans import BadTarget, DeployPlan, read_target
+from sagewright.engine.events.detail_types import MODEL_PACKAGE
+from sagewright.engine.events.rules import target_of
+from sagewright.engine.events.targets import region_in
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import deliveries, deployments
+from sagewright.store.database import Database
+from sagewright.store.deliveries import Delivery
+from sagewright.store.deployments import Deployment, State
+
+KIND = "deployment"
+BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+LOOK_MS = 1000
+MOST_ATTEMPTS = 185
+RETRIED = frozenset({"ThrottlingException", "ResourceLimitExceeded", "ServiceUnavailable", "InternalFailure"})
+
+
+def accept(store: Database, call: Call, principal: str, delivery: Delivery) -> bool:
+    """Note which version the endpoint is to serve after an event, and that the event was delivered: both or neither.
+
+    The version that was approved last is wanted. If it is no longer approved, the latest that still is. Other changes of a
+    version are no decision. False for an event that is not a model package's.
+    """
+    event = delivery.event
+    if event.get("detail-type") != MODEL_PACKAGE or "ModelPackageGroupName" not in event["detail"]:
+        return False
+    detail = event["detail"]
+    wanted: str | None = None
+    if "ModelApprovalStatus" in detail.get("UpdatedModelPackageFields", ["ModelApprovalStatus"]):
+        before = deployments.find(store, delivery.target)
+        if detail.get("ModelApprovalStatus") == "Approved":
+            wanted = detail["ModelPackageArn"]
+        elif before is not None and before.package == detail["ModelPackageArn"]:
+            wanted = _latest_approved(
+                call, principal, detail["ModelPackageGroupName"], detail["ModelPackageArn"].split(":")[3]
+            )
+    with store.write() as connection:
+        if wanted is not None:
+            deployments.want_in(connection, delivery.target, wanted, _who(detail))
+        deliveries.done_in(connection, delivery)
+    return True
+
+
+def _who(detail: dict[str, Any]) -> str:
+    by = detail.get("LastModifiedBy") or detail.get("CreatedBy") or {}
+    return str(by.get("IamIdentity", {}).get("Arn", ""))
+
+
+def _latest_approved(call: Call, principal: str, group: str, region: str) -> str | None:
+    asked = {
+        "ModelPackageGroupName": group,
+        "ModelApprovalStatus": "Approved",
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+        "MaxResults": 1,
+    }
+    found = call(Question(principal, "sagemaker", "ListModelPackages", asked, region=region))["ModelPackageSummaryList"]
+    return found[0]["ModelPackageArn"] if found else None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a look at a deployment has come to."""
+
+    status: State
+    message: str = ""
+    delay_ms: int | None = None  # until the next look; None for the usual time
+    changes: dict[str, Any] | None = None
+
+
+class Deploying:
+    """See engine.control.Reconciler. `owner`: the server's name, under which it holds what it works on."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, store: Database, call: Call, owner: str, look_ms: int = LOOK_MS) -> None:
+        self._store, self._call, self._owner, self._look_ms = store, call, owner, look_ms
+
+    def recover(self) -> None:
+        """All there is stands in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(KIND, target) for target in deployments.open_ones(self._store)]
+
+    def reconcile(self, subject_id: str) -> None:
+        deployment = deployments.take(self._store, subject_id, self._owner)
+        if deployment is None:
+            return
+        step = self._step_or_trouble(deployment)
+        delay_ms = self._look_ms if step.delay_ms is None else step.delay_ms
+        changes = {"status": step.status.value, "message": step.message, "due_ms": now_ms() + delay_ms}
+        deployments.note(self._store, deployment, **changes, **(step.changes or {}))
+
+    def _step_or_trouble(self, deployment: Deployment) -> Step:
+        try:
+            return self._step(deployment)
+        except BadTarget as error:
+            return Step(State.FAILED, str(error))
+        except AwsError as error:
+            text = f"{error.code}: {error.message}"
+            if "in-progress endpoint" in error.message:  # somebody else has begun an update
+                return Step(State.DEPLOYING, text)
+            if (error.status < 500 and error.code not in RETRIED) or deployment.attempts >= MOST_ATTEMPTS:
+                return Step(State.FAILED, text)
+            delay_ms = min(1000 * 2**deployment.attempts, 300_000)
+            return Step(State.WAITING, text, delay_ms, {"attempts": deployment.attempts + 1})
+
+    def _step(self, deployment: Deployment) -> Step:
+        """Raises AwsError, BadTarget."""
+        found = target_of(self._store, deployment.target)
+        if found is None:
+            return Step(State.FAILED, "the rule or its target is no more")
+        rule, target = found
+        ask = _Asker(self._call, rule.principal(target), region_in(str(target["Arn"])))
+        plan = DeployPlan(read_target(target), ask("DescribeModelPackage", ModelPackageName=deployment.package))
+        endpoint = ask.endpoint(plan.target.endpoint)
+        if endpoint is None:
+            ask.prepare(plan)
+            ask("CreateEndpoint", **plan.create_request())
+            return Step(State.DEPLOYING, "creating the endpoint", changes={"updated": plan.config})
+        return _next(ask, deployment, plan, endpoint)
+
+
+def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[str, Any]) -> Step:
+    status, current = endpoint["EndpointStatus"], endpoint["EndpointConfigName"] == plan.config
+    reason = endpoint.get("FailureReason", "")
+    if status in BUSY:
+        return Step(State.DEPLOYING, f"the endpoint is {status}")
+    if status == "InService" and current:
+        return Step(State.DEPLOYED, changes={"deployed": deployment.package})
+    if deployment.updated == plan.config:  # it was tried
+        return Step(State.FAILED, reason or f"the endpoint is {status} with {endpoint['EndpointConfigName']}")
+    if status == "Failed":  # it never served, and can't be updated
+        ask("DeleteEndpoint", EndpointName=plan.target.endpoint)
+        return Step(State.DEPLOYING, "removing an endpoint that failed")
+    ask.prepare(plan)
+    ask("UpdateEndpoint", **plan.update_request())
+    return Step(State.DEPLOYING, "updating the endpoint", changes={"updated": plan.config})
+
+
+class _Asker:
+    """Asks SageMaker as the target's principal."""
+
+    def __init__(self, call: Call, principal: str, region: str) -> None:
+        self._call, self._principal, self._region = call, principal, region
+
+    def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
+        return self._call(Question(self._principal, "sagemaker", operation, request, region=self._region))
+
+    def endpoint(self, name: str) -> dict[str, Any] | None:
+        try:
+            return self("DescribeEndpoint", EndpointName=name)
+        except AwsError as error:
+            if "Could not find endpoint" in error.message:
+                return None
+            raise
+
+    def prepare(self, plan: DeployPlan) -> None:
+        """The model and the configuration, which may be there from the last time."""
+        self._make("CreateModel", plan.model_request())
+        self._make("CreateEndpointConfig", plan.config_request())
+
+    def _make(self, operation: str, request: dict[str, Any]) -> None:
+        try:
+            self(operation, **request)
+        except AwsError as error:
+            if "already existing" not in error.message:
+                raise

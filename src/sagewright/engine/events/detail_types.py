@@ -1,0 +1,258 @@
+"""What happened, as AWS's events tell it: an entry of the event log becomes an event of EventBridge.
+
+Source: AWS's developer guide, "Events that SageMaker sends to Amazon EventBridge".
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.events import pipeline_details
+from sagewright.engine.pipelines.step_records import EXECUTION, STEP
+from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
+from sagewright.model.clock import to_datetime, to_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import events, jobs, resources, tags
+from sagewright.store.database import Database
+from sagewright.store.events import Entry, Logged
+
+log = logging.getLogger("sagewright.engine.events")
+SOURCE = "aws.sagemaker"
+MODEL_PACKAGE = "SageMaker Model Package State Change"
+_NAMES = uuid.UUID("6f0c29a5-0f0e-4c43-9d66-5b4b4f7d7a11")
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobForm:
+    """Events of a kind of job: their detail is what `operation` tells of it, with the status that it had then.
+
+    `noun`: the prefix of its members. `steps`: whether its secondary status is told too.
+    """
+
+    detail_type: str
+    noun: str
+    steps: bool = False
+
+    @property
+    def status(self) -> str:
+        return f"{self.noun}Status"
+
+
+JOBS = {
+    "training": JobForm("SageMaker Training Job State Change", "TrainingJob", steps=True),
+    "processing": JobForm("SageMaker Processing Job State Change", "ProcessingJob"),
+    "transform": JobForm("SageMaker Transform Job State Change", "TransformJob"),
+}
+
+HOSTS = {
+    "endpoint": JobForm("SageMaker Endpoint State Change", "Endpoint"),
+    "inference-component": JobForm("SageMaker Inference Component State Change", "InferenceComponent"),
+}
+"""Of what serves, by its kind, which is also what stands before its name in ARNs. The second name is not documented [K]."""
+MODEL_CARD = "SageMaker Model Card State Change"
+TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
+PIPELINE_EXECUTION = "SageMaker Model Building Pipeline Execution Status Change"
+PIPELINE_STEP = "SageMaker Model Building Pipeline Execution Step Status Change"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event of which only the head is known yet. `detail`: what makes the rest, None where there is no event after all."""
+
+    head: Event
+    detail: Callable[[], tuple[list[str], Event] | None]
+
+    def whole(self) -> Event | None:
+        found = self.detail()
+        return None if found is None else {**self.head, "resources": found[0], "detail": found[1]}
+
+
+def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> Draft | None:
+    """The event of an entry; None for what has none. `place`: account and region."""
+    form = JOBS.get(logged.subject.kind)
+    if form is not None:
+        head = _head(logged, form.detail_type, place)
+        return Draft(head, lambda: _of_job(store, call, logged, form))
+    if logged.subject.kind in HOSTS:
+        head = _head(logged, HOSTS[logged.subject.kind].detail_type, place)
+        return Draft(head, lambda: _of_host(store, call, logged, place))
+    if logged.subject.kind == "tuning-job" and logged.entry.step != "Deleted":
+        return Draft(_head(logged, TUNING_JOB, place), lambda: _of_tuning_job(store, call, logged))
+    if logged.subject.kind == EXECUTION and logged.entry.step != "Deleted":
+        return Draft(_head(logged, PIPELINE_EXECUTION, place), lambda: pipeline_details.of_execution(store, logged))
+    if logged.subject.kind == STEP and logged.entry.step != "Deleted":
+        return Draft(_head(logged, PIPELINE_STEP, place), lambda: pipeline_details.of_step(store, logged))
+    if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
+        return Draft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
+    if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
+        return Draft(_head(logged, MODEL_PACKAGE, place), lambda: _of_package(logged.entry))
+    return None
+
+
+def region_of(store: Database, logged: Logged, home: str) -> str:
+    """The region of an entry's subject; `home` where there is nothing that says it any more."""
+    told = (logged.entry.detail or {}).get("told") or {}
+    if "ModelPackageArn" in told:
+        return str(told["ModelPackageArn"]).split(":")[3]
+    if logged.subject.kind in JOBS:
+        job = jobs.get(store, logged.subject.id)
+        return job.region if job else home
+    resource = resources.get(store, logged.subject.id)
+    return resource.region if resource else home
+
+
+def event_head(event_id: str, source: str, detail_type: str, at_ms: int, place: tuple[str, str]) -> Event:
+    """What every event begins with."""
+    return {
+        "version": "0",
+        "id": event_id,
+        "detail-type": detail_type,
+        "source": source,
+        "account": place[0],
+        "time": iso(at_ms, "seconds"),
+        "region": place[1],
+    }
+
+
+def iso(at_ms: int, precision: str = "milliseconds") -> str:
+    return to_datetime(at_ms).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def _head(logged: Logged, detail_type: str, place: tuple[str, str]) -> Event:
+    """The same entry has the same id, so that who gets an event twice can tell."""
+    event_id = str(uuid.uuid5(_NAMES, f"{place}/{logged.cursor.writer}/{logged.cursor.seq}"))
+    return event_head(event_id, SOURCE, detail_type, logged.entry.at_ms, place)
+
+
+def _of_package(entry: Entry) -> tuple[list[str], Event]:
+    told: Event = dict((entry.detail or {})["told"])
+    told["LastModifiedTime"] = iso(entry.at_ms)
+    return [told["ModelPackageArn"]], told
+
+
+def _of_job(store: Database, call: Call, logged: Logged, form: JobForm) -> tuple[list[str], Event] | None:
+    job = jobs.get(store, logged.subject.id)
+    if job is None or not _is_change(store, logged, form):
+        return None
+    request = {f"{form.noun}Name": job.name}
+    question = Question(
+        role_arn(job.account, ROLE_NAME), "sagemaker", f"Describe{form.noun}", request, region=job.region
+    )
+    try:
+        detail = call(question)
+    except AwsError as error:
+        log.warning("there is no event of %s %s: %s", job.kind, job.name, error.message)
+        return None
+    entry = logged.entry
+    detail = dict(detail) | {form.status: entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
+    if form.steps:
+        detail["SecondaryStatus"] = entry.step
+    _forget_what_came_later(detail, entry)
+    return [detail[f"{form.noun}Arn"]], _plain(detail)
+
+
+def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
+    """Without the content, which may be confidential, and with the status that it had then."""
+    found = resources.several(store, [logged.subject.id])
+    if not found:
+        return None
+    request = {"ModelCardName": found[0].name, "IncludedData": "MetadataOnly"}
+    try:
+        principal = role_arn(found[0].account, ROLE_NAME)
+        told = call(Question(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
+    except AwsError as error:
+        log.warning("there is no event of the model card %s: %s", found[0].name, error.message)
+        return None
+    entry = logged.entry
+    detail = {name: value for name, value in told.items() if name != "Content"}
+    detail |= {"ModelCardStatus": entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
+    return [detail["ModelCardArn"]], _plain(detail)
+
+
+def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
+    """As it is now, with the status that it had then."""
+    found = resources.get(store, logged.subject.id)
+    if found is None or not _is_change(store, logged, None):
+        return None
+    request = {"HyperParameterTuningJobName": found.name}
+    principal = role_arn(found.account, ROLE_NAME)
+    question = Question(principal, "sagemaker", "DescribeHyperParameterTuningJob", request, region=found.region)
+    try:
+        detail = dict(call(question))
+    except AwsError as error:
+        log.warning("there is no event of the tuning job %s: %s", found.name, error.message)
+        return None
+    entry = logged.entry
+    detail |= {"HyperParameterTuningJobStatus": entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
+    detail["Tags"] = [
+        {"Key": key, "Value": value} for key, value in tags.of(store, detail["HyperParameterTuningJobArn"]).items()
+    ]
+    _forget_what_came_later(detail, entry)
+    return [detail["HyperParameterTuningJobArn"]], _plain(detail)
+
+
+def _of_host(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> tuple[list[str], Event] | None:
+    """With its status in capitals. Of one that is gone there is no more to tell than its name."""
+    if logged.entry.step == "Deleted" or not _is_change(store, logged, None):
+        return None
+    entry = logged.entry
+    details = (one.detail or {} for one in events.of(store, logged.subject.id))
+    name = next((detail["name"] for detail in details if "name" in detail), None)
+    if name is None:
+        return None
+    form = HOSTS[logged.subject.kind]
+    named = {f"{form.noun}Name": name}
+    told: Event = named | {f"{form.noun}Arn": sagemaker_arn(place[1], place[0], logged.subject.kind, name)}
+    if resources.several(store, [logged.subject.id]):
+        principal = role_arn(place[0], ROLE_NAME)
+        question = Question(principal, "sagemaker", f"Describe{form.noun}", named, region=place[1])
+        with suppress(AwsError):  # it has just gone
+            told = dict(call(question))
+    told["LastModifiedTime"] = to_datetime(entry.at_ms)
+    told[form.status] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
+    if entry.status not in {"Failed", "InService"}:
+        told.pop("FailureReason", None)
+    return [told[f"{form.noun}Arn"]], _plain(told)
+
+
+def _is_change(store: Database, logged: Logged, form: JobForm | None) -> bool:
+    """Whether the entry is more than a message about a state that was told before."""
+    before = events.before(store, logged)
+    if before is None:
+        return True
+    steps = form is not None and form.steps
+    return before.status != logged.entry.status or (steps and before.step != logged.entry.step)
+
+
+def _forget_what_came_later(detail: Event, entry: Entry) -> None:
+    at = to_datetime(entry.at_ms)
+    for name in [name for name, value in detail.items() if isinstance(value, datetime) and value > at]:
+        del detail[name]
+    if entry.status not in {"Failed", "Stopped", "Completed"}:
+        for name in ("FailureReason", "ExitMessage"):
+            detail.pop(name, None)
+    if "SecondaryStatusTransitions" in detail:
+        seen = [dict(one) for one in detail["SecondaryStatusTransitions"] if one["StartTime"] <= at]
+        if seen and seen[-1].get("EndTime", at) > at:
+            del seen[-1]["EndTime"]
+        detail["SecondaryStatusTransitions"] = seen
+
+
+def _plain(value: Any) -> Any:
+    """Times are milliseconds since the epoch in events of jobs."""
+    if isinstance(value, datetime):
+        return to_ms(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,59 @@
+"""Notices of objects, sent where a bucket's configuration says: a queue, a topic, a function, or the rules of EventBridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.events.rules import enabled
+from sagewright.engine.events.targets import queue_url, region_in, service_of
+from sagewright.model.arns import ROLE_NAME, role_arn
+from sagewright.objects.notices import BRIDGE
+from sagewright.store import deliveries
+from sagewright.store.database import Database
+from sagewright.store.deliveries import Delivery
+
+TOPIC_SUBJECT = "Amazon S3 Notification"
+
+
+def send(call: Call, event: dict[str, Any]) -> None:
+    """To a queue, a topic or a function. Raises AwsError."""
+    arn, text = str(event["arn"]), orjson.dumps(event["message"]).decode()
+    principal, region = role_arn(arn.split(":")[4], ROLE_NAME), region_in(arn)
+    match service_of(arn):
+        case "sqs":
+            call(
+                Question(
+                    principal, "sqs", "SendMessage", {"QueueUrl": queue_url(arn), "MessageBody": text}, region=region
+                )
+            )
+        case "sns":
+            request = {"TopicArn": arn, "Message": text, "Subject": TOPIC_SUBJECT}
+            call(Question(principal, "sns", "Publish", request, region=region))
+        case _:
+            invocation = {"FunctionName": arn, "InvocationType": "Event", "Payload": text.encode()}
+            call(Question(principal, "lambda", "Invoke", invocation, region=region))
+
+
+def is_for_rules(delivery: Delivery) -> bool:
+    return delivery.target.endswith(f"/{BRIDGE}")
+
+
+def hand_to_rules(store: Database, delivery: Delivery, wake: Callable[[str], None]) -> None:
+    """Queues the event for each rule that it matches and was there when it happened, in the transaction that ends the delivery."""
+    event = delivery.event["event"]
+    rules = enabled(store, (event["account"], delivery.event["region"]))
+    wanted = [
+        one
+        for rule in rules
+        if rule.resource.created_ms <= delivery.at_ms and rule.is_for(event)
+        for one in rule.wanted(event)
+    ]
+    with store.write() as connection:
+        deliveries.queue_in(connection, wanted)
+        deliveries.done_in(connection, delivery)
+    for target in dict.fromkeys(target for target, _ in wanted):
+        wake(target)

@@ -1,0 +1,102 @@
+"""What happens to pipeline executions and their steps, as EventBridge tells it.
+
+Source: AWS's developer guide, "Events that SageMaker sends to Amazon EventBridge", pipeline executions and steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.engine.pipelines import step_records
+from sagewright.engine.pipelines.step_references import execution_arn
+from sagewright.model.budgets import size_of
+from sagewright.model.clock import to_datetime
+from sagewright.store import events, resources
+from sagewright.store.database import Database
+from sagewright.store.events import Logged
+
+Event = dict[str, Any]
+MOST_METADATA = 128 << 10
+ENDED = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
+
+
+def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
+    """Resources and detail; None where its status is what it was."""
+    execution = resources.get(store, logged.subject.id)
+    before = _status_before(store, logged)
+    if execution is None or before == logged.entry.status:
+        return None
+    arn, document = execution_arn(execution), execution.document
+    detail: Event = {
+        "pipelineExecutionDisplayName": document["DisplayName"],
+        "currentPipelineExecutionStatus": logged.entry.status,
+        "executionStartTime": _time(execution.created_ms),
+        "pipelineExecutionDescription": document.get("PipelineExecutionDescription", ""),
+        "pipelineArn": arn.rpartition("/execution/")[0],
+        "pipelineExecutionArn": arn,
+    }
+    if before is not None:
+        detail["previousPipelineExecutionStatus"] = before
+    if logged.entry.status in ENDED:
+        detail["executionEndTime"] = _time(logged.entry.at_ms)
+    return [detail["pipelineArn"], arn], detail
+
+
+def of_step(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
+    """Resources and detail; None where its status is what it was."""
+    row = resources.get(store, logged.subject.id)
+    execution = resources.get(store, row.parent) if row else None
+    before = _status_before(store, logged)
+    if row is None or execution is None or before == logged.entry.status:
+        return None
+    record, arn = step_records.read(row), execution_arn(execution)
+    detail: Event = {
+        "metadata": {_lower(name): _lowered(told) for name, told in _small(record.metadata).items()},
+        "stepStartTime": _time(record.started_ms),
+        "stepName": record.name,
+        "stepType": record.type,
+        "currentStepStatus": logged.entry.status,
+        "pipelineArn": arn.rpartition("/execution/")[0],
+        "pipelineExecutionArn": arn,
+    }
+    if before is not None:
+        detail["previousStepStatus"] = before
+    if logged.entry.status in ENDED:
+        detail["stepEndTime"] = _time(record.ended_ms or logged.entry.at_ms)
+        if record.reason:
+            detail["failureReason"] = record.reason
+    if record.cached and record.source:
+        detail["cacheHitResult"] = {"sourcePipelineExecutionArn": record.source}
+    return [detail["pipelineArn"], arn], detail
+
+
+def _small(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the outputs of functions and callbacks where they are large: an event is sent to each target."""
+    if size_of(metadata, MOST_METADATA) <= MOST_METADATA:
+        return metadata
+    return {
+        name: {member: value for member, value in told.items() if member != "OutputParameters"}
+        for name, told in metadata.items()
+    }
+
+
+def _status_before(store: Database, logged: Logged) -> str | None:
+    before = None
+    for entry in events.of(store, logged.subject.id):
+        if entry == logged.entry:
+            break
+        before = entry.status
+    return before
+
+
+def _time(at_ms: int) -> str:
+    return to_datetime(at_ms).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+def _lowered(told: Any) -> Any:
+    return {_lower(name): value for name, value in told.items()} if isinstance(told, dict) else told

@@ -1,0 +1,140 @@
+"""From what happens to what targets are sent: the event log is read by a cursor, and schedules by the clock."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+
+from sagewright.engine.calls import Call
+from sagewright.engine.events import rules
+from sagewright.engine.events.detail_types import draft_of, event_head, region_of
+from sagewright.engine.events.rules import Rule
+from sagewright.engine.events.schedules import BadSchedule, read_schedule
+from sagewright.model.budgets import size_of
+from sagewright.model.clock import now_ms
+from sagewright.store import deliveries, events
+from sagewright.store.database import Database
+from sagewright.store.deliveries import LOG, Wanted
+from sagewright.store.events import Cursor, Logged
+
+log = logging.getLogger("sagewright.engine.events")
+KIND = "events"
+SUBJECT = (KIND, "log")
+SCHEDULES = (KIND, "schedules")
+BATCH, BATCH_BYTES = 200, 16 << 20
+"""Entries, and bytes of the events that they make for all targets, that are queued in one transaction."""
+MOST_EVENT = 1 << 20
+"""Bytes of an event. Source: EventBridge's quotas, the size of an entry of PutEvents."""
+UNKEPT = 500
+"""After so many entries that no rule was for the cursor is kept all the same."""
+
+TARGET = "event target"
+
+
+class EventRouting:
+    """See engine.control.Reconciler. `place`: account and region; `anywhere`: whether there are other regions."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(
+        self,
+        store: Database,
+        call: Call,
+        place: tuple[str, str],
+        wake: Callable[[str, str], None],
+        *,
+        anywhere: bool = False,
+    ) -> None:
+        self._anywhere = anywhere
+        self._store, self._call, self._place, self._wake = store, call, place, wake
+        self._kept: Cursor | None = None
+        self._read: Cursor | None = None
+        self._unkept = 0
+
+    def _rules(self) -> list[Rule]:
+        return rules.enabled_anywhere(self._store) if self._anywhere else rules.enabled(self._store, self._place)
+
+    def recover(self) -> None:
+        self._kept = self._read = deliveries.cursor(self._store)
+
+    def active(self) -> list[tuple[str, str]]:
+        """The log if there is something new in it, schedules always: what they need is one look at the rules."""
+        fresh = events.after(self._store, self._read or Cursor(), 1)
+        scheduled = any(rule.schedule for rule in self._rules())
+        return [SUBJECT] * bool(fresh) + [SCHEDULES] * scheduled
+
+    def reconcile(self, subject_id: str) -> None:
+        if subject_id == SCHEDULES[1]:
+            self._ring()
+            return
+        while entries := events.after(self._store, self._read or Cursor(), BATCH):
+            self._route(entries)
+
+    def _route(self, entries: list[Logged]) -> None:
+        """Those that come after the entry whose events fill a batch are read again."""
+        rules = self._rules()
+        wanted: list[Wanted] = []
+        size, last = 0, entries[-1].cursor
+        for entry in entries:
+            found = self._wanted(rules, entry)
+            wanted += found
+            size += len(found) * size_of(found[0][1], MOST_EVENT) if found else 0
+            if size > BATCH_BYTES:
+                last = entry.cursor
+                break
+        self._unkept += len(entries)
+        if wanted or self._unkept >= UNKEPT:
+            if not deliveries.advance(self._store, LOG, self._kept, last, wanted):
+                self.recover()  # another server was first; what follows its cursor is read again
+                return
+            self._kept, self._unkept = last, 0
+        self._read = last
+        for target in dict.fromkeys(target for target, _ in wanted):
+            self._wake(TARGET, target)
+
+    def _wanted(self, rules: list[Rule], logged: Logged) -> list[Wanted]:
+        """A rule is for what happens after it was made."""
+        place = self._place
+        if self._anywhere and rules:
+            place = (place[0], region_of(self._store, logged, place[1]))
+        draft = draft_of(self._store, self._call, logged, place)
+        if draft is None:
+            return []
+        at_ms = logged.entry.at_ms
+        likely = [
+            rule
+            for rule in rules
+            if rule.resource.created_ms <= at_ms and rule.resource.region == place[1] and rule.may_match(draft.head)
+        ]
+        event = draft.whole() if likely else None
+        if event is None:
+            return []
+        if (size := size_of(event, MOST_EVENT)) > MOST_EVENT:
+            kind = draft.head["detail-type"]
+            log.warning(
+                "an event is sent to no rule: %s has at least %d bytes, and the most is %d", kind, size, MOST_EVENT
+            )
+            return []
+        return [one for rule in likely if rule.pattern and rule.pattern.matches(event) for one in rule.wanted(event)]
+
+    def _ring(self) -> None:
+        """Once for each rule that is due, however often it would have been while no server ran."""
+        for rule in self._rules():
+            if rule.schedule is None:
+                continue
+            before = deliveries.cursor(self._store, rule.id)
+            since = max(before.seq if before else 0, rule.resource.modified_ms)
+            try:
+                due = read_schedule(rule.schedule).after(since)
+            except BadSchedule:
+                continue
+            if due is None or due > now_ms():
+                continue
+            head = event_head(
+                str(uuid.uuid4()), "aws.events", "Scheduled Event", due, (rule.resource.account, rule.resource.region)
+            )
+            wanted = rule.wanted({**head, "resources": [rule.arn], "detail": {}})
+            if deliveries.advance(self._store, rule.id, before, Cursor(0, now_ms()), wanted):
+                for target, _ in wanted:
+                    self._wake(TARGET, target)

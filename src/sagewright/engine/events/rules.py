@@ -1,0 +1,126 @@
+"""Rules as the engine reads them: a resource with a pattern or a schedule, and its targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.engine.events.patterns import BadPattern, Node, read_pattern
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.deliveries import Wanted
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Bound, Held, Page
+from sagewright.store.resources import Resource
+
+KIND = "event-rule"
+BUS = "default"
+"""The bus that is always there. A rule of another one has the bus before its name, with a slash between them."""
+
+ENABLED, DISABLED = "ENABLED", "DISABLED"
+MOST_RULES = 300
+"""Of one bus."""
+
+MOST_OF_ALL = 100_000
+TARGETS = "Targets"
+PRINCIPAL = "PutBy"
+"""The member of a target, which no operation tells, with the ARN of who put it: what it does is done as that principal."""
+
+HEAD = frozenset({"source", "detail-type", "account", "region"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`id`: of the resource."""
+
+    resource: Resource
+
+    @property
+    def id(self) -> str:
+        return self.resource.id
+
+    @property
+    def name(self) -> str:
+        return self.resource.name.rpartition("/")[2]
+
+    @property
+    def bus(self) -> str:
+        return self.resource.name.rpartition("/")[0] or BUS
+
+    @property
+    def arn(self) -> str:
+        """A schedule of the Scheduler, whose target is kept as those of rules are, says its own."""
+        own: str = self.resource.document.get("Arn", "")
+        return own or rule_arn(self.resource.region, self.resource.account, self.resource.name)
+
+    @property
+    def targets(self) -> dict[str, dict[str, Any]]:
+        """By their ids."""
+        found: dict[str, dict[str, Any]] = self.resource.document.get(TARGETS, {})
+        return found
+
+    @property
+    def schedule(self) -> str | None:
+        return self.resource.document.get("ScheduleExpression")
+
+    @property
+    def pattern(self) -> Node | None:
+        text = self.resource.document.get("EventPattern")
+        try:
+            return read_pattern(text) if text else None
+        except BadPattern:  # an earlier version has taken it
+            return None
+
+    def may_match(self, head: dict[str, Any]) -> bool:
+        """Whether an event with this head could match."""
+        pattern = self.pattern
+        if pattern is None:
+            return False
+        return all(inner.matches(head[name]) for name, inner in pattern.members if name in HEAD and name in head)
+
+    def is_for(self, event: dict[str, Any]) -> bool:
+        pattern = self.pattern
+        return pattern is not None and pattern.matches(event)
+
+    def wanted(self, event: dict[str, Any]) -> list[Wanted]:
+        return [(f"{self.id}/{target}", event) for target in self.targets]
+
+    def principal(self, target: dict[str, Any]) -> str:
+        """The ARN of who a target is sent to as."""
+        return str(target.get("RoleArn") or self.resource.document.get("RoleArn") or target.get(PRINCIPAL, ""))
+
+
+def kept_name(bus: str, name: str) -> str:
+    """The name of the resource that a rule is."""
+    return name if bus == BUS else f"{bus}/{name}"
+
+
+def bus_arn(region: str, account: str, name: str) -> str:
+    return f"arn:aws:events:{region}:{account}:event-bus/{name}"
+
+
+def rule_arn(region: str, account: str, name: str) -> str:
+    return f"arn:aws:events:{region}:{account}:rule/{name}"
+
+
+def enabled(store: Database, place: tuple[str, str], bus: str = BUS) -> list[Rule]:
+    """All rules that events on a bus are for. `place`: account and region."""
+    page = Page((Bound("status", Held.IS, ENABLED),), limit=MOST_OF_ALL)
+    rules = (Rule(found) for found in resources.page(store, Place(KIND, *place), page))
+    return [rule for rule in rules if rule.bus == bus]
+
+
+def enabled_anywhere(store: Database) -> list[Rule]:
+    """The rules of the default buses of all regions."""
+    ids = resources.in_status(store, KIND, [ENABLED])[:MOST_OF_ALL]
+    return [rule for rule in map(Rule, resources.several(store, ids)) if rule.bus == BUS]
+
+
+def target_of(store: Database, subject: str) -> tuple[Rule, dict[str, Any]] | None:
+    """The rule and the target that a subject `rule id/target id` stands for."""
+    rule_id, _, target_id = subject.partition("/")
+    for found in resources.several(store, [rule_id]):
+        rule = Rule(found)
+        if target_id in rule.targets:
+            return rule, rule.targets[target_id]
+    return None

@@ -1,0 +1,93 @@
+"""Schedules of EventBridge Scheduler: each time that one is due becomes a delivery to its target, once.
+
+What a time is delivered as is queued in the transaction that moves the schedule's cursor past it, so a server that is killed has
+done both or neither, and of two servers one has. Times that were missed while no server ran are made up for by one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from sagewright.engine.events.detail_types import event_head
+from sagewright.engine.events.router import TARGET
+from sagewright.engine.events.rules import ENABLED
+from sagewright.engine.events.schedules import BadSchedule
+from sagewright.engine.events.timetables import BadZone, next_ms, passed_ms
+from sagewright.model.clock import now_ms
+from sagewright.store import deliveries, resources
+from sagewright.store.database import Database
+from sagewright.store.events import Cursor
+from sagewright.store.resources import Resource
+
+KIND = "schedule"
+SUBJECT = (KIND, "all")
+MOST_SCHEDULES = 1000
+ONLY_TARGET = "target"
+"""The id of a schedule's one target."""
+
+
+class Scheduling:
+    """See engine.control.Reconciler."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, store: Database, wake: Callable[[str, str], None]) -> None:
+        self._store, self._wake = store, wake
+        self._due: dict[tuple[str, int], int | None] = {}
+
+    def recover(self) -> None:
+        """All there is stands in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [SUBJECT] if resources.in_status(self._store, KIND, [ENABLED]) else []
+
+    def reconcile(self, _subject_id: str) -> None:
+        found = resources.several(self._store, resources.in_status(self._store, KIND, [ENABLED])[:MOST_SCHEDULES])
+        known = {(one.id, one.modified_ms) for one in found}
+        self._due = {key: due for key, due in self._due.items() if key in known}
+        for one in found:
+            self._look(one)
+
+    def _look(self, one: Resource) -> None:
+        key = (one.id, one.modified_ms)
+        if key not in self._due:
+            self._due[key] = self._next(one)
+        due = self._due[key]
+        if due is None:
+            self._complete(one)
+        elif due <= now_ms():
+            del self._due[key]
+            self._ring(one)
+
+    def _next(self, one: Resource) -> int | None:
+        before = deliveries.cursor(self._store, one.id)
+        try:
+            return next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
+        except (BadSchedule, BadZone):  # another machine has known the zone
+            return None
+
+    def _ring(self, one: Resource) -> None:
+        before = deliveries.cursor(self._store, one.id)
+        due = next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
+        at_ms = now_ms()
+        if due is None or due > at_ms:  # another server was first
+            return
+        event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{one.id}/{due}"))
+        event = event_head(event_id, "aws.scheduler", "Scheduled Event", due, (one.account, one.region))
+        target = f"{one.id}/{ONLY_TARGET}"
+        wanted = [(target, {**event, "resources": [one.document["Arn"]], "detail": "{}"})]
+        after = Cursor(0, passed_ms(one.document, due, at_ms))
+        if deliveries.advance(self._store, one.id, before, after, wanted):
+            self._wake(TARGET, target)
+
+    def _complete(self, one: Resource) -> None:
+        """It is due no more, and goes if it was to go then, once its last time was delivered."""
+        target = f"{one.id}/{ONLY_TARGET}"
+        if one.document.get("ActionAfterCompletion") != "DELETE" or deliveries.waiting(self._store, target):
+            return
+        with self._store.write() as connection:
+            now = resources.locked_in(connection, one.id)
+            if now is not None and now.modified_ms == one.modified_ms:
+                deliveries.forget_in(connection, one.id)
+                resources.remove_in(connection, now, one.document["Arn"])

@@ -1,0 +1,169 @@
+"""The targets of rules: what kinds there are, and how each is sent what it gets. All but hooks are asked by operations."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.events.input_transformers import MISSING, BadPath, part_of, scheduled
+from sagewright.engine.events.rules import Rule
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+
+MOST_LINE = 240_000
+"""Bytes of a line that a log group takes with its overhead."""
+
+
+class Undeliverable(Exception):
+    """The target could not be sent its input. `again`: whether it may be later."""
+
+    def __init__(self, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a target is sent: `text` of `event`."""
+
+    rule: Rule
+    target: dict[str, Any]
+    event: dict[str, Any]
+    text: str
+
+    @property
+    def arn(self) -> str:
+        return str(self.target["Arn"])
+
+    @property
+    def region(self) -> str:
+        """The target's."""
+        return region_in(self.arn)
+
+    @property
+    def principal(self) -> str:
+        return self.rule.principal(self.target)
+
+
+def region_in(arn: str) -> str:
+    """The region that an ARN names, "" for none."""
+    return arn.split(":")[3] if arn.count(":") >= 5 else ""
+
+
+def service_of(arn: str) -> str:
+    """The kind of target that an ARN stands for, "" for one that is not served."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6:
+        return ""
+    service, resource = parts[2], parts[5]
+    if service in {"sqs", "sns"}:
+        return service if "/" not in resource and ":" not in resource else ""
+    for known, start in (
+        ("logs", "log-group:"),
+        ("events", "api-destination/"),
+        ("events", "event-bus/"),
+        ("sagemaker", "endpoint/"),
+        ("sagemaker", "pipeline/"),
+        ("lambda", "function:"),
+    ):
+        if service == known and resource.startswith(start) and len(resource) > len(start):
+            return start[:-1]
+    return ""
+
+
+def send(call: Call, message: Message) -> None:
+    """Raises AwsError, Undeliverable."""
+    sender = _SENDERS.get(service_of(message.arn))
+    if sender is None:
+        raise Undeliverable(f"Sagewright sends nothing to {message.arn}")
+    sender(call, message)
+
+
+def queue_url(arn: str) -> str:
+    """The path of a queue, which stands for it in place of its whole URL."""
+    parts = arn.split(":")
+    return f"/{parts[4]}/{parts[5]}"
+
+
+def log_line(call: Call, principal: str, place: tuple[str, str], line: str, region: str = "") -> None:
+    """`place`: group and stream, which are made if they are not there. Raises AwsError."""
+    group, stream = place
+    encoded = line.encode()
+    if len(encoded) > MOST_LINE:
+        line = encoded[:MOST_LINE].decode(errors="ignore")
+    event = {"timestamp": now_ms(), "message": line}
+    request = {"logGroupName": group, "logStreamName": stream, "logEvents": [event]}
+    try:
+        call(Question(principal, "logs", "PutLogEvents", request, region=region))
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        for operation, asked in (
+            ("CreateLogGroup", {"logGroupName": group}),
+            ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
+        ):
+            with suppress(AwsError):  # somebody else may have made it
+                call(Question(principal, "logs", operation, asked, region=region))
+        call(Question(principal, "logs", "PutLogEvents", request, region=region))
+
+
+def _to_log(call: Call, message: Message) -> None:
+    group = message.arn.split(":", 6)[6].removesuffix(":*")
+    log_line(call, message.principal, (group, message.rule.name), message.text, message.region)
+
+
+def _to_queue(call: Call, message: Message) -> None:
+    parameters = message.target.get("SqsParameters", {})
+    request = {"QueueUrl": queue_url(message.arn), "MessageBody": message.text}
+    if group := parameters.get("MessageGroupId"):
+        request |= {"MessageGroupId": group, "MessageDeduplicationId": message.event["id"]}
+    call(Question(message.principal, "sqs", "SendMessage", request, region=message.region))
+
+
+def _to_topic(call: Call, message: Message) -> None:
+    request = {"TopicArn": message.arn, "Message": message.text}
+    call(Question(message.principal, "sns", "Publish", request, region=message.region))
+
+
+def _to_pipeline(call: Call, message: Message) -> None:
+    """The same event starts one execution, however often it is sent."""
+    asked = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
+    parameters = [
+        {"Name": one["Name"], "Value": _parameter(scheduled(one["Value"], message.event), message.event)}
+        for one in asked
+    ]
+    token = hashlib.sha256(f"{message.rule.id}/{message.event['id']}".encode()).hexdigest()
+    request = {"PipelineName": message.arn, "PipelineParameters": parameters, "ClientRequestToken": token}
+    call(Question(message.principal, "sagemaker", "StartPipelineExecution", request, region=message.region))
+
+
+def _to_function(call: Call, message: Message) -> None:
+    request = {"FunctionName": message.arn, "InvocationType": "Event", "Payload": message.text.encode()}
+    call(Question(message.principal, "lambda", "Invoke", request, region=message.region))
+
+
+def _parameter(value: str, event: dict[str, Any]) -> str:
+    """A path into the event as what is there, anything else as it is. Raises Undeliverable for a path that leads nowhere."""
+    if not value.startswith("$"):
+        return value
+    try:
+        found = part_of(event, value)
+    except BadPath:
+        return value
+    if found is MISSING:
+        raise Undeliverable(f"the event has nothing at {value}")
+    return found if isinstance(found, str) else json.dumps(found)
+
+
+_SENDERS: dict[str, Callable[[Call, Message], None]] = {
+    "log-group": _to_log,
+    "sqs": _to_queue,
+    "sns": _to_topic,
+    "pipeline": _to_pipeline,
+    "function": _to_function,
+}

@@ -1,0 +1,112 @@
+"""When a schedule of EventBridge Scheduler is due: at(), rate() and cron() in a time zone, between two dates.
+
+Source: AWS's EventBridge Scheduler user guide, "Schedule types" and "Daylight savings time".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import cache, lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from sagewright.engine.events.schedules import BadSchedule, Cron, Rate, Schedule, read_schedule
+from sagewright.model.clock import to_datetime
+
+_AT = re.compile(r"at\((?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
+_LOOKS = 5000
+"""Times that don't exist, or have been before, which one look passes over."""
+
+
+class BadZone(Exception):
+    """What is no time zone, or none that this machine knows."""
+
+
+@dataclass(frozen=True)
+class At:
+    """Once."""
+
+    at_ms: int
+
+    def after(self, at_ms: int) -> int | None:
+        return self.at_ms if self.at_ms > at_ms else None
+
+
+@dataclass(frozen=True)
+class Zoned:
+    """A cron schedule by the clocks of a place. What they leave out is left out; what they show twice is due once."""
+
+    cron: Cron
+    zone: tzinfo
+
+    def after(self, at_ms: int) -> int | None:
+        shown: int | None = _ms(to_datetime(at_ms).astimezone(self.zone).replace(tzinfo=UTC))
+        for _ in range(_LOOKS):
+            shown = None if shown is None else self.cron.after(shown)
+            if shown is None:
+                return None
+            found = _real_ms(to_datetime(shown), self.zone)
+            if found is not None and found > at_ms:
+                return found
+        return None
+
+
+def _ms(when: datetime) -> int:
+    return int(when.timestamp() * 1000)
+
+
+def _real_ms(shown: datetime, zone: tzinfo) -> int | None:
+    """When clocks show a time for the first time; None if they never do."""
+    wall = shown.replace(tzinfo=zone)
+    back = datetime.fromtimestamp(wall.timestamp(), zone)
+    return _ms(wall) if back.replace(tzinfo=None) == wall.replace(tzinfo=None) else None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=256)
+def read_timetable(text: str, zone_name: str = "UTC") -> Schedule:
+    """Raises BadSchedule, BadZone."""
+    if zone_name != "UTC" and zone_name not in _zones():
+        raise BadZone(zone_name)
+    zone: tzinfo = UTC if zone_name == "UTC" else ZoneInfo(zone_name)
+    at = _AT.fullmatch(text)
+    if at is None:
+        found = read_schedule(text)
+        return Zoned(found, zone) if isinstance(found, Cron) and zone is not UTC else found
+    try:
+        at_ms = _real_ms(datetime.fromisoformat(at["when"]), zone)
+    except (ValueError, OverflowError):
+        raise BadSchedule(text) from None
+    if at_ms is None:
+        raise BadSchedule(text)
+    return At(at_ms)
+
+
+def next_ms(document: Mapping[str, Any], since_ms: int, *, first: bool = False) -> int | None:
+    """When a schedule is due for the first time later than `since_ms`; None for never. `first`: it has never been due: a rate
+    without a StartDate begins at once. Raises BadSchedule, BadZone.
+    """
+    timetable = read_timetable(document["ScheduleExpression"], document["ScheduleExpressionTimezone"])
+    start_ms, end_ms = document.get("StartMs"), document.get("EndMs")
+    if first and start_ms is None and isinstance(timetable, Rate):
+        due: int | None = since_ms
+    elif start_ms is None or start_ms <= since_ms:
+        due = timetable.after(since_ms)
+    else:
+        due = start_ms if isinstance(timetable, Rate) else timetable.after(start_ms - 1)
+    return None if due is None or (end_ms is not None and due > end_ms) else due
+
+
+def passed_ms(document: Mapping[str, Any], due_ms: int, now_ms: int) -> int:
+    """Up to when a schedule that was due then is done with now: a rate goes on in its step."""
+    timetable = read_timetable(document["ScheduleExpression"], document["ScheduleExpressionTimezone"])
+    if isinstance(timetable, Rate):
+        return due_ms + (now_ms - due_ms) // timetable.period_ms * timetable.period_ms
+    return now_ms

@@ -1,0 +1,36 @@
+"""What reconcilers work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sagewright.compute.backend import Backend
+from sagewright.engine.jobs.environment_builds import EnvironmentBuilds
+from sagewright.engine.jobs.launch_plan import Place
+from sagewright.engine.jobs.reservations import Reservations
+from sagewright.model.settings import Settings
+from sagewright.store.database import Database
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """`wake(kind, id)` has a subject looked at; `wake_after(seconds, kind, id)` later.
+
+    `builds`: makes the environments that queued jobs lack; None where only the machines of their hosts can.
+    """
+
+    place: Place
+    backend: Backend
+    reservations: Reservations
+    wake: Callable[[str, str], None]
+    wake_after: Callable[[float, str, str], None]
+    builds: EnvironmentBuilds | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.place.settings
+
+    @property
+    def store(self) -> Database:
+        return self.place.store

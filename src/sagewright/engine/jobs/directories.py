@@ -1,0 +1,61 @@
+"""Working directories of jobs that are over: out of the way at once, and removed behind the engine's back.
+
+A job may leave millions of files, whose removal takes minutes in which the engine's one thread would look after nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import uuid
+from pathlib import Path
+
+from sagewright.jobfiles.removal import remove_tree
+
+log = logging.getLogger("sagewright.engine.jobs.directories")
+_PREFIX = ".removed-"
+
+
+class Trash:
+    """`place`: a directory on the file system of what is thrown away. Safe to use from many threads."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._queue: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def throw(self, thing: Path) -> None:
+        """A directory or a file; it has lost its name when this returns, and is gone soon after."""
+        aside = self._place / f"{_PREFIX}{uuid.uuid4().hex}"
+        try:
+            thing.rename(aside)
+        except FileNotFoundError:
+            return
+        except OSError:  # on another file system, say
+            aside = thing
+        self._remove_later(aside)
+
+    def sweep(self) -> None:
+        """What a server that ended before it was done with has left."""
+        for left in self._place.glob(f"{_PREFIX}*"):
+            self._remove_later(left)
+
+    def _remove_later(self, thing: Path) -> None:
+        self._queue.put(thing)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="trash", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            thing = self._queue.get()
+            try:
+                failures = remove_tree(thing)
+            except Exception:
+                log.exception("%s can't be removed", thing)
+                continue
+            for failure in failures:
+                log.warning("something of a job can't be removed, below %s: %s", thing, failure)

@@ -1,0 +1,30 @@
+"""Reports that an agent could not send before it ended: a server that finds the agent gone takes them in."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+from sagewright.engine.jobs import reports
+from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
+from sagewright.model.leftreports import left
+from sagewright.store.database import Database
+from sagewright.store.hosts import Host
+
+log = logging.getLogger("sagewright.engine.jobs.left_reports")
+
+
+def take_left(store: Database, host: Host) -> None:
+    """What the host's directory still has; a report that was taken in before is not taken again. Raises AwsError."""
+    if host.handle is None or "directory" not in host.handle:
+        return
+    directory = Path(host.handle["directory"])
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        token = str(json.loads((directory / "host.json").read_bytes())["token"])
+        for body in left(directory):
+            try:
+                reports.apply(store, host.id, token, read_report(body))
+            except UnreadableReport as error:
+                log.warning("a report that host %s left can't be read: %s", host.name, error)

@@ -1,0 +1,187 @@
+"""The reconciler of the queue: which jobs get their share of the machines next. All kinds of jobs wait in one queue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from sagewright.compute.capacity import Share
+from sagewright.engine.jobs import launch_plan, spot
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.environment_builds import BuildFailed
+from sagewright.engine.jobs.launch_plan import demand_of, kind_of
+from sagewright.engine.jobs.leases import Leases
+from sagewright.engine.jobs.outcome import Outcome
+from sagewright.engine.jobs.reservations import Taken
+from sagewright.engine.jobs.teardown import Endings
+from sagewright.engine.jobs.warmpools import WarmPools
+from sagewright.kinds.base import Demand
+from sagewright.kinds.table import KINDS
+from sagewright.model.brief import FaultClass
+from sagewright.model.clock import now_ms
+from sagewright.model.lives import Step
+from sagewright.runtimes import images
+from sagewright.runtimes.launch import CannotRun
+from sagewright.store import jobs, queue, warmpools
+from sagewright.store.jobs import Event, Job
+
+log = logging.getLogger("sagewright.engine.jobs.queue")
+QUEUE = "queue"
+IN_POOLS = 100  # how many queued jobs are looked at when a warm pool is available
+BATCH = 8  # how many queued jobs are read at a time
+DEPTH = 100  # how many jobs behind one that doesn't fit are looked at
+PATIENCE_MS = 120_000
+"""For which a job lets every later one pass that fits."""
+APART = tuple(kind.name for kind in KINDS.values() if kind.together)
+QUEUES = (False, True)  # the jobs that are not spot jobs come first
+
+
+class Queueing:
+    """See engine.control.Reconciler for the guarantees. Its one subject is the queue as a whole."""
+
+    kinds: tuple[str, ...] = (QUEUE,)
+
+    def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools, endings: Endings) -> None:
+        self._m, self._leases, self._pools, self._endings = machinery, leases, pools, endings
+        self._lock = threading.Lock()
+
+    def recover(self) -> None:
+        """Nothing: who waits stands in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        waiting = any(queue.queued(self._m.store, 1, spot=last, apart=APART) for last in QUEUES)
+        waiting = waiting or any(queue.first_of(self._m.store, kind, 1) for kind in APART)
+        return [(QUEUE, "")] if waiting else []
+
+    def reconcile(self, _subject_id: str) -> None:
+        self.place_jobs()
+
+    def place_jobs(self, asking: str = "", only: str = "") -> bool:
+        """Whether the job `asking` has its share here now; it is not woken for that, as all others are. `only`: a kind that stands
+        beside the queue, which alone is looked at.
+
+        First come, first served, and spot jobs last. A job passes an earlier one that does not fit yet where a warm pool is kept
+        for it, or where `_may_be_passed` allows it.
+        """
+        placed: set[str] = set()
+        with self._lock:
+            for kind in [only] if only else APART:
+                self._place_apart(kind, placed)
+            if not only:
+                self._place_all(placed)
+        for job_id in placed - {asking}:
+            job = jobs.get(self._m.store, job_id)
+            if job is not None:
+                self._m.wake(job.kind, job.id)
+        return asking in placed
+
+    def place_at_once(self, job: Job) -> bool:
+        """Whether a job that need not wait for the others has its share here now."""
+        if kind_of(job).together:
+            return self.place_jobs(job.id, job.kind)
+        placed: set[str] = set()
+        with self._lock:
+            self._start_or_give_up(job, placed)
+        return job.id in placed
+
+    def _place_apart(self, kind: str, placed: set[str]) -> None:
+        """The oldest jobs of a kind that stands beside the queue, as many as may run."""
+        room = KINDS[kind].together - queue.count_placed(self._m.store, kind)
+        for job in queue.first_of(self._m.store, kind, room) if room > 0 else ():
+            self._start_or_give_up(job, placed)
+
+    def _place_all(self, placed: set[str]) -> None:
+        if warmpools.available(self._m.store):
+            for job in queue.queued(self._m.store, IN_POOLS, spot=False, apart=APART):
+                if self._pools.fitting(job):
+                    self._start_or_give_up(job, placed)
+        for last in QUEUES:
+            if not self._start_all(last, placed):
+                return
+
+    def _start_all(self, spot_jobs: bool, placed: set[str]) -> bool:
+        """Whether every job of this queue has left it, or is another server's.
+
+        Jobs pass one that doesn't fit, as long as the queue is kept to no job's disadvantage: see `_may_be_passed`.
+        """
+        seen: set[str] = set()
+        first_blocked, size = -1, BATCH
+        while True:
+            found = queue.queued(self._m.store, size + len(seen), spot=spot_jobs, apart=APART)
+            batch = [job for job in found if job.id not in seen]
+            more = len(batch) >= size
+            for job in batch:
+                seen.add(job.id)
+                if self._start_or_give_up(job, placed, passing=first_blocked >= 0):
+                    size = BATCH if job.id in placed else DEPTH  # it may be in the queue still, for its environment
+                    continue
+                if not self._may_be_passed(job) or not self._m.reservations.has_room():
+                    return False
+                first_blocked, size = first_blocked if first_blocked >= 0 else len(seen), DEPTH
+            if not more or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
+                return first_blocked < 0
+
+    def _may_be_passed(self, job: Job) -> bool:
+        """Whether later jobs may start before one that doesn't fit now.
+
+        They may until it has waited for PATIENCE_MS, and afterwards as long as earlier jobs alone keep it waiting. So it waits for
+        the earlier jobs, and for those that had passed it by then.
+        """
+        if now_ms() - job.created_ms < PATIENCE_MS:
+            return True
+        share = launch_plan.share_of(self._m.reservations, demand_of(job))
+        return not self._m.reservations.fits_without(share, queue.placed_later(self._m.store, job))
+
+    def _start_or_give_up(self, job: Job, placed: set[str], passing: bool = False) -> bool:
+        """Whether the job waits for no share any more; it is one of `placed` if it has it here. `passing`: earlier jobs wait, so
+        it is unlikely to fit."""
+        demand = demand_of(job)
+        if launch_plan.waited_too_long(job, demand):
+            jobs.move(self._m.store, job.id, Event(Step.STOPPING))
+            self._endings.end(job, [], Outcome(Step.MAX_WAIT_TIME_EXCEEDED))
+            return True
+        try:
+            launch_plan.check_image(demand)
+        except CannotRun as error:
+            self._endings.end(job, [], Outcome(Step.FAILED, f"{FaultClass.CLIENT}: {error}"))
+            return True
+        if self._waits_for_environment(job, demand):
+            return True
+        self._pools.take(job)
+        share = launch_plan.share_of(self._m.reservations, demand)
+        if passing and not self._m.reservations.fits_without(share, {job.id}):
+            taken = Taken.NO_ROOM
+        else:
+            lease = self._leases.new()
+            taken = self._m.reservations.try_reserve(job.id, share, lease)
+        if taken is Taken.OURS:
+            self._leases.note(job.id, lease)
+            placed.add(job.id)
+        elif taken is Taken.NO_ROOM and not demand.spot:
+            self._make_room(job, share)
+        return taken is not Taken.NO_ROOM
+
+    def _waits_for_environment(self, job: Job, demand: Demand) -> bool:
+        """Whether its environment is being made, or it has failed because that can't be: in both cases it keeps none waiting."""
+        if self._m.builds is None or not demand.queued:
+            return False
+        image = images.resolve_image(demand.image)
+        try:
+            missing = self._m.builds.missing(image, job.created_ms)
+        except BuildFailed as error:
+            reason = f"{FaultClass.CLIENT}: No environment can be made for the image {image.uri}: {error}"
+            self._endings.end(job, [], Outcome(Step.FAILED, reason))
+            return True
+        if missing:
+            text = f"Preparing the environment {missing}; it is kept for later jobs."
+            if not any(event.message == text for event in jobs.transitions(self._m.store, job.id)[-1:]):
+                jobs.move(self._m.store, job.id, Event(Step.STARTING, text))
+        return bool(missing)
+
+    def _make_room(self, job: Job, share: Share) -> None:
+        """A job that is not a spot job takes the machine from those that are."""
+        room = spot.make_room(self._m.reservations, share, queue.running_spot(self._m.store))
+        for victim in room.jobs:
+            log.info("spot job %s is interrupted: %s needs the machine", victim.name, job.name)
+            if queue.ask_interrupt(self._m.store, victim.id):
+                self._m.wake(victim.kind, victim.id)

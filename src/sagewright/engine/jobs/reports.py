@@ -1,0 +1,171 @@
+"""What agents report, applied in one transaction each and once only; the answer says what is wanted of the host."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from sagewright.engine.jobs import outcome
+from sagewright.engine.jobs.hostreports import TOLD, Report
+from sagewright.engine.jobs.launch_plan import kind_of
+from sagewright.engine.monitoring import metric_filters
+from sagewright.model.brief import Desired, FaultClass, Phase
+from sagewright.model.clock import now_ms
+from sagewright.model.diskroom import insufficient
+from sagewright.model.errors import AwsError
+from sagewright.model.lives import Step
+from sagewright.store import hosts, jobs, logs, metrics
+from sagewright.store.database import Database
+from sagewright.store.hosts import Host
+from sagewright.store.jobs import Event, Job, Wanted
+
+log = logging.getLogger("sagewright.engine.jobs.reports")
+STEPS = {
+    Phase.DOWNLOADING: Step.DOWNLOADING,
+    Phase.RUNNING: Step.RUNNING,
+    Phase.UPLOADING: Step.UPLOADING,
+}
+"""The job follows its hosts."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`wake`: the engine should look at the job."""
+
+    desired: Desired
+    job: Job | None = None
+    wake: bool = False
+
+
+def apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
+    """Take one report in. A report that was taken already is only answered.
+
+    On a full disk what remains of the store's ballast is for the ends of jobs: lines of log are left out. Raises AwsError and
+    OperationalError where the store can't take it now: the agent sends it again.
+    """
+    ballast = store.ballast
+    if ballast is not None and ballast.tight:
+        report = report.without_lines()
+    try:
+        return _apply(store, host_id, token, report)
+    except AwsError as error:
+        if ballast is None or error.status != insufficient("").status or not ballast.release():
+            raise
+        return _apply(store, host_id, token, report.without_lines())
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("report %d of host %s can't be applied; its lines and its end alone are", report.seq, host_id)
+        return _apply(store, host_id, token, report.essential())
+
+
+def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
+    with store.write() as connection:
+        host = hosts.lock(connection, host_id)
+        if host is None or not hosts.token_matches(host, token):
+            return Answer(Desired.GONE)
+        job = jobs.get(store, host.job_id)
+        if job is None or job.ended or host.phase in {hosts.LOST, hosts.RETIRED}:
+            return Answer(Desired.GONE)
+        fresh = report.seq > host.report_seq
+        if fresh:
+            _take(store, connection, (job, host), report)
+    if fresh and report.refused:
+        _tell_refused(job, host, report)
+    tells = report.phase is not None or bool(report.metrics)
+    wake = fresh and (report.ends or (tells and kind_of(job).owner(job.request) is not None))
+    desired = _desired(store, job, host_id)
+    if desired == Desired.FINISH and hosts.finish(store, host_id):  # told so, the agent ends without another report
+        wake = True
+    return Answer(desired, job, wake)
+
+
+def _tell_refused(job: Job, host: Host, report: Report) -> None:
+    parts = "; ".join(report.refused[:TOLD])
+    more = f" and {len(report.refused) - TOLD} more" if len(report.refused) > TOLD else ""
+    log.warning("report %d of host %s of job %s: refused %s%s", report.seq, host.name, job.name, parts, more)
+
+
+def _take(store: Database, connection: Connection, whose: tuple[Job, Host], report: Report) -> None:
+    job, host = whose
+    if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
+        group = kind_of(job).log_group_of(job.request)
+        stream = logs.ensure_stream(connection, _place(job), group, host.log_stream)
+        logs.append(connection, stream, report.logs)
+        metric_filters.count_in(store, connection, (_place(job), group), report.logs)
+    if report.metrics:
+        _put_metrics(connection, job, report.metrics)
+    changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}
+    if report.phase:
+        changed["phase"] = report.phase
+        _phase_of_job(connection, job, report.phase, report)
+    if report.exited:
+        changed |= {
+            "phase": hosts.UPLOADING if report.phase is Phase.UPLOADING else hosts.EXITED,
+            "exit_code": report.exited.code,
+            "cause": report.exited.cause,
+            "failure": report.exited.failure,
+            "message": report.exited.message,
+        }
+    if report.failed:
+        changed |= {"phase": hosts.LOST, "failure": report.failed}
+    elif report.finished and not report.exited and host.exit_code is None:
+        changed |= {"phase": hosts.LOST, "failure": f"{FaultClass.INTERNAL}: Host {host.name} never reported an exit."}
+    elif report.finished:
+        changed["phase"] = hosts.FINISHED
+    hosts.change(connection, host.id, changed)
+
+
+def _place(job: Job) -> logs.Place:
+    return logs.Place(job.account, job.region)
+
+
+def _phase_of_job(connection: Connection, job: Job, phase: Phase, report: Report) -> None:
+    """The job follows its first host into a phase; what its status no longer allows is refused by the table of moves."""
+    step = STEPS[phase]
+    if step == job.secondary_status and not report.message:
+        return
+    jobs.move_in(connection, job.id, Event(step, report.message or "", started=True, at_ms=report.at_ms))
+
+
+def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float, int]]) -> None:
+    kind = kind_of(job)
+    text = metrics.dimension_text({kind.dimension: job.name})
+    last: dict[str, tuple[float, int]] = {}
+    data = []
+    for name, value, at_ms in points:
+        series = metrics.Series(job.account, job.region, kind.namespace, name, text)
+        data.append((series, metrics.Datum.of_value(at_ms, value)))
+        last[name] = (value, at_ms)
+    metrics.put(connection, data)
+    for name, (value, at_ms) in last.items():
+        jobs.put_metric(connection, job.id, name, value, at_ms)
+
+
+def _desired(store: Database, job: Job, host_id: str) -> Desired:
+    placed = hosts.of_job(store, job.id)
+    host = next((h for h in placed if h.id == host_id), None)
+    if host is None:
+        return Desired.GONE
+    if host.phase == hosts.EXITED and len(placed) > 1:
+        return _desired_after_exit(host, placed)
+    if host.exited and host.over:
+        return Desired.FINISH
+    current = jobs.get(store, job.id)
+    if host.exited:  # it brings its artefacts to S3, for which a stopped job has a limited time
+        return Desired.STOP if current is not None and current.wanted == Wanted.STOP else Desired.RUN
+    if current is None or current.wanted == Wanted.STOP or outcome.is_lost(kind_of(job), placed):
+        return Desired.STOP
+    return Desired.INTERRUPT if current.wanted == Wanted.INTERRUPT else Desired.RUN
+
+
+def _desired_after_exit(host: Host, placed: list[Host]) -> Desired:
+    if not all(h.exited for h in placed):
+        return Desired.RUN
+    if outcome.first_failure(placed) is not None or outcome.interrupted(placed):
+        return Desired.FINISH
+    return Desired.COLLECT if host is placed[0] else Desired.FINISH

@@ -1,0 +1,51 @@
+"""Whether a job whose hosts are over is tried again, and its way back into the queue."""
+
+from __future__ import annotations
+
+from sagewright.engine.jobs import outcome
+from sagewright.engine.jobs.outcome import Outcome
+from sagewright.kinds.base import Demand
+from sagewright.model.lives import Step
+from sagewright.store import hosts, identity, jobs
+from sagewright.store.database import Database
+from sagewright.store.hosts import Host
+from sagewright.store.jobs import Event, Job, Wanted
+
+MAX_LOSSES = 5
+"""A spot job whose agents vanish is interrupted; one that loses them so often has another fault."""
+
+
+def again(job: Job, demand: Demand, placed: list[Host], result: Outcome) -> Event | None:
+    """The event with which a job that would end with `result` goes back into the queue; None when it ends."""
+    if job.wanted == Wanted.STOP or not placed:
+        return None
+    if job.wanted == Wanted.INTERRUPT and outcome.interrupted(placed):
+        return Event(Step.INTERRUPTED)
+    if not result.internal:
+        return None
+    attempts = placed[0].attempt
+    if demand.spot and attempts <= MAX_LOSSES:
+        return Event(Step.INTERRUPTED, _because(job, Step.INTERRUPTED, result))
+    return Event(Step.RESTARTING, _because(job, Step.RESTARTING, result)) if attempts <= demand.retries else None
+
+
+def _because(job: Job, step: Step, result: Outcome) -> str:
+    return f"{job.life.message(step)}: {result.failure_reason}"[:1024]
+
+
+def requeue(store: Database, job_id: str, event: Event) -> bool:
+    """End the attempt: the job has no hosts and no credentials, and waits. False when it may not go there."""
+    with store.write() as connection:
+        if jobs.move_in(connection, job_id, event) is None:
+            return False
+        hosts.retire(connection, job_id)
+        identity.delete_job_keys(connection, job_id)
+        jobs.want_in(connection, job_id, Wanted.RUN)
+    return True
+
+
+def forget(store: Database, job_id: str) -> None:
+    """Undo an attempt of which no host can have been started: the job waits as if it had never left the queue."""
+    with store.write() as connection:
+        hosts.forget(connection, job_id)
+        identity.delete_job_keys(connection, job_id)

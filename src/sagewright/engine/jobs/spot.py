@@ -1,0 +1,49 @@
+"""Where interruptions of spot jobs come from on one's own machine: other jobs that need it, or a schedule that tests resuming.
+
+Source of the life cycle: AWS's developer guide, "Managed Spot Training in Amazon SageMaker AI".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sagewright.compute.capacity import Share
+from sagewright.engine.jobs.reservations import Reservations
+from sagewright.kinds.base import Demand
+from sagewright.model.interruptions import Schedule, parse
+from sagewright.model.lives import Step
+from sagewright.model.settings import Settings
+from sagewright.store.jobs import Job, Wanted
+
+_RUNNING = frozenset({Step.STARTING, Step.DOWNLOADING, Step.RUNNING})
+
+
+@dataclass(frozen=True)
+class Room:
+    """The running spot jobs that have to go for a job to fit; `found` is False when even all of them are not enough."""
+
+    found: bool
+    jobs: list[Job] = field(default_factory=list)
+
+
+def schedule_of(settings: Settings, demand: Demand) -> Schedule:
+    """The job's own, else the setting's. Raises BadSchedule."""
+    own = demand.interruptions
+    return parse(settings.spot_interruptions if own is None else own)
+
+
+def make_room(reservations: Reservations, share: Share, running: list[Job]) -> Room:
+    """Which of the `running` spot jobs to interrupt for `share`: the newest, and no more than needed.
+
+    Those that are being interrupted already count first; one that uploads its model is let finish.
+    """
+    going = [job for job in running if job.wanted == Wanted.INTERRUPT]
+    others = [job for job in running if job.wanted == Wanted.RUN and job.secondary_status in _RUNNING]
+    freed = {job.id for job in going}
+    chosen: list[Job] = []
+    while not reservations.fits_without(share, freed):
+        if not others:
+            return Room(found=False)
+        chosen.append(others.pop(0))
+        freed.add(chosen[-1].id)
+    return Room(found=True, jobs=chosen)

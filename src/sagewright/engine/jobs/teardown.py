@@ -1,0 +1,88 @@
+"""The end of a job, or of one attempt of it: hosts killed, status moved, share given back, directories removed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from sagewright.compute.backend import Unreachable
+from sagewright.engine.jobs import launch_plan, outcome, retries
+from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.directories import Trash
+from sagewright.engine.jobs.leases import Leases
+from sagewright.engine.jobs.outcome import Outcome
+from sagewright.engine.jobs.warmpools import WarmPools
+from sagewright.store import identity, jobs, reservations
+from sagewright.store.hosts import Host
+from sagewright.store.jobs import Event, Job
+
+log = logging.getLogger("sagewright.engine.jobs.teardown")
+
+
+class Endings:
+    """Safe to use from many threads, for different jobs."""
+
+    def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools) -> None:
+        self._m, self._leases, self._pools = machinery, leases, pools
+        self._trash = Trash(machinery.settings.data / "jobs")
+
+    def recover(self) -> None:
+        """Remove the directories of jobs that are over: the server that ended them may have been another."""
+        self._trash.sweep()
+        for directory in (self._m.settings.data / "jobs").glob("[!.]*"):
+            job = jobs.get(self._m.store, directory.name)
+            if job is None or job.ended:
+                self._tidy(directory, keep_logs=job is not None and outcome.is_internal(job.failure_reason))
+
+    def end(self, job: Job, placed: list[Host], result: Outcome) -> None:
+        """For good. A job that is over already stays as it is."""
+        self._kill_all(placed)
+        note, pooled = outcome.exit_message(launch_plan.kind_of(job), placed), self._pools.has(job.id)
+        event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
+        with self._m.store.write() as connection:
+            moved = jobs.move_in(connection, job.id, event)
+            identity.delete_job_keys(connection, job.id)
+            if not pooled:
+                reservations.remove(connection, job.id)
+        if moved is None:
+            log.warning("job %s may not go to %s from where it is", job.id, event.step)
+        if pooled and not self._pools.keep(job.id, bool(placed), result):
+            self._m.reservations.release(job.id)
+        self._leases.drop(job.id)
+        self._tidy(self._m.settings.data / "jobs" / job.id, keep_logs=result.internal)
+
+    def requeue(self, job: Job, placed: list[Host], event: Event) -> bool:
+        """The attempt: the job waits again. False when it may not."""
+        self._kill_all(placed)
+        if not retries.requeue(self._m.store, job.id, event):
+            return False
+        self._m.reservations.release(job.id)
+        self._tidy(launch_plan.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
+        return True
+
+    def forget(self, job: Job, placed: list[Host]) -> None:
+        """The attempt: no host of it can have been started, and nothing counts it."""
+        retries.forget(self._m.store, job.id)
+        self._m.reservations.release(job.id)
+        self._tidy(launch_plan.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
+
+    def _kill_all(self, placed: list[Host]) -> None:
+        for host in placed:
+            if host.handle:
+                try:
+                    self._m.backend.kill(host.handle)
+                except Unreachable as error:  # its agent ends by itself: it is told that the job is not its any more
+                    log.warning("host %s of job %s may run on for a while: %s", host.name, host.job_id, error)
+
+    def _tidy(self, directory: Path, keep_logs: bool) -> None:
+        """Remove a job's working directory; after an internal error the agents' own logs stay."""
+        if not keep_logs:
+            self._trash.throw(directory)
+            return
+        for host_directory in directory.glob("*/*"):
+            if not host_directory.is_dir():  # what a host handed over for the first one to merge
+                host_directory.unlink(missing_ok=True)
+                continue
+            for entry in host_directory.iterdir():
+                if entry.name != "agent.log":
+                    self._trash.throw(entry)

@@ -1,0 +1,118 @@
+"""Warm pools: the hosts of a job that is over are kept for the next one like it.
+
+Kept are its share of the machine, which no other job gets meanwhile, and the cache directory of its hosts.
+Source: AWS's developer guide, "Train using SageMaker AI managed warm pools".
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from sagewright.engine.jobs.directories import Trash
+from sagewright.engine.jobs.launch_plan import demand_of
+from sagewright.engine.jobs.outcome import Outcome
+from sagewright.engine.jobs.reservations import Reservations
+from sagewright.model.clock import now_ms
+from sagewright.model.settings import Settings
+from sagewright.store import jobs, warmpools
+from sagewright.store.database import Database
+from sagewright.store.jobs import Job
+from sagewright.store.warmpools import Pool, PoolStatus
+
+POOL = "warm pool"
+LONGEST_MS = 7 * 86_400_000
+"""No hosts live longer, however many jobs have them one after another."""
+
+
+class WarmPools:
+    """Takes part in what the reconciler of jobs does, and ends pools that no job took (engine.control.Reconciler)."""
+
+    kinds: tuple[str, ...] = (POOL,)
+
+    def __init__(self, settings: Settings, store: Database, reservations: Reservations) -> None:
+        self._settings, self._store, self._reservations = settings, store, reservations
+        self._trash = Trash(settings.data / "pools")
+
+    def recover(self) -> None:
+        """Hold again what available pools hold, and end those that a killed server left in use by jobs that are over."""
+        self._trash.sweep()
+        for pool in warmpools.left_in_use(self._store):
+            if warmpools.terminate(self._store, pool.job_id, PoolStatus.IN_USE):
+                self._forget(pool)
+        for pool in warmpools.available(self._store):
+            job = jobs.get(self._store, pool.job_id)
+            if (
+                job is not None and self._reservations.place_of(job.id) is None
+            ):  # an earlier version kept that in memory
+                demand = demand_of(job)
+                share = self._reservations.share_of(demand.instance_type, demand.hosts)
+                self._reservations.force(job.id, share, [])
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(POOL, pool.job_id) for pool in warmpools.available(self._store) if _over(pool)]
+
+    def reconcile(self, job_id: str) -> None:
+        pool = warmpools.of_job(self._store, job_id)
+        if pool is None or pool.status != PoolStatus.AVAILABLE or not _over(pool):
+            return
+        if warmpools.terminate(self._store, job_id, PoolStatus.AVAILABLE):
+            self._reservations.release(job_id)
+            self._forget(pool)
+
+    def has(self, job_id: str) -> bool:
+        """Whether the job has a pool, or had one."""
+        return warmpools.of_job(self._store, job_id) is not None
+
+    def keeps(self, job_id: str) -> bool:
+        """Whether the job is over and its hosts are kept."""
+        pool = warmpools.of_job(self._store, job_id)
+        return pool is not None and pool.status == PoolStatus.AVAILABLE
+
+    def fitting(self, job: Job) -> Pool | None:
+        """The pool that a queued job could have."""
+        wanted = demand_of(job).shape
+        if wanted is None:
+            return None
+        found = (pool for pool in warmpools.available(self._store) if pool.shape == wanted and not _over(pool))
+        return next(found, None)
+
+    def take(self, job: Job) -> None:
+        """Give a queued job the hosts of a pool that fits, if there is one: it holds their share of the machine then."""
+        pool = self.fitting(job)
+        if pool is None or warmpools.of_job(self._store, job.id) is not None:
+            return
+        if warmpools.reuse(self._store, pool, job.id, job.name):
+            self._reservations.hand_over(pool.job_id, job.id)
+
+    def open(self, job: Job) -> None:
+        """Note, when a job is launched, that its hosts will be kept."""
+        demand = demand_of(job)
+        if demand.keep_alive_s and demand.shape and warmpools.of_job(self._store, job.id) is None:
+            new = Pool(job.id, uuid.uuid4().hex, now_ms(), demand.shape, PoolStatus.IN_USE.value)
+            warmpools.open_new(self._store, new)
+
+    def keep(self, job_id: str, launched: bool, result: Outcome) -> bool:
+        """Whether the hosts of a job that has just ended stay: then it goes on holding its share."""
+        job, pool = jobs.get(self._store, job_id), warmpools.of_job(self._store, job_id)
+        if job is None or pool is None or pool.status != PoolStatus.IN_USE:
+            return False
+        now = now_ms()
+        until = min(now + demand_of(job).keep_alive_s * 1000, pool.cluster_since_ms + LONGEST_MS)
+        if launched and not result.internal and until > now and warmpools.keep(self._store, job_id, now, until):
+            return True
+        warmpools.terminate(self._store, job_id, PoolStatus.IN_USE)
+        self._forget(pool)
+        return False
+
+    def _forget(self, pool: Pool) -> None:
+        self._trash.throw(cache_directory(self._settings, pool))
+
+
+def cache_directory(settings: Settings, pool: Pool) -> Path:
+    """Where the caches of a pool's hosts are while no job runs."""
+    return settings.data / "pools" / pool.cluster_id
+
+
+def _over(pool: Pool) -> bool:
+    return pool.until_ms is not None and pool.until_ms <= now_ms()

@@ -1,0 +1,312 @@
+"""Alarms: looked at every few seconds, by the same operation that a client reads metrics with.
+
+Source: CloudWatch's API reference, SetAlarmState; its user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms
+treat missing data".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import botocore.session
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.monitoring import alarm_reasons, composite_alarms
+from sagewright.engine.monitoring.alarm_reasons import ALARM, BREACHING, OK, UNKNOWN, Point, breaches, moment
+from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+KIND = "alarm"
+_STATISTICS = {
+    "SampleCount": "SAMPLE_COUNT",
+    **{name: name.upper() for name in ("Average", "Sum", "Minimum", "Maximum")},
+}
+"""As messages name them."""
+EVERY_S = 2.0
+MISSING, IGNORE = "missing", "ignore"
+SAMPLES = "samples"
+"""The query of how many there are."""
+ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", UNKNOWN: "InsufficientDataActions"}
+MOST_HISTORY = 50
+SCALE_AGAIN_MS = 60_000
+log = logging.getLogger("sagewright.engine.monitoring.alarms")
+Scale = Callable[[str, Resource], None]
+"""Carries out the scaling policy of an ARN, for an alarm."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`held_s`: so long nothing else decides, because somebody set it."""
+
+    state: str
+    reason: str
+    data: dict[str, Any]
+    held_s: float = 0.0
+
+
+class Alarms:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, store: Database, call: Call, scale: Scale = lambda _arn, _alarm: None) -> None:
+        self._store, self._call, self._scale = store, call, scale
+        self._looked: dict[str, float] = {}
+
+    def recover(self) -> None:
+        """Nothing: states and the actions that are owed stand in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        now = time.monotonic()
+        found = resources.of_kind(self._store, KIND)
+        due = [one.id for one in found if now - self._looked.get(one.id, 0.0) >= EVERY_S]
+        self._looked = {one.id: self._looked.get(one.id, 0.0) for one in found} | dict.fromkeys(due, now)
+        return [(KIND, one) for one in due]
+
+    def reconcile(self, subject_id: str) -> None:
+        alarm = resources.get(self._store, subject_id)
+        if alarm is None:
+            return
+        try:
+            verdict = self._judged(alarm)
+        except AwsError as error:
+            verdict = Verdict(UNKNOWN, f"The metric can't be read: {error.message}", {})
+        if verdict is not None and verdict.state != alarm.status:
+            alarm = set_state(self._store, alarm.id, verdict) or alarm
+        if alarm.document.get("Owed"):
+            self._act(alarm)
+        elif verdict is not None:
+            self._scale_again(alarm, verdict)
+
+    def _judged(self, alarm: Resource) -> Verdict | None:
+        """None: it stays as it is."""
+        if composite_alarms.is_composite(alarm):
+            found = composite_alarms.judged(self._store, alarm)
+            return Verdict(*found) if found else None
+        if now_ms() < alarm.document.get("State", {}).get("HeldUntilMs", 0):
+            return None
+        return judge(alarm.document, self._points(alarm)[: int(alarm.document["EvaluationPeriods"])])
+
+    def _points(self, alarm: Resource) -> list[Point]:
+        """The last periods, the latest first."""
+        document = alarm.document
+        period, count = _period(document), int(document["EvaluationPeriods"])
+        now = datetime.now(UTC)
+        this = datetime.fromtimestamp(now.timestamp() // period * period, UTC)
+        begin = this - timedelta(seconds=period * count)
+        queries = document.get("Metrics") or [_query(document), _query(document, samples=True)]
+        request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
+        principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
+        answer = self._call(Question(principal, "cloudwatch", "GetMetricData", request, region=alarm.region))
+        asked = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
+        values = _values(answer, asked)
+        samples = {} if document.get("Metrics") else _values(answer, SAMPLES)
+        begins = [this.timestamp() - period * number for number in range(count + 1)]
+        periods = [Point(at, values.get(at), samples.get(at)) for at in begins]
+        # What has begun counts at once where more of it can only make it worse.
+        rises = document["ComparisonOperator"].startswith("Greater")
+        return periods[:count] if rises and periods[0].value is not None else periods[1:]
+
+    def _act(self, alarm: Resource) -> None:
+        for action in alarm.document["Owed"]:
+            try:
+                self._carry_out(action, alarm)
+            except AwsError as error:
+                log.warning("the action %s of alarm %s failed: %s", action, alarm.name, error.message)
+
+        def done(current: Resource) -> Resource:
+            return replace(current, document={**current.document, "Owed": []})
+
+        resources.alter(self._store, alarm.id, done)
+
+    def _scale_again(self, alarm: Resource, verdict: Verdict) -> None:
+        """Scaling policies of the state it is in are carried out each minute, as long as it lasts.
+
+        Source: CloudWatch's user guide, "Alarm actions".
+        """
+        document, now = alarm.document, now_ms()
+        policies = [one for one in document.get(ACTIONS[verdict.state]) or () if ":autoscaling:" in one]
+        last = max(document.get("ScaledMs", 0), document.get("State", {}).get("UpdatedMs", 0))
+        if not policies or not document.get("ActionsEnabled", True) or now - last < SCALE_AGAIN_MS:
+            return
+        state = {**document.get("State", {}), "Data": verdict.data}
+        for policy in policies:
+            self._scale(policy, replace(alarm, document={**document, "State": state}))
+        resources.alter(self._store, alarm.id, lambda one: replace(one, document={**one.document, "ScaledMs": now}))
+
+    def _carry_out(self, action: str, alarm: Resource) -> None:
+        if ":autoscaling:" in action:
+            self._scale(action, alarm)
+        elif action.startswith("arn:aws:sns:"):
+            principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
+            subject = f'{alarm.status}: "{alarm.name}" in {alarm.region}'
+            request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_told(alarm))}
+            self._call(Question(principal, "sns", "Publish", request, region=action.split(":")[3]))
+        else:
+            log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
+
+
+def judge(document: Mapping[str, Any], points: Sequence[Point]) -> Verdict | None:
+    """The state for the last periods, the latest first; None where it stays as it is."""
+    treat = document.get("TreatMissingData") or MISSING
+    wanted = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
+    known = [point for point in points if point.value is not None]
+    if treat == IGNORE and len(known) < len(points):
+        return None
+    breaching = sum(breaches(document, point) for point in known)
+    if treat == BREACHING:
+        breaching += len(points) - len(known)
+    if treat == MISSING:
+        wanted = min(wanted, len(known))
+    state = UNKNOWN if not known and treat == MISSING else ALARM if breaching >= wanted else OK
+    reason = alarm_reasons.reason(document, state, points, wanted)
+    return Verdict(state, reason[:1023], alarm_reasons.data(document, points, time.time()))
+
+
+def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | None:
+    """Have the alarm be in that state from now on; the actions of it are owed then."""
+
+    def how(current: Resource) -> Resource:
+        at = now_ms()
+        document = current.document
+        actions = document.get(ACTIONS[verdict.state]) or [] if document.get("ActionsEnabled", True) else []
+        changed = current.status != verdict.state
+        before = document.get("State", {})
+        held = {"HeldUntilMs": at + int(verdict.held_s * 1000)} if verdict.held_s else {}
+        entry = {
+            "AtMs": at, "From": current.status, "To": verdict.state, "Reason": verdict.reason, "Data": verdict.data,
+            "FromReason": before.get("Reason"), "FromData": before.get("Data"),
+        }  # fmt: skip
+        return replace(
+            current,
+            status=verdict.state,
+            document={
+                **document,
+                "State": {"Reason": verdict.reason, "Data": verdict.data, "UpdatedMs": at} | held,
+                "Owed": actions if changed else document.get("Owed", []),
+                "History": [*document.get("History", []), *([entry] if changed else [])][-MOST_HISTORY:],
+            },
+        )
+
+    return resources.alter(store, alarm_id, how)
+
+
+def set_by_hand(store: Database, alarm: Resource, verdict: Verdict) -> None:
+    """Until the metric is looked at again: CloudWatch does so each minute, and each ten seconds where periods are shorter than
+    one. A composite alarm stays so until one of its children changes."""
+    held_s = 0.0 if composite_alarms.is_composite(alarm) else 60.0 if _period(alarm.document) >= 60 else 10.0
+    set_state(store, alarm.id, replace(verdict, held_s=held_s))
+
+
+def alarmed(store: Database, endpoint: Resource, names: list[str]) -> str:
+    """The first of these alarms of an endpoint's account that is in ALARM; "" if none is."""
+    for name in names:
+        found = resources.find(store, Place(KIND, endpoint.account, endpoint.region), name)
+        if found is not None and found.status == ALARM:
+            return name
+    return ""
+
+
+def _period(document: Mapping[str, Any]) -> int:
+    if document.get("Period"):
+        return int(document["Period"])
+    periods = [one["MetricStat"]["Period"] for one in document.get("Metrics", []) if "MetricStat" in one]
+    periods += [one["Period"] for one in document.get("Metrics", []) if one.get("Period")]
+    return int(max(periods, default=60))
+
+
+def _values(answer: Mapping[str, Any], query: str) -> dict[float, float]:
+    """What a query found, by the time at which periods begin."""
+    found = next(one for one in answer["MetricDataResults"] if one["Id"] == query)
+    return {at.timestamp(): value for at, value in zip(found["Timestamps"], found["Values"], strict=True)}
+
+
+def _query(document: Mapping[str, Any], *, samples: bool = False) -> dict[str, Any]:
+    stat: dict[str, Any] = {
+        "Metric": {
+            "Namespace": document["Namespace"],
+            "MetricName": document["MetricName"],
+            "Dimensions": document.get("Dimensions", []),
+        },
+        "Period": document["Period"],
+        "Stat": "SampleCount" if samples else document.get("ExtendedStatistic") or document["Statistic"],
+    }
+    if document.get("Unit"):
+        stat["Unit"] = document["Unit"]
+    return {"Id": SAMPLES if samples else "m1", "MetricStat": stat, "ReturnData": True}
+
+
+def _told(alarm: Resource) -> dict[str, Any]:
+    """Source: the form in which CloudWatch's messages to SNS are published."""
+    history = alarm.document.get("History") or [{"From": UNKNOWN}]
+    of_it = composite_alarms.message(alarm) if composite_alarms.is_composite(alarm) else {"Trigger": _trigger(alarm)}
+    actions = {
+        name: alarm.document.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")
+    }
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.document.get("AlarmDescription"),
+        "AWSAccountId": alarm.account,
+        "NewStateValue": alarm.status,
+        "NewStateReason": alarm.document["State"]["Reason"],
+        "StateChangeTime": moment(alarm.document["State"]["UpdatedMs"] / 1000),
+        "AlarmConfigurationUpdatedTimestamp": moment(alarm.document.get("ConfiguredMs", alarm.created_ms) / 1000),
+        "AlarmArn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}",
+        "ActionExecutedAfterMuteWindow": False,
+        "Region": _described(alarm.region),
+        "OldStateValue": history[-1]["From"],
+        **actions,
+        **of_it,
+    }
+
+
+def _trigger(alarm: Resource) -> dict[str, Any]:
+    """What messages tell of the metric of an alarm."""
+    document = alarm.document
+    trigger: dict[str, Any] = {
+        name: document[name]
+        for name in (
+            "MetricName",
+            "Namespace",
+            "Statistic",
+            "ExtendedStatistic",
+            "Period",
+            "EvaluationPeriods",
+            "Threshold",
+            "Unit",
+            "TreatMissingData",
+        )
+        if name in document
+    }
+    if "Statistic" in trigger:
+        trigger |= {
+            "StatisticType": "Statistic",
+            "Statistic": _STATISTICS.get(trigger["Statistic"], trigger["Statistic"]),
+        }
+    dimensions = [{"name": one["Name"], "value": one["Value"]} for one in document.get("Dimensions") or ()]
+    return {
+        **trigger,
+        "Dimensions": dimensions,
+        "ComparisonOperator": document["ComparisonOperator"],
+        "EvaluateLowSampleCountPercentile": document.get("EvaluateLowSampleCountPercentile", ""),
+    }
+
+
+@cache
+def _described(region: str) -> str:
+    """The region as people call it: US East (N. Virginia)."""
+    partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
+    names: dict[str, Any] = {name: found for one in partitions for name, found in one["regions"].items()}
+    return str(names.get(region, {}).get("description", region))

@@ -1,0 +1,298 @@
+"""Automatic scaling of what `scalables` knows: by a target, by steps that alarms ask for, by schedules.
+
+Capacities are changed by SageMaker's own operations, as the target's role. Source: Application Auto Scaling's user guide.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sagewright.engine.calls import Call, Question
+from sagewright.engine.events.schedules import BadSchedule, read_schedule
+from sagewright.engine.monitoring.scaling_targets import Scalable, scalable_of
+from sagewright.model.arns import assumed_role_arn
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.resources import Resource
+
+KIND = "scalable-target"
+NAMESPACE = "sagemaker"
+ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+EVERY_S = 5.0
+COOLDOWN_S = 300
+LOW_MINUTES = 15
+LOW = 0.9
+"""Fewer only once the metric was below so much of its target for LOW_MINUTES minutes."""
+MOST_ACTIVITIES = 100
+log = logging.getLogger("sagewright.engine.monitoring.autoscaling")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A capacity that something asks for, and why."""
+
+    capacity: int
+    cause: str
+    cooldown_s: int = 0
+    policy: str = ""
+
+
+class Autoscaling:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, store: Database, call: Call) -> None:
+        self._store, self._call = store, call
+        self._looked: dict[str, float] = {}
+
+    def recover(self) -> None:
+        """Nothing: targets, policies and when they last acted stand in the store."""
+
+    def active(self) -> list[tuple[str, str]]:
+        now = time.monotonic()
+        due = [one.id for one in resources.of_kind(self._store, KIND) if now - self._looked.get(one.id, 0.0) >= EVERY_S]
+        self._looked |= dict.fromkeys(due, now)
+        return [(KIND, one) for one in due]
+
+    def reconcile(self, subject_id: str) -> None:
+        target = resources.get(self._store, subject_id)
+        if target is None or (present := self._capacity(target)) is None:
+            return
+        target = self._ring(target)
+        wishes = [self._bounded(target, Wish(present, ""))]
+        wishes += [self._bounded(target, wish) for wish in self._tracking(target, present)]
+        chosen = max(wishes, key=lambda wish: wish.capacity)
+        lower = [wish for wish in wishes if wish.cause]
+        if lower and chosen.capacity == present:
+            chosen = max(lower, key=lambda wish: wish.capacity)
+        if chosen.capacity != present:
+            self._apply(target, present, chosen)
+
+    def scale(self, policy_arn: str, alarm: Resource) -> None:
+        """A step policy, for an alarm that has just changed its state."""
+        for target in resources.of_kind(self._store, KIND):
+            for policy in target.document.get("Policies", []):
+                if policy["PolicyARN"] == policy_arn and policy["PolicyType"] == "StepScaling":
+                    self._step(target, policy, alarm)
+
+    def _step(self, target: Resource, policy: Mapping[str, Any], alarm: Resource) -> None:
+        present = self._capacity(target)
+        config = policy["StepScalingPolicyConfiguration"]
+        if present is None or self._cools(target, policy["PolicyName"], config.get("Cooldown", COOLDOWN_S)):
+            return
+        points = alarm.document["State"]["Data"].get("recentDatapoints") or []
+        breach = (points[-1] - float(alarm.document["Threshold"])) if points else 0.0
+        wanted = adjusted(config, present, breach)
+        if wanted is not None:
+            cause = f"monitor alarm {alarm.name} in state {alarm.status} triggered policy {policy['PolicyName']}"
+            wish = self._bounded(target, Wish(wanted, cause, policy=policy["PolicyName"]))
+            if wish.capacity != present and not self._held(target, present, wish):
+                self._apply(target, present, wish)
+
+    def _tracking(self, target: Resource, present: int) -> Iterable[Wish]:
+        for policy in target.document.get("Policies", []):
+            if policy["PolicyType"] != "TargetTrackingScaling":
+                continue
+            config = policy["TargetTrackingScalingPolicyConfiguration"]
+            try:
+                points = self._points(target, config)
+            except AwsError as error:
+                log.warning("the metric of scaling policy %s can't be read: %s", policy["PolicyName"], error.message)
+                continue
+            wish = tracked(config, policy["PolicyName"], present, points, target.document["MinCapacity"])
+            if wish is not None and not self._held(target, present, wish):
+                yield wish
+
+    def _points(self, target: Resource, config: Mapping[str, Any]) -> list[float]:
+        """The metric's value in each of the last minutes, the latest first; a minute without data counts as 0."""
+        now = datetime.now(UTC)
+        begin = now - timedelta(minutes=LOW_MINUTES + 1)
+        request = {
+            "MetricDataQueries": _queries(target, config),
+            "StartTime": begin,
+            "EndTime": now + timedelta(minutes=1),
+        }
+        answer = self._ask(target, "cloudwatch", "GetMetricData", request)
+        result = answer["MetricDataResults"][-1]
+        minute = int(now.timestamp() // 60)
+        values = {
+            int(at.timestamp() // 60): value for at, value in zip(result["Timestamps"], result["Values"], strict=True)
+        }
+        return [values.get(minute - number, 0.0) for number in range(LOW_MINUTES + 1)]
+
+    def _ring(self, target: Resource) -> Resource:
+        """Scheduled actions that are due change the bounds."""
+        now = now_ms()
+        due = [one for one in target.document.get("Scheduled", []) if one.get("NextMs") and one["NextMs"] <= now]
+        if not due or _suspended(target, "ScheduledScalingSuspended"):
+            return target
+
+        def how(current: Resource) -> Resource:
+            document = dict(current.document)
+            names = {one["ScheduledActionName"] for one in due}
+            for one in due:
+                document |= one.get("ScalableTargetAction") or {}
+            scheduled = [
+                {**one, "NextMs": next_ms(one, now)} if one["ScheduledActionName"] in names else one
+                for one in document.get("Scheduled", [])
+            ]
+            return replace(current, document=document | {"Scheduled": scheduled})
+
+        return resources.alter(self._store, target.id, how) or target
+
+    def _bounded(self, target: Resource, wish: Wish) -> Wish:
+        least, most = target.document["MinCapacity"], target.document["MaxCapacity"]
+        machine = len(os.sched_getaffinity(0))
+        capacity = max(least, min(most, wish.capacity))
+        capacity = min(capacity, max(machine, least))
+        if capacity != wish.capacity and not wish.cause:
+            return replace(wish, capacity=capacity, cause=f"the capacity has to be between {least} and {most}")
+        return replace(wish, capacity=capacity)
+
+    def _capacity(self, target: Resource) -> int | None:
+        """None where it can't be changed now."""
+        try:
+            return _scalable(target).present(partial(self._ask, target, "sagemaker"))
+        except AwsError:
+            return None
+
+    def _apply(self, target: Resource, present: int, wish: Wish) -> None:
+        scalable = _scalable(target)
+        status, message = "Successful", f"Successfully set desired {scalable.noun} count to {wish.capacity}."
+        try:
+            scalable.resize(partial(self._ask, target, "sagemaker"), wish.capacity)
+        except AwsError as error:
+            status, message = "Failed", error.message
+        at = now_ms()
+        activity = {
+            "ActivityId": str(uuid.uuid4()),
+            "Description": f"Setting desired {scalable.noun} count to {wish.capacity}.",
+            "Cause": wish.cause,
+            "AtMs": at,
+            "StatusCode": status,
+            "StatusMessage": message,
+        }
+
+        def how(current: Resource) -> Resource:
+            document = current.document
+            acted = document.get("Acted", {}) | ({wish.policy: at} if wish.policy else {})
+            kept = [activity, *document.get("Activities", [])][:MOST_ACTIVITIES]
+            return replace(current, document={**document, "Acted": acted, "Activities": kept})
+
+        resources.alter(self._store, target.id, how)
+        log.info("%s: from %d to %d: %s", target.name, present, wish.capacity, wish.cause)
+
+    def _held(self, target: Resource, present: int, wish: Wish) -> bool:
+        which = "DynamicScalingOutSuspended" if wish.capacity > present else "DynamicScalingInSuspended"
+        return _suspended(target, which) or self._cools(target, wish.policy, wish.cooldown_s)
+
+    def _cools(self, target: Resource, policy: str, cooldown_s: int) -> bool:
+        acted = target.document.get("Acted", {}).get(policy, 0)
+        return bool(now_ms() - acted < cooldown_s * 1000)
+
+    def _ask(self, target: Resource, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        principal = assumed_role_arn(target.account, ROLE, "AutoScaling")
+        return self._call(Question(principal, service, operation, request, region=target.region))
+
+
+def _suspended(target: Resource, which: str) -> bool:
+    return bool((target.document.get("SuspendedState") or {}).get(which))
+
+
+def _scalable(target: Resource) -> Scalable:
+    found = scalable_of(target.name)
+    assert found is not None, "RegisterScalableTarget takes no other"
+    return found
+
+
+def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[float], least: int = 1) -> Wish | None:
+    """What a target tracking policy asks for. `points`: the metric's values, a minute each, the latest first, which is not over."""
+    aim = float(config["TargetValue"])
+    high = max(points[0], points[1])
+    if high > aim:  # with no instance the metric is as for one
+        wanted = math.ceil(max(present, 1) * high / aim)
+        cooldown = int(config.get("ScaleOutCooldown", COOLDOWN_S))
+        return Wish(wanted, f"the metric is {high:g}, above the target {aim:g} of policy {policy}", cooldown, policy)
+    past = points[1 : LOW_MINUTES + 1]
+    if config.get("DisableScaleIn") or not past or max(past) >= LOW * aim:
+        return None
+    wanted = max(least, math.ceil(present * max(past) / aim))
+    cooldown = int(config.get("ScaleInCooldown", COOLDOWN_S))
+    cause = (
+        f"the metric was at most {max(past):g} for {LOW_MINUTES} minutes, below the target {aim:g} of policy {policy}"
+    )
+    return Wish(wanted, cause, cooldown, policy) if wanted < present else None
+
+
+def adjusted(config: Mapping[str, Any], present: int, breach: float) -> int | None:
+    """The capacity after the step for a metric that is so far beyond its alarm's threshold; None where no step is for that."""
+    for step in config.get("StepAdjustments", []):
+        lower = step.get("MetricIntervalLowerBound", -math.inf)
+        upper = step.get("MetricIntervalUpperBound", math.inf)
+        if not lower <= breach < upper:
+            continue
+        by = step["ScalingAdjustment"]
+        if config["AdjustmentType"] == "ExactCapacity":
+            return int(by)
+        if config["AdjustmentType"] == "PercentChangeInCapacity":
+            change = present * by / 100
+            change = math.floor(change) if change > 1 or -1 < change < 0 else math.ceil(change)
+            least = config.get("MinAdjustmentMagnitude", 0)
+            if least and abs(change) < least:
+                change = math.copysign(least, by)
+            return int(present + change)
+        return int(present + by)
+    return None
+
+
+def next_ms(action: Mapping[str, Any], after_ms: int) -> int | None:
+    """When a scheduled action is due next. Raises BadSchedule."""
+    text = action["Schedule"]
+    if text.startswith("at("):
+        try:
+            at = datetime.fromisoformat(text[3:-1])
+            zone = ZoneInfo(action.get("Timezone") or "UTC")
+        except (ValueError, KeyError) as error:
+            raise BadSchedule(f"{text}: {error}") from error
+        due = int(at.replace(tzinfo=zone).timestamp() * 1000)
+    else:
+        due = read_schedule(text).after(after_ms) or 0
+    end = action.get("EndMs")
+    begin = action.get("StartMs") or 0
+    due = max(due, begin) if text.startswith("rate(") else due
+    return due if due > after_ms and (end is None or due <= end) else None
+
+
+def _queries(target: Resource, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    own = config.get("CustomizedMetricSpecification")
+    if own and own.get("Metrics"):
+        return [{"Period": 60, **one} if "Expression" in one else _with_period(one) for one in own["Metrics"]]
+    if own:
+        metric = {
+            "Namespace": own["Namespace"],
+            "MetricName": own["MetricName"],
+            "Dimensions": own.get("Dimensions", []),
+        }
+        return [_query(metric, own["Statistic"])]
+    return [_query(_scalable(target).invocations(), "Sum")]
+
+
+def _query(metric: dict[str, Any], statistic: str) -> dict[str, Any]:
+    return {"Id": "m1", "MetricStat": {"Metric": metric, "Period": 60, "Stat": statistic}, "ReturnData": True}
+
+
+def _with_period(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {**one, "MetricStat": {"Period": 60, **one["MetricStat"]}}

@@ -1,0 +1,89 @@
+"""Composite alarms: judged by the states that other alarms have.
+
+Source: CloudWatch's API reference, PutCompositeAlarm, SetAlarmState; its user guide, "Create a composite alarm"; AWS's answers as
+localstack/localstack recorded them (`test_cloudwatch.snapshot.json`, test_trigger_composite_alarm).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sagewright.engine.monitoring.alarm_reasons import ALARM, OK, UNKNOWN, moment
+from sagewright.engine.monitoring.alarm_rules import read_rule
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+RULE = "AlarmRule"
+
+
+def is_composite(alarm: Resource) -> bool:
+    return RULE in alarm.document
+
+
+def children_of(store: Database, alarm: Resource) -> list[Resource]:
+    """The alarms of its rule that are there."""
+    place = Place(alarm.kind, alarm.account, alarm.region)
+    found = [resources.find(store, place, name) for name in read_rule(alarm.document[RULE]).children]
+    return [one for one in found if one is not None]
+
+
+def judged(store: Database, alarm: Resource) -> tuple[str, str, dict[str, Any]] | None:
+    """Its state, the reason and the data of it; None where it stays as it is, and while alarms depend on each other."""
+    children = children_of(store, alarm)
+    state = ALARM if read_rule(alarm.document[RULE]).holds({one.name: one.status for one in children}) else OK
+    latest = max((_updated_ms(one) for one in children), default=0)
+    anew = alarm.status == UNKNOWN or max(latest, alarm.document.get("ConfiguredMs", 0)) >= _updated_ms(alarm)
+    if state == alarm.status or not anew or _in_circle(store, alarm):
+        return None
+    if alarm.status == UNKNOWN:
+        words = f"{_arn(alarm)} was created and its alarm rule evaluates to {state}"
+        return state, words, {"triggeringAlarms": [_told(one) for one in children]}
+    turned = [one for one in children if _updated_ms(one) == latest]
+    words = " and ".join(f"{_arn(one)} transitioned to {one.status} at {_day(one)}" for one in turned)
+    return state, words or f"The alarm rule evaluates to {state}", {"triggeringAlarms": [_told(one) for one in turned]}
+
+
+def message(alarm: Resource) -> dict[str, Any]:
+    """What messages to SNS have of a composite alarm alone."""
+    turned = alarm.document["State"]["Data"].get("triggeringAlarms", [])
+    return {
+        RULE: alarm.document[RULE],
+        "TriggeringChildren": [
+            {
+                "Arn": one["arn"],
+                "State": {"Value": one["state"]["value"], "Timestamp": one["state"]["timestamp"]},
+            }
+            for one in turned
+        ],
+    }
+
+
+def _in_circle(store: Database, alarm: Resource) -> bool:
+    seen, ahead = set[str](), children_of(store, alarm)
+    while ahead:
+        one = ahead.pop()
+        if one.id == alarm.id:
+            return True
+        if one.id not in seen and is_composite(one):
+            ahead += children_of(store, one)
+        seen.add(one.id)
+    return False
+
+
+def _told(child: Resource) -> dict[str, Any]:
+    return {"arn": _arn(child), "state": {"value": child.status, "timestamp": moment(_updated_ms(child) / 1000)}}
+
+
+def _updated_ms(alarm: Resource) -> int:
+    return int(alarm.document.get("State", {}).get("UpdatedMs") or alarm.created_ms)
+
+
+def _arn(alarm: Resource) -> str:
+    return f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}"
+
+
+def _day(alarm: Resource) -> str:
+    return datetime.fromtimestamp(_updated_ms(alarm) / 1000, UTC).strftime("%A %d %B, %Y %H:%M:%S UTC")

@@ -1,0 +1,114 @@
+"""Metric filters: what log lines count, in the transaction that keeps the lines.
+
+So each line counts once, however often a report or a request is sent again.
+Source: "Creating metrics from log events using filters" (CloudWatch Logs user guide); Logs' API reference, MetricTransformation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sagewright.engine.monitoring.filter_conditions import MISSING
+from sagewright.engine.monitoring.filter_patterns import Fields, Filter, compile_fields, compile_filter
+from sagewright.store import metrics, resources
+from sagewright.store.database import Database
+from sagewright.store.logs import Place
+from sagewright.store.metrics import MOST_VALUE, Datum, Series, dimension_text
+from sagewright.store.resources import Resource
+
+KIND = "log-metric-filter"
+MINUTE_MS = 60_000
+Line = tuple[int, str]
+
+
+def parent_of(place: Place, group: str) -> str:
+    """To which the filters of a log group belong."""
+    return f"log-group/{place.account}/{place.region}/{group}"
+
+
+def count_in(store: Database, connection: Connection, where: tuple[Place, str], lines: Sequence[Line]) -> None:
+    """Have the filters of a group, `where`, count lines: (milliseconds, message)."""
+    if not lines:
+        return
+    place, group = where
+    data: list[tuple[Series, Datum]] = []
+    for one in _filters(store, connection, parent_of(place, group)):
+        data += _counted(one, place, lines)
+    metrics.put(connection, data)
+
+
+def _filters(store: Database, connection: Connection, parent: str) -> list[Resource]:
+    """Of nearly every group there are none, so that is remembered where this process alone writes; who changes them says so
+    (`store.memory.changes`)."""
+
+    def read() -> list[Resource]:
+        return [one for one in resources.children_in(connection, parent) if one.kind == KIND]
+
+    return (store.memory.recall(parent, KIND, read) or []) if store.embedded else read()
+
+
+def _counted(metric_filter: Resource, place: Place, lines: Sequence[Line]) -> list[tuple[Series, Datum]]:
+    """A datum for each minute and value; equal ones are one, so that percentiles stay exact."""
+    matches, fields = _compiled(metric_filter.document["filterPattern"])
+    found: list[tuple[Series, Datum]] = []
+    for transformation in metric_filter.document["metricTransformations"]:
+        counts: Counter[tuple[int, str, float]] = Counter()
+        quiet = {at_ms // MINUTE_MS for at_ms, _ in lines}
+        for at_ms, message in lines:
+            if not matches(message):
+                continue
+            quiet.discard(at_ms // MINUTE_MS)
+            measured = _measured(transformation, fields, message)
+            if measured is not None:
+                counts[(at_ms // MINUTE_MS, *measured)] += 1
+        if "defaultValue" in transformation:
+            counts.update((minute, "", float(transformation["defaultValue"])) for minute in quiet)
+        found += [_datum(transformation, place, key, count) for key, count in counts.items()]
+    return found
+
+
+def _datum(
+    transformation: Mapping[str, Any], place: Place, key: tuple[int, str, float], count: int
+) -> tuple[Series, Datum]:
+    minute, dimensions, value = key
+    named = (transformation["metricNamespace"], transformation["metricName"])
+    unit = transformation.get("unit", "None")
+    datum = Datum(minute * MINUTE_MS, float(count), value * count, value, value, unit)
+    return Series(place.account, place.region, *named, dimensions), datum
+
+
+def _measured(transformation: Mapping[str, Any], fields: Fields, message: str) -> tuple[str, float] | None:
+    """The dimensions, as their canonical text, and the value; None where the message lacks one of them."""
+    dimensions = {
+        name: fields(message, selector) for name, selector in (transformation.get("dimensions") or {}).items()
+    }
+    if any(
+        value is MISSING or value in {None, ""} for value in dimensions.values() if not isinstance(value, list | dict)
+    ):
+        return None
+    value = number(transformation["metricValue"], fields, message)
+    if value is None:
+        return None
+    return dimension_text({name: str(value).replace("\n", " ") for name, value in dimensions.items()}), value
+
+
+def number(text: str, fields: Fields, message: str) -> float | None:
+    """What a metric value, a number or a selector, is for a message; None for what is no number that CloudWatch takes."""
+    given = fields(message, text) if text.startswith("$") else text
+    if given is MISSING or given is None or isinstance(given, bool | list | dict):
+        return None
+    try:
+        found = float(given)
+    except ValueError:
+        return None
+    return found if abs(found) <= MOST_VALUE else None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> tuple[Filter, Fields]:
+    return compile_filter(pattern), compile_fields(pattern)

@@ -1,0 +1,76 @@
+"""Tokens of callback steps: a row for each, by which whoever answers finds the step, and the engine its answers.
+
+A row is *open* until it is answered, *answered* until the step has taken the answer, and *closed* then.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.engine.pipelines.step_records import StepRecord, token_for
+from sagewright.model.clock import now_ms
+from sagewright.pipelines.plan import StepStatus
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+KIND, TYPE = "pipeline-callback", "Callback"
+OPEN, ANSWERED, CLOSED = "open", "answered", "closed"
+
+
+def waits(record: StepRecord) -> bool:
+    return record.type == TYPE and record.live
+
+
+def open_for(store: Database, execution: Resource, record: StepRecord) -> None:
+    """A callback step that is about to begin can be answered from now on."""
+    if record.type != TYPE or record.status != StepStatus.STARTING:
+        return
+    now = now_ms()
+    row = Resource(
+        id=uuid.uuid4().hex, kind=KIND, account=execution.account, region=execution.region,
+        name=token_for(execution, record.name, record.attempt), version=0, parent=execution.id, status=OPEN,
+        created_ms=now, modified_ms=now, document={"Step": record.name},
+    )  # fmt: skip
+    try:
+        with store.write() as connection:
+            resources.put_in(connection, row)
+    except IntegrityError:  # of a pass that was broken off, or of another server
+        if find(store, (execution.account, execution.region), row.name) is None:
+            raise
+
+
+def find(store: Database, scope: tuple[str, str], token: str) -> Resource | None:
+    """`scope`: account and region."""
+    return resources.find(store, Place(KIND, *scope), token)
+
+
+def answer(store: Database, row: Resource, document: Mapping[str, Any]) -> bool:
+    """Keeps what a token is answered; False where it was answered before."""
+
+    def how(current: Resource) -> Resource | None:
+        if current.status != OPEN:
+            return None
+        return replace(current, status=ANSWERED, document={**current.document, "Answer": dict(document)})
+
+    return resources.alter(store, row.id, how) is not None
+
+
+def answers(store: Database, execution: Resource) -> dict[str, dict[str, Any]]:
+    """By the names of steps: those that no step has taken yet."""
+    waiting = resources.in_status(store, KIND, (ANSWERED,))
+    rows = (row for row in resources.several(store, waiting) if row.parent == execution.id)
+    return {row.document["Step"]: row.document["Answer"] for row in rows}
+
+
+def close(store: Database, execution: Resource, record: StepRecord) -> None:
+    """Its step has taken the answer."""
+    row = find(store, (execution.account, execution.region), token_for(execution, record.name, record.attempt))
+    if row is not None:
+        resources.alter(store, row.id, lambda current: replace(current, status=CLOSED, document={"Step": record.name}))

@@ -1,0 +1,370 @@
+"""One step of the reconciler of a pipeline execution."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sagewright.engine.calls import Call
+from sagewright.engine.pipelines import callbacks, step_records
+from sagewright.engine.pipelines.step_records import EXECUTION, MOST_ROW, MOST_ROWS, StepRecord
+from sagewright.engine.pipelines.step_references import StepReferences, execution_arn
+from sagewright.engine.pipelines.steps.base import Desk, Look
+from sagewright.engine.pipelines.steps.light import without_branches
+from sagewright.engine.pipelines.steps.shapes import coerced
+from sagewright.engine.pipelines.steps.table import KINDS, LONGEST, LOOKED_AFTER, NAMES, OPERATIONS, kind_of
+from sagewright.model.budgets import Budget, Ledger, OverBudget
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.objects.access import ObjectStore
+from sagewright.pipelines import caching, retries
+from sagewright.pipelines.definition import Definition, Step
+from sagewright.pipelines.errors import BadDefinition, BadReference
+from sagewright.pipelines.plan import Frontier, Next, StepStatus
+from sagewright.pipelines.references import MOST_MADE, resolve
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.resources import Resource
+
+log = logging.getLogger("sagewright.engine.pipelines.reconciler")
+MOST_WORK = 128 << 20
+"""Bytes that the references of all steps of an execution may make, those of steps that fail for it included."""
+LOOK_MS = 250
+"""After which a step is looked at again that nobody wakes the execution for."""
+FAILED = "Step failure: One or multiple steps failed."
+THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
+POLLED = frozenset({"Endpoint", "InferenceComponent"})
+FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""Raised for arguments that nothing can be made of: the step fails, since trying again would come to the same."""
+JOB_STEPS = frozenset({"Processing", "Training", "Transform", "Tuning"})
+
+
+@dataclass(frozen=True)
+class Means:
+    """What pipelines work with. `wake_after(seconds, kind, id)`: have a subject looked at later."""
+
+    store: Database
+    objects: ObjectStore
+    call: Call
+    wake_after: Callable[[float, str, str], None]
+
+
+@dataclass
+class Progress:
+    """What is known of an execution in this server's memory, which can all be read again. `round`: how often its rows were written
+    by somebody else. `look_at_ms`: when it is looked at again for what nobody tells of. `begun_ms`: of the row that was
+    written last; no two have the same, so that rows have an order. `rows`: the sizes of rows; `work`: what references have made.
+    """
+
+    definition: Definition
+    records: dict[str, StepRecord]
+    round: int
+    selected: frozenset[str] | None = None
+    look_at_ms: int = 0
+    begun_ms: int = 0
+    frontier: Frontier = field(init=False)
+    rows: Ledger = field(init=False)
+    work: Budget = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.frontier = Frontier(self.definition, self.selected)
+        self.rows = Ledger("What is kept of the step", MOST_ROW, MOST_ROWS)
+        self.work = Budget("What the references of the execution's steps make", MOST_WORK)
+        for record in list(self.records.values()):
+            self.took(record)
+
+    def took(self, record: StepRecord) -> None:
+        """Arguments are needed until the step has ended."""
+        self.rows.note(record.name, record.size)
+        self.begun_ms = max(self.begun_ms, record.begun_ms)
+        self.records[record.name] = record if record.live else replace(record, arguments={})
+        self.frontier.note(record.name, record.state)
+
+
+class Turn:
+    """One look at one execution: what its steps have come to, and what begins."""
+
+    def __init__(self, means: Means, execution: Resource, progress: Progress) -> None:
+        self._means, self._execution, self._progress = means, execution, progress
+        self._definition, self._frontier = progress.definition, progress.frontier
+
+    def take(self) -> None:
+        """Raises steprecords.Overtaken."""
+        stopping = self._execution.status == "Stopping"
+        live = [self._progress.records[name] for name in self._frontier.live]
+        answers = callbacks.answers(self._means.store, self._execution) if any(map(callbacks.waits, live)) else {}
+        for record in live:
+            if record.name in answers:
+                record = replace(record, answer=answers[record.name])  # noqa: PLW2901
+            self._look_after(record, stopping)
+            if record.answer is not None and not self._progress.records[record.name].live:
+                callbacks.close(self._means.store, self._execution, record)
+        if stopping:
+            self._end_if_over(stopped=True)
+            return
+        most = (self._execution.document.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
+        while True:  # what begins may be over at once, and let others begin
+            found = self._frontier.next(most)
+            for step in found.start:
+                self._reach(step)
+            if not found.start or not any(not self._progress.records[one.name].live for one in found.start):
+                break
+        self._end_if_over(stopped=False)
+
+    def _look_after(self, record: StepRecord, stopping: bool) -> None:
+        step = self._definition.step(record.name)
+        if record.status == StepStatus.STARTING:
+            if stopping:
+                self._stop_unbegun(step, record)
+            elif record.due_ms is None or record.due_ms <= now_ms():
+                self._begin(step, record)
+            return
+        if stopping and record.status == StepStatus.EXECUTING:
+            self._stop(step, record)
+            record = replace(self._progress.records[record.name], answer=record.answer)
+        try:
+            look = kind_of(step.type).look(self._desk(step), record)
+        except FAULTS:
+            log.exception("the result of step %s of %s can't be read", step.name, self._execution.name)
+            look = Look(StepStatus.FAILED, reason=f"InternalServerError: The result of step {step.name} can't be read.")
+        except AwsError as error:
+            if error.status >= 500 or error.code in THROTTLED:  # what it has made goes on: it is looked at again
+                return
+            look = self._trouble(step, error)
+        self._note(record, look)
+        if step.type in POLLED and self._progress.records[record.name].live:
+            self._look_again()
+
+    def _stop_unbegun(self, step: Step, record: StepRecord) -> None:
+        """A server that is gone has perhaps made its job and not lived to note it."""
+        if step.type in JOB_STEPS:
+            with suppress(AwsError):
+                kind_of(step.type).stop(self._desk(step), record)
+                self._keep(replace(record, status=StepStatus.STOPPING))
+                return
+        self._note(record, Look(StepStatus.STOPPED))
+
+    def _stop(self, step: Step, record: StepRecord) -> None:
+        try:
+            kind_of(step.type).stop(self._desk(step), record)
+        except AwsError as error:  # it has ended meanwhile
+            log.info("step %s is not stopped: %s", record.name, error.message)
+        self._keep(replace(record, status=StepStatus.STOPPING))
+
+    def _reach(self, step: Step) -> None:
+        """Its row is written, and it begins. Raises steprecords.Overtaken."""
+        now = now_ms()
+        begun_ms = max(now, self._progress.begun_ms + 1)
+        record = StepRecord(step.name, step.type, StepStatus.STARTING, started_ms=now, begun_ms=begun_ms)
+        try:
+            record = self._with_arguments(step, record)
+        except (BadReference, BadDefinition) as error:
+            self._write(record.failed(f"ClientError: {error}"))
+            return
+        except FAULTS:
+            log.exception("the arguments of step %s of %s can't be made", step.name, self._execution.name)
+            self._write(record.failed(f"InternalServerError: The arguments of step {step.name} can't be made."))
+            return
+        hit = self._cache_hit(step, record)
+        if hit is not None:
+            self._write(hit)
+            return
+        if step.type in LOOKED_AFTER:
+            self._write(record)
+            self._begin(step, record)
+        else:  # it is over at once: one row, at its end
+            self._begin(step, record, fresh=True)
+
+    def _with_arguments(self, step: Step, record: StepRecord) -> StepRecord:
+        """Raises BadReference, BadDefinition, also where they are more than a row may have."""
+        known, budget = self._known(record), self._budget(step)
+        given = without_branches(step.arguments or {})
+        named = {name: given[name] for name in [NAMES.get(step.type)] if name in given}
+        if step.type not in KINDS:  # nothing is made of them
+            return self._counted(replace(record, shown=step_records.shown_of(step)))
+        record = replace(record, job=self._job_name(record, resolve(named, known, budget)))
+        arguments = resolve(given, self._known(record), budget)
+        arguments = coerced(step.type, arguments) if step.type != "Condition" else {}
+        record = self._counted(replace(record, arguments=arguments, shown=step_records.shown_of(step)))
+        return replace(record, key=caching.key_of(step.type, self._cached_by(step, arguments)))
+
+    def _budget(self, step: Step) -> Budget:
+        return Budget(f"What the references of step '{step.name}' make", MOST_MADE, within=self._progress.work)
+
+    def _counted(self, record: StepRecord) -> StepRecord:
+        """With its size, which is within the budgets. Raises BadReference."""
+        record = step_records.measured(record)
+        try:
+            self._progress.rows.put(record.name, record.size)
+        except OverBudget as error:
+            raise BadReference(f"{error}.") from None
+        return record
+
+    def _cached_by(self, step: Step, arguments: dict[str, Any]) -> dict[str, Any]:
+        members = {"Callback": ("SqsQueueUrl", "OutputParameters"), "Lambda": ("FunctionArn", "OutputParameters")}
+        if step.type not in members:
+            return arguments
+        return {"Inputs": arguments} | {name: step.document.get(name) for name in members[step.type]}
+
+    def _cache_hit(self, step: Step, record: StepRecord) -> StepRecord | None:
+        if step.cache_s is None or not record.key:
+            return None
+        found = step_records.find_cached(self._means.store, self._execution, record)
+        if found is None or found.at_ms < now_ms() - step.cache_s * 1000:
+            return None
+        result = Look(StepStatus.SUCCEEDED, found.metadata, found.properties)
+        return self._after(replace(record, source=found.execution_arn, cached=True), result, now_ms())
+
+    def _begin(self, step: Step, record: StepRecord, fresh: bool = False) -> None:
+        """`fresh`: its row is not written yet."""
+        try:
+            look = kind_of(step.type).begin(self._desk(step), record)
+        except AwsError as error:
+            look = self._trouble(step, error)
+        except (BadReference, BadDefinition) as error:
+            look = Look(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
+        except FAULTS:
+            log.exception("step %s of %s can't begin", step.name, self._execution.name)
+            look = Look(StepStatus.FAILED, reason=f"InternalServerError: Step {step.name} can't begin.")
+        if fresh:
+            ended = None if look.status == StepStatus.EXECUTING else now_ms()
+            self._write(self._after(record, look, ended))
+        else:
+            self._note(record, look)
+        if step.type in POLLED:
+            self._look_again()
+
+    def _trouble(self, step: Step, error: AwsError) -> Look:
+        operation = OPERATIONS.get(step.type, step.type)
+        exception = ""
+        if error.code in THROTTLED:
+            exception = retries.THROTTLING
+        elif error.status >= 500:
+            exception = retries.SERVICE_FAULT
+        elif error.code == "ResourceLimitExceeded":
+            exception = retries.RESOURCE_LIMIT
+        named = exception.partition(".")[2] if exception.startswith("Step") else exception.replace(".", "_").upper()
+        why = f"No retry policy configured for the exception type {named}." if named else ""
+        reason = (
+            f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}\n"
+            "Retry not appropriate on execution of step with PipelineExecutionArn "
+            f"{execution_arn(self._execution)} and StepId {step.name}. {why}"
+        )
+        return Look(StepStatus.FAILED, reason=reason.strip()[:1024], exception=exception)
+
+    def _note(self, record: StepRecord, look: Look) -> None:
+        """What was seen, if it is something new; a failure is tried again where a policy says so."""
+        if look.status == StepStatus.EXECUTING and record.status != StepStatus.STARTING:
+            return  # as it was
+        if look.status == StepStatus.FAILED and self._tried_again(record, look):
+            return
+        over = look.status not in {StepStatus.EXECUTING, StepStatus.STARTING}
+        self._keep(self._after(record, look, now_ms() if over else None))
+
+    def _after(self, record: StepRecord, look: Look, ended_ms: int | None) -> StepRecord:
+        """A result that is more than a row may have fails the step."""
+        changed = replace(
+            record,
+            status=look.status,
+            metadata=look.metadata or record.metadata,
+            properties=look.properties if look.properties is not None else record.properties,
+            reason=look.reason,
+            outcome=look.outcome,
+            ended_ms=ended_ms,
+            due_ms=None,
+        )
+        if look.status != StepStatus.SUCCEEDED:
+            return changed
+        try:
+            return self._counted(changed)
+        except BadReference as error:
+            return record.failed(f"ClientError: {error}")
+
+    def _tried_again(self, record: StepRecord, look: Look) -> bool:
+        policy = (
+            retries.policy_of(self._definition.step(record.name).retries, look.exception) if look.exception else None
+        )
+        if policy is None or self._execution.status == "Stopping":
+            return False
+        delay_s = policy.delay_s(record.attempt - 1, (now_ms() - record.started_ms) / 1000)
+        if delay_s is None:
+            return False
+        attempt = record.attempt + 1
+        again = replace(
+            record,
+            status=StepStatus.STARTING,
+            attempt=attempt,
+            job=self._job_name(replace(record, attempt=attempt), record.arguments),
+            metadata={},
+            due_ms=now_ms() + round(delay_s * 1000),
+        )
+        callbacks.open_for(self._means.store, self._execution, again)
+        self._keep(again)
+        self._later(delay_s * 1000)
+        return True
+
+    def _job_name(self, record: StepRecord, arguments: Mapping[str, Any]) -> str:
+        """A name in its arguments is a prefix: `use_custom_job_prefix` of the SDKs leaves one there."""
+        prefix = str(arguments.get(NAMES.get(record.type, "")) or "")
+        longest = LONGEST.get(record.type, 63)
+        return step_records.name_for(self._execution, record.name, record.attempt, longest, prefix)
+
+    def _write(self, record: StepRecord) -> None:
+        callbacks.open_for(self._means.store, self._execution, record)
+        step_records.write(self._means.store, self._execution, record)
+        self._took(record)
+
+    def _keep(self, record: StepRecord) -> None:
+        step_records.change(self._means.store, self._execution, record)
+        self._took(record)
+
+    def _took(self, record: StepRecord) -> None:
+        self._progress.took(record)
+        if record.status == StepStatus.SUCCEEDED and record.key and not record.cached:
+            step_records.keep_cached(self._means.store, self._execution, record, execution_arn(self._execution))
+
+    def _end_if_over(self, stopped: bool) -> None:
+        if self._frontier.live:
+            return
+        found = self._frontier.next(None)
+        if not stopped and not found.over:
+            return
+        status = "Stopped" if stopped else _status_at_end(found)
+        ended = {"EndedMs": now_ms()} | ({"FailureReason": FAILED} if found.failed and not stopped else {})
+        before = self._execution.status
+        resources.alter(
+            self._means.store,
+            self._execution.id,
+            lambda one: (
+                None if one.status != before else replace(one, status=status, document={**one.document, **ended})
+            ),
+        )
+
+    def _look_again(self) -> None:
+        """Once, however many looks there are until then."""
+        if self._progress.look_at_ms <= now_ms():
+            self._progress.look_at_ms = now_ms() + LOOK_MS
+            self._later(LOOK_MS)
+
+    def _later(self, delay_ms: float) -> None:
+        self._means.wake_after(delay_ms / 1000, EXECUTION, self._execution.id)
+
+    def _desk(self, step: Step) -> Desk:
+        known = self._known(self._progress.records.get(step.name))
+        arn = execution_arn(self._execution)
+        return Desk(self._means.call, self._execution, arn, known, step, self._budget(step))
+
+    def _known(self, record: StepRecord | None) -> StepReferences:
+        progress = self._progress
+        stores = self._means.store, self._means.objects
+        return StepReferences(*stores, self._execution, progress.definition, progress.records, record)
+
+
+def _status_at_end(found: Next) -> str:
+    """Source: SDK v3's StepDependency, "CompletedWithFailures status instead of Failed"."""
+    if not found.failed:
+        return "Succeeded"
+    return "CompletedWithFailures" if found.handled else "Failed"

@@ -1,0 +1,97 @@
+"""Pipeline executions: steps are begun, looked after and ended until nothing is left to be done.
+
+What runs next is decided by `pipelines.plan`; what a step does by `engine.pipelines.steps`, through operations, as the execution's
+role. The row of a step is written before anything is asked for, and what it makes has a name that follows from its attempt, so a
+step that was broken off is taken up and makes nothing twice. Source: AWS's developer guide, "SageMaker Pipelines".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from weakref import WeakValueDictionary
+
+from sagewright.engine.pipelines import step_records
+from sagewright.engine.pipelines.execution_pass import Means, Progress, Turn
+from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
+from sagewright.pipelines.definition import Definition, read_definition
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+LIVE = ("Executing", "Stopping")
+MOST_KEPT, MOST_KEPT_BYTES = 200, 96 << 20
+"""Executions that are kept in memory, and the bytes of their steps and definitions. Others are read again."""
+
+
+class Pipelines:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (EXECUTION,)
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._progress: OrderedDict[str, Progress] = OrderedDict()
+        self._definitions: WeakValueDictionary[tuple[str, int], Definition] = WeakValueDictionary()
+        self._changing = threading.Lock()
+
+    def recover(self) -> None:
+        """Nothing: all stands in the rows."""
+
+    def active(self) -> list[tuple[str, str]]:
+        return [(EXECUTION, one) for one in resources.in_status(self._means.store, EXECUTION, LIVE)]
+
+    def reconcile(self, subject_id: str) -> None:
+        execution = resources.get(self._means.store, subject_id)
+        if execution is None or execution.status not in LIVE:
+            self._forget(subject_id)
+            return
+        try:
+            Turn(self._means, execution, self._of(execution)).take()
+        except step_records.Overtaken:  # by another server: what it wrote is read
+            self._forget(subject_id)
+
+    def _forget(self, execution_id: str) -> None:
+        with self._changing:
+            self._progress.pop(execution_id, None)
+
+    def _of(self, execution: Resource) -> Progress:
+        with self._changing:
+            progress = self._progress.get(execution.id)
+        round_ = execution.document.get("Round", 1)
+        if progress is None or progress.round != round_:
+            records = step_records.of_execution(self._means.store, execution.id)
+            progress = Progress(self._definition(execution), records, round_, _selected(execution))
+        with self._changing:
+            self._progress[execution.id] = progress
+            self._progress.move_to_end(execution.id)
+            while len(self._progress) > 1 and self._has_too_many():
+                self._progress.popitem(last=False)
+        return progress
+
+    def _has_too_many(self) -> bool:
+        kept = self._progress.values()
+        definitions = {id(one.definition): one.definition.size for one in kept}
+        size = sum(definitions.values()) + sum(one.rows.total for one in kept)
+        return len(self._progress) > MOST_KEPT or size > MOST_KEPT_BYTES
+
+    def _definition(self, execution: Resource) -> Definition:
+        """The same object for all executions of a version."""
+        document = execution.document
+        version = document["PipelineId"], document["PipelineVersionId"]
+        found = self._definitions.get(version)
+        if found is None:
+            place = Place(VERSION, execution.account, execution.region)
+            row = resources.find(self._means.store, place, *version)
+            found = read_definition(str(row.document["PipelineDefinition"]) if row else EMPTY)
+            self._definitions[version] = found
+        return found
+
+
+EMPTY = '{"Version": "2020-12-01", "Steps": []}'
+
+
+def _selected(execution: Resource) -> frozenset[str] | None:
+    """The steps of a selective execution, None for all."""
+    selection = execution.document.get("SelectiveExecutionConfig")
+    return frozenset(one["StepName"] for one in selection["SelectedSteps"]) if selection else None

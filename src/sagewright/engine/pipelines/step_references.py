@@ -1,0 +1,128 @@
+"""What the references of a step lead to: parameters, results of other steps, and files of JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sagewright.engine.pipelines import step_records
+from sagewright.engine.pipelines.step_records import EXECUTION, StepRecord
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.budgets import Budget, OverBudget
+from sagewright.model.clock import to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.model.s3uris import read_s3_uri
+from sagewright.objects.access import ObjectStore
+from sagewright.pipelines.definition import Definition
+from sagewright.pipelines.errors import BadReference
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+MOST_FILE = 4 << 20
+"""Bytes of a property file."""
+MOST_READ = 64 << 20
+"""Bytes of all files that one step reads."""
+_reading = threading.Lock()
+"""JSON takes up to 25 times its bytes in memory while it is read, so one file is read at a time."""
+
+
+def execution_arn(execution: Resource) -> str:
+    """`arn:…:pipeline/<name>/execution/<id>`."""
+    name = execution.document["PipelineName"]
+    return f"{sagemaker_arn(execution.region, execution.account, 'pipeline', name)}/execution/{execution.name}"
+
+
+@dataclass(frozen=True)
+class StepReferences:
+    """See pipelines.references.Known. For one step of one execution, `record`; None where it has not begun.
+
+    What was read of earlier executions and of S3 is kept as long as this is.
+    """
+
+    store: Database
+    objects: ObjectStore
+    execution: Resource
+    definition: Definition
+    records: Mapping[str, StepRecord]
+    record: StepRecord | None
+    _earlier: dict[str, StepRecord | None] = field(default_factory=dict)
+    _files: dict[str, Any] = field(default_factory=dict)
+    _read: Budget = field(default_factory=lambda: Budget("What a step reads of S3", MOST_READ))
+
+    def parameter(self, name: str) -> Any:
+        return self.execution.document["Parameters"][name]
+
+    def execution_value(self, name: str) -> Any:
+        document = self.execution.document
+        job = self.record.job if self.record else ""
+        values = {
+            "PipelineName": document["PipelineName"],
+            "PipelineArn": sagemaker_arn(
+                self.execution.region, self.execution.account, "pipeline", document["PipelineName"]
+            ),
+            "PipelineExecutionId": self.execution.name,
+            "PipelineExecutionArn": execution_arn(self.execution),
+            "StartDateTime": to_datetime(self.execution.created_ms).isoformat(),
+            "CurrentDateTime": datetime.now(UTC).isoformat(),
+            "TrainingJobName": job,
+            "ProcessingJobName": job,
+        }
+        if name not in values:
+            raise BadReference(f"Execution.{name} is nothing that can be referred to")
+        return values[name]
+
+    def properties(self, step: str) -> dict[str, Any]:
+        record = self.records.get(step) or self._of_earlier(step)
+        if record is None or record.properties is None:
+            raise BadReference(f"step '{step}' has no result")
+        return {**record.properties, **({"Outcome": record.outcome} if record.outcome is not None else {})}
+
+    def _of_earlier(self, step: str) -> StepRecord | None:
+        """Of the execution that a selective one goes on from, or of the one that this went on from."""
+        if step not in self._earlier:
+            self._earlier[step] = self._find_earlier(step)
+        return self._earlier[step]
+
+    def _find_earlier(self, step: str) -> StepRecord | None:
+        place = Place(EXECUTION, self.execution.account, self.execution.region)
+        source = self.execution.document.get("SourceExecution")
+        while source is not None:
+            earlier = resources.find(self.store, place, source)
+            record = None if earlier is None else step_records.one_of(self.store, earlier, step)
+            if record is not None or earlier is None:
+                return record
+            source = earlier.document.get("SourceExecution")
+        return None
+
+    def file(self, step: str, name: str) -> Any:
+        declared = next((one for one in self.definition.step(step).files if one.name == name), None)
+        if declared is None:
+            raise BadReference(f"step '{step}' has no property file '{name}'")
+        outputs = self.properties(step).get("ProcessingOutputConfig", {}).get("Outputs", [])
+        uri = next((one["S3Output"]["S3Uri"] for one in outputs if one.get("OutputName") == declared.output), None)
+        if uri is None:
+            raise BadReference(f"step '{step}' has no output '{declared.output}'")
+        return self.object(f"{uri.rstrip('/')}/{declared.path}")
+
+    def object(self, uri: str) -> Any:
+        if uri not in self._files:
+            self._files[uri] = self._read_object(uri)
+        return self._files[uri]
+
+    def _read_object(self, uri: str) -> Any:
+        try:
+            place = read_s3_uri(uri)
+            with _reading:
+                data = self.objects.read_bytes(place.bucket, place.key, MOST_FILE)
+                self._read.spend(len(data))
+                return json.loads(data)
+        except OverBudget as error:
+            raise BadReference(f"{uri} can't be read: {error}") from None
+        except (AwsError, ValueError, RecursionError) as error:
+            raise BadReference(f"{uri} can't be read as JSON: {error}") from None

@@ -1,0 +1,90 @@
+"""What a type of step has to say: how it begins, what has become of it, and how it is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sagewright.engine.calls import Call, Owner, Question
+from sagewright.engine.pipelines.step_records import StepRecord
+from sagewright.model.budgets import Budget
+from sagewright.pipelines.definition import Step
+from sagewright.pipelines.plan import StepStatus
+from sagewright.pipelines.references import MOST_MADE, Known
+from sagewright.store.resources import Resource
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a step stands. `exception`: what a retry policy may name, where it failed."""
+
+    status: StepStatus
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] | None = None
+    reason: str | None = None
+    outcome: bool | None = None
+    exception: str = ""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a step works with: `ask` asks SageMaker as the execution's role. `budget`: for what its references make."""
+
+    call: Call
+    execution: Resource
+    arn: str
+    known: Known
+    step: Step
+    budget: Budget = field(default_factory=lambda: Budget("What its references make", MOST_MADE))
+
+    def ask(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
+        """Raises AwsError."""
+        owner = Owner(self.execution.kind, self.execution.id, self.arn)
+        return self.call(
+            Question(self.execution.document["RoleArn"], service, operation, request, owner, self.execution.region)
+        )
+
+
+class StepKind(Protocol):
+    """One type. Each may be called again after a restart, and must make nothing twice."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        """Raises AwsError, BadReference."""
+        ...
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        """Of a step that has begun. Raises AwsError."""
+        ...
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """Raises AwsError where there is nothing to stop any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """A step that is over as soon as it has begun. `make` raises AwsError, BadReference."""
+
+    make: Callable[[Desk, StepRecord], Look]
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        return self.make(desk, record)
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        return self.make(desk, record)
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """There is nothing to stop."""
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it: times are texts."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items() if key != "ResponseMetadata"}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return value

@@ -1,0 +1,119 @@
+"""Lambda steps: a function is invoked with the step's arguments, and what it returns are the step's outputs.
+
+Source: the contract's pipelines.md, and AWS's developer guide, "Lambda step".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sagewright.engine.calls import Owner, Question
+from sagewright.engine.pipelines.step_records import MOST_ROW, StepRecord
+from sagewright.engine.pipelines.steps.base import Desk, Look
+from sagewright.model.clock import now_ms
+from sagewright.pipelines.plan import StepStatus
+from sagewright.pipelines.references import text_of
+
+MOST_MS = 600_000
+"""Source: AWS's guide: "A Lambda function used in a pipeline must have a timeout of at most 10 minutes"."""
+ACCEPTED = 202
+
+
+class FunctionSteps:
+    """The invocation has the name of the step's attempt: one that was broken off is found and not made again."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        told = self._ask(desk, record, json.dumps(record.arguments or {}).encode())
+        metadata = {"Lambda": {"Arn": str(desk.step.document["FunctionArn"])}}
+        return self._seen(desk, record, told, metadata)
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        return self._seen(desk, record, self._ask(desk, record, b""), record.metadata)
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """It is waited for: its end is the step's."""
+
+    def _ask(self, desk: Desk, record: StepRecord, payload: bytes) -> dict[str, Any]:
+        """`payload`: nothing once the invocation is made, since it is long enough to be made again at each look."""
+        owner = Owner(desk.execution.kind, desk.execution.id, desk.arn, record.job)
+        request = {"FunctionName": str(desk.step.document["FunctionArn"]), "Payload": payload}
+        return desk.call(
+            Question(desk.execution.document["RoleArn"], "lambda", "Invoke", request, owner, desk.execution.region)
+        )
+
+    def _seen(self, desk: Desk, record: StepRecord, told: dict[str, Any], metadata: Mapping[str, Any]) -> Look:
+        arn = desk.step.document["FunctionArn"]
+        if told["StatusCode"] == ACCEPTED:
+            if now_ms() - record.started_ms > MOST_MS:
+                return Look(StepStatus.FAILED, reason="ClientError: The function did not end within 10 minutes.")
+            return Look(StepStatus.EXECUTING, metadata)
+        if len(told["Payload"]) > MOST_ROW:
+            reason = f"ClientError: The function {arn} returned {len(told['Payload'])} bytes, and a step takes at most {MOST_ROW}."
+            return Look(StepStatus.FAILED, metadata, reason=reason[:1024])
+        given = json.loads(told["Payload"])
+        if told.get("FunctionError"):
+            return Look(StepStatus.FAILED, metadata, reason=f"ClientError: {_error(arn, given)}"[:1024])
+        if record.status == StepStatus.STOPPING:
+            return Look(StepStatus.STOPPED, metadata)
+        try:
+            outputs = _outputs(desk.step.document.get("OutputParameters") or [], given)
+        except ValueError as error:
+            return Look(StepStatus.FAILED, metadata, reason=f"ClientError: The function {arn} returned {error}"[:1024])
+        shown = [{"Name": name, "Value": text_of(value)} for name, value in outputs.items()]
+        described = {"Lambda": {**metadata.get("Lambda", {}), "OutputParameters": shown}}
+        return Look(StepStatus.SUCCEEDED, described, {"OutputParameters": outputs})
+
+
+def _error(arn: str, given: Any) -> str:
+    error = given if isinstance(given, dict) else {}
+    return _text(f"The function {arn} failed: {error.get('errorType', 'Error')}: {error.get('errorMessage', given)}")
+
+
+def _outputs(declared: list[Any], given: Any) -> dict[str, Any]:
+    """The declared ones that there are, each of its type; what is nested comes as a text. Raises ValueError."""
+    found: dict[str, Any] = {}
+    for one in declared:
+        name, type_ = str(one["OutputName"]), str(one.get("OutputType", "String"))
+        if isinstance(given, dict) and name in given:
+            try:
+                found[name] = _TYPES[type_](given[name])
+            except (KeyError, OverflowError, TypeError, ValueError):
+                raise ValueError(
+                    f"{_text(given[name])[:100]!r} as '{name}', which is to be of the type {type_}"
+                ) from None
+    return found
+
+
+def _text(value: Any) -> str:
+    """That every store takes: a function may say anything."""
+    return text_of(value).encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _float(value: Any) -> float:
+    """No store takes NaN or an infinity. Raises ValueError."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _integer(value: Any) -> int:
+    """Raises ValueError, also for what has more digits than clients read."""
+    number = int(value)
+    if abs(number) >= 1 << 63:
+        raise ValueError("too large")
+    return number
+
+
+def _boolean(value: Any) -> bool:
+    if str(value).lower() not in {"true", "false"}:
+        raise ValueError(value)
+    return str(value).lower() == "true"
+
+
+_TYPES: dict[str, Callable[[Any], Any]] = {"String": _text, "Integer": _integer, "Float": _float, "Boolean": _boolean}
+
+FUNCTION = FunctionSteps()

@@ -1,0 +1,93 @@
+"""Steps that are jobs: processing, training, batch transform, tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.engine.pipelines.step_records import StepRecord
+from sagewright.engine.pipelines.steps.base import Desk, Look, plain
+from sagewright.engine.pipelines.steps.tracking import experiment_config
+from sagewright.model.errors import AwsError
+from sagewright.pipelines import retries
+from sagewright.pipelines.plan import StepStatus
+
+EXECUTION_TAG = "sagemaker:pipeline-execution-arn"
+MOST_TAGS = 50
+ENDED = {"Completed": StepStatus.SUCCEEDED, "Failed": StepStatus.FAILED, "Stopped": StepStatus.STOPPED}
+EXCEPTIONS = {"InternalServerError": retries.JOB_INTERNAL_ERROR, "CapacityError": retries.CAPACITY_ERROR}
+MOST_TOP = 50
+
+
+def tagged(desk: Desk, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The tags of a step's job: SDKs find the execution by one of them."""
+    given = [one for one in arguments.get("Tags") or () if one.get("Key") != EXECUTION_TAG]
+    return [*given, {"Key": EXECUTION_TAG, "Value": desk.arn}] if len(given) < MOST_TAGS else given
+
+
+@dataclass(frozen=True)
+class JobSteps:
+    """`noun`: TrainingJob, as its members are named; `metadata`: the member of a step's metadata; `longest`: of its names;
+    `tracked`: whether its requests have an ExperimentConfig; those of the jobs that it makes have one in any case."""
+
+    noun: str
+    metadata: str
+    longest: int = 63
+    tracked: bool = True
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        request = {**record.arguments, f"{self.noun}Name": record.job, "Tags": tagged(desk, record.arguments)}
+        config = experiment_config(desk)
+        if config and self.tracked:
+            request["ExperimentConfig"] = config | (record.arguments.get("ExperimentConfig") or {})
+        try:
+            arn = desk.ask(f"Create{self.noun}", request)[f"{self.noun}Arn"]
+        except AwsError as error:
+            if error.code != "ResourceInUse":
+                raise
+            arn = self._describe(desk, record)[f"{self.noun}Arn"]  # made in a step that was broken off
+        return Look(StepStatus.EXECUTING, {self.metadata: {"Arn": arn}})
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        told = self._describe(desk, record)
+        status = ENDED.get(told[f"{self.noun}Status"], StepStatus.EXECUTING)
+        reason = told.get("FailureReason")
+        if status == StepStatus.FAILED:
+            fault = (reason or "").partition(":")[0]
+            return Look(status, reason=f"ClientError: {reason}"[:1024], exception=EXCEPTIONS.get(fault, ""))
+        if status != StepStatus.SUCCEEDED:
+            return Look(status)
+        return Look(status, properties=plain(told) | self._more(desk, record))
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        desk.ask(f"Stop{self.noun}", {f"{self.noun}Name": record.job})
+
+    def _describe(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+        return desk.ask(f"Describe{self.noun}", {f"{self.noun}Name": record.job})
+
+    def _more(self, desk: Desk, record: StepRecord) -> dict[str, Any]:  # noqa: ARG002 - tuning steps have more
+        return {}
+
+
+class TuningSteps(JobSteps):
+    """Their properties have the training jobs, the best first: SDKs read the models of the best few."""
+
+    def _more(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+        config = desk.ask("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": record.job})
+        objective = config["HyperParameterTuningJobConfig"].get("HyperParameterTuningJobObjective", {})
+        request = {
+            "HyperParameterTuningJobName": record.job,
+            "SortBy": "FinalObjectiveMetricValue",
+            "SortOrder": "Ascending" if objective.get("Type") == "Minimize" else "Descending",
+            "MaxResults": MOST_TOP,
+        }
+        return {"TrainingJobSummaries": plain(
+            desk.ask("ListTrainingJobsForHyperParameterTuningJob", request)["TrainingJobSummaries"]
+        )}  # fmt: skip
+
+
+PROCESSING = JobSteps("ProcessingJob", "ProcessingJob")
+TRAINING = JobSteps("TrainingJob", "TrainingJob")
+TRANSFORM = JobSteps("TransformJob", "TransformJob")
+TUNING = TuningSteps("HyperParameterTuningJob", "TuningJob", longest=32, tracked=False)

@@ -1,0 +1,98 @@
+"""Steps that are over at once: conditions, failures, models, packages, endpoint configurations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.engine.pipelines.step_records import StepRecord, digest_of
+from sagewright.engine.pipelines.steps.base import AtOnce, Desk, Look, plain
+from sagewright.model.errors import AwsError
+from sagewright.pipelines.conditions import hold
+from sagewright.pipelines.plan import StepStatus
+
+MOST_TOKEN, MOST_NAME = 36, 63
+
+
+def _condition(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+    outcome = hold(desk.step.arguments.get("Conditions") or [], desk.known, desk.budget)
+    return Look(
+        StepStatus.SUCCEEDED, {"Condition": {"Outcome": str(outcome)}}, {"Outcome": str(outcome)}, outcome=outcome
+    )
+
+
+def _fail(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+    message = str(record.arguments.get("ErrorMessage", ""))[:1024]
+    return Look(StepStatus.FAILED, {"Fail": {"ErrorMessage": message}}, reason=message)
+
+
+def _model(desk: Desk, record: StepRecord) -> Look:
+    try:
+        desk.ask("CreateModel", {**record.arguments, "ModelName": record.job})
+    except AwsError as error:
+        if "already existing" not in error.message:
+            raise
+    told = plain(desk.ask("DescribeModel", {"ModelName": record.job}))
+    return Look(StepStatus.SUCCEEDED, {"Model": {"Arn": told["ModelArn"]}}, told)
+
+
+def _register(desk: Desk, record: StepRecord) -> Look:
+    """The group is made where there is none: SDKs count on it. A token keeps a repeated step from making a second version."""
+    by = {"GeneratedBy": desk.arn} | (record.arguments.get("MetadataProperties") or {})
+    request = {**record.arguments, "MetadataProperties": by}
+    group = request.get("ModelPackageGroupName")
+    if group:
+        _make_group(desk, str(group))
+    token = digest_of(desk.execution, record.name, record.attempt)[:MOST_TOKEN]
+    arn = desk.ask("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
+    told = plain(desk.ask("DescribeModelPackage", {"ModelPackageName": arn}))
+    return Look(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, told)
+
+
+def _make_group(desk: Desk, group: str) -> None:
+    name = group.rpartition("/")[2]
+    try:
+        desk.ask("DescribeModelPackageGroup", {"ModelPackageGroupName": group})
+    except AwsError:
+        try:
+            desk.ask("CreateModelPackageGroup", {"ModelPackageGroupName": name})
+        except AwsError as error:
+            if "already exists" not in error.message:
+                raise
+
+
+def _endpoint_config(desk: Desk, record: StepRecord) -> Look:
+    """Its name has the execution's id behind it, so that each execution has one of its own."""
+    room = MOST_NAME - len(desk.execution.name) - 1
+    name = f"{str(record.arguments['EndpointConfigName'])[:room]}-{desk.execution.name}"
+    try:
+        desk.ask("CreateEndpointConfig", {**record.arguments, "EndpointConfigName": name})
+    except AwsError as error:
+        if "already existing" not in error.message:
+            raise
+    told = plain(desk.ask("DescribeEndpointConfig", {"EndpointConfigName": name}))
+    return Look(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": told["EndpointConfigArn"]}}, told)
+
+
+CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaseline")
+"""Members of a check step that its metadata repeats."""
+
+
+def unavailable(type_: str, reason: str) -> AtOnce:
+    """Steps of a type that can't run here: each fails with the reason, and later ones don't begin."""
+
+    def fail(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+        written = desk.step.document
+        known = {name: written[name] for name in CHECKS if isinstance(written.get(name), str | bool)}
+        metadata = {type_: known} if type_ in {"QualityCheck", "ClarifyCheck"} else {}
+        text = f"ClientError: Sagewright does not run steps of the type {type_} yet: {reason}."
+        return Look(StepStatus.FAILED, metadata, reason=text)
+
+    return AtOnce(fail)
+
+
+CONDITION, FAIL, MODEL = AtOnce(_condition), AtOnce(_fail), AtOnce(_model)
+REGISTER, ENDPOINT_CONFIG = AtOnce(_register), AtOnce(_endpoint_config)
+
+
+def without_branches(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in {"IfSteps", "ElseSteps"}}

@@ -1,0 +1,81 @@
+"""Lineage steps: actions, artifacts and contexts, and associations between them or with what is there already.
+
+Source: the contract's pipelines.md, and SDK v3's `LineageStep`. As everywhere in lineage, an entity that is there already is used
+and stays as it is, so a step that was broken off, or runs again in another execution, makes nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.engine.pipelines.step_records import StepRecord
+from sagewright.engine.pipelines.steps.base import AtOnce, Desk, Look
+from sagewright.model.errors import AwsError
+from sagewright.pipelines.errors import BadReference
+from sagewright.pipelines.plan import StepStatus
+
+ENTITIES = {"Actions": "Action", "Artifacts": "Artifact", "Contexts": "Context"}
+ASSOCIATIONS = "Associations"
+MOST = 50
+"""Entities and associations of one step. AWS tells of at most 5 of each kind and 10 associations."""
+Document = dict[str, Any]
+
+
+def _record_lineage(desk: Desk, record: StepRecord) -> Look:
+    arguments: Mapping[str, Any] = record.arguments or {}
+    if unknown := sorted(arguments.keys() - {*ENTITIES, ASSOCIATIONS}):
+        raise BadReference(f"Unknown Argument member '{unknown[0]}'")
+    lists = {member: _documents(arguments, member) for member in (*ENTITIES, ASSOCIATIONS)}
+    if sum(map(len, lists.values())) > MOST:
+        raise BadReference(f"A Lineage step has at most {MOST} entities and associations.")
+    arns: dict[str, dict[str, str]] = {noun: {} for noun in ENTITIES.values()}
+    for member, noun in ENTITIES.items():
+        for request in lists[member]:
+            arn = _entity(desk, noun, request)
+            arns[noun][str(request.get(f"{noun}Name") or arn)] = arn
+    told: Document = {f"{noun}Arns": found for noun, found in arns.items() if found}
+    links = [_associate(desk, one, arns) for one in lists[ASSOCIATIONS]]
+    told |= {ASSOCIATIONS: links} if links else {}
+    return Look(StepStatus.SUCCEEDED, {"Lineage": told}, told)
+
+
+def _documents(arguments: Mapping[str, Any], member: str) -> list[Document]:
+    given = arguments.get(member) or []
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise BadReference(f"{member} of a Lineage step must be a list of structures.")
+    return given
+
+
+def _entity(desk: Desk, noun: str, request: Document) -> str:
+    try:
+        made = desk.ask(f"Create{noun}", request)
+    except AwsError as error:
+        if "already exists" not in error.message:
+            raise
+        made = desk.ask(f"Describe{noun}", {f"{noun}Name": request[f"{noun}Name"]})
+    return str(made[f"{noun}Arn"])
+
+
+def _associate(desk: Desk, given: Document, arns: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    request = {f"{end}Arn": _end(given.get(end), end, arns) for end in ("Source", "Destination")}
+    kind = {"AssociationType": given["AssociationType"]} if given.get("AssociationType") else {}
+    desk.ask("AddAssociation", request | kind)
+    return request
+
+
+def _end(given: Any, end: str, arns: Mapping[str, Mapping[str, str]]) -> str:
+    """An ARN, or the name and type of an entity of the same step."""
+    if not isinstance(given, dict):
+        raise BadReference(f"An association of a Lineage step needs a {end} with an Arn, or a Name and a Type.")
+    if given.get("Arn"):
+        return str(given["Arn"])
+    found = arns.get(str(given.get("Type")), {}).get(str(given.get("Name")))
+    if found is None:
+        raise BadReference(
+            f"The {end} of an association, {given.get('Type')} '{given.get('Name')}', is not of this step."
+        )
+    return found
+
+
+LINEAGE = AtOnce(_record_lineage)

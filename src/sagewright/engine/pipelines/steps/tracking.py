@@ -1,0 +1,117 @@
+"""PipelineExperimentConfig: the experiment and the trial of an execution, which its jobs belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.engine.pipelines.step_records import EXECUTION
+from sagewright.engine.pipelines.steps.base import Desk
+from sagewright.model.budgets import Budget
+from sagewright.model.errors import AwsError
+from sagewright.pipelines.errors import BadReference
+from sagewright.pipelines.references import resolve
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.resources import Resource
+
+MISSING = "ResourceNotFound"
+MOST_NAMES = 64 << 10
+"""Bytes that references in the names may make: they are made again each time that the execution is described."""
+Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""An operation and its request; answers as boto3 would."""
+
+
+def experiment_config(desk: Desk) -> dict[str, Any]:
+    """ExperimentConfig of the execution's jobs; its experiment and its trial are there afterwards. Empty where there is none.
+
+    Raises AwsError, BadReference.
+    """
+    config = names(desk.execution)
+    if config and not _is_there(desk.ask, config):
+        _make(desk, "CreateExperiment", {"ExperimentName": config["ExperimentName"]})
+        _make(desk, "CreateTrial", config)
+    return config
+
+
+def config_of_owner(store: Database, owner: Mapping[str, Any], ask: Ask) -> dict[str, str]:
+    """ExperimentConfig of what a job of a pipeline execution makes in its turn: a tuning job's training jobs. Empty where the owner
+    is no execution, or its trial is gone.
+
+    Raises AwsError.
+    """
+    execution = resources.get(store, owner["Id"]) if owner.get("Kind") == EXECUTION else None
+    if execution is None:
+        return {}
+    try:
+        config = names(execution)
+    except BadReference:
+        return {}
+    return config if config and _is_there(ask, config) else {}
+
+
+def _is_there(ask: Ask, config: Mapping[str, str]) -> bool:
+    try:
+        ask("DescribeTrial", {"TrialName": config["TrialName"]})
+    except AwsError as error:
+        if error.code != MISSING:
+            raise
+        return False
+    return True
+
+
+def names(execution: Resource) -> dict[str, str]:
+    """ExperimentName and TrialName, by default those of the pipeline and of the execution. Raises BadReference."""
+    written = execution.document.get("Experiment")
+    if not written:
+        return {}
+    told = resolve(dict(written), _Known(execution), Budget("PipelineExperimentConfig", MOST_NAMES))
+    found = {
+        "ExperimentName": told.get("ExperimentName") or execution.document["PipelineName"],
+        "TrialName": told.get("TrialName") or execution.name,
+    }
+    for member, name in found.items():
+        if not isinstance(name, str):
+            raise BadReference(f"PipelineExperimentConfig.{member} must be a string, got {name!r}")
+    return found
+
+
+def _make(desk: Desk, operation: str, request: dict[str, Any]) -> None:
+    """Another execution may have made it before."""
+    try:
+        desk.ask(operation, request)
+    except AwsError as error:
+        if "already exists" not in error.message:
+            raise
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the names may refer to: parameters, and what an execution is from its beginning. See pipelines.references.Known."""
+
+    execution: Resource
+
+    def parameter(self, name: str) -> Any:
+        values = self.execution.document["Parameters"]
+        if name not in values:
+            raise BadReference(f"Parameters.{name} is nothing that can be referred to")
+        return values[name]
+
+    def execution_value(self, name: str) -> Any:
+        values = {
+            "PipelineName": self.execution.document["PipelineName"],
+            "PipelineExecutionId": self.execution.name,
+        }
+        if name not in values:
+            raise BadReference(f"PipelineExperimentConfig can't refer to Execution.{name}")
+        return values[name]
+
+    def properties(self, step: str) -> dict[str, Any]:
+        raise BadReference(f"PipelineExperimentConfig can't refer to the step '{step}'")
+
+    def file(self, step: str, name: str) -> Any:
+        raise BadReference(f"PipelineExperimentConfig can't refer to the property file '{name}' of the step '{step}'")
+
+    def object(self, uri: str) -> Any:
+        raise BadReference(f"PipelineExperimentConfig can't refer to {uri}")

@@ -1,0 +1,142 @@
+"""Steps that wait for somebody else: endpoints, inference components and callbacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from sagewright.engine.pipelines.step_records import StepRecord, token_for
+from sagewright.engine.pipelines.steps.base import Desk, Look, plain
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.pipelines.plan import StepStatus
+
+CALLBACK_MS = 7 * 86_400_000
+"""Source: the contract's pipelines.md [K]."""
+
+
+class EndpointSteps:
+    """An endpoint that is created, or updated where it is there, and waited for."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        name, config = (str(record.arguments[member]) for member in ("EndpointName", "EndpointConfigName"))
+        try:
+            told = desk.ask("DescribeEndpoint", {"EndpointName": name})
+        except AwsError as error:
+            if "Could not find" not in error.message:
+                raise
+            made = desk.ask("CreateEndpoint", dict(record.arguments))
+            return Look(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
+        if told["EndpointConfigName"] != config:
+            asked = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
+                     if name in record.arguments}  # fmt: skip
+            desk.ask("UpdateEndpoint", asked)
+        return Look(StepStatus.EXECUTING, {"Endpoint": {"Arn": told["EndpointArn"]}})
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        told = desk.ask("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
+        status, current = told["EndpointStatus"], told["EndpointConfigName"] == record.arguments["EndpointConfigName"]
+        if status == "InService" and current:
+            return Look(StepStatus.SUCCEEDED, properties=plain(told))
+        if status == "Failed" or (status == "InService" and not current):
+            return Look(
+                StepStatus.FAILED, reason=f"ClientError: {told.get('FailureReason', 'The update failed.')}"[:1024]
+            )
+        return Look(StepStatus.EXECUTING)
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """An endpoint that is being made is made."""
+
+
+class ComponentSteps:
+    """An inference component that is created, or updated where it is there and not as it should be, and waited for."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        try:
+            told = self._told(desk, record)
+        except AwsError as error:
+            if "Could not find" not in error.message:
+                raise
+            told = desk.ask("CreateInferenceComponent", dict(record.arguments))
+        else:
+            self._update(desk, record, told)
+        return Look(StepStatus.EXECUTING, {"InferenceComponent": {"Arn": told["InferenceComponentArn"]}})
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:
+        told = self._told(desk, record)
+        status, reason = told["InferenceComponentStatus"], told.get("FailureReason")
+        if status == "InService" and _as_asked(told, record.arguments):
+            return Look(StepStatus.SUCCEEDED, properties=plain(told))
+        if status == "Failed" or (status == "InService" and reason):
+            return Look(StepStatus.FAILED, reason=f"ClientError: {reason}"[:1024])
+        self._update(desk, record, told)
+        return Look(StepStatus.EXECUTING)
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """A component that is being made is made."""
+
+    def _told(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+        named = {"InferenceComponentName": record.arguments["InferenceComponentName"]}
+        return desk.ask("DescribeInferenceComponent", named)
+
+    def _update(self, desk: Desk, record: StepRecord, told: dict[str, Any]) -> None:
+        """Unless something is under way, which a step that was taken up again has perhaps asked for itself."""
+        if told["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(told, record.arguments):
+            return
+        members = ("InferenceComponentName", "Specification", "RuntimeConfig")
+        desk.ask("UpdateInferenceComponent", {one: record.arguments[one] for one in members if one in record.arguments})
+
+
+def _as_asked(told: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
+    present, wanted = dict(told["Specification"]), dict(arguments.get("Specification") or {})
+    container = dict(present.pop("Container", {}))
+    container["Image"] = container.pop("DeployedImage", {}).get("SpecifiedImage")
+    copies = (arguments.get("RuntimeConfig") or {}).get("CopyCount", told["RuntimeConfig"]["DesiredCopyCount"])
+    asked = dict(wanted.pop("Container", {}))
+    return (
+        told["RuntimeConfig"]["DesiredCopyCount"] == copies
+        and all(present.get(name) == value for name, value in wanted.items())
+        and all(container.get(name) == value for name, value in asked.items())
+    )
+
+
+class CallbackSteps:
+    """A message to a queue; whoever reads it says by its token what has come of it."""
+
+    def begin(self, desk: Desk, record: StepRecord) -> Look:
+        self._send(desk, record, "Executing")
+        token = token_for(desk.execution, record.name, record.attempt)
+        metadata = {"CallbackToken": token, "SqsQueueUrl": str(desk.step.document["SqsQueueUrl"])}
+        return Look(StepStatus.EXECUTING, {"Callback": metadata})
+
+    def look(self, desk: Desk, record: StepRecord) -> Look:  # noqa: ARG002
+        if record.answer is None and now_ms() - record.started_ms > CALLBACK_MS:
+            return Look(StepStatus.FAILED, reason="ClientError: The callback was not answered within 7 days.")
+        if record.answer is None:
+            return Look(StepStatus.EXECUTING)
+        callback = dict(record.metadata.get("Callback", {}))
+        if "FailureReason" in record.answer:
+            return Look(StepStatus.FAILED, reason=f"ClientError: {record.answer['FailureReason']}"[:1024])
+        outputs = record.answer["OutputParameters"]
+        callback["OutputParameters"] = outputs
+        named = {one["Name"]: one["Value"] for one in outputs}
+        return Look(StepStatus.SUCCEEDED, {"Callback": callback}, {"OutputParameters": named})
+
+    def stop(self, desk: Desk, record: StepRecord) -> None:
+        """It is told, and the step goes on until it has answered."""
+        self._send(desk, record, "Stopping")
+
+    def _send(self, desk: Desk, record: StepRecord, status: str) -> None:
+        body = {
+            "token": token_for(desk.execution, record.name, record.attempt),
+            "pipelineExecutionArn": desk.arn,
+            "arguments": dict(record.arguments),
+            "status": status,
+        }
+        url = urlsplit(str(desk.step.document["SqsQueueUrl"])).path
+        desk.ask("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
+
+
+ENDPOINT, COMPONENT, CALLBACK = EndpointSteps(), ComponentSteps(), CallbackSteps()

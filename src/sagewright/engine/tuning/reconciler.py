@@ -1,0 +1,69 @@
+"""Hyperparameter tuning jobs: training jobs are made, watched and stopped until the best is found or a limit is reached.
+
+What is tried next is decided by `tuning.loop` and the searcher's process; this brings it about. A trial's row is written before its
+training job is asked for, under a name that follows from its number, so that whoever repeats a step makes no job twice: another
+server, or this one after a restart. Source: AWS's developer guide, "Automatic model tuning".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sagewright.engine.tuning import trials
+from sagewright.engine.tuning.tuning_pass import Means, Progress, Turn
+from sagewright.kinds.tuning import KIND, Definition, Plan, read_plan
+from sagewright.model.lives import ENDED, Status
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+from sagewright.tuning.study import Trial
+
+
+class Tuning:
+    """See engine.control.Reconciler for the guarantees."""
+
+    kinds: tuple[str, ...] = (KIND,)
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._progress: dict[str, Progress] = {}
+
+    def recover(self) -> None:
+        """Nothing: all stands in the rows."""
+
+    def active(self) -> list[tuple[str, str]]:
+        found = resources.in_status(self._means.store, KIND, (Status.IN_PROGRESS, Status.STOPPING))
+        for gone in set(self._progress) - set(found):
+            self._progress.pop(gone, None)
+        return [(KIND, one) for one in found]
+
+    def reconcile(self, subject_id: str) -> None:
+        tuner = resources.get(self._means.store, subject_id)
+        if tuner is None or tuner.status in ENDED:
+            self._progress.pop(subject_id, None)
+            return
+        progress = self._progress.get(subject_id)
+        if progress is None:
+            progress = self._progress[subject_id] = self._read(tuner)
+        try:
+            Turn(self._means, tuner, progress).take()
+        except trials.Overtaken:  # by another server: what it wrote is read
+            self._progress.pop(subject_id, None)
+
+    def _read(self, tuner: Resource) -> Progress:
+        plan = read_plan(tuner.document, tuner.document["Seed"])
+        progress = Progress(plan, {one.number: one for one in trials.of_tuner(self._means.store, tuner.id)})
+        for definition in plan.definitions if plan.parents else ():
+            progress.parents[definition.name] = self._of_parents(tuner, plan, definition)
+        return progress
+
+    def _of_parents(self, tuner: Resource, plan: Plan, definition: Definition) -> tuple[Trial, ...]:
+        """A parent that was deleted since has nothing to tell any more."""
+        found: list[Trial] = []
+        for name in plan.parents:
+            parent = resources.find(self._means.store, Place(KIND, tuner.account, tuner.region), name)
+            if parent is not None:
+                (own,) = read_plan(parent.document, 0).definitions
+                records = trials.of_tuner(self._means.store, parent.id)
+                found += trials.parents_trials(name, records, own, definition.space)
+        return tuple(replace(one, number=-at) for at, one in enumerate(found, start=1))

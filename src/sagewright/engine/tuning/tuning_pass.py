@@ -1,0 +1,377 @@
+"""One step of a tuning job: its training jobs are looked at, what the loop decides is brought about, and what is over ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from sagewright.engine.calls import Call, Owner, Question
+from sagewright.engine.pipelines.steps.tracking import config_of_owner
+from sagewright.engine.tuning import trials
+from sagewright.engine.tuning.trials import ObjectiveStatus, Record
+from sagewright.kinds.base import OWNER
+from sagewright.kinds.tuning import KIND, RESOURCE, Child, Definition, Plan, child_request
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.brief import FaultClass
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.model.lives import Status
+from sagewright.store import resources, tags
+from sagewright.store.database import Database
+from sagewright.store.resources import Resource
+from sagewright.tuning.client import SearchFailed
+from sagewright.tuning.loop import Over, Rules, Standing, standing, step
+from sagewright.tuning.minds import Deciding
+from sagewright.tuning.study import Trial, whole_curves
+from sagewright.tuning.suggestion import Suggestion
+
+log = logging.getLogger("sagewright.engine.tuning.reconciler")
+GIVE_UP_AFTER = 5
+"""Training jobs that fail before any has succeeded. Source: the service's FailureReason, "... after 5 attempts"."""
+MOST_RETRIES = 3
+"""Of one trial whose hosts could not be started."""
+MOST_SEARCHES = 5
+"""That fail one after the other before the tuning job does."""
+SEARCH_PAUSE_MS = 2000
+STOPPING_MS = 2000
+"""For which a tuning job is Stopping at least. Source: SDK v2's test_stop_tuning_job describes it right after the stop."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What tuning works with. `wake_after(seconds, kind, id)`: have a subject looked at later."""
+
+    store: Database
+    call: Call
+    minds: Deciding
+    wake_after: Callable[[float, str, str], None]
+
+
+@dataclass
+class Progress:
+    """What is known of a tuning job in this server's memory, which can all be read again. `records`: by number, `parents`: by
+    definition; `searches`: that failed one after the other, and when it is tried again."""
+
+    plan: Plan
+    records: dict[int, Record] = field(default_factory=dict)
+    parents: dict[str, tuple[Trial, ...]] = field(default_factory=dict)
+    asked_to_stop: set[int] = field(default_factory=set)
+    made: set[int] = field(default_factory=set)
+    searches: int = 0
+    search_at_ms: int = 0
+
+    def live(self) -> list[Record]:
+        return [one for one in self.records.values() if not one.over]
+
+    def tried(self) -> list[Record]:
+        return [one for one in self.records.values() if not one.retried]
+
+    def own(self, definition: Definition) -> list[Record]:
+        return [one for one in self.tried() if one.definition == definition.name]
+
+
+class Turn:
+    """One step of one tuning job."""
+
+    def __init__(self, means: Means, tuner: Resource, progress: Progress) -> None:
+        self._means, self._tuner, self._progress = means, tuner, progress
+        self._plan = progress.plan
+
+    def take(self) -> None:
+        """Raises trials.Overtaken."""
+        self._look()
+        left_ms = self._left_ms()
+        if self._tuner.status == Status.STOPPING:
+            self._wind_up(Status.STOPPED)
+        elif left_ms is not None and left_ms <= 0:
+            self._wind_up(Status.COMPLETED)
+        elif self._hopeless():
+            self._wind_up(Status.FAILED, self._no_success())
+        else:
+            self._go_on()
+
+    def _look(self) -> None:
+        """Take in what the training jobs have come to."""
+        for record in self._progress.live():
+            now = trials.seen(self._means.store, self._tuner, record, self._plan.definition(record.definition))
+            if now == record:
+                continue
+            again = now.over and _never_started(now) and self._retry(now)
+            if again:
+                now = replace(now, retried=True)
+            self._progress.records[now.number] = now
+            if now.over:
+                trials.freeze(self._means.store, self._tuner, now)
+            if again:
+                self._begin(again)
+
+    def _retry(self, record: Record) -> Record | None:
+        """Another one in its place, with the next of the instance configurations."""
+        if record.config >= MOST_RETRIES:
+            return None
+        number = self._next_number()
+        return replace(
+            Record(number, trials.name_of(self._tuner, number), record.definition, record.values),
+            config=record.config + 1,
+            continues=record.continues,
+            until=record.until,
+        )
+
+    def _left_ms(self) -> int | None:
+        limit_s = self._plan.max_runtime_s
+        return None if limit_s is None else self._tuner.created_ms + limit_s * 1000 - now_ms()
+
+    def _hopeless(self) -> bool:
+        """Whether it is to be given up: nothing has succeeded, and nothing runs that might."""
+        tried = self._progress.tried()
+        if any(one.objective == ObjectiveStatus.SUCCEEDED or (one.value is not None and not one.over) for one in tried):
+            return False
+        failed = sum(one.objective == ObjectiveStatus.FAILED for one in tried)
+        if failed >= GIVE_UP_AFTER:
+            return True
+        most = self._plan.rules.most_trials
+        return most is not None and failed >= most
+
+    def _no_success(self) -> str:
+        """Why there is no best training job: none emitted the objective metric, or all of them failed.
+
+        Source: the service's FailureReason, as its users quote it.
+        """
+        ended = [one for one in self._progress.tried() if one.over]
+        if any(one.status == Status.COMPLETED for one in ended):
+            return (
+                f"No objective metrics found after running {len(ended)} training jobs. Please ensure that the custom algorithm is "
+                "emitting the objective metric as defined by the regular expression provided."
+            )
+        count = sum(one.status == Status.FAILED for one in ended) or len(ended)
+        return (
+            f"No training job succeeded after {count} attempts. For additional details, please take a look at the training "
+            "job failures by listing training jobs for the hyperparameter tuning job."
+        )
+
+    def _go_on(self) -> None:
+        for record in self._progress.live():  # of which a server that is gone has perhaps written the row alone
+            if record.created_ms is None and record.number not in self._progress.made:
+                self._make(record)
+        if now_ms() < self._progress.search_at_ms:
+            return
+        try:
+            over = self._step()
+            self._progress.searches = 0
+        except SearchFailed as error:
+            self._search_failed(error)
+            return
+        found = self._standing()
+        self._note(found)
+        if over is not None:
+            self._wind_up(Status.COMPLETED, wait=over in WAITING)
+
+    def _step(self) -> Over | None:
+        """Stop and start what the loop says; why it is over, if it is. Raises SearchFailed."""
+        over = self._standing().over
+        if over is not None:
+            return over
+        ended = [self._step_of(definition, room) for definition, room in self._rooms()]
+        return ended[0] if all(ended) else None
+
+    def _step_of(self, definition: Definition, room: int) -> Over | None:
+        """Why there is nothing more to be done for this definition, if there is not. Raises SearchFailed."""
+        own = self._progress.own(definition)
+        self._pause(own)
+        known = [*self._progress.parents.get(definition.name, ()), *(one.trial() for one in own)]
+        study = self._plan.study(self._tuner.id, definition)
+        decided = step(study, self._rules_of(definition, own, room), known, self._means.minds)
+        for number in decided.stop:
+            self._stop(self._progress.records[number])
+        for suggestion in decided.start:
+            self._begin(self._record_of(definition, suggestion))
+        return decided.over
+
+    def _rules_of(self, definition: Definition, own: list[Record], room: int) -> Rules:
+        """With several definitions: this one's part of the rules for all."""
+        rules = self._plan.rules
+        if len(self._plan.definitions) == 1:
+            return rules
+        running = sum(not one.over for one in own)
+        most = definition.space.size() if self._plan.strategy == "Grid" else len(own) + room
+        return Rules(most_trials=most if rules.most_trials is not None else None, most_parallel=running + room)
+
+    def _pause(self, own: list[Record]) -> None:
+        """Those that have got as far as they were to."""
+        curves = whole_curves([one.trial() for one in own])
+        for record in own:
+            if record.until is not None and len(curves[record.number]) >= record.until:
+                self._stop(record)
+
+    def _rooms(self) -> Iterator[tuple[Definition, int]]:
+        """How many more training jobs each definition may start now: those that have had the fewest come first."""
+        rules, tried = self._plan.rules, self._progress.tried()
+        room = rules.most_parallel - len(self._progress.live())
+        if rules.most_trials is not None:
+            room = min(room, rules.most_trials - len(tried))
+        counts = {one.name: len(self._progress.own(one)) for one in self._plan.definitions}
+        given = dict.fromkeys(counts, 0)
+        for _ in range(max(0, room)):
+            least = min(counts, key=lambda name: counts[name])
+            counts[least] += 1
+            given[least] += 1
+        yield from ((one, given[one.name]) for one in self._plan.definitions)
+
+    def _standing(self) -> Standing:
+        """Of all definitions together; their values are compared, as far as they are to go the same way as the first one's."""
+        first = self._plan.definitions[0]
+        alike = [one for one in self._plan.definitions if one.objective.maximize == first.objective.maximize]
+        own = [record for one in alike for record in self._progress.own(one)]
+        known = [one.trial() for one in sorted(own, key=lambda one: one.number)]
+        return standing(self._plan.study(self._tuner.id, first), self._plan.rules, known)
+
+    def _record_of(self, definition: Definition, suggestion: Suggestion) -> Record:
+        number = self._next_number()
+        return Record(
+            number,
+            trials.name_of(self._tuner, number),
+            definition.name,
+            dict(suggestion.values),
+            continues=suggestion.continues,
+            until=suggestion.until,
+        )
+
+    def _next_number(self) -> int:
+        return max(self._progress.records, default=0) + 1
+
+    def _begin(self, record: Record) -> None:
+        """Raises trials.Overtaken where another server has begun that number."""
+        trials.write(self._means.store, self._tuner, record)
+        self._progress.records[record.number] = record
+        self._make(record)
+
+    def _make(self, record: Record) -> None:
+        definition = self._plan.definition(record.definition)
+        arn = self._arn()
+        pairs = [{"Key": key, "Value": value} for key, value in tags.of(self._means.store, arn).items()]
+        child = Child(record.name, record.values, record.config, self._checkpoints_of(record))
+        request = child_request(definition, child, pairs)
+        try:
+            owner = self._tuner.document.get(OWNER) or {}
+            if config := config_of_owner(self._means.store, owner, partial(self._ask, definition)):
+                request["ExperimentConfig"] = config
+            self._ask(definition, "CreateTrainingJob", request, Owner(KIND, self._tuner.id, arn))
+        except AwsError as error:
+            if error.code == "ResourceInUse":  # made in a step that was broken off
+                self._progress.made.add(record.number)
+            elif error.status >= 500:
+                log.warning("%s can't be made yet: %s", record.name, error.message)
+            else:
+                self._refused(record, error)
+            return
+        self._progress.made.add(record.number)
+
+    def _refused(self, record: Record, error: AwsError) -> None:
+        reason = f"{FaultClass.CLIENT}: {error.message}"[:1024]
+        failed = replace(record, status=Status.FAILED, objective=ObjectiveStatus.FAILED, reason=reason)
+        failed = replace(failed, created_ms=now_ms(), ended_ms=now_ms())
+        self._progress.records[record.number] = failed
+        trials.freeze(self._means.store, self._tuner, failed)
+        self._means.wake_after(0, KIND, self._tuner.id)
+
+    def _checkpoints_of(self, record: Record) -> str:
+        """The name of the training job that the first of a chain is, whose checkpoints all of them have."""
+        if record.continues is None:
+            return ""
+        before = self._progress.records[record.continues]
+        return self._checkpoints_of(before) or before.name
+
+    def _stop(self, record: Record) -> None:
+        if record.over or record.number in self._progress.asked_to_stop:
+            return
+        definition = self._plan.definition(record.definition)
+        try:
+            self._ask(definition, "StopTrainingJob", {"TrainingJobName": record.name})
+        except AwsError as error:  # it has ended, or is not there yet
+            log.info("%s is not stopped: %s", record.name, error.message)
+            return
+        self._progress.asked_to_stop.add(record.number)
+
+    def _ask(
+        self, definition: Definition, operation: str, request: dict[str, Any], owner: Owner | None = None
+    ) -> dict[str, Any]:
+        return self._means.call(
+            Question(definition.document["RoleArn"], "sagemaker", operation, request, owner, self._tuner.region)
+        )
+
+    def _arn(self) -> str:
+        return sagemaker_arn(self._tuner.region, self._tuner.account, RESOURCE, self._tuner.name)
+
+    def _search_failed(self, error: SearchFailed) -> None:
+        self._progress.searches += 1
+        log.warning("tuning job %s: %s", self._tuner.name, error)
+        if self._progress.searches >= MOST_SEARCHES:
+            self._wind_up(
+                Status.FAILED, f"{FaultClass.INTERNAL}: The search for hyperparameters failed: {error}"[:1024]
+            )
+        else:
+            self._progress.search_at_ms = now_ms() + SEARCH_PAUSE_MS
+            self._means.wake_after(SEARCH_PAUSE_MS / 1000, KIND, self._tuner.id)
+
+    def _wind_up(self, status: Status, reason: str = "", wait: bool = False) -> None:
+        """It ends once none of its training jobs runs any more; they are stopped, if they are not to be waited for."""
+        live = self._progress.live()
+        if live and not wait:
+            for record in live:
+                if record.created_ms is None and record.number not in self._progress.made:
+                    self._refused(record, AwsError("Stopped", "The tuning job ended before it was made."))
+                else:
+                    self._stop(record)
+        if live or (status == Status.STOPPED and self._stops_later()):
+            return
+        self._note(self._standing())
+        ended = {"EndedMs": now_ms()} | ({"FailureReason": reason} if reason else {})
+        if status == Status.COMPLETED and not any(one.value is not None for one in self._progress.tried()):
+            status, ended = Status.FAILED, ended | {"FailureReason": reason or self._no_success()}
+        resources.alter(
+            self._means.store,
+            self._tuner.id,
+            lambda one: (
+                None
+                if one.status != self._tuner.status
+                else replace(one, status=status, document={**one.document, **ended})
+            ),
+        )
+        if owner := self._tuner.document.get(OWNER):
+            self._means.wake_after(0, owner["Kind"], owner["Id"])
+
+    def _stops_later(self) -> bool:
+        """Whether clients are still to see it as Stopping: they describe it right after they have stopped it."""
+        left_ms: int = self._tuner.document.get("StopMs", 0) + STOPPING_MS - now_ms()
+        if left_ms > 0:
+            self._means.wake_after(left_ms / 1000, KIND, self._tuner.id)
+        return left_ms > 0
+
+    def _note(self, found: Standing) -> None:
+        """Keep what Describe tells of the search as a whole."""
+        told: dict[str, Any] = {"NotImproving": found.not_improving}
+        if found.best is not None:
+            told["Best"] = found.best
+        if found.converged and "ConvergedMs" not in self._tuner.document:
+            told["ConvergedMs"] = now_ms()
+        if all(self._tuner.document.get(name) == value for name, value in told.items()):
+            return
+        changed = resources.alter(
+            self._means.store, self._tuner.id, lambda one: replace(one, document={**one.document, **told})
+        )
+        self._tuner = changed or self._tuner
+
+
+WAITING = frozenset({Over.TRIALS, Over.SPACE})
+"""What ends a tuning job without ending its training jobs."""
+
+
+def _never_started(record: Record) -> bool:
+    return (
+        record.status == Status.FAILED
+        and record.started_ms is None
+        and (record.reason or "").startswith(FaultClass.INTERNAL)
+    )

@@ -1,0 +1,61 @@
+"""Environments made beside the queue: one process each, and what becomes of it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from sagewright.engine.jobs import environment_builds
+from sagewright.engine.jobs.environment_builds import BuildFailed, EnvironmentBuilds
+from sagewright.model.clock import now_ms
+from sagewright.runtimes.environments import Environment, Environments
+from sagewright.runtimes.images import resolve_image
+
+IMAGE = resolve_image("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3")
+
+
+def test_an_image_of_its_own_needs_none(tmp_path: Path) -> None:
+    assert EnvironmentBuilds(tmp_path, "nearest", lambda: None).missing(resolve_image("mine:1"), 0) == ""
+
+
+def test_one_that_is_there_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Environments, "ready", lambda *_: Environment(tmp_path, "3.11", {}))
+    assert EnvironmentBuilds(tmp_path, "nearest", lambda: None).missing(IMAGE, 0) == ""
+
+
+def test_one_that_cannot_be_read_is_left_to_the_agent(tmp_path: Path) -> None:
+    """It must not keep the queue from going on."""
+    name = Environments(tmp_path).key_of(IMAGE)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "sagewright-environment.json").write_text("{")
+    assert EnvironmentBuilds(tmp_path, "nearest", lambda: None).missing(IMAGE, 0) == ""
+
+
+def test_a_build_that_fails_says_why_and_is_tried_again_for_later_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its builder is a process: the index it is sent to does not answer."""
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    over = threading.Event()
+    builds = EnvironmentBuilds(tmp_path / "environments", "nearest", over.set)
+    before = now_ms()
+    name = builds.missing(IMAGE, before)
+    assert name.startswith("sklearn-")
+    assert builds.missing(IMAGE, before) == name, "the same build is waited for"
+    assert over.wait(60)
+    with pytest.raises(BuildFailed, match="uv"):
+        builds.missing(IMAGE, before)
+    over.clear()
+    assert builds.missing(IMAGE, now_ms() + 60_000) == name, "a later job has it tried again"
+    assert over.wait(60)
+
+
+def test_builds_wait_for_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment_builds, "MOST_BUILDS", 0)
+    assert EnvironmentBuilds(tmp_path, "nearest", lambda: None).missing(IMAGE, 0)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,161 @@
+"""Who starts first: jobs pass one that doesn't fit, and none waits for ever for those that pass it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.inline import InlineBackend, InlineHost, InlineServer
+from sagewright.engine.jobs import queue
+from sagewright.engine.jobs.environment_builds import BuildFailed
+from sagewright.runtimes.images import Image
+from sagewright.store import hosts, jobs
+from sagewright.store.database import Database
+from sagewright.store.jobs import Draft, Place
+
+PLACE = Place("training", "000000000000", "us-east-1")
+HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
+"""Of the machine's 8 CPUs and 16 GiB."""
+
+
+class Line:
+    """Jobs in the queue of one server."""
+
+    def __init__(self, directory: Path, store: Database, builds: Any = None) -> None:
+        self.store = store
+        self.server = InlineServer(directory, store, InlineBackend(), builds=builds)
+
+    def add(self, name: str, instance_type: str, *, spot: bool = False, image: str = "python:3.11") -> None:
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "RoleArn": "arn:aws:iam::000000000000:role/r",
+            "AlgorithmSpecification": {"TrainingImage": image},
+            "ResourceConfig": {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600},
+            "EnableManagedSpotTraining": spot,
+        }
+        jobs.create(self.store, PLACE, Draft(name, request, spot=spot))
+        self.server.sweep()
+
+    def running(self) -> list[str]:
+        """By name, those that have hosts."""
+        names = {job.id: job.name for name in "abcdefgh" if (job := jobs.find(self.store, PLACE, name))}
+        return sorted(names[id_] for id_ in names if any(not one.over for one in hosts.of_job(self.store, id_)))
+
+    def end(self, name: str) -> None:
+        job = jobs.find(self.store, PLACE, name)
+        assert job is not None
+        for host in self._hosts(job.id):
+            while host.id in self.server.backend.hosts:
+                self.server.advance(host)
+                self.server.sweep(1)
+        self.server.sweep()
+
+    def _hosts(self, job_id: str) -> list[InlineHost]:
+        ids = {one.id for one in hosts.of_job(self.store, job_id)}
+        return [one for one in self.server.backend.hosts.values() if one.id in ids]
+
+
+@pytest.fixture
+def line(tmp_path: Path, database: Database) -> Line:
+    return Line(tmp_path / "data", database)
+
+
+def test_small_jobs_pass_a_large_one_that_does_not_fit(line: Line) -> None:
+    line.add("a", HALF)
+    line.add("b", WHOLE)
+    line.add("c", WHOLE)
+    line.add("d", QUARTER)
+    line.add("e", QUARTER)
+    assert line.running() == ["a", "d", "e"]
+    for name in "ade":
+        line.end(name)
+    assert line.running() == ["b"], "the oldest comes next"
+    line.end("b")
+    assert line.running() == ["c"]
+
+
+def test_nothing_passes_a_job_that_waits_for_those_that_passed_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.add("a", HALF)
+    line.add("b", WHOLE)
+    monkeypatch.setattr(queue, "PATIENCE_MS", 0)
+    line.add("c", HALF)
+    assert line.running() == ["a", "c"], "it is the earlier job that keeps the large one waiting"
+    line.add("d", HALF)
+    line.end("a")
+    assert line.running() == ["c"], "now it would be the later ones"
+    line.end("c")
+    assert line.running() == ["b"]
+    line.end("b")
+    assert line.running() == ["d"]
+
+
+def test_a_stream_of_small_jobs_starves_no_large_one(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "PATIENCE_MS", 0)
+    line.add("a", HALF)
+    line.add("b", WHOLE)
+    ran = ["a"]
+    for name in "cdefgh":
+        line.add(name, HALF)
+        line.end(ran[-1])
+        ran += [one for one in line.running() if one not in ran]
+        if "b" in ran:
+            break
+    assert ran.index("b") <= 2
+
+
+def test_jobs_far_behind_are_found(line: Line) -> None:
+    line.add("a", HALF)
+    for number in range(20):
+        line.add(f"large-{number}", WHOLE)
+    line.add("b", HALF)
+    assert line.running() == ["a", "b"]
+
+
+class Builds:
+    """Environments by the images that lack one, or can't have any."""
+
+    def __init__(self, missing: set[str], failed: set[str]) -> None:
+        self.lacking, self.failed = missing, failed
+
+    def missing(self, image: Image, _since_ms: int) -> str:
+        if image.uri in self.failed:
+            raise BuildFailed("no such version")
+        return "an-environment" if image.uri in self.lacking else ""
+
+
+def test_a_job_whose_environment_is_made_holds_nothing(tmp_path: Path, database: Database) -> None:
+    """Others start meanwhile, and it tells what it waits for."""
+    builds = Builds({"python:3.11"}, set())
+    line = Line(tmp_path / "data", database, builds)
+    line.add("a", WHOLE)
+    line.add("b", WHOLE, image="python:3.12")
+    assert line.running() == ["b"]
+    job = jobs.find(database, PLACE, "a")
+    assert job is not None
+    told = jobs.transitions(database, job.id)
+    assert [one.message for one in told][-1].startswith("Preparing the environment an-environment")
+    assert sum("Preparing" in one.message for one in told) == 1
+    builds.lacking.clear()
+    line.end("b")
+    assert line.running() == ["a"]
+
+
+def test_an_environment_that_cannot_be_made_fails_the_job(tmp_path: Path, database: Database) -> None:
+    line = Line(tmp_path / "data", database, Builds(set(), {"python:3.11"}))
+    line.add("a", WHOLE)
+    job = jobs.find(database, PLACE, "a")
+    assert job is not None
+    assert job.failure_reason == "ClientError: No environment can be made for the image python:3.11: no such version"
+
+
+def test_spot_jobs_do_not_pass_the_others(line: Line) -> None:
+    line.add("a", HALF)
+    line.add("b", WHOLE)
+    line.add("c", QUARTER, spot=True)
+    assert line.running() == ["a"]
+    line.add("d", QUARTER)
+    assert line.running() == ["a", "d"]
