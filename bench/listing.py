@@ -22,7 +22,7 @@ from sqlalchemy import insert
 from sagewright.model.settings import Settings
 from sagewright.services import registry
 from sagewright.services.context import Platform
-from sagewright.services.sagemaker.indexing import keep_up
+from sagewright.services.sagemaker.search.indexing import keep_up
 from sagewright.store.database import Database
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import jobs

@@ -22,7 +22,7 @@ from sqlalchemy import delete, insert, literal, select
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
-from sagewright.services.sagemaker import search
+from sagewright.services.sagemaker.search import search
 from sagewright.store.database import Database
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import job_metrics, jobs

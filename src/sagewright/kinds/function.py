@@ -1,6 +1,6 @@
 """Functions: one invocation of a Lambda function, a job of a process that calls its handler.
 
-The request of such a job is written by `services.functions.invocations`. Source: AWS's Lambda developer guide.
+The request of such a job is written by `services.aws.functions.invocations`. Source: AWS's Lambda developer guide.
 """
 
 from __future__ import annotations

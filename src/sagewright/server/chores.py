@@ -13,12 +13,12 @@ from sagewright.model.settings import Settings
 from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.server.images import collect
 from sagewright.server.peers import TELL_S, Peers
+from sagewright.services.aws.kms.imports import forget_expired
+from sagewright.services.aws.kms.rotation import rotate_due
+from sagewright.services.aws.kms.states import forget_deleted
 from sagewright.services.context import Platform
-from sagewright.services.kms.imports import forget_expired
-from sagewright.services.kms.rotation import rotate_due
-from sagewright.services.kms.states import forget_deleted
-from sagewright.services.sagemaker import lineage_following
-from sagewright.services.sagemaker.indexing import keep_up
+from sagewright.services.sagemaker.lineage import lineage_following
+from sagewright.services.sagemaker.search.indexing import keep_up
 from sagewright.store import identity
 from sagewright.store.logsweep import sweep
 from sagewright.wire.models import service_model

@@ -26,8 +26,8 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.registry_tokens import USER, BadPassword, read_password
 from sagewright.objects.layers import NoSuchUpload, OutOfOrder, WrongDigest
+from sagewright.services.aws.ecr.manifests import Pushed, keep_manifest, layer_store, members
 from sagewright.services.context import Platform
-from sagewright.services.ecr.manifests import Pushed, keep_manifest, layer_store, members
 from sagewright.store import ecr
 from sagewright.store.ecr import Manifest, Repository
 

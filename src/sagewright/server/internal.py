@@ -26,11 +26,11 @@ from sagewright.http.pools import Full, Pool
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.peers import Peers
+from sagewright.services.aws.events.deployments import deployment_states
+from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
-from sagewright.services.events.deployments import deployment_states
-from sagewright.services.sagemaker.approvals import approval_history
-from sagewright.services.sagemaker.interruption import interrupt_training_job
-from sagewright.services.sns.signing import PATH, certificate
+from sagewright.services.sagemaker.jobs.interruption import interrupt_training_job
+from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.store import hosts
 from sagewright.store.hosts import Host
 from sagewright.wire.authentication import ONCE, Authenticator

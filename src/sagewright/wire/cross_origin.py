@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.services.s3.cors import Crossing
+from sagewright.services.aws.s3.buckets.cors import Crossing
 from sagewright.wire.s3_routes import S3Router
 
 NOT_ALLOWED = (

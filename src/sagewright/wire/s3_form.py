@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.objects import errors
-from sagewright.services.s3.metadata import verbatim
+from sagewright.services.aws.s3.metadata import verbatim
 from sagewright.wire import multipart_form
 from sagewright.wire.form_policy import SizedBody, Sizes
 from sagewright.wire.multipart_form import FormBody

@@ -1,0 +1,107 @@
+"""Metric data, and which metrics there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sagewright.model.clock import now_ms, to_ms
+from sagewright.model.errors import AwsError
+from sagewright.services import paging
+from sagewright.services.aws.cloudwatch.periods import invalid
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import metrics
+from sagewright.store.metrics import MOST_VALUE, Datum, Series, SeriesQuery
+
+LIST_PAGE = 500
+
+
+def series_of(context: Context, namespace: str, name: str, dimensions: Iterable[dict[str, str]]) -> Series:
+    text = metrics.dimension_text({d["Name"]: d["Value"] for d in dimensions})
+    return Series(context.account, context.region, namespace, name, text)
+
+
+@operation("cloudwatch", "PutMetricData")
+def put_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if request["Namespace"].startswith("AWS/"):
+        raise invalid("The value AWS/ for parameter Namespace is invalid.")
+    rows: list[tuple[Series, Datum]] = []
+    for entry in request.get("MetricData", []):
+        series = series_of(context, request["Namespace"], entry["MetricName"], entry.get("Dimensions", []))
+        moment: datetime | None = entry.get("Timestamp")
+        at_ms = to_ms(moment) if moment else now_ms()
+        rows.extend((series, datum) for datum in _data(entry, at_ms))
+    with context.store.write() as connection:
+        metrics.put(connection, rows)
+    return {}
+
+
+def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
+    unit = entry.get("Unit", "None")
+    given = [name for name in ("Value", "Values", "StatisticValues") if name in entry]
+    if len(given) > 1 and given != [
+        "Values",
+        "StatisticValues",
+    ]:  # AWS takes these two together, and the statistics count
+        message = (
+            f"The parameters MetricData.member.1.{given[0]} and MetricData.member.1.{given[1]} are mutually "
+            "exclusive and you have specified both."
+        )
+        raise AwsError("InvalidParameterCombination", message)
+    if "StatisticValues" in entry:
+        s = entry["StatisticValues"]
+        samples, total, low, high = (_number(s[name]) for name in ("SampleCount", "Sum", "Minimum", "Maximum"))
+        return [Datum(at_ms, samples, total, low, high, unit)]
+    if "Values" in entry:
+        counts = entry.get("Counts") or [1.0] * len(entry["Values"])
+        if len(counts) != len(entry["Values"]):
+            raise invalid(
+                "The parameters MetricData.member.1.Values and MetricData.member.1.Counts must be of the same size."
+            )
+        pairs = [(_number(v), _number(n)) for v, n in zip(entry["Values"], counts, strict=True)]
+        return [Datum(at_ms, n, v * n, v, v, unit) for v, n in pairs]
+    if "Value" not in entry:
+        raise invalid(f"The metric {entry['MetricName']} has neither Value, Values nor StatisticValues.")
+    return [Datum.of_value(at_ms, _number(entry["Value"]), unit)]
+
+
+def _number(value: float) -> float:
+    """Raises InvalidParameterValue for what is not a number, and beyond what CloudWatch takes."""
+    if not abs(value) <= MOST_VALUE:
+        raise invalid(f"The value {value} is not between -2^360 and 2^360.")
+    return float(value)
+
+
+@operation("cloudwatch", "ListMetrics")
+def list_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    position = paging.decode(request.get("NextToken"), invalid("NextToken is invalid."))
+    if position is not None and len(position) != 3:
+        raise invalid("NextToken is invalid.")
+    query = SeriesQuery(
+        context.account,
+        context.region,
+        request.get("Namespace"),
+        request.get("MetricName"),
+        (position[0], position[1], position[2]) if position else None,
+    )
+    matching = (one for one in metrics.list_series(context.store, query) if _has(one, request.get("Dimensions", [])))
+    found = list(islice(matching, LIST_PAGE + 1))
+    answer: dict[str, Any] = {"Metrics": [_metric(series) for series in found[:LIST_PAGE]]}
+    if len(found) > LIST_PAGE:
+        last = found[LIST_PAGE - 1]
+        answer["NextToken"] = paging.encode([last.namespace, last.name, last.dimensions])
+    return answer
+
+
+def _has(series: Series, wanted: list[dict[str, str]]) -> bool:
+    """Whether it has the dimensions that are asked for, with any value where none is."""
+    own = metrics.dimension_map(series.dimensions)
+    return all(one["Name"] in own and one.get("Value") in {None, own[one["Name"]]} for one in wanted)
+
+
+def _metric(series: Series) -> dict[str, Any]:
+    pairs = [{"Name": name, "Value": value} for name, value in metrics.dimension_map(series.dimensions).items()]
+    return {"Namespace": series.namespace, "MetricName": series.name, "Dimensions": pairs}

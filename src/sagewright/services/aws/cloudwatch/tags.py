@@ -1,0 +1,58 @@
+"""Tags of alarms and dashboards: TagResource, UntagResource, ListTagsForResource.
+
+Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (test_tagging_metric_alarm): an alarm that
+is gone has no tags.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.engine.monitoring.alarms import KIND
+from sagewright.model.errors import AwsError
+from sagewright.services.aws.cloudwatch import dashboards
+from sagewright.services.aws.cloudwatch.alarms import arn_of
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import resources, tags
+from sagewright.store.jobs import Place
+
+MOST_TAGS = 50
+
+
+@operation("cloudwatch", "TagResource")
+def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    arn, pairs = _require(context, request), {pair["Key"]: pair["Value"] for pair in request["Tags"]}
+    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
+        raise AwsError("InvalidParameterValue", f"{arn} would have {count} tags; {MOST_TAGS} are the most.")
+    return {}
+
+
+@operation("cloudwatch", "UntagResource")
+def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    tags.remove(context.store, _require(context, request), request["TagKeys"])
+    return {}
+
+
+@operation("cloudwatch", "ListTagsForResource")
+def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    arn = request["ResourceARN"]
+    found = tags.of(context.store, arn) if _is_there(context, arn) else {}
+    return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
+
+
+def _require(context: Context, request: dict[str, Any]) -> str:
+    """The ARN of an alarm that is there. Raises ResourceNotFoundException."""
+    arn: str = request["ResourceARN"]
+    if not _is_there(context, arn):
+        raise AwsError("ResourceNotFoundException", f"{arn} does not exist.", 404)
+    return arn
+
+
+def _is_there(context: Context, arn: str) -> bool:
+    _, _, alarm = arn.partition(":alarm:")
+    if not alarm:
+        name = arn.rpartition("/")[2]
+        return arn == dashboards.arn_of(context, name) and dashboards.find(context, name) is not None
+    found = resources.find(context.store, Place(KIND, context.account, context.region), alarm)
+    return found is not None and arn == arn_of(context, alarm)

@@ -1,0 +1,29 @@
+"""How far the deployments of a rule are: no operation of AWS's, since no target of AWS's is an endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.engine.events.targets import service_of
+from sagewright.services.aws.events.rules import require_rule
+from sagewright.services.context import Context
+from sagewright.store import deliveries, deployments
+
+TOLD = ("package", "asked_ms", "asked_by", "status", "message", "deployed")
+
+
+def deployment_states(context: Context, name: str) -> list[dict[str, Any]]:
+    """Of each target that is an endpoint; `waiting`: how many events it has yet to be sent.
+
+    Raises ResourceNotFoundException.
+    """
+    rule = require_rule(context, name)
+    states: list[dict[str, Any]] = []
+    for target in rule.targets.values():
+        if service_of(target["Arn"]) != "endpoint":
+            continue
+        subject = f"{rule.id}/{target['Id']}"
+        found = deployments.find(context.store, subject)
+        state = {member: getattr(found, member) for member in TOLD} if found else {}
+        states.append({"target": target["Arn"], "waiting": deliveries.waiting(context.store, subject), **state})
+    return states

@@ -1,0 +1,225 @@
+"""Invoke: a job of a process that calls the function's handler. Source: AWS's API reference, Lambda, Invoke."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import uuid
+from typing import Any
+
+from sagewright.kinds.base import OWNER
+from sagewright.kinds.function import PREPARE_S, TOGETHER, log_stream_of
+from sagewright.kinds.table import KINDS
+from sagewright.model.brief import FaultClass
+from sagewright.model.clock import now_ms
+from sagewright.model.documents import read_json
+from sagewright.model.errors import AwsError
+from sagewright.model.lives import FUNCTION, Status, Step
+from sagewright.services.aws.functions.functions import log_group
+from sagewright.services.aws.functions.names import LATEST, arn_of, require
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import jobs, logevents, logs, queue
+from sagewright.store.jobs import Draft, Job, NameTaken, Place
+from sagewright.store.resources import Resource
+
+KIND = KINDS[FUNCTION.kind]
+MOST_PAYLOAD, MOST_EVENT = 6_291_456, 1_048_576
+"""Bytes of what is sent, waited for and not. Source: AWS's guide, "Lambda quotas"."""
+MOST_ANSWER = 6_291_556
+"""Bytes of what a function returns. Source: the same guide; the words of the error are Lambda's."""
+TAIL = 4096
+PREFIX = "invoke-"
+"""Of the names of invocations that nothing but their request waits for."""
+LOOK_S = (0.004, 0.05)
+"""The first pause between two looks at an invocation, and the longest."""
+ANSWERED, ACCEPTED, DRY = 200, 202, 204
+
+
+@operation("lambda", "Invoke")
+def invoke(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """For the engine, which names what it wants in its owner, it never waits: 202 until there is an answer, each time it asks."""
+    function, type_ = require(context, request), request.get("InvocationType") or "RequestResponse"
+    if type_ == "DryRun":
+        return {"StatusCode": DRY}
+    own = context.owner is not None and bool(context.owner.job)
+    if own and not request.get("Payload"):
+        job = _made_before(context)
+        return _answer(context, request, job) if job.ended else {"StatusCode": ACCEPTED}
+    event = _event(request, MOST_EVENT if type_ == "Event" else MOST_PAYLOAD)
+    job = (
+        _make(context, request, function, event)
+        if type_ == "Event" or own
+        else _make_now(context, request, function, event)
+    )
+    if own:
+        return _answer(context, request, job) if job.ended else {"StatusCode": ACCEPTED}
+    if type_ == "Event":
+        return {"StatusCode": ACCEPTED, "Payload": b""}
+    return _answer(context, request, _await(context, job, function.document["Timeout"]))
+
+
+def _made_before(context: Context) -> Job:
+    """The engine's own, which has sent its payload already. Raises ResourceNotFoundException."""
+    name = context.owner.job if context.owner else ""
+    job = jobs.find(context.store, Place(KIND.name, context.account, context.region), name)
+    if job is None:
+        raise AwsError("ResourceNotFoundException", f"There is no invocation {name}.", 404)
+    return job
+
+
+def _event(request: dict[str, Any], most: int) -> Any:
+    """Raises InvalidRequestContentException, RequestTooLargeException."""
+    payload = request.get("Payload") or b"{}"
+    data = payload.encode() if isinstance(payload, str) else bytes(payload)
+    if len(data) > most:
+        raise AwsError(
+            "RequestTooLargeException",
+            f"{len(data)} byte payload is too large for the invocation type (limit {most} bytes)",
+            413,
+        )
+    try:
+        return read_json(data)
+    except ValueError as error:
+        raise AwsError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {error}",
+            fields={"Type": "User"},
+        ) from None
+
+
+def _client_context(request: dict[str, Any]) -> Any:
+    text = request.get("ClientContext")
+    if not text:
+        return None
+    try:
+        return read_json(base64.b64decode(text))
+    except ValueError:
+        raise AwsError(
+            "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."
+        ) from None
+
+
+def _make_now(context: Context, request: dict[str, Any], function: Resource, event: Any) -> Job:
+    """One that begins at once. Raises TooManyRequestsException."""
+    if queue.count_active(context.store, KIND.name) >= TOGETHER:
+        fields = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"}
+        raise AwsError(
+            "TooManyRequestsException", f"Rate Exceeded. {TOGETHER} invocations run here at once.", 429, fields
+        )
+    return _make(context, request, function, event)
+
+
+def _make(context: Context, request: dict[str, Any], function: Resource, event: Any) -> Job:
+    """The job of the invocation; of one that the engine has asked for before, the same again."""
+    owner, document = context.owner, function.document
+    kept: dict[str, Any] = {
+        "Function": {
+            "FunctionName": function.name,
+            "Arn": arn_of(context, function.name),
+            **{member: document[member] for member in ("Handler", "Runtime", "Role", "Timeout", "MemorySize")},
+            "Environment": (document.get("Environment") or {}).get("Variables") or {},
+            "Code": document["CodeUri"],
+            "LogGroup": log_group(function),
+        },
+        "InvokedArn": arn_of(context, function.name),
+        "RequestId": context.request_id if _is_uuid(context.request_id) else str(uuid.uuid4()),
+        "AtMs": now_ms(),
+        "Payload": event,
+        "ClientContext": _client_context(request),
+    }
+    if owner is not None:
+        kept[OWNER] = {"Kind": owner.kind, "Id": owner.id, "Arn": owner.arn}
+    name = owner.job if owner is not None and owner.job else f"{PREFIX}{kept['RequestId']}"
+    draft = Draft(name, kept, principal=context.principal.arn)
+    try:
+        job = jobs.create(context.store, Place(KIND.name, context.account, context.region), draft)
+    except NameTaken as taken:
+        return taken.job
+    context.engine.wake(job.kind, job.id)
+    return job
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _await(context: Context, job: Job, timeout_s: int) -> Job:
+    """The job once it is over. Raises ServiceException."""
+    until, pause = time.monotonic() + timeout_s + PREPARE_S + 60, LOOK_S[0]
+    while time.monotonic() < until:
+        found = jobs.get(context.store, job.id)
+        if found is None or found.ended:
+            return found or job
+        time.sleep(pause)
+        pause = min(pause * 1.2, LOOK_S[1])
+    raise AwsError("ServiceException", "The invocation did not end in time.", 500)
+
+
+def _answer(context: Context, request: dict[str, Any], job: Job) -> dict[str, Any]:
+    """Raises ServiceException for what went wrong outside of the function."""
+    payload, error = _outcome(job)
+    told: dict[str, Any] = {"StatusCode": ANSWERED, "ExecutedVersion": LATEST, "Payload": payload.encode()}
+    if error:
+        told["FunctionError"] = error
+    if request.get("LogType") == "Tail":
+        told["LogResult"] = base64.b64encode(_tail(context, job)).decode()
+    return told
+
+
+def _outcome(job: Job) -> tuple[str, str]:
+    """What the function has answered, and the kind of its error, "" for none."""
+    request_id, reason = job.request["RequestId"], job.failure_reason or ""
+    if job.status == Status.COMPLETED and job.exit_message:
+        return _read(job.exit_message, request_id)
+    if job.status == Status.COMPLETED:
+        return _fault("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited without providing a reason")
+    if job.secondary_status == Step.MAX_RUNTIME_EXCEEDED:
+        seconds = job.request["Function"]["Timeout"]
+        return _fault("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds")
+    if reason.startswith(FaultClass.ALGORITHM):
+        return _fault("Runtime.ExitError", f"RequestId: {request_id} Error: {reason.partition(': ')[2]}")
+    if reason.startswith(FaultClass.CLIENT):
+        return _fault("Runtime.CannotStart", f"RequestId: {request_id} Error: {reason.partition(': ')[2]}")
+    raise AwsError("ServiceException", reason or f"The invocation {request_id} was stopped.", 500)
+
+
+def _read(message: str, request_id: str) -> tuple[str, str]:
+    """The function's own process has written it: it may be anything."""
+    try:
+        document = json.loads(message)
+        payload, error = document["payload"], document["error"]
+        if len(payload.encode()) > MOST_ANSWER:
+            return _fault(
+                "Function.ResponseSizeTooLarge",
+                f"Response payload size exceeded maximum allowed payload size ({MOST_ANSWER} bytes).",
+            )
+        json.loads(payload)
+    except (AttributeError, ValueError, TypeError, KeyError, RecursionError):
+        return _fault("Runtime.ExitError", f"RequestId: {request_id} Error: The function's answer can't be read")
+    return payload, "Unhandled" if error else ""
+
+
+def _fault(kind: str, message: str) -> tuple[str, str]:
+    return json.dumps({"errorType": kind, "errorMessage": message}), "Unhandled"
+
+
+TAB = "#011"
+"""How the logs of jobs show one; the tail of a function's log has it as it was printed."""
+
+
+def _tail(context: Context, job: Job) -> bytes:
+    """The end of the invocation's log."""
+    place = logs.Place(context.account, context.region)
+    group = job.request["Function"]["LogGroup"]
+    stream = logs.find_stream(context.store, place, group, log_stream_of(job.request))
+    if stream is None:
+        return b""
+    window = logevents.Window(forward=False, limit=500, most_bytes=8 * TAIL)
+    found = logevents.read(context.store, stream, window)
+    text = "".join(f"{event.message}\n" for event in sorted(found, key=lambda event: event.seq)).replace(TAB, "\t")
+    return text.encode()[-TAIL:].decode(errors="ignore").encode()

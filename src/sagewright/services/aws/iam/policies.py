@@ -1,0 +1,254 @@
+"""Managed policies of the account, and their versions: kept and told. No policy lets anybody in or keeps anybody out.
+
+Source: IAM's API reference; moto's tests that are verified against AWS (`test_iam_response_attributes.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.services import paging
+from sagewright.services.aws.iam import boundaries
+from sagewright.services.aws.iam.documents import check_document
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import identity, resources, tags
+from sagewright.store.identity import random_id
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
+from sagewright.store.resources import NameTaken, New, Resource
+
+KIND = "iam-policy"
+MOST_VERSIONS = 5
+
+
+@operation("iam", "CreatePolicy")
+def create_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    check_document(request["PolicyDocument"])
+    name, path = request["PolicyName"], request.get("Path", "/")
+    document = {
+        "Id": random_id("ANPA"),
+        "Path": path,
+        "Description": request.get("Description", ""),
+        "Default": "v1",
+        "Versions": [_version("v1", request["PolicyDocument"])],
+        "Next": 2,
+    }
+    pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+    new = New(name, document, _arn(context.account, path, name), pairs, principal=context.principal.arn)
+    try:
+        made = resources.create(context.store, _place(context), new)
+    except NameTaken:
+        message = f"A policy called {name} already exists. Duplicate names are not allowed."
+        raise AwsError("EntityAlreadyExists", message, 409) from None
+    told = _told(context, made)
+    return {"Policy": told | ({"Tags": _pairs(pairs)} if pairs else {})}
+
+
+@operation("iam", "GetPolicy")
+def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    policy = require_policy(context, request["PolicyArn"])
+    described = {"Description": policy.document["Description"]} if policy.document["Description"] else {}
+    return {"Policy": _told(context, policy) | described | {"Tags": _pairs(tags.of(context.store, arn_of(policy)))}}
+
+
+@operation("iam", "ListPolicies")
+def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Of the account alone: AWS's own are not here."""
+    prefix = request.get("PathPrefix", "/")
+    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    told = [_told(context, row) for row in rows if row.document["Path"].startswith(prefix)]
+    if request.get("OnlyAttached"):
+        told = [one for one in told if one["AttachmentCount"]]
+    if request.get("PolicyUsageFilter") == "PermissionsBoundary":
+        told = [one for one in told if one["PermissionsBoundaryUsageCount"]]
+    if request.get("Scope") == "AWS":
+        told = []
+    page, rest = _page(request, told, "PolicyName")
+    return {"Policies": page, **rest}
+
+
+@operation("iam", "DeletePolicy")
+def delete_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    policy = require_policy(context, request["PolicyArn"])
+    if _roles_of(context, policy) or boundaries.used(context, arn_of(policy)):
+        raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
+    if len(policy.document["Versions"]) > 1:
+        told = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The"
+        raise AwsError("DeleteConflict", f"{told} default version is deleted with the policy.", 409)
+    resources.remove(context.store, policy, arn_of(policy), context.principal.arn)
+    return {}
+
+
+@operation("iam", "CreatePolicyVersion")
+def create_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    check_document(request["PolicyDocument"])
+
+    def added(policy: Resource) -> Resource:
+        if len(policy.document["Versions"]) >= MOST_VERSIONS:
+            told = (
+                f"A managed policy can have up to {MOST_VERSIONS} versions. Before you create a new version, you must"
+            )
+            raise AwsError("LimitExceeded", f"{told} delete an existing version.", 409)
+        name = f"v{policy.document['Next']}"
+        versions = [*policy.document["Versions"], _version(name, request["PolicyDocument"])]
+        changed = {"Versions": versions, "Next": policy.document["Next"] + 1}
+        changed |= {"Default": name} if request.get("SetAsDefault") else {}
+        return replace(policy, document=policy.document | changed)
+
+    policy = _altered(context, request["PolicyArn"], added)
+    told = _version_told(policy, policy.document["Versions"][-1])
+    return {"PolicyVersion": {name: value for name, value in told.items() if name != "Document"}}
+
+
+@operation("iam", "GetPolicyVersion")
+def get_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    policy = require_policy(context, request["PolicyArn"])
+    return {"PolicyVersion": _version_told(policy, _require_version(policy, request["VersionId"]))}
+
+
+@operation("iam", "ListPolicyVersions")
+def list_policy_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    policy = require_policy(context, request["PolicyArn"])
+    told = [_version_told(policy, one) for one in policy.document["Versions"][::-1]]
+    for one in told:
+        one.pop("Document")
+    page, rest = _page(request, told, "VersionId")
+    return {"Versions": page, **rest}
+
+
+@operation("iam", "DeletePolicyVersion")
+def delete_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def left(policy: Resource) -> Resource:
+        version = _require_version(policy, request["VersionId"])
+        if version["Id"] == policy.document["Default"]:
+            raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.", 409)
+        versions = [one for one in policy.document["Versions"] if one["Id"] != version["Id"]]
+        return replace(policy, document=policy.document | {"Versions": versions})
+
+    _altered(context, request["PolicyArn"], left)
+    return {}
+
+
+@operation("iam", "SetDefaultPolicyVersion")
+def set_default_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def changed(policy: Resource) -> Resource:
+        version = _require_version(policy, request["VersionId"])
+        return replace(policy, document=policy.document | {"Default": version["Id"]})
+
+    _altered(context, request["PolicyArn"], changed)
+    return {}
+
+
+@operation("iam", "ListEntitiesForPolicy")
+def list_entities_for_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Roles alone: there are no users and no groups."""
+    policy = require_policy(context, request["PolicyArn"])
+    found = _roles_of(context, policy) if request.get("EntityFilter", "Role") == "Role" else []
+    chosen = [role for role in found if role["path"].startswith(request.get("PathPrefix", "/"))]
+    page, rest = _page(request, [{"RoleName": one["name"], "RoleId": one["id"]} for one in chosen], "RoleName")
+    return {"PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": page, **rest}
+
+
+@operation("iam", "TagPolicy")
+def tag_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    arn = arn_of(require_policy(context, request["PolicyArn"]))
+    tags.add(context.store, arn, {pair["Key"]: pair["Value"] for pair in request["Tags"]})
+    return {}
+
+
+@operation("iam", "UntagPolicy")
+def untag_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    tags.remove(context.store, arn_of(require_policy(context, request["PolicyArn"])), request["TagKeys"])
+    return {}
+
+
+@operation("iam", "ListPolicyTags")
+def list_policy_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    found = tags.of(context.store, arn_of(require_policy(context, request["PolicyArn"])))
+    page, rest = _page(request, _pairs(found), "Key")
+    return {"Tags": page, **rest}
+
+
+def require_policy(context: Context, arn: str) -> Resource:
+    """Raises NoSuchEntity."""
+    found = resources.find(context.store, _place(context), arn.rpartition("/")[2])
+    if found is None or arn_of(found) != arn:
+        raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+    return found
+
+
+def arn_of(policy: Resource) -> str:
+    return _arn(policy.account, policy.document["Path"], policy.name)
+
+
+def _arn(account: str, path: str, name: str) -> str:
+    return f"arn:aws:iam::{account}:policy{path}{name}"
+
+
+def _place(context: Context) -> Place:
+    """IAM knows no regions."""
+    return Place(KIND, context.account, "")
+
+
+def _version(name: str, document: str) -> dict[str, Any]:
+    return {"Id": name, "Document": document, "AtMs": now_ms()}
+
+
+def _require_version(policy: Resource, name: str) -> dict[str, Any]:
+    found: dict[str, Any] | None = next((one for one in policy.document["Versions"] if one["Id"] == name), None)
+    if found is None:
+        told = f"Policy {arn_of(policy)} version {name} does not exist or is not attachable."
+        raise AwsError("NoSuchEntity", told, 404)
+    return found
+
+
+def _altered(context: Context, arn: str, how: Any) -> Resource:
+    policy = resources.alter(context.store, require_policy(context, arn).id, how)
+    if policy is None:
+        raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+    return policy
+
+
+def _roles_of(context: Context, policy: Resource) -> list[dict[str, Any]]:
+    arn = arn_of(policy)
+    return [role for role in identity.list_roles(context.store, context.account) if arn in role["attached"]]
+
+
+def _told(context: Context, policy: Resource) -> dict[str, Any]:
+    return {
+        "PolicyName": policy.name,
+        "PolicyId": policy.document["Id"],
+        "Arn": arn_of(policy),
+        "Path": policy.document["Path"],
+        "DefaultVersionId": policy.document["Default"],
+        "AttachmentCount": len(_roles_of(context, policy)),
+        "PermissionsBoundaryUsageCount": boundaries.used(context, arn_of(policy)),
+        "IsAttachable": True,
+        "CreateDate": to_datetime(policy.created_ms),
+        "UpdateDate": to_datetime(policy.modified_ms),
+    }
+
+
+def _version_told(policy: Resource, version: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Document": quote(version["Document"], safe=""),
+        "VersionId": version["Id"],
+        "IsDefaultVersion": version["Id"] == policy.document["Default"],
+        "CreateDate": to_datetime(version["AtMs"]),
+    }
+
+
+def _pairs(found: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in found.items()]
+
+
+def _page(request: dict[str, Any], told: list[Any], key: str) -> tuple[list[Any], dict[str, Any]]:
+    """A page of what is told, and what tells where the next begins."""
+    after = paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker."))
+    page, marker = paging.page_of(told, lambda one: [one[key]], after, request.get("MaxItems", 100))
+    return page, {"IsTruncated": bool(marker), **({"Marker": marker} if marker else {})}

@@ -1,0 +1,216 @@
+"""Imported material: what wraps it, its import, its deletion.
+
+A token stands for a private key of the server's own, kept for the day in which the token is good.
+Source: "Importing key material" (AWS KMS developer guide), the API reference of AWS KMS; refusals as localstack/localstack recorded
+them on AWS (`test_kms.snapshot.json`, test_import_key_*, test_import_key_material_raises_if_there_is_already_key_material_pending).
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sagewright.model.clock import now_ms, to_datetime, to_ms
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.services.aws.kms import material
+from sagewright.services.aws.kms.specs import is_symmetric, origin_of, spec_of
+from sagewright.services.aws.kms_keys import (
+    ENABLED,
+    PENDING,
+    PENDING_IMPORT,
+    absent,
+    arn_of,
+    as_of_now,
+    materials,
+    refuse_pending,
+    require_own,
+)
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Place
+from sagewright.store.resources import New, Resource
+
+KIND = "kms-import"
+DAY_MS = 86_400_000
+MOST_DAYS = 365
+_AES_BYTES = 32
+_FOREVER, _EXPIRES = "KEY_MATERIAL_DOES_NOT_EXPIRE", "KEY_MATERIAL_EXPIRES"
+
+
+@operation("kms", "GetParametersForImport")
+def get_parameters_for_import(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    key, wrapping = _external(context, request["KeyId"]), request["WrappingKeySpec"]
+    algorithm = request["WrappingAlgorithm"]
+    if not wrapping.startswith("RSA_") or not algorithm.startswith(("RSAES_OAEP_", "RSA_AES_KEY_WRAP_")):
+        raise AwsError(
+            "UnsupportedOperationException", f"Sagewright serves no wrapping by {algorithm} under {wrapping}."
+        )
+    private, until = material.generate(wrapping), now_ms() + DAY_MS
+    document = {"Private": base64.b64encode(private).decode(), "Algorithm": algorithm, "ValidToMs": until}
+    token = secrets.token_bytes(_AES_BYTES)
+    resources.create(context.store, _place_of(context), New(token.hex(), document, "", {}, parent=key.id))
+    return {
+        "KeyId": arn_of(context, key.name),
+        "ImportToken": token,
+        "PublicKey": material.public_bytes(material.load(private)),
+        "ParametersValidTo": to_datetime(until),
+    }
+
+
+@operation("kms", "ImportKeyMaterial")
+def import_key_material(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    key = _external(context, request["KeyId"])
+    new = _new(context, key, request)
+
+    def imported(now: Resource) -> Resource:
+        refuse_pending(context, now)
+        return _imported(_Import(context, now, new, request))
+
+    if resources.alter(context.store, key.id, imported) is None:
+        raise absent(context, key.name)
+    return {"KeyId": arn_of(context, key.name)} | ({"KeyMaterialId": new["MaterialId"]} if is_symmetric(key) else {})
+
+
+@operation("kms", "DeleteImportedKeyMaterial")
+def delete_imported_key_material(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """The key then waits for an import of the same material; material that waits for a rotation is forgotten altogether."""
+    key = _external(context, request["KeyId"], pending=True)
+    named: list[str] = [request["KeyMaterialId"]] if "KeyMaterialId" in request else []
+
+    def deleted(now: Resource) -> Resource:
+        kept, pending = materials(now.document), now.document.get("Pending")
+        if pending and named == [pending["MaterialId"]]:
+            return replace(now, document={name: one for name, one in now.document.items() if name != "Pending"})
+        named.extend([kept[-1]["MaterialId"]] if kept and not named else [])
+        if named and all(one["MaterialId"] != named[0] for one in kept):
+            raise AwsError("NotFoundException", f"{arn_of(context, now.name)} has no key material {named[0]}.")
+        without = [one | {"Material": None} if one["MaterialId"] in named else one for one in kept]
+        status = now.status if now.status == PENDING else PENDING_IMPORT
+        return replace(now, status=status, document=now.document | {"Materials": without})
+
+    if resources.alter(context.store, key.id, deleted) is None:
+        raise absent(context, key.name)
+    return {"KeyId": arn_of(context, key.name)} | ({"KeyMaterialId": named[0]} if named and is_symmetric(key) else {})
+
+
+def forget_expired(store: Database) -> None:
+    """Remove what stands for tokens that are good no more."""
+    for one in resources.of_kind(store, KIND):
+        if one.document["ValidToMs"] <= now_ms():
+            resources.remove(store, one, "")
+
+
+@dataclass(frozen=True)
+class _Import:
+    """`key`: as it stands in the transaction; `new`: the material."""
+
+    context: Context
+    key: Resource
+    new: dict[str, Any]
+    request: dict[str, Any]
+
+
+def _place_of(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)
+
+
+def _external(context: Context, asked: str, *, pending: bool = False) -> Resource:
+    """Raises UnsupportedOperationException for a key whose material is the server's own. `pending`: one may wait for its end."""
+    key = require_own(context, asked)
+    if origin_of(key) != "EXTERNAL":
+        told = f"{arn_of(context, key.name)} origin is {origin_of(key)} which is not valid for this operation."
+        raise AwsError("UnsupportedOperationException", told)
+    if not pending:
+        refuse_pending(context, key)
+    return key
+
+
+def _new(context: Context, key: Resource, request: dict[str, Any]) -> dict[str, Any]:
+    """The material of a request, as a key's document holds it."""
+    valid_to_ms = _valid_to_ms(request)
+    plain = _unwrapped(context, key, request)
+    try:
+        material.check(spec_of(key), plain)
+    except material.WrongMaterial as error:
+        raise AwsError("IncorrectKeyMaterialException", str(error)) from None
+    new: dict[str, Any] = {"Material": base64.b64encode(plain).decode(), "MaterialId": material.import_id(key, plain)}
+    new |= {} if valid_to_ms is None else {"ValidToMs": valid_to_ms}
+    return new | ({"Description": request["KeyMaterialDescription"]} if "KeyMaterialDescription" in request else {})
+
+
+def _valid_to_ms(request: dict[str, Any]) -> int | None:
+    """None for what does not expire. Raises ValidationException."""
+    forever = request.get("ExpirationModel", _EXPIRES) == _FOREVER
+    if forever and "ValidTo" in request:
+        raise ValidationException(f"A validTo date must not be set if the ExpirationModel is {_FOREVER}")
+    if forever:
+        return None
+    if "ValidTo" not in request:
+        raise ValidationException(f"A validTo date must be set if the ExpirationModel is {_EXPIRES}")
+    until = to_ms(request["ValidTo"])
+    if not now_ms() < until <= now_ms() + MOST_DAYS * DAY_MS:
+        raise ValidationException(f"ValidTo lies in the future, and at most {MOST_DAYS} days from now.")
+    return until
+
+
+def _unwrapped(context: Context, key: Resource, request: dict[str, Any]) -> bytes:
+    """Raises InvalidImportTokenException, ExpiredImportTokenException, InvalidCiphertextException."""
+    found = resources.find(context.store, _place_of(context), request["ImportToken"].hex())
+    if found is None or found.parent != key.id:
+        raise AwsError("InvalidImportTokenException", "The import token is not one of this key.")
+    if found.document["ValidToMs"] <= now_ms():
+        raise AwsError("ExpiredImportTokenException", "The import token has expired.")
+    pair = material.load(base64.b64decode(found.document["Private"]))
+    return _decrypted(pair, found.document["Algorithm"], request["EncryptedKeyMaterial"])
+
+
+def _decrypted(pair: Any, algorithm: str, wrapped: bytes) -> bytes:
+    """Raises InvalidCiphertextException. Of RSA_AES_KEY_WRAP the first bytes are an AES key under RSA, which wraps the others."""
+    from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
+
+    size = pair.key_size // 8 if algorithm.startswith("RSA_AES_KEY_WRAP") else len(wrapped)
+    try:
+        plain: bytes = pair.decrypt(wrapped[:size], material.oaep(algorithm))
+        return aes_key_unwrap_with_padding(plain, wrapped[size:]) if wrapped[size:] else plain
+    except (ValueError, InvalidUnwrap):
+        raise AwsError("InvalidCiphertextException", "") from None
+
+
+def _imported(asked: _Import) -> Resource:
+    """The key with its new material, or with the same again."""
+    key, new, kept = asked.key, asked.new, materials(asked.key.document)
+    others = asked.request.get("ImportType", "EXISTING_KEY_MATERIAL" if kept else "NEW_KEY_MATERIAL")
+    pending = key.document.get("Pending")
+    if pending and pending["MaterialId"] == new["MaterialId"]:
+        return replace(key, document=key.document | {"Pending": new})
+    if any(one["MaterialId"] == new["MaterialId"] for one in kept):
+        again = [_again(one, new) if one["MaterialId"] == new["MaterialId"] else one for one in kept]
+        return _usable(replace(key, document=key.document | {"Materials": again}))
+    if kept and (others == "EXISTING_KEY_MATERIAL" or not is_symmetric(key)):
+        raise AwsError(
+            "IncorrectKeyMaterialException", "The key material is not what was imported into the key before."
+        )
+    if not kept:
+        return _usable(replace(key, document=key.document | {"Materials": [new]}))
+    if pending:
+        told = f"New key material (id: {new['MaterialId']}) cannot be imported into KMS key"
+        told = f"{told} {arn_of(asked.context, key.name)}, because another key material (id: {pending['MaterialId']})"
+        raise AwsError("KMSInvalidStateException", f"{told} is pending rotation.")
+    return replace(key, document=key.document | {"Pending": new})
+
+
+def _again(one: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Material that comes again is good as long as is said this time."""
+    kept = ("RotatedMs", "RotationType", "Description")
+    return {name: one[name] for name in kept if name in one} | new
+
+
+def _usable(key: Resource) -> Resource:
+    """Enabled as soon as all of its material is there."""
+    waits = any(one["Material"] is None for one in materials(key.document))
+    fresh = as_of_now(replace(key, status=ENABLED if key.status == PENDING_IMPORT else key.status))
+    return replace(fresh, status=PENDING_IMPORT) if waits else fresh

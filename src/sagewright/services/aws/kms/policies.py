@@ -1,0 +1,72 @@
+"""The policy of a key: kept and told.
+
+Source: "Default key policy" (AWS KMS developer guide).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from sagewright.model.errors import AwsError
+from sagewright.services.aws.kms_keys import absent, not_found, require_key, require_own
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import resources
+
+NAME = "default"
+
+
+@operation("kms", "GetKeyPolicy")
+def get_key_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    key = require_key(context, request["KeyId"])
+    _check_name(request)
+    return {"Policy": key.document.get("Policy") or _default(key.account), "PolicyName": NAME}
+
+
+@operation("kms", "PutKeyPolicy")
+def put_key_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    key = require_own(context, request["KeyId"])
+    _check_name(request)
+    check(request["Policy"])
+    changed = {"Policy": request["Policy"]}
+    if resources.alter(context.store, key.id, lambda now: replace(now, document=now.document | changed)) is None:
+        raise absent(context, key.name)
+    return {}
+
+
+@operation("kms", "ListKeyPolicies")
+def list_key_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    require_key(context, request["KeyId"])
+    return {"PolicyNames": [NAME], "Truncated": False}
+
+
+def check(policy: str) -> None:
+    """Raises MalformedPolicyDocumentException for what isn't a policy with statements."""
+    try:
+        document = orjson.loads(policy)
+    except orjson.JSONDecodeError:
+        document = None
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    one = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(one, list) or not one or not all(isinstance(each, dict) and "Effect" in each for each in one):
+        raise AwsError("MalformedPolicyDocumentException", "The policy is not a JSON document with statements.")
+
+
+def _check_name(request: dict[str, Any]) -> None:
+    if request.get("PolicyName", NAME) != NAME:
+        raise not_found("No such policy exists")
+
+
+def _default(account: str) -> str:
+    statement = {
+        "Sid": "Enable IAM User Permissions",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    document = {"Version": "2012-10-17", "Id": "key-default-1", "Statement": [statement]}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()

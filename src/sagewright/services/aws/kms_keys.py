@@ -1,0 +1,172 @@
+"""What a request calls a key, by id, ARN or alias, and the key it means.
+
+Source: "Key identifiers (KeyId)" and "Key states" (AWS KMS developer guide), the API reference of AWS KMS.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import secrets
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AccessDenied, AwsError
+from sagewright.services.context import Context
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import New, Resource
+
+KIND = "kms-key"
+ALIAS = "kms-alias"
+ENABLED, DISABLED, PENDING, PENDING_IMPORT = "Enabled", "Disabled", "PendingDeletion", "PendingImport"
+WAITING = {PENDING: "pending deletion", PENDING_IMPORT: "pending import"}
+"""States in which a key can't be used, in the words of refusals."""
+MATERIAL_BYTES = 32
+MANAGED = frozenset(
+    f"alias/aws/{service}" for service in ("ebs", "ecr", "elasticfilesystem", "s3", "sagemaker", "sns", "sqs")
+)
+"""Aliases of keys that AWS makes by itself when they are first asked for."""
+DESCRIPTIONS = {"s3": "Default key that protects my S3 objects when no other key is defined"}
+"""Of keys that AWS makes, where it is known."""
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
+"""Of keys; those of multi-Region keys begin with mrk-."""
+
+
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def place_of(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)
+
+
+def alias_place(context: Context) -> Place:
+    return Place(ALIAS, context.account, context.region)
+
+
+def arn_of(context: Context, name: str) -> str:
+    """Of an alias, whose name says that it is one, else of a key."""
+    return f"arn:aws:kms:{context.region}:{context.account}:{name if name.startswith('alias/') else f'key/{name}'}"
+
+
+def not_found(message: str) -> AwsError:
+    return AwsError("NotFoundException", message)
+
+
+def absent(context: Context, key_id: str) -> AwsError:
+    return not_found(f"Key '{arn_of(context, key_id)}' does not exist")
+
+
+def material_of(plain: bytes) -> dict[str, Any]:
+    """New material as a key's document holds it; only `services.aws.kms` reads it."""
+    return {"Material": base64.b64encode(plain).decode(), "MaterialId": secrets.token_hex(32)}
+
+
+def materials(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """All material of a key, oldest first: the last one encrypts. Keys of earlier versions have one, among their own members."""
+    if "Materials" in document:
+        return list(document["Materials"])
+    return [{name: document[name] for name in ("Material", "MaterialId")}]
+
+
+def find_key(context: Context, key_id: str) -> Resource | None:
+    """None too for a key whose waiting period is over. One whose imported material has expired waits for an import."""
+    key = resources.find(context.store, place_of(context), key_id)
+    return None if key is None or is_over(key) else as_of_now(key)
+
+
+def as_of_now(key: Resource) -> Resource:
+    """The key in the state that it has by now, whatever was written last."""
+    if key.status not in {ENABLED, DISABLED} or key.document.get("Origin") != "EXTERNAL":
+        return key
+    now = now_ms()
+    expired = any(one.get("ValidToMs", now + 1) <= now for one in materials(key.document))
+    return replace(key, status=PENDING_IMPORT) if expired else key
+
+
+def is_over(key: Resource) -> bool:
+    return key.status == PENDING and bool(key.document["DeletionMs"] <= now_ms())
+
+
+def require_key(context: Context, asked: str, *, by_alias: bool = False) -> Resource:
+    """Raises NotFoundException, InvalidArnException, AccessDeniedException. `by_alias`: whether the operation takes aliases."""
+    name = _local_name(context, asked)
+    if name.startswith("alias/"):
+        if not by_alias:
+            raise (_bad_arn(asked) if asked.startswith("arn:") else not_found(f"Invalid keyId '{asked}'"))
+        return _aliased(context, name)
+    if _ID.fullmatch(name) is None:
+        raise not_found(f"Invalid keyId '{asked}'")
+    key = find_key(context, name)
+    if key is None:
+        raise absent(context, name)
+    return key
+
+
+def require_own(context: Context, asked: str, *, by_alias: bool = False) -> Resource:
+    """As `require_key`, but a key that AWS manages is refused: its policy lets nobody but its service use or change it."""
+    key = require_key(context, asked, by_alias=by_alias)
+    if key.document["Manager"] != "CUSTOMER":
+        raise AccessDenied(f"{arn_of(context, key.name)} is an AWS managed key: its policy allows its service alone.")
+    return key
+
+
+def refuse_pending(context: Context, key: Resource) -> None:
+    """Raises KMSInvalidStateException."""
+    if key.status == PENDING:
+        raise AwsError("KMSInvalidStateException", f"{arn_of(context, key.name)} is pending deletion.")
+
+
+def _local_name(context: Context, asked: str) -> str:
+    """`alias/…` or a key's id."""
+    if not asked.startswith("arn:"):
+        return asked
+    parts = asked.split(":", 5)
+    if len(parts) != 6 or parts[2] != "kms":
+        raise _bad_arn(asked)
+    if parts[3] != context.region:
+        raise not_found(f"Invalid arn {parts[3]}")
+    if parts[4] != context.account:
+        raise AccessDenied(f"Account {parts[4]} has not allowed the use of {asked}.")
+    kind, _, name = parts[5].partition("/")
+    if not name or kind not in {"key", "alias"}:
+        raise _bad_arn(asked)
+    return name if kind == "key" else parts[5]
+
+
+def _bad_arn(asked: str) -> AwsError:
+    return AwsError("InvalidArnException", f"{asked} is not a valid key ARN.")
+
+
+def _aliased(context: Context, name: str) -> Resource:
+    alias = resources.find(context.store, alias_place(context), name)
+    if alias is None and name in MANAGED:
+        alias = _made_by_aws(context, name)
+    key = find_key(context, alias.document["TargetKeyId"]) if alias else None
+    if key is None:
+        raise not_found(f"Alias {arn_of(context, name)} is not found.")
+    return key
+
+
+def _made_by_aws(context: Context, name: str) -> Resource | None:
+    """The alias of a new key, or the one that another request has made meanwhile."""
+    service = name.rpartition("/")[2]
+    words = DESCRIPTIONS.get(service, f"Default key of {service}")
+    described = {
+        "Manager": "AWS",
+        "Description": words,
+        "Materials": [material_of(secrets.token_bytes(MATERIAL_BYTES))],
+    }
+    key_id = str(uuid.uuid4())
+    key = New(key_id, described, arn_of(context, key_id), {}, status=ENABLED)
+    alias = New(name, {"TargetKeyId": key_id}, arn_of(context, name), {})
+    with contextlib.suppress(IntegrityError), context.store.write() as connection:
+        resources.create_in(connection, alias_place(context), alias)
+        resources.create_in(connection, place_of(context), key)
+    return resources.find(context.store, alias_place(context), name)

@@ -1,0 +1,232 @@
+"""Queries of Logs Insights: Start, results, Stop, Describe. A query has ended when StartQuery answers.
+
+Source: the API reference of CloudWatch Logs; "CloudWatch Logs Insights language query syntax".
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.services import paging
+from sagewright.services.aws.logs.groups import place_of
+from sagewright.services.aws.logs.insights.budget import Budget, Exceeded
+from sagewright.services.aws.logs.insights.pipeline import MOST_ROWS, Pipeline
+from sagewright.services.aws.logs.insights.rows import Row
+from sagewright.services.aws.logs.insights.values import moment, text
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import logevents, logs, resources
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
+from sagewright.store.logevents import LogEvent, Window
+from sagewright.store.logs import Stream
+from sagewright.store.resources import New, Resource
+
+KIND, RESULTS = "logs-query", "logs-query-results"
+MOST_EVENTS = 10_000
+MOST_EVENT_BYTES = 32 << 20
+MOST_GROUPS = 50
+MOST_QUERIES = 50
+"""So many are kept of an account; the oldest are forgotten."""
+MOST_RESULT_BYTES = 4 << 20
+COMPLETE, TIMEOUT = "Complete", "Timeout"
+
+
+@dataclass
+class Answer:
+    """What a query found; `results` as the wire tells them."""
+
+    results: list[list[dict[str, str]]]
+    statistics: dict[str, float]
+    status: str = COMPLETE
+
+
+@operation("logs", "StartQuery")
+def start_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    groups = _groups(request)
+    if request.get("queryLanguage", "CWLI") != "CWLI":
+        raise _invalid(f"Queries in {request['queryLanguage']} are not served.")
+    if request["endTime"] < request["startTime"]:
+        raise _invalid("End time should not be less than start time.")
+    for group in groups:
+        _require_searched(context, group)
+    pipeline, began_ms = Pipeline(request["queryString"]), now_ms()
+    answer = _answer(context, groups, request, pipeline)
+    document = {
+        "Query": request["queryString"],
+        "Searched": f"START={request['startTime']}000 END={request['endTime']}999",
+        "Groups": groups,
+        "Statistics": answer.statistics,
+        "DurationMs": now_ms() - began_ms,
+        "Principal": context.principal.arn,
+    }
+    query_id = str(uuid.uuid4())
+    with context.store.write() as connection:
+        found = New(query_id, {"Results": answer.results}, "", {})
+        resources.create_in(connection, _place(context, RESULTS), found)
+        resources.create_in(connection, _place(context, KIND), New(query_id, document, "", {}, status=answer.status))
+    _forget_oldest(context)
+    return {"queryId": query_id}
+
+
+@operation("logs", "GetQueryResults")
+def get_query_results(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    query = _require(context, request["queryId"])
+    kept = resources.find(context.store, _place(context, RESULTS), query.name)
+    results = kept.document["Results"] if kept else []
+    position = paging.decode(request.get("nextToken"), _invalid("The specified nextToken is invalid."))
+    begin = int(position[0]) if position and str(position[0]).isdigit() else 0
+    end = begin + (request.get("maxItems") or MOST_ROWS)
+    answer = {
+        "queryLanguage": "CWLI",
+        "results": results[begin:end],
+        "statistics": query.document["Statistics"],
+        "status": query.status,
+    }
+    return answer | ({"nextToken": paging.encode([end])} if end < len(results) else {})
+
+
+@operation("logs", "StopQuery")
+def stop_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Every query has ended by the time that its id is known, and AWS refuses to stop one that has."""
+    query = _require(context, request["queryId"])
+    raise _invalid(f"The query has already ended with status {query.status}.")
+
+
+@operation("logs", "DescribeQueries")
+def describe_queries(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    found = _kept(context)
+    if group := request.get("logGroupName"):
+        found = [query for query in found if group in query.document["Groups"]]
+    if status := request.get("status"):
+        found = [query for query in found if query.status == status]
+    if request.get("queryLanguage", "CWLI") != "CWLI":
+        found = []
+    after = paging.decode(request.get("nextToken"), _invalid("The specified nextToken is invalid."))
+    size = request.get("maxResults", 1000)
+    page, token = paging.page_of(found, lambda query: [-query.created_ms, query.name], after, size)
+    return {"queries": [_told(query) for query in page], **({"nextToken": token} if token else {})}
+
+
+def _answer(context: Context, groups: list[str], request: dict[str, Any], pipeline: Pipeline) -> Answer:
+    start_ms, end_ms = request["startTime"] * 1000, (request["endTime"] + 1) * 1000
+    window = Window(start_ms, end_ms, limit=MOST_EVENTS, most_bytes=MOST_EVENT_BYTES)
+    streams = [stream for group in groups for stream in logs.streams(context.store, place_of(context), group, "")]
+    budget = Budget()
+    try:
+        events, cut = logevents.newest(context.store, streams, window, budget.tick)
+        skipped = max(1, sum(stream.next_seq for stream in streams) - len(events)) if cut else 0
+        statistics = {
+            "recordsScanned": float(len(events)),
+            "bytesScanned": float(sum(event.size for event in events)),
+            "estimatedRecordsSkipped": float(skipped),
+            "logGroupsScanned": float(len(groups)),
+        }
+        named = {stream.id: stream for stream in streams}
+        rows = pipeline.run([_row(context, event, named[event.stream_id]) for event in events], budget)
+    except Exceeded:
+        return Answer([], {"recordsMatched": 0.0, "recordsScanned": 0.0, "bytesScanned": 0.0}, TIMEOUT)
+    statistics["recordsMatched"] = float(pipeline.matched)
+    most = MOST_ROWS if pipeline.limited else min(request.get("limit", MOST_ROWS), MOST_ROWS)
+    return Answer(_results(rows[:most], pipeline), statistics)
+
+
+def _row(context: Context, event: LogEvent, stream: Stream) -> Row:
+    own = {
+        "@timestamp": moment(event.at_ms),
+        "@ingestionTime": moment(event.ingested_ms),
+        "@message": event.message,
+        "@logStream": stream.name,
+        "@log": f"{context.account}:{stream.group_name}",
+        "@ptr": f"{event.stream_id}-{event.seq}",
+    }
+    return Row(own, event.at_ms, event.message)
+
+
+def _results(rows: list[Row], pipeline: Pipeline) -> list[list[dict[str, str]]]:
+    """As many rows as there is room for."""
+    shown = pipeline.shown + ([] if pipeline.grouped else ["@ptr"])
+    results: list[list[dict[str, str]]] = []
+    size = 0
+    for row in rows:
+        values = [(name, row.get(name)) for name in shown]
+        result = [{"field": name, "value": text(value)} for name, value in values if value is not None]
+        size += sum(len(field["field"]) + len(field["value"]) for field in result)
+        if size > MOST_RESULT_BYTES and results:
+            break
+        results.append(result)
+    return results
+
+
+def _told(query: Resource) -> dict[str, Any]:
+    return {
+        "queryLanguage": "CWLI",
+        "queryId": query.name,
+        "queryString": _whole(query),
+        "status": query.status,
+        "createTime": query.created_ms,
+        "logGroupName": query.document["Groups"][0],
+        "queryDuration": query.document["DurationMs"],
+        "bytesScanned": query.document["Statistics"]["bytesScanned"],
+        "userIdentity": query.document["Principal"],
+    }
+
+
+def _whole(query: Resource) -> str:
+    """The query with what it searched in front, as AWS tells it; one that an earlier version kept is told as it was asked."""
+    asked: str = query.document["Query"]
+    if "Searched" not in query.document:
+        return asked
+    sources = ", ".join(f'"{group}"' for group in query.document["Groups"])
+    return f"SOURCE {sources} {query.document['Searched']} | {asked}"
+
+
+def _require_searched(context: Context, group: str) -> None:
+    """Raises ResourceNotFoundException, in the words of this operation alone."""
+    if not logs.group_exists(context.store, place_of(context), group):
+        told = f"Log group '{group}' does not exist for account ID '{context.account}' (Service: AWSLogs; Status Code: 400;"
+        told = f"{told} Error Code: ResourceNotFoundException; Request ID: {context.request_id}; Proxy: null)"
+        raise AwsError("ResourceNotFoundException", told)
+
+
+def _groups(request: dict[str, Any]) -> list[str]:
+    """The names of the groups that are searched. Raises InvalidParameterException."""
+    given = [name for name in ("logGroupName", "logGroupNames", "logGroupIdentifiers") if request.get(name)]
+    if len(given) != 1:
+        raise _invalid("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers is required.")
+    asked = request[given[0]]
+    names = [asked] if isinstance(asked, str) else asked
+    if len(names) > MOST_GROUPS:
+        raise _invalid(f"A query searches at most {MOST_GROUPS} log groups, not {len(names)}.")
+    return list(dict.fromkeys(name.split(":log-group:")[-1].removesuffix(":*") for name in names))
+
+
+def _kept(context: Context) -> list[Resource]:
+    """The newest first."""
+    return resources.page(context.store, _place(context, KIND), Page(limit=1000))
+
+
+def _forget_oldest(context: Context) -> None:
+    for query in _kept(context)[MOST_QUERIES:]:
+        results = resources.find(context.store, _place(context, RESULTS), query.name)
+        for each in filter(None, (query, results)):
+            resources.remove(context.store, each, "")
+
+
+def _place(context: Context, kind: str) -> Place:
+    return Place(kind, context.account, context.region)
+
+
+def _require(context: Context, query_id: str) -> Resource:
+    query = resources.find(context.store, _place(context, KIND), query_id)
+    if query is None:
+        raise AwsError("ResourceNotFoundException", "The specified query does not exist.")
+    return query
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)

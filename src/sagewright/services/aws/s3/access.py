@@ -1,0 +1,220 @@
+"""Who may do what in S3. Keys of the account may do all that no bucket policy denies; nobody known, what one allows.
+
+Identity policies aren't enforced (IAM keeps them), and there are no access lists, so bucket policies are all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors
+from sagewright.services.aws.s3 import policies
+from sagewright.services.aws.s3.policies import Asked, Verdict
+from sagewright.services.aws.s3.policy_conditions import EXISTING_TAG
+from sagewright.services.aws.s3.sources import read_source
+from sagewright.services.context import Context
+from sagewright.store.buckets import Bucket
+
+ACTIONS = {
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteBucketAnalyticsConfiguration": "PutAnalyticsConfiguration",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
+    "DeleteBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteBucketMetricsConfiguration": "PutMetricsConfiguration",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketAnalyticsConfiguration": "GetAnalyticsConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketIntelligentTieringConfiguration": "GetIntelligentTieringConfiguration",
+    "GetBucketInventoryConfiguration": "GetInventoryConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketMetricsConfiguration": "GetMetricsConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListBucketAnalyticsConfigurations": "GetAnalyticsConfiguration",
+    "ListBucketIntelligentTieringConfigurations": "GetIntelligentTieringConfiguration",
+    "ListBucketInventoryConfigurations": "GetInventoryConfiguration",
+    "ListBucketMetricsConfigurations": "GetMetricsConfiguration",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListParts": "ListMultipartUploadParts",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "PutBucketAnalyticsConfiguration": "PutAnalyticsConfiguration",
+    "PutBucketCors": "PutBucketCORS",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
+    "PutBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutBucketMetricsConfiguration": "PutMetricsConfiguration",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+}
+"""The action of a policy that stands for an operation; for any other it is the operation's name."""
+
+OF_VERSIONS = frozenset({"GetObject", "DeleteObject", "GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"})
+"""Actions that have another name for a named version."""
+
+NEVER_DENIED = frozenset({"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus"})
+"""What the owning account always may, so that it can take back a policy that denies everything."""
+
+_KEYS_OF_MEMBERS = {
+    "Prefix": "s3:prefix",
+    "Delimiter": "s3:delimiter",
+    "MaxKeys": "s3:max-keys",
+    "VersionId": "s3:versionid",
+    "ACL": "s3:x-amz-acl",
+    "CopySource": "s3:x-amz-copy-source",
+    "MetadataDirective": "s3:x-amz-metadata-directive",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "StorageClass": "s3:x-amz-storage-class",
+    "IfMatch": "s3:if-match",
+    "IfNoneMatch": "s3:if-none-match",
+}
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that an operation does: an action (without `s3:`) on a bucket or on a key in it."""
+
+    action: str
+    bucket: str
+    key: str | None = None
+
+    @property
+    def resource(self) -> str:
+        return f"arn:aws:s3:::{self.bucket}" + ("" if self.key is None else f"/{self.key}")
+
+
+def authorize(context: Context, operation: str, request: Mapping[str, Any]) -> None:
+    """Raises AccessDenied; NoSuchBucket for a bucket that isn't there."""
+    if request.get("Bucket") is None or operation == "CreateBucket":
+        if context.principal.anonymous:
+            raise denied()
+        return
+    if context.principal.anonymous and any(request.get(name) for name in request if name.startswith("Response")):
+        raise errors.invalid_request("Request specific response headers cannot be used for anonymous GET requests.")
+    for act in _acts(operation, request):
+        require(context, act, request)
+
+
+def require(context: Context, act: Act, request: Mapping[str, Any]) -> None:
+    """Raises AccessDenied unless the caller may do `act`."""
+    if not may(context, act, request):
+        raise denied()
+
+
+def may(context: Context, act: Act, request: Mapping[str, Any], bucket: Bucket | None = None) -> bool:
+    """`bucket`: that of `act`, where the caller has read it already."""
+    verdict = _verdict(context, bucket or context.objects.buckets.get(act.bucket), act, request)
+    if context.principal.anonymous:
+        return verdict is Verdict.ALLOW
+    return verdict is not Verdict.DENY or act.action in NEVER_DENIED
+
+
+def denied() -> AwsError:
+    return AwsError("AccessDenied", "Access Denied", 403)
+
+
+def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, Any]) -> Verdict:
+    kept = bucket.configuration.get("policy")
+    if kept is None:
+        return Verdict.SILENT
+    policy = policies.parsed(kept["Policy"], bucket.name)
+    values = _values(context, request)
+    if act.key is not None and policy.asks_tags:
+        values |= _tags_there(context, act, request.get("VersionId"))
+    asked = Asked(context.principal.arn, f"s3:{act.action}", act.resource, values)
+    verdict = policy.judge(asked)
+    restricted = bucket.configuration.get("public access", {}).get("RestrictPublicBuckets")
+    if verdict is Verdict.ALLOW and context.principal.anonymous and restricted:
+        return Verdict.SILENT
+    return verdict
+
+
+def _acts(operation: str, request: Mapping[str, Any]) -> Iterator[Act]:
+    """What the policy has to allow for an operation. DeleteObjects asks for each key by itself."""
+    if operation == "DeleteObjects":
+        return
+    action = ACTIONS.get(operation, operation)
+    if request.get("VersionId") and action in OF_VERSIONS:
+        action = action.replace("Object", "ObjectVersion", 1)
+    yield Act(action, request["Bucket"], request.get("Key"))
+    if operation == "GetObjectAttributes":
+        yield Act("GetObject", request["Bucket"], request["Key"])
+    if request.get("ObjectLockMode") is not None:
+        yield Act("PutObjectRetention", request["Bucket"], request["Key"])
+    if request.get("ObjectLockLegalHoldStatus") is not None:
+        yield Act("PutObjectLegalHold", request["Bucket"], request["Key"])
+    if request.get("CopySource") is not None:
+        source = read_source(request["CopySource"])
+        yield Act("GetObjectVersion" if source.version else "GetObject", source.bucket, source.key)
+
+
+def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """The values of the condition keys. A request on this machine counts as secure: there is no TLS to ask for.
+
+    `aws:SourceAccount` and `aws:SourceArn` have none: only services carry them, and none asks for itself here.
+    """
+    values: dict[str, Sequence[str]] = {
+        key: [str(request[member])] for member, key in _KEYS_OF_MEMBERS.items() if request.get(member) is not None
+    }
+    if request.get("UploadId"):
+        values |= _said_at_the_start(context, request)
+    values["aws:currenttime"] = [datetime.now(UTC).isoformat()]
+    values["aws:securetransport"] = ["true"]
+    if context.origin.referer is not None:
+        values["aws:referer"] = [context.origin.referer]
+    if not context.principal.anonymous:
+        values["aws:principalarn"] = [policies.role_of(context.principal.arn)]
+        values["aws:principalaccount"] = [context.account]
+    tags = _tags(request.get("Tagging"))
+    if tags:
+        values["s3:requestobjecttagkeys"] = [name for name, _ in tags]
+        values |= {f"s3:requestobjecttag/{name}".lower(): [value] for name, value in tags}
+    return values
+
+
+def _tags_there(context: Context, act: Act, version: str | None) -> dict[str, Sequence[str]]:
+    """The tags that the object has already."""
+    try:
+        found = context.objects.contents.find(act.bucket, act.key or "", version)
+    except AwsError:
+        return {}
+    return {f"{EXISTING_TAG}{name}".lower(): [value] for name, value in found.tags.items()}
+
+
+def _said_at_the_start(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """What an upload in parts said of encryption and class when it began: its parts don't say it again."""
+    try:
+        upload = context.objects.uploads.find(request["Bucket"], request["Key"], request["UploadId"])
+    except AwsError:
+        return {}
+    return {key: [str(upload.headers[name])] for name, key in _KEYS_OF_MEMBERS.items() if name in upload.headers}
+
+
+def _tags(tagging: Any) -> list[tuple[str, str]]:
+    if isinstance(tagging, str):
+        return parse_qsl(tagging, keep_blank_values=True)
+    return [(tag.get("Key", ""), tag.get("Value", "")) for tag in (tagging or {}).get("TagSet") or []]

@@ -1,0 +1,139 @@
+"""CreateBucket, HeadBucket, ListBuckets, DeleteBucket, GetBucketLocation."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import botocore.session
+
+from sagewright.model.clock import to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors, locks
+from sagewright.services import paging
+from sagewright.services.aws.s3 import shapes
+from sagewright.services.aws.s3.buckets import configuration
+from sagewright.services.aws.s3.locks import ENABLED
+from sagewright.services.aws.s3.names import check_bucket_name
+from sagewright.services.aws.s3.operations import s3_operation
+from sagewright.services.aws.s3.tags import AT_CREATION, checked_tags
+from sagewright.services.context import Context
+from sagewright.store.buckets import Bucket
+
+HOME = "us-east-1"
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+MOST_BUCKETS = 10_000
+MOST_TAGS = 50
+
+
+@s3_operation("CreateBucket")
+def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """In us-east-1 a bucket of one's own may be created again, as at AWS, though not with tags."""
+    name = request["Bucket"]
+    check_bucket_name(name)
+    _check_acl(request)
+    wanted = request.get("CreateBucketConfiguration") or {}
+    region = _region(wanted.get("LocationConstraint") or None, context.region)
+    documents = configuration.at_first(request.get("ObjectOwnership"))
+    if request.get("ObjectLockEnabledForBucket"):
+        documents[locks.KIND] = ENABLED
+    if wanted.get("Tags"):
+        documents["tagging"] = {"TagSet": shapes.tag_set(_tags(wanted["Tags"]))}
+    try:
+        context.objects.buckets.create(name, region, documents)
+    except AwsError as error:
+        if error.code != "BucketAlreadyOwnedByYou" or region != HOME or wanted.get("Tags"):
+            raise
+    return {"Location": f"/{name}", "BucketArn": _arn(name)}
+
+
+def _check_acl(request: dict[str, Any]) -> None:
+    """Source: S3's user guide, Troubleshooting of object ownership. Raises InvalidBucketAclWithObjectOwnership."""
+    if not shapes.gives_access(request):
+        return
+    if request.get("ObjectOwnership") in {None, shapes.ENFORCED}:
+        message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        raise AwsError("InvalidBucketAclWithObjectOwnership", message)
+    raise AwsError("NotImplemented", "Access lists other than the private one are not served.")
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:s3:::{name}"
+
+
+def _tags(tags: list[dict[str, Any]]) -> dict[str, str]:
+    if any(tag.get("Key") is None or tag.get("Value") is None for tag in tags):
+        raise errors.malformed_xml()
+    return checked_tags(tags, MOST_TAGS, AT_CREATION)
+
+
+def _region(constraint: str | None, default: str) -> str:
+    """Of the bucket. us-east-1 takes a constraint to any other region, the others to themselves alone, as at AWS."""
+    if default not in {HOME, constraint}:
+        named = constraint or "unspecified"
+        message = f"The {named} location constraint is incompatible for the region specific endpoint this request was sent to."
+        raise AwsError("IllegalLocationConstraintException", message)
+    if constraint is None:
+        return default
+    if constraint == HOME or (constraint != "EU" and not _REGION.fullmatch(constraint)):
+        message = "The specified location-constraint is not valid"
+        raise AwsError("InvalidLocationConstraint", message, 400, {"LocationConstraint": constraint})
+    return constraint
+
+
+@s3_operation("HeadBucket")
+def head_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    bucket = context.objects.buckets.get(request["Bucket"])
+    return {"BucketArn": _arn(bucket.name), "BucketRegion": bucket.region, "AccessPointAlias": False}
+
+
+@s3_operation("ListBuckets")
+def list_buckets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    most, prefix = request.get("MaxBuckets", MOST_BUCKETS), request.get("Prefix") or ""
+    if not 1 <= most <= MOST_BUCKETS:
+        message = f"Argument max-buckets must be an integer between 1 and {MOST_BUCKETS}"
+        raise errors.invalid_argument(message, "max-buckets", most)
+    refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", None)
+    after = (paging.decode(request.get("ContinuationToken"), refusal) or [""])[0]
+    found = context.objects.buckets.page(prefix, after, most + 1)
+    region = request.get("BucketRegion")
+    if region is not None and region not in _known_regions():
+        message = f"Argument value {region} is not a valid AWS Region"
+        raise errors.invalid_argument(message, "bucket-region", None)
+    return {
+        "Owner": shapes.owner(context.account),
+        "Buckets": [_shown(bucket) for bucket in found[:most] if region in (None, bucket.region)],
+        "Prefix": request.get("Prefix"),
+        "ContinuationToken": paging.encode([found[most - 1].name]) if len(found) > most else None,
+    }
+
+
+def _shown(bucket: Bucket) -> dict[str, Any]:
+    return {
+        "Name": bucket.name,
+        "CreationDate": to_datetime(bucket.created_ms // 1000 * 1000),
+        "BucketRegion": bucket.region,
+        "BucketArn": _arn(bucket.name),
+    }
+
+
+@cache
+def _known_regions() -> frozenset[str]:
+    session = botocore.session.get_session()
+    partitions = session.get_available_partitions()
+    return frozenset(name for one in partitions for name in session.get_available_regions("s3", one))
+
+
+@s3_operation("DeleteBucket")
+def delete_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Unfinished uploads end with the bucket."""
+    context.objects.uploads.forget(context.objects.buckets.delete(request["Bucket"]))
+    return {}
+
+
+@s3_operation("GetBucketLocation")
+def get_bucket_location(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """S3 tells nothing for a bucket in us-east-1."""
+    region = context.objects.buckets.get(request["Bucket"]).region
+    return {} if region == HOME else {"LocationConstraint": region}

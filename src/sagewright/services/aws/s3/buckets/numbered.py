@@ -1,0 +1,84 @@
+"""Configurations of which a bucket has several, each by its id: metrics, analytics, inventory and intelligent tiering.
+
+They are kept and given back; nothing is measured, written or moved by them. Source: the S3 API reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors
+from sagewright.services.aws.s3.operations import need, s3_operation
+from sagewright.services.context import Context
+
+MOST = 1000
+PAGE = 100
+KINDS = ("Metrics", "Analytics", "Inventory", "IntelligentTiering")
+
+
+def _kept(context: Context, bucket: str, kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = context.objects.buckets.get(bucket).configuration.get(_name(kind), {})
+    return found
+
+
+def _name(kind: str) -> str:
+    return f"{kind} configurations"
+
+
+def _missing() -> AwsError:
+    return AwsError("NoSuchConfiguration", "The specified configuration does not exist.", 404)
+
+
+def _serve_changes(kind: str, member: str) -> None:
+    @s3_operation(f"PutBucket{member}")
+    def put(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        document = need(request.get(member))
+        if document.get("Id") != request["Id"]:
+            raise errors.malformed_xml()
+
+        def change(kept: dict[str, Any] | None) -> dict[str, Any]:
+            changed = {**(kept or {}), request["Id"]: document}
+            if len(changed) > MOST:
+                raise AwsError("TooManyConfigurations", f"A bucket has at most {MOST} configurations of a kind.")
+            return changed
+
+        context.objects.buckets.reconfigure(request["Bucket"], _name(kind), change)
+        return {}
+
+    @s3_operation(f"DeleteBucket{member}")
+    def delete(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        def change(kept: dict[str, Any] | None) -> dict[str, Any] | None:
+            left = dict(kept or {})
+            if left.pop(request["Id"], None) is None:
+                raise _missing()
+            return left or None
+
+        context.objects.buckets.reconfigure(request["Bucket"], _name(kind), change)
+        return {}
+
+
+def _serve_reads(kind: str, member: str) -> None:
+    @s3_operation(f"GetBucket{member}")
+    def get(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        document = _kept(context, request["Bucket"], kind).get(request["Id"])
+        if document is None:
+            raise _missing()
+        return {member: document}
+
+    @s3_operation(f"ListBucket{member}s")
+    def list_all(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        after = request.get("ContinuationToken") or ""
+        kept = _kept(context, request["Bucket"], kind)
+        ids = sorted(name for name in kept if name > after)
+        answer: dict[str, Any] = {"IsTruncated": len(ids) > PAGE}
+        if request.get("ContinuationToken"):
+            answer["ContinuationToken"] = after
+        if len(ids) > PAGE:
+            answer["NextContinuationToken"] = ids[PAGE - 1]
+        return answer | {f"{member}List": [kept[name] for name in ids[:PAGE]]}
+
+
+for _kind in KINDS:
+    _serve_changes(_kind, f"{_kind}Configuration")
+    _serve_reads(_kind, f"{_kind}Configuration")

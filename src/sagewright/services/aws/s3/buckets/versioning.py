@@ -1,0 +1,30 @@
+"""Whether a bucket keeps the versions of its objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.model.errors import AwsError
+from sagewright.objects import errors
+from sagewright.objects.buckets import OFF
+from sagewright.services.aws.s3.operations import need, s3_operation
+from sagewright.services.context import Context
+
+
+@s3_operation("PutBucketVersioning")
+def put_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    wanted = need(request.get("VersioningConfiguration"))
+    if not wanted.get("Status"):
+        raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified")
+    if wanted["Status"] not in {"Enabled", "Suspended"}:
+        raise errors.malformed_xml()
+    if wanted.get("MFADelete") == "Enabled":
+        raise AwsError("NotImplemented", "MFA delete is not served.")
+    context.objects.buckets.set_versioning(request["Bucket"], wanted["Status"])
+    return {}
+
+
+@s3_operation("GetBucketVersioning")
+def get_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    state = context.objects.buckets.get(request["Bucket"]).versioning
+    return {} if state == OFF else {"Status": state}

@@ -1,0 +1,149 @@
+"""ListObjects, ListObjectsV2, ListObjectVersions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from sagewright.objects import errors
+from sagewright.objects.listing import Asked, Page
+from sagewright.services import paging
+from sagewright.services.aws.s3 import shapes
+from sagewright.services.aws.s3.operations import s3_operation
+from sagewright.services.context import Context
+from sagewright.store.objects import Entry
+
+MOST = 1000
+_PLAIN = re.compile(r"[A-Za-z0-9/*._-]*")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the list operations read in the same way; `show` gives a key in the encoding that was asked."""
+
+    asked: Asked
+    show: Callable[[str | None], str | None]
+
+    def members(self, request: dict[str, Any], page: Page) -> dict[str, Any]:
+        """The members that the three answers share."""
+        return {
+            "Name": request["Bucket"],
+            "Prefix": self.show(self.asked.prefix),
+            "Delimiter": self.show(request.get("Delimiter") or None),
+            "MaxKeys": self.asked.limit,
+            "EncodingType": request.get("EncodingType"),
+            "IsTruncated": page.truncated,
+            "CommonPrefixes": [{"Prefix": self.show(prefix)} for prefix in page.prefixes],
+        }
+
+    def content(self, version: Entry, owner: dict[str, str] | None = None) -> dict[str, Any]:
+        return {
+            "Key": self.show(version.key),
+            "LastModified": shapes.whole_second(version.modified_ms),
+            "ETag": shapes.quoted(version.etag),
+            "ChecksumAlgorithm": list(version.checksums) or None,
+            "ChecksumType": shapes.checksum_type(version.checksums) if version.checksums else None,
+            "Size": version.size,
+            "StorageClass": version.headers.get("StorageClass", shapes.STANDARD),
+            "Owner": owner,
+        }
+
+
+def read_asked(request: dict[str, Any], limit: str = "MaxKeys") -> Listed:
+    """Raises InvalidArgument."""
+    most = request.get(limit)
+    most = MOST if most is None else most
+    if not 0 <= most < 2**31:
+        name = "max-" + limit.removeprefix("Max").lower()
+        raise errors.invalid_argument(f"Argument {name} must be an integer between 0 and 2147483647", name, most)
+    return Listed(
+        Asked(request.get("Prefix") or "", request.get("Delimiter") or "", min(most, MOST)),
+        key_encoding(request.get("EncodingType")),
+    )
+
+
+def key_encoding(kind: str | None) -> Callable[[str | None], str | None]:
+    """Raises InvalidArgument for an encoding other than url."""
+    if kind is None:
+        return lambda text: text
+    if kind.lower() != "url":
+        raise errors.invalid_argument("Invalid Encoding Method specified in Request", "encoding-type", kind)
+    return _url_encoded
+
+
+def _url_encoded(text: str | None) -> str | None:
+    return text if text is None or _PLAIN.fullmatch(text) else quote(text, safe="/*-._")
+
+
+@s3_operation("ListObjects")
+def list_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    listed = read_asked(request)
+    page = context.objects.listing.keys(request["Bucket"], listed.asked, request.get("Marker") or "")
+    owner = shapes.owner(context.account)
+    return {
+        **listed.members(request, page),
+        "Marker": listed.show(request.get("Marker") or ""),
+        "NextMarker": listed.show(page.next_key) if page.truncated and listed.asked.delimiter else None,
+        "Contents": [listed.content(version, owner) for version in page.entries],
+    }
+
+
+@s3_operation("ListObjectsV2")
+def list_objects_v2(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    listed, token = read_asked(request), request.get("ContinuationToken")
+    refusal = errors.invalid_argument("The continuation token provided is incorrect", "continuation-token", None)
+    if token == "":
+        raise refusal
+    marker = (paging.decode(token, refusal) or [request.get("StartAfter") or ""])[0]
+    page = context.objects.listing.keys(request["Bucket"], listed.asked, marker)
+    owner = shapes.owner(context.account) if request.get("FetchOwner") else None
+    return {
+        **listed.members(request, page),
+        "KeyCount": page.count,
+        "StartAfter": None if token else listed.show(request.get("StartAfter")),
+        "ContinuationToken": token,
+        "NextContinuationToken": paging.encode([page.next_key]) if page.truncated else None,
+        "Contents": [listed.content(version, owner) for version in page.entries],
+    }
+
+
+@s3_operation("ListObjectVersions")
+def list_object_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    listed = read_asked(request)
+    marker, version = request.get("KeyMarker") or "", request.get("VersionIdMarker") or None
+    if version and not marker:
+        message = "A version-id marker cannot be specified without a key marker."
+        raise errors.invalid_argument(message, "version-id-marker", version)
+    page = context.objects.listing.versions(request["Bucket"], listed.asked, marker, version)
+    owner = shapes.owner(context.account)
+    return {
+        **listed.members(request, page),
+        "KeyMarker": listed.show(marker),
+        "VersionIdMarker": request.get("VersionIdMarker") or "",
+        "NextKeyMarker": listed.show(page.next_key) if page.truncated else None,
+        "NextVersionIdMarker": page.next_version if page.truncated else None,
+        "Versions": [_version(listed, v, owner) for v in page.entries if not v.delete_marker],
+        "DeleteMarkers": [_marker(listed, v, owner) for v in page.entries if v.delete_marker],
+    }
+
+
+def _version(listed: Listed, version: Entry, owner: dict[str, str]) -> dict[str, Any]:
+    stored = version.headers.get("StorageClass", shapes.STANDARD)
+    return listed.content(version, owner) | {
+        "VersionId": version.version,
+        "IsLatest": version.latest,
+        "StorageClass": stored if stored == shapes.STANDARD else None,  # the model knows no other here
+    }
+
+
+def _marker(listed: Listed, version: Entry, owner: dict[str, str]) -> dict[str, Any]:
+    return {
+        "Key": listed.show(version.key),
+        "VersionId": version.version,
+        "IsLatest": version.latest,
+        "LastModified": shapes.whole_second(version.modified_ms),
+        "Owner": owner,
+    }

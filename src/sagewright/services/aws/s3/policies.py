@@ -1,0 +1,210 @@
+"""Bucket policies: read, held against the rules, and asked whether they allow or deny something.
+
+Source: the IAM user guide, "Policy elements" and "Policy evaluation logic"; the S3 user guide, "The meaning of public".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from sagewright.model.documents import read_json
+from sagewright.model.errors import AwsError
+from sagewright.services.aws.s3 import policy_conditions
+from sagewright.services.aws.s3.policy_conditions import EXISTING_TAG
+
+MAX_POLICY_BYTES = 20 * 1024
+VERSIONS = frozenset({"2012-10-17", "2008-10-17"})
+_ELEMENTS = frozenset(
+    {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+)
+_SESSION = re.compile(r"arn:aws[a-z-]*:sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/(?:.*/)?(?P<role>[^/]+)")
+_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?(?P<account>\d{12})(?::root)?")
+
+
+class Verdict(Enum):
+    """What a policy says of a request."""
+
+    ALLOW = "a statement allows it"
+    DENY = "a statement denies it"
+    SILENT = "no statement is about it"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who (an ARN, "" for nobody known) wants to do which action on which resource; `values`: the condition keys' values."""
+
+    principal: str
+    action: str
+    resource: str
+    values: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, each of its lists as a list. `negated`: the elements that were given as Not..."""
+
+    allows: bool
+    principals: Sequence[str]
+    actions: Sequence[str]
+    resources: Sequence[str]
+    negated: frozenset[str]
+    condition: Mapping[str, Any]
+
+    def fits(self, asked: Asked) -> bool:
+        return (
+            self._holds("Action", any(_like(a.lower(), asked.action.lower()) for a in self.actions))
+            and self._holds("Resource", any(_like(r, asked.resource) for r in self.resources))
+            and self._holds("Principal", any(_is(p, asked.principal) for p in self.principals))
+            and policy_conditions.hold(self.condition, asked.values)
+        )
+
+    def _holds(self, element: str, found: bool) -> bool:
+        return found != (element in self.negated)
+
+    @property
+    def public(self) -> bool:
+        """Whether it gives something to everybody."""
+        everybody = "*" in self.principals or "Principal" in self.negated
+        return self.allows and everybody and not policy_conditions.fix_principal(self.condition)
+
+
+@dataclass(frozen=True)
+class Policy:
+    statements: tuple[Statement, ...]
+
+    def judge(self, asked: Asked) -> Verdict:
+        fitting = [statement for statement in self.statements if statement.fits(asked)]
+        if any(not statement.allows for statement in fitting):
+            return Verdict.DENY
+        return Verdict.ALLOW if fitting else Verdict.SILENT
+
+    @property
+    def public(self) -> bool:
+        return any(statement.public for statement in self.statements)
+
+    @property
+    def asks_tags(self) -> bool:
+        """Whether a condition is about the tags that an object has already."""
+        return any(
+            key.lower().startswith(EXISTING_TAG)
+            for statement in self.statements
+            for block in statement.condition.values()
+            for key in block
+        )
+
+
+def parse(text: str, bucket: str) -> Policy:
+    """Raises MalformedPolicy, PolicyTooLarge."""
+    if len(text.encode()) > MAX_POLICY_BYTES:
+        raise AwsError("PolicyTooLarge", f"A policy may have {MAX_POLICY_BYTES} bytes, got {len(text.encode())}")
+    try:
+        document = read_json(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise malformed("Policies must be valid JSON and the first byte must be '{'")
+    if document.get("Version", "2008-10-17") not in VERSIONS:
+        raise malformed("The policy must contain a valid version string")
+    statements = document.get("Statement")
+    statements = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(statements, list) or not all(isinstance(each, dict) for each in statements):
+        raise malformed("Missing required field Statement")
+    return Policy(tuple(_statement(each, bucket) for each in statements))
+
+
+@lru_cache(maxsize=1024)
+def parsed(text: str, bucket: str) -> Policy:
+    """`parse` of a policy that was accepted before."""
+    return parse(text, bucket)
+
+
+def role_of(arn: str) -> str:
+    """The role of a session, which conditions know it by; any other ARN as it is."""
+    session = _SESSION.fullmatch(arn)
+    return f"arn:aws:iam::{session['account']}:role/{session['role']}" if session else arn
+
+
+def malformed(message: str) -> AwsError:
+    return AwsError("MalformedPolicy", message, 400)
+
+
+def _statement(document: Mapping[str, Any], bucket: str) -> Statement:
+    unknown = sorted(set(document) - _ELEMENTS)
+    if unknown:
+        raise malformed(f"Unknown field {unknown[0]}")
+    if document.get("Effect") not in {"Allow", "Deny"}:
+        raise malformed(f"Invalid effect: {document.get('Effect')}")
+    if document["Effect"] == "Allow" and "NotPrincipal" in document:
+        raise malformed("Allow with NotPrincipal is not allowed.")
+    negated: set[str] = set()
+    found = {name: _element(document, name, negated) for name in ("Action", "Resource", "Principal")}
+    principals = _principals(found["Principal"])
+    actions, resources = _texts(found["Action"], "action"), _texts(found["Resource"], "resource")
+    for action in actions:
+        if action != "*" and not action.lower().startswith("s3:"):
+            raise malformed(f"Policy has invalid action: {action}")
+    for resource in resources:
+        if not _inside(resource, bucket):
+            raise malformed(f"Policy has invalid resource: {resource}")
+    condition = document.get("Condition", {})
+    fault = policy_conditions.fault(condition)
+    if fault:
+        raise malformed(fault)
+    return Statement(document["Effect"] == "Allow", principals, actions, resources, frozenset(negated), condition)
+
+
+def _element(document: Mapping[str, Any], name: str, negated: set[str]) -> Any:
+    if (name in document) == (f"Not{name}" in document):
+        raise malformed(f"Missing required field {name}" if name not in document else f"{name} and Not{name} at once")
+    if name in document:
+        return document[name]
+    negated.add(name)
+    return document[f"Not{name}"]
+
+
+def _texts(value: Any, what: str) -> list[str]:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values or not all(isinstance(each, str) for each in values):
+        raise malformed(f"Policy has invalid {what}")
+    return values
+
+
+def _principals(value: Any) -> list[str]:
+    if value == "*":
+        return ["*"]
+    if not isinstance(value, dict) or not value:
+        raise malformed("Invalid principal in policy")
+    found: list[str] = []
+    for kind, names in value.items():
+        if kind not in {"AWS", "Service", "Federated", "CanonicalUser"}:
+            raise malformed(f"Invalid principal in policy: {kind}")
+        found += _texts(names, "principal")
+    return found
+
+
+def _inside(resource: str, bucket: str) -> bool:
+    head, _, name = resource.partition(":::")
+    return head in {"arn:aws:s3", "arn:*:s3"} and _like(name.partition("/")[0], bucket)
+
+
+def _is(principal: str, arn: str) -> bool:
+    """Whether an element of a statement's principals means the caller."""
+    if principal in {"*", arn}:
+        return True
+    session = _SESSION.fullmatch(arn)
+    account = _ACCOUNT.fullmatch(principal)
+    if session is None or account is not None:
+        return account is not None and f"::{account['account']}:" in arn
+    role = _ROLE.fullmatch(principal)
+    return role is not None and (role["account"], role["role"]) == (session["account"], session["role"])
+
+
+def _like(pattern: str, text: str) -> bool:
+    """`*` and `?` as in policies, where no bracket means anything."""
+    return policy_conditions.like(pattern, text)

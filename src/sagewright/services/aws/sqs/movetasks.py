@@ -1,0 +1,132 @@
+"""Message move tasks: Start, List, Cancel. `engine.events.message_moves` carries them out.
+
+Source: AWS's API reference, Amazon SQS; handles and refusals as localstack/localstack recorded them on AWS
+(`test_sqs_move_task.snapshot.json`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from sagewright.engine.events.message_moves import CANCELLED, KIND, RUNNING
+from sagewright.model.errors import AwsError
+from sagewright.services.aws.sqs import checks
+from sagewright.services.aws.sqs.queues import Queue, find, sources_of
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.store import messages, resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import New, Resource
+
+MOST_KEPT = 10
+MOST_PER_SECOND = 500
+
+
+@operation("sqs", "StartMessageMoveTask")
+def start_message_move_task(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    source = _require_queue(context, "SourceArn", request["SourceArn"])
+    destination = request.get("DestinationArn")
+    if destination and _require_queue(context, "DestinationArn", destination).fifo != source.fifo:
+        raise checks.invalid("Source and destination queues must be of the same type.")
+    pace = request.get("MaxNumberOfMessagesPerSecond")
+    if pace is not None and not 1 <= pace <= MOST_PER_SECOND:
+        raise checks.invalid(f"Value {pace} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and "
+                             f"{MOST_PER_SECOND}.")  # fmt: skip
+    if not sources_of(context, source):
+        raise checks.invalid("Source queue must be configured as a Dead Letter Queue.")
+    document = {"SourceArn": source.arn, "Moved": 0, "ToMove": messages.count(context.store, source.id).visible}
+    document |= {"DestinationArn": destination} if destination else {}
+    document |= {"PerSecond": pace} if pace is not None else {}
+    new = New(str(uuid.uuid4()), document, "", {}, parent=source.id, status=RUNNING, principal=context.principal.arn)
+    with context.store.write() as connection:
+        resources.locked_in(connection, source.id)  # so that of two that start at once one sees the other
+        there = [one for one in resources.children_in(connection, source.id) if one.kind == KIND]
+        if any(one.status == RUNNING for one in there):
+            raise checks.invalid("There is already a task running. Only one active task is allowed for a source queue arn at a "
+                                 "given time.")  # fmt: skip
+        for old in there[: max(0, len(there) - MOST_KEPT + 1)]:
+            resources.remove_in(connection, old, "")
+        task = resources.create_in(connection, _place(context), new)
+    context.engine.wake(KIND, task.id)
+    return {"TaskHandle": _handle(task)}
+
+
+@operation("sqs", "ListMessageMoveTasks")
+def list_message_move_tasks(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    source, most = _require_queue(context, "SourceArn", request["SourceArn"]), request.get("MaxResults", 1)
+    if not 1 <= most <= MOST_KEPT:
+        raise checks.invalid(
+            f"Value {most} for parameter MaxResults is invalid. Reason: Must be between 1 and {MOST_KEPT}."
+        )
+    found = [one for one in resources.children(context.store, source.id) if one.kind == KIND]
+    return {"Results": [_told(one) for one in found[::-1][:most]]}
+
+
+@operation("sqs", "CancelMessageMoveTask")
+def cancel_message_move_task(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    task_id, source_arn = _read_handle(request["TaskHandle"])
+    source = _require_queue(context, "SourceArn", source_arn)
+    task = resources.find(context.store, _place(context), task_id)
+    if task is None or task.parent != source.id:
+        raise _absent("Task does not exist.")
+
+    def cancelled(now: Resource) -> Resource | None:
+        return replace(now, status=CANCELLED) if now.status == RUNNING else None
+
+    stopped = resources.alter(context.store, task.id, cancelled)
+    if stopped is None:
+        raise checks.invalid("Only active tasks can be cancelled.")
+    return {"ApproximateNumberOfMessagesMoved": stopped.document["Moved"]}
+
+
+def _handle(task: Resource) -> str:
+    told = {"taskId": task.name, "sourceArn": task.document["SourceArn"]}
+    return base64.b64encode(json.dumps(told).encode()).decode()
+
+
+def _read_handle(handle: str) -> tuple[str, str]:
+    """The task's id and its source. Raises InvalidParameterValue."""
+    try:
+        found = json.loads(base64.b64decode(handle, validate=True))
+        return str(found["taskId"]), str(found["sourceArn"])
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        raise checks.invalid("Value for parameter TaskHandle is invalid.") from None
+
+
+def _require_queue(context: Context, member: str, arn: str) -> Queue:
+    """Raises ResourceNotFoundException."""
+    queue = find(context, arn.rpartition(":")[2])
+    if queue is None or queue.arn != arn:
+        raise _absent(f"The resource that you specified for the {member} parameter doesn't exist.")
+    return queue
+
+
+def _absent(message: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", message, 404)
+
+
+def _told(task: Resource) -> dict[str, Any]:
+    document = task.document
+    optional = {
+        "TaskHandle": _handle(task) if task.status == RUNNING else None,
+        "DestinationArn": document.get("DestinationArn"),
+        "MaxNumberOfMessagesPerSecond": document.get("PerSecond"),
+        "FailureReason": document.get("FailureReason"),
+    }
+    return {
+        "Status": task.status,
+        "SourceArn": document["SourceArn"],
+        "ApproximateNumberOfMessagesMoved": document["Moved"],
+        "ApproximateNumberOfMessagesToMove": document["ToMove"],
+        "StartedTimestamp": task.created_ms,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def _place(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)

@@ -1,0 +1,62 @@
+"""Roles that requests name. With `roles=open` every role of the account exists; with `roles=strict`, those that were created."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sagewright.model import arns
+from sagewright.model.arns import ROLE_NAME, account_of, id_of
+from sagewright.model.errors import ValidationException
+from sagewright.services.context import Context
+from sagewright.store import identity
+
+TRUSTED = ("sagemaker", "bedrock", "lambda", "events", "scheduler")
+TRUST_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": [f"{name}.amazonaws.com" for name in TRUSTED]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+
+
+def resolve_role(context: Context, name: str) -> dict[str, Any] | None:
+    """The role's row. With `roles=open`, a role that doesn't exist is answered by a stand-in that trusts SageMaker."""
+    role = identity.find_role(context.store, context.account, name)
+    if role is not None:
+        return role
+    if name == ROLE_NAME or context.settings.roles == "open":
+        return stand_in(context.account, name)
+    return None
+
+
+def stand_in(account: str, name: str) -> dict[str, Any]:
+    return {
+        "account": account,
+        "name": name,
+        "id": id_of("AROA", arns.role_arn(account, name)),
+        "path": "/",
+        "trust_policy": TRUST_POLICY,
+        "description": "",
+        "max_session_s": 43_200,
+        "created_ms": 0,
+        "attached": [],
+        "inline": {},
+    }
+
+
+def check_role(context: Context, arn: str) -> None:
+    """Raises ValidationException for a role that SageMaker cannot assume."""
+    if account_of(arn) != context.account:
+        raise ValidationException("RoleArn: Cross-account pass role is not allowed.")
+    if resolve_role(context, arn.rsplit("/", 1)[-1]) is None:
+        raise ValidationException(
+            f"Could not assume role {arn}. Please ensure that the role exists and allows principal "
+            "'sagemaker.amazonaws.com' to assume the role."
+        )

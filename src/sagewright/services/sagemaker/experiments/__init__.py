@@ -1,0 +1,4 @@
+"""Experiments, trials, trial components, and MLflow tracking servers.
+
+Imports `resources`.
+"""

@@ -1,0 +1,243 @@
+"""Trial components as they are kept and found. Those of jobs are made when somebody first asks for them, at the latest for lineage,
+a moment after the job; the job describes them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.kinds.table import KINDS
+from sagewright.model.clock import now_ms, to_datetime, to_ms
+from sagewright.model.errors import ResourceNotFound, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.sagemaker.experiments.experiments import CREATED, SORTS
+from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR, HEAD, NAME, Tracked
+from sagewright.services.sagemaker.experiments.trial_component_shapes import (
+    ARN_TYPE,
+    MERGED,
+    SOURCE_TYPES,
+    component_name,
+    merged,
+    metric,
+    of_job,
+)
+from sagewright.store import componentmetrics, joblists, jobs, resources, trials
+from sagewright.store.componentmetrics import Summary
+from sagewright.store.database import Database
+from sagewright.store.jobs import Job, Place
+from sagewright.store.metrics import Series, dimension_text
+from sagewright.store.resources import New, Resource
+from sagewright.store.schema.jobs import jobs as table
+
+MARGIN_MS = 60_000
+"""Jobs that are older than what was seen by so much are not looked for again: clocks of servers differ."""
+_seen_until: WeakKeyDictionary[Database, dict[tuple[str, str], int]] = WeakKeyDictionary()
+PEOPLE = (CREATOR, CHANGER)
+EMPTY: dict[str, Any] = {name: {} for name in MERGED}
+"""Told also where nothing was put: SDK v2 reads a list where there is no map, and fails."""
+TIMES = ("StartTime", "EndTime", "LastModifiedTime")
+
+
+def whole(context: Context, rows: Sequence[Resource], every: bool = False) -> list[dict[str, Any]]:
+    """What is told of components, with their parents. `every`: with all statistics of jobs that run, which are counted anew."""
+    sources = _sources(context, rows)
+    put = componentmetrics.of_components(context.store, [row.id for row in rows])
+    final = joblists.final_metrics(context.store, list(sources))
+    parents = _parents(context, [row.id for row in rows])
+    found = []
+    for row in rows:
+        job, told = sources.get(row.parent), _described(row, sources.get(row.parent))
+        metrics = [metric(one, "") for one in put.get(row.id, ())]
+        if job is not None:
+            metrics += _of_job(context, job, final.get(job.id, []), every or job.ended)
+        else:
+            metrics += [one | {"TimeStamp": to_datetime(one["TimeStamp"])} for one in told.get("Metrics", ())]
+        found.append(told | {"Metrics": metrics, "Parents": parents[row.id]})
+    return found
+
+
+def _sources(context: Context, rows: Sequence[Resource]) -> dict[str, Job]:
+    """The jobs of components by their ids."""
+    return {job.id: job for job in joblists.several(context.store, [row.parent for row in rows if row.parent])}
+
+
+def _described(row: Resource, job: Job | None) -> dict[str, Any]:
+    """Without what other rows tell: metrics of points and parents."""
+    own = {key: value for key, value in row.document.items() if key not in {NAME, *PEOPLE}}
+    told = merged(of_job(job), own) if job is not None else own
+    head = {name: value for name, value in COMPONENTS.told(row).items() if name not in told}
+    return EMPTY | _timed(told) | head
+
+
+def _timed(told: dict[str, Any]) -> dict[str, Any]:
+    """Times that were kept are milliseconds."""
+    times = {name: to_datetime(told[name]) for name in TIMES if isinstance(told.get(name), int)}
+    return told | times
+
+
+def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> list[dict[str, Any]]:
+    """Of the metrics that a job's lines had: all statistics, or the last values alone."""
+    names = [row.name for row in final]
+    kind = KINDS[job.kind]
+    arn = kind.arn(job.region, job.account, job.name)
+    place = Series(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
+    counted = componentmetrics.of_series(context.store, place, names) if every and names else {}
+    told = []
+    for row in final:
+        last = {"MetricName": row.name, "SourceArn": arn, "TimeStamp": to_datetime(row.at_ms), "Last": row.value}
+        if row.name in counted:
+            count, low, high, mean, _ = counted[row.name]
+            summary = Summary(row.name, count, low, high, mean, 0.0, row.value, row.at_ms)
+            last = metric(summary, arn) | {"StdDev": counted[row.name][4]}
+        told.append(last)
+    return told
+
+
+def _parents(context: Context, ids: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """The trials of each component, and their experiments."""
+    members = trials.trials_of(context.store, ids)
+    rows = {
+        row.id: row for row in resources.several(context.store, list({one for own in members.values() for one in own}))
+    }
+    above = {row.id: row for row in resources.several(context.store, list({row.parent for row in rows.values()}))}
+    return {
+        one: [
+            {"TrialName": rows[trial].document[NAME], "ExperimentName": above[rows[trial].parent].document[NAME]}
+            for trial in members.get(one, ())
+            if trial in rows and rows[trial].parent in above
+        ]
+        for one in ids
+    }
+
+
+def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
+    """What a list tells of components."""
+    members = ("TrialComponentName", "TrialComponentArn", *HEAD, *PEOPLE, "Status", "StartTime", "EndTime")
+    found = []
+    sources = _sources(context, rows)
+    for row in rows:
+        told = _described(row, sources.get(row.parent))
+        shown = {name: told[name] for name in members if name in told}
+        found.append(shown | ({"TrialComponentSource": told["Source"]} if "Source" in told else {}))
+    return found
+
+
+def catch_up(context: Context) -> None:
+    """Make the components of all jobs that have none yet."""
+    seen = _seen_until.setdefault(context.store, {})
+    place = (context.account, context.region)
+    now = now_ms()
+    while True:
+        since_ms = seen.get(place, MARGIN_MS) - MARGIN_MS
+        with context.store.read() as connection:  # most often there is nothing to write
+            found = trials.untracked_in(connection, *place, tuple(SOURCE_TYPES), since_ms)
+        if not found:
+            break
+        try:
+            with context.store.write() as connection:
+                for job in found:
+                    if not trials.has_own_in(connection, job.id):
+                        make_in(connection, job)
+        except IntegrityError:  # another server makes them; the next who asks sees whether all are there
+            return
+    seen[place] = now
+
+
+COMPONENTS = Tracked(
+    kind=trials.COMPONENT,
+    noun="TrialComponent",
+    arn_type=ARN_TYPE,
+    missing=lambda arn: ResourceNotFound(f"TrialComponent '{arn}' does not exist."),
+    taken=lambda arn: ValidationException(f"TrialComponent with arn '{arn}' already exists."),
+    listed=ListForm("TrialComponentSummaries", SORTS, True, CREATED),
+    search_record=lambda found: {"TrialComponent": found},
+    searched_as="ExperimentTrialComponent",
+    whole=whole,
+    prepare=catch_up,
+).declared()
+
+
+def place_of(context: Context, kind: str = trials.COMPONENT) -> Place:
+    return Place(kind, context.account, context.region)
+
+
+def require(context: Context, name: str) -> Resource:
+    """By name or ARN; that of a job is made if need be. Raises ResourceNotFound."""
+    found = COMPONENTS.find(context, name)
+    if found is None:
+        plain = name.rpartition("/")[2]
+        for kind in SOURCE_TYPES:
+            suffix = component_name(kind, "")
+            if plain.lower().endswith(suffix):
+                job = _job(context, kind, plain[: -len(suffix)])
+                found = of(context, job) if job is not None else None
+    if found is None:
+        return COMPONENTS.require(context, name)
+    return found
+
+
+def of_source(context: Context, arn: str) -> list[str]:
+    """The ids of the components of the job that an ARN names; SDKs write ARNs in lower case."""
+    kind_name, _, name = arn.split(":", 5)[-1].partition("/")
+    kind = next((one for one in SOURCE_TYPES if KINDS[one].resource == kind_name), None)
+    if kind is None or not arn.startswith(f"arn:aws:sagemaker:{context.region}:{context.account}:"):
+        return []
+    job = _job(context, kind, name)
+    found = of(context, job) if job is not None else COMPONENTS.find(context, component_name(kind, name))
+    return [found.id] if found is not None and "Source" in found.document else []
+
+
+def _job(context: Context, kind: str, name: str) -> Job | None:
+    """By its name, in any case if there is none that is written so."""
+    found = jobs.find(context.store, Place(kind, context.account, context.region), name)
+    if found is not None:
+        return found
+    own = (table.c.kind == kind, table.c.account == context.account, table.c.region == context.region)
+    with context.store.read() as connection:
+        named = select(table.c.id).where(*own, func.lower(table.c.name) == name.lower()).limit(1)
+        job_id = connection.execute(named).scalar()
+    return jobs.get(context.store, job_id) if job_id else None
+
+
+def of(context: Context, job: Job) -> Resource | None:
+    """The component of a job, made if it isn't there; None if it was deleted."""
+    found = [
+        one for one in resources.children(context.store, job.id) if one.kind in {trials.COMPONENT, trials.FORGOTTEN}
+    ]
+    if not found:
+        with contextlib.suppress(IntegrityError), context.store.write() as connection:  # another server has made it
+            if not trials.has_own_in(connection, job.id):
+                return make_in(connection, job)
+        found = [one for one in resources.children(context.store, job.id) if one.kind == trials.COMPONENT]
+    return found[0] if found and found[0].kind == trials.COMPONENT else None
+
+
+def make_in(connection: Connection, job: Any) -> Resource:
+    """The component of a job (id, kind, account, region, name, created_ms). The caller knows that there is none."""
+    name = component_name(job.kind, job.name)
+    place = Place(trials.COMPONENT, job.account, job.region)
+    if trials.is_named_in(connection, place, name.lower()):  # by a user, or by a job of that name that was deleted
+        name = f"{name}-{job.id[:8]}"
+    arn = KINDS[job.kind].arn(job.region, job.account, job.name)
+    document = {NAME: name, "Source": {"SourceArn": arn, "SourceType": SOURCE_TYPES[job.kind]}}
+    return resources.create_in(
+        connection, place, New(name.lower(), document, "", {}, parent=job.id, created_ms=job.created_ms)
+    )
+
+
+def keep(context: Context, job: Job) -> None:
+    """Before a job is deleted: its component goes on telling what it told."""
+    if job.kind not in SOURCE_TYPES or (component := of(context, job)) is None:
+        return
+    (told,) = whole(context, [component], every=True)
+    kept = {name: told[name] for name in of_job(job)}
+    kept |= {name: to_ms(kept[name]) for name in TIMES if name in kept}
+    kept["Metrics"] = [one | {"TimeStamp": to_ms(one["TimeStamp"])} for one in told["Metrics"] if "SourceArn" in one]
+    resources.alter(context.store, component.id, lambda row: replace(row, document=row.document | kept))

@@ -1,0 +1,163 @@
+"""What experiments, trials and trial components have in common: names that are the same in any case, and who changed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import to_datetime
+from sagewright.services.context import Context
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
+from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.services.sagemaker.resources.tags import shape
+from sagewright.store import resources, tags
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Condition
+from sagewright.store.resources import New, Resource
+
+NAME, CREATOR, CHANGER = "Name", "CreatedBy", "LastModifiedBy"
+"""Members of a document beside those of the request: the name as it was written, and ARNs."""
+HEAD = ("DisplayName", "CreationTime", "LastModifiedTime")
+Documents = Callable[[Context, Sequence[Resource]], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Tracked(Form):
+    """A Form whose rows are named in lower case; the document has the name as it was written.
+
+    `searched_as`: Search's name for it. `whole`: what Search shows of rows, but for their tags; `prepare`: see Searched.
+    """
+
+    searched_as: str = ""
+    whole: Documents | None = None
+    prepare: Callable[[Context], None] | None = None
+
+    def declared(self) -> Tracked:
+        assert self.search_record is not None
+        searched = Searched(
+            self.searched_as, self._name_member, self._shown, self.search_record, self.not_in_search, self.prepare
+        )
+        declare(Declaration(self.kind, self.arn_type, RESOURCES, searched))
+        return self
+
+    def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:
+        """Raises `taken`."""
+        return self.create_below(context, request, None, status)
+
+    def create_below(
+        self, context: Context, request: dict[str, Any], parent: Resource | None, status: str = ""
+    ) -> dict[str, Any]:
+        """`parent`: what it belongs to; ResourceNotFound if that is deleted meanwhile. Raises `taken`."""
+        name = request[self._name_member]
+        try:
+            with context.store.write() as connection:
+                if parent is not None and resources.locked_in(connection, parent.id) is None:
+                    raise self.missing(self.arn(context, parent.name))
+                self.create_in(context, connection, request, parent.id if parent else "", status)
+        except IntegrityError:
+            if resources.find(context.store, self._place(context), name.lower()) is None:
+                raise
+            raise self.taken(self.arn(context, name)) from None
+        return {f"{self.noun}Arn": self.arn(context, name)}
+
+    def create_in(
+        self, context: Context, connection: Connection, request: dict[str, Any], parent: str, status: str = ""
+    ) -> Resource:
+        """Raises IntegrityError."""
+        name, principal = request[self._name_member], context.principal.arn
+        kept = {key: value for key, value in request.items() if key not in {"Tags", self._name_member}}
+        pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+        document = {**kept, NAME: name, CREATOR: principal, CHANGER: principal}
+        new = New(name.lower(), document, self.arn(context, name), pairs, 0, parent, status, principal)
+        return resources.create_in(connection, self._place(context), new)
+
+    def update(
+        self, context: Context, found: Resource, change: Callable[[dict[str, Any]], dict[str, Any]], status: str = ""
+    ) -> dict[str, Any]:
+        """`change`: makes a new document of the one that is there. Raises `missing`, and what `change` raises."""
+
+        def how(current: Resource) -> Resource:
+            document = change(current.document) | {CHANGER: context.principal.arn}
+            return replace(current, document=document, status=status or current.status)
+
+        if resources.alter(context.store, found.id, how) is None:
+            raise self.missing(self.arn(context, found.name))
+        return {f"{self.noun}Arn": self.arn(context, found.name)}
+
+    def find(self, context: Context, name: str) -> Resource | None:
+        return resources.find(context.store, self._place(context), name.rpartition("/")[2].lower())
+
+    def require(self, context: Context, name: str) -> Resource:
+        """By name or ARN. Raises `missing`."""
+        found = self.find(context, name)
+        if found is None:
+            raise self.missing(self.arn(context, name.rpartition("/")[2]))
+        return found
+
+    def remove(self, context: Context, found: Resource, check: Callable[[Connection], None]) -> dict[str, Any]:
+        """`check` raises if it can't go, and removes what goes with it. Raises `missing`."""
+        arn = self.arn(context, found.name)
+        with context.store.write() as connection:
+            if resources.locked_in(connection, found.id) is None:
+                raise self.missing(arn)
+            check(connection)
+            resources.remove_in(connection, found, arn, context.principal.arn)
+        return {f"{self.noun}Arn": arn}
+
+    def listed_where(self, context: Context, request: dict[str, Any], *conditions: Condition) -> dict[str, Any]:
+        """`conditions` name what it belongs to, if anything: then the index of that is used, not the one of the whole account."""
+        place, own = (None, [resources.is_of(self.kind), *conditions]) if conditions else (self._place(context), [])
+        return self.listed.answer(
+            request,
+            lambda page: resources.page(context.store, place, page, *own),
+            lambda rows: map(self._summary, rows),
+        )
+
+    def arn(self, context: Context, name: str) -> str:
+        return sagemaker_arn(context.region, context.account, self.arn_type, name.lower())
+
+    def told(self, resource: Resource) -> dict[str, Any]:
+        hidden = {NAME, CREATOR, CHANGER}
+        own = {key: value for key, value in resource.document.items() if key not in hidden}
+        return self.described(own) | self._head(resource)
+
+    def _place(self, context: Context) -> Place:
+        return Place(self.kind, context.account, context.region)
+
+    def _head(self, resource: Resource) -> dict[str, Any]:
+        document = resource.document
+        name = document[NAME]
+        people = {member: by(document[member]) for member in (CREATOR, CHANGER) if document.get(member)}
+        return {
+            self._name_member: name,
+            f"{self.noun}Arn": sagemaker_arn(resource.region, resource.account, self.arn_type, resource.name),
+            "DisplayName": document.get("DisplayName", name),
+            "CreationTime": to_datetime(resource.created_ms),
+            "LastModifiedTime": to_datetime(resource.modified_ms),
+            **people,
+        }
+
+    def _summary(self, resource: Resource) -> dict[str, Any]:
+        head = self._head(resource)
+        return {name: head[name] for name in (self._name_member, f"{self.noun}Arn", *HEAD)}
+
+    def _shown(self, context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
+        """As Search shows them."""
+        whole = self.whole(context, rows) if self.whole else [self.told(row) for row in rows]
+        return with_tags(context, whole, f"{self.noun}Arn")
+
+
+def with_tags(context: Context, documents: list[dict[str, Any]], member: str) -> list[dict[str, Any]]:
+    """`member`: has the ARN of each."""
+    tagged = tags.of_all(context.store, [one[member] for one in documents])
+    return [one | {"Tags": shape(tagged.get(one[member], {}))} for one in documents]
+
+
+def by(arn: str) -> dict[str, Any]:
+    """CreatedBy and LastModifiedBy."""
+    return {"IamIdentity": {"Arn": arn, "PrincipalId": arn.rpartition("/")[2]}}

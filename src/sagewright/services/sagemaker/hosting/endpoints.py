@@ -1,0 +1,303 @@
+"""Endpoints: Create, Describe, List, Update, UpdateWeightsAndCapacities, Delete.
+
+Source: AWS's API reference, CreateEndpoint, UpdateEndpoint and UpdateEndpointWeightsAndCapacities. SDKs look for the error texts.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sagewright.engine.endpoints import rollout
+from sagewright.engine.endpoints.fleets import Fleet, Variant
+from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.monitoring.alarms import KIND as ALARMS
+from sagewright.kinds.serving import COMPONENT, ENDPOINT, START_S, role_of
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import ValidationException
+from sagewright.model.lives import CHANGING, EndpointStatus
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.registry import operation
+from sagewright.services.sagemaker.hosting.endpoint_configs import CONFIGS, model_of
+from sagewright.services.sagemaker.hosting.endpoint_shapes import described
+from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import Resource
+
+SERVERLESS_TYPE = "ml.m5.large"
+"""What a serverless variant's worker has here, within its MemorySizeInMB."""
+
+ENDPOINTS = Form(
+    kind=ENDPOINT,
+    noun="Endpoint",
+    arn_type="endpoint",
+    missing=lambda arn: ValidationException(f'Could not find endpoint "{arn}".'),
+    taken=lambda arn: ValidationException(f'Cannot create already existing endpoint "{arn}".'),
+    listed=ListForm("Endpoints", {"Name": "name", "CreationTime": "created_ms", "Status": "status"}, descending=True),
+    status_member="EndpointStatus",
+    tells_modified=True,
+).declared()
+
+
+@operation("sagemaker", "CreateEndpoint")
+def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if context.settings.backend != "local":
+        raise ValidationException(
+            f"Sagewright serves endpoints on this machine alone, and the setting backend is {context.settings.backend}."
+        )
+    fleet = fleet_of(context, request["EndpointConfigName"])
+    deployment = _deployment(context, request)
+    kept = {name: request[name] for name in ("EndpointName", "EndpointConfigName", "Tags") if name in request}
+    document = kept | {"Fleets": [], "Update": rollout.start(fleet, deployment, now_ms())}
+    answer = ENDPOINTS.create(context, document, EndpointStatus.CREATING)
+    context.engine.wake(ENDPOINT, ENDPOINTS.require(context, request["EndpointName"]).id)
+    return answer
+
+
+@operation("sagemaker", "DescribeEndpoint", quick=True)
+def describe_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    endpoint = ENDPOINTS.require(context, request["EndpointName"])
+    found = resources.find(context.store, _configs(context), endpoint.document["EndpointConfigName"])
+    return described(endpoint, ENDPOINTS.arn(context, endpoint.name), found.document if found else {})
+
+
+@operation("sagemaker", "ListEndpoints")
+def list_endpoints(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return ENDPOINTS.list(context, request)
+
+
+@operation("sagemaker", "UpdateEndpoint")
+def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    fleet = fleet_of(context, request["EndpointConfigName"])
+    excluded = {one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties") or ()}
+    if excluded and not request.get("RetainAllVariantProperties"):
+        raise ValidationException("ExcludeRetainedVariantProperties needs RetainAllVariantProperties.")
+
+    def change(state: State) -> State:
+        _check_components(context, request["EndpointName"], state, fleet)
+        target = _retained(fleet, state, excluded) if request.get("RetainAllVariantProperties") else fleet
+        kept = state.rest.get("LastDeploymentConfig") or {} if request.get("RetainDeploymentConfig") else {}
+        deployment = _deployment(context, request) or kept
+        rest = {name: value for name, value in state.rest.items() if name != "FailureReason"}
+        return replace(
+            state, status=EndpointStatus.UPDATING, update=rollout.start(target, deployment, now_ms()), rest=rest
+        )
+
+    return _changed(context, request["EndpointName"], change)
+
+
+@operation("sagemaker", "UpdateEndpointWeightsAndCapacities")
+def update_endpoint_weights_and_capacities(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    wanted = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
+    if len(wanted) != len(request["DesiredWeightsAndCapacities"]):
+        raise ValidationException("DesiredWeightsAndCapacities names a variant twice.")
+
+    def change(state: State) -> State:
+        serving = [one for one in state.fleets if one.share]
+        known = {variant.name for fleet in serving for variant in fleet.variants}
+        if unknown := sorted(set(wanted) - known):
+            raise ValidationException(f'Variant "{unknown[0]}" is not part of the endpoint, which has {sorted(known)}.')
+        fleets = [
+            replace(fleet, variants=[_weighted(one, wanted.get(one.name)) for one in fleet.variants])
+            if fleet.share
+            else fleet
+            for fleet in state.fleets
+        ]
+        if not sum(one.weight for fleet in fleets if fleet.share for one in fleet.variants if not one.shadow):
+            raise ValidationException("At least one of the endpoint's variants must keep a weight above 0.")
+        return replace(state, status=EndpointStatus.UPDATING, fleets=fleets, update=rollout.resize(now_ms()))
+
+    return _changed(context, request["EndpointName"], change)
+
+
+@operation("sagemaker", "DeleteEndpoint")
+def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def change(state: State) -> State:
+        if left := _components(context, request["EndpointName"]):
+            raise ValidationException(
+                f'Cannot delete endpoint "{ENDPOINTS.arn(context, request["EndpointName"])}" while it hosts inference components: '
+                f"{', '.join(left)}. Delete them first."
+            )
+        return replace(state, status=EndpointStatus.DELETING, update=None)
+
+    _changed(context, request["EndpointName"], change, frozenset({EndpointStatus.FAILED, EndpointStatus.DELETING}))
+    return {}
+
+
+def _changed(
+    context: Context,
+    name: str,
+    change: Callable[[State], State],
+    also: frozenset[EndpointStatus] = frozenset(),
+) -> dict[str, Any]:
+    """The endpoint as `change` makes it, in one transaction. Raises ValidationException for one whose status does not allow that:
+    InService, OutOfService and those of `also` do."""
+    endpoint, arn = ENDPOINTS.require(context, name), ENDPOINTS.arn(context, name)
+
+    def how(current: Resource) -> Resource:
+        if current.status in CHANGING:
+            raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
+        if current.status not in {EndpointStatus.IN_SERVICE, EndpointStatus.OUT_OF_SERVICE, *also}:
+            raise ValidationException(f'Cannot update endpoint "{arn}" in the status {current.status}.')
+        after = change(State.read(current.status, current.document))
+        return replace(current, status=str(after.status), document=after.document())
+
+    if resources.alter(context.store, endpoint.id, how) is None:
+        raise ENDPOINTS.missing(arn)
+    context.engine.wake(ENDPOINT, endpoint.id)
+    return {"EndpointArn": arn}
+
+
+def _components(context: Context, name: str) -> list[str]:
+    """The names of the inference components on an endpoint, whose row is locked: none is made meanwhile."""
+    endpoint = ENDPOINTS.require(context, name)
+    return [one.name for one in resources.children(context.store, endpoint.id) if one.kind == COMPONENT]
+
+
+def _check_components(context: Context, name: str, state: State, fleet: Fleet) -> None:
+    """Raises ValidationException for a configuration with which the endpoint's inference components would have no place."""
+    present = {one.name for old in state.fleets if old.share for one in old.variants if one.hosts_components}
+    wanted = {one.name for one in fleet.variants if one.hosts_components}
+    if bool(present) != bool(wanted):
+        raise ValidationException(
+            f"Endpoint {name} {'hosts' if present else 'does not host'} inference components, and the variants of "
+            f"{fleet.config} {'do' if wanted else 'do not'}: create another endpoint."
+        )
+    if (gone := sorted(present - wanted)) and (left := _components(context, name)):
+        raise ValidationException(
+            f"The endpoint configuration {fleet.config} has no variant {gone[0]}, and the endpoint hosts inference components: "
+            f"{', '.join(left)}."
+        )
+
+
+def fleet_of(context: Context, config_name: str) -> Fleet:
+    """What an endpoint configuration asks for, with its models as they are now. Raises ValidationException."""
+    document = CONFIGS.require(context, config_name).document
+    variants = [_variant(context, document, one) for one in document["ProductionVariants"]]
+    variants += [
+        _variant(context, document, one, shadow=True) for one in document.get("ShadowProductionVariants") or ()
+    ]
+    return Fleet(
+        id=uuid.uuid4().hex[:8],
+        config=config_name,
+        variants=variants,
+        capture=document.get("DataCaptureConfig"),
+        asynchronous=document.get("AsyncInferenceConfig"),
+    )
+
+
+def _variant(context: Context, config: dict[str, Any], asked: dict[str, Any], *, shadow: bool = False) -> Variant:
+    if "ModelName" not in asked:
+        return _hosting_variant(context, config, asked)
+    model = model_of(context, asked)
+    serverless = asked.get("ServerlessConfig")
+    return Variant(
+        name=asked["VariantName"],
+        weight=float(asked.get("InitialVariantWeight", 1.0)),
+        wanted=1 if serverless else asked["InitialInstanceCount"],
+        instance_type=SERVERLESS_TYPE if serverless else asked["InstanceType"],
+        containers=model["Containers"],
+        model=asked["ModelName"],
+        role=role_of(model, context.account),
+        mode=(model.get("InferenceExecutionConfig") or {}).get("Mode", "Serial"),
+        isolated=bool(model.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
+        shadow=shadow,
+        start_s=float(asked.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
+        routing=_routing(asked),
+        serverless=serverless,
+    )
+
+
+def _hosting_variant(context: Context, config: dict[str, Any], asked: dict[str, Any]) -> Variant:
+    """One whose instances are places of inference components' copies."""
+    return Variant(
+        name=asked["VariantName"],
+        weight=float(asked.get("InitialVariantWeight", 1.0)),
+        wanted=asked["InitialInstanceCount"],
+        instance_type=asked["InstanceType"],
+        containers=[],
+        model="",
+        role=role_of(config, context.account),
+        isolated=bool(config.get("EnableNetworkIsolation")),
+        start_s=float(asked.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
+        routing=_routing(asked),
+        hosts_components=True,
+        scaling=asked.get("ManagedInstanceScaling"),
+    )
+
+
+def _routing(asked: dict[str, Any]) -> str:
+    strategy: str = (asked.get("RoutingConfig") or {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
+    return strategy
+
+
+def _weighted(variant: Variant, asked: dict[str, Any] | None) -> Variant:
+    if asked is None:
+        return variant
+    count = asked.get("DesiredInstanceCount")
+    if count is not None and variant.serverless:
+        raise ValidationException(f'The variant "{variant.name}" is serverless: it has no DesiredInstanceCount.')
+    if asked.get("ServerlessUpdateConfig") and not variant.serverless:
+        raise ValidationException(
+            f'The variant "{variant.name}" is not serverless: it takes no ServerlessUpdateConfig.'
+        )
+    serverless = variant.serverless and {**variant.serverless, **(asked.get("ServerlessUpdateConfig") or {})}
+    weight = asked.get("DesiredWeight")
+    return replace(
+        variant,
+        weight=variant.weight if weight is None else float(weight),
+        wanted=variant.wanted if count is None else count,
+        serverless=serverless,
+    )
+
+
+def _retained(fleet: Fleet, state: State, excluded: set[str]) -> Fleet:
+    """With the weights and counts that variants of the same name have now."""
+    present = {variant.name: variant for one in state.fleets if one.share for variant in one.variants}
+    capture = next((one.capture for one in state.fleets if one.share), None)
+
+    def retained(variant: Variant) -> Variant:
+        now = present.get(variant.name)
+        if now is None:
+            return variant
+        return replace(
+            variant,
+            weight=variant.weight if "DesiredWeight" in excluded else now.weight,
+            wanted=variant.wanted if "DesiredInstanceCount" in excluded or variant.serverless else now.wanted,
+        )
+
+    kept = fleet.capture if "DataCaptureConfig" in excluded or capture is None else capture
+    return replace(fleet, variants=[retained(one) for one in fleet.variants], capture=kept)
+
+
+def _deployment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValidationException for policies that exclude each other, and alarms that are not there."""
+    deployment: dict[str, Any] = request.get("DeploymentConfig") or {}
+    if "BlueGreenUpdatePolicy" in deployment and "RollingUpdatePolicy" in deployment:
+        raise ValidationException("BlueGreenUpdatePolicy and RollingUpdatePolicy exclude each other; both are given.")
+    routing = (deployment.get("BlueGreenUpdatePolicy") or {}).get("TrafficRoutingConfiguration") or {}
+    for kind, member in (("CANARY", "CanarySize"), ("LINEAR", "LinearStepSize")):
+        if routing.get("Type") == kind and member not in routing:
+            raise ValidationException(f"TrafficRoutingConfiguration of the Type {kind} needs {member}.")
+        if routing.get("Type") != kind and member in routing:
+            raise ValidationException(f"{member} needs TrafficRoutingConfiguration of the Type {kind}.")
+    check_alarms(context, deployment)
+    return deployment
+
+
+def check_alarms(context: Context, deployment: dict[str, Any]) -> None:
+    """Raises ValidationException for alarms of a deployment's roll-back that have no name, or are not there."""
+    for alarm in (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or ():
+        name = alarm.get("AlarmName")
+        if name is None:
+            raise ValidationException("Each of the Alarms of AutoRollbackConfiguration must have an AlarmName.")
+        if resources.find(context.store, Place(ALARMS, context.account, context.region), name) is None:
+            raise ValidationException(f"Could not find the alarm {name} of AutoRollbackConfiguration.")
+
+
+def _configs(context: Context) -> Place:
+    return Place(CONFIGS.kind, context.account, context.region)

@@ -1,0 +1,123 @@
+"""What an inference component's Specification asks for: checked, and as a fleet with one variant whose instances are copies.
+
+Source: AWS's API reference, InferenceComponentSpecification. Update requests name what changes: members that they leave out stay.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sagewright.engine.endpoints.fleets import Fleet, Needs, Variant
+from sagewright.engine.endpoints.placement import SPREAD
+from sagewright.kinds.modelcontainers import containers_of
+from sagewright.kinds.serving import role_of
+from sagewright.model.errors import ValidationException
+from sagewright.services.context import Context
+from sagewright.services.sagemaker.hosting.models import MODELS
+from sagewright.services.sagemaker.resources.model_data import check_model_data
+from sagewright.services.sagemaker.resources.own_images import check_image
+
+Specification = dict[str, Any]
+NOT_SERVED = {
+    "BaseInferenceComponentName": "adapters of other inference components",
+    "InstanceType": "specifications for one of several instance types",
+}
+MOST_MEMBERS = ("ComputeResourceRequirements", "StartupParameters", "DataCacheConfig", "SchedulingConfig")
+"""Members that stand for themselves; ModelName and Container exclude each other."""
+
+
+def given(request: dict[str, Any]) -> Specification | None:
+    """The Specification of a request, None where it has none. Raises ValidationException for what isn't served."""
+    if "Specifications" in request:
+        raise ValidationException("Sagewright serves Specification, one for all instances, and no Specifications.")
+    specification: Specification | None = request.get("Specification")
+    for member, what in NOT_SERVED.items():
+        if specification is not None and member in specification:
+            raise ValidationException(f"Specification asks for {member}: Sagewright serves no {what}.")
+    return specification
+
+
+def changed(present: Specification, wanted: Specification) -> Specification:
+    """The specification after an update."""
+    after = present | {name: wanted[name] for name in MOST_MEMBERS if name in wanted}
+    if "ModelName" in wanted:
+        after.pop("Container", None)
+        after["ModelName"] = wanted["ModelName"]
+    if "Container" in wanted:
+        if "ModelName" not in wanted:
+            after.pop("ModelName", None)
+        after["Container"] = (present.get("Container") or {}) | wanted["Container"]
+    return after
+
+
+def fleet_of(context: Context, specification: Specification, name: str, hosting: Variant, copies: int) -> Fleet:
+    """`hosting`: the endpoint's variant. Raises ValidationException."""
+    if ("ModelName" in specification) == ("Container" in specification):
+        raise ValidationException("Exactly one of ModelName and Container must be given in Specification.")
+    container, role, isolated = _model(context, specification) if "ModelName" in specification else (
+        _container(context, specification["Container"]), hosting.role, False
+    )  # fmt: skip
+    startup = specification.get("StartupParameters") or {}
+    variant = Variant(
+        name=hosting.name,
+        weight=1.0,
+        wanted=copies,
+        instance_type=hosting.instance_type,
+        containers=[container],
+        model=specification.get("ModelName", ""),
+        role=role,
+        isolated=isolated or hosting.isolated,
+        start_s=float(startup.get("ContainerStartupHealthCheckTimeoutInSeconds", hosting.start_s)),
+        routing=hosting.routing,
+        component=name,
+        needs=_needs(specification),
+    )
+    return Fleet(id=uuid.uuid4().hex[:8], config="", variants=[variant])
+
+
+def strategy(specification: Specification) -> str:
+    told: str = (specification.get("SchedulingConfig") or {}).get("PlacementStrategy", SPREAD)
+    return told
+
+
+def _model(context: Context, specification: Specification) -> tuple[dict[str, Any], str, bool]:
+    """The container of a model, its role, and whether it has no network."""
+    model = MODELS.require(context, specification["ModelName"]).document
+    containers = containers_of(model)
+    if len(containers) != 1 or containers[0].get("Mode") == "MultiModel":
+        raise ValidationException(
+            f"An inference component takes a model with one container of one model; {specification['ModelName']} has "
+            f"{len(containers)}{', MultiModel' if len(containers) == 1 else ''}."
+        )
+    return containers[0], role_of(model, context.account), bool(model.get("EnableNetworkIsolation"))
+
+
+def _container(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
+    if not asked.get("Image"):
+        raise ValidationException("Container of Specification needs an Image.")
+    if "ContainerMetricsConfig" in asked:
+        raise ValidationException("Container asks for ContainerMetricsConfig: Sagewright scrapes no metrics.")
+    container = {"Image": asked["Image"], "Environment": asked.get("Environment") or {}}
+    if asked.get("ArtifactUrl"):
+        container["ModelDataUrl"] = asked["ArtifactUrl"]
+    check_image(context, container["Image"])
+    check_model_data(context, container)
+    return container
+
+
+def _needs(specification: Specification) -> Needs:
+    asked = specification.get("ComputeResourceRequirements")
+    if asked is None:
+        raise ValidationException("Specification needs ComputeResourceRequirements.")
+    if "AcceleratorPartitionType" in asked:
+        raise ValidationException("Sagewright serves no AcceleratorPartitionType: accelerators are given whole.")
+    least, most = asked["MinMemoryRequiredInMb"], asked.get("MaxMemoryRequiredInMb", 0)
+    if most and most < least:
+        raise ValidationException(
+            f"MaxMemoryRequiredInMb must be at least MinMemoryRequiredInMb: {most} is below {least}."
+        )
+    gpus = asked.get("NumberOfAcceleratorDevicesRequired", 0)
+    if gpus != int(gpus):
+        raise ValidationException(f"NumberOfAcceleratorDevicesRequired must be a whole number, got {gpus}.")
+    return Needs(float(asked.get("NumberOfCpuCoresRequired", 0)), least, int(gpus), most)

@@ -1,0 +1,258 @@
+"""Inference experiments in shadow mode: Create, Describe, List, Start, Update, Stop, Delete.
+
+Source: AWS's API reference, CreateInferenceExperiment and StopInferenceExperiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sagewright.engine.endpoints import shadow_tests
+from sagewright.engine.endpoints.shadow_tests import (
+    CANCELLED,
+    COMPLETED,
+    CREATED,
+    CREATING,
+    KIND,
+    OVER,
+    PROMOTE,
+    REMOVE,
+    RETAIN,
+    RUNNING,
+    STARTING,
+    STOPPING,
+    UPDATING,
+)
+from sagewright.kinds.serving import ENDPOINT
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import now_ms, to_datetime, to_ms
+from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.registry import operation
+from sagewright.services.roles import check_role
+from sagewright.services.sagemaker.hosting.models import MODELS
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, declare
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.resources import NameTaken, New, Resource
+
+ARN_TYPE = "inference-experiment"
+MOST_DAYS = 30
+DAY_MS = 86_400_000
+TOLD = ("Type", "Description", "RoleArn", "DataStorageConfig", "ShadowModeConfig", "KmsKey", "StatusReason")
+LISTED = ListForm(
+    "InferenceExperiments", {"Name": "name", "CreationTime": "created_ms", "Status": "status"}, descending=True
+)
+declare(Declaration(KIND, ARN_TYPE, RESOURCES))
+
+
+@operation("sagemaker", "CreateInferenceExperiment")
+def create_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    check_role(context, request["RoleArn"])
+    _check_variants(context, request)
+    times = _times(request.get("Schedule"))
+    name = request["Name"]
+    arn = sagemaker_arn(context.region, context.account, ARN_TYPE, name)
+    document = {key: value for key, value in request.items() if key not in {"Name", "Tags", "Schedule"}}
+    document |= {"Times": times, "Step": 1}
+    pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+    try:
+        new = New(name, document, arn, pairs, status=CREATING, principal=context.principal.arn)
+        made = resources.create(context.store, _place(context), new)
+    except NameTaken:
+        raise _conflict(f"Inference experiment {arn} already exists.") from None
+    context.engine.wake(KIND, made.id)
+    return {"InferenceExperimentArn": arn}
+
+
+@operation("sagemaker", "DescribeInferenceExperiment")
+def describe_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    experiment = _require(context, request["Name"])
+    document = experiment.document
+    told = _head(context, experiment) | {name: document[name] for name in TOLD if name in document}
+    endpoint = resources.find(context.store, Place(ENDPOINT, context.account, context.region), document["EndpointName"])
+    about: dict[str, Any] = {"EndpointName": document["EndpointName"]}
+    if endpoint is not None:
+        about |= {"EndpointConfigName": endpoint.document["EndpointConfigName"], "EndpointStatus": endpoint.status}
+        if endpoint.document.get("FailureReason"):
+            about["FailureReason"] = endpoint.document["FailureReason"]
+    status = _variant_status(experiment, endpoint)
+    variants = [{**one, "Status": status(one["VariantName"])} for one in document["ModelVariants"]]
+    return told | {"EndpointMetadata": about, "ModelVariants": variants}
+
+
+@operation("sagemaker", "ListInferenceExperiments")
+def list_inference_experiments(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def shape(rows: Any) -> list[dict[str, Any]]:
+        members = ("Name", "Type", "Schedule", "Status", "StatusReason", "Description", "CreationTime", "CompletionTime",
+                   "LastModifiedTime", "RoleArn")  # fmt: skip
+        told = [
+            _head(context, row) | {name: row.document[name] for name in TOLD if name in row.document} for row in rows
+        ]
+        return [{name: one[name] for name in members if name in one} for one in told]
+
+    return LISTED.answer(request, lambda page: resources.page(context.store, _place(context), page), shape)
+
+
+@operation("sagemaker", "StartInferenceExperiment")
+def start_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def how(current: Resource) -> Resource:
+        if current.status != CREATED:
+            raise _conflict(f"Inference experiment {current.name} can't be started in the status {current.status}.")
+        times = {**(current.document.get("Times") or {}), "StartMs": now_ms()}
+        return replace(current, status=STARTING, document={**current.document, "Times": times})
+
+    return _changed(context, request["Name"], how)
+
+
+@operation("sagemaker", "UpdateInferenceExperiment")
+def update_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def how(current: Resource) -> Resource:
+        if current.status not in {CREATED, RUNNING}:
+            raise _conflict(f"Inference experiment {current.name} can't be updated in the status {current.status}.")
+        given = {key: value for key, value in request.items() if key not in {"Name", "Schedule"}}
+        document = {**current.document, **given}
+        _check_variants(context, document | {"EndpointName": document["EndpointName"]})
+        if request.get("Schedule"):
+            document["Times"] = {**(document.get("Times") or {}), **_times(request["Schedule"])}
+        deploys = current.status == RUNNING and set(given) & {"ModelVariants", "DataStorageConfig", "ShadowModeConfig"}
+        if not deploys:
+            return replace(current, document=document)
+        return replace(current, status=UPDATING, document=document | {"Step": document["Step"] + 1})
+
+    return _changed(context, request["Name"], how)
+
+
+@operation("sagemaker", "StopInferenceExperiment")
+def stop_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    def how(current: Resource) -> Resource:
+        if current.status in OVER or current.status == STOPPING:
+            raise _conflict(f"Inference experiment {current.name} can't be stopped in the status {current.status}.")
+        final = _final(current, request)
+        document = {**current.document, "DesiredState": request.get("DesiredState") or COMPLETED, "Final": final}
+        if request.get("Reason"):
+            document["StatusReason"] = request["Reason"]
+        if current.status in {CREATING, CREATED}:
+            return replace(current, status=CANCELLED, document=document | {"CompletedMs": now_ms()})
+        return replace(current, status=STOPPING, document=document | {"Step": document["Step"] + 1})
+
+    return _changed(context, request["Name"], how)
+
+
+@operation("sagemaker", "DeleteInferenceExperiment")
+def delete_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    experiment = _require(context, request["Name"])
+    if experiment.status not in OVER:
+        raise _conflict(f"Inference experiment {experiment.name} is in the status {experiment.status}: stop it first.")
+    arn = sagemaker_arn(context.region, context.account, ARN_TYPE, experiment.name)
+    resources.remove(context.store, experiment, arn, context.principal.arn)
+    return {"InferenceExperimentArn": arn}
+
+
+def _final(current: Resource, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Raises ValidationException for actions that leave no variant, or name none."""
+    actions: dict[str, str] = request["ModelVariantActions"]
+    names = {one["VariantName"] for one in current.document["ModelVariants"]}
+    source = current.document["ShadowModeConfig"]["SourceModelVariantName"]
+    if unknown := sorted(set(actions) - names):
+        raise ValidationException(
+            f"ModelVariantActions names {unknown[0]}, which is no variant of the experiment: {sorted(names)}."
+        )
+    if missing := sorted(names - set(actions)):
+        raise ValidationException(f"ModelVariantActions says nothing of the variant {missing[0]}.")
+    if actions.get(source) == PROMOTE:
+        raise ValidationException(f"{source} is the production variant already: it can be retained or removed.")
+    shadows = [name for name in names if name != source]
+    if any(actions[name] == RETAIN for name in shadows):
+        raise ValidationException("A shadow variant can be promoted or removed.")
+    promoted = any(actions[name] == PROMOTE for name in shadows)
+    if promoted == (actions[source] == RETAIN):
+        raise ValidationException(
+            f"Of the variants exactly one goes on: {PROMOTE} the shadow and {REMOVE} {source}, or {RETAIN} {source}."
+        )
+    return shadow_tests.ended(current.document, actions, request.get("DesiredModelVariants"))
+
+
+def _check_variants(context: Context, request: dict[str, Any]) -> None:
+    """Raises ValidationException."""
+    names = [one["VariantName"] for one in request["ModelVariants"]]
+    if len(names) != 2 or len(set(names)) != 2:
+        raise ValidationException(f"A shadow test has two variants with names of their own, got {names}.")
+    shadow = request["ShadowModeConfig"]
+    copied = [one["ShadowModelVariantName"] for one in shadow["ShadowModelVariants"]]
+    if len(copied) != 1 or {shadow["SourceModelVariantName"], *copied} != set(names):
+        raise ValidationException(
+            f"ShadowModeConfig must name one of the variants {names} as the source and the other one as its shadow."
+        )
+    for one in request["ModelVariants"]:
+        MODELS.require(context, one["ModelName"])
+
+
+def _times(schedule: dict[str, Any] | None) -> dict[str, int]:
+    """Raises ValidationException."""
+    given = schedule or {}
+    times = {
+        ours: to_ms(given[name]) for name, ours in (("StartTime", "StartMs"), ("EndTime", "EndMs")) if given.get(name)
+    }
+    begin = times.get("StartMs", now_ms())
+    if "EndMs" in times and not begin < times["EndMs"] <= begin + MOST_DAYS * DAY_MS:
+        raise ValidationException(f"EndTime must be after StartTime, and at most {MOST_DAYS} days.")
+    return times
+
+
+def _changed(context: Context, name: str, how: Callable[[Resource], Resource]) -> dict[str, Any]:
+    experiment = _require(context, name)
+    resources.alter(context.store, experiment.id, how)
+    context.engine.wake(KIND, experiment.id)
+    return {"InferenceExperimentArn": sagemaker_arn(context.region, context.account, ARN_TYPE, name)}
+
+
+def _head(context: Context, experiment: Resource) -> dict[str, Any]:
+    document = experiment.document
+    head: dict[str, Any] = {
+        "Arn": sagemaker_arn(context.region, context.account, ARN_TYPE, experiment.name),
+        "Name": experiment.name,
+        "Status": experiment.status,
+        "CreationTime": to_datetime(experiment.created_ms),
+        "LastModifiedTime": to_datetime(experiment.modified_ms),
+    }
+    times = document.get("Times") or {}
+    schedule = {
+        name: to_datetime(times[ours])
+        for name, ours in (("StartTime", "StartMs"), ("EndTime", "EndMs"))
+        if ours in times
+    }
+    if schedule:
+        head["Schedule"] = schedule
+    if "CompletedMs" in document:
+        head["CompletionTime"] = to_datetime(document["CompletedMs"])
+    return head
+
+
+def _variant_status(experiment: Resource, endpoint: Resource | None) -> Callable[[str], str]:
+    if experiment.status in OVER:
+        left = {one["VariantName"] for one in experiment.document.get("Final") or ()}
+        return lambda name: "InService" if endpoint is not None and name in left else "Deleted"
+    if endpoint is None or experiment.status in {CREATING, CREATED, STARTING}:
+        return lambda _name: "Creating"
+    return lambda _name: "InService" if experiment.status == RUNNING else "Updating"
+
+
+def _require(context: Context, name: str) -> Resource:
+    found = resources.find(context.store, _place(context), name)
+    if found is None:
+        raise ResourceNotFound(
+            f"Inference experiment {sagemaker_arn(context.region, context.account, ARN_TYPE, name)} does not exist."
+        )
+    return found
+
+
+def _conflict(message: str) -> AwsError:
+    return AwsError("ConflictException", message, 400)
+
+
+def _place(context: Context) -> Place:
+    return Place(KIND, context.account, context.region)

@@ -1,0 +1,79 @@
+"""What the operations of every kind of job have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sagewright.kinds.base import OWNER, Kind
+from sagewright.model.errors import ResourceInUse, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.sagemaker.experiments.experiment_configs import tracking
+from sagewright.store import joblists, jobs, tags
+from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.listing import Condition
+
+SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
+"""The columns that lists of jobs sort by."""
+
+
+def place_of(context: Context, kind: Kind) -> Place:
+    return Place(kind.name, context.account, context.region)
+
+
+def arn_of(kind: Kind, job: Job) -> str:
+    return kind.arn(job.region, job.account, job.name)
+
+
+def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any], message: str = "") -> str:
+    """Its ARN. `message`: of its first event. Raises ResourceInUse if there is a job of that name."""
+    arn = kind.arn(context.region, context.account, name)
+    kept = {key: value for key, value in request.items() if key != "Tags"}
+    if context.owner is not None:
+        kept[OWNER] = {"Kind": context.owner.kind, "Id": context.owner.id, "Arn": context.owner.arn}
+    pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+    writes: list[Callable[[Connection], None]] = [partial(tags.add_in, arn=arn, pairs=pairs)] if pairs else []
+    if tracked := tracking(context, kind, name, request):
+        writes.append(tracked)
+    draft = Draft(name, kept, message, kind.demand(kept).spot, context.principal.arn)
+    try:
+        job = jobs.create(context.store, place_of(context, kind), draft, partial(_each, writes) if writes else None)
+    except NameTaken:
+        noun = kind.resource.replace("-", " ")
+        raise ResourceInUse(
+            f"{noun.capitalize()} names must be unique within an AWS account and region, and a {noun} with this name "
+            f"already exists ({arn})"
+        ) from None
+    context.engine.wake(job.kind, job.id)
+    return arn
+
+
+def _each(writes: Sequence[Callable[[Connection], None]], connection: Connection) -> None:
+    for write in writes:
+        write(connection)
+
+
+def list_jobs(
+    context: Context,
+    kind: Kind,
+    form: ListForm,
+    shape: Callable[[Sequence[Job]], Iterable[dict[str, Any]]],
+    request: dict[str, Any],
+    *conditions: Condition,
+) -> dict[str, Any]:
+    """A page of summaries, which `shape` makes of jobs."""
+    place = place_of(context, kind)
+    return form.answer(request, lambda page: joblists.page(context.store, place, page, *conditions), shape)
+
+
+def stop_job(context: Context, kind: Kind, job: Job) -> None:
+    """Raises ValidationException for a job that is over: SDKs take that for a job that was stopped already."""
+    if job.ended:
+        noun = kind.resource.replace("-", " ")
+        raise ValidationException(f"The request was rejected because the {noun} is in status {job.status}.")
+    jobs.want(context.store, job.id, Wanted.STOP)
+    context.engine.wake(job.kind, job.id)

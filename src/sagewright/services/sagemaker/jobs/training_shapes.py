@@ -1,0 +1,166 @@
+"""What DescribeTrainingJob tells: the request as it was kept, and what the event log says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from sagewright.engine.jobs.durations import run_ms
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, OWNER
+from sagewright.kinds.training import CHECKPOINT_PATH, metric_definitions, model_uri
+from sagewright.kinds.tuning import KIND as TUNING
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.lives import ENDED
+from sagewright.services.context import Context
+from sagewright.services.sagemaker.jobs.warmpools import warm_pool_status
+from sagewright.services.sagemaker.registry import algorithms
+from sagewright.store import events, joblists, jobs, tags, warmpools
+from sagewright.store.events import Entry
+from sagewright.store.jobs import Job
+from sagewright.store.warmpools import Pool
+
+RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
+ECHOED = (
+    "HyperParameters",
+    "RoleArn",
+    "VpcConfig",
+    "DebugHookConfig",
+    "ExperimentConfig",
+    "DebugRuleConfigurations",
+    "TensorBoardOutputConfig",
+    "ProfilerConfig",
+    "ProfilerRuleConfigurations",
+    "Environment",
+    "RetryStrategy",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
+    "MlflowConfig",
+)
+"""Members of the request that Describe repeats as they were."""
+PROFILING_MS = 500
+CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
+
+
+def description(context: Context, job: Job) -> dict[str, Any]:
+    """All members that clients read, also those that they never sent (`OutputDataConfig.KmsKeyId`, defaults)."""
+    log, pool = jobs.transitions(context.store, job.id), warmpools.of_job(context.store, job.id)
+    return _described(context, job, log, pool) | _metrics(jobs.final_metrics(context.store, job.id))
+
+
+def descriptions(context: Context, rows: Sequence[Job]) -> list[dict[str, Any]]:
+    """The same of several jobs, with their Tags, at a few statements for all."""
+    ids = [job.id for job in rows]
+    logs, pools = events.of_several(context.store, ids), warmpools.of_jobs(context.store, ids)
+    metrics = joblists.final_metrics(context.store, ids)
+    arns = [sagemaker_arn(job.region, job.account, "training-job", job.name) for job in rows]
+    tagged = tags.of_all(context.store, arns)
+    return [
+        _described(context, job, logs.get(job.id, []), pools.get(job.id))
+        | _metrics(metrics.get(job.id, []))
+        | {"Tags": [{"Key": key, "Value": value} for key, value in tagged.get(arn, {}).items()]}
+        for job, arn in zip(rows, arns, strict=True)
+    ]
+
+
+def _described(context: Context, job: Job, log: list[Entry], pool: Pool | None) -> dict[str, Any]:
+    described = outline(job) | warm_pool_status(pool) | {"SecondaryStatusTransitions": transitions(log)}
+    if "BillableTimeInSeconds" in described:
+        described["BillableTimeInSeconds"] = _billable_s(context, job, log)
+    return described
+
+
+def _billable_s(context: Context, job: Job, log: list[Entry]) -> int:
+    """Seconds in which the job's hosts ran; of a spot job so many as its price beside an on-demand host's makes of them."""
+    ran_ms = run_ms(log, job.ended_ms if job.ended_ms is not None else now_ms())
+    price = context.settings.spot_price if job.request.get("EnableManagedSpotTraining") else 1.0
+    return max(1, round(ran_ms * price / 1000))
+
+
+def outline(job: Job) -> dict[str, Any]:
+    """The description without what other rows than the job's own tell: transitions and metrics."""
+    request = job.request
+    answer: dict[str, Any] = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": sagemaker_arn(job.region, job.account, "training-job", job.name),
+        "ModelArtifacts": {"S3ModelArtifacts": model_uri(job.name, request["OutputDataConfig"])},
+        "TrainingJobStatus": job.status,
+        "SecondaryStatus": job.secondary_status,
+        "AlgorithmSpecification": _algorithm(request),
+        "InputDataConfig": [CHANNEL_DEFAULTS | channel for channel in request.get("InputDataConfig", [])],
+        "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP"} | request["OutputDataConfig"],
+        "ResourceConfig": request["ResourceConfig"],
+        "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME_S} | request.get("StoppingCondition", {}),
+        "CreationTime": to_datetime(job.created_ms),
+        "LastModifiedTime": to_datetime(job.modified_ms),
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
+        "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "ProfilingStatus": _profiling(job),
+    }
+    answer |= {name: request[name] for name in ECHOED if name in request}
+    for name in RULES:
+        if name in answer:
+            answer[name] = [{"VolumeSizeInGB": 0} | rule for rule in answer[name]]
+    if request.get(OWNER, {}).get("Kind") == TUNING:
+        answer["TuningJobArn"] = request[OWNER]["Arn"]
+    if "ProfilerConfig" in request:
+        answer["ProfilerConfig"] = {"ProfilingIntervalInMilliseconds": PROFILING_MS} | request["ProfilerConfig"]
+    if "CheckpointConfig" in request:
+        answer["CheckpointConfig"] = {"LocalPath": CHECKPOINT_PATH} | request["CheckpointConfig"]
+    if job.failure_reason is not None:
+        answer["FailureReason"] = job.failure_reason
+    return answer | _times(job)
+
+
+def _profiling(job: Job) -> str:
+    """As AWS tells it of a request that asks for a profile; none is made here (docs/reference/limits.md)."""
+    asked = job.request.get("ProfilerConfig") or {}
+    wanted = "S3OutputPath" in asked and not asked.get("DisableProfiler", False)
+    return "Enabled" if wanted else "Disabled"
+
+
+def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
+    specification = algorithms.told(request["AlgorithmSpecification"])
+    definitions = metric_definitions(request)
+    if definitions:
+        specification["MetricDefinitions"] = definitions
+    specification.setdefault("EnableSageMakerMetricsTimeSeries", bool(definitions))
+    return specification
+
+
+def _times(job: Job) -> dict[str, Any]:
+    """Start, end and seconds: at least 1 each, since clients divide by them."""
+    times: dict[str, Any] = {}
+    if job.started_ms is None:
+        return times
+    times["TrainingStartTime"] = to_datetime(job.started_ms)
+    end_ms = job.ended_ms if job.ended_ms is not None else now_ms()
+    seconds = max(1, round((end_ms - job.started_ms) / 1000))
+    times |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+    if job.ended_ms is not None:
+        times["TrainingEndTime"] = to_datetime(job.ended_ms)
+    return times
+
+
+def _metrics(rows: Sequence[Row[Any]]) -> dict[str, Any]:
+    found = [{"MetricName": row.name, "Value": row.value, "Timestamp": to_datetime(row.at_ms)} for row in rows]
+    return {"FinalMetricDataList": found[:40]} if found else {}
+
+
+def transitions(log: list[Entry]) -> list[dict[str, Any]]:
+    """The event log as clients see it: one entry for each stay in a secondary status, with its newest message."""
+    entries: list[dict[str, Any]] = []
+    for event in log:
+        at = to_datetime(event.at_ms)
+        if entries and entries[-1]["Status"] == event.step:
+            entries[-1]["StatusMessage"] = event.message
+            continue
+        if entries:
+            entries[-1]["EndTime"] = at
+        entries.append({"Status": event.step, "StartTime": at, "StatusMessage": event.message})
+    if log and entries and log[-1].status in ENDED:
+        entries[-1]["EndTime"] = to_datetime(log[-1].at_ms)
+    return entries

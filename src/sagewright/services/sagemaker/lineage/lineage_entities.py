@@ -1,0 +1,216 @@
+"""What artifacts, actions and contexts have in common, and any entity of lineage by its ARN.
+
+Source: AWS's API reference, CreateArtifact, CreateAction, CreateContext and AddAssociation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import to_datetime
+from sagewright.model.errors import ResourceNotFound, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.sagemaker.experiments import job_components
+from sagewright.services.sagemaker.experiments.experiments import CREATED, EXPERIMENTS
+from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR, NAME, by
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, declare
+from sagewright.store import lineage, resources, trials
+from sagewright.store.jobs import Place
+from sagewright.store.lineage import End
+from sagewright.store.resources import New, Resource
+
+LIST_MEMBERS = ("Source", "CreationTime", "LastModifiedTime")
+NOT_KEPT = frozenset({"Tags", "Status"})
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class EntityForm:
+    """A kind of entity: `noun` begins its members (ArtifactArn). Rows are named in lower case, as their ARNs.
+
+    `name_of`: the row's name, of a request to create it; `sorts`: those of its list.
+    """
+
+    noun: str
+    name_of: Callable[[Context, Document], str]
+    sorts: dict[str, str] = field(default_factory=lambda: {"Name": "name", "CreationTime": "created_ms"})
+
+    @property
+    def kind(self) -> str:
+        return self.noun.lower()
+
+    def declared(self) -> EntityForm:
+        declare(Declaration(self.kind, self.kind, RESOURCES))
+        return self
+
+    def place(self, context: Context) -> Place:
+        return Place(self.kind, context.account, context.region)
+
+    def arn(self, context: Context, name: str) -> str:
+        return sagemaker_arn(context.region, context.account, self.kind, name.lower())
+
+    def create(self, context: Context, request: Document) -> tuple[str, bool]:
+        """Its ARN, and whether it is new: what is there already stays as it is. Raises ValidationException."""
+        checked_type(request[f"{self.noun}Type"])
+        name = self.name_of(context, request)
+        arn = self.arn(context, name)
+        if resources.find(context.store, self.place(context), name) is not None:
+            return arn, False
+        try:
+            with context.store.write() as connection:
+                self.create_in(context, connection, request)
+        except IntegrityError:
+            if resources.find(context.store, self.place(context), name) is None:
+                raise
+            return arn, False
+        return arn, True
+
+    def create_in(self, context: Context, connection: Connection, request: Document) -> Resource:
+        """Raises IntegrityError."""
+        name, principal = self.name_of(context, request), context.principal.arn
+        kept = {key: value for key, value in request.items() if key not in NOT_KEPT}
+        pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+        document = kept | {CREATOR: principal, CHANGER: principal}
+        new = New(name, document, self.arn(context, name), pairs, 0, "", request.get("Status", ""), principal)
+        made = resources.create_in(connection, self.place(context), new)
+        lineage.note_in(connection, made, request["Source"]["SourceUri"], request[f"{self.noun}Type"])
+        return made
+
+    def require(self, context: Context, name: str) -> Resource:
+        """By name or ARN. Raises ResourceNotFound."""
+        start = self.arn(context, "")
+        plain = name.removeprefix(start).lower()
+        found = resources.find(context.store, self.place(context), plain)
+        if found is None:
+            raise self.missing(name if name.startswith("arn:") else start + plain)
+        return found
+
+    def missing(self, arn: str) -> ResourceNotFound:
+        return ResourceNotFound(f"{self.noun} '{arn}' does not exist.")
+
+    def described(self, context: Context, row: Resource) -> Document:
+        people = {member: by(row.document[member]) for member in (CREATOR, CHANGER) if row.document.get(member)}
+        own = {name: value for name, value in row.document.items() if name not in {CREATOR, CHANGER}}
+        return own | self._head(context, row) | people
+
+    def _head(self, context: Context, row: Resource) -> Document:
+        head = {
+            f"{self.noun}Arn": self.arn(context, row.name),
+            "CreationTime": to_datetime(row.created_ms),
+            "LastModifiedTime": to_datetime(row.modified_ms),
+        }
+        return head | ({"Status": row.status} if row.status else {})
+
+    def update(self, context: Context, name: str, request: Document) -> Document:
+        """Properties take the place of those that were there. Raises ResourceNotFound."""
+        found = self.require(context, name)
+
+        def how(row: Resource) -> Resource:
+            names = ("Description", "Properties", *(("ArtifactName",) if self.kind == "artifact" else ()))
+            document = row.document | {name: request[name] for name in names if name in request}
+            if gone := set(request.get("PropertiesToRemove") or ()):
+                left = document.get("Properties") or {}
+                document["Properties"] = {key: value for key, value in left.items() if key not in gone}
+            document[CHANGER] = context.principal.arn
+            return replace(row, document=document, status=request.get("Status", row.status))
+
+        if resources.alter(context.store, found.id, how) is None:
+            raise self.missing(self.arn(context, found.name))
+        return {f"{self.noun}Arn": self.arn(context, found.name)}
+
+    def delete(self, context: Context, name: str) -> Document:
+        """Raises ResourceNotFound, and ValidationException while it has associations."""
+        found = self.require(context, name)
+        arn = self.arn(context, found.name)
+        with context.store.write() as connection:
+            if resources.locked_in(connection, found.id) is None:
+                raise self.missing(arn)
+            if lineage.is_associated_in(connection, found.id):
+                raise ValidationException(f"{self.noun} '{arn}' has 1 or more associations and cannot be deleted.")
+            lineage.forget_in(connection, found.id)
+            resources.remove_in(connection, found, arn, context.principal.arn)
+        return {f"{self.noun}Arn": arn}
+
+    def list(self, context: Context, request: Document) -> Document:
+        place, type_member = self.place(context), f"{self.noun}Type"
+        conditions = []
+        if "SourceUri" in request:
+            conditions.append(lineage.comes_from(place, request["SourceUri"]))
+        if type_member in request:
+            conditions.append(lineage.is_a(place, checked_type(request[type_member])))
+        members = (f"{self.noun}Name", f"{self.noun}Arn", type_member, "Status", *LIST_MEMBERS)
+
+        def summary(row: Resource) -> Document:
+            told = row.document | self._head(context, row)
+            return {name: told[name] for name in members if name in told}
+
+        form = ListForm(f"{self.noun}Summaries", self.sorts, True, CREATED)
+        return form.answer(
+            request,
+            lambda page: resources.page(context.store, place, page, *conditions),
+            lambda rows: map(summary, rows),
+        )
+
+
+def checked_type(name: str) -> str:
+    """Raises ValidationException for one that PostgreSQL could not keep."""
+    if "\0" in name:
+        raise ValidationException("The type of an entity must not have the character U+0000.")
+    return name
+
+
+LINEAGE_TYPES = {
+    "artifact": "Artifact",
+    "action": "Action",
+    "context": "Context",
+    "experiment-trial-component": "TrialComponent",
+    "experiment": "Experiment",
+}
+"""What QueryLineage calls an entity, by the part of its ARN that says what it is."""
+
+
+def lineage_type_of(arn: str) -> str:
+    return LINEAGE_TYPES[arn.split(":", 5)[5].partition("/")[0]]
+
+
+def entity(context: Context, arn: str) -> tuple[End, Resource]:
+    """An entity by its ARN; the trial component of a job is made if need be. Raises ResourceNotFound, ValidationException."""
+    parts = arn.split(":", 5)
+    if (parts[3], parts[4]) != (context.region, context.account):
+        raise ValidationException(f"ARN should be scoped to correct region: {context.region}")
+    arn_type, _, name = parts[5].partition("/")
+    if arn_type == "experiment-trial-component":
+        row = job_components.require(context, name)
+    elif arn_type == "experiment":
+        row = EXPERIMENTS.require(context, name)
+    else:
+        found = resources.find(context.store, Place(arn_type, context.account, context.region), name.lower())
+        if found is None:
+            raise ResourceNotFound(f"{LINEAGE_TYPES[arn_type]} '{arn}' does not exist.")
+        row = found
+    return end_of(row), row
+
+
+def end_of(row: Resource) -> End:
+    arn_type = {trials.COMPONENT: "experiment-trial-component"}.get(row.kind, row.kind)
+    return End(row.id, sagemaker_arn(row.region, row.account, arn_type, row.name), _type_of(row))
+
+
+def _type_of(row: Resource) -> str:
+    """Of the trial component of a job: SageMakerTrainingJob and the like."""
+    if row.kind == trials.COMPONENT:
+        return str(row.document.get("Source", {}).get("SourceType", ""))
+    return str(row.document.get(f"{LINEAGE_TYPES[row.kind]}Type", ""))
+
+
+def name_of(row: Resource) -> str | None:
+    """As it was given; an artifact may have none."""
+    name = row.document.get(NAME) or row.document.get(f"{LINEAGE_TYPES.get(row.kind, '')}Name")
+    return str(name) if name else None

@@ -1,0 +1,99 @@
+"""Lineage behind the event log: what happens to jobs, models, packages and endpoints, brought into it.
+
+A cursor says how far the log was read. It moves once what was read is written, so a server that is killed does some of it again,
+which changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.kinds.serving import ENDPOINT
+from sagewright.model.lives import ENDED, LIVES
+from sagewright.services.context import ANONYMOUS, Context, Platform
+from sagewright.services.sagemaker.hosting.models import MODELS
+from sagewright.services.sagemaker.lineage import job_lineage, model_lineage
+from sagewright.services.sagemaker.lineage.lineage_graphs import Graph
+from sagewright.services.sagemaker.registry.model_package_rows import KIND as PACKAGE
+from sagewright.services.sagemaker.search.indexing import Load
+from sagewright.store import deliveries, events, jobs, resources
+from sagewright.store.events import Cursor, Logged
+
+log = logging.getLogger("sagewright.services.lineage")
+LOG = "lineage"
+BATCH = 200
+ATTEMPTS = 3
+FOLLOWED = frozenset({*job_lineage.KINDS, MODELS.kind, PACKAGE, ENDPOINT})
+Subject = tuple[str, str]
+
+
+def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> None:
+    """Take in all that has happened since the last time, until it is `stopped`."""
+    load = Load()
+    while not stopped():
+        cursor = deliveries.cursor(platform.store, LOG)
+        entries = events.after(platform.store, cursor or Cursor(), BATCH)
+        if not entries:
+            return
+        for entry in _worth(entries):
+            if stopped():
+                return
+            _follow(platform, entry)
+            time.sleep(load.pause_s())
+        if not deliveries.advance(platform.store, LOG, cursor, entries[-1].cursor, ()):
+            return  # another server has been there
+
+
+def _worth(entries: list[Logged]) -> Iterator[Logged]:
+    """The last entry of each subject that is followed, and all of packages: each may be an approval. Of jobs, what says that one
+    begins or has ended."""
+    told = [entry for entry in entries if entry.subject.kind in FOLLOWED and _tells(entry)]
+    last = {entry.subject: entry for entry in told}
+    for entry in told:
+        if entry.subject.kind == PACKAGE or last[entry.subject] is entry:
+            yield entry
+
+
+def _tells(logged: Logged) -> bool:
+    if logged.subject.kind not in job_lineage.KINDS:
+        return True
+    return logged.entry.step == LIVES[logged.subject.kind].first or logged.entry.status in ENDED
+
+
+def _follow(platform: Platform, entry: Logged) -> None:
+    """One that can't be described is left out, or it would keep all behind it from being taken in."""
+    for attempt in range(ATTEMPTS):
+        try:
+            graph = _graph(platform, entry)
+            if graph is not None:
+                graph.bring_about()
+            return
+        except IntegrityError:  # somebody else makes the same
+            if attempt == ATTEMPTS - 1:
+                raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            log.exception("%s is not in lineage", entry.subject)
+            return
+
+
+def _graph(platform: Platform, entry: Logged) -> Graph | None:
+    """None for what is gone."""
+    kind, id_ = entry.subject.kind, entry.subject.id
+    if kind in job_lineage.KINDS:
+        job = jobs.get(platform.store, id_)
+        return None if job is None else job_lineage.of_job(_context(platform, job.account, job.region), job)
+    row = resources.get(platform.store, id_)
+    if row is None:
+        return None
+    context = _context(platform, row.account, row.region)
+    if kind == PACKAGE:
+        return model_lineage.of_package(context, row, entry.entry)
+    return (model_lineage.of_model if kind == MODELS.kind else model_lineage.of_endpoint)(context, row)
+
+
+def _context(platform: Platform, account: str, region: str) -> Context:
+    return Context("", account, region, ANONYMOUS, platform)

@@ -1,0 +1,4 @@
+"""Pipelines and their executions.
+
+Imports `resources`.
+"""

@@ -1,0 +1,405 @@
+"""Executions of pipelines: Start, Stop, Retry, Update, Describe, their steps and parameters, and answers of callbacks.
+
+Source: AWS's API reference, StartPipelineExecution and its kin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sagewright.engine.pipelines import callbacks, step_records
+from sagewright.engine.pipelines.step_records import EXECUTION, STEP, VERSION, StepRecord
+from sagewright.engine.pipelines.step_references import execution_arn
+from sagewright.engine.pipelines.steps import tracking
+from sagewright.model.clock import now_ms, to_datetime
+from sagewright.model.documents import read_json
+from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
+from sagewright.pipelines.definition import Definition, read_definition
+from sagewright.pipelines.errors import BadDefinition, BadReference
+from sagewright.pipelines.plan import StepStatus, missing_between, sources
+from sagewright.pipelines.references import text_of
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.registry import operation
+from sagewright.services.roles import check_role
+from sagewright.services.sagemaker.pipelines import pipelines
+from sagewright.services.sagemaker.pipelines.pipelines import CREATED, LIVE, by
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
+from sagewright.services.sagemaker.resources.repeats import once
+from sagewright.store import resources
+from sagewright.store.jobs import Place
+from sagewright.store.listing import Page
+from sagewright.store.resources import New, Resource
+from sagewright.store.schema.resources import resources as table
+
+ALPHABET = string.ascii_lowercase + string.digits
+LIST = ListForm(
+    "PipelineExecutionSummaries", {"CreationTime": "created_ms", "PipelineExecutionArn": "name"}, True, CREATED
+)
+KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "MlflowExperimentName")
+STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
+PAGE = 20
+ENDED = frozenset({"Failed", "Stopped"})
+SOURCES = ("Succeeded", "Failed", "CompletedWithFailures")
+"""Statuses of executions whose results selected steps may use."""
+
+
+def _documents(_: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
+    return [_described(row) | {"PipelineParameters": _parameters(row)} for row in rows]
+
+
+SEARCHED = Searched(
+    "PipelineExecution",
+    "PipelineExecutionArn",
+    _documents,
+    lambda found: {"PipelineExecution": found},
+    frozenset({"RoleArn"}),
+)
+declare(Declaration(EXECUTION, "pipeline-execution", RESOURCES, SEARCHED))
+
+
+@operation("sagemaker", "StartPipelineExecution")
+def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    pipeline = pipelines.require(context, request["PipelineName"])
+    version = pipelines.require_version(context, pipeline, request.get("PipelineVersionId"))
+    role = request.get("RoleArn") or pipeline.document["RoleArn"]
+    check_role(context, role)
+    definition = read_definition(version.document["PipelineDefinition"])
+    given = {one["Name"]: one["Value"] for one in request.get("PipelineParameters") or ()}
+    try:
+        values = definition.values(given)
+    except BadDefinition as error:
+        raise ValidationException(str(error)) from None
+    document = {member: request[member] for member in KEPT if member in request} | {
+        "PipelineName": pipeline.name,
+        "PipelineId": pipeline.id,
+        "PipelineVersionId": version.version,
+        "Parameters": values,
+        "RoleArn": role,
+        "DisplayName": request.get("PipelineExecutionDisplayName") or f"execution-{now_ms()}",
+        "CreatedBy": context.principal.arn,
+        "Round": 1,
+    }
+    if "ParallelismConfiguration" not in document and "ParallelismConfiguration" in pipeline.document:
+        document["ParallelismConfiguration"] = pipeline.document["ParallelismConfiguration"]
+    if "SelectiveExecutionConfig" in request:
+        document |= _selection(context, pipeline, definition, request["SelectiveExecutionConfig"])
+    document["Experiment"] = _experiment(definition)
+
+    def start(connection: Connection) -> dict[str, Any]:
+        name = "".join(secrets.choice(ALPHABET) for _ in range(12))
+        new = New(name, document, "", {}, parent=pipeline.id, status="Executing", principal=context.principal.arn)
+        made = resources.create_in(connection, _place(context), new)
+        current = resources.locked_in(connection, pipeline.id)
+        if current is None:
+            raise pipelines.missing(pipeline.name)
+        changed = {**current.document, "LastRunMs": made.created_ms}
+        resources.change_in(connection, replace(current, document=changed), context.principal.arn)
+        return {"PipelineExecutionArn": execution_arn(made)}
+
+    answer = once(context, "StartPipelineExecution", request, start)
+    made = _find(context, answer["PipelineExecutionArn"])
+    if made is not None:
+        context.engine.wake(EXECUTION, made.id)
+    return answer
+
+
+def _experiment(definition: Definition) -> dict[str, Any] | None:
+    """PipelineExperimentConfig as written, None where there is none."""
+    return dict(definition.experiment) if definition.experiment else None
+
+
+def _selection(context: Context, pipeline: Resource, definition: Definition, config: dict[str, Any]) -> dict[str, Any]:
+    """The execution whose results stand for steps that aren't selected; without one that is named, the last one that ended.
+
+    Raises ValidationException.
+    """
+    names = {one.name for one in definition.steps}
+    selected = frozenset(one["StepName"] for one in config["SelectedSteps"])
+    if unknown := sorted(selected - names):
+        raise ValidationException(
+            f"SelectedSteps names the step '{unknown[0]}', which is not in the pipeline's definition."
+        )
+    if missing := missing_between(definition, selected):
+        raise ValidationException(
+            f"SelectedSteps must have the steps between those that are selected: {', '.join(missing)}."
+        )
+    needed = sources(definition, selected)
+    named = config.get("SourcePipelineExecutionArn")
+    source = _find(context, named) if named else _newest_ended(context, pipeline)
+    if named and (source is None or source.parent != pipeline.id):
+        raise ValidationException(
+            f"SourcePipelineExecutionArn {named} is no execution of the pipeline {pipeline.name}."
+        )
+    if source is None:
+        if not needed:
+            return {}
+        raise ValidationException(
+            f"Invalid SourcePipelineExecutionArn: null. The selected steps {sorted(selected)} depend on {needed}, whose results "
+            "come from an earlier execution."
+        )
+    if source.status not in SOURCES:
+        raise ValidationException(
+            f"The source execution {execution_arn(source)} is {source.status}; it must be Succeeded or Failed."
+        )
+    found = dict(config) | {"SourcePipelineExecutionArn": execution_arn(source)}
+    return {"SourceExecution": source.name, "SelectiveExecutionConfig": found}
+
+
+def _newest_ended(context: Context, pipeline: Resource) -> Resource | None:
+    ended = table.c.status.in_(SOURCES)
+    mine = resources.belongs_to(pipeline.id, EXECUTION)
+    return next(iter(resources.page(context.store, None, Page(limit=1), mine, ended)), None)
+
+
+@operation("sagemaker", "StopPipelineExecution")
+def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    execution = require(context, request["PipelineExecutionArn"])
+
+    def how(current: Resource) -> Resource | None:
+        if current.status not in LIVE:
+            raise AwsError(
+                "ConflictException", f"The pipeline execution is {current.status}; only one that runs can be stopped."
+            )
+        return replace(current, status="Stopping")
+
+    resources.alter(context.store, execution.id, how)
+    context.engine.wake(EXECUTION, execution.id)
+    return {"PipelineExecutionArn": execution_arn(execution)}
+
+
+@operation("sagemaker", "RetryPipelineExecution")
+def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """What has succeeded stays; the rest is executed in the same execution."""
+    execution = require(context, request["PipelineExecutionArn"])
+    records = step_records.of_execution(context.store, execution.id)
+    if any(one.type == "Fail" for one in records.values()):
+        raise AwsError("ConflictException", "A pipeline execution that a Fail step ended can't be retried.")
+
+    def retry(connection: Connection) -> dict[str, Any]:
+        current = resources.locked_in(connection, execution.id)
+        if current is None or current.status not in ENDED:
+            status = current.status if current else "gone"
+            raise AwsError(
+                "ConflictException", f"The pipeline execution is {status}; only Failed and Stopped ones can be retried."
+            )
+        for row in resources.children_in(connection, execution.id):
+            if row.kind == STEP and row.status != StepStatus.SUCCEEDED:
+                resources.remove_in(connection, row, "")
+        document = {key: value for key, value in current.document.items() if key not in {"EndedMs", "FailureReason"}}
+        document |= {name: current.document.get(name, 1) + 1 for name in ("Round", "Tries")}
+        if "ParallelismConfiguration" in request:
+            document["ParallelismConfiguration"] = request["ParallelismConfiguration"]
+        changed = replace(current, status="Executing", document=document)
+        resources.change_in(connection, changed, context.principal.arn)
+        return {"PipelineExecutionArn": execution_arn(execution)}
+
+    answer = once(context, "RetryPipelineExecution", request, retry)
+    context.engine.wake(EXECUTION, execution.id)
+    return answer
+
+
+@operation("sagemaker", "UpdatePipelineExecution")
+def update_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    execution = require(context, request["PipelineExecutionArn"])
+    members = ("PipelineExecutionDescription", "ParallelismConfiguration")
+    changed: dict[str, Any] = {name: request[name] for name in members if name in request}
+    if "PipelineExecutionDisplayName" in request:
+        changed["DisplayName"] = request["PipelineExecutionDisplayName"]
+    resources.alter(context.store, execution.id, lambda one: replace(one, document={**one.document, **changed}))
+    context.engine.wake(EXECUTION, execution.id)
+    return {"PipelineExecutionArn": execution_arn(execution)}
+
+
+@operation("sagemaker", "DescribePipelineExecution")
+def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    execution = require(context, request["PipelineExecutionArn"])
+    config = _mlflow(_version(context, execution), execution)
+    return _described(execution) | ({"MLflowConfig": config} if config else {})
+
+
+def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
+    """As the definition has it, with the experiment that the execution was started with instead."""
+    text = version.document["PipelineDefinition"]
+    config = read_json(text).get("MlflowConfig") if "MlflowConfig" in text else None
+    told = dict(config) if isinstance(config, dict) else {}
+    if experiment := execution.document.get("MlflowExperimentName"):
+        told["MlflowExperimentName"] = experiment
+    wanted = ("MlflowResourceArn", "MlflowExperimentName")
+    return {name: told[name] for name in wanted if isinstance(told.get(name), str)}
+
+
+@operation("sagemaker", "DescribePipelineDefinitionForExecution")
+def describe_pipeline_definition_for_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    version = _version(context, require(context, request["PipelineExecutionArn"]))
+    return {
+        "PipelineDefinition": version.document["PipelineDefinition"],
+        "CreationTime": to_datetime(version.created_ms),
+    }
+
+
+@operation("sagemaker", "ListPipelineExecutions")
+def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    pipeline = pipelines.require(context, request["PipelineName"])
+    mine = resources.belongs_to(
+        pipeline.id, EXECUTION
+    )  # by its index: with the account, those of all pipelines are read
+
+    def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
+        return [_summary(row) for row in rows]
+
+    return LIST.answer(request, lambda page: resources.page(context.store, None, page, mine), shape)
+
+
+@operation("sagemaker", "ListPipelineExecutionSteps")
+def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if "PipelineExecutionArn" not in request:  # the model lets it be left out
+        raise ValidationException("PipelineExecutionArn is required.")
+    execution = require(context, request["PipelineExecutionArn"])
+    asked = request if "MaxResults" in request else request | {"MaxResults": PAGE}
+    return STEPS.answer(
+        asked,
+        lambda page: step_records.page_of(context.store, execution, page),
+        lambda rows: _steps(context, execution, list(map(step_records.read, rows))),
+    )
+
+
+def _steps(context: Context, execution: Resource, records: Sequence[StepRecord]) -> list[dict[str, Any]]:
+    """The definition is read for rows of earlier versions alone."""
+    written: dict[str, dict[str, str]] = {}
+    if any(record.shown is None for record in records):
+        definition = read_definition(_version(context, execution).document["PipelineDefinition"])
+        written = {one.name: step_records.shown_of(one) for one in definition.steps}
+    return [_step(execution, one, written.get(one.name, {}) if one.shown is None else one.shown) for one in records]
+
+
+@operation("sagemaker", "ListPipelineParametersForExecution")
+def list_pipeline_parameters_for_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    parameters = _parameters(require(context, request["PipelineExecutionArn"]))
+    numbered = list(enumerate(parameters))
+    after = paging.decode(request.get("NextToken"))
+    page, token = paging.page_of(numbered, lambda one: [one[0]], after, request.get("MaxResults", 100))
+    return {"PipelineParameters": [one for _, one in page]} | ({"NextToken": token} if token else {})
+
+
+@operation("sagemaker", "SendPipelineExecutionStepSuccess")
+def send_pipeline_execution_step_success(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return _answer(context, request, {"OutputParameters": request.get("OutputParameters") or []})
+
+
+@operation("sagemaker", "SendPipelineExecutionStepFailure")
+def send_pipeline_execution_step_failure(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return _answer(context, request, {"FailureReason": request.get("FailureReason") or "The callback failed."})
+
+
+def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """What a callback's token is answered. Raises ResourceNotFound, ConflictException for one that was answered before."""
+    token = request["CallbackToken"]
+    row = callbacks.find(context.store, (context.account, context.region), token)
+    execution = resources.get(context.store, row.parent) if row is not None else None
+    record = step_records.one_of(context.store, execution, row.document["Step"]) if row and execution else None
+    if row is None or execution is None or record is None or not _waits_for(execution, record, token):
+        raise ResourceNotFound(f"No step waits for the callback token {token}.")
+    if not record.live or not callbacks.answer(context.store, row, answer):
+        raise AwsError("ConflictException", f"The callback token {token} was answered before.")
+    context.engine.wake(EXECUTION, execution.id)
+    return {"PipelineExecutionArn": execution_arn(execution)}
+
+
+def _waits_for(execution: Resource, record: StepRecord, token: str) -> bool:
+    return execution.status in LIVE and step_records.token_for(execution, record.name, record.attempt) == token
+
+
+def require(context: Context, arn: str) -> Resource:
+    """Raises ResourceNotFound."""
+    found = _find(context, arn)
+    if found is None:
+        raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
+    return found
+
+
+def _find(context: Context, arn: str) -> Resource | None:
+    return resources.find(context.store, _place(context), arn.rpartition("/")[2])
+
+
+def _version(context: Context, execution: Resource) -> Resource:
+    place, document = Place(VERSION, context.account, context.region), execution.document
+    found = resources.find(context.store, place, document["PipelineId"], document["PipelineVersionId"])
+    if found is None:
+        raise ResourceNotFound(f"The pipeline {document['PipelineName']} does not exist.")
+    return found
+
+
+def _place(context: Context) -> Place:
+    return Place(EXECUTION, context.account, context.region)
+
+
+def _described(execution: Resource) -> dict[str, Any]:
+    document = execution.document
+    arn = execution_arn(execution)
+    told = {
+        "PipelineArn": arn.rpartition("/execution/")[0],
+        "PipelineExecutionArn": arn,
+        "PipelineExecutionDisplayName": document["DisplayName"],
+        "PipelineExecutionStatus": execution.status,
+        "CreationTime": to_datetime(execution.created_ms),
+        "LastModifiedTime": to_datetime(execution.modified_ms),
+        "CreatedBy": by(document["CreatedBy"]),
+        "LastModifiedBy": by(document["CreatedBy"]),
+        "PipelineVersionId": document["PipelineVersionId"],
+        "RoleArn": document["RoleArn"],
+    }
+    members = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "FailureReason")
+    told |= {name: document[name] for name in members if name in document}
+    with contextlib.suppress(BadReference):  # the steps that need it fail
+        if config := tracking.names(execution):
+            told["PipelineExperimentConfig"] = config
+    return told
+
+
+def _summary(execution: Resource) -> dict[str, Any]:
+    document = execution.document
+    told = {
+        "PipelineExecutionArn": execution_arn(execution),
+        "StartTime": to_datetime(execution.created_ms),
+        "PipelineExecutionStatus": execution.status,
+        "PipelineExecutionDisplayName": document["DisplayName"],
+    }
+    if "PipelineExecutionDescription" in document:
+        told["PipelineExecutionDescription"] = document["PipelineExecutionDescription"]
+    if "FailureReason" in document:
+        told["PipelineExecutionFailureReason"] = document["FailureReason"]
+    return told
+
+
+def _parameters(execution: Resource) -> list[dict[str, str]]:
+    return [{"Name": name, "Value": text_of(value)} for name, value in execution.document["Parameters"].items()]
+
+
+def _step(execution: Resource, record: StepRecord, shown: Mapping[str, str]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "StepName": record.name,
+        "StartTime": to_datetime(record.started_ms),
+        "StepStatus": record.status,
+        "AttemptCount": record.attempt,
+        "Metadata": dict(record.metadata),
+    }
+    told |= shown
+    if record.ended_ms is not None:
+        told["EndTime"] = to_datetime(record.ended_ms)
+    if record.reason:
+        told["FailureReason"] = record.reason
+    if record.cached and record.source:
+        told["CacheHitResult"] = {"SourcePipelineExecutionArn": record.source}
+    selection = execution.document.get("SelectiveExecutionConfig")
+    if selection and "SourcePipelineExecutionArn" in selection:
+        told["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": selection["SourcePipelineExecutionArn"]}
+    return told

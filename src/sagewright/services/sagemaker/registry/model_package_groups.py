@@ -1,0 +1,150 @@
+"""Model package groups: Create, Describe, List, Delete, and the resource policy of one.
+
+Source: AWS's API reference, CreateModelPackageGroup and PutModelPackageGroupPolicy. SDKs look for the error texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sagewright.model.documents import read_json
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.registry import operation
+from sagewright.services.sagemaker.resources.identities import user_context
+from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.store import resources
+from sagewright.store.resources import Resource
+
+NAME = "ModelPackageGroupName"
+POLICY = "ResourcePolicy"
+HIDDEN = frozenset({POLICY})
+"""What the document has and Describe does not tell."""
+
+
+def missing(arn: str) -> AwsError:
+    return ValidationException(f"ModelPackageGroup {arn} does not exist.")
+
+
+GROUPS = Form(
+    kind="model-package-group",
+    noun="ModelPackageGroup",
+    arn_type="model-package-group",
+    missing=missing,
+    taken=lambda arn: ValidationException(f"Model Package Group already exists: {arn}"),
+    listed=ListForm("ModelPackageGroupSummaryList", {"Name": "name", "CreationTime": "created_ms"}),
+    search_record=lambda found: {"ModelPackageGroup": found},
+    described=lambda document: {key: value for key, value in document.items() if key not in HIDDEN},
+    status_member="ModelPackageGroupStatus",
+    also_listed=("ModelPackageGroupDescription", "ManagedConfiguration"),
+    not_in_search=frozenset({"ManagedConfiguration"}),
+).declared()
+
+
+@operation("sagemaker", "CreateModelPackageGroup")
+def create_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return GROUPS.create(context, request | {"CreatedBy": user_context(context)}, "Completed")
+
+
+@operation("sagemaker", "DescribeModelPackageGroup", quick=True)
+def describe_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    return GROUPS.describe(context, {NAME: name_of(context, request[NAME])})
+
+
+@operation("sagemaker", "ListModelPackageGroups")
+def list_model_package_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    if request.get("CrossAccountFilterOption") == "CrossAccount":
+        return {GROUPS.listed.member: []}  # no other account shares any
+    return GROUPS.list(context, request)
+
+
+@operation("sagemaker", "DeleteModelPackageGroup")
+def delete_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    group = require_group(context, request[NAME])
+    with context.store.write() as connection:
+        locked_group(context, connection, group)
+        if resources.has_children_in(connection, group.id):
+            raise AwsError(
+                "ConflictException",
+                "Model Package Group cannot be deleted because it still contains Model Packages "
+                f"({GROUPS.arn(context, group.name)}).",
+            )
+        resources.remove_in(connection, group, GROUPS.arn(context, group.name), context.principal.arn)
+    return {}
+
+
+@operation("sagemaker", "PutModelPackageGroupPolicy")
+def put_model_package_group_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        valid = isinstance(read_json(request[POLICY]), dict)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValidationException("Invalid resource policy: ResourcePolicy is not a JSON document.")
+    _keep_policy(context, request[NAME], request[POLICY])
+    return {"ModelPackageGroupArn": GROUPS.arn(context, request[NAME])}
+
+
+@operation("sagemaker", "GetModelPackageGroupPolicy")
+def get_model_package_group_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    group = _group_of_policy(context, request[NAME])
+    if POLICY not in group.document:
+        raise _no_policy(context, group)
+    return {POLICY: group.document[POLICY]}
+
+
+@operation("sagemaker", "DeleteModelPackageGroupPolicy")
+def delete_model_package_group_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    get_model_package_group_policy(context, request)
+    _keep_policy(context, request[NAME], None)
+    return {}
+
+
+def name_of(context: Context, name_or_arn: str) -> str:
+    """The name of a group that is named by it or by its ARN. Raises `missing` for an ARN of elsewhere."""
+    name = name_or_arn.rpartition("/")[2]
+    if name_or_arn.startswith("arn:") and name_or_arn != GROUPS.arn(context, name):
+        raise missing(name_or_arn)
+    return name
+
+
+def find_group(context: Context, name_or_arn: str) -> Resource | None:
+    return GROUPS.find(context, name_of(context, name_or_arn))
+
+
+def require_group(context: Context, name_or_arn: str) -> Resource:
+    """Raises `missing`."""
+    return GROUPS.require(context, name_of(context, name_or_arn))
+
+
+def locked_group(context: Context, connection: Connection, group: Resource) -> Resource:
+    """The group, which nobody changes or deletes before the transaction ends. Raises `missing`."""
+    found = resources.locked_in(connection, group.id)
+    if found is None:
+        raise missing(GROUPS.arn(context, group.name))
+    return found
+
+
+def _keep_policy(context: Context, name: str, policy: str | None) -> None:
+    """None: it has none from now on."""
+    group = _group_of_policy(context, name)
+    with context.store.write() as connection:
+        now = locked_group(context, connection, group)
+        document = {key: value for key, value in now.document.items() if key != POLICY}
+        kept = document if policy is None else document | {POLICY: policy}
+        resources.change_in(connection, replace(now, document=kept), context.principal.arn)
+
+
+def _group_of_policy(context: Context, name: str) -> Resource:
+    try:
+        return require_group(context, name)
+    except ValidationException:
+        raise ValidationException(f"Cannot find Model Package Group: {GROUPS.arn(context, name)}.") from None
+
+
+def _no_policy(context: Context, group: Resource) -> AwsError:
+    return ValidationException(f"Cannot find resource policy for: {GROUPS.arn(context, group.name)}.")

@@ -1,0 +1,37 @@
+"""The model data that a container names: in one place, and there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.model.errors import ValidationException
+from sagewright.model.s3uris import read_s3_uri
+from sagewright.services.context import Context
+from sagewright.services.sagemaker.resources.input_checks import any_object
+
+
+def check_model_data(context: Context, container: dict[str, Any], *, there: bool = True) -> None:
+    """Raises ValidationException where it is named twice or, if it has to be `there`, where there is no object."""
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+    url = container.get("ModelDataUrl")
+    if source is not None and url:
+        raise ValidationException("ModelDataUrl and ModelDataSource exclude each other; both are given.")
+    several = container.get("Mode") == "MultiModel"
+    if several and not (url or source):
+        raise ValidationException("A container with the Mode MultiModel needs ModelDataUrl.")
+    if not there:
+        return
+    if url and not several:  # behind a multi-model container objects may come later
+        _check_object(context, url, whole=True)
+    if source is not None:
+        _check_object(context, source["S3Uri"], whole=source["S3DataType"] == "S3Object")
+
+
+def _check_object(context: Context, uri: str, *, whole: bool) -> None:
+    """Raises ValidationException where there is no object; `whole`: of exactly that key, else beneath it."""
+    try:
+        found = any_object(context, read_s3_uri(uri))
+    except ValueError:
+        found = False
+    if not found or (whole and uri.endswith("/")):
+        raise ValidationException(f"Could not find model data at {uri}.")

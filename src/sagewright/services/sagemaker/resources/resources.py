@@ -1,0 +1,129 @@
+"""What resources that are documents have in common: a `Form` declares one, and creates, describes, lists and deletes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagewright.model.arns import sagemaker_arn
+from sagewright.model.clock import to_datetime
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+from sagewright.services.paging import ListForm
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
+from sagewright.store import resources, tags
+from sagewright.store.jobs import Place
+from sagewright.store.resources import NameTaken, New, Resource
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of resource whose Create request is kept as a document and told again by Describe.
+
+    `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` make errors of its ARN. `described`: the
+    document as Describe gives it, defaults included. `listed`: its List operation. `search_record`: a document as Search shows
+    it, if it can be searched; `not_in_search`: members that Search's shape lacks; `search_alone`: what it tells beside.
+    `also_listed`: members of the document that a list tells where they were given.
+    """
+
+    kind: str
+    noun: str
+    arn_type: str
+    missing: Callable[[str], AwsError]
+    taken: Callable[[str], AwsError]
+    listed: ListForm
+    search_record: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    described: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda document: document)
+    status_member: str | None = None
+    also_listed: tuple[str, ...] = ()
+    not_in_search: frozenset[str] = frozenset()
+    search_alone: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda _document: {})
+    tells_modified: bool = False  # LastModifiedTime
+
+    def declared(self) -> Form:
+        """Put into the catalogue, for Search and tags."""
+        searched = None
+        if self.search_record is not None:
+            searched = Searched(self.noun, self._name_member, self._documents, self.search_record, self.not_in_search)
+        declare(Declaration(self.kind, self.arn_type, RESOURCES, searched))
+        return self
+
+    def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:
+        """Raises `taken`."""
+        name = request[self._name_member]
+        arn = self.arn(context, name)
+        document = {key: value for key, value in request.items() if key not in {"Tags", self._name_member}}
+        pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
+        try:
+            new = New(name, document, arn, pairs, status=status, principal=context.principal.arn)
+            resources.create(context.store, self._place(context), new)
+        except NameTaken:
+            raise self.taken(arn) from None
+        return {f"{self.noun}Arn": arn}
+
+    def describe(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """Raises `missing`."""
+        return self.told(self.require(context, request[self._name_member]))
+
+    def told(self, resource: Resource) -> dict[str, Any]:
+        """What Describe tells of a resource."""
+        return self._head(resource) | self.described(resource.document)
+
+    def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        place = self._place(context)
+        return self.listed.answer(
+            request, lambda page: resources.page(context.store, place, page), lambda rows: map(self._summary, rows)
+        )
+
+    def delete(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
+        """Raises `missing`."""
+        name = request[self._name_member]
+        arn, resource = self.arn(context, name), self.require(context, name)
+        if not resources.remove(context.store, resource, arn, context.principal.arn):
+            raise self.missing(arn)
+        return {}
+
+    def find(self, context: Context, name: str) -> Resource | None:
+        return resources.find(context.store, self._place(context), name)
+
+    def require(self, context: Context, name: str) -> Resource:
+        """Raises `missing`."""
+        found = self.find(context, name)
+        if found is None:
+            raise self.missing(self.arn(context, name))
+        return found
+
+    def arn(self, context: Context, name: str) -> str:
+        return sagemaker_arn(context.region, context.account, self.arn_type, name)
+
+    @property
+    def _name_member(self) -> str:
+        return f"{self.noun}Name"
+
+    def _place(self, context: Context) -> Place:
+        return Place(self.kind, context.account, context.region)
+
+    def _summary(self, resource: Resource) -> dict[str, Any]:
+        """What a list tells of a resource."""
+        document = resource.document
+        return self._head(resource) | {name: document[name] for name in self.also_listed if name in document}
+
+    def _head(self, resource: Resource) -> dict[str, Any]:
+        """What is told of a resource besides its document."""
+        head = {
+            self._name_member: resource.name,
+            f"{self.noun}Arn": sagemaker_arn(resource.region, resource.account, self.arn_type, resource.name),
+            "CreationTime": to_datetime(resource.created_ms),
+        }
+        if self.tells_modified:
+            head["LastModifiedTime"] = to_datetime(resource.modified_ms)
+        return head | ({self.status_member: resource.status} if self.status_member else {})
+
+    def _documents(self, context: Context, rows: Sequence[Resource]) -> Iterable[dict[str, Any]]:
+        heads = [self._head(row) for row in rows]
+        tagged = tags.of_all(context.store, [head[f"{self.noun}Arn"] for head in heads])
+        for row, head in zip(rows, heads, strict=True):
+            pairs = tagged.get(head[f"{self.noun}Arn"], {})
+            shown = [{"Key": key, "Value": value} for key, value in pairs.items()]
+            yield head | self.described(row.document) | self.search_alone(row.document) | {"Tags": shown}

@@ -1,0 +1,123 @@
+"""The index of properties brought up to date: what the queue names is described as its Describe would, and projected."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from sagewright.services.context import ANONYMOUS, Context, Platform
+from sagewright.services.sagemaker.resources import catalogue
+from sagewright.services.sagemaker.resources.catalogue import Declaration, Row, Searched
+from sagewright.services.sagemaker.resources.properties import properties
+from sagewright.store import properties as index
+from sagewright.store import trials
+from sagewright.store.database import Database
+from sagewright.store.properties import Ref, Subject
+
+log = logging.getLogger("sagewright.services.indexing")
+BATCH = 50
+BUSY = 0.3  # of a CPU, by all other threads
+PAUSE_S = 0.005  # in which other writers have their turn
+
+
+def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> int:
+    """Take in all that waits, until it is `stopped`; how many rows of the queue that were."""
+    total, load = 0, Load()
+    while not stopped() and (taken := take_in(platform, BATCH)):
+        total += taken
+        if taken == BATCH:
+            time.sleep(load.pause_s())
+    return total
+
+
+class Load:
+    """How busy the rest of the process is. While requests keep it busy, indexing has a tenth of the time, else most of it."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def pause_s(self) -> float:
+        """How long to wait after what this thread has done since the last call."""
+        wall, own, all_ = self._now()
+        took, mine, every = wall - self._before[0], own - self._before[1], all_ - self._before[2]
+        pause = 9 * mine if every - mine > BUSY * took else PAUSE_S
+        self._before = wall, own, all_
+        return pause
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        return time.monotonic(), time.thread_time(), time.process_time()
+
+
+def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
+    """Take in the first `most` rows of the queue; how many there were. None if somebody else is at it for longer than `wait_s`."""
+    store = platform.store
+    if not index.waiting(store, 1):
+        return 0
+    with index.turn(store, wait_s) as ours:
+        rows = index.waiting(store, most) if ours else []
+        if rows:
+            _take(platform, rows)
+    return len(rows)
+
+
+def _take(platform: Platform, rows: Sequence[tuple[int, Ref]]) -> None:
+    """One that can't be described is left out, or it would keep all behind it from being taken in."""
+    try:
+        subjects, gone = _described(platform, dict.fromkeys(ref for _, ref in rows))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        if len(rows) > 1:
+            for row in rows:
+                _take(platform, [row])
+            return
+        log.exception("%s is not indexed", rows[0][1])
+        subjects, gone = [], []
+    index.project(platform.store, [number for number, _ in rows], subjects, gone)
+
+
+def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[Subject], list[Ref]]:
+    """What there is of `refs`, as the index is told of it, and what there is no more."""
+    by_source: dict[str, list[str]] = defaultdict(list)
+    for source, ref in dict.fromkeys(_resolved(platform.store, refs)):
+        by_source[source].append(ref)
+    subjects: list[Subject] = []
+    gone: list[Ref] = []
+    for source, ids in by_source.items():
+        rows = catalogue.SOURCES[source].several(platform.store, ids)
+        gone += [(source, ref) for ref in set(ids) - {row.id for row in rows}]
+        by_place: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+        for row in rows:
+            by_place[row.kind, row.account, row.region].append(row)
+        for (name, account, region), own in by_place.items():
+            kind = catalogue.of_kind(name)
+            if kind is not None and kind.searched is not None:
+                context = Context("", account, region, ANONYMOUS, platform)
+                subjects += _subjects(context, kind, kind.searched, own)
+    order = {ref: at for at, ref in enumerate(ref for ids in by_source.values() for ref in ids)}
+    return sorted(subjects, key=lambda subject: order[subject.ref[1]]), gone
+
+
+def _subjects(context: Context, kind: Declaration, shown: Searched, rows: Sequence[Row]) -> list[Subject]:
+    scope = kind.scope(context.account, context.region)
+    return [
+        Subject((kind.rows.source, row.id), scope, shown.name_member, row.name, properties(document))
+        for row, document in zip(rows, shown.documents(context, rows), strict=True)
+    ]
+
+
+def _resolved(store: Database, refs: Iterable[Ref]) -> list[Ref]:
+    """With the row that has the ARN in the place of what says that tags have changed, and with the trial components of jobs."""
+    found: list[Ref] = []
+    refs = list(refs)
+    if of_jobs := [ref for source, ref in refs if source == catalogue.JOBS.source]:
+        found += [(catalogue.RESOURCES.source, one) for one in trials.of_jobs(store, of_jobs)]
+    for source, ref in refs:
+        if source != "tags":
+            found.append((source, ref))
+        elif named := catalogue.of_arn(ref):
+            kind, place, name = named
+            if row := kind.rows.find(store, place, name):
+                found.append((kind.rows.source, row.id))
+    return found

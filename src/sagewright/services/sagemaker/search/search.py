@@ -1,0 +1,159 @@
+"""Search over every kind that declares how it is shown. The index finds; what it finds is described as it is now."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import Any
+
+from sagewright.model.awsmodels import operation_model
+from sagewright.model.budgets import kept_size
+from sagewright.model.errors import ServiceUnavailable, ValidationException
+from sagewright.services import paging
+from sagewright.services.context import Context
+from sagewright.services.registry import operation
+from sagewright.services.sagemaker.resources import catalogue
+from sagewright.services.sagemaker.resources.catalogue import Declaration, Searched
+from sagewright.services.sagemaker.search import expressions, indexing
+from sagewright.store import properties, propertyqueries
+from sagewright.store.listing import MOST_BYTES
+from sagewright.store.propertyqueries import Hit, Order
+
+SORT_BY = "LastModifiedTime"
+MOST_COUNTED = 1000
+MOST_SUGGESTED = 100
+BESIDES = frozenset({"Metrics", "Tags", "AllTags"})
+"""First parts of names that are searched though they are no members of a resource's shapes."""
+AT_ONCE = 50  # changes that a search takes in itself, so that one who has just made them finds them
+WAIT_S = 0.05
+BATCH = 200
+AT_A_TIME = 25  # documents, which may be large, that are read before they are looked at
+Found = tuple[Hit, dict[str, Any]]
+
+
+@operation("sagemaker", "Search")
+def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    kind, shown = catalogue.searched(request["Resource"])
+    request = expressions.spelled(request)
+    scope = kind.scope(context.account, context.region)
+    if shown.prepare is not None:
+        shown.prepare(context)
+    with contextlib.suppress(ServiceUnavailable):  # others write; what has changed is found a little later
+        indexing.take_in(context.platform, AT_ONCE, WAIT_S)
+    expressions.check(request.get("SearchExpression", {}), partial(_is_time, context, scope))
+    sorts = [request["SortBy"]] if "SortBy" in request else []
+    _check_names(context, shown, scope, [*expressions.names(request.get("SearchExpression", {})), *sorts])
+    size = request.get("MaxResults", 10)
+    found: list[Found] = []
+    read, full = 0, False
+    for one in _matching(context, request, kind, shown, size + 1):
+        found.append(one)
+        read += kept_size(one[1])
+        full = read > MOST_BYTES
+        if full or len(found) > size:
+            break
+    page = found[:size]
+    results = [shown.record({k: v for k, v in document.items() if k not in shown.hidden}) for _, document in page]
+    more = {"NextToken": _token(page[-1][0])} if full or len(found) > size else {}
+    return {"Results": results, **more, "TotalHits": _total(context, request, scope, found, full=full)}
+
+
+@operation("sagemaker", "GetSearchSuggestions")
+def get_search_suggestions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Properties whose names begin as the hint does: those that resources here have, and the members of their record."""
+    kind, shown = catalogue.searched(request["Resource"])
+    hint = ((request.get("SuggestionQuery") or {}).get("PropertyNameQuery") or {}).get("PropertyNameHint", "")
+    if shown.prepare is not None:
+        shown.prepare(context)
+    with contextlib.suppress(ServiceUnavailable):
+        indexing.take_in(context.platform, AT_ONCE, WAIT_S)
+    scope = kind.scope(context.account, context.region)
+    members = (one for one in _members(shown.resource, next(iter(shown.record({})))) if one.startswith(hint))
+    found = sorted({*members, *properties.beginning(context.store, scope, hint, MOST_SUGGESTED)})
+    return {"PropertyNameSuggestions": [{"PropertyName": one} for one in found[:MOST_SUGGESTED]]}
+
+
+def _total(context: Context, request: dict[str, Any], scope: str, found: list[Found], *, full: bool) -> dict[str, Any]:
+    """How many match, all pages together: exact up to MOST_COUNTED, but where filters are nested and there is more than a page."""
+    if not full and not request.get("NextToken") and len(found) <= request.get("MaxResults", 10):
+        return {"Value": len(found), "Relation": "EqualTo"}
+    expression = request.get("SearchExpression", {})
+    if not expressions.is_exact(expression):
+        return {"Value": len(found), "Relation": "GreaterThanOrEqualTo"}
+    number = propertyqueries.count(context.store, scope, expressions.condition_of(expression), MOST_COUNTED + 1)
+    return {
+        "Value": min(number, MOST_COUNTED),
+        "Relation": "EqualTo" if number <= MOST_COUNTED else "GreaterThanOrEqualTo",
+    }
+
+
+def _check_names(context: Context, shown: Searched, scope: str, names: list[str]) -> None:
+    """Raises ValidationException for a name that neither the index nor the model of the resource knows."""
+    for name in names:
+        if properties.path_of(context.store, scope, name) is None and _first(name) not in _members(
+            shown.resource, next(iter(shown.record({})))
+        ):
+            raise ValidationException(f"Unknown property name: {name}")
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0]
+
+
+@cache
+def _members(resource: str, member: str) -> frozenset[str]:
+    """What Search's record of a resource (at `member`) and its Describe have, and what is searched besides."""
+    asked, described = operation_model("sagemaker", "Search"), operation_model("sagemaker", f"Describe{resource}")
+    assert asked is not None
+    record = asked.output_shape.members["Results"].member.members[member]
+    inner = [shape for shape in record.members.values() if shape.type_name == "structure"]
+    shapes = [record, *inner, *([described.output_shape] if described else [])]
+    return frozenset(name for shape in shapes for name in shape.members) | BESIDES
+
+
+def _matching(
+    context: Context, request: dict[str, Any], kind: Declaration, shown: Searched, first: int
+) -> Iterator[Found]:
+    """Matches in order, with their documents. What has changed since the index was told of it is left out."""
+    expression = request.get("SearchExpression", {})
+    condition = expressions.condition_of(expression)
+    order = Order(
+        request.get("SortBy", SORT_BY), request.get("SortOrder", "Descending") == "Descending", _position(request)
+    )
+    scope, limit = kind.scope(context.account, context.region), first
+    while True:
+        hits = propertyqueries.search(context.store, scope, condition, order, limit)
+        for some in (hits[at : at + AT_A_TIME] for at in range(0, len(hits), AT_A_TIME)):
+            rows = {row.id: row for row in kind.rows.several(context.store, [hit.ref for hit in some])}
+            there = [hit for hit in some if hit.ref in rows]
+            documents = shown.documents(context, [rows[hit.ref] for hit in there])
+            for hit, document in zip(there, documents, strict=True):
+                if expressions.matches(expression, document):
+                    yield hit, document
+        if len(hits) < limit:
+            return
+        order, limit = Order(order.path, order.descending, (hits[-1].key, hits[-1].subject)), BATCH
+
+
+def _is_time(context: Context, scope: str, path: str) -> bool:
+    found = properties.path_of(context.store, scope, path)
+    return found is not None and found[1] == "time"
+
+
+def _token(hit: Hit) -> str:
+    key = None if hit.key is None else base64.b64encode(hit.key).decode()
+    return paging.encode([key, hit.subject])
+
+
+def _position(request: dict[str, Any]) -> tuple[bytes | None, int] | None:
+    position = paging.decode(request.get("NextToken"))
+    if position is None:
+        return None
+    try:
+        key, subject = position
+        return (None if key is None else base64.b64decode(key, validate=True)), int(subject)
+    except (ValueError, TypeError, binascii.Error):
+        raise ValidationException("Invalid NextToken.") from None

@@ -1,0 +1,64 @@
+"""Operators of conditions, with several values, absent values and quantifiers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sagewright.services.aws.s3.policy_conditions import KEYS, fault, hold
+
+VALUES = {"s3:prefix": ["home/x"], "s3:max-keys": ["10"], "s3:requestobjecttagkeys": ["a", "b"]}
+VALUES |= {"aws:currenttime": ["2026-01-02T00:00:00+00:00"], "aws:securetransport": ["true"]}
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "wanted", "expected"),
+    [
+        ("StringEquals", "s3:prefix", "home/x", True),
+        ("StringEquals", "s3:prefix", ["other", "home/x"], True),
+        ("StringEquals", "s3:prefix", "HOME/X", False),
+        ("StringEqualsIgnoreCase", "s3:prefix", "HOME/X", True),
+        ("StringNotEquals", "s3:prefix", "home/x", False),
+        ("StringNotEquals", "s3:prefix", ["other", "another"], True),
+        ("StringLike", "s3:prefix", "home/?", True),
+        ("StringLike", "s3:prefix", "home", False),
+        ("StringNotLike", "s3:prefix", "home/*", False),
+        ("NumericLessThanEquals", "s3:max-keys", "10", True),
+        ("NumericGreaterThan", "s3:max-keys", 10, False),
+        ("NumericNotEquals", "s3:max-keys", "11", True),
+        ("NumericEquals", "s3:max-keys", "ten", False),
+        ("DateLessThan", "aws:CurrentTime", "2027-01-01T00:00:00Z", True),
+        ("DateGreaterThan", "aws:CurrentTime", "2027-01-01T00:00:00Z", False),
+        ("DateGreaterThan", "aws:CurrentTime", "tomorrow", False),
+        ("Bool", "aws:SecureTransport", "false", False),
+        ("Bool", "aws:SecureTransport", True, True),
+        ("Null", "s3:prefix", "false", True),
+        ("Null", "s3:versionid", "true", True),
+        ("Null", "s3:versionid", False, False),
+        ("StringEquals", "s3:versionid", "x", False),
+        ("StringEqualsIfExists", "s3:versionid", "x", True),
+        ("StringNotEquals", "s3:versionid", "x", True),
+        ("ForAnyValue:StringEquals", "s3:RequestObjectTagKeys", ["b", "c"], True),
+        ("ForAllValues:StringEquals", "s3:RequestObjectTagKeys", ["b", "c"], False),
+        ("ForAllValues:StringEquals", "s3:RequestObjectTagKeys", ["a", "b", "c"], True),
+        ("ForAllValues:StringEquals", "s3:versionid", "x", True),
+    ],
+)
+def test_operators(operator: str, key: str, wanted: Any, expected: bool) -> None:
+    condition = {operator: {key: wanted}}
+    assert fault(condition) == ""
+    assert hold(condition, VALUES) == expected
+
+
+def test_all_of_a_condition_has_to_hold() -> None:
+    both = {"StringLike": {"s3:prefix": "home/*"}, "NumericLessThan": {"s3:max-keys": "5"}}
+    assert not hold(both, VALUES)
+    assert hold({}, {})
+
+
+def test_the_fault_names_what_is_known() -> None:
+    assert fault({"IpAddress": {"aws:SourceIp": "1.2.3.4/32"}}) == "Invalid Condition type : IpAddress"
+    told = fault({"StringEquals": {"aws:VpcSourceIp": "x"}})
+    assert "aws:VpcSourceIp" in told
+    assert all(key in told for key in KEYS)

@@ -1,0 +1,120 @@
+"""Lineage follows the event log: everything once, whoever follows at the same time, and whatever lies in the way."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import delete, select
+
+from sagewright.model.lives import Step
+from sagewright.services.context import Platform
+from sagewright.services.sagemaker.lineage import lineage_following
+from sagewright.store import jobs, resources
+from sagewright.store.database import Database
+from sagewright.store.jobs import Draft, Event, Place
+from sagewright.store.resources import New
+from sagewright.store.schema.lineage import lineage_associations, lineage_entities
+from sagewright.store.schema.rules import cursors
+
+PLACE = ("000000000000", "us-east-1")
+JOBS = 8
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lineage_following, "Load", lambda: SimpleNamespace(pause_s=lambda: 0))
+
+
+def platform(store: Database) -> Platform:
+    return cast(Platform, SimpleNamespace(store=store))
+
+
+def training(store: Database, name: str, request: dict[str, Any] | None = None) -> jobs.Job:
+    whole = {
+        "AlgorithmSpecification": {"TrainingImage": "image:1"},
+        "InputDataConfig": [
+            {"ChannelName": one, "DataSource": {"S3DataSource": {"S3Uri": f"s3://b/{one}"}}} for one in ("a", "b", "a")
+        ],
+        "OutputDataConfig": {"S3OutputPath": "s3://b/out"},
+    }
+    return jobs.create(store, Place("training", *PLACE), Draft(name, whole if request is None else request))
+
+
+def links(store: Database) -> Counter[tuple[str, str, str]]:
+    """How many associations there are of each type of source and destination."""
+    own = lineage_associations.c
+    with store.read() as connection:
+        return Counter(
+            tuple(row) for row in connection.execute(select(own.source_type, own.type, own.destination_type))
+        )
+
+
+def entities(store: Database) -> Counter[str]:
+    with store.read() as connection:
+        return Counter(connection.execute(select(lineage_entities.c.type)).scalars())
+
+
+def begin_again(store: Database) -> None:
+    """As a server that was killed before it had kept its cursor."""
+    with store.write() as connection:
+        connection.execute(delete(cursors))
+
+
+def test_jobs_share_what_they_were_made_of(database: Database) -> None:
+    for number in range(JOBS):
+        training(database, f"job-{number}")
+    for _ in range(2):
+        lineage_following.keep_up(platform(database))
+        assert entities(database) == {"DataSet": 2, "Image": 1}
+        assert links(database) == {
+            ("DataSet", "ContributedTo", "SageMakerTrainingJob"): 2 * JOBS,
+            ("Image", "ContributedTo", "SageMakerTrainingJob"): JOBS,
+        }
+        begin_again(database)
+
+
+def test_a_model_comes_with_the_jobs_end(database: Database) -> None:
+    job = training(database, "job")
+    lineage_following.keep_up(platform(database))
+    assert entities(database)["Model"] == 0
+    for step in (Step.DOWNLOADING, Step.RUNNING, Step.UPLOADING, Step.COMPLETED):
+        assert jobs.move(database, job.id, Event(step, ended=step == Step.COMPLETED)) is not None
+    lineage_following.keep_up(platform(database))
+    assert links(database)["SageMakerTrainingJob", "Produced", "Model"] == 1
+
+
+def test_what_cannot_be_read_is_not_in_the_way(database: Database) -> None:
+    training(database, "first")
+    training(database, "odd", {"nothing": "of a job"})
+    resources.create(database, Place("model", *PLACE), New("odd", {"PrimaryContainer": 7}, "", {}))
+    training(database, "last")
+    lineage_following.keep_up(platform(database))
+    assert links(database)["Image", "ContributedTo", "SageMakerTrainingJob"] == 2
+
+
+def test_several_servers_follow_at_once(database: Database) -> None:
+    for number in range(JOBS):
+        training(database, f"job-{number}")
+    faults: list[BaseException] = []
+
+    def follow() -> None:
+        for _ in range(20):  # what meets another is done again, as the chore is
+            try:
+                lineage_following.keep_up(platform(database))
+                return
+            except Exception as error:
+                faults.append(error)
+
+    threads = [threading.Thread(target=follow) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lineage_following.keep_up(platform(database))
+    assert entities(database) == {"DataSet": 2, "Image": 1}, faults
+    assert sum(links(database).values()) == 3 * JOBS, faults
+    assert len(faults) < 20, faults
