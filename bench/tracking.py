@@ -24,9 +24,9 @@ from server import CACHE, REGION, Sagewright, client, free_port, running, scratc
 from sqlalchemy import insert
 
 from sagewright.store.database import Database
+from sagewright.store.resources.trials import COMPONENT
 from sagewright.store.schema.resources import resources
 from sagewright.store.schema.trials import component_metric_summaries
-from sagewright.store.trials import COMPONENT
 
 SECTION = "q"
 COMPONENTS, BATCH, PAGE, CALLS = 100_000, 2_000, 10, 40

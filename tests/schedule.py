@@ -45,7 +45,7 @@ SCATTERED = {
     *(f"tests/unit/agent/test_{name}.py" for name in ("checkpoints", "endings", "host", "metrics")),
     "tests/unit/objects/test_listing.py",
     "tests/unit/server/test_internal.py",
-    "tests/unit/store/test_logs.py",
+    "tests/unit/store/logs/test_logs.py",
 }
 DIVIDED = {"tests/contract/test_inputs.py": ("[beside", "[through S3")}
 

@@ -21,7 +21,7 @@ from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.objects.uploads import Chosen, Expected
 from sagewright.store.database import Database
-from sagewright.store.uploads import Upload
+from sagewright.store.objects.uploads import Upload
 
 THREADS = 6
 KIB = 1024

@@ -27,14 +27,14 @@ WORK = f"for i in $(seq 1 {LINES}); do echo line $i; sleep 0.03; done; echo done
 TWO = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
 STEPS = [
     "sagewright.engine.jobs.plan_files:keep:before:1",
-    "sagewright.store.hosts:create:before:1",
-    "sagewright.store.hosts:create:after:1",
+    "sagewright.store.jobs.hosts:create:before:1",
+    "sagewright.store.jobs.hosts:create:after:1",
     "sagewright.compute.local:_write_document:after:1",
     "sagewright.compute.local:LocalBackend._start:before:1",
     "sagewright.compute.local:LocalBackend._start:after:1",
     "sagewright.compute.local:LocalBackend._start:after:2",
-    "sagewright.store.hosts:set_handles:before:1",
-    "sagewright.store.hosts:set_handles:after:1",
+    "sagewright.store.jobs.hosts:set_handles:before:1",
+    "sagewright.store.jobs.hosts:set_handles:after:1",
 ]
 KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "4"))
 SEED = int(os.environ.get("SAGEWRIGHT_TEST_SEED", str(random.SystemRandom().getrandbits(32))))

@@ -16,8 +16,8 @@ import pytest
 
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.scrub import Report, Scrub
-from sagewright.store import objects
 from sagewright.store.database import Database
+from sagewright.store.objects import objects
 
 KILLS = int(os.environ.get("SAGEWRIGHT_TEST_KILLS", "30"))
 LONGEST_S = 0.25

@@ -17,8 +17,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sagewright.store import logs
 from sagewright.store.database import Database
+from sagewright.store.logs import logs
 
 if TYPE_CHECKING:
     from conftest import RunningServer

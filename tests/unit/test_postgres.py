@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from tests.postgres import Postgres
 
-from sagewright.store import jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Place
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Draft, Place
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import time
 
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import FUNCTION
-from sagewright.store import jobs
 from sagewright.store.database import Database
+from sagewright.store.jobs import jobs
 
 KIND = "invocations"
 LOOK_S = 15.0

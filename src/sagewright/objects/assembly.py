@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from sagewright.model.errors import AwsError
 from sagewright.objects import writeback
 from sagewright.objects.blobs import Blob, BlobStore, full_disk_told
-from sagewright.store.uploads import Part
+from sagewright.store.objects.uploads import Part
 
 MOST = 1000
 """Assemblies that are remembered; of the one unused for longest no more parts are taken."""

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors, locks
-from sagewright.store import buckets as rows
-from sagewright.store import uploads
-from sagewright.store.buckets import Bucket
 from sagewright.store.database import Database
+from sagewright.store.objects import buckets as rows
+from sagewright.store.objects import uploads
+from sagewright.store.objects.buckets import Bucket
 
 PAGE = 500
 OFF, ENABLED, SUSPENDED = "Off", "Enabled", "Suspended"

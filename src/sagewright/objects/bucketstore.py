@@ -23,10 +23,10 @@ from sagewright.objects.listing import Asked, Listing
 from sagewright.objects.placing import Properties
 from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.objects.uploads import Uploads
-from sagewright.store import objects as rows
-from sagewright.store import uploads as upload_rows
 from sagewright.store.database import Database
-from sagewright.store.objects import Version
+from sagewright.store.objects import objects as rows
+from sagewright.store.objects import uploads as upload_rows
+from sagewright.store.objects.objects import Version
 
 READ_ATTEMPTS = 5
 FINISHED_UPLOAD_MS = 24 * 3600 * 1000

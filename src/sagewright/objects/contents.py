@@ -16,9 +16,9 @@ from sagewright.objects.notices import OWN, Cause
 from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
 from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.objects.versionids import is_issued
-from sagewright.store import objects as rows
 from sagewright.store.database import Database
-from sagewright.store.objects import Version
+from sagewright.store.objects import objects as rows
+from sagewright.store.objects.objects import Version
 
 VERSION_ID = re.compile(r"null|[A-Za-z0-9._-]{32}")
 

@@ -23,10 +23,10 @@ from sagewright.objects.notices import LIFECYCLE
 from sagewright.objects.placing import Conditions
 from sagewright.objects.rules import Rule
 from sagewright.objects.uploads import Uploads
-from sagewright.store import buckets as bucket_rows
-from sagewright.store import objects as rows
 from sagewright.store.database import Database
-from sagewright.store.objects import Span, Version
+from sagewright.store.objects import buckets as bucket_rows
+from sagewright.store.objects import objects as rows
+from sagewright.store.objects.objects import Span, Version
 
 log = logging.getLogger("sagewright.objects.lifecycle")
 BATCH = 50

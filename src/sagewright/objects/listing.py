@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from sagewright.objects import placing
 from sagewright.objects.versionids import rank_of
-from sagewright.store import objects as rows
-from sagewright.store import uploads
 from sagewright.store.database import Database
-from sagewright.store.objects import Entry, Span, Version
-from sagewright.store.uploads import Cursor, Upload
+from sagewright.store.objects import objects as rows
+from sagewright.store.objects import uploads
+from sagewright.store.objects.objects import Entry, Span, Version
+from sagewright.store.objects.uploads import Cursor, Upload
 
 LEAST_BATCH = 100
 MOST_BATCH = 1000

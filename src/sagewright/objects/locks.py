@@ -11,8 +11,8 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.objects.rules import DAY_MS
-from sagewright.store.buckets import Bucket
-from sagewright.store.objects import Version
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import Version
 
 KIND = "object lock"
 """The configuration of buckets that have locks."""

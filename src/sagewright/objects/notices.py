@@ -16,10 +16,10 @@ from urllib.parse import quote_plus
 from sqlalchemy import Connection
 
 from sagewright.model.clock import to_datetime
-from sagewright.store import deliveries
-from sagewright.store.buckets import Bucket
-from sagewright.store.deliveries import Wanted
-from sagewright.store.objects import NULL_VERSION, Version
+from sagewright.store.messages import deliveries
+from sagewright.store.messages.deliveries import Wanted
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import NULL_VERSION, Version
 
 KIND = "notification"
 SUBJECT = "s3/"

@@ -12,10 +12,10 @@ from sagewright.objects import errors, locks, notices
 from sagewright.objects.buckets import ENABLED, OFF
 from sagewright.objects.notices import OWN, Cause
 from sagewright.objects.versionids import is_issued, new_version_id
-from sagewright.store import buckets
-from sagewright.store import objects as rows
-from sagewright.store.buckets import Bucket
-from sagewright.store.objects import NULL_VERSION, Version
+from sagewright.store.objects import buckets
+from sagewright.store.objects import objects as rows
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import NULL_VERSION, Version
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
-from sagewright.store.objects import Version
-from sagewright.store.uploads import Upload
+from sagewright.store.objects.objects import Version
+from sagewright.store.objects.uploads import Upload
 
 DAY_MS = 86_400_000
 MOST_RULES = 1000

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO
 from sagewright.objects import checksums
 from sagewright.objects.blobs import CHUNK, BlobStore
 from sagewright.objects.bucketstore import GRACE_S, BucketStore
-from sagewright.store import objects as rows
-from sagewright.store import uploads as upload_rows
-from sagewright.store.objects import Version
-from sagewright.store.uploads import Part, Upload
+from sagewright.store.objects import objects as rows
+from sagewright.store.objects import uploads as upload_rows
+from sagewright.store.objects.objects import Version
+from sagewright.store.objects.uploads import Part, Upload
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sagewright.store import smallblobs as rows
 from sagewright.store.database import Database
+from sagewright.store.objects import small_blobs as rows
 
 MOST = 16 * 1024
 """Up to so many bytes a body is small: beyond, SQLite's way of writing all twice costs more than a file."""

@@ -16,11 +16,11 @@ from sagewright.objects.assembly import Assemblies
 from sagewright.objects.blobs import Blob, BlobStore, Receipt, Slice, Source
 from sagewright.objects.contents import draft, with_blob
 from sagewright.objects.placing import ALWAYS, Conditions, Properties
-from sagewright.store import objects as version_rows
-from sagewright.store import uploads as rows
 from sagewright.store.database import Database
-from sagewright.store.objects import Version
-from sagewright.store.uploads import Part, Upload
+from sagewright.store.objects import objects as version_rows
+from sagewright.store.objects import uploads as rows
+from sagewright.store.objects.objects import Version
+from sagewright.store.objects.uploads import Part, Upload
 
 LEAST_PART = 5 * 1024 * 1024
 MOST_PARTS = 10_000

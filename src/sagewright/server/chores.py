@@ -20,7 +20,7 @@ from sagewright.services.context import Platform
 from sagewright.services.sagemaker.lineage import lineage_following
 from sagewright.services.sagemaker.search.indexing import keep_up
 from sagewright.store import identity
-from sagewright.store.logsweep import sweep
+from sagewright.store.logs.log_sweep import sweep
 from sagewright.wire.models import service_model
 
 COLLECT_S = 3600

@@ -37,9 +37,11 @@ from sagewright.server.notes import write_note
 from sagewright.server.parts import admin_key
 from sagewright.server.sockets import bind_like_before, url_of
 from sagewright.services.context import Platform
-from sagewright.store import events, identity, metrics, resources
+from sagewright.store import events, identity
 from sagewright.store.events import Cursor
-from sagewright.store.metrics import Datum, Series
+from sagewright.store.logs import metrics
+from sagewright.store.logs.metrics import Datum, Series
+from sagewright.store.resources import resources
 
 ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER})
 LOOK_S = 0.05

@@ -28,8 +28,8 @@ from sagewright.model.registry_tokens import USER, BadPassword, read_password
 from sagewright.objects.layers import NoSuchUpload, OutOfOrder, WrongDigest
 from sagewright.services.aws.ecr.manifests import Pushed, keep_manifest, layer_store, members
 from sagewright.services.context import Platform
-from sagewright.store import ecr
-from sagewright.store.ecr import Manifest, Repository
+from sagewright.store.objects import ecr
+from sagewright.store.objects.ecr import Manifest, Repository
 
 log = logging.getLogger("sagewright.server")
 PREFIX = "/v2"

@@ -31,8 +31,8 @@ from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.jobs.interruption import interrupt_training_job
 from sagewright.services.sagemaker.registry.approvals import approval_history
-from sagewright.store import hosts
-from sagewright.store.hosts import Host
+from sagewright.store.jobs import hosts
+from sagewright.store.jobs.hosts import Host
 from sagewright.wire.authentication import ONCE, Authenticator
 
 PREFIX = "/_sagewright"

@@ -1,6 +1,7 @@
 """The event log: one append-only sequence for subjects of every kind, and a cursor that misses nothing.
 
-Statuses are projected from it (`store.jobs.move`); SecondaryStatusTransitions, the index and whatever follows what happens read it.
+Statuses are projected from it (`store.jobs.jobs.move`); SecondaryStatusTransitions, the index and whatever follows what happens
+read it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ Condition = ColumnElement[bool]
 
 
 class Placed(Protocol):
-    """Where names are unique; see store.jobs.Place."""
+    """Where names are unique; see store.jobs.jobs.Place."""
 
     @property
     def kind(self) -> str: ...

@@ -18,9 +18,10 @@ from sagewright.engine.jobs import launch_plan, reports
 from sagewright.engine.jobs.hostreports import read_report
 from sagewright.kinds.base import Named
 from sagewright.kinds.training import Training
-from sagewright.store import hosts, jobs, logevents, logs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Place
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.jobs import Draft, Place
+from sagewright.store.logs import log_events, logs
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "recorded" / "agent-of-brief-1.json").read_text())
 PLACE = Place("training", "000000000000", "us-east-1")
@@ -59,7 +60,7 @@ def test_its_agents_are_understood(database: Database) -> None:
     assert [(name, value) for name, value, _ in jobs.final_metrics(database, job.id)] == [("loss", 0.25)]
     stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), Training.log_group, host.log_stream)
     assert stream
-    assert "loss=0.25" in [event.message for event in logevents.read(database, stream, logevents.Window())]
+    assert "loss=0.25" in [event.message for event in log_events.read(database, stream, log_events.Window())]
 
 
 def test_its_plan_is_launched_with_a_brief(database: Database, tmp_path: Path) -> None:

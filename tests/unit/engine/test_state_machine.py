@@ -18,9 +18,9 @@ from engine.inline import InlineBackend as Backend
 from engine.inline import InlineHost, InlineServer, Killed
 from sagewright.kinds.table import KINDS
 from sagewright.model.lives import LIVES
-from sagewright.store import hosts, jobs, queue
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Job, Place, Wanted
+from sagewright.store.jobs import hosts, jobs, queue
+from sagewright.store.jobs.jobs import Draft, Job, Place, Wanted
 from sagewright.store.schema.identity import access_keys
 from sagewright.store.schema.reservations import reservations
 

@@ -18,7 +18,7 @@ from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.placing import Conditions, Properties
 from sagewright.objects.scrub import Report, Scrub
 from sagewright.objects.uploads import Chosen, Expected
-from sagewright.store.uploads import Part, Upload
+from sagewright.store.objects.uploads import Part, Upload
 
 SIZE = 8192
 

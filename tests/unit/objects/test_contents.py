@@ -16,7 +16,7 @@ from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
 from sagewright.objects.scrub import Scrub
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 
 def test_a_copy_shares_bytes_and_stands_alone(objects: BucketStore) -> None:

@@ -15,7 +15,7 @@ from sagewright.objects.lifecycle import Swept
 from sagewright.objects.listing import Asked
 from sagewright.objects.locks import HOLD, ON
 from sagewright.objects.placing import Properties
-from sagewright.store.uploads import Cursor
+from sagewright.store.objects.uploads import Cursor
 
 PAST = datetime(2001, 1, 1, tzinfo=UTC).isoformat()
 

@@ -12,8 +12,8 @@ from sagewright.objects.contents import draft
 from sagewright.objects.locks import COMPLIANCE, GOVERNANCE, HOLD, KIND, Retention
 from sagewright.objects.placing import Properties
 from sagewright.objects.rules import DAY_MS
-from sagewright.store.buckets import Bucket
-from sagewright.store.objects import Version
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import Version
 
 NOW = 1_000_000
 

@@ -13,7 +13,7 @@ from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.contents import Target
 from sagewright.objects.listing import Asked
 from sagewright.objects.placing import Conditions, Properties
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 
 def put(objects: BucketStore, data: bytes, conditions: Conditions = Conditions(), key: str = "k") -> Version:  # noqa: B008

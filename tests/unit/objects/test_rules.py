@@ -10,8 +10,8 @@ import pytest
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import rules
-from sagewright.store.objects import Version
-from sagewright.store.uploads import Upload
+from sagewright.store.objects.objects import Version
+from sagewright.store.objects.uploads import Upload
 
 
 def at(*parts: int) -> int:

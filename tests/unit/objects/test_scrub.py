@@ -13,8 +13,8 @@ from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.placing import Properties
 from sagewright.objects.scrub import Report, Scrub
 from sagewright.objects.uploads import LEAST_PART, Chosen, Expected
-from sagewright.store.objects import Version
-from sagewright.store.uploads import Upload
+from sagewright.store.objects.objects import Version
+from sagewright.store.objects.uploads import Upload
 
 
 def put(objects: BucketStore, key: str, data: bytes = b"data", *algorithms: str) -> Version:

@@ -15,8 +15,8 @@ from sagewright.objects.contents import draft
 from sagewright.objects.placing import Conditions, Properties
 from sagewright.objects.scrub import Report, Scrub
 from sagewright.objects.small import SmallBlobs, is_small
-from sagewright.store import smallblobs
-from sagewright.store.objects import Version
+from sagewright.store.objects import small_blobs
+from sagewright.store.objects.objects import Version
 
 
 def files(objects: BucketStore) -> list[Path]:
@@ -26,7 +26,7 @@ def files(objects: BucketStore) -> list[Path]:
 
 def rows(objects: BucketStore, *versions: Version) -> int:
     with objects.database.read() as connection:
-        return len(smallblobs.there(connection, [version.blob for version in versions if version.blob]))
+        return len(small_blobs.there(connection, [version.blob for version in versions if version.blob]))
 
 
 def anew(objects: BucketStore, tmp_path: Path) -> BucketStore:
@@ -110,8 +110,8 @@ def test_scrub_reads_rows(objects: BucketStore, tmp_path: Path) -> None:
     assert bad.blob
     assert gone.blob
     with objects.database.write() as connection:
-        smallblobs.remove(connection, [bad.blob, gone.blob])
-        smallblobs.add(connection, bad.blob, b"date")
+        small_blobs.remove(connection, [bad.blob, gone.blob])
+        small_blobs.add(connection, bad.blob, b"date")
     found = Scrub(anew(objects, tmp_path)).run(0)
     assert [(fault.kind, fault.key) for fault in found.faults] == [("corrupt", "bad"), ("missing", "gone")]
 
@@ -137,7 +137,7 @@ def test_memory_is_bounded(objects: BucketStore, monkeypatch: pytest.MonkeyPatch
     for n, version in enumerate(versions):
         assert objects.body(version, 0, 10) == bytes([n]) * 10
     with objects.database.write() as connection:
-        smallblobs.remove(connection, [version.blob for version in versions if version.blob])
+        small_blobs.remove(connection, [version.blob for version in versions if version.blob])
     assert objects.body(versions[3], 0, 10) == bytes([3]) * 10
     with pytest.raises(AwsError, match="InvalidObjectState"):
         objects.body(versions[0], 0, 10)

@@ -15,7 +15,7 @@ from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.listing import Asked
 from sagewright.objects.placing import Properties
 from sagewright.objects.uploads import Chosen, Expected
-from sagewright.store.uploads import Cursor, Part, Upload
+from sagewright.store.objects.uploads import Cursor, Part, Upload
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ from tests.unit.http.conftest import serving
 from sagewright.model.settings import Settings
 from sagewright.server.internal import InternalApi
 from sagewright.services.context import Platform
-from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Place
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.jobs import Draft, Place
 from sagewright.wire.authentication import Authenticator
 
 

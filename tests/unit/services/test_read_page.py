@@ -9,12 +9,12 @@ import pytest
 
 from sagewright.services import paging
 from sagewright.services.paging import ListForm
-from sagewright.store import resources
 from sagewright.store.database import Database
 from sagewright.store.decoding import size_read
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import BUFFERED, Page
-from sagewright.store.resources import New
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New
 
 PLACE = Place("model", "0", "r")
 LIST = ListForm("Models", {"CreationTime": "created_ms"})

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from sagewright.model.errors import ServiceUnavailable
 from sagewright.store import database as module
-from sagewright.store import tags
 from sagewright.store.database import Database
+from sagewright.store.resources import tags
 
 WAIT_S = 0.4
 

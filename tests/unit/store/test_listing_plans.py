@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from sagewright.store import resources, trials
 from sagewright.store.database import Database
 from sagewright.store.listing import Condition, Page
+from sagewright.store.resources import resources, trials
 
 AFTER = (5, "x")
 

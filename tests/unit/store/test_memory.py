@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sagewright.model.lives import Step
-from sagewright.store import jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Event, Place, Wanted
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Draft, Event, Place, Wanted
 from sagewright.store.memory import SUBJECTS, Memory, changes, known
 
 PLACE = Place("training", "0", "r")

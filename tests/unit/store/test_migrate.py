@@ -16,8 +16,9 @@ from sqlalchemy import create_engine, inspect, text
 
 from sagewright.engine.pipelines import callbacks
 from sagewright.model.lives import Step
-from sagewright.store import events, jobs
+from sagewright.store import events
 from sagewright.store.database import Database
+from sagewright.store.jobs import jobs
 from sagewright.store.migrate import HEAD, MIGRATIONS, current
 from sagewright.store.schema import metadata
 

@@ -24,9 +24,10 @@ from sagewright.model.errors import AwsError
 from sagewright.model.lives import EndpointStatus
 from sagewright.model.s3uris import read_s3_uri
 from sagewright.objects.access import ObjectStore
-from sagewright.store import resources, servers
+from sagewright.store import servers
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "async-invocation"
 WAITING, RUNNING = "Waiting", "Running"

@@ -19,10 +19,11 @@ from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import metrics, resources
 from sagewright.store.database import Database
-from sagewright.store.metrics import Datum, Series
-from sagewright.store.resources import Resource
+from sagewright.store.logs import metrics
+from sagewright.store.logs.metrics import Datum, Series
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 NAMESPACE = "AWS/SageMaker"
 BACKLOG_S, IDLE_S = 5.0, 60.0

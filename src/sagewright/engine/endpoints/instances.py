@@ -11,7 +11,7 @@ from sagewright.engine.endpoints.rollout import Look, Seen, State
 from sagewright.engine.jobs.dependencies import Machinery
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import EndpointStatus
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 SOON_MS = 2_000
 """What is due later is seen by a sweep."""

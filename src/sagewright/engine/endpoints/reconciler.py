@@ -11,8 +11,8 @@ from sagewright.engine.endpoints.rollout import Look, State
 from sagewright.engine.jobs.dependencies import Machinery
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.arns import sagemaker_arn
-from sagewright.store import resources
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 log = logging.getLogger("sagewright.engine.endpoints.reconciler")
 

@@ -12,7 +12,7 @@ from sagewright.kinds.tracking import TRACKER
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.lives import EndpointStatus
 from sagewright.model.regions import routed_name
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 CSV_TYPES, JSON_TYPES = ["text/csv"], ["application/json"]
 """Source: AWS's guide: how captured data is told where CaptureContentTypeHeader is not given."""

@@ -11,9 +11,9 @@ from dataclasses import replace
 from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.engine.endpoints.rollout import State
 from sagewright.model.lives import EndpointStatus
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 Wanted = Callable[[Variant], int]
 """How many instances a serverless variant should have."""

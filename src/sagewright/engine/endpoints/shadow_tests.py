@@ -13,9 +13,9 @@ from typing import Any
 from sagewright.engine.calls import Call, Question
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "inference-experiment"
 CREATING, CREATED, STARTING, RUNNING = "Creating", "Created", "Starting", "Running"

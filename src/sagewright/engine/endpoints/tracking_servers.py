@@ -21,9 +21,10 @@ from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import TRACKING, Step
 from sagewright.model.lives import TrackingStatus as Status
-from sagewright.store import hosts, jobs, resources
-from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
-from sagewright.store.resources import Resource
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
 from sagewright.upstream.connecting import Container

@@ -20,10 +20,10 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from sagewright.engine.events.targets import Message, Undeliverable
 from sagewright.model import addresses
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 CONNECTION, DESTINATION = "event-connection", "api-destination"
 CONNECT_S = 3.0

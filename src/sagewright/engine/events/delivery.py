@@ -20,9 +20,9 @@ from sagewright.engine.events.targets import Message, Undeliverable, log_line, q
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects.notices import SUBJECT as OBJECTS
-from sagewright.store import deliveries
 from sagewright.store.database import Database
-from sagewright.store.deliveries import Delivery
+from sagewright.store.messages import deliveries
+from sagewright.store.messages.deliveries import Delivery
 
 log = logging.getLogger("sagewright.engine.events")
 AT_ONCE = 100

@@ -16,10 +16,10 @@ from sagewright.engine.events.rules import target_of
 from sagewright.engine.events.targets import region_in
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import deliveries, deployments
 from sagewright.store.database import Database
-from sagewright.store.deliveries import Delivery
-from sagewright.store.deployments import Deployment, State
+from sagewright.store.messages import deliveries, deployments
+from sagewright.store.messages.deliveries import Delivery
+from sagewright.store.messages.deployments import Deployment, State
 
 KIND = "deployment"
 BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})

@@ -20,9 +20,11 @@ from sagewright.engine.pipelines.step_records import EXECUTION, STEP
 from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import events, jobs, resources, tags
+from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import Entry, Logged
+from sagewright.store.jobs import jobs
+from sagewright.store.resources import resources, tags
 
 log = logging.getLogger("sagewright.engine.events")
 SOURCE = "aws.sagemaker"

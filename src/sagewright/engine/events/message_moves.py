@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
-from sagewright.store import messages, resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.messages import DEAD_LETTER_SOURCE, Message
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.messages import messages
+from sagewright.store.messages.messages import DEAD_LETTER_SOURCE, Message
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "sqs-move-task"
 QUEUES = "sqs-queue"

@@ -12,9 +12,9 @@ from sagewright.engine.events.rules import enabled
 from sagewright.engine.events.targets import queue_url, region_in, service_of
 from sagewright.model.arns import ROLE_NAME, role_arn
 from sagewright.objects.notices import BRIDGE
-from sagewright.store import deliveries
 from sagewright.store.database import Database
-from sagewright.store.deliveries import Delivery
+from sagewright.store.messages import deliveries
+from sagewright.store.messages.deliveries import Delivery
 
 TOPIC_SUBJECT = "Amazon S3 Notification"
 

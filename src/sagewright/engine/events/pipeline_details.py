@@ -12,9 +12,10 @@ from sagewright.engine.pipelines import step_records
 from sagewright.engine.pipelines.step_references import execution_arn
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import to_datetime
-from sagewright.store import events, resources
+from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import Logged
+from sagewright.store.resources import resources
 
 Event = dict[str, Any]
 MOST_METADATA = 128 << 10

@@ -13,10 +13,11 @@ from sagewright.engine.events.rules import Rule
 from sagewright.engine.events.schedules import BadSchedule, read_schedule
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import now_ms
-from sagewright.store import deliveries, events
+from sagewright.store import events
 from sagewright.store.database import Database
-from sagewright.store.deliveries import LOG, Wanted
 from sagewright.store.events import Cursor, Logged
+from sagewright.store.messages import deliveries
+from sagewright.store.messages.deliveries import LOG, Wanted
 
 log = logging.getLogger("sagewright.engine.events")
 KIND = "events"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.events.patterns import BadPattern, Node, read_pattern
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.deliveries import Wanted
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Bound, Held, Page
-from sagewright.store.resources import Resource
+from sagewright.store.messages.deliveries import Wanted
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "event-rule"
 BUS = "default"

@@ -15,10 +15,11 @@ from sagewright.engine.events.rules import ENABLED
 from sagewright.engine.events.schedules import BadSchedule
 from sagewright.engine.events.timetables import BadZone, next_ms, passed_ms
 from sagewright.model.clock import now_ms
-from sagewright.store import deliveries, resources
 from sagewright.store.database import Database
 from sagewright.store.events import Cursor
-from sagewright.store.resources import Resource
+from sagewright.store.messages import deliveries
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "schedule"
 SUBJECT = (KIND, "all")

@@ -28,11 +28,12 @@ from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import check_runnable
-from sagewright.store import hosts, identity, jobs, warmpools
+from sagewright.store import identity
 from sagewright.store.database import Database
-from sagewright.store.hosts import Host
 from sagewright.store.identity import NewKey
-from sagewright.store.jobs import Job
+from sagewright.store.jobs import hosts, jobs, warmpools
+from sagewright.store.jobs.hosts import Host
+from sagewright.store.jobs.jobs import Job
 
 Endpoint = Callable[[], str]
 

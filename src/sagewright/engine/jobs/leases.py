@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from sagewright.model.clock import now_ms
-from sagewright.store import queue
 from sagewright.store.database import Database
-from sagewright.store.queue import Lease
+from sagewright.store.jobs import queue
+from sagewright.store.jobs.queue import Lease
 
 LEASE_MS = 30_000
 RENEW_MS = 10_000

@@ -11,7 +11,7 @@ from sagewright.engine.jobs import reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
 from sagewright.model.leftreports import left
 from sagewright.store.database import Database
-from sagewright.store.hosts import Host
+from sagewright.store.jobs.hosts import Host
 
 log = logging.getLogger("sagewright.engine.jobs.left_reports")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sagewright.kinds.base import MAX_FAILURE, Failure, Kind
 from sagewright.model.brief import Cause, FaultClass
 from sagewright.model.lives import Step
-from sagewright.store.hosts import LOST, Host
-from sagewright.store.jobs import Job, Wanted
+from sagewright.store.jobs.hosts import LOST, Host
+from sagewright.store.jobs.jobs import Job, Wanted
 
 _OUTSIDE = frozenset({Cause.STOP, Cause.INTERRUPT})
 

@@ -22,8 +22,8 @@ from sagewright.model.clock import now_ms
 from sagewright.model.lives import Step
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import CannotRun
-from sagewright.store import jobs, queue, warmpools
-from sagewright.store.jobs import Event, Job
+from sagewright.store.jobs import jobs, queue, warmpools
+from sagewright.store.jobs.jobs import Event, Job
 
 log = logging.getLogger("sagewright.engine.jobs.queue")
 QUEUE = "queue"

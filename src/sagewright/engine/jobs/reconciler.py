@@ -24,9 +24,9 @@ from sagewright.kinds.table import KINDS
 from sagewright.model.brief import FaultClass
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import Status, Step
-from sagewright.store import hosts, jobs, queue
-from sagewright.store.hosts import Host
-from sagewright.store.jobs import Event, Job, Wanted
+from sagewright.store.jobs import hosts, jobs, queue
+from sagewright.store.jobs.hosts import Host
+from sagewright.store.jobs.jobs import Event, Job, Wanted
 
 log = logging.getLogger("sagewright.engine.jobs.reconciler")
 STOPPED_AT_ONCE = 1000  # how many of the queued jobs that were stopped one sweep looks at

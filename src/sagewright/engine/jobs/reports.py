@@ -18,10 +18,11 @@ from sagewright.model.clock import now_ms
 from sagewright.model.diskroom import insufficient
 from sagewright.model.errors import AwsError
 from sagewright.model.lives import Step
-from sagewright.store import hosts, jobs, logs, metrics
 from sagewright.store.database import Database
-from sagewright.store.hosts import Host
-from sagewright.store.jobs import Event, Job, Wanted
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.hosts import Host
+from sagewright.store.jobs.jobs import Event, Job, Wanted
+from sagewright.store.logs import logs, metrics
 
 log = logging.getLogger("sagewright.engine.jobs.reports")
 STEPS = {

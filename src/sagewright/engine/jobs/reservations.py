@@ -8,10 +8,10 @@ from dataclasses import replace
 from enum import Enum
 
 from sagewright.compute.capacity import Machines, Share
-from sagewright.store import queue, reservations
 from sagewright.store.database import Database
-from sagewright.store.queue import Lease
-from sagewright.store.reservations import Held
+from sagewright.store.jobs import queue, reservations
+from sagewright.store.jobs.queue import Lease
+from sagewright.store.jobs.reservations import Held
 
 
 class Taken(Enum):

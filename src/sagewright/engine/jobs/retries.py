@@ -6,10 +6,11 @@ from sagewright.engine.jobs import outcome
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.kinds.base import Demand
 from sagewright.model.lives import Step
-from sagewright.store import hosts, identity, jobs
+from sagewright.store import identity
 from sagewright.store.database import Database
-from sagewright.store.hosts import Host
-from sagewright.store.jobs import Event, Job, Wanted
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.hosts import Host
+from sagewright.store.jobs.jobs import Event, Job, Wanted
 
 MAX_LOSSES = 5
 """A spot job whose agents vanish is interrupted; one that loses them so often has another fault."""

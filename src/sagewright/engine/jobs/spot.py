@@ -13,7 +13,7 @@ from sagewright.kinds.base import Demand
 from sagewright.model.interruptions import Schedule, parse
 from sagewright.model.lives import Step
 from sagewright.model.settings import Settings
-from sagewright.store.jobs import Job, Wanted
+from sagewright.store.jobs.jobs import Job, Wanted
 
 _RUNNING = frozenset({Step.STARTING, Step.DOWNLOADING, Step.RUNNING})
 

@@ -12,9 +12,10 @@ from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.warmpools import WarmPools
-from sagewright.store import identity, jobs, reservations
-from sagewright.store.hosts import Host
-from sagewright.store.jobs import Event, Job
+from sagewright.store import identity
+from sagewright.store.jobs import jobs, reservations
+from sagewright.store.jobs.hosts import Host
+from sagewright.store.jobs.jobs import Event, Job
 
 log = logging.getLogger("sagewright.engine.jobs.teardown")
 

@@ -15,10 +15,10 @@ from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
-from sagewright.store import jobs, warmpools
 from sagewright.store.database import Database
-from sagewright.store.jobs import Job
-from sagewright.store.warmpools import Pool, PoolStatus
+from sagewright.store.jobs import jobs, warmpools
+from sagewright.store.jobs.jobs import Job
+from sagewright.store.jobs.warmpools import Pool, PoolStatus
 
 POOL = "warm pool"
 LONGEST_MS = 7 * 86_400_000

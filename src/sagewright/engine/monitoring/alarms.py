@@ -23,10 +23,10 @@ from sagewright.engine.monitoring.alarm_reasons import ALARM, BREACHING, OK, UNK
 from sagewright.model.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "alarm"
 _STATISTICS = {

@@ -23,9 +23,9 @@ from sagewright.engine.monitoring.scaling_targets import Scalable, scalable_of
 from sagewright.model.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "scalable-target"
 NAMESPACE = "sagemaker"

@@ -11,10 +11,10 @@ from typing import Any
 
 from sagewright.engine.monitoring.alarm_reasons import ALARM, OK, UNKNOWN, moment
 from sagewright.engine.monitoring.alarm_rules import read_rule
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 RULE = "AlarmRule"
 

@@ -15,11 +15,12 @@ from sqlalchemy import Connection
 
 from sagewright.engine.monitoring.filter_conditions import MISSING
 from sagewright.engine.monitoring.filter_patterns import Fields, Filter, compile_fields, compile_filter
-from sagewright.store import metrics, resources
 from sagewright.store.database import Database
-from sagewright.store.logs import Place
-from sagewright.store.metrics import MOST_VALUE, Datum, Series, dimension_text
-from sagewright.store.resources import Resource
+from sagewright.store.logs import metrics
+from sagewright.store.logs.logs import Place
+from sagewright.store.logs.metrics import MOST_VALUE, Datum, Series, dimension_text
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "log-metric-filter"
 MINUTE_MS = 60_000

@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.engine.pipelines.step_records import StepRecord, token_for
 from sagewright.model.clock import now_ms
 from sagewright.pipelines.plan import StepStatus
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND, TYPE = "pipeline-callback", "Callback"
 OPEN, ANSWERED, CLOSED = "open", "answered", "closed"

@@ -25,9 +25,9 @@ from sagewright.pipelines.definition import Definition, Step
 from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import Frontier, Next, StepStatus
 from sagewright.pipelines.references import MOST_MADE, resolve
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 log = logging.getLogger("sagewright.engine.pipelines.reconciler")
 MOST_WORK = 128 << 20

@@ -15,9 +15,9 @@ from sagewright.engine.pipelines import step_records
 from sagewright.engine.pipelines.execution_pass import Means, Progress, Turn
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.pipelines.definition import Definition, read_definition
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 LIVE = ("Executing", "Stopping")
 MOST_KEPT, MOST_KEPT_BYTES = 200, 96 << 20

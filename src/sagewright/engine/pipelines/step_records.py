@@ -14,11 +14,11 @@ from sagewright.model.clock import now_ms
 from sagewright.pipelines.definition import Step
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.plan import LIVE, State, StepStatus
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 PIPELINE, VERSION, EXECUTION, STEP = "pipeline", "pipeline-version", "pipeline-execution", "pipeline-step"
 CACHED = "pipeline-cache"

@@ -19,10 +19,10 @@ from sagewright.model.s3uris import read_s3_uri
 from sagewright.objects.access import ObjectStore
 from sagewright.pipelines.definition import Definition
 from sagewright.pipelines.errors import BadReference
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 MOST_FILE = 4 << 20
 """Bytes of a property file."""

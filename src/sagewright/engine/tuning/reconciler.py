@@ -13,9 +13,9 @@ from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.tuning_pass import Means, Progress, Turn
 from sagewright.kinds.tuning import KIND, Definition, Plan, read_plan
 from sagewright.model.lives import ENDED, Status
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 from sagewright.tuning.study import Trial
 
 

@@ -12,11 +12,13 @@ from sagewright.kinds.table import KINDS
 from sagewright.kinds.tuning import TRIAL, Definition
 from sagewright.kinds.tuningspace import holds
 from sagewright.model.lives import TRAINING, Status
-from sagewright.store import jobs, metrics, resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Job, Place
-from sagewright.store.metrics import Series, dimension_text
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Job, Place
+from sagewright.store.logs import metrics
+from sagewright.store.logs.metrics import Series, dimension_text
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 from sagewright.tuning.space import Space
 from sagewright.tuning.study import State, Trial
 

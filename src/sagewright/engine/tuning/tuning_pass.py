@@ -19,9 +19,9 @@ from sagewright.model.brief import FaultClass
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.lives import Status
-from sagewright.store import resources, tags
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import Resource
 from sagewright.tuning.client import SearchFailed
 from sagewright.tuning.loop import Over, Rules, Standing, standing, step
 from sagewright.tuning.minds import Deciding

@@ -18,9 +18,9 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AccessDenied, AwsError
 from sagewright.services.context import Context
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 KIND = "kms-key"
 ALIAS = "kms-alias"

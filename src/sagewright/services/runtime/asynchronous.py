@@ -17,9 +17,9 @@ from sagewright.model.lives import EndpointStatus
 from sagewright.model.s3uris import read_s3_uri
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New
 
 _SERVES = {
     EndpointStatus.IN_SERVICE,

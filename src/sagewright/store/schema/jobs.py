@@ -20,7 +20,7 @@ jobs = Table(
     Column("spot", Integer, nullable=False, server_default="0"),  # 1: gives way to jobs that are not
     Column("lease_owner", String),
     Column("lease_until_ms", Milliseconds, nullable=False, server_default="0"),
-    # What follows is projected from the event log by store.jobs.move alone.
+    # What follows is projected from the event log by store.jobs.jobs.move alone.
     Column("status", String, nullable=False),
     Column("secondary_status", String, nullable=False),
     Column("modified_ms", Milliseconds, nullable=False),

@@ -42,7 +42,7 @@ index_values = Table(
     Column("subject", BigInteger, primary_key=True, autoincrement=False),
     Column("path", BigInteger, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),  # 0: the value that counts in an order
-    Column("key", LargeBinary, nullable=False),  # see store.sortkeys
+    Column("key", LargeBinary, nullable=False),  # see store.resources.sort_keys
     sqlite_with_rowid=False,
 )
 Index("ix_index_values_key", index_values.c.path, index_values.c.key, index_values.c.subject, index_values.c.position)

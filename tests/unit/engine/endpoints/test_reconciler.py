@@ -12,10 +12,10 @@ from sagewright.engine.endpoints.rollout import State
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.clock import now_ms
 from sagewright.model.lives import EndpointStatus
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New
 
 IMAGE = "sagemaker-scikit-learn:1.2-1-cpu-py3"
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e"

@@ -12,10 +12,10 @@ from sagewright.engine.endpoints import tracking_servers
 from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, asked
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.lives import TrackingStatus as Status
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:mlflow-tracking-server/t"
 DOCUMENT: dict[str, Any] = {

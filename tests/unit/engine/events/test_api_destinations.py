@@ -24,10 +24,10 @@ from sagewright.engine.events.api_destinations import (
 )
 from sagewright.engine.events.rules import Rule
 from sagewright.engine.events.targets import Message, Undeliverable
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 PLACE = ("000000000000", "us-east-1")
 KEY = {

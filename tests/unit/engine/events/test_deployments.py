@@ -23,9 +23,9 @@ from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services import registry
 from sagewright.services.context import Platform
-from sagewright.store import deployments
 from sagewright.store.database import Database
-from sagewright.store.deployments import State
+from sagewright.store.messages import deployments
+from sagewright.store.messages.deployments import State
 from sagewright.wire.calls import Calls
 
 USER = "arn:aws:sts::000000000000:assumed-role/SageMakerExecutionRole/admin"

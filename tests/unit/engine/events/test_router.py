@@ -15,10 +15,11 @@ from sagewright.engine.events.delivery import Delivering
 from sagewright.engine.events.router import EventRouting
 from sagewright.engine.events.rules import KIND, PRINCIPAL
 from sagewright.model.errors import AwsError, ServiceUnavailable
-from sagewright.store import deliveries, resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.messages import deliveries
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 PLACE = ("000000000000", "us-east-1")
 RULES, PACKAGES = Place(KIND, *PLACE), Place("model-package", *PLACE)

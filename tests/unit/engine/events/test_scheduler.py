@@ -11,11 +11,12 @@ import pytest
 from sagewright.engine.events import scheduler
 from sagewright.engine.events.rules import TARGETS
 from sagewright.engine.events.scheduler import KIND, ONLY_TARGET, Scheduling
-from sagewright.store import deliveries, resources
 from sagewright.store.database import Database
-from sagewright.store.deliveries import Delivery
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.messages import deliveries
+from sagewright.store.messages.deliveries import Delivery
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 MINUTE = 60_000
 START = 1_800_000_000_000 // MINUTE * MINUTE

@@ -12,9 +12,9 @@ import pytest
 from engine.inline import SERVERS, InlineBackend, InlineServer, Killed
 from sagewright.engine.jobs import launch_plan, plan_files
 from sagewright.model.settings import Settings
-from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Place, Wanted
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.jobs import Draft, Place, Wanted
 
 HOSTS = 3
 REQUEST: dict[str, Any] = {

@@ -8,8 +8,8 @@ import pytest
 
 from sagewright.engine.jobs import outcome
 from sagewright.kinds.training import Training
-from sagewright.store.hosts import FINISHED, LOST, Host
-from sagewright.store.jobs import Job
+from sagewright.store.jobs.hosts import FINISHED, LOST, Host
+from sagewright.store.jobs.jobs import Job
 
 KIND = Training()
 

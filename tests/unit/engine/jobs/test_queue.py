@@ -11,9 +11,9 @@ from engine.inline import InlineBackend, InlineHost, InlineServer
 from sagewright.engine.jobs import queue
 from sagewright.engine.jobs.environment_builds import BuildFailed
 from sagewright.runtimes.images import Image
-from sagewright.store import hosts, jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Place
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.jobs import Draft, Place
 
 PLACE = Place("training", "000000000000", "us-east-1")
 HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"

@@ -15,9 +15,10 @@ from sagewright.engine.jobs import outcome, reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
 from sagewright.engine.jobs.launch_plan import kind_of
 from sagewright.model.lives import Step
-from sagewright.store import hosts, jobs, logevents, logs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Place, Wanted
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.jobs import Draft, Place, Wanted
+from sagewright.store.logs import log_events, logs
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PLACE = Place("training", "000000000000", "us-east-1")
@@ -52,7 +53,7 @@ def raw_report(database: Database, document: dict[str, Any], host: str = "h1") -
 def lines(database: Database) -> list[str]:
     stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP, "job/algo-1-1")
     assert stream
-    return [event.message for event in logevents.read(database, stream, logevents.Window())]
+    return [event.message for event in log_events.read(database, stream, log_events.Window())]
 
 
 def test_a_repeated_report_changes_nothing(database: Database) -> None:

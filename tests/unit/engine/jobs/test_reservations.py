@@ -10,10 +10,10 @@ from sagewright.compute.capacity import Machines
 from sagewright.engine.jobs.reservations import Reservations, Taken
 from sagewright.model.clock import now_ms
 from sagewright.model.instances import Resources
-from sagewright.store import jobs
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Place, Wanted
-from sagewright.store.queue import Lease
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Draft, Place, Wanted
+from sagewright.store.jobs.queue import Lease
 
 PLACE = Place("training", "000000000000", "us-east-1")
 Reserve = Callable[..., Taken]

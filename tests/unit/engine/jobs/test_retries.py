@@ -13,11 +13,12 @@ from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.retries import MAX_LOSSES
 from sagewright.kinds.training import Training
 from sagewright.model.lives import Step
-from sagewright.store import hosts, identity, jobs
+from sagewright.store import identity
 from sagewright.store.database import Database
-from sagewright.store.hosts import FINISHED, LOST, Host
 from sagewright.store.identity import NewKey
-from sagewright.store.jobs import Draft, Event, Job, Place, Wanted
+from sagewright.store.jobs import hosts, jobs
+from sagewright.store.jobs.hosts import FINISHED, LOST, Host
+from sagewright.store.jobs.jobs import Draft, Event, Job, Place, Wanted
 from sagewright.store.schema.identity import access_keys
 
 PLACE = Place("training", "000000000000", "us-east-1")

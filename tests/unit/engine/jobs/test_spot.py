@@ -5,7 +5,7 @@ from sagewright.engine.jobs import spot
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.instances import Resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Job
+from sagewright.store.jobs.jobs import Job
 
 SMALL, LARGE = "ml.m5.large", "ml.m5.xlarge"  # 2 and 4 CPUs
 

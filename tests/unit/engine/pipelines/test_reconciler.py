@@ -15,10 +15,10 @@ from sagewright.engine.pipelines.execution_pass import Means
 from sagewright.engine.pipelines.reconciler import Pipelines
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.model.errors import AwsError, ResourceInUse
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 
 class Died(Exception):

@@ -13,10 +13,10 @@ from sagewright.engine.pipelines import callbacks, execution_pass, step_records
 from sagewright.engine.pipelines.reconciler import Pipelines
 from sagewright.engine.pipelines.step_records import MOST_ROW
 from sagewright.model.budgets import size_of
-from sagewright.store import resources
 from sagewright.store.database import Database
 from sagewright.store.listing import Page
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 OUTPUT = [{"OutputName": "word", "OutputType": "String"}]
 

@@ -19,11 +19,13 @@ from sagewright.kinds.tuning import KIND, read_plan
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError, ResourceInUse, ValidationException
 from sagewright.model.lives import Step
-from sagewright.store import jobs, metrics, resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Event, Job, Place
-from sagewright.store.metrics import Datum, Series, dimension_text
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Draft, Event, Job, Place
+from sagewright.store.logs import metrics
+from sagewright.store.logs.metrics import Datum, Series, dimension_text
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 from sagewright.tuning.points import RandomSearcher
 from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion

@@ -34,8 +34,8 @@ from sagewright.services.aws.kms.rotation import (
 from sagewright.services.aws.kms.states import cancel_key_deletion, forget_deleted, schedule_key_deletion
 from sagewright.services.aws.kms_keys import ALIAS, KIND, materials, place_of, require_key
 from sagewright.services.context import ANONYMOUS, Context, Platform
-from sagewright.store import resources
 from sagewright.store.database import Database
+from sagewright.store.resources import resources
 
 
 @pytest.fixture

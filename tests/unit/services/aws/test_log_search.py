@@ -12,10 +12,10 @@ from sagewright.services.aws.logs import events
 from sagewright.services.aws.logs.events import filter_log_events
 from sagewright.services.aws.logs.groups import create_log_group, create_log_stream, place_of
 from sagewright.services.context import ANONYMOUS, Context, Platform
-from sagewright.store import logevents, logs
 from sagewright.store.database import Database
-from sagewright.store.logevents import Window
-from sagewright.store.logs import Place
+from sagewright.store.logs import log_events, logs
+from sagewright.store.logs.log_events import Window
+from sagewright.store.logs.logs import Place
 
 
 def test_the_newest_events_of_several_streams(database: Database) -> None:
@@ -27,7 +27,7 @@ def test_the_newest_events_of_several_streams(database: Database) -> None:
     streams = logs.streams(database, place, "g", "")
 
     def newest(**window: int) -> tuple[list[int], bool]:
-        found, cut = logevents.newest(database, streams, Window(**window), lambda: None)
+        found, cut = log_events.newest(database, streams, Window(**window), lambda: None)
         return [event.at_ms for event in found], cut
 
     assert newest(limit=5) == ([29, 28, 27, 26, 25], True)

@@ -8,7 +8,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.cloudwatch.expressions import Calculation, Expression, Points, work_budget
 from sagewright.services.aws.cloudwatch.lines import Line
 from sagewright.services.aws.cloudwatch.periods import by_unit, statistic
-from sagewright.store.metrics import Datum
+from sagewright.store.logs.metrics import Datum
 
 KNOWN: dict[str, Points] = {"m1": {0: 1.0, 60_000: 4.0, 120_000: 9.0}, "m2": {60_000: 2.0, 120_000: 0.0, 180_000: 5.0}}
 

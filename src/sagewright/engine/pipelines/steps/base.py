@@ -13,7 +13,7 @@ from sagewright.model.budgets import Budget
 from sagewright.pipelines.definition import Step
 from sagewright.pipelines.plan import StepStatus
 from sagewright.pipelines.references import MOST_MADE, Known
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from sagewright.model.budgets import Budget
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.references import resolve
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 MISSING = "ResourceNotFound"
 MOST_NAMES = 64 << 10

@@ -20,9 +20,9 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources, tags
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import New, Resource
 
 SERVICE = "application-autoscaling"
 PAGE = 50

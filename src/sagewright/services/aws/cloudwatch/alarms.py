@@ -20,9 +20,9 @@ from sagewright.services import paging
 from sagewright.services.aws.cloudwatch.periods import check_period, invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 OURS = frozenset({"State", "Owed", "History", "Tags", "AlarmName", "ConfiguredMs"})
 MOST_WINDOW_S = 7 * 86_400

@@ -14,8 +14,8 @@ from sagewright.services.aws.cloudwatch.alarms import put_alarm
 from sagewright.services.aws.cloudwatch.periods import invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
 
 NOT_SERVED = (
     "ActionsSuppressor",

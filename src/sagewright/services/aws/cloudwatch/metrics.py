@@ -13,8 +13,8 @@ from sagewright.services import paging
 from sagewright.services.aws.cloudwatch.periods import invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import metrics
-from sagewright.store.metrics import MOST_VALUE, Datum, Series, SeriesQuery
+from sagewright.store.logs import metrics
+from sagewright.store.logs.metrics import MOST_VALUE, Datum, Series, SeriesQuery
 
 LIST_PAGE = 500
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
-from sagewright.store import metrics
-from sagewright.store.metrics import Datum, Series
+from sagewright.store.logs import metrics
+from sagewright.store.logs.metrics import Datum, Series
 
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 SHORT_PERIODS_S = frozenset({1, 5, 10, 20, 30})

@@ -23,7 +23,7 @@ from sagewright.services.aws.cloudwatch.periods import (
 )
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.metrics import Datum
+from sagewright.store.logs.metrics import Datum
 
 MAX_POINTS = 1440
 MOST_QUERIES = 500

@@ -14,8 +14,8 @@ from sagewright.services.aws.cloudwatch import dashboards
 from sagewright.services.aws.cloudwatch.alarms import arn_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources, tags
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources, tags
 
 MOST_TAGS = 50
 

@@ -11,8 +11,8 @@ from sagewright.services.aws.ecr.manifests import Pushed, keep_manifest, layer_s
 from sagewright.services.aws.ecr.repositories import names, require_repository
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import ecr
-from sagewright.store.ecr import Manifest, Repository
+from sagewright.store.objects import ecr
+from sagewright.store.objects.ecr import Manifest, Repository
 
 _PAGE = 100
 

@@ -11,7 +11,7 @@ from sagewright.services.aws.ecr.manifests import layer_store
 from sagewright.services.aws.ecr.repositories import names, require_repository
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import ecr
+from sagewright.store.objects import ecr
 
 PART_BYTES = 20 * 1024 * 1024
 

@@ -12,9 +12,9 @@ from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.layers import LayerStore, WrongDigest
-from sagewright.store import ecr
 from sagewright.store.database import Database
-from sagewright.store.ecr import Manifest, Repository
+from sagewright.store.objects import ecr
+from sagewright.store.objects.ecr import Manifest, Repository
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 OCI = "application/vnd.oci.image.manifest.v1+json"

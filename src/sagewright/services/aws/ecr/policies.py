@@ -10,8 +10,8 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.ecr.repositories import names, require_repository
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import ecr
-from sagewright.store.ecr import Repository
+from sagewright.store.objects import ecr
+from sagewright.store.objects.ecr import Repository
 
 
 @operation("ecr", "SetRepositoryPolicy")

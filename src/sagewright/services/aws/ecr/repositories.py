@@ -9,8 +9,9 @@ from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import ecr, tags
-from sagewright.store.ecr import Repository
+from sagewright.store.objects import ecr
+from sagewright.store.objects.ecr import Repository
+from sagewright.store.resources import tags
 
 _PAGE = 100
 _DEFAULTS: dict[str, Any] = {

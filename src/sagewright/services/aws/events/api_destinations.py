@@ -10,8 +10,8 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.aws.events.connections import alter, find, listed, make, times
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KEPT = ("Description", "ConnectionArn", "InvocationEndpoint", "HttpMethod", "InvocationRateLimitPerSecond")
 RATE = 300

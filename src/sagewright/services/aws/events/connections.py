@@ -14,10 +14,10 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 MOST_LISTED = 100
 KEPT: tuple[str, ...] = ("Description", "AuthorizationType", "AuthParameters")

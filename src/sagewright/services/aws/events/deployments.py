@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.engine.events.targets import service_of
 from sagewright.services.aws.events.rules import require_rule
 from sagewright.services.context import Context
-from sagewright.store import deliveries, deployments
+from sagewright.store.messages import deliveries, deployments
 
 TOLD = ("package", "asked_ms", "asked_by", "status", "message", "deployed")
 

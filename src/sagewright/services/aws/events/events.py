@@ -17,7 +17,7 @@ from sagewright.services.aws.events.buses import name_in
 from sagewright.services.aws.events.rules import check_pattern
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import deliveries
+from sagewright.store.messages import deliveries
 
 MOST_BYTES = 256 * 1024
 MOST_SENT = 64 << 20

@@ -29,10 +29,11 @@ from sagewright.services import paging
 from sagewright.services.aws.events.buses import bus_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import deliveries, deployments, resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import New, Resource
+from sagewright.store.messages import deliveries, deployments
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 TOLD = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
 MOST_LISTED = 100

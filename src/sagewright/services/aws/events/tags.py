@@ -10,7 +10,7 @@ from sagewright.services.aws.events.buses import bus_of
 from sagewright.services.aws.events.rules import require_rule
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import tags
+from sagewright.store.resources import tags
 
 MOST_TAGS = 50
 

@@ -17,7 +17,7 @@ from sagewright.services.aws.events.buses import bus_of
 from sagewright.services.aws.events.rules import MOST_LISTED, all_rules, forget_in, locked, require_rule
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
+from sagewright.store.resources import resources
 
 MOST_TARGETS = 5
 PARAMETERS_NOT_SERVED = (

@@ -17,9 +17,9 @@ from sagewright.services.aws.functions import checks, code
 from sagewright.services.aws.functions.names import LATEST, arn_of, invalid, missing, place_of, read_name, require
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources, tags
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 CONFIGURED = (
     "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "VpcConfig", "PackageType", "DeadLetterConfig",

@@ -20,9 +20,10 @@ from sagewright.services.aws.functions.functions import log_group
 from sagewright.services.aws.functions.names import LATEST, arn_of, require
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import jobs, logevents, logs, queue
-from sagewright.store.jobs import Draft, Job, NameTaken, Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs import jobs, queue
+from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place
+from sagewright.store.logs import log_events, logs
+from sagewright.store.resources.resources import Resource
 
 KIND = KINDS[FUNCTION.kind]
 MOST_PAYLOAD, MOST_EVENT = 6_291_456, 1_048_576
@@ -219,7 +220,7 @@ def _tail(context: Context, job: Job) -> bytes:
     stream = logs.find_stream(context.store, place, group, log_stream_of(job.request))
     if stream is None:
         return b""
-    window = logevents.Window(forward=False, limit=500, most_bytes=8 * TAIL)
-    found = logevents.read(context.store, stream, window)
+    window = log_events.Window(forward=False, limit=500, most_bytes=8 * TAIL)
+    found = log_events.read(context.store, stream, window)
     text = "".join(f"{event.message}\n" for event in sorted(found, key=lambda event: event.seq)).replace(TAB, "\t")
     return text.encode()[-TAIL:].decode(errors="ignore").encode()

@@ -8,9 +8,9 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "function"
 LATEST = "$LATEST"

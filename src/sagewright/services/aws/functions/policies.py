@@ -10,7 +10,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.functions.names import arn_of, missing, require
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
+from sagewright.store.resources import resources
 
 POLICY = "Policy"
 MOST_POLICY = 20_480

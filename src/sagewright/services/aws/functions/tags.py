@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.services.aws.functions.names import arn_of, invalid, require
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import tags
+from sagewright.store.resources import tags
 
 MOST_TAGS = 50
 

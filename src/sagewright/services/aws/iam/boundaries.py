@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.services.context import Context
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New
 
 KIND = "iam-boundary"
 

@@ -16,11 +16,12 @@ from sagewright.services.aws.iam import boundaries
 from sagewright.services.aws.iam.documents import check_document
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import identity, resources, tags
+from sagewright.store import identity
 from sagewright.store.identity import random_id
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 KIND = "iam-policy"
 MOST_VERSIONS = 5

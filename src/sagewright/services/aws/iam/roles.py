@@ -15,8 +15,9 @@ from sagewright.services.aws.iam.policies import require_policy
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.roles import resolve_role, stand_in
-from sagewright.store import identity, tags
+from sagewright.store import identity
 from sagewright.store.identity import random_id
+from sagewright.store.resources import tags
 
 
 def require_role(context: Context, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sagewright.services import paging
 from sagewright.services.aws.iam.roles import require_role, role_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import tags
+from sagewright.store.resources import tags
 
 MOST_TAGS = 50
 

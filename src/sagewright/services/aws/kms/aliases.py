@@ -16,9 +16,9 @@ from sagewright.services.aws.kms.markers import marked, marker_of
 from sagewright.services.aws.kms_keys import alias_place, arn_of, not_found, refuse_pending, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 NAME = re.compile(r"alias/[a-zA-Z0-9/_-]+")
 

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from sagewright.services.aws.kms_keys import materials
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 FIRST, VERSION = b"\x01", b"\x02"
 KEY_BYTES, MATERIAL_ID_BYTES, SALT_BYTES, NONCE_BYTES, TAG_BYTES = 16, 32, 16, 12, 16

@@ -17,7 +17,7 @@ from sagewright.services.aws.kms.using import check_algorithm, check_request, ch
 from sagewright.services.aws.kms_keys import arn_of, find_key, materials
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 _OAEP_DIGEST_BYTES = {"RSAES_OAEP_SHA_1": 20, "RSAES_OAEP_SHA_256": 32}
 

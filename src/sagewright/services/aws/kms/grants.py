@@ -22,10 +22,10 @@ from sagewright.services.aws.kms.specs import AGREE, ENCRYPT, MAC, PAIRS, SIGN, 
 from sagewright.services.aws.kms_keys import DISABLED, arn_of, not_found, refuse_pending, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 KIND = "kms-grant"
 MOST_LISTED = 50

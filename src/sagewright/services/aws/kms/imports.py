@@ -29,10 +29,10 @@ from sagewright.services.aws.kms_keys import (
 )
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 KIND = "kms-import"
 DAY_MS = 86_400_000

@@ -42,9 +42,9 @@ from sagewright.services.aws.kms_keys import (
 )
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
 from sagewright.store.listing import Page
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 _SERVED_ORIGINS = ("AWS_KMS", "EXTERNAL")
 

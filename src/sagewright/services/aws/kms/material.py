@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sagewright.model.clock import to_datetime
 from sagewright.services.aws.kms.specs import PAIRS, SYMMETRIC
 from sagewright.services.aws.kms_keys import MATERIAL_BYTES, materials
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurve

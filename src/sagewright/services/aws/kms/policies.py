@@ -14,7 +14,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.kms_keys import absent, not_found, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
+from sagewright.store.resources import resources
 
 NAME = "default"
 

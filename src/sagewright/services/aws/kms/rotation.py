@@ -31,9 +31,9 @@ from sagewright.services.aws.kms_keys import (
 )
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 DAY_MS = 86_400_000
 FIRST_PERIOD_DAYS = 365

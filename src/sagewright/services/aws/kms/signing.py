@@ -16,7 +16,7 @@ from sagewright.services.aws.kms.using import check_algorithm, check_request, ch
 from sagewright.services.aws.kms_keys import arn_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 
 @operation("kms", "Sign")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 ENCRYPT, SIGN, MAC, AGREE = "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"

@@ -11,7 +11,7 @@ from sagewright.services.aws.kms.markers import marked, marker_of
 from sagewright.services.aws.kms_keys import arn_of, refuse_pending, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import tags
+from sagewright.store.resources import tags
 
 MOST_TAGS = 50
 

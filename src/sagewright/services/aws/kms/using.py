@@ -13,7 +13,7 @@ from sagewright.services.aws.kms import grants
 from sagewright.services.aws.kms.specs import algorithms_of, spec_of, usage_of
 from sagewright.services.aws.kms_keys import DISABLED, PENDING_IMPORT, arn_of, refuse_pending, require_own
 from sagewright.services.context import Context
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 
 def usable(context: Context, asked: str) -> Resource:

@@ -15,9 +15,9 @@ from sagewright.services import paging
 from sagewright.services.aws.logs.groups import group_name, place_of, require_group, require_stream
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import logevents, logs
-from sagewright.store.logevents import LogEvent, Position, Window
-from sagewright.store.logs import Stream
+from sagewright.store.logs import log_events, logs
+from sagewright.store.logs.log_events import LogEvent, Position, Window
+from sagewright.store.logs.logs import Stream
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 1_000_000  # an answer of CloudWatch is at most 1 MB
@@ -86,7 +86,7 @@ def get_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Tokens are `f/<seq>` and `b/<seq>`: the events from, or before, that number. At an end the token stays the same."""
     stream = require_stream(context, group_name(request), request["logStreamName"])
     window = _window(request)
-    events = logevents.read(context.store, stream, window)
+    events = log_events.read(context.store, stream, window)
     first, after = _ends(events, window, stream)
     return {
         "events": [{"timestamp": e.at_ms, "message": e.message, "ingestionTime": e.ingested_ms} for e in events],
@@ -134,7 +134,7 @@ def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, An
         request.get("nextToken"), AwsError("InvalidParameterException", "The specified nextToken is invalid.")
     )
     window = Window(request.get("startTime"), request.get("endTime"))
-    events = logevents.merged(context.store, streams, window, _position(position))
+    events = log_events.merged(context.store, streams, window, _position(position))
     matches, limit = compile_filter(request.get("filterPattern", "")), request.get("limit", MAX_EVENTS)
     found: list[dict[str, Any]] = []
     size = searched = 0

@@ -11,9 +11,10 @@ from sagewright.services import paging
 from sagewright.services.aws.logs import groupsettings
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import logs, resources, tags
-from sagewright.store.logs import GroupQuery, Place, Stream, StreamQuery
+from sagewright.store.logs import logs
+from sagewright.store.logs.logs import GroupQuery, Place, Stream, StreamQuery
 from sagewright.store.memory import changes
+from sagewright.store.resources import resources, tags
 
 MAX_STREAMS = 50
 STANDARD = "STANDARD"

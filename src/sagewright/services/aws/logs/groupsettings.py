@@ -11,10 +11,11 @@ from typing import Any
 
 from sagewright.engine.monitoring.metric_filters import parent_of
 from sagewright.services.context import Context
-from sagewright.store import logs, resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New
+from sagewright.store.logs import logs
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New
 
 KIND = STATUS = "log-group-settings"
 

@@ -18,11 +18,11 @@ from sagewright.services import paging
 from sagewright.services.aws.logs.groups import place_of, require_group
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
 from sagewright.store.memory import changes
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 MOST_FILTERS = 100
 MOST_DIMENSIONS = 3

@@ -19,12 +19,13 @@ from sagewright.services.aws.logs.insights.rows import Row
 from sagewright.services.aws.logs.insights.values import moment, text
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import logevents, logs, resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.logevents import LogEvent, Window
-from sagewright.store.logs import Stream
-from sagewright.store.resources import New, Resource
+from sagewright.store.logs import log_events, logs
+from sagewright.store.logs.log_events import LogEvent, Window
+from sagewright.store.logs.logs import Stream
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 KIND, RESULTS = "logs-query", "logs-query-results"
 MOST_EVENTS = 10_000
@@ -118,7 +119,7 @@ def _answer(context: Context, groups: list[str], request: dict[str, Any], pipeli
     streams = [stream for group in groups for stream in logs.streams(context.store, place_of(context), group, "")]
     budget = Budget()
     try:
-        events, cut = logevents.newest(context.store, streams, window, budget.tick)
+        events, cut = log_events.newest(context.store, streams, window, budget.tick)
         skipped = max(1, sum(stream.next_seq for stream in streams) - len(events)) if cut else 0
         statistics = {
             "recordsScanned": float(len(events)),

@@ -13,7 +13,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.logs.groups import require_group
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import tags
+from sagewright.store.resources import tags
 
 MOST_TAGS = 50
 

@@ -15,11 +15,11 @@ from sagewright.services import paging
 from sagewright.services.aws.resource_types import pattern_of, type_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources, taggedresources, tags
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
-from sagewright.store.taggedresources import TagFilter
+from sagewright.store.resources import resources, tagged_resources, tags
+from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.tagged_resources import TagFilter
 
 SERVICE = "resource-groups"
 KIND = "resource-group"
@@ -151,13 +151,13 @@ def _members(context: Context, query: dict[str, Any], wanted: list[str], request
     """A page of the members, by their ARNs. `wanted`: types of which there may be more."""
     types, filters = read_query(query)
     size, after = request.get("MaxResults", PAGE), _after(request)
-    asked = taggedresources.Asked(
+    asked = tagged_resources.Asked(
         tuple(filters),
         tuple(map(pattern_of, types)),
         tuple(map(pattern_of, wanted)),
         f"{context.region}:{context.account}",
     )
-    found = taggedresources.page(context.store, asked, str(after[0]) if after else "", size + 1)
+    found = tagged_resources.page(context.store, asked, str(after[0]) if after else "", size + 1)
     token = {"NextToken": paging.encode([found[size - 1]])} if len(found) > size else {}
     return {"ResourceIdentifiers": [{"ResourceArn": one, "ResourceType": type_of(one)} for one in found[:size]]} | token
 

@@ -18,7 +18,7 @@ from sagewright.services.aws.s3.policies import Asked, Verdict
 from sagewright.services.aws.s3.policy_conditions import EXISTING_TAG
 from sagewright.services.aws.s3.sources import read_source
 from sagewright.services.context import Context
-from sagewright.store.buckets import Bucket
+from sagewright.store.objects.buckets import Bucket
 
 ACTIONS = {
     "CompleteMultipartUpload": "PutObject",

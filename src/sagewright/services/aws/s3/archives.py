@@ -15,7 +15,7 @@ from sagewright.objects import errors
 from sagewright.services.aws.s3.causes import cause
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.context import Context
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 RESTORED = "RestoredUntil"

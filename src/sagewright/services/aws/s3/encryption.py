@@ -13,7 +13,7 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.aws import kms_keys
 from sagewright.services.context import Context
-from sagewright.store.buckets import Bucket
+from sagewright.store.objects.buckets import Bucket
 
 BASE = "AES256"
 KMS = frozenset({"aws:kms", "aws:kms:dsse"})

@@ -17,8 +17,8 @@ from sagewright.objects.locks import HOLD, KIND, MODE, MODES, UNTIL, Retention
 from sagewright.services.aws.s3 import access
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.context import Context
-from sagewright.store.buckets import Bucket
-from sagewright.store.objects import Version
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import Version
 
 MEMBERS = (MODE, UNTIL, HOLD)
 ENABLED = {"ObjectLockEnabled": "Enabled"}

@@ -18,8 +18,8 @@ from sagewright.services.aws.s3.archives import restored
 from sagewright.services.aws.s3.encryption import check_encryption, encryption_members
 from sagewright.services.aws.s3.metadata import encoded, read_metadata
 from sagewright.services.aws.s3.tags import tags_of_header
-from sagewright.store.buckets import Bucket
-from sagewright.store.objects import NULL_VERSION, Version
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import NULL_VERSION, Version
 
 STANDARD = "STANDARD"
 STORAGE_CLASSES = frozenset(

@@ -16,8 +16,8 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.sns.topics import OF_OWNERS, first_policy, invalid, require_topic, topic_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 
 @operation("sns", "AddPermission")

@@ -28,9 +28,10 @@ from sagewright.services.aws.sns.subscriptions import arn_of, find_queue
 from sagewright.services.aws.sns.topics import FIFO, invalid, is_fifo, require_topic, topic_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import messages, resources
-from sagewright.store.messages import Draft, Sent
-from sagewright.store.resources import Resource
+from sagewright.store.messages import messages
+from sagewright.store.messages.messages import Draft, Sent
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 MOST_BYTES = 256 * 1024
 MOST_ENTRIES = 10

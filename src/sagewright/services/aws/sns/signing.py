@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 KIND = "sns-signer"
 PATH = "/_sagewright/certificates"

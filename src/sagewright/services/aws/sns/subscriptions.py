@@ -16,10 +16,10 @@ from sagewright.services.aws.sns.filters import ATTRIBUTES, BODY, BadFilter, Nes
 from sagewright.services.aws.sns.topics import FIFO, MOST_LISTED, check_arn, invalid, is_fifo, require_topic, topic_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 KIND = "sns-subscription"
 QUEUES = "sqs-queue"

@@ -18,8 +18,8 @@ from sagewright.services.aws.sqs import checks
 from sagewright.services.aws.sqs.queues import MOST_BYTES, Queue, find, require_queue
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import messages
-from sagewright.store.messages import Draft, Message, Reception, Sent
+from sagewright.store.messages import messages
+from sagewright.store.messages.messages import Draft, Message, Reception, Sent
 
 MOST_ENTRIES = 10
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")

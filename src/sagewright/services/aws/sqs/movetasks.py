@@ -19,9 +19,10 @@ from sagewright.services.aws.sqs import checks
 from sagewright.services.aws.sqs.queues import Queue, find, sources_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import messages, resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.messages import messages
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 MOST_KEPT = 10
 MOST_PER_SECOND = 500

@@ -17,7 +17,7 @@ from sagewright.services.aws.sqs.policies import read_policy
 from sagewright.services.aws.sqs.queues import Queue, require_queue
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import resources
+from sagewright.store.resources import resources
 
 _MOST_ACTIONS = 7
 _ACTIONS = frozenset({"*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes",

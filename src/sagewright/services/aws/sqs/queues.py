@@ -15,10 +15,11 @@ from sagewright.services import paging
 from sagewright.services.aws.sqs.policies import read_policy
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import messages, resources, tags
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.messages import messages
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 KIND = "sqs-queue"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")

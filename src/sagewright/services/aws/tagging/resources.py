@@ -12,8 +12,8 @@ from sagewright.services import paging
 from sagewright.services.aws.resource_types import pattern_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store import taggedresources, tags
-from sagewright.store.taggedresources import Asked, TagFilter
+from sagewright.store.resources import tagged_resources, tags
+from sagewright.store.resources.tagged_resources import Asked, TagFilter
 
 SERVICE = "resourcegroupstaggingapi"
 PAGE, MOST_NAMES = 50, 1000
@@ -29,7 +29,7 @@ def get_resources(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise _wrong("ResourceARNList can't be given beside TagFilters or ResourceTypeFilters.")
     size = request.get("ResourcesPerPage") or PAGE
     asked = Asked(tuple(filters), types, (), f"{context.region}:{context.account}", tuple(named or ()))
-    found = taggedresources.page(context.store, asked, str(after[0]) if after else "", size + 1)
+    found = tagged_resources.page(context.store, asked, str(after[0]) if after else "", size + 1)
     pairs = tags.of_all(context.store, found[:size])
     told = [
         {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in pairs[arn].items()]}
@@ -54,7 +54,7 @@ def get_tag_values(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def _names(context: Context, request: dict[str, Any], key: str | None) -> tuple[list[str], str]:
     after = _after(request)
     where = f"{context.region}:{context.account}"
-    found = taggedresources.names(context.store, where, key, str(after[0]) if after else None, MOST_NAMES + 1)
+    found = tagged_resources.names(context.store, where, key, str(after[0]) if after else None, MOST_NAMES + 1)
     return found[:MOST_NAMES], paging.encode([found[MOST_NAMES - 1]]) if len(found) > MOST_NAMES else ""
 
 

@@ -17,9 +17,9 @@ from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.job_components import COMPONENTS
-from sagewright.store import componentmetrics, resources
-from sagewright.store.componentmetrics import Point, Summary
-from sagewright.store.resources import Resource
+from sagewright.store.resources import component_metrics, resources
+from sagewright.store.resources.component_metrics import Point, Summary
+from sagewright.store.resources.resources import Resource
 
 MOST_METRICS = 500
 """Names of metrics that one component can have."""
@@ -46,7 +46,7 @@ def batch_put_metrics(context: Context, request: dict[str, Any]) -> dict[str, An
     with context.store.write() as connection:
         if resources.locked_in(connection, component.id) is None:
             raise COMPONENTS.missing(COMPONENTS.arn(context, component.name))
-        refused = componentmetrics.put_in(connection, component.id, points, MOST_METRICS)
+        refused = component_metrics.put_in(connection, component.id, points, MOST_METRICS)
     errors = [{"Code": "METRIC_LIMIT_EXCEEDED", "MetricIndex": at} for at in refused]
     return {"Errors": errors} if errors else {}
 
@@ -63,7 +63,7 @@ def _result(context: Context, query: dict[str, Any]) -> dict[str, Any]:
     component = _component(context, query["ResourceArn"])
     if component is None:
         return _wrong(f"There is no trial component for {query['ResourceArn']}.")
-    found = componentmetrics.series(context.store, component.id, query["MetricName"], MOST_POINTS + 1)
+    found = component_metrics.series(context.store, component.id, query["MetricName"], MOST_POINTS + 1)
     groups = _grouped(_within(found[:MOST_POINTS], query), None if by_step else PERIODS_S[query["Period"]])
     statistic = STATISTICS[query["MetricStat"]]
     return {

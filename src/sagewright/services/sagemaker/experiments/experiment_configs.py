@@ -18,8 +18,8 @@ from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import EXPERIMENTS
 from sagewright.services.sagemaker.experiments.trial_component_shapes import SOURCE_TYPES
 from sagewright.services.sagemaker.experiments.trials import TRIALS
-from sagewright.store import resources, trials
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources, trials
+from sagewright.store.resources.resources import Resource
 from sagewright.store.schema.jobs import jobs
 
 LONGEST = 120

@@ -14,8 +14,8 @@ from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments.tracked import Tracked
-from sagewright.store import lineage, resources
 from sagewright.store.listing import Held
+from sagewright.store.resources import lineage, resources
 
 SORTS = {"Name": "name", "CreationTime": "created_ms"}
 CREATED = {"CreatedAfter": ("created_ms", Held.AT_LEAST), "CreatedBefore": ("created_ms", Held.AT_MOST)}

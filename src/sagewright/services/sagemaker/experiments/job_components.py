@@ -28,12 +28,13 @@ from sagewright.services.sagemaker.experiments.trial_component_shapes import (
     metric,
     of_job,
 )
-from sagewright.store import componentmetrics, joblists, jobs, resources, trials
-from sagewright.store.componentmetrics import Summary
 from sagewright.store.database import Database
-from sagewright.store.jobs import Job, Place
-from sagewright.store.metrics import Series, dimension_text
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs import job_lists, jobs
+from sagewright.store.jobs.jobs import Job, Place
+from sagewright.store.logs.metrics import Series, dimension_text
+from sagewright.store.resources import component_metrics, resources, trials
+from sagewright.store.resources.component_metrics import Summary
+from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.jobs import jobs as table
 
 MARGIN_MS = 60_000
@@ -48,8 +49,8 @@ TIMES = ("StartTime", "EndTime", "LastModifiedTime")
 def whole(context: Context, rows: Sequence[Resource], every: bool = False) -> list[dict[str, Any]]:
     """What is told of components, with their parents. `every`: with all statistics of jobs that run, which are counted anew."""
     sources = _sources(context, rows)
-    put = componentmetrics.of_components(context.store, [row.id for row in rows])
-    final = joblists.final_metrics(context.store, list(sources))
+    put = component_metrics.of_components(context.store, [row.id for row in rows])
+    final = job_lists.final_metrics(context.store, list(sources))
     parents = _parents(context, [row.id for row in rows])
     found = []
     for row in rows:
@@ -65,7 +66,7 @@ def whole(context: Context, rows: Sequence[Resource], every: bool = False) -> li
 
 def _sources(context: Context, rows: Sequence[Resource]) -> dict[str, Job]:
     """The jobs of components by their ids."""
-    return {job.id: job for job in joblists.several(context.store, [row.parent for row in rows if row.parent])}
+    return {job.id: job for job in job_lists.several(context.store, [row.parent for row in rows if row.parent])}
 
 
 def _described(row: Resource, job: Job | None) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> li
     kind = KINDS[job.kind]
     arn = kind.arn(job.region, job.account, job.name)
     place = Series(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
-    counted = componentmetrics.of_series(context.store, place, names) if every and names else {}
+    counted = component_metrics.of_series(context.store, place, names) if every and names else {}
     told = []
     for row in final:
         last = {"MetricName": row.name, "SourceArn": arn, "TimeStamp": to_datetime(row.at_ms), "Last": row.value}

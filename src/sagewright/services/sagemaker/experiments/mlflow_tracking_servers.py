@@ -25,9 +25,10 @@ from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.resources.identities import user_context
 from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store import identity, resources
+from sagewright.store import identity
 from sagewright.store.listing import Held, Page
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 DEFAULT_SIZE = "Small"
 CHANGED = ("ArtifactStoreUri", "TrackingServerSize", "AutomaticModelRegistration", "WeeklyMaintenanceWindowStart",

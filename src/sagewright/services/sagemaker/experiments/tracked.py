@@ -15,10 +15,10 @@ from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
 from sagewright.services.sagemaker.resources.resources import Form
 from sagewright.services.sagemaker.resources.tags import shape
-from sagewright.store import resources, tags
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Condition
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import New, Resource
 
 NAME, CREATOR, CHANGER = "Name", "CreatedBy", "LastModifiedBy"
 """Members of a document beside those of the request: the name as it was written, and ARNs."""

@@ -13,9 +13,9 @@ from sagewright.kinds.transform import MODEL
 from sagewright.model.clock import to_datetime
 from sagewright.model.lives import PROCESSING, TRAINING, TRANSFORM
 from sagewright.services.sagemaker.experiments.tracked import CREATOR, NAME, by
-from sagewright.store.componentmetrics import Summary
-from sagewright.store.jobs import Job
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Job
+from sagewright.store.resources.component_metrics import Summary
+from sagewright.store.resources.resources import Resource
 
 ARN_TYPE = "experiment-trial-component"
 COMPONENT_NOUN = "Trial component"

@@ -19,8 +19,9 @@ from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import EXPERIMENTS
 from sagewright.services.sagemaker.experiments.job_components import COMPONENTS
 from sagewright.services.sagemaker.experiments.trials import TRIALS
-from sagewright.store import componentmetrics, jobs, lineage, resources, trials
-from sagewright.store.resources import New
+from sagewright.store.jobs import jobs
+from sagewright.store.resources import component_metrics, lineage, resources, trials
+from sagewright.store.resources.resources import New
 
 MOST = {"Parameters": 300, "InputArtifacts": 60, "OutputArtifacts": 60}
 CHANGED = ("DisplayName", "Status", "StartTime", "EndTime")
@@ -89,7 +90,7 @@ def delete_trial_component(context: Context, request: dict[str, Any]) -> dict[st
     def check(connection: Connection) -> None:
         if trials.has_trials_in(connection, found.id):
             raise ValidationException(f"TrialComponent '{arn}' is linked to 1 or more trials and cannot be deleted.")
-        componentmetrics.remove_in(connection, found.id)
+        component_metrics.remove_in(connection, found.id)
         lineage.dissociate_all_in(connection, found.id)
         if of_job:  # or the job would have another
             place = job_components.place_of(context, trials.FORGOTTEN)

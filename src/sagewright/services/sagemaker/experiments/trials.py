@@ -18,8 +18,8 @@ from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import CREATED, EXPERIMENTS, SORTS
 from sagewright.services.sagemaker.experiments.tracked import Tracked
 from sagewright.services.sagemaker.experiments.trial_component_shapes import COMPONENT_NOUN, simple
-from sagewright.store import resources, trials
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources, trials
+from sagewright.store.resources.resources import Resource
 
 
 def _told(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
 
 MOST_VARIANTS = 10
 DEFAULT_CAPTURE_TYPES = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}

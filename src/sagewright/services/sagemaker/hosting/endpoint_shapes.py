@@ -8,7 +8,7 @@ from sagewright.engine.endpoints.fleets import Fleet, Variant, fleet_of
 from sagewright.engine.endpoints.rollout import RESIZE, State
 from sagewright.model.clock import to_datetime
 from sagewright.model.lives import EndpointStatus
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 
 def described(endpoint: Resource, arn: str, config: dict[str, Any]) -> dict[str, Any]:

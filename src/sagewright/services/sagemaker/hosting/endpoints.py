@@ -24,9 +24,9 @@ from sagewright.services.registry import operation
 from sagewright.services.sagemaker.hosting.endpoint_configs import CONFIGS, model_of
 from sagewright.services.sagemaker.hosting.endpoint_shapes import described
 from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 SERVERLESS_TYPE = "ml.m5.large"
 """What a serverless variant's worker has here, within its MemorySizeInMB."""

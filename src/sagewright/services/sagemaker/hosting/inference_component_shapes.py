@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.engine.endpoints.fleets import Fleet, fleet_of
 from sagewright.engine.endpoints.rollout import State
 from sagewright.model.clock import to_datetime
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 SPECIFIED = "Specified"
 """The member of a component's document with the specifications of its fleets, by their ids; the last is what was asked for last."""

@@ -34,10 +34,10 @@ from sagewright.services.sagemaker.hosting.inference_component_shapes import (
     specification,
 )
 from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Condition
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
 COMPONENTS = Form(

@@ -35,9 +35,9 @@ from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, declare
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 ARN_TYPE = "inference-experiment"
 MOST_DAYS = 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.jobs.training_jobs import require_job
-from sagewright.store import queue
+from sagewright.store.jobs import queue
 
 
 def interrupt_training_job(context: Context, name: str) -> None:

@@ -13,9 +13,10 @@ from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.sagemaker.experiments.experiment_configs import tracking
-from sagewright.store import joblists, jobs, tags
-from sagewright.store.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.jobs import job_lists, jobs
+from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place, Wanted
 from sagewright.store.listing import Condition
+from sagewright.store.resources import tags
 
 SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
 """The columns that lists of jobs sort by."""
@@ -67,7 +68,7 @@ def list_jobs(
 ) -> dict[str, Any]:
     """A page of summaries, which `shape` makes of jobs."""
     place = place_of(context, kind)
-    return form.answer(request, lambda page: joblists.page(context.store, place, page, *conditions), shape)
+    return form.answer(request, lambda page: job_lists.page(context.store, place, page, *conditions), shape)
 
 
 def stop_job(context: Context, kind: Kind, job: Job) -> None:

@@ -23,8 +23,9 @@ from sagewright.services.sagemaker.jobs.processing_shapes import description, su
 from sagewright.services.sagemaker.resources.catalogue import JOBS, Declaration, declare
 from sagewright.services.sagemaker.resources.input_checks import check_data
 from sagewright.services.sagemaker.resources.own_images import check_image
-from sagewright.store import jobs, tags
-from sagewright.store.jobs import Job
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Job
+from sagewright.store.resources import tags
 
 KIND = KINDS[PROCESSING.kind]
 LIST = ListForm("ProcessingJobSummaries", every.SORTS)

@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
 from sagewright.kinds.processing import instances
 from sagewright.model.clock import to_datetime
-from sagewright.store.jobs import Job
+from sagewright.store.jobs.jobs import Job
 
 ECHOED = ("RoleArn", "AppSpecification", "ProcessingOutputConfig", "Environment", "NetworkConfig", "ExperimentConfig")
 """Members of the request that Describe repeats as they were."""

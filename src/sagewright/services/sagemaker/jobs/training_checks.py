@@ -17,8 +17,8 @@ from sagewright.services.sagemaker.jobs.warmpools import check_warm_pool
 from sagewright.services.sagemaker.registry.algorithms import training_specification
 from sagewright.services.sagemaker.resources.input_checks import check_inputs
 from sagewright.services.sagemaker.resources.own_images import check_image
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
 
 MAX_RUNTIME_S = 28 * 86_400
 

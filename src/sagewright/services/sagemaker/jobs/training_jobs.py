@@ -20,9 +20,10 @@ from sagewright.services.sagemaker.jobs.training_shapes import description, desc
 from sagewright.services.sagemaker.jobs.warmpools import update_keep_alive, warm_pool_status
 from sagewright.services.sagemaker.registry.algorithms import resolved
 from sagewright.services.sagemaker.resources.catalogue import JOBS, Declaration, Searched, declare
-from sagewright.store import joblists, jobs, tags, warmpools
-from sagewright.store.jobs import Job, Place
-from sagewright.store.warmpools import PoolStatus
+from sagewright.store.jobs import job_lists, jobs, warmpools
+from sagewright.store.jobs.jobs import Job, Place
+from sagewright.store.jobs.warmpools import PoolStatus
+from sagewright.store.resources import tags
 
 KIND = KINDS[TRAINING.kind]
 FIRST_MESSAGE = "Starting the training job"
@@ -113,7 +114,7 @@ def list_training_jobs(context: Context, request: dict[str, Any]) -> dict[str, A
     if "TrainingPlanArnEquals" in request:
         return {"TrainingJobSummaries": []}  # no job here has a training plan
     pool = request.get("WarmPoolStatusEquals")
-    conditions = [joblists.warm_pool_is(pool)] if pool else []
+    conditions = [job_lists.warm_pool_is(pool)] if pool else []
     return every.list_jobs(context, KIND, LIST, partial(_summaries, context), request, *conditions)
 
 

@@ -17,10 +17,12 @@ from sagewright.model.lives import ENDED
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.jobs.warmpools import warm_pool_status
 from sagewright.services.sagemaker.registry import algorithms
-from sagewright.store import events, joblists, jobs, tags, warmpools
+from sagewright.store import events
 from sagewright.store.events import Entry
-from sagewright.store.jobs import Job
-from sagewright.store.warmpools import Pool
+from sagewright.store.jobs import job_lists, jobs, warmpools
+from sagewright.store.jobs.jobs import Job
+from sagewright.store.jobs.warmpools import Pool
+from sagewright.store.resources import tags
 
 RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
 ECHOED = (
@@ -54,7 +56,7 @@ def descriptions(context: Context, rows: Sequence[Job]) -> list[dict[str, Any]]:
     """The same of several jobs, with their Tags, at a few statements for all."""
     ids = [job.id for job in rows]
     logs, pools = events.of_several(context.store, ids), warmpools.of_jobs(context.store, ids)
-    metrics = joblists.final_metrics(context.store, ids)
+    metrics = job_lists.final_metrics(context.store, ids)
     arns = [sagemaker_arn(job.region, job.account, "training-job", job.name) for job in rows]
     tagged = tags.of_all(context.store, arns)
     return [

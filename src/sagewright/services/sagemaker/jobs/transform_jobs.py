@@ -23,8 +23,8 @@ from sagewright.services.sagemaker.jobs.transform_shapes import description, sum
 from sagewright.services.sagemaker.resources.catalogue import JOBS, Declaration, declare
 from sagewright.services.sagemaker.resources.input_checks import check_data
 from sagewright.services.sagemaker.resources.own_images import check_image
-from sagewright.store import jobs
-from sagewright.store.jobs import Job
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Job
 
 KIND = KINDS[TRANSFORM.kind]
 LIST = ListForm("TransformJobSummaries", every.SORTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.clock import to_datetime
-from sagewright.store.jobs import Job
+from sagewright.store.jobs.jobs import Job
 
 ECHOED = (
     "ModelName", "MaxConcurrentTransforms", "ModelClientConfig", "MaxPayloadInMB", "BatchStrategy", "Environment",

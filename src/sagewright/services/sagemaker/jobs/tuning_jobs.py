@@ -24,9 +24,9 @@ from sagewright.services.sagemaker.jobs.tuning_checks import check_request
 from sagewright.services.sagemaker.jobs.tuning_shapes import description, descriptions, summary, trial_summary
 from sagewright.services.sagemaker.registry.algorithms import with_metrics
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
 LIST = ListForm("HyperParameterTuningJobSummaries", SORTS)

@@ -13,9 +13,9 @@ from sagewright.kinds.tuning import specification as with_objective
 from sagewright.model.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.services.context import Context
-from sagewright.store import resources, tags
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import Resource
 
 FLAGS = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
 CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}

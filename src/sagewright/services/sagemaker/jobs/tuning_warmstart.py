@@ -12,9 +12,9 @@ from sagewright.kinds.tuning import KIND, Definition, read_definitions
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.model.lives import ENDED
 from sagewright.services.context import Context
-from sagewright.store import resources
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 from sagewright.tuning.space import Categorical, Parameter
 
 MOST_CHANGES = 10

@@ -7,9 +7,9 @@ from typing import Any
 from sagewright.engine.jobs.warmpools import POOL
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.store import jobs, warmpools
-from sagewright.store.jobs import Job
-from sagewright.store.warmpools import Pool, PoolStatus
+from sagewright.store.jobs import jobs, warmpools
+from sagewright.store.jobs.jobs import Job
+from sagewright.store.jobs.warmpools import Pool, PoolStatus
 
 
 def check_warm_pool(request: dict[str, Any]) -> None:

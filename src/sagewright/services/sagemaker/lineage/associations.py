@@ -20,9 +20,9 @@ from sagewright.services.sagemaker.experiments.experiments import CREATED
 from sagewright.services.sagemaker.experiments.tracked import by
 from sagewright.services.sagemaker.experiments.trial_component_shapes import SOURCE_TYPES
 from sagewright.services.sagemaker.lineage.lineage_entities import LINEAGE_TYPES, checked_type, entity, name_of
-from sagewright.store import lineage, resources
-from sagewright.store.lineage import Association, Link
 from sagewright.store.listing import Condition
+from sagewright.store.resources import lineage, resources
+from sagewright.store.resources.lineage import Association, Link
 
 SORTS = {
     "SourceArn": "source_arn",

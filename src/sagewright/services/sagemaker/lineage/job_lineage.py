@@ -16,7 +16,7 @@ from sagewright.kinds.transform import MODEL
 from sagewright.model.lives import PROCESSING, TRAINING, TRANSFORM, Status
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.lineage.lineage_graphs import COMPONENT, PRODUCED, Graph
-from sagewright.store.jobs import Job
+from sagewright.store.jobs.jobs import Job
 
 DATA, IMAGE, MODEL_DATA, CHECKPOINT, TENSORBOARD = "DataSet", "Image", "Model", "Checkpoint", "TensorBoard"
 KINDS = (TRAINING.kind, PROCESSING.kind, TRANSFORM.kind)

@@ -21,10 +21,10 @@ from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import CREATED, EXPERIMENTS
 from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR, NAME, by
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, declare
-from sagewright.store import lineage, resources, trials
-from sagewright.store.jobs import Place
-from sagewright.store.lineage import End
-from sagewright.store.resources import New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import lineage, resources, trials
+from sagewright.store.resources.lineage import End
+from sagewright.store.resources.resources import New, Resource
 
 LIST_MEMBERS = ("Source", "CreationTime", "LastModifiedTime")
 NOT_KEPT = frozenset({"Tags", "Status"})

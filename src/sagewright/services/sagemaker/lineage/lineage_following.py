@@ -20,8 +20,11 @@ from sagewright.services.sagemaker.lineage import job_lineage, model_lineage
 from sagewright.services.sagemaker.lineage.lineage_graphs import Graph
 from sagewright.services.sagemaker.registry.model_package_rows import KIND as PACKAGE
 from sagewright.services.sagemaker.search.indexing import Load
-from sagewright.store import deliveries, events, jobs, resources
+from sagewright.store import events
 from sagewright.store.events import Cursor, Logged
+from sagewright.store.jobs import jobs
+from sagewright.store.messages import deliveries
+from sagewright.store.resources import resources
 
 log = logging.getLogger("sagewright.services.lineage")
 LOG = "lineage"

@@ -17,10 +17,10 @@ from sagewright.services.sagemaker.lineage.actions import ACTIONS
 from sagewright.services.sagemaker.lineage.artifacts import ARTIFACTS, name_for
 from sagewright.services.sagemaker.lineage.contexts import CONTEXTS
 from sagewright.services.sagemaker.lineage.lineage_entities import EntityForm, end_of
-from sagewright.store import lineage, resources, trials
-from sagewright.store.jobs import Job, Place
-from sagewright.store.lineage import End, Link, Made
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Job, Place
+from sagewright.store.resources import lineage, resources, trials
+from sagewright.store.resources.lineage import End, Link, Made
+from sagewright.store.resources.resources import Resource
 
 CONTRIBUTED, PRODUCED, ASSOCIATED = "ContributedTo", "Produced", "AssociatedWith"
 LONGEST_URI = 2048

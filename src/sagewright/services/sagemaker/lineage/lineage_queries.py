@@ -18,9 +18,9 @@ from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.lineage.associations import SHORT
 from sagewright.services.sagemaker.lineage.lineage_entities import entity, lineage_type_of
-from sagewright.store import lineage, resources
-from sagewright.store.lineage import Association, End
-from sagewright.store.resources import Resource
+from sagewright.store.resources import lineage, resources
+from sagewright.store.resources.lineage import Association, End
+from sagewright.store.resources.resources import Resource
 
 MOST_DEPTH = 10
 MOST_ENTITIES, MOST_ASSOCIATIONS = 10_000, 50_000

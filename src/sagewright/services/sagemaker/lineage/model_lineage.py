@@ -19,10 +19,10 @@ from sagewright.services.sagemaker.lineage.job_lineage import IMAGE, MODEL_DATA,
 from sagewright.services.sagemaker.lineage.lineage_graphs import ASSOCIATED, Graph, Key
 from sagewright.services.sagemaker.registry.model_package_groups import GROUPS
 from sagewright.services.sagemaker.registry.model_package_rows import arn_of, find, place_of
-from sagewright.store import resources
 from sagewright.store.events import Entry
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 MODEL, GROUP, APPROVAL = "Model", "ModelGroup", "Approval"
 ENDPOINT, DEPLOYMENT = "Endpoint", "ModelDeployment"

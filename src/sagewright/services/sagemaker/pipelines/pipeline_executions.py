@@ -34,10 +34,10 @@ from sagewright.services.sagemaker.pipelines import pipelines
 from sagewright.services.sagemaker.pipelines.pipelines import CREATED, LIVE, by
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
 from sagewright.services.sagemaker.resources.repeats import once
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Page
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
 ALPHABET = string.ascii_lowercase + string.digits

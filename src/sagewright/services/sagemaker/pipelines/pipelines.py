@@ -24,10 +24,10 @@ from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
 from sagewright.services.sagemaker.resources.repeats import once
-from sagewright.store import resources, tags
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Held
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
 MOST_DEFINITION = 1 << 20

@@ -21,10 +21,10 @@ from sagewright.services.registry import operation
 from sagewright.services.sagemaker.registry.model_package_checks import check_card
 from sagewright.services.sagemaker.resources.identities import user_context
 from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
 from sagewright.store.listing import Held
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 
 NAME = "ModelCardName"
 STATUS = "ModelCardStatus"

@@ -15,8 +15,8 @@ from sagewright.services.sagemaker.registry.algorithms import inference_specific
 from sagewright.services.sagemaker.registry.model_package_rows import KIND, require_package
 from sagewright.services.sagemaker.resources.model_data import check_model_data
 from sagewright.services.sagemaker.resources.own_images import check_image, digest_of
-from sagewright.store import resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
 
 Document = dict[str, Any]
 MOST_PROPERTIES = 50

@@ -8,7 +8,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.registry.model_package_rows import arn_of, require_package
 from sagewright.services.sagemaker.resources.own_images import check_image, pinned
-from sagewright.store.resources import Resource
+from sagewright.store.resources.resources import Resource
 
 Container = dict[str, Any]
 TAKEN = ("ModelDataUrl", "ModelDataSource", "AdditionalModelDataSources", "ContainerHostname")

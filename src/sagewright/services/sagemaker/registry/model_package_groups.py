@@ -17,8 +17,8 @@ from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources.identities import user_context
 from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store import resources
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 NAME = "ModelPackageGroupName"
 POLICY = "ResourcePolicy"

@@ -9,10 +9,10 @@ from sagewright.model.arns import sagemaker_arn
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue import Rows
-from sagewright.store import resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
-from sagewright.store.resources import Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 KIND = "model-package"
 _VERSION = re.compile(r"(?P<group>[^/]+)/(?P<version>[1-9][0-9]{0,8})")

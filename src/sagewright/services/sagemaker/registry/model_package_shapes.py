@@ -10,8 +10,8 @@ from sagewright.model.clock import to_datetime
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.registry.model_package_rows import arn_of, names_of
 from sagewright.services.sagemaker.resources.tags import shape
-from sagewright.store import tags
-from sagewright.store.resources import Resource
+from sagewright.store.resources import tags
+from sagewright.store.resources.resources import Resource
 
 SUMMED = ("ModelPackageDescription", "ModelApprovalStatus", "ModelLifeCycle", "ModelPackageRegistrationType")
 TOLD_BY_EVENTS = (

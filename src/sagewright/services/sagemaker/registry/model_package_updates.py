@@ -13,8 +13,8 @@ from sagewright.services.sagemaker.registry import model_package_checks as check
 from sagewright.services.sagemaker.registry.model_package_rows import arn_of, missing
 from sagewright.services.sagemaker.registry.model_package_shapes import event_detail
 from sagewright.services.sagemaker.resources.identities import user_context
-from sagewright.store import resources
-from sagewright.store.resources import Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
 
 Document = dict[str, Any]
 SET = ("ModelLifeCycle", "ModelPackageRegistrationType", "SourceUri", "InferenceSpecification")

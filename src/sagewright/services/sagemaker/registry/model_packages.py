@@ -31,9 +31,9 @@ from sagewright.services.sagemaker.registry.model_package_updates import update
 from sagewright.services.sagemaker.resources.catalogue import Declaration, Searched, declare
 from sagewright.services.sagemaker.resources.identities import user_context
 from sagewright.services.sagemaker.resources.repeats import once
-from sagewright.store import resources
 from sagewright.store.listing import Condition
-from sagewright.store.resources import New, Resource
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
 NOT_KEPT = frozenset({"ModelPackageName", "ModelPackageGroupName", "Tags", "ClientToken", "CertifyForMarketplace"})

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.services.context import Context
-from sagewright.store import joblists, jobs, resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Place
+from sagewright.store.jobs import job_lists, jobs
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources
 
 
 class Row(Protocol):
@@ -37,7 +38,7 @@ class Rows:
     several: Callable[[Database, Sequence[str]], list[Any]]
 
 
-JOBS = Rows("jobs", jobs.find, joblists.several)
+JOBS = Rows("jobs", jobs.find, job_lists.several)
 RESOURCES = Rows("resources", resources.find, resources.several)
 SOURCES = {rows.source: rows for rows in (JOBS, RESOURCES)}
 

@@ -7,8 +7,8 @@ from sagewright.model.errors import ValidationException
 from sagewright.runtimes import images, registries
 from sagewright.runtimes.images import ImageKind
 from sagewright.services.context import Context
-from sagewright.store import ecr
-from sagewright.store.ecr import Manifest
+from sagewright.store.objects import ecr
+from sagewright.store.objects.ecr import Manifest
 
 _INVALID = {
     Purpose.TRAIN: "Invalid training image. Please provide a valid Amazon Elastic Container Registry path of an image. '{uri}'",

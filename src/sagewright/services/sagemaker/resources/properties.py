@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from typing import Any
 
-from sagewright.store.sortkeys import key_of
+from sagewright.store.resources.sort_keys import key_of
 
 Document = dict[str, Any]
 Properties = dict[str, list[bytes]]
-"""The keys (store.sortkeys) of the values at each path, in the document's order, none twice."""
+"""The keys (store.resources.sort_keys) of the values at each path, in the document's order, none twice."""
 
 FREE = frozenset({"HyperParameters", "Environment", "Tags", "Metrics", "CustomerMetadataProperties"})
 """Members whose own members are named by users. A dot in such a name is part of it."""

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
-from sagewright.store import clienttokens
-from sagewright.store.clienttokens import Marked, TokenTaken
+from sagewright.store import client_tokens
+from sagewright.store.client_tokens import Marked, TokenTaken
 
 MEMBERS = ("ClientToken", "ClientRequestToken")
 
@@ -23,7 +23,7 @@ def once(
     """`do` in a transaction of its own, or what it answered before. Raises ConflictException for another request's token."""
     member = next((one for one in MEMBERS if one in request), MEMBERS[0])
     try:
-        return clienttokens.once(context.store, _marked(context, operation, request, member), do)
+        return client_tokens.once(context.store, _marked(context, operation, request, member), do)
     except TokenTaken:
         raise AwsError(
             "ConflictException", f"The {member} '{request[member]}' was used for another {operation} request."

@@ -12,9 +12,9 @@ from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
-from sagewright.store import resources, tags
-from sagewright.store.jobs import Place
-from sagewright.store.resources import NameTaken, New, Resource
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import NameTaken, New, Resource
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources import catalogue
-from sagewright.store import tags
+from sagewright.store.resources import tags
 
 MAX_TAGS = 50
 

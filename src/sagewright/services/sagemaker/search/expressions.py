@@ -10,9 +10,9 @@ from typing import Any
 
 from sagewright.model.errors import ValidationException
 from sagewright.services.sagemaker.resources.properties import Document, elements, has_members, properties
-from sagewright.store import conditions
-from sagewright.store.conditions import ALWAYS, Both, Condition, Either, Holding, Present, Within
-from sagewright.store.sortkeys import as_time, compared, equal
+from sagewright.store.resources import conditions
+from sagewright.store.resources.conditions import ALWAYS, Both, Condition, Either, Holding, Present, Within
+from sagewright.store.resources.sort_keys import as_time, compared, equal
 
 MAX_VALUES_IN = 100
 VALUELESS = frozenset({"Exists", "NotExists"})

@@ -11,10 +11,10 @@ from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.resources import catalogue
 from sagewright.services.sagemaker.resources.catalogue import Declaration, Row, Searched
 from sagewright.services.sagemaker.resources.properties import properties
-from sagewright.store import properties as index
-from sagewright.store import trials
 from sagewright.store.database import Database
-from sagewright.store.properties import Ref, Subject
+from sagewright.store.resources import properties as index
+from sagewright.store.resources import trials
+from sagewright.store.resources.properties import Ref, Subject
 
 log = logging.getLogger("sagewright.services.indexing")
 BATCH = 50

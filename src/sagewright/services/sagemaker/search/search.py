@@ -18,9 +18,9 @@ from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources import catalogue
 from sagewright.services.sagemaker.resources.catalogue import Declaration, Searched
 from sagewright.services.sagemaker.search import expressions, indexing
-from sagewright.store import properties, propertyqueries
 from sagewright.store.listing import MOST_BYTES
-from sagewright.store.propertyqueries import Hit, Order
+from sagewright.store.resources import properties, property_queries
+from sagewright.store.resources.property_queries import Hit, Order
 
 SORT_BY = "LastModifiedTime"
 MOST_COUNTED = 1000
@@ -83,7 +83,7 @@ def _total(context: Context, request: dict[str, Any], scope: str, found: list[Fo
     expression = request.get("SearchExpression", {})
     if not expressions.is_exact(expression):
         return {"Value": len(found), "Relation": "GreaterThanOrEqualTo"}
-    number = propertyqueries.count(context.store, scope, expressions.condition_of(expression), MOST_COUNTED + 1)
+    number = property_queries.count(context.store, scope, expressions.condition_of(expression), MOST_COUNTED + 1)
     return {
         "Value": min(number, MOST_COUNTED),
         "Relation": "EqualTo" if number <= MOST_COUNTED else "GreaterThanOrEqualTo",
@@ -125,7 +125,7 @@ def _matching(
     )
     scope, limit = kind.scope(context.account, context.region), first
     while True:
-        hits = propertyqueries.search(context.store, scope, condition, order, limit)
+        hits = property_queries.search(context.store, scope, condition, order, limit)
         for some in (hits[at : at + AT_A_TIME] for at in range(0, len(hits), AT_A_TIME)):
             rows = {row.id: row for row in kind.rows.several(context.store, [hit.ref for hit in some])}
             there = [hit for hit in some if hit.ref in rows]

@@ -10,7 +10,7 @@ import pytest
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.s3 import names
 from sagewright.services.aws.s3.objects.preconditions import check_read, check_source
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 AT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 BEFORE, AFTER = AT.replace(second=8), AT.replace(second=10)

@@ -7,7 +7,7 @@ import pytest
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.s3.objects import ranges
 from sagewright.services.aws.s3.objects.ranges import Slice
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 
 @pytest.mark.parametrize(

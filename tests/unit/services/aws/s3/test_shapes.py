@@ -11,8 +11,8 @@ from sagewright.model.errors import AwsError
 from sagewright.objects.blobs import Blob
 from sagewright.services.aws.s3 import shapes
 from sagewright.services.aws.s3.objects.integrity import digests
-from sagewright.store.buckets import Bucket
-from sagewright.store.objects import Version
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import Version
 
 CRC32_OF_HELLO = "NhCmhg=="
 

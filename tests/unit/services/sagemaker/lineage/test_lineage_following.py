@@ -13,10 +13,11 @@ from sqlalchemy import delete, select
 from sagewright.model.lives import Step
 from sagewright.services.context import Platform
 from sagewright.services.sagemaker.lineage import lineage_following
-from sagewright.store import jobs, resources
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Event, Place
-from sagewright.store.resources import New
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import Draft, Event, Place
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New
 from sagewright.store.schema.lineage import lineage_associations, lineage_entities
 from sagewright.store.schema.rules import cursors
 

@@ -12,9 +12,9 @@ from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.lineage import lineage_queries
 from sagewright.services.sagemaker.lineage.lineage_queries import Walk
-from sagewright.store import lineage
 from sagewright.store.database import Database
-from sagewright.store.lineage import End, Link
+from sagewright.store.resources import lineage
+from sagewright.store.resources.lineage import End, Link
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:artifact/"
 

@@ -25,12 +25,13 @@ from sagewright.services.sagemaker.jobs.training_shapes import descriptions
 from sagewright.services.sagemaker.search import indexing
 from sagewright.services.sagemaker.search import search as search_module
 from sagewright.services.sagemaker.search.search import search
-from sagewright.store import jobs, properties, propertyqueries, tags, warmpools
 from sagewright.store.database import Database
-from sagewright.store.jobs import Draft, Event, Job
+from sagewright.store.jobs import jobs, warmpools
+from sagewright.store.jobs.jobs import Draft, Event, Job
+from sagewright.store.jobs.warmpools import Pool, PoolStatus
 from sagewright.store.migrate import MIGRATIONS
+from sagewright.store.resources import properties, property_queries, tags
 from sagewright.store.schema.jobs import jobs as jobs_table
-from sagewright.store.warmpools import Pool, PoolStatus
 
 Document = dict[str, Any]
 S = Step
@@ -242,7 +243,7 @@ def every_page(context: Context, request: dict[str, Any]) -> list[str]:
 def test_the_index_finds_what_looking_at_every_document_finds(
     context: Context, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(propertyqueries, "FEW", few)  # both ways to a page
+    monkeypatch.setattr(property_queries, "FEW", few)  # both ways to a page
     rng = random.Random(few)
     for number in range(60):
         make_any(context, rng, number)

@@ -19,7 +19,7 @@ from sagewright.services.aws.s3.names import check_bucket_name
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.aws.s3.tags import AT_CREATION, checked_tags
 from sagewright.services.context import Context
-from sagewright.store.buckets import Bucket
+from sagewright.store.objects.buckets import Bucket
 
 HOME = "us-east-1"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")

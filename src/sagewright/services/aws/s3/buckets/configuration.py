@@ -18,7 +18,7 @@ from sagewright.services.aws.s3.buckets import cors
 from sagewright.services.aws.s3.encryption import ALGORITHMS, BASE, KMS
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.context import Context
-from sagewright.store.buckets import Bucket
+from sagewright.store.objects.buckets import Bucket
 
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 OWNERSHIPS = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})

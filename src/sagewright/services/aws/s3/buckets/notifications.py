@@ -17,8 +17,9 @@ from sagewright.objects import errors, notices
 from sagewright.objects.notices import ARNS, BRIDGE, KIND
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.context import Context
-from sagewright.store import deliveries, resources
-from sagewright.store.jobs import Place
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.messages import deliveries
+from sagewright.store.resources import resources
 
 MOST = 100
 """Configurations of a bucket. Source: S3's user guide."""

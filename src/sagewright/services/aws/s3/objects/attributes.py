@@ -9,7 +9,7 @@ from sagewright.objects.uploads import COMPOSITE
 from sagewright.services.aws.s3 import shapes
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 KNOWN = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 

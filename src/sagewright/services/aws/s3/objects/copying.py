@@ -21,8 +21,8 @@ from sagewright.services.aws.s3.objects.preconditions import check_source
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.aws.s3.sources import read_source
 from sagewright.services.context import Context
-from sagewright.store.buckets import Bucket
-from sagewright.store.objects import Version
+from sagewright.store.objects.buckets import Bucket
+from sagewright.store.objects.objects import Version
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
 

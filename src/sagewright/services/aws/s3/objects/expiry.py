@@ -9,8 +9,8 @@ from urllib.parse import quote
 from sagewright.model.clock import to_datetime
 from sagewright.objects import rules
 from sagewright.services.context import Context
-from sagewright.store.objects import Version
-from sagewright.store.uploads import Upload
+from sagewright.store.objects.objects import Version
+from sagewright.store.objects.uploads import Upload
 
 
 def expiration_members(context: Context, version: Version, *, named: bool = False) -> dict[str, Any]:

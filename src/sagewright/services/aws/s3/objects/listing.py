@@ -14,7 +14,7 @@ from sagewright.services import paging
 from sagewright.services.aws.s3 import shapes
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.objects import Entry
+from sagewright.store.objects.objects import Entry
 
 MOST = 1000
 _PLAIN = re.compile(r"[A-Za-z0-9/*._-]*")

@@ -25,7 +25,7 @@ from sagewright.services.aws.s3.objects.integrity import (
 )
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.uploads import Part, Upload
+from sagewright.store.objects.uploads import Part, Upload
 
 
 @s3_operation("CreateMultipartUpload")

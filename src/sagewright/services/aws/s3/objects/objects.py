@@ -22,7 +22,7 @@ from sagewright.services.aws.s3.objects.preconditions import check_read
 from sagewright.services.aws.s3.objects.ranges import Slice
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.objects import NULL_VERSION, Version
+from sagewright.store.objects.objects import NULL_VERSION, Version
 
 OVERRIDES = {
     "ResponseCacheControl": "CacheControl",

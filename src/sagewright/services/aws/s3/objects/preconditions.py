@@ -8,7 +8,7 @@ from typing import Any
 
 from sagewright.objects import errors
 from sagewright.services.aws.s3.shapes import modified
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 _SOURCE = "x-amz-copy-source-"
 

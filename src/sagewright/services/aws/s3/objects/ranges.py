@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 

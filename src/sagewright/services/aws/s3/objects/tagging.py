@@ -12,7 +12,7 @@ from sagewright.services.aws.s3.causes import cause
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.aws.s3.tags import MAX_TAGS, tags_of_document
 from sagewright.services.context import Context
-from sagewright.store.objects import Version
+from sagewright.store.objects.objects import Version
 
 
 @s3_operation("PutObjectTagging")

@@ -12,7 +12,7 @@ from sagewright.services.aws.s3.objects.listing import read_asked
 from sagewright.services.aws.s3.objects.multipart import find_upload
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.uploads import Cursor, Part, Upload
+from sagewright.store.objects.uploads import Cursor, Part, Upload
 
 
 @s3_operation("ListParts")

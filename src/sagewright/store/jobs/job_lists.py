@@ -1,0 +1,47 @@
+"""Reading many jobs: pages of lists, and what belongs to several jobs in one statement each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
+
+from sagewright.store.database import Database
+from sagewright.store.jobs.jobs import Job, Place
+from sagewright.store.listing import Condition, Listing, Page
+from sagewright.store.schema.jobs import job_metrics, jobs
+from sagewright.store.schema.warmpools import warm_pools
+
+_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+_IDS: Any = bindparam("ids", expanding=True)
+_JOBS = select(*_COLUMNS).where(jobs.c.id.in_(_IDS))
+_METRICS = select(job_metrics).where(job_metrics.c.job_id.in_(_IDS)).order_by(job_metrics.c.name)
+LISTING = Listing(jobs, _COLUMNS, Job)
+
+
+def page(store: Database, place: Place, asked: Page, *conditions: Condition) -> list[Job]:
+    """At most `asked.limit` jobs in the order asked for, beginning after its position."""
+    found: list[Job] = LISTING.page(store, place, asked, *conditions)
+    return found
+
+
+def warm_pool_is(status: str) -> Condition:
+    return jobs.c.id.in_(select(warm_pools.c.job_id).where(warm_pools.c.status == status))
+
+
+def several(store: Database, ids: Sequence[str]) -> list[Job]:
+    """The jobs of these ids that exist, in the order of `ids`."""
+    with store.read() as connection:
+        found = {row.id: Job(*row) for row in connection.execute(_JOBS, {"ids": ids})}
+    return [found[one] for one in ids if one in found]
+
+
+def final_metrics(store: Database, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
+    """(job_id, name, value, at_ms) of each metric, by job; of a job by name."""
+    found: dict[str, list[Row[Any]]] = defaultdict(list)
+    with store.read() as connection:
+        for row in connection.execute(_METRICS, {"ids": ids}):
+            found[row.job_id].append(row)
+    return found

@@ -1,0 +1,156 @@
+"""Who waits for hosts, who has them, and who may bring a job forward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.model.lives import ACTIVE, Status
+from sagewright.store.database import Database
+from sagewright.store.jobs.hosts import RETIRED
+from sagewright.store.jobs.jobs import Job, Wanted
+from sagewright.store.memory import changes
+from sagewright.store.schema.jobs import hosts, jobs
+from sagewright.store.schema.reservations import reservations
+from sagewright.store.servers import is_dead
+
+_JOBS = select(*[jobs.c[name] for name in Job.__dataclass_fields__])
+_ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
+_HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
+_OLDEST_FIRST = (jobs.c.created_ms, jobs.c.id)
+_OURS = or_(
+    jobs.c.lease_owner == bindparam("owner"), jobs.c.lease_until_ms < bindparam("now"), is_dead(jobs.c.lease_owner)
+)
+_HAS_SHARE = select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id).exists()
+_PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHARE), _OURS).order_by(*_OLDEST_FIRST)
+_WITHOUT_HOSTS = _JOBS.where(~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
+_WAITING = _WITHOUT_HOSTS.where(
+    jobs.c.status == Status.IN_PROGRESS.value,  # one status: the index gives the oldest
+    jobs.c.wanted != Wanted.STOP.value,
+)
+_IN_LINE = _WAITING.where(jobs.c.kind.not_in(bindparam("apart", expanding=True)))
+_QUEUED = {
+    False: _IN_LINE.where(jobs.c.spot == 0),
+    True: _IN_LINE.where(jobs.c.spot == 1),
+}
+_PLACED_LATER = select(jobs.c.id).where(
+    _ACTIVE,
+    select(reservations.c.job_id).where(reservations.c.job_id == jobs.c.id, reservations.c.cpus > 0).exists(),
+    or_(
+        jobs.c.spot == 1,
+        jobs.c.created_ms > bindparam("created_ms"),
+        and_(jobs.c.created_ms == bindparam("created_ms"), jobs.c.id > bindparam("id")),
+    ),
+)
+_FIRST_OF = _WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE)
+_COUNT_PLACED = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_SHARE)
+_COUNT_ACTIVE = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE)
+_STOPPED = _WITHOUT_HOSTS.where(_ACTIVE, jobs.c.wanted == Wanted.STOP.value)
+_RUNNING_SPOT = _JOBS.where(_ACTIVE, _HAS_HOSTS, jobs.c.spot == 1).order_by(jobs.c.created_ms.desc(), jobs.c.id)
+_INTERRUPT = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.wanted == Wanted.RUN.value, _ACTIVE, _HAS_HOSTS)
+    .values(wanted=Wanted.INTERRUPT.value)
+)
+_TAKE = update(jobs).where(
+    jobs.c.id == bindparam("job_id"),
+    jobs.c.status == Status.IN_PROGRESS.value,
+    jobs.c.wanted != Wanted.STOP.value,
+    ~_HAS_HOSTS,
+    _OURS,
+)
+_RENEW = update(jobs).where(jobs.c.lease_owner == bindparam("owner"), _ACTIVE, jobs.c.lease_until_ms > bindparam("now"))
+_CLAIM = update(jobs).where(
+    jobs.c.id == bindparam("job_id"),
+    _OURS,
+)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of one server, by its name, to bring a job forward until a time."""
+
+    owner: str
+    until_ms: int
+
+
+def placed(store: Database, owner: str) -> list[tuple[str, str]]:
+    """Kinds and ids of jobs that are not over and have hosts, or a share of the machines for some, oldest first; not of those that
+    another server than `owner` brings forward."""
+    with store.read() as connection:
+        return [(row[0], row[1]) for row in connection.execute(_PLACED, {"owner": owner, "now": now_ms()})]
+
+
+def queued(store: Database, limit: int, *, spot: bool, apart: Sequence[str] = ()) -> list[Job]:
+    """At most `limit` jobs that wait for hosts, oldest first; of the spot jobs or of the others. `apart`: kinds that stand in no
+    queue."""
+    with store.read() as connection:
+        return [Job(*row) for row in connection.execute(_QUEUED[spot], {"how_many": limit, "apart": list(apart)})]
+
+
+def placed_later(store: Database, job: Job) -> set[str]:
+    """The jobs that hold CPUs, are not over and stand behind `job`: spot jobs do, and those made later."""
+    with store.read() as connection:
+        return {row[0] for row in connection.execute(_PLACED_LATER, {"created_ms": job.created_ms, "id": job.id})}
+
+
+def first_of(store: Database, kind: str, limit: int) -> list[Job]:
+    """At most `limit` jobs of a kind that wait for hosts and hold nothing, oldest first."""
+    with store.read() as connection:
+        return [Job(*row) for row in connection.execute(_FIRST_OF, {"how_many": limit, "kind": kind})]
+
+
+def count_placed(store: Database, kind: str) -> int:
+    """How many jobs of a kind have a share of the machines."""
+    with store.read() as connection:
+        return int(connection.execute(_COUNT_PLACED, {"kind": kind}).scalar() or 0)
+
+
+def count_active(store: Database, kind: str) -> int:
+    """How many jobs of a kind are not over."""
+    with store.read() as connection:
+        return int(connection.execute(_COUNT_ACTIVE, {"kind": kind}).scalar() or 0)
+
+
+def stopped_in_queue(store: Database, limit: int) -> list[Job]:
+    """At most `limit` jobs that have no hosts and are to be stopped."""
+    with store.read() as connection:
+        return [Job(*row) for row in connection.execute(_STOPPED, {"how_many": limit})]
+
+
+def running_spot(store: Database) -> list[Job]:
+    """Spot jobs that have hosts, newest first."""
+    with store.read() as connection:
+        return [Job(*row) for row in connection.execute(_RUNNING_SPOT, {})]
+
+
+def ask_interrupt(store: Database, job_id: str) -> bool:
+    """Have the hosts of a running job taken away; False if it has none, or is to be stopped or interrupted already."""
+    with store.write() as connection:
+        changes(connection, job_id)
+        return bool(connection.execute(_INTERRUPT, {"job_id": job_id}).rowcount)
+
+
+def claim(store: Database, job_id: str, lease: Lease) -> bool:
+    """Take (or keep) the right to reconcile a job; False when another server has it."""
+    with store.write() as connection:
+        return bool(connection.execute(_CLAIM, {"job_id": job_id, **_written(lease)}).rowcount)
+
+
+def take_in(connection: Connection, job_id: str, lease: Lease) -> bool:
+    """Claim a job that waits for hosts, in a transaction of the caller's; False when it waits no longer, or for another."""
+    return bool(connection.execute(_TAKE, {"job_id": job_id, **_written(lease)}).rowcount)
+
+
+def renew(store: Database, lease: Lease) -> None:
+    """Keep all leases that the owner has."""
+    with store.write() as connection:
+        connection.execute(_RENEW, _written(lease))
+
+
+def _written(lease: Lease) -> dict[str, Any]:
+    return {"owner": lease.owner, "now": now_ms(), "lease_owner": lease.owner, "lease_until_ms": lease.until_ms}

@@ -1,0 +1,268 @@
+"""Log groups, streams and events. Events of a stream are numbered in the order they came; that order is stable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, String, cast, delete, func, insert, literal, select, tuple_, update
+
+from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
+from sagewright.store.database import Database
+from sagewright.store.schema.logs import log_events, log_groups, log_streams
+
+OVERHEAD_BYTES = 26  # what CloudWatch counts for an event besides its UTF-8 message
+
+
+@dataclass(frozen=True)
+class Place:
+    account: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Stream:
+    id: int
+    group_name: str
+    name: str
+    created_ms: int
+    first_ms: int | None
+    last_ms: int | None
+    ingested_ms: int | None
+    next_seq: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True)
+class StreamQuery:
+    """A page of a list of streams. `after`: what it begins behind, the last stream's name or (last_ms, name)."""
+
+    prefix: str = ""
+    by_time: bool = False
+    descending: bool = False
+    limit: int = 50
+    after: tuple[Any, ...] | None = None
+
+
+DELETED = Place("", "")
+"""Where streams are that were deleted, until their events are removed (store.logs.log_sweep)."""
+SLICE = 500
+"""So many streams are marked in one transaction."""
+
+_STREAM = [log_streams.c[name] for name in Stream.__dataclass_fields__]
+
+
+def create_group(store: Database, place: Place, name: str) -> bool:
+    """False when it exists."""
+    with store.write() as connection:
+        return _create_group(connection, place, name)
+
+
+def _create_group(connection: Connection, place: Place, name: str) -> bool:
+    where = _group_where(place, name)
+    if connection.execute(select(log_groups.c.name).where(*where)).first():
+        return False
+    return insert_absent(connection, log_groups, {"name": name, "created_ms": now_ms(), **vars(place)})
+
+
+@dataclass(frozen=True)
+class GroupQuery:
+    """A page of a list of groups. `after`: the name that it begins behind."""
+
+    prefix: str = ""
+    pattern: str = ""
+    limit: int = 50
+    after: str = ""
+
+
+def groups(store: Database, place: Place, query: GroupQuery) -> list[Any]:
+    """(name, created_ms, retention_days, stored_bytes) by name."""
+    stored = func.coalesce(
+        select(func.sum(log_streams.c.stored_bytes))
+        .where(
+            log_streams.c.account == log_groups.c.account,
+            log_streams.c.region == log_groups.c.region,
+            log_streams.c.group_name == log_groups.c.name,
+        )
+        .scalar_subquery(),
+        0,
+    ).label("stored_bytes")
+    statement = (
+        select(log_groups.c.name, log_groups.c.created_ms, log_groups.c.retention_days, stored)
+        .where(
+            log_groups.c.account == place.account,
+            log_groups.c.region == place.region,
+            log_groups.c.name > query.after,
+            log_groups.c.name.startswith(query.prefix, autoescape=True),
+            log_groups.c.name.contains(query.pattern, autoescape=True),
+        )
+        .order_by(log_groups.c.name)
+        .limit(query.limit)
+    )
+    with store.read() as connection:
+        return list(connection.execute(statement))
+
+
+def group_exists(store: Database, place: Place, name: str) -> bool:
+    with store.read() as connection:
+        return connection.execute(select(log_groups.c.name).where(*_group_where(place, name))).first() is not None
+
+
+def retention(store: Database, place: Place, name: str) -> int | None:
+    """Days; None: for ever."""
+    with store.read() as connection:
+        statement = select(log_groups.c.retention_days).where(*_group_where(place, name))
+        days: int | None = connection.execute(statement).scalar()
+    return days
+
+
+def set_retention(store: Database, place: Place, name: str, days: int | None) -> None:
+    with store.write() as connection:
+        connection.execute(update(log_groups).where(*_group_where(place, name)).values(retention_days=days))
+
+
+def delete_group(store: Database, place: Place, name: str) -> None:
+    """Its streams are marked some at a time; until the last one is, the group is there."""
+    some = select(log_streams.c.id).where(*_stream_where(place, name)).limit(SLICE)
+    while True:
+        with store.write() as connection:
+            marked = list(connection.execute(some).scalars())
+            _mark(connection, marked)
+            if len(marked) < SLICE:
+                connection.execute(delete(log_groups).where(*_group_where(place, name)))
+                return
+
+
+def _mark(connection: Connection, stream_ids: list[int]) -> None:
+    connection.execute(
+        update(log_streams)
+        .where(log_streams.c.id.in_(stream_ids))
+        .values(group_name="", name=cast(log_streams.c.id, String), **vars(DELETED))
+    )
+
+
+def _group_where(place: Place, name: str) -> tuple[Any, ...]:
+    return (
+        log_groups.c.account == place.account,
+        log_groups.c.region == place.region,
+        log_groups.c.name == name,
+    )
+
+
+def _stream_where(place: Place, group: str) -> tuple[Any, ...]:
+    return (
+        log_streams.c.account == place.account,
+        log_streams.c.region == place.region,
+        log_streams.c.group_name == group,
+    )
+
+
+def streams(store: Database, place: Place, group: str, prefix: str = "") -> list[Stream]:
+    """The streams of a group whose names begin with `prefix`, by name."""
+    statement = (
+        select(*_STREAM)
+        .where(*_stream_where(place, group), log_streams.c.name.startswith(prefix, autoescape=True))
+        .order_by(log_streams.c.name)
+    )
+    with store.read() as connection:
+        return [Stream(**row._mapping) for row in connection.execute(statement)]
+
+
+def page(store: Database, place: Place, group: str, query: StreamQuery) -> list[Stream]:
+    """At most `query.limit` streams in the asked order: by name, or by the time of the last event."""
+    keys: list[Any] = [log_streams.c.name]
+    if query.by_time:
+        keys.insert(0, func.coalesce(log_streams.c.last_ms, 0))
+    statement = select(*_STREAM).where(*_stream_where(place, group))
+    if query.prefix:
+        statement = statement.where(log_streams.c.name.startswith(query.prefix, autoescape=True))
+    if query.after is not None:
+        behind, here = tuple_(*keys), tuple_(*map(literal, query.after))
+        statement = statement.where(behind < here if query.descending else behind > here)
+    order = [key.desc() if query.descending else key.asc() for key in keys]
+    with store.read() as connection:
+        return [Stream(*row) for row in connection.execute(statement.order_by(*order).limit(query.limit))]
+
+
+def find_stream(store: Database, place: Place, group: str, name: str) -> Stream | None:
+    with store.read() as connection:
+        return _find_stream(connection, place, group, name)
+
+
+def _find_stream(connection: Connection, place: Place, group: str, name: str, *, lock: bool = False) -> Stream | None:
+    statement = select(*_STREAM).where(*_stream_where(place, group), log_streams.c.name == name)
+    row = connection.execute(statement.with_for_update() if lock else statement).first()
+    return Stream(**row._mapping) if row else None
+
+
+def create_stream(store: Database, place: Place, group: str, name: str) -> bool:
+    """False when it exists."""
+    with store.write() as connection:
+        if _find_stream(connection, place, group, name):
+            return False
+        _create_group(connection, place, group)
+        return _create_stream(connection, place, group, name)
+
+
+def ensure_stream(connection: Connection, place: Place, group: str, name: str) -> Stream:
+    """The stream, made together with its group where they do not exist; nobody else appends to it meanwhile."""
+    found = _find_stream(connection, place, group, name, lock=True)
+    if found:
+        return found
+    _create_group(connection, place, group)
+    _create_stream(connection, place, group, name)
+    made = _find_stream(connection, place, group, name, lock=True)
+    assert made is not None
+    return made
+
+
+def _create_stream(connection: Connection, place: Place, group: str, name: str) -> bool:
+    """False when it exists."""
+    values = {"group_name": group, "name": name, "created_ms": now_ms(), "next_seq": 0, "stored_bytes": 0}
+    return insert_absent(connection, log_streams, values | vars(place))
+
+
+def delete_stream(store: Database, stream: Stream) -> None:
+    with store.write() as connection:
+        _mark(connection, [stream.id])
+
+
+def append(connection: Connection, stream: Stream, lines: Sequence[tuple[int, str]]) -> None:
+    """Add (at_ms, message) pairs to the end of a stream, in the caller's transaction."""
+    if not lines:
+        return
+    now = now_ms()
+    connection.execute(
+        insert(log_events),
+        [
+            {
+                "stream_id": stream.id,
+                "seq": stream.next_seq + i,
+                "at_ms": at_ms,
+                "ingested_ms": now,
+                "message": message.replace("\x00", "\ufffd"),
+            }
+            for i, (at_ms, message) in enumerate(lines)
+        ],
+    )
+    times = [at_ms for at_ms, _ in lines]
+    size = sum(len(message.encode()) + OVERHEAD_BYTES for _, message in lines)
+    connection.execute(
+        update(log_streams)
+        .where(log_streams.c.id == stream.id)
+        .values(
+            next_seq=stream.next_seq + len(lines),
+            first_ms=min([*times, stream.first_ms] if stream.first_ms is not None else times),
+            last_ms=max([*times, stream.last_ms] if stream.last_ms is not None else times),
+            ingested_ms=now,
+            stored_bytes=stream.stored_bytes + size,
+        )
+    )
+
+
+def put(store: Database, place: Place, stream: tuple[str, str], lines: Sequence[tuple[int, str]]) -> None:
+    """Append to the stream (group, name) in a transaction of its own."""
+    with store.write() as connection:
+        append(connection, ensure_stream(connection, place, *stream), lines)

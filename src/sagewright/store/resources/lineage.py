@@ -1,0 +1,256 @@
+"""Associations between the entities of lineage, and where entities come from.
+
+An association is found by either of its ends through an index, so a walk over the graph asks once for each step and direction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, or_, select, update
+
+from sagewright.model.clock import now_ms
+from sagewright.store.absent import insert_absent
+from sagewright.store.database import Database
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.listing import Condition, Listing, Page
+from sagewright.store.prepared import Prepared
+from sagewright.store.resources.resources import Resource, put_in
+from sagewright.store.schema.lineage import lineage_associations, lineage_entities
+from sagewright.store.schema.resources import resources
+
+_OWN, _ENTITIES = lineage_associations.c, lineage_entities.c
+_STANDING = Prepared(
+    select(resources.c.id)
+    .where(
+        resources.c.kind == bindparam("kind"),
+        resources.c.account == bindparam("account"),
+        resources.c.region == bindparam("region"),
+        resources.c.name == bindparam("named"),
+        resources.c.version == literal(0),
+    )
+    .with_for_update()
+)
+_LINKED = Prepared(
+    select(_OWN.source).where(_OWN.source == bindparam("from"), _OWN.destination == bindparam("to")).limit(1)
+)
+_NOTE = Prepared(insert(lineage_entities), ("entity", "kind", "account", "region", "source", "type"))
+_LINK = Prepared(
+    insert(lineage_associations), tuple(column.name for column in lineage_associations.columns if column.name != "id")
+)
+AT_ONCE = 500
+"""So many entities are looked for in one statement."""
+
+
+@dataclass(frozen=True)
+class End:
+    """An entity as an association knows it: the id of its resource, its ARN and the type that lists tell."""
+
+    id: str
+    arn: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Association:
+    """See the table for the columns."""
+
+    id: int
+    account: str
+    region: str
+    source: str
+    destination: str
+    source_arn: str
+    destination_arn: str
+    source_type: str
+    destination_type: str
+    type: str
+    at_ms: int
+    principal: str
+
+    def end(self, *, forward: bool) -> End:
+        """Its destination if `forward`, else its source."""
+        if forward:
+            return End(self.destination, self.destination_arn, self.destination_type)
+        return End(self.source, self.source_arn, self.source_type)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An association that is to be. `type`: nothing for none."""
+
+    source: End
+    destination: End
+    type: str = ""
+    principal: str = ""
+
+
+_COLUMNS = [_OWN[name] for name in Association.__dataclass_fields__]
+_ASSOCIATIONS = select(*_COLUMNS)
+LISTING = Listing(lineage_associations, _COLUMNS, Association)
+
+
+def associate_in(connection: Connection, place: tuple[str, str], link: Link) -> None:
+    """Once for two ends, however often it is asked for; the newest type counts. `place`: account, region."""
+    ends = _between(link.source.id, link.destination.id)
+    there = connection.execute(select(_OWN.type).where(*ends)).first()
+    if there is None:
+        insert_absent(connection, lineage_associations, _values(place, link))
+    elif link.type and there.type != link.type:
+        connection.execute(update(lineage_associations).where(*ends).values(type=link.type))
+
+
+def _values(place: tuple[str, str], link: Link) -> dict[str, Any]:
+    source, destination = link.source, link.destination
+    return {
+        "account": place[0],
+        "region": place[1],
+        "source": source.id,
+        "source_arn": source.arn,
+        "source_type": source.type,
+        "destination": destination.id,
+        "destination_arn": destination.arn,
+        "destination_type": destination.type,
+        "type": link.type,
+        "at_ms": now_ms(),
+        "principal": link.principal,
+    }
+
+
+def dissociate_in(connection: Connection, source: str, destination: str) -> bool:
+    """Whether there was something to undo."""
+    return bool(connection.execute(delete(lineage_associations).where(*_between(source, destination))).rowcount)
+
+
+def _between(source: str, destination: str) -> tuple[Condition, Condition]:
+    return _OWN.source == source, _OWN.destination == destination
+
+
+def is_associated_in(connection: Connection, entity: str) -> bool:
+    return connection.execute(select(_OWN.id).where(_of(entity)).limit(1)).first() is not None
+
+
+def dissociate_all_in(connection: Connection, entity: str) -> None:
+    """The entity is deleted, and its associations with it."""
+    connection.execute(delete(lineage_associations).where(_of(entity)))
+
+
+def _of(entity: str) -> Condition:
+    return or_(_OWN.source == entity, _OWN.destination == entity)
+
+
+def page(store: Database, asked: Page, *conditions: Condition) -> list[Association]:
+    """At most `asked.limit` associations in the order asked for, beginning after its position."""
+    return LISTING.page(store, None, asked, *conditions)
+
+
+def within(account: str, region: str) -> tuple[Condition, Condition]:
+    return _OWN.account == account, _OWN.region == region
+
+
+def is_end(entity: str, *, forward: bool) -> Condition:
+    """The entity is the destination if `forward`, else the source."""
+    return (_OWN.destination if forward else _OWN.source) == entity
+
+
+def end_has_type(kind: str, names: Sequence[str], *, forward: bool) -> Condition:
+    """Its destination's type (if `forward`, else its source's) is one of `names`, or it is of the kind that `kind`, the beginning
+    of an ARN, says; nothing for no kind."""
+    types, arn = (_OWN.destination_type, _OWN.destination_arn) if forward else (_OWN.source_type, _OWN.source_arn)
+    named = types.in_(names)
+    return or_(named, arn.startswith(kind, autoescape=True)) if kind else named
+
+
+def has_type(name: str) -> Condition:
+    return _OWN.type == name
+
+
+def neighbours(store: Database, ids: Sequence[str], *, forward: bool, most: int) -> list[Association]:
+    """The associations that lead from these entities (to them unless `forward`), at most some more than `most`."""
+    column = _OWN.source if forward else _OWN.destination
+    found: list[Association] = []
+    with store.read() as connection:
+        for begin in range(0, len(ids), AT_ONCE):
+            some = ids[begin : begin + AT_ONCE]
+            statement = _ASSOCIATIONS.where(column.in_(some)).order_by(_OWN.id).limit(most - len(found) + 1)
+            found += [Association(*row) for row in connection.execute(statement)]
+            if len(found) > most:
+                break
+    return found
+
+
+def note_in(connection: Connection, entity: Resource, source_uri: str, type_: str) -> None:
+    """Where a new artifact, action or context comes from, and what it is."""
+    connection.execute(insert(lineage_entities), _note(entity, source_uri, type_))
+
+
+def _note(entity: Resource, source_uri: str, type_: str) -> dict[str, str]:
+    own = {"entity": entity.id, "kind": entity.kind, "account": entity.account, "region": entity.region}
+    return own | {"source": _digest(source_uri), "type": type_}
+
+
+def forget_in(connection: Connection, entity: str) -> None:
+    connection.execute(delete(lineage_entities).where(_ENTITIES.entity == entity))
+
+
+def comes_from(place: Place, source_uri: str) -> Condition:
+    """Of resources."""
+    return resources.c.id.in_(_noted(place, _ENTITIES.source == _digest(source_uri)))
+
+
+def is_a(place: Place, type_: str) -> Condition:
+    """Of resources."""
+    return resources.c.id.in_(_noted(place, _ENTITIES.type == type_))
+
+
+def _noted(place: Place, condition: Condition) -> Select[Any]:
+    own = (_ENTITIES[name] == value for name, value in vars(place).items())
+    return select(_ENTITIES.entity).where(*own, condition)
+
+
+def _digest(source_uri: str) -> str:
+    return hashlib.sha256(source_uri.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Made:
+    """An entity that is to be there. `source_uri`, `type`: see `note_in`."""
+
+    row: Resource
+    source_uri: str
+    type: str
+
+
+def make_in(connection: Connection, entities: Sequence[Made]) -> None:
+    """Several at once, without tags and without entries in the event log: nobody asked for them. Raises IntegrityError."""
+    for one in entities:
+        put_in(connection, one.row)
+        _NOTE.run(connection, _note(one.row, one.source_uri, one.type))
+
+
+def standing_in(
+    connection: Connection, place: tuple[str, str], names: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, str], str]:
+    """The ids of those that are there, by kind and name. `place`: account and region; `names`: by kind. Nobody deletes them before
+    the transaction ends."""
+    found: dict[tuple[str, str], str] = {}
+    for kind, some in names.items():
+        for name in some:
+            row = _STANDING.first(connection, {"kind": kind, "account": place[0], "region": place[1], "named": name})
+            if row is not None:
+                found[kind, name] = row[0]
+    return found
+
+
+def linked_in(connection: Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of the pairs (source, destination) there is an association between."""
+    return {pair for pair in pairs if _LINKED.first(connection, {"from": pair[0], "to": pair[1]}) is not None}
+
+
+def link_in(connection: Connection, place: tuple[str, str], links: Sequence[Link]) -> None:
+    """Several that are not there yet. Raises IntegrityError."""
+    for one in links:
+        _LINK.run(connection, _values(place, one))

@@ -1,0 +1,232 @@
+"""The index of properties, as it is kept: a queue of what has changed, and the values of each subject by path.
+
+Triggers put what changes into the queue, in the transaction that changes it; `take` and `project` move it on behind the
+request. A server that is killed between leaves the queue as it was, and what is projected twice is the same twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
+
+from sagewright.store.absent import insert_absent
+from sagewright.store.database import Database
+from sagewright.store.prepared import Prepared
+from sagewright.store.resources.sort_keys import TIME
+from sagewright.store.schema.properties import index_grams, index_paths, index_queue, index_subjects, index_values
+
+GRAM = 3
+MOST_KNOWN = 10_000
+_LOCK = 0x5A6E_1DE0  # of PostgreSQL's advisory ones
+_QUEUE = (
+    select(index_queue.c.id, index_queue.c.source, index_queue.c.ref)
+    .order_by(index_queue.c.id)
+    .limit(bindparam("most"))
+)
+_PATH = select(index_paths.c.id, index_paths.c.nature).where(
+    index_paths.c.scope == bindparam("scope"), index_paths.c.path == bindparam("path")
+)
+_OLD = select(index_values).where(index_values.c.subject.in_(bindparam("subjects", expanding=True)))
+_DELETE_VALUE = Prepared(
+    delete(index_values).where(
+        index_values.c.subject == bindparam("of"),
+        index_values.c.path == bindparam("at"),
+        index_values.c.position == bindparam("number"),
+    )
+)
+_DELETE_GRAM = Prepared(
+    delete(index_grams).where(
+        index_grams.c.path == bindparam("at"),
+        index_grams.c.gram == bindparam("text"),
+        index_grams.c.subject == bindparam("of"),
+    )
+)
+_INSERT_VALUE = Prepared(insert(index_values), ["subject", "path", "position", "key"])
+_INSERT_GRAM = Prepared(insert(index_grams), ["path", "gram", "subject"])
+_INSERT_SUBJECT = Prepared(insert(index_subjects).returning(index_subjects.c.id), ["scope", "source", "ref", "folded"])
+
+Ref = tuple[str, str]
+"""Source and reference: what a row of the queue names."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the index is to know of one thing. `name` is its value at `name_path`; `properties`: keys by path."""
+
+    ref: Ref
+    scope: str
+    name_path: str
+    name: str
+    properties: Mapping[str, Sequence[bytes]]
+
+
+_known_paths: WeakKeyDictionary[Database, dict[tuple[str, str], tuple[int, str | None]]] = WeakKeyDictionary()
+_turns: WeakKeyDictionary[Database, threading.Lock] = WeakKeyDictionary()
+_turns_lock = threading.Lock()
+
+
+@contextmanager
+def turn(store: Database, wait_s: float = -1) -> Iterator[bool]:
+    """The right to project, which one thread of all servers has at a time; whether it was got. Waits for ever without `wait_s`.
+
+    What was read before must not overwrite what somebody else has read since.
+    """
+    with _turns_lock:
+        lock = _turns.setdefault(store, threading.Lock())
+    if not lock.acquire(timeout=wait_s):
+        yield False
+        return
+    try:
+        if store.embedded:
+            yield True
+            return
+        with store.engine.begin() as connection:
+            yield bool(connection.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar())
+    finally:
+        lock.release()
+
+
+def waiting(store: Database, limit: int) -> list[tuple[int, Ref]]:
+    """The first rows of the queue, oldest first."""
+    with store.read() as connection:
+        return [(row.id, (row.source, row.ref)) for row in connection.execute(_QUEUE, {"most": limit})]
+
+
+def project(store: Database, taken: Sequence[int], subjects: Sequence[Subject], gone: Sequence[Ref]) -> None:
+    """Make the index tell of `subjects` what they are now, forget those that are gone, and take the rows off the queue."""
+    paths = {
+        scope: _paths(store, scope, [s for s in subjects if s.scope == scope]) for scope in {s.scope for s in subjects}
+    }
+    with store.write() as connection:
+        known = _known(connection, [*(s.ref for s in subjects), *gone])
+        for ref in gone:
+            if ref in known:
+                _forget(connection, *known[ref])
+        _write(connection, subjects, known, paths)
+        connection.execute(delete(index_queue).where(index_queue.c.id.in_(list(taken))))
+
+
+def _known(connection: Connection, refs: Sequence[Ref]) -> dict[Ref, tuple[int, str, str]]:
+    """Id, scope and folded name of the subjects that the index has."""
+    found: dict[Ref, tuple[int, str, str]] = {}
+    for source in {source for source, _ in refs}:
+        own = [ref for one, ref in refs if one == source]
+        statement = select(index_subjects).where(index_subjects.c.source == source, index_subjects.c.ref.in_(own))
+        for row in connection.execute(statement):
+            found[source, row.ref] = (row.id, row.scope, row.folded)
+    return found
+
+
+def _forget(connection: Connection, subject: int, scope: str, folded: str) -> None:
+    connection.execute(delete(index_values).where(index_values.c.subject == subject))
+    connection.execute(delete(index_subjects).where(index_subjects.c.id == subject))
+    names = select(index_paths.c.id).where(index_paths.c.scope == scope, index_paths.c.nature == "name")
+    for path in connection.execute(names).scalars().all():
+        _delete_grams(connection, path, subject, folded)
+
+
+def _delete_grams(connection: Connection, path: int, subject: int, folded: str) -> None:
+    _DELETE_GRAM.many(connection, ("at", "text", "of"), [(path, gram, subject) for gram in grams(folded)])
+
+
+def _write(
+    connection: Connection,
+    subjects: Sequence[Subject],
+    known: Mapping[Ref, tuple[int, str, str]],
+    paths: Mapping[str, Mapping[str, int]],
+) -> None:
+    ids = {ref: subject for ref, (subject, _, _) in known.items()}
+    runs: list[tuple[int, str, int]] = []
+    for subject in subjects:
+        if subject.ref not in ids:
+            folded = subject.name.lower()
+            number = ids[subject.ref] = _add(connection, subject, folded)
+            path = paths[subject.scope][subject.name_path]
+            runs += [(path, gram, number) for gram in grams(folded)]
+    _INSERT_GRAM.many(connection, ("path", "gram", "subject"), runs)
+    old: dict[int, dict[tuple[int, int], bytes]] = {}
+    held = [ids[s.ref] for s in subjects if s.ref in known]
+    if held:
+        for row in connection.execute(_OLD, {"subjects": held}):
+            old.setdefault(row.subject, {})[row.path, row.position] = row.key
+    added: list[tuple[int, int, int, bytes]] = []
+    removed: list[tuple[int, int, int]] = []
+    for subject in subjects:
+        number, own = ids[subject.ref], paths[subject.scope]
+        new = [(number, own[p], at, key) for p, keys in subject.properties.items() for at, key in enumerate(keys)]
+        if before := old.get(number):
+            now = {(p, at): key for _, p, at, key in new}
+            removed += [(number, *place) for place, key in before.items() if now.get(place) != key]
+            new = [value for value in new if before.get(value[1:3]) != value[3]]
+        added += new
+    _DELETE_VALUE.many(connection, ("of", "at", "number"), removed)
+    _INSERT_VALUE.many(connection, ("subject", "path", "position", "key"), added)
+
+
+def _add(connection: Connection, subject: Subject, folded: str) -> int:
+    source, ref = subject.ref
+    row = _INSERT_SUBJECT.first(connection, {"scope": subject.scope, "source": source, "ref": ref, "folded": folded})
+    assert row is not None
+    number: int = row[0]
+    return number
+
+
+def grams(folded: str) -> list[str]:
+    """All runs of three characters, each once."""
+    return sorted({folded[at : at + GRAM] for at in range(len(folded) - GRAM + 1)})
+
+
+def _paths(store: Database, scope: str, subjects: Sequence[Subject]) -> dict[str, int]:
+    """The ids of all paths of these subjects; new ones are kept in a transaction of their own."""
+    wanted = {path: keys[0] for subject in subjects for path, keys in subject.properties.items()}
+    names = {subject.name_path for subject in subjects}
+    found = {path: known[0] for path in {*wanted, *names} if (known := _known_paths.get(store, {}).get((scope, path)))}
+    for path in sorted({*wanted, *names} - found.keys()):
+        known = path_of(store, scope, path)
+        if known is None:
+            nature = "name" if path in names else "time" if wanted[path][:1] == TIME else None
+            with store.write() as connection:
+                insert_absent(connection, index_paths, {"scope": scope, "path": path, "nature": nature})
+            known = path_of(store, scope, path)
+        assert known is not None
+        found[path] = known[0]
+    return found
+
+
+def path_of(store: Database, scope: str, path: str) -> tuple[int, str | None] | None:
+    """Id and nature of a path, None before a subject has it. They never change, so they are kept."""
+    known = _known_paths.setdefault(store, {})
+    found = known.get((scope, path))
+    if found is None:
+        with store.read() as connection:
+            row = connection.execute(_PATH, {"scope": scope, "path": path}).first()
+        if row is None:
+            return None
+        if len(known) > MOST_KNOWN:
+            known.clear()
+        found = known[scope, path] = (row.id, row.nature)
+    return found
+
+
+def beginning(store: Database, scope: str, prefix: str, limit: int) -> list[str]:
+    """At most `limit` paths that begin so, ascending."""
+    statement = select(index_paths.c.path).where(
+        index_paths.c.scope == scope, index_paths.c.path.startswith(prefix, autoescape=True)
+    )
+    with store.read() as connection:
+        found = connection.execute(statement.order_by(index_paths.c.path).limit(limit))
+        return [row[0] for row in found if row[0].startswith(prefix)]
+
+
+def beneath(store: Database, scope: str, path: str, *, members: bool) -> list[int]:
+    """The ids of a path and, if `members`, of those beneath it."""
+    own = index_paths.c.path == path
+    inner = and_(index_paths.c.path >= f"{path}.", index_paths.c.path < f"{path}/")
+    statement = select(index_paths.c.id).where(index_paths.c.scope == scope, or_(own, inner) if members else own)
+    with store.read() as connection:
+        return list(connection.execute(statement).scalars())

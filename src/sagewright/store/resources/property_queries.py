@@ -1,0 +1,351 @@
+"""Pages of what the index finds: a condition, an order, and a position to go on from.
+
+Two ways lead to a page. From few subjects that one part of the condition leaves, each of which is looked at; or along the order,
+until enough have been found. `_Search.page` tries the one that should be shorter first, and gives it up where it is long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    union_all,
+)
+
+from sagewright.store.database import Database
+from sagewright.store.resources import properties
+from sagewright.store.resources.conditions import Both, Condition, Either, Holding, Present, Within
+from sagewright.store.resources.properties import GRAM, grams
+from sagewright.store.resources.sort_keys import text_of
+from sagewright.store.schema.properties import index_grams, index_subjects, index_values
+
+FEW = 2000
+"""So many subjects are looked at one by one, and so many are gone along in the order, before the other way is tried."""
+
+STEP_COST = 0.5  # of a step along the order, in subjects of a source that are looked at and sorted
+
+MOST_KEYS = 5000  # different values that are told one by one where a text is looked for
+MOST_GRAMS = 8
+S, V, G = index_subjects.c, index_values.c, index_grams.c
+_KEYS = text("""
+    WITH RECURSIVE found (one) AS (
+        SELECT * FROM (SELECT "key" FROM index_values WHERE path = :path ORDER BY "key" LIMIT 1) AS first
+        UNION ALL
+        SELECT (SELECT "key" FROM index_values WHERE path = :path AND "key" > found.one ORDER BY "key" LIMIT 1)
+        FROM found WHERE found.one IS NOT NULL
+    ) SELECT one FROM found WHERE one IS NOT NULL
+""")
+"""The different values at a path, one step along the index for each."""
+
+_ENDS = select(  # each by itself, or SQLite goes through all of them
+    *(select(end(S.id)).where(S.scope == bindparam("scope")).scalar_subquery() for end in (func.min, func.max))
+)
+
+_Test = ColumnElement[bool]
+
+
+@dataclass(frozen=True)
+class Order:
+    """By the first value at `path`, then in the order of creation; those without a value come last.
+
+    `after`: the key (None for no value) and the subject that the page before ended with.
+    """
+
+    path: str
+    descending: bool
+    after: tuple[bytes | None, int] | None = None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A subject that was found: what it is a row of, and its place in the order."""
+
+    subject: int
+    ref: str
+    key: bytes | None
+
+
+def search(store: Database, scope: str, condition: Condition, order: Order, limit: int) -> list[Hit]:
+    """At most `limit` subjects of the scope, in order. It may be less than exact where a text lies within very many values:
+    then all others that are found have to be held against the condition.
+    """
+    asked = _Search(store, scope, order, limit)
+    part = asked.resolved(condition)
+    with store.read() as connection:
+        return asked.page(connection, part)
+
+
+def count(store: Database, scope: str, condition: Condition, most: int) -> int:
+    """How many subjects of the scope satisfy the condition, counted up to `most`."""
+    asked = _Search(store, scope, Order("", False), most)
+    part = asked.resolved(condition)
+    with store.read() as connection:
+        return asked.count(connection, part)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A condition with the ids of its paths: how a subject is tested, and how its subjects are found, if there is a way."""
+
+    test: Any  # from the column of a subject's id to the test
+    sources: tuple[Select[Any], ...] | None
+    choices: tuple[_Part, ...] = ()  # parts of which any leads to all subjects
+    always: bool = False  # the test holds for every subject
+    exact: bool = False  # the sources lead to no others: the test needn't be asked
+
+    def tested(self, subject: Any) -> Sequence[_Test]:
+        """What is to be asked of a subject to which the sources have led."""
+        return () if self.exact else (self.test(subject),)
+
+
+class _Search:
+    def __init__(self, store: Database, scope: str, order: Order, limit: int) -> None:
+        self._store, self._scope, self._order, self._limit = store, scope, order, limit
+        self._sort = self._id(order.path)
+
+    def _id(self, path: str) -> int | None:
+        found = properties.path_of(self._store, self._scope, path)
+        return found[0] if found else None
+
+    def resolved(self, condition: Condition) -> _Part:
+        match condition:
+            case Both(parts):
+                inner = tuple(self.resolved(part) for part in parts)
+                if len(inner) == 1:
+                    return inner[0]
+                return _Part(lambda s: and_(true(), *(part.test(s) for part in inner)), None, inner, not inner)
+            case Either(parts):
+                inner = tuple(self.resolved(part) for part in parts)
+                exact = all(part.exact for part in inner)
+                return _Part(
+                    lambda s: or_(false(), *(part.test(s) for part in inner)), self._either(inner), exact=exact
+                )
+            case Within(path, spans, absent):
+                number = self._id(path)
+                if number is None:
+                    return _constant(absent)
+                return _values(number, lambda key: or_(*(and_(key >= low, key < high) for low, high in spans)), absent)
+            case Holding(path, wanted):
+                return self._holding(path, wanted.lower())
+            case Present(path, members, absent):
+                numbers = properties.beneath(self._store, self._scope, path, members=members)
+                return _found(lambda c, _key: c.path.in_(numbers), absent) if numbers else _constant(absent)
+
+    def _either(self, parts: Sequence[_Part]) -> tuple[Select[Any], ...] | None:
+        """The sources of all, if each has some. (Of a part with choices the first that has.)"""
+        found: list[Select[Any]] = []
+        for part in parts:
+            sources = next(_ways(part), None)
+            if sources is None:
+                return None
+            found += sources
+        return tuple(found)
+
+    def _holding(self, path: str, wanted: str) -> _Part:
+        found = properties.path_of(self._store, self._scope, path)
+        if found is None:
+            return _constant(False)
+        number, nature = found
+        if nature == "name":
+            return self._named(number, wanted)
+        with self._store.read() as connection:
+            keys = list(connection.execute(_KEYS, {"path": number}).scalars())
+        holding = [key for key in keys if wanted in text_of(key).lower()]
+        if len(holding) > MOST_KEYS:
+            return _Part(lambda _s: true(), None)
+        return _values(number, lambda key: key.in_(holding), False) if holding else _constant(False)
+
+    def _named(self, number: int, wanted: str) -> _Part:
+        """Names are found by the rarest of the text's runs of three characters."""
+        names = index_subjects.alias("names")
+        test = lambda s: exists().where(names.c.id == s, names.c.folded.contains(wanted, autoescape=True))  # noqa: E731
+        if len(wanted) < GRAM:
+            return _Part(test, None)
+        every = grams(wanted)
+        some = every[:: max(1, len(every) // MOST_GRAMS)]
+        sources = [select(G.subject).where(G.path == number, G.gram == gram) for gram in some]
+        with self._store.read() as connection:
+            rarest = min(sources, key=lambda source: _count(connection, [source]))
+        return _Part(test, (rarest,))
+
+    def page(self, connection: Connection, part: _Part) -> list[Hit]:
+        few, sources = self._narrowest(connection, part)
+        among = sources is not None and few <= FEW
+        # Along the order it takes limit x extent / few steps, and more where the sources lead to others too.
+        if among and (not part.exact or few * few <= STEP_COST * self._limit * self._extent(connection)):
+            return self._among(connection, sources or (), part)
+        found = self._along(connection, part, None if part.always else FEW)
+        if found is None:
+            found = (
+                self._among(connection, sources, part) if sources is not None else self._along(connection, part, None)
+            )
+        return found or []
+
+    def _extent(self, connection: Connection) -> int:
+        """At least as many subjects as the scope has, from both ends of its ids."""
+        first, last = connection.execute(_ENDS, {"scope": self._scope}).one()
+        return 0 if first is None else int(last - first) + 1
+
+    def count(self, connection: Connection, part: _Part) -> int:
+        few, sources = self._narrowest(connection, part)
+        if sources is not None and (part.exact or few <= FEW):
+            chosen = _chosen(sources)
+            return _rows(connection, select(chosen.c.subject).where(*part.tested(chosen.c.subject)), self._limit)
+        return _rows(connection, select(S.id).where(S.scope == self._scope, part.test(S.id)), self._limit)
+
+    def _narrowest(self, connection: Connection, part: _Part) -> tuple[int, tuple[Select[Any], ...] | None]:
+        """The sources with the fewest subjects, counted as far as FEW."""
+        best: tuple[int, tuple[Select[Any], ...] | None] = (FEW + 1, None)
+        for sources in _ways(part):
+            count = _count(connection, sources)
+            if best[1] is None or count < best[0]:
+                best = count, sources
+            if count <= self._limit:
+                break
+        return best
+
+    def _among(self, connection: Connection, sources: Sequence[Select[Any]], part: _Part) -> list[Hit]:
+        """Every subject of the sources is tested, and those that are left are sorted."""
+        chosen, first = _chosen(sources), index_values.alias("first")
+        subject, key = chosen.c.subject, first.c.key
+        own = and_(first.c.subject == subject, first.c.path == self._sort, first.c.position == 0)
+        order = (key.desc(), subject.desc()) if self._order.descending else (key, subject)
+        statement = (
+            select(subject, key)
+            .select_from(chosen.outerjoin(first, own))
+            .where(*part.tested(subject))
+            .order_by(key.is_(None), *order)
+            .limit(self._limit)
+        )
+        if self._order.after is not None:
+            statement = statement.where(self._beyond(key, subject, self._order.after))
+        return self._hits(connection, connection.execute(statement).all())
+
+    def _beyond(self, key: ColumnElement[Any], number: ColumnElement[Any], after: tuple[bytes | None, int]) -> _Test:
+        last, subject = after
+        later = number < subject if self._order.descending else number > subject
+        if last is None:
+            return and_(key.is_(None), later)
+        further = key < last if self._order.descending else key > last
+        return or_(key.is_(None), further, and_(key == last, later))
+
+    def _along(self, connection: Connection, part: _Part, most: int | None) -> list[Hit] | None:
+        """Along the order; None where the page isn't full after `most` subjects."""
+        found: list[Hit] = []
+        after = self._order.after
+        valued = self._sort is not None and (after is None or after[0] is not None)
+        for steps in [self._valued] * valued + [self._unvalued]:
+            start, after = after, None
+            statement, column = steps(start)
+            bound = None
+            if most is not None:
+                bound = connection.execute(statement.offset(most).limit(1)).first()
+            tested = statement.where(part.test(column))
+            if bound is not None:
+                tested = tested.where(self._not_beyond(bound))
+            rows = connection.execute(tested.limit(self._limit - len(found))).all()
+            found += self._hits(connection, rows)
+            if len(found) == self._limit:
+                return found
+            if bound is not None:
+                return None
+        return found
+
+    def _valued(self, after: tuple[bytes | None, int] | None) -> tuple[Select[Any], ColumnElement[Any]]:
+        pair = tuple_(V.key, V.subject)
+        statement = select(V.subject, V.key).where(V.path == self._sort, V.position == 0)
+        if after is not None:
+            last = tuple_(literal(after[0], LargeBinary), literal(after[1]))
+            statement = statement.where(pair < last if self._order.descending else pair > last)
+        order = (V.key.desc(), V.subject.desc()) if self._order.descending else (V.key, V.subject)
+        return statement.order_by(*order), V.subject
+
+    def _unvalued(self, after: tuple[bytes | None, int] | None) -> tuple[Select[Any], ColumnElement[Any]]:
+        statement = select(S.id).where(S.scope == self._scope)
+        if self._sort is not None:
+            own = index_values.alias("own")
+            has = (own.c.subject == S.id, own.c.path == self._sort, own.c.position == 0)
+            statement = statement.where(~exists().where(*has))
+        if after is not None:
+            statement = statement.where(S.id < after[1] if self._order.descending else S.id > after[1])
+        return statement.order_by(S.id.desc() if self._order.descending else S.id), S.id
+
+    def _not_beyond(self, row: Any) -> _Test:
+        if len(row) == 1:
+            own: _Test = S.id >= row[0] if self._order.descending else S.id <= row[0]
+            return own
+        pair, last = tuple_(V.key, V.subject), tuple_(literal(row[1], LargeBinary), literal(row[0]))
+        within: _Test = pair >= last if self._order.descending else pair <= last
+        return within
+
+    def _hits(self, connection: Connection, rows: Sequence[Any]) -> list[Hit]:
+        keys = {row[0]: row[1] if len(row) > 1 else None for row in rows}
+        refs = connection.execute(select(S.id, S.ref).where(S.id.in_(list(keys)))) if keys else ()
+        names = {row.id: row.ref for row in refs}
+        return [Hit(subject, names[subject], key) for subject, key in keys.items()]
+
+
+def _constant(value: bool) -> _Part:
+    """Of no subject, or of all."""
+    if value:
+        return _Part(lambda _s: true(), None)
+    return _Part(lambda _s: false(), (select(V.subject).where(false()),), exact=True)
+
+
+def _values(path: int, test: Callable[[Any], _Test], absent: bool) -> _Part:
+    return _found(lambda columns, key: and_(columns.path == path, test(key)), absent)
+
+
+def _found(test: Callable[[Any, Any], _Test], absent: bool) -> _Part:
+    """Of subjects that have a value (or none, if `absent`) with whose columns and key the test holds."""
+    own = index_values.alias()
+    having = test(own.c, func.coalesce(own.c.key, own.c.key))  # so that SQLite goes by the subject, not by the key
+    if absent:
+        return _Part(lambda s: ~exists().where(own.c.subject == s, having), None)
+    found = select(V.subject).where(test(V, V.key))
+    return _Part(lambda s: exists().where(own.c.subject == s, having), (found,), exact=True)
+
+
+def _chosen(sources: Sequence[Select[Any]]) -> Subquery:
+    """Each subject of the sources once."""
+    every = sources[0] if len(sources) == 1 else union_all(*sources)
+    return select(every.subquery().c.subject).distinct().subquery()
+
+
+def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
+    """Sources each of which leads to all subjects of a part."""
+    if part.sources is not None:
+        yield part.sources
+    for one in part.choices:
+        yield from _ways(one)
+
+
+def _count(connection: Connection, sources: Sequence[Select[Any]]) -> int:
+    """How many subjects the sources have, as far as it matters."""
+    return reduce(
+        lambda total, source: total if total > FEW else total + _rows(connection, source, FEW + 1 - total), sources, 0
+    )
+
+
+def _rows(connection: Connection, source: Select[Any], most: int) -> int:
+    number: int = connection.execute(select(func.count()).select_from(source.limit(most).subquery())).scalar_one()
+    return number

@@ -1,0 +1,321 @@
+"""Resources that are documents, of every kind. Each change is logged, and a creation brings its tags, in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.model.clock import now_ms
+from sagewright.store import events
+from sagewright.store.absent import insert_absent
+from sagewright.store.database import Database
+from sagewright.store.events import Entry, Subject
+from sagewright.store.jobs.jobs import Place
+from sagewright.store.listing import Condition, Listing, Page
+from sagewright.store.memory import changes
+from sagewright.store.prepared import Prepared
+from sagewright.store.resources import tags
+from sagewright.store.schema.resources import resources, version_counters
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource: what was asked (`document`, wire names) and what is kept of every kind. See the table for the columns."""
+
+    id: str
+    kind: str
+    account: str
+    region: str
+    name: str
+    version: int
+    parent: str
+    status: str
+    created_ms: int
+    modified_ms: int
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class New:
+    """What a resource is created with. `arn` and `pairs`: its tags; `principal`: the ARN of who asks for it; `created_ms`: now,
+    unless it is given."""
+
+    name: str
+    document: dict[str, Any]
+    arn: str
+    pairs: dict[str, str]
+    version: int = 0
+    parent: str = ""
+    status: str = ""
+    principal: str = ""
+    created_ms: int = 0
+
+
+class NameTaken(Exception):
+    """There is a resource of that kind, name and version."""
+
+
+_COLUMNS = [resources.c[name] for name in Resource.__dataclass_fields__]
+_RESOURCES = select(*_COLUMNS)
+_BY_NAME = _RESOURCES.where(
+    *(resources.c[name] == bindparam(name) for name in ("kind", "account", "region", "name", "version"))
+)
+_NAMES = select(*(resources.c[name] for name in ("id", "kind", "account", "region", "name", "version", "status")))
+_BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
+_LOCKED = _BY_ID.with_for_update()
+_OF_KIND = _RESOURCES.where(resources.c.kind == bindparam("kind")).order_by(resources.c.created_ms, resources.c.id)
+_IN_STATUS = (
+    select(resources.c.id)
+    .where(resources.c.kind == bindparam("kind"), resources.c.status.in_(bindparam("statuses", expanding=True)))
+    .order_by(resources.c.created_ms, resources.c.id)
+)
+_COUNTED = (
+    select(resources.c.parent, resources.c.status, func.count())
+    .where(resources.c.parent.in_(bindparam("parents", expanding=True)))
+    .group_by(resources.c.parent, resources.c.status)
+)
+_INSERT = Prepared(insert(resources), tuple(Resource.__dataclass_fields__))
+_UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
+_LOCKED = _RESOURCES.where(resources.c.id == bindparam("resource_id")).with_for_update()
+_COUNT = (
+    update(version_counters)
+    .where(version_counters.c.resource_id == bindparam("counted"))
+    .values(last=version_counters.c.last + 1)
+    .returning(version_counters.c.last)
+)
+LISTING = Listing(resources, _COLUMNS, Resource)
+
+
+def create(store: Database, place: Place, new: New) -> Resource:
+    """The resource, with its tags. Raises NameTaken."""
+    try:
+        with store.write() as connection:
+            return create_in(connection, place, new)
+    except IntegrityError:
+        if find(store, place, new.name, new.version) is None:
+            raise
+        raise NameTaken(new.name) from None
+
+
+def create_in(
+    connection: Connection, place: Place, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
+) -> Resource:
+    """`create` inside a transaction of the caller's; `detail`: makes that of the event. Raises IntegrityError."""
+    now = now_ms()
+    made = Resource(
+        id=uuid.uuid4().hex,
+        **vars(place),
+        name=new.name,
+        version=new.version,
+        parent=new.parent,
+        status=new.status,
+        created_ms=new.created_ms or now,
+        modified_ms=now,
+        document=new.document,
+    )
+    put_in(connection, made)
+    _log(connection, made, "Created", new.principal, {"name": made.name} | (detail(made) if detail else {}))
+    if new.pairs:
+        tags.add_in(connection, new.arn, new.pairs)
+    changes(connection, _named(place, new.name, new.version), resource=made)
+    return made
+
+
+def put_in(connection: Connection, made: Resource) -> None:
+    """Its row alone: nothing is logged. Raises IntegrityError."""
+    _INSERT.run(connection, vars(made))
+
+
+def find(store: Database, place: Place, name: str, version: int = 0) -> Resource | None:
+    subject = _named(place, name, version)
+    return store.recall(subject, "resource", lambda: _read(store, place, name, version))
+
+
+def _read(store: Database, place: Place, name: str, version: int) -> Resource | None:
+    with store.read() as connection:
+        return find_in(connection, place, name, version)
+
+
+def find_in(connection: Connection, place: Place, name: str, version: int = 0) -> Resource | None:
+    """`find` inside a transaction of the caller's."""
+    row = connection.execute(_BY_NAME, {**vars(place), "name": name, "version": version}).first()
+    return Resource(*row) if row else None
+
+
+def several(store: Database, ids: Sequence[str]) -> list[Resource]:
+    """The resources of these ids that exist, in the order of `ids`."""
+    with store.read() as connection:
+        found = {row.id: Resource(*row) for row in connection.execute(_RESOURCES.where(resources.c.id.in_(ids)))}
+    return [found[one] for one in ids if one in found]
+
+
+def is_of(kind: str) -> Condition:
+    """Beside conditions that have an index of their own: SQLite would take the one of kinds, and read all of the kind."""
+    return resources.c.kind.concat("") == kind
+
+
+def belongs_to(parent: str, kind: str) -> Condition:
+    return and_(resources.c.parent == parent, resources.c.kind == kind)
+
+
+def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator[Resource]:
+    """`several`, but a few at a time, so that not all of them are in memory."""
+    for first in range(0, len(ids), at_once):
+        yield from several(store, ids[first : first + at_once])
+
+
+def page(store: Database, place: Place | None, asked: Page, *conditions: Condition) -> list[Resource]:
+    """At most `asked.limit` resources in the order asked for, beginning after its position."""
+    found: list[Resource] = LISTING.page(store, place, asked, *conditions)
+    return found
+
+
+def locked_in(connection: Connection, resource_id: str) -> Resource | None:
+    """The resource as it is now; nobody else changes it before the transaction ends."""
+    row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
+    return Resource(*row) if row else None
+
+
+def change(store: Database, changed: Resource, principal: str = "") -> None:
+    """Keep the document and the status of `changed` (Update operations)."""
+    with store.write() as connection:
+        change_in(connection, changed, principal)
+
+
+def change_in(
+    connection: Connection, changed: Resource, principal: str = "", detail: dict[str, Any] | None = None
+) -> None:
+    """`change` inside a transaction of the caller's; `detail`: of the event."""
+    values = {"document": changed.document, "status": changed.status, "modified_ms": now_ms()}
+    connection.execute(_UPDATE, {"resource_id": changed.id, **values})
+    _log(connection, changed, "Changed", principal, detail)
+    changes(connection, _subject(changed))
+
+
+def alter(
+    store: Database, resource_id: str, how: Callable[[Resource], Resource | None], message: str = ""
+) -> Resource | None:
+    """What `how` makes of a resource as it stands, with no other writer between; None, and nothing changed, where it makes nothing
+    of it or the resource is gone. `message`: of the event."""
+    with store.write() as connection:
+        row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
+        changed = how(Resource(*row)) if row else None
+        if changed is None:
+            return None
+        changed = replace(changed, modified_ms=now_ms())
+        values = {"document": changed.document, "status": changed.status, "modified_ms": changed.modified_ms}
+        connection.execute(_UPDATE, {"resource_id": resource_id, **values})
+        events.append(
+            connection,
+            Subject(changed.kind, resource_id),
+            Entry(changed.modified_ms, changed.status, "Changed", message),
+        )
+        changes(connection, _subject(changed), resource=changed)
+    return changed
+
+
+def of_kind(store: Database, kind: str) -> list[Resource]:
+    """All resources of a kind, of every account and region, oldest first."""
+    with store.read() as connection:
+        return [Resource(*row) for row in connection.execute(_OF_KIND, {"kind": kind})]
+
+
+def in_status(store: Database, kind: str, statuses: Sequence[str]) -> list[str]:
+    """The ids of a kind's resources that have one of the statuses, oldest first."""
+    with store.read() as connection:
+        return list(connection.execute(_IN_STATUS, {"kind": kind, "statuses": list(statuses)}).scalars())
+
+
+def count_by_status(store: Database, parents: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Of each of these resources: how many that belong to it have each status."""
+    found: dict[str, dict[str, int]] = {parent: {} for parent in parents}
+    with store.read() as connection:
+        for parent, status, count in connection.execute(_COUNTED, {"parents": list(parents)}):
+            found[parent][status] = count
+    return found
+
+
+def get(store: Database, resource_id: str) -> Resource | None:
+    with store.read() as connection:
+        row = connection.execute(_BY_ID, {"resource_id": resource_id}).first()
+    return Resource(*row) if row else None
+
+
+def remove(store: Database, resource: Resource, arn: str, principal: str = "") -> bool:
+    """Forget a resource and its tags; False if somebody else has been first."""
+    with store.write() as connection:
+        return remove_in(connection, resource, arn, principal)
+
+
+def remove_in(connection: Connection, resource: Resource, arn: str, principal: str = "") -> bool:
+    """`remove` inside a transaction of the caller's."""
+    done = connection.execute(delete(resources).where(resources.c.id == resource.id))
+    if done.rowcount:
+        tags.remove_in(connection, arn)
+        connection.execute(delete(version_counters).where(version_counters.c.resource_id == resource.id))
+        _log(connection, resource, "Deleted", principal)
+    changes(connection, _subject(resource))
+    return bool(done.rowcount)
+
+
+def has_children_in(connection: Connection, resource_id: str) -> bool:
+    """Whether a resource belongs to it."""
+    return (
+        connection.execute(select(resources.c.id).where(resources.c.parent == resource_id).limit(1)).first() is not None
+    )
+
+
+def child_names(store: Database, resource_id: str, kind: str) -> list[tuple[str, str]]:
+    """The id and the status of each resource of a kind that belongs to it, whose documents may be large."""
+    with store.read() as connection:
+        return [(row.id, row.status) for row in connection.execute(_NAMES.where(belongs_to(resource_id, kind)))]
+
+
+def children(store: Database, resource_id: str) -> list[Resource]:
+    """The resources that belong to it, oldest first."""
+    with store.read() as connection:
+        return children_in(connection, resource_id)
+
+
+def children_in(connection: Connection, resource_id: str) -> list[Resource]:
+    """`children` inside a transaction of the caller's."""
+    statement = _RESOURCES.where(resources.c.parent == resource_id).order_by(
+        resources.c.created_ms, resources.c.version
+    )
+    return [Resource(*row) for row in connection.execute(statement)]
+
+
+def remove_children_in(connection: Connection, resource_id: str) -> None:
+    """Forget the resources that belong to it, which have no tags and no events that anybody follows."""
+    for child in connection.execute(_NAMES.where(resources.c.parent == resource_id)).all():
+        changes(connection, _named(Place(child.kind, child.account, child.region), child.name, child.version))
+    connection.execute(delete(resources).where(resources.c.parent == resource_id))
+
+
+def next_version_in(connection: Connection, resource_id: str) -> int:
+    """1, 2, 3, …: no number comes again as long as the resource is there, also if what had it is deleted."""
+    changed = connection.execute(_COUNT, {"counted": resource_id}).scalar()
+    if changed is None and insert_absent(connection, version_counters, {"resource_id": resource_id, "last": 1}):
+        return 1
+    return int(changed or connection.execute(_COUNT, {"counted": resource_id}).scalar_one())
+
+
+def _log(
+    connection: Connection, resource: Resource, step: str, principal: str, detail: dict[str, Any] | None = None
+) -> None:
+    entry = Entry(now_ms(), resource.status, step, "", detail, principal)
+    events.append(connection, Subject(resource.kind, resource.id), entry)
+
+
+def _subject(resource: Resource) -> str:
+    place = Place(resource.kind, resource.account, resource.region)
+    return _named(place, resource.name, resource.version)
+
+
+def _named(place: Place, name: str, version: int) -> str:
+    return f"resource/{place.kind}/{place.account}/{place.region}/{name}/{version}"
