@@ -15,7 +15,7 @@ from pathlib import Path
 from rows import Row, median, spread
 from server import CACHE
 
-from sagewright.agent.environ import SPIN, SPINS
+from sagewright.agent.process.environ import SPIN, SPINS
 
 SECTION = "o"
 ROUNDS = 5

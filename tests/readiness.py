@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from sagewright.agent.cell import cell_group
+from sagewright.agent.cells.cell import cell_group
 
 if TYPE_CHECKING:
     from conftest import RunningServer

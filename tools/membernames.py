@@ -21,7 +21,7 @@ REQUESTS = ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob", "C
 WORDS = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+")  # `Name` and `Key` are words of S3's as well
 VALUES = {"ManifestFile", "AugmentedManifestFile"}
 """Names that are values too."""
-ANSWERED = {"agent/transforming.py": {"MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy"}}
+ANSWERED = {"agent/transform/transforming.py": {"MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy"}}
 """Names that a program's answer has as well: of GET /execution-parameters."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sagewright.agent.inputs import SMALL_FILES
+from sagewright.agent.inputs.inputs import SMALL_FILES
 
 if TYPE_CHECKING:
     from conftest import RunningServer

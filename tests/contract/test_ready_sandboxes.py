@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.readiness import ran_ahead, spares, until_ready
 
-from sagewright.agent.cell import cell_group
+from sagewright.agent.cells.cell import cell_group
 from sagewright.sandbox.cgroups import find_cgroups
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from sagewright.agent.cell import Cell
+from sagewright.agent.cells.cell import Cell
 from sagewright.agent.control import Control
 from sagewright.agent.host import HostRun
 from sagewright.agent.hostfile import read_host_file
-from sagewright.agent.report import Reporter
-from sagewright.agent.server import ServerConnection
+from sagewright.agent.reports.report import Reporter
+from sagewright.agent.reports.server import ServerConnection
 from sagewright.model import titles
 from sagewright.model.agentmarks import await_mark, write_mark
 from sagewright.model.leftreports import FILE

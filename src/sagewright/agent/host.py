@@ -12,43 +12,52 @@ from pathlib import Path
 from typing import Any
 
 import sagewright
-from sagewright.agent.apart import Apart
-from sagewright.agent.archives import Delivery
-from sagewright.agent.cell import Cell
-from sagewright.agent.checkpoints import Checkpoints
-from sagewright.agent.code import fetch_code
+from sagewright.agent.cells.cell import Cell
+from sagewright.agent.cells.isolated import Apart
+from sagewright.agent.cells.kernels import Kernels
+from sagewright.agent.cells.layers import Layers
 from sagewright.agent.control import Control
-from sagewright.agent.datasets import check_queries, check_result, query_variables
-from sagewright.agent.delivering import Delivering
 from sagewright.agent.disk import Disk
-from sagewright.agent.environ import environment_variables, job_environ
 from sagewright.agent.errors import ClientError, Gone, JobError, Stopped, TooLate
 from sagewright.agent.following import Following
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.inputs import Inputs
-from sagewright.agent.kernels import Kernels
-from sagewright.agent.layers import Layers
+from sagewright.agent.inputs.code import fetch_code
+from sagewright.agent.inputs.datasets import check_queries, check_result, query_variables
+from sagewright.agent.inputs.inputs import Inputs
+from sagewright.agent.inputs.model_cache import Shelf
+from sagewright.agent.inputs.model_data import Archives, Held, ModelData
 from sagewright.agent.library import staged_library
-from sagewright.agent.logbook import LogBook
-from sagewright.agent.memory import JobMemory, open_memory
-from sagewright.agent.metrics import MetricScanner
 from sagewright.agent.missing import advice
-from sagewright.agent.modeldata import Archives, Held, ModelData
-from sagewright.agent.mpidriver import REQUIREMENTS, stand_ins, uses_mpi_driver
-from sagewright.agent.network import JobNetwork, open_network
 from sagewright.agent.optml import OptMl
-from sagewright.agent.ownimage import own_image
+from sagewright.agent.outputs.archives import Delivery
+from sagewright.agent.outputs.checkpoints import Checkpoints
+from sagewright.agent.outputs.delivery import Delivering
 from sagewright.agent.parallel import for_each
 from sagewright.agent.patience import Patience
-from sagewright.agent.process import FAILED, GONE, Exit, Limits, Started, attend_process, end_left, start_process
-from sagewright.agent.report import Reporter
+from sagewright.agent.process.environ import environment_variables, job_environ
+from sagewright.agent.process.memory import JobMemory, open_memory
+from sagewright.agent.process.mpi_driver import REQUIREMENTS, stand_ins, uses_mpi_driver
+from sagewright.agent.process.network import JobNetwork, open_network
+from sagewright.agent.process.own_image import own_image
+from sagewright.agent.process.process import (
+    FAILED,
+    GONE,
+    Exit,
+    Limits,
+    Started,
+    attend_process,
+    end_left,
+    start_process,
+)
+from sagewright.agent.process.share import HostShare
+from sagewright.agent.process.volume import Volume
+from sagewright.agent.process.warm_cache import WarmCache
+from sagewright.agent.reports.logbook import LogBook
+from sagewright.agent.reports.metrics import MetricScanner
+from sagewright.agent.reports.report import Reporter
 from sagewright.agent.s3 import JobS3
-from sagewright.agent.serving import PORT_VARIABLE, Health, Restarts, failed, listening_place
-from sagewright.agent.share import HostShare
-from sagewright.agent.shelf import Shelf
-from sagewright.agent.transforming import Transforming
-from sagewright.agent.volume import Volume
-from sagewright.agent.warmcache import WarmCache
+from sagewright.agent.transform.serving import PORT_VARIABLE, Health, Restarts, failed, listening_place
+from sagewright.agent.transform.transforming import Transforming
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
 from sagewright.model.agentmarks import note_end
 from sagewright.model.brief import Cause, Desired, FaultClass, Phase

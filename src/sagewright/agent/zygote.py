@@ -25,8 +25,8 @@ from typing import Any, NoReturn
 import sagewright
 from sagewright.agent import library
 from sagewright.agent.__main__ import main as run_agent
-from sagewright.agent.cell import Cell, remove_cell
-from sagewright.agent.cellkeeper import Keeper, Place, Spare
+from sagewright.agent.cells.cell import Cell, remove_cell
+from sagewright.agent.cells.keeper import Keeper, Place, Spare
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.s3 import preload
 from sagewright.model import titles

@@ -1,4 +1,4 @@
-"""Functions that numba compiles. The agent names the place of machine code that was made before the job (`agent/kernels.py`).
+"""Functions that numba compiles. The agent names the place of machine code that was made before the job (`agent/cells/kernels.py`).
 
 A `kernel` is numba's own function, which takes what comes. A `native` one has one signature, writes into arrays that it is given,
 and is called without numba once its machine code is kept (`machinecode`).

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.agent.mounts import why_no_mounts
+from sagewright.agent.inputs.mounts import why_no_mounts
 from sagewright.compute.capacity import this_machine
 from sagewright.model.settings import Settings
 from sagewright.sandbox.base import CAPABILITIES, Unavailable

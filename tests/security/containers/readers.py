@@ -14,7 +14,8 @@ import pytest
 from tests.security.containers.answers import ANSWERED, ATTEMPTS, AWAY, BROKEN, LATE, LONG, Attempt
 from tests.security.containers.hostile import GOOD
 
-from sagewright.agent import invoking, serving, shelf
+from sagewright.agent.inputs import model_cache
+from sagewright.agent.transform import invoking, serving
 from sagewright.front import application, dispatch, shelves, tracking
 from sagewright.front.application import Invocations
 from sagewright.front.capturing import Capturing
@@ -336,13 +337,13 @@ class Models(Threads):
 
     def prepare(self) -> None:
         super().prepare()
-        self.patch.setattr(shelf, "LOAD_S", DEADLINE_S)
+        self.patch.setattr(model_cache, "LOAD_S", DEADLINE_S)
 
     def asked(self, place: Path) -> str:
         archives: Any = self
         try:
-            shelf.Shelf("s3://bucket/models", place, archives, lambda _line: None).bring("model")
-        except shelf.Refused:
+            model_cache.Shelf("s3://bucket/models", place, archives, lambda _line: None).bring("model")
+        except model_cache.Refused:
             return REFUSED
         return ANSWERED
 

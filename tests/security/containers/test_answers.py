@@ -18,7 +18,7 @@ from tests.security.containers.hostile import GOOD
 from tests.security.containers.readers import READERS, Reader
 
 from sagewright.agent.control import Control
-from sagewright.agent.serving import PING_S, Health
+from sagewright.agent.transform.serving import PING_S, Health
 from sagewright.model.brief import Health as Asked
 
 LATENESS_S = 6.0

@@ -43,8 +43,8 @@ def launch(sandbox: Sandbox, directory: Path, environment: Path, secret: Path) -
 def outcome_in_cell(top: Path) -> dict[str, str]:
     """What became of each attempt in a sandbox that stood before its program was known."""
     import sagewright
-    from sagewright.agent.cell import Cell
-    from sagewright.agent.cellkinds import CellKind
+    from sagewright.agent.cells.cell import Cell
+    from sagewright.agent.cells.kinds import CellKind
     from sagewright.agent.library import staged_library
 
     secret, environment, made, host = _prepare(top), top / "environment", top / "cell-walls", top / "host"

@@ -10,8 +10,8 @@ import pytest
 
 from sagewright.agent import control
 from sagewright.agent.control import Control
-from sagewright.agent.report import Reporter
-from sagewright.agent.server import ServerConnection
+from sagewright.agent.reports.report import Reporter
+from sagewright.agent.reports.server import ServerConnection
 from sagewright.model.leftreports import FILE, left
 
 

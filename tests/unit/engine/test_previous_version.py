@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from engine.inline import InlineBackend, InlineServer
-from sagewright.agent.channels import channels_of
 from sagewright.agent.hostfile import read_host_file
+from sagewright.agent.inputs.channels import channels_of
 from sagewright.engine.jobs import launch_plan, reports
 from sagewright.engine.jobs.hostreports import read_report
 from sagewright.kinds.base import Named

@@ -1,0 +1,207 @@
+"""A cell: a sandbox with its control group and a waiting toolkit inside, made before the job is known. It serves one job, once.
+
+It lies in a directory of its own. The job's agent, which has made it, moves what is in there to the host's directory: mounts follow
+files and not names, so nothing is mounted anew. Then the process inside is told what it is to be.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from sagewright.agent.cells.kinds import Ahead, CellKind
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.openfiles import descendants
+from sagewright.agent.priority import set_priority
+from sagewright.agent.process.memory import JobMemory, make_file, seal
+from sagewright.agent.process.process import Started, start_process
+from sagewright.jobfiles.removal import remove_tree
+from sagewright.sandbox import view
+from sagewright.sandbox.base import Launch, check_words
+from sagewright.sandbox.bwrap import BwrapSandbox
+from sagewright.sandbox.cgroups import Group, find_cgroups
+
+LOCK = "lock"
+"""In a cell's directory: held while its agent lives and has not moved out."""
+_READY_S = 20.0
+_TELL_S = 10.0
+_WAITING = ["python", "-m", "sagewright.toolkit", "train"]
+_ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # what a Python looks at when it starts, as for every job
+
+
+class CellFailed(RuntimeError):
+    """No cell could be made; the message says why."""
+
+
+class Cell:
+    """Made and used from the main thread of one agent, with which everything in it ends."""
+
+    def __init__(self, kind: CellKind, directory: Path) -> None:
+        """In an existing directory. Raises CellFailed, Unavailable, OSError."""
+        self.kind, self.name, self._made_in, self._directory = kind, directory.name, directory, directory
+        self.sandbox = BwrapSandbox(directory)
+        self.group: Group | None = cell_group(directory.name)
+        self._memory: JobMemory | None = JobMemory(make_file())
+        self._started: Started | None = None
+        self._entered = False
+        self._socket, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._start(theirs)
+            self._await_ready()
+            self._processes = [os.getpid(), *descendants(os.getpid())]
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, stdin: socket.socket) -> None:
+        (self._directory / "ml").mkdir()
+        if self.group is not None:
+            self.group.create()
+        made = self.sandbox.command(self._launch())
+        enter_group = [] if self.group is None else self.group.wrapper
+        self._started = start_process(replace(made, wrapper=[*enter_group, *made.wrapper]), stdin.fileno())
+
+    def _launch(self) -> Launch:
+        assert self._memory is not None
+        return Launch(
+            argv=_WAITING,
+            directory=self._directory,
+            environ={**_ENVIRON, **_told_ahead(self.kind.ahead)},
+            host=self.kind.host,
+            addresses={},
+            library=self.kind.library,
+            environment=self.kind.environment,
+            readable=list(self.kind.readable),
+            memory=self._memory.descriptor,
+        )
+
+    def _await_ready(self) -> None:
+        """The toolkit says that it waits, and nothing before that."""
+        assert self._started is not None
+        assert self._started.process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            for source in (self._socket, self._started.process.stdout):
+                selector.register(source, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _events in selector.select(_READY_S)]
+        if ready != [self._socket] or self._socket.recv(1) != b"r":
+            said = (
+                os.read(self._started.process.stdout.fileno(), 1000) if self._started.process.stdout in ready else b""
+            )
+            raise CellFailed(f"the toolkit does not wait in its sandbox: {said.decode(errors='replace')}")
+
+    def is_whole(self) -> bool:
+        """Whether a process waits in it. One that was killed is known by its end of the socket, before its sandbox has ended."""
+        if self._entered or self._started is None or self._started.process.poll() is not None:
+            return False
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def hasten(self, priority: int) -> None:
+        """Give all that is in it this priority: what waits was made with a lower one."""
+        set_priority(self._processes, priority)
+
+    def move(self, directory: Path) -> bool:
+        """Put the cell's files into the host's directory, unless something has their names there already: the agent of another
+        attempt was there. Raises OSError."""
+        parts = [part for part in self._made_in.iterdir() if part.name != LOCK]
+        if any((directory / part.name).exists() for part in parts):
+            return False
+        for part in parts:
+            part.rename(directory / part.name)
+        self._directory = directory
+        return True
+
+    def leave(self) -> None:
+        """Remove the cell's own directory: whatever it was is the host's now."""
+        with suppress(OSError):
+            (self._made_in / LOCK).unlink()
+            self._made_in.rmdir()
+
+    def memory(self, host: HostFile) -> JobMemory:
+        """The job's memory, which is the caller's from now on. Raises OSError."""
+        assert self._memory is not None
+        memory, self._memory = self._memory, None
+        if memory.descriptor is not None:
+            seal(memory.descriptor, host)
+        return memory
+
+    def enter(self, launch: Launch, *, own_variables: bool) -> Started:
+        """Have the process inside become the launch's, in the directory that the cell was moved to. The cell is its own no more.
+        `own_variables`: whether the job brings some.
+
+        Raises CannotLaunch, OSError.
+        """
+        check_words(launch)
+        assert self._started is not None
+        view.write_hosts(launch.directory, launch.addresses)
+        self.sandbox.hand_over(launch.directory)
+        told = {"argv": launch.argv, "environ": self.sandbox.environ(launch), "own": own_variables}
+        self._socket.settimeout(_TELL_S)
+        self._socket.sendall(json.dumps(told).encode())
+        self._socket.shutdown(socket.SHUT_WR)
+        self._socket.setblocking(False)
+        self._entered = True
+        return replace(self._started, refusals=self._socket)
+
+    def close(self) -> None:
+        """End it, unless a job has entered it: then all of it is the job's."""
+        if self._entered:
+            return
+        self._socket.close()
+        if self._started is not None:
+            self._end(self._started)
+            self._started = None
+        self.sandbox.close(self._directory)
+        if self.group is not None:
+            self.group.remove()
+            self.group = None
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def abandon(self) -> None:
+        """As `close`, and with the directory that it was made in."""
+        self.close()
+        remove_cell(self._made_in)
+
+    def _end(self, started: Started) -> None:
+        started.process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            started.process.wait(_TELL_S)
+        if started.process.stdout is not None:
+            started.process.stdout.close()
+        if started.status_fd >= 0:
+            os.close(started.status_fd)
+
+
+def _told_ahead(ahead: Ahead) -> dict[str, str]:
+    """What the toolkit is told that waits (see toolkit.ready)."""
+    return {**dict(ahead.variables), "SAGEWRIGHT_AHEAD": ",".join(ahead.modules)} if ahead.modules else {}
+
+
+def cell_group(name: str) -> Group | None:
+    """The control group of the cell whose directory has that name; None where there are no groups."""
+    found = find_cgroups()
+    return found.group(name) if found.places else None
+
+
+def remove_cell(directory: Path) -> None:
+    """What is left of a cell whose agent has ended without a word."""
+    group = cell_group(directory.name)
+    if group is not None:
+        group.remove()
+    for work in directory.glob("overlay/work/work"):
+        with suppress(OSError):
+            work.chmod(0o700)
+    remove_tree(directory)

@@ -1,0 +1,121 @@
+"""What the user's code asks for in requirements.txt: a layer over the shared environment, made in a sandbox and kept.
+
+A package may run its author's code while it is built, and is unpacked from somebody's archive. So it is installed as a job
+runs: by users without rights, in a view that ends with it. What comes of it is seen by jobs that ask for the same text alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from sagewright.agent.cells.isolated import MADE, Apart
+from sagewright.agent.errors import AlgorithmError
+from sagewright.agent.inputs.code import named_requirements
+from sagewright.agent.optml import OptMl
+from sagewright.agent.process.process import Exit
+from sagewright.agent.process.volume import Volume
+from sagewright.jobfiles.removal import remove_tree
+from sagewright.model.brief import Cause
+from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
+from sagewright.runtimes.uv import uv_program
+from sagewright.sandbox.base import Sandbox
+from sagewright.sandbox.ownership import give_to_server
+
+ASK = 93
+"""The toolkit's exit status when it has found a requirements.txt and the agent can install it."""
+VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
+_FILE = "requirements.txt"
+
+
+class Layers:
+    """Of one host."""
+
+    def __init__(self, ml: OptMl, environments: Environments, apart: Apart, volume: Volume) -> None:
+        self._ml, self._environments, self._apart, self._volume = ml, environments, apart, volume
+        self._answer = ""
+
+    def offer(self, sandbox: Sandbox) -> None:
+        """Have the toolkit ask, where the sandbox can lay packages over an environment."""
+        self._answer = "ask" if sandbox.declare()["layers"].given else ""
+
+    def variables(self) -> dict[str, str]:
+        return {VARIABLE: self._answer} if self._answer else {}
+
+    def asked(self, ended: Exit) -> str | None:
+        """The text of the requirements.txt, if the process ended to have it installed."""
+        if self._answer != "ask" or ended != Exit(ASK, Cause.EXIT):
+            return None
+        return self._ml.asked_requirements()
+
+    def install(self, environment: Environment, text: str) -> Environment:
+        """The environment with what the text asks for; as it is where the text leads to more than an index: then the toolkit
+        installs it inside. Raises AlgorithmError, Stopped, Gone."""
+        wanted = named_requirements(text)
+        self._answer = "inside" if wanted is None else "installed"
+        if wanted is None:
+            return environment
+        try:
+            return self.add(environment, wanted)
+        except RequirementsFailed as error:
+            for line in str(error).splitlines():
+                self._apart.log(line)
+            raise AlgorithmError(
+                f'InstallRequirementsError:\nExitCode 1\nErrorMessage "{str(error)[-700:]}"'
+            ) from error
+
+    def add(self, environment: Environment, requirements: str) -> Environment:
+        """Raises RequirementsFailed, Stopped, Gone."""
+        if not self._apart.lays_over():
+            return self._environments.with_requirements(environment, requirements, self._apart.log)
+        lies_on = json.dumps(environment.packages, sort_keys=True)  # an environment that is made again may have others
+        digest = hashlib.sha256(f"{lies_on}\n{requirements}".encode()).hexdigest()[:32]
+        key = f"{environment.path.name}-l{digest}"
+        layer = self._environments.directory / "layers" / key
+        if not layer.is_dir():
+            with self._environments.locked(key, self._apart.control.check):
+                if not layer.is_dir():
+                    self._apart.log(f"Preparing the environment {key}; it is kept for later jobs.")
+                    self._build(environment, requirements, layer)
+        return replace(environment, layers=(*environment.layers, layer))
+
+    def _build(self, environment: Environment, requirements: str, layer: Path) -> None:
+        layer.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=layer.parent))
+        try:
+            with self._volume.making(scratch):
+                self._fill(environment, requirements, scratch)
+            made = scratch / MADE
+            if (
+                not made.is_dir()
+            ):  # the sandbox had to make an environment of its own, since this one is not the server's
+                raise RequirementsFailed(
+                    f"the environment {environment.path.name} belongs to another user than the server's: delete it, or set "
+                    "another place for environments (SAGEWRIGHT_ENVIRONMENTS)"
+                )
+            give_to_server(made)
+            made.rename(layer)
+        finally:
+            remove_tree(scratch)
+
+    def _fill(self, environment: Environment, requirements: str, scratch: Path) -> None:
+        (scratch / "ml").mkdir()
+        (scratch / "ml" / _FILE).write_text(requirements)
+        said = ""
+        for arguments in self._environments.installs(environment.path, ("-r", f"/opt/ml/{_FILE}")):
+            said = self._install(environment, scratch, arguments)
+            if not said:
+                return
+        raise RequirementsFailed(f"uv pip failed: {said[-2000:]}")
+
+    def _install(self, environment: Environment, scratch: Path, arguments: list[str]) -> str:
+        """What was said if it failed."""
+        program, sources = uv_program(), self._environments.sources
+        environ = {"UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
+        if sources.certificates:
+            environ["SSL_CERT_FILE"] = sources.certificates
+        readable = [*sources.local_paths(), program, self._environments.overrides()]
+        return self._apart.run(environment, scratch, [str(program), *arguments], environ, readable, network=True)

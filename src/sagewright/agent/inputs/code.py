@@ -1,0 +1,68 @@
+"""The user's code: sagemaker_submit_directory from S3 into the job, where the toolkit unpacks it; and what it asks for.
+
+Nothing of it is opened here: an archive is as hostile as the program in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from sagewright.agent.disk import Disk
+from sagewright.agent.errors import ClientError
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.inputs.directories import copy_file
+from sagewright.agent.inputs.sources import find_objects
+from sagewright.agent.optml import OptMl
+from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
+from sagewright.model.brief import Purpose
+
+# A requirement by name, version and marker alone: what it leads to does not depend on other files of the code.
+_BY_NAME = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}\s{0,9}(\[[^\[\]]{0,500}\])?\s{0,9}([<>=!~(;,][^\r\n]{0,2000})?"
+)
+
+
+def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) -> None:
+    """Copy the archive that the hyperparameter names (of a model: the variable), beside the embedded store without a client of
+    S3's; nothing if it names none in S3. `check` raises to give up.
+
+    Raises ClientError.
+    """
+    brief = host.brief
+    given = (
+        brief.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if brief.program.purpose == Purpose.SERVE
+        else decode(brief.hyperparameters.get("sagemaker_submit_directory", ""))
+    )
+    if not given.startswith(("s3://", "https://")):
+        return
+    try:
+        (stored,) = find_objects(host, s3, check, [parse_uri(given)])
+        ml.archive.parent.mkdir(exist_ok=True)
+        if stored.file is not None:
+            copy_file(Path(stored.file), ml.archive, check, Disk(ml.root, host.disk_stop_mb))
+        else:
+            s3.download(stored.bucket, stored.key, ml.archive)
+    except (S3Failed, ValueError, OSError) as error:
+        raise ClientError(f"Cannot get the code of the job from {given}: {error}") from error
+
+
+def decode(value: str) -> str:
+    """A hyperparameter's string: SDK v2 writes it as JSON, others as it is."""
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return value
+    return decoded if isinstance(decoded, str) else value
+
+
+def named_requirements(text: str) -> str | None:
+    """What the text of a requirements.txt asks for, if every line names a package of an index; else None."""
+    lines = [line.split(" #")[0].strip() for line in text.splitlines()]
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    if not wanted or not all(_BY_NAME.fullmatch(line) for line in wanted):
+        return None
+    return "\n".join(wanted) + "\n"

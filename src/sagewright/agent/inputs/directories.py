@@ -1,0 +1,163 @@
+"""A channel as a directory: every object a file, as a hard link to the object store's own file or as a copy of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagewright.agent.disk import Disk
+from sagewright.agent.errors import ClientError
+from sagewright.agent.inputs.channels import Member
+from sagewright.agent.inputs.sources import Source, Stored
+from sagewright.agent.parallel import for_each
+from sagewright.agent.s3 import CONNECTIONS, JobS3
+from sagewright.jobfiles.descriptors import write_all
+
+_ATTEMPTS = 5
+_LONGEST_NAME = 255
+_PIECE = 64 << 20
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file of a tree in the making."""
+
+    stored: Stored
+    target: str
+
+
+class TreeMaker:
+    """Fills directories. Raises ClientError for keys that no directory can hold, S3Failed, OSError."""
+
+    def __init__(self, source: Source, s3: JobS3, check: Callable[[], None]) -> None:
+        """`check` is called now and then, and raises to give up."""
+        self._source, self._s3, self._check = source, s3, check
+
+    def link(self, members: Sequence[Member], directory: Path) -> str | None:
+        """Hard links of objects beside us; where the file system gives none, the rest are copies, and the reason is told.
+
+        An object that is deleted or replaced later stays as it is in `directory`.
+        """
+        places = place(members, directory)
+        for position, placed in enumerate(places):
+            if (reason := self._link(placed)) is not None:
+                self._copy_all(places[position:])
+                return reason
+        return None
+
+    def pin(self, members: Sequence[Member], directory: Path) -> str | None:
+        """As `link`, but without copies: the reason is told, and some of the links may be there."""
+        return next(filter(None, map(self._link, place(members, directory))), None)
+
+    def copy(self, members: Sequence[Member], directory: Path) -> None:
+        """Copies, several at a time."""
+        self._copy_all(place(members, directory))
+
+    def _copy_all(self, places: Iterable[Placed]) -> None:
+        for_each(places, self._copy, self._check, CONNECTIONS)
+
+    def _link(self, placed: Placed) -> str | None:
+        """Why there can be no link, None if there is one now."""
+        self._check()
+        stored = placed.stored
+        for attempt in range(_ATTEMPTS):
+            assert stored.file is not None
+            try:
+                os.link(stored.file, placed.target)
+                break
+            except FileNotFoundError:
+                # The object was deleted or replaced since it was listed, if it is not the directory that is gone.
+                if attempt == _ATTEMPTS - 1 or not Path(placed.target).parent.exists():
+                    raise
+                (stored,) = self._source.find([(stored.bucket, stored.key)])
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
+                return str(error.strerror)
+        return None
+
+    def _copy(self, placed: Placed) -> None:
+        stored, target = placed.stored, Path(placed.target)
+        if stored.file is not None:
+            try:
+                copy_file(Path(stored.file), target, self._check, Disk(target.parent))
+                return
+            except FileNotFoundError:  # as above; S3 knows what there is now
+                pass
+        self._s3.download(stored.bucket, stored.key, target)
+
+
+def copy_file(source: Path, target: Path, check: Callable[[], None], disk: Disk) -> None:
+    """By the kernel: on file systems that can, the copy shares the bytes until one of the two is changed. Raises OSError,
+    DiskFull among them."""
+    with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
+        left = os.fstat(read.fileno()).st_size
+        try:
+            while left and (copied := os.copy_file_range(read.fileno(), write.fileno(), min(left, _PIECE))):
+                left -= copied
+                check()
+                disk.spend(copied)
+        except OSError as error:
+            if error.errno not in {*_NO_LINK, errno.EINVAL}:
+                raise
+            while piece := read.read(1 << 20):
+                check()
+                disk.spend(len(piece))
+                write_all(write.fileno(), piece)
+
+
+def place(members: Sequence[Member], directory: Path) -> list[Placed]:
+    """Where each object goes; makes the directories. Raises ClientError where two of them would need one name."""
+    files, folders = layout(members)
+    directory.mkdir(parents=True, exist_ok=True)
+    for folder in sorted(folders):
+        (directory / folder).mkdir(exist_ok=True)
+    return [Placed(stored, f"{directory}/{path}") for path, stored in files.items()]
+
+
+def layout(members: Sequence[Member]) -> tuple[dict[str, Stored], set[str]]:
+    """Files by path, and all folders. Raises ClientError where two objects would need one name."""
+    files: dict[str, Stored] = {}
+    folders = {""}
+    for member in members:
+        path = safe_path(member)
+        if path in files:
+            raise _clash(member.stored, files[path])
+        files[path] = member.stored
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            if folder in folders:
+                break
+            folders.add(folder)
+    for path, stored in files.items():
+        if path in folders:
+            below = next(other for name, other in files.items() if name.startswith(path + "/"))
+            raise _clash(stored, below)
+    return files, folders
+
+
+def safe_path(member: Member) -> str:
+    """The path below the channel's directory: empty and `.` steps of the key fall away."""
+    parts = [part for part in member.path.split("/") if part not in {"", "."}]
+    if ".." in parts or not parts or "\0" in member.path:
+        raise ClientError(
+            f"Data download failed:the key of {member.stored.uri} would lead out of the channel's directory"
+        )
+    if any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts):
+        raise ClientError(
+            f"Data download failed:a step of the key of {member.stored.uri} is longer than {_LONGEST_NAME} bytes, "
+            "which no file's name can be"
+        )
+    return "/".join(parts)
+
+
+def _clash(one: Stored, other: Stored) -> ClientError:
+    return ClientError(
+        f"Data download failed:{one.uri} and {other.uri} cannot both be files of one directory; "
+        "give them to channels of their own or use Pipe mode"
+    )

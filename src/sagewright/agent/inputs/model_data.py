@@ -1,0 +1,191 @@
+"""Archives that a job finds unpacked and can't change: brought from S3 here, opened in a sandbox of their own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+import subprocess
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import sagewright
+from sagewright.agent.causes import cause
+from sagewright.agent.control import Control
+from sagewright.agent.disk import Disk
+from sagewright.agent.errors import ClientError
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.inputs.directories import copy_file
+from sagewright.agent.inputs.sources import find_objects
+from sagewright.agent.library import staged_library
+from sagewright.agent.process.process import Limits, run_process, start_process
+from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.removal import remove_tree
+from sagewright.model.brief import Cause, DataSet, Input
+from sagewright.sandbox.base import Command, Launch, Sandbox, View
+from sagewright.sandbox.choose import choose_sandbox
+from sagewright.sandbox.ownership import give_to_server
+
+_ARCHIVE, _CONTENT = "archive", "content"
+_TAIL = 20
+_BESIDE_S = 600.0
+
+
+class Held(NamedTuple):
+    """What holds the sandbox that unpacks: the beginning of its command, and its limits."""
+
+    wrapper: Callable[[], list[str]]
+    limits: Limits
+
+
+class Tail:
+    """The last lines of an output."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=_TAIL)
+
+    def ready(self) -> bool:
+        return True
+
+    def lines(self, texts: list[str]) -> None:
+        self._lines.extend(text[:500] for text in texts)
+
+    def text(self) -> str:
+        return "\n".join(self._lines)
+
+
+Run = Callable[[Command, Tail], int]
+"""Runs a command; its exit status."""
+
+
+class Archives:
+    """Brought and unpacked for one host."""
+
+    def __init__(self, host: HostFile, control: Control, held: Held) -> None:
+        self._host, self._control, self._held = host, control, held
+        self._s3 = JobS3(host, control.check)
+        self._numbers = itertools.count()
+
+    def place(self, uri: str, path: str, environment: Path) -> None:
+        """While the job's process runs: the content of an archive at `path` below its `ml`, which all may read. For a thread that
+        lives on. Raises ClientError, OSError."""
+        one = Input(title="Model data", place="", data=DataSet(uri), unpacked=True)
+        scratch = self._host.directory / "unpacked" / f"later-{next(self._numbers)}"
+        try:
+            content = self.content(one, scratch, environment, self._run_beside)
+            _let_read(content)
+            with JobDirectory.at(self._host.directory / "ml") as ml:
+                ml.adopt(path, content)
+        finally:
+            remove_tree(scratch)
+
+    def content(self, one: Input, scratch: Path, environment: Path, run: Run | None = None) -> Path:
+        """The directory with what is in an archive. Raises ClientError, Stopped, Gone."""
+        (scratch / "ml" / _CONTENT).mkdir(parents=True, exist_ok=True)
+        self._bring(one, scratch / "ml" / _ARCHIVE)
+        self._unpack(one, scratch, environment, run or self._run_alone)
+        (scratch / "ml" / _ARCHIVE).unlink()
+        return scratch / "ml" / _CONTENT
+
+    def _bring(self, one: Input, archive: Path) -> None:
+        assert one.data is not None
+        try:
+            (stored,) = find_objects(self._host, self._s3, self._control.check, [parse_uri(one.data.uri)])
+            if stored.file is not None:
+                copy_file(
+                    Path(stored.file), archive, self._control.check, Disk(archive.parent, self._host.disk_stop_mb)
+                )
+            else:
+                self._s3.download(stored.bucket, stored.key, archive)
+        except (S3Failed, ValueError, OSError) as error:
+            raise ClientError(f"Data download failed:{one.title}: {cause(error)}") from error
+
+    def _unpack(self, one: Input, scratch: Path, environment: Path, run: Run) -> None:
+        """Raises ClientError for what is no archive, or has too much in it."""
+        room = max(0, Disk(scratch, self._host.disk_stop_mb).free())
+        unpacking, _reason = choose_sandbox(self._host.sandbox, scratch)
+        root = unpacking.ml_root(scratch)
+        launch = Launch(
+            argv=[
+                *("python", "-m", "sagewright.toolkit.unpacking"),
+                *(str(root / _ARCHIVE), str(root / _CONTENT), str(room)),
+            ],
+            directory=scratch,
+            environ={"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
+            host=self._host.host,
+            addresses={},
+            library=staged_library(Path(sagewright.__file__).parent, self._host.environments),
+            environment=environment,
+            network=False,
+        )
+        said = Tail()
+        try:
+            code = run(unpacking.command(launch), said)
+        finally:
+            unpacking.close(scratch)
+        if code:
+            raise ClientError(f"Data download failed:{one.title}: {said.text() or f'exit code {code}'}")
+
+    def _run_alone(self, command: Command, said: Tail) -> int:
+        """Before the job's process, from the main thread."""
+        held = replace(command, wrapper=[*self._held.wrapper(), *command.wrapper])
+        ended = run_process(held, self._control, self._held.limits, said)
+        if ended.cause != Cause.EXIT:
+            self._control.check()
+        return ended.code
+
+    def _run_beside(self, command: Command, said: Tail) -> int:
+        """Beside the job's process, which is left alone."""
+        process = start_process(command).process
+        try:
+            output, _ = process.communicate(timeout=_BESIDE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            said.lines([f"It could not be unpacked within {_BESIDE_S:g} s."])
+            return 1
+        said.lines(output.decode(errors="replace").splitlines())
+        return process.returncode
+
+
+class ModelData:
+    """The archives that a job's process finds unpacked from its start."""
+
+    def __init__(self, host: HostFile, archives: Archives) -> None:
+        self._host, self._archives = host, archives
+
+    def prepare(self, sandbox: Sandbox, ml: Path, environment: Path) -> list[View]:
+        """Bring every such input; what the job's sandbox shows of them. Raises ClientError, Stopped, Gone."""
+        return [
+            view
+            for number, one in enumerate(self._host.brief.inputs)
+            if one.unpacked
+            for view in self._prepared(one, number, sandbox, ml, environment)
+        ]
+
+    def _prepared(self, one: Input, number: int, sandbox: Sandbox, ml: Path, environment: Path) -> list[View]:
+        scratch = self._host.directory / "unpacked" / str(number)
+        content = self._archives.content(one, scratch, environment)
+        if sandbox.declare()["shared_views"].given:
+            give_to_server(content)
+            return [View(content, one.place, "read")]
+        place = ml / one.place
+        if place.is_dir():
+            place.rmdir()
+        content.rename(place)
+        remove_tree(scratch)
+        return []
+
+
+def _let_read(top: Path) -> None:
+    """Whoever unpacked it, and with what rights, the container may read it."""
+    with JobDirectory.at(top) as directory:
+        for entry in directory.walk(lambda: None):
+            if not stat.S_ISLNK(entry.status.st_mode):
+                more = 0o755 if stat.S_ISDIR(entry.status.st_mode) else 0o644
+                os.chmod(entry.name, stat.S_IMODE(entry.status.st_mode) | more, dir_fd=entry.directory)
+    top.chmod(0o755)

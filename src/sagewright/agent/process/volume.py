@@ -1,0 +1,186 @@
+"""The volume that VolumeSizeInGB asks for, a limit that is watched, and the machine's disk, which hosts that write must not fill.
+
+What is counted: everything in the host's directory that its process may fill, what its processes have open or mapped that no
+directory shows any more, and the channels in File mode, wherever their bytes lie. Instance types with storage of their own
+have no such limit, as with AWS. On a disk that runs short each host is judged by what it has written (`writing`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sagewright.agent.disk import FULL, GIB, Disk, gib, shortage
+from sagewright.agent.errors import ClientError, JobError
+from sagewright.agent.hostfile import HostFile
+from sagewright.agent.openfiles import descendants, unlinked_bytes
+from sagewright.agent.process.disk_usage import WINDOW_S, Writing
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.model.diskroom import Room, existing
+from sagewright.model.instances import has_local_storage
+from sagewright.sandbox.container import bytes_written
+
+_FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
+_EVERY_S = 0.5
+_SHARE_OF_TIME = 20  # a look at many files takes long: so many times as long as it took are spent without one
+_LOOK_S = 2.0  # a look at more files than can be counted in this time goes on where it was at the next
+
+
+class _Ended(Exception):
+    """No more is to be watched."""
+
+
+class Volume:
+    """Of one host. `fail(error)` ends its job."""
+
+    def __init__(self, host: HostFile, fail: Callable[[JobError], None]) -> None:
+        self._host, self._fail = host, fail
+        self._limit = _limit_bytes(host)
+        self._disk = Disk(host.directory, host.disk_stop_mb)
+        self._count: Iterator[int] | None = None
+        self._counted = 0
+        self._elsewhere = 0
+        self._logged = self._outside = 0
+        self._writing = Writing()
+        self._making: list[Path | None] = []
+        self._claimed = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="volume", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """No more is watched; what is done from here on is not the process's doing."""
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def claim(self, size: int, *, elsewhere: bool) -> None:
+        """Before a channel of so many bytes is brought: raises ClientError if it does not fit.
+
+        elsewhere: its bytes will not lie in the host's directory, and count nevertheless.
+        """
+        self._claimed += size
+        room = self._disk.free()
+        if self._limit is not None and self._claimed > self._limit:
+            raise ClientError(f"Data download failed:{FULL}: {self._asked(self._claimed)}")
+        if not elsewhere and size > room:
+            raise ClientError(f"Data download failed:{FULL}: {gib(size)} to download, {gib(room)} free here.")
+        if elsewhere:
+            self._elsewhere += size
+
+    def begin(self) -> None:
+        """The host's own process starts: what it writes from here on is its own. A server is given all that it starts with."""
+        given = None if self._host.brief.health is not None else max(0, self._claimed - self._elsewhere)
+        self._writing.begin(given)
+
+    def logged(self, size: int) -> None:
+        """So many bytes of log lines are kept of the host, in the server's store: on its disk."""
+        self._logged += size
+
+    @contextmanager
+    def making(self, place: Path | None = None) -> Iterator[None]:
+        """In the block, this host writes to the environments: a layer at `place`, or an environment."""
+        self._making.append(place)
+        try:
+            yield
+        finally:
+            self._making.remove(place)
+
+    def _watch(self) -> None:
+        due = 0.0
+        while not self._end.wait(_EVERY_S):
+            began = time.monotonic()
+            try:
+                why = self._why_making() or (self._why_counted() if began >= due else None)
+            except _Ended:
+                return
+            if why is not None:
+                self._fail(ClientError(f"{FULL}: {why}"))
+                return
+            if began >= due:
+                due = began + _SHARE_OF_TIME * (time.monotonic() - began)
+
+    def _why_making(self) -> str | None:
+        """An environment that is made here may take gigabytes."""
+        if not self._making:
+            return None
+        place = existing(self._host.environments)
+        room = Room.of(place)
+        return (
+            shortage(place, self._host.disk_stop_mb) if room.free < room.host_floor(self._host.disk_stop_mb) else None
+        )
+
+    def _why_counted(self) -> str | None:
+        room = Room.of(self._host.directory)
+        floor = room.host_floor(self._host.disk_stop_mb)
+        if self._limit is None and room.free >= 2 * floor:
+            return None
+        used = self._look() + unlinked_bytes(descendants(os.getpid()), self._check)
+        if self._limit is not None and self._elsewhere + used > self._limit:
+            return self._asked(self._elsewhere + used)
+        if self._count is None:
+            outside = bytes_written(self._host.directory) if room.free < 2 * floor else self._outside
+            self._outside = outside
+            self._writing.measure(used + self._logged + outside, time.monotonic())
+        return self._why_short() if self._writing.ends(room, floor) else None
+
+    def _why_short(self) -> str:
+        wrote = (
+            f"Host {self._host.host} has written {self._writing.held} bytes, {self._writing.recent} in {WINDOW_S:g} s."
+        )
+        return f"{shortage(self._host.directory, self._host.disk_stop_mb)} {wrote}"
+
+    def _look(self) -> int:
+        """The bytes in the directories: of the last count that came to its end, or of this one if that has found more."""
+        until, found = time.monotonic() + _LOOK_S, 0
+        places = [*(self._host.directory / name for name in _FILLED), *filter(None, self._making)]
+        self._count = self._count or used_bytes(places, self._check)
+        for found in self._count:
+            if time.monotonic() > until:
+                return max(found, self._counted)
+        self._count, self._counted = None, found
+        return found
+
+    def _check(self) -> None:
+        if self._end.is_set():
+            raise _Ended
+
+    def _asked(self, used: int) -> str:
+        return f"host {self._host.host} needs {gib(used)} or more, and VolumeSizeInGB is {(self._limit or 0) // GIB}."
+
+    def most_to_bring(self) -> tuple[int, str]:
+        """How many bytes the files that this host leaves can have at most, holes among them, and the words that say so."""
+        if self._limit is not None:
+            return self._limit, f"VolumeSizeInGB is {self._limit // GIB}"
+        total = self._disk.total()
+        return total, f"the disk of the machine has {gib(total)} in all"
+
+
+def _limit_bytes(host: HostFile) -> int | None:
+    size_gb = host.brief.volume_gb
+    if host.limits != "auto" or not size_gb or has_local_storage(host.group.instance_type):
+        return None
+    return size_gb * GIB
+
+
+def used_bytes(places: list[Path], check: Callable[[], None]) -> Iterator[int]:
+    """How much was found so far, again and again: what files and directories take on disk. Holes take nothing, links are
+    not followed, a file with two names counts once, and what cannot be read does not stop it."""
+    total, seen = 0, set()
+    for place in places:
+        with suppress(OSError), JobDirectory.at(place) as directory:
+            for number, entry in enumerate(directory.walk(check, lambda _error: None)):
+                if entry.status.st_nlink > 1 and not entry.is_directory:
+                    if entry.identity in seen:
+                        continue
+                    seen.add(entry.identity)
+                total += entry.status.st_blocks * 512
+                if number % 1000 == 0:
+                    yield total
+    yield total

@@ -1,0 +1,257 @@
+"""Reports to the server: batched, numbered, sent again until they are taken in.
+
+A report is numbered when it enters the spool, and the spool is sent strictly in order, so the server keeps each line
+exactly once (DESIGN.md, "The agent's contract").
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sagewright.agent.reports.server import ServerAway, ServerConnection
+from sagewright.agent.reports.spool import Spool
+from sagewright.agent.reports.truncation import slimmer
+from sagewright.model.brief import Desired
+
+BATCH_S = (0.005, 0.1)  # while lines flow, one report in this time: the first soon, then fewer
+BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
+HEARTBEAT_S = 1.0
+POLL_S = 0.1  # between reports while something is awaited from the server
+FULL_BYTES = 32 << 20  # waiting reports above which no more lines should be taken while the server takes them in
+FULL_AWAY_BYTES = 512 << 20  # the same while the server is away
+GIVE_UP_S = 24 * 3600  # an agent that has nothing left to do waits this long for its server to come back
+BACKOFF_S = (0.05, 2.0)  # first and longest wait while the server is away
+
+FAULTS = (30, 600)  # so often a report is answered with 500 before it is slimmed, and again before it is once more
+
+_GONE = {401, 403, 404, 410}
+_AWAY = {408, 429, 502, 503, 504, 507}
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Reporter:
+    """Sends what it is told from a thread of its own. Safe to use from many threads.
+
+    `on_desired(word)` is called from that thread when the server's wish changes. `deserted(away_since)`: whether to end without
+    the server, which has not answered since then; what waits to be sent stays in the spool.
+    """
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        spool: Path,
+        on_desired: Callable[[str], None],
+        deserted: Callable[[float], bool] = lambda _away_since: False,
+    ) -> None:
+        self._connection = connection
+        self._spool_path = spool
+        self._spool = Spool(spool)
+        self._on_desired = on_desired
+        self._changed = threading.Condition()
+        self._logs: list[tuple[int, str]] = []
+        self._metrics: list[tuple[str, float, int]] = []
+        self._bytes = 0
+        self._seq = 0
+        self._answered = 0
+        self._interval = HEARTBEAT_S
+        self._last_batch = time.monotonic()
+        self._pause = BATCH_S[0]
+        self._held_until = 0.0
+        self._ended = False
+        self._faults, self._slimmed = 0, 0
+        self._heard = time.monotonic()
+        self.away = False
+        self._deserted, self._away_since, self._abandoned = deserted, 0.0, False
+        self.desired: str = Desired.RUN
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    @property
+    def full(self) -> bool:
+        """Whether more waits to be sent than should."""
+        return self._spool.choked or len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for so long, or until `release`: what is done now needs the processor more. Times are not changed by it."""
+        with self._changed:
+            self._held_until = time.monotonic() + seconds
+
+    def release(self) -> None:
+        with self._changed:
+            self._held_until = 0.0
+            self._changed.notify_all()
+
+    def log(self, line: str) -> None:
+        at = now_ms()
+        with self._changed:
+            self._logs.append((at, line))
+            self._bytes += len(line) + 16
+            if self._bytes > BATCH_BYTES:
+                self._spool_batch({})
+            if len(self._logs) <= 1:
+                self._changed.notify_all()
+
+    def metric(self, name: str, value: float) -> None:
+        with self._changed:
+            self._metrics.append((name, value, now_ms()))
+
+    def send(self, **members: Any) -> None:
+        """Report these members (phase, message, exited, failed, finished) at once, with the lines before them."""
+        with self._changed:
+            self._spool_batch(members)
+            self._changed.notify_all()
+
+    def await_desired(self, *words: str) -> str:
+        """Wait until the server wants one of `words` (or says gone); the word."""
+        with self._changed:
+            self._interval = POLL_S
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.desired in {*words, Desired.GONE} or self._abandoned)
+            self._interval = HEARTBEAT_S
+            return self.desired
+
+    def ask(self) -> str:
+        """What the server wants now, answered to a report of its own."""
+        with self._changed:
+            self._spool_batch({})
+            number = self._seq
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._answered >= number or self.desired == Desired.GONE or self._abandoned)
+            return self.desired
+
+    def finish(self) -> None:
+        """Return once everything is taken in, or the job is gone."""
+        with self._changed:
+            if self._logs or self._metrics:
+                self._spool_batch({})
+            self._ended = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._connection.close()
+        self._spool.close()
+
+    def _spool_batch(self, members: dict[str, Any]) -> None:
+        """Under the lock: number what has gathered and queue it."""
+        self._seq += 1
+        report: dict[str, Any] = {"seq": self._seq, "at_ms": now_ms(), **members}
+        if self._logs:
+            report["logs"] = self._logs
+        if self._metrics:
+            report["metrics"] = self._metrics
+        self._spool.append(report)
+        self._logs, self._metrics, self._bytes = [], [], 0
+        now = time.monotonic()
+        quiet = now - self._last_batch > 10 * BATCH_S[1]
+        self._pause = BATCH_S[0] if quiet else min(2 * self._pause, BATCH_S[1])
+        self._last_batch = now
+
+    def _run(self) -> None:
+        backoff = BACKOFF_S[0]
+        while (report := self._next()) is not None:
+            try:
+                status, body = self._connection.request("POST", "report", report)
+                desired = self._read(status, body)
+            except ServerAway:
+                self._away_since = self._away_since if self.away else time.monotonic()
+                self.away = True
+                if self._is_orphaned():
+                    self._want(Desired.GONE)
+                    return
+                self._connection.turn()
+                time.sleep(backoff)
+                backoff = min(2 * backoff, BACKOFF_S[1])
+                continue
+            backoff, self.away = BACKOFF_S[0], False
+            self._heard = time.monotonic()
+            if desired is None:
+                self._slim(status, body)
+            else:
+                self._want(desired, answered=True)
+            if self.desired == Desired.GONE:
+                return
+
+    def _read(self, status: int, body: bytes) -> str | None:
+        """What the server wants; None if it refuses the report as it is. Raises ServerAway."""
+        if status in _GONE:
+            return Desired.GONE
+        if status == 200:
+            try:
+                answer = orjson.loads(body)
+                self._connection.know(answer.get("servers", ()))
+                return str(answer["desired"])
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ServerAway(f"an answer that is none of Sagewright's: {body[:100]!r}") from error
+        self._faults += status >= 500 and status not in _AWAY
+        if status in _AWAY or (status >= 500 and self._faults < FAULTS[min(self._slimmed, 1)]):
+            raise ServerAway(f"status {status}")
+        return None
+
+    def _slim(self, status: int, body: bytes) -> None:
+        """A fault of ours: send what matters of the report, or nothing, but never the same again."""
+        head = self._spool.head()
+        rest = slimmer(orjson.loads(head)) if head else None
+        done = "left out" if rest is None else f"sent again with {sorted(rest)} alone"
+        sys.stderr.write(f"the server refused a report with status {status}; it is {done}: {body[:500]!r}\n")
+        if rest is None:
+            self._want(self.desired, answered=True)
+            return
+        with self._changed:
+            self._faults, self._slimmed = 0, self._slimmed + 1
+            self._spool.replace_head(rest)
+
+    def _next(self) -> bytes | None:
+        """Wait for the next report that is to be sent; None at the end."""
+        with self._changed:
+            while True:
+                held = self._held_until - time.monotonic()
+                if held > 0 and not self._ended:
+                    self._changed.wait(held)
+                    continue
+                head = self._spool.head()
+                if head is not None:
+                    return head
+                if self._ended:
+                    return None
+                wait = self._due_in()
+                if wait <= 0:
+                    self._spool_batch({})
+                else:
+                    self._changed.wait(wait)
+
+    def _due_in(self) -> float:
+        """Seconds until a report is due: soon if lines wait, else the heartbeat."""
+        waiting = self._logs or self._metrics
+        return self._last_batch + (self._pause if waiting else self._interval) - time.monotonic()
+
+    def _want(self, desired: str, *, answered: bool = False) -> None:
+        with self._changed:
+            if answered:
+                self._spool.drop_head()
+                self._answered += 1
+                self._faults = self._slimmed = 0
+            changed = desired != self.desired
+            self.desired = desired
+            self._changed.notify_all()
+        if changed:
+            self._on_desired(desired)
+
+    def _is_orphaned(self) -> bool:
+        """While the server is away: its data was deleted, or the work is done and nobody has asked for it for long."""
+        with self._changed:
+            if self._deserted(self._away_since):
+                self._abandoned = True
+                self._changed.notify_all()
+            too_long = self._ended and (self._abandoned or time.monotonic() - self._heard > GIVE_UP_S)
+        return too_long or not self._spool_path.exists()

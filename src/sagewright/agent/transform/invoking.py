@@ -1,0 +1,216 @@
+"""Requests of batch transform to the host's own server, and to those beside it, tried again as long as it may be."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from sagewright.agent.disk import Disk
+from sagewright.agent.errors import AlgorithmError
+from sagewright.agent.transform.serving import PING_S, ping
+from sagewright.model.agentmarks import has_ended
+from sagewright.model.brief import Transform
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Answer, Broken, Spill, Stale, Unreachable, UpstreamRequest
+from sagewright.upstream.connecting import Container
+
+SEE_LOG = "See job logs for more information"
+MOST_ANSWER = 1 << 30
+"""Bytes of an answer, which is held in a file."""
+MOST_READ = 128 << 20
+"""Bytes of an answer that is filtered or joined with its input: it is read whole for that."""
+_ASK_S = 5.0
+_MOST_PARAMETERS = 1 << 16
+_BACK_S = 60.0
+"""How long a server that has died may take until it is well again."""
+_LOOK_S = 0.1
+_WAIT_S = 0.2
+_PIECE = 1 << 20
+
+
+class Failed(Exception):
+    """The server did not answer a request well. `status`: its answer's, 0 if there was none; `body`: the beginning of it."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status} {body}")
+        self.status, self.body = status, body
+
+    @property
+    def is_the_clients(self) -> bool:
+        """Whether the server says that the request is at fault."""
+        return 400 <= self.status < 500
+
+
+@dataclass(frozen=True)
+class Content:
+    """The body of an answer: `data`, or a file where it is large."""
+
+    data: bytes
+    file: BinaryIO | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.data) if self.file is None else os.fstat(self.file.fileno()).st_size
+
+    def pieces(self) -> Iterator[bytes]:
+        """From the beginning, each time it is called."""
+        if self.file is None:
+            yield self.data
+            return
+        self.file.seek(0)
+        while piece := self.file.read(_PIECE):
+            yield piece
+
+    def whole(self) -> bytes:
+        """Raises Failed for more than MOST_READ bytes."""
+        if self.size > MOST_READ:
+            raise Failed(
+                0, f"The answer has {self.size} bytes; one that is filtered or joined has at most {MOST_READ}."
+            )
+        return b"".join(self.pieces())
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+def spill(scratch: Path, most: int) -> Spill:
+    """Files of a directory that have no name in it, as long as the disk has room."""
+    return Spill(lambda: cast("BinaryIO", tempfile.TemporaryFile(dir=scratch)), most, Disk(scratch).spend)
+
+
+Body = bytes | Callable[[], Iterator[bytes]]
+
+
+class Invoking:
+    """Sends requests to the host in HOST_DIRECTORY, and its answers to the hosts beside it in turn. `check` raises to give up;
+    large answers are kept in `scratch`."""
+
+    def __init__(self, directory: Path, transform: Transform, scratch: Path, check: Callable[[], None]) -> None:
+        places = [directory, *(directory.parent / name for name in transform.onward)]
+        self._content_type, self._check = transform.content_type, check
+        scratch.mkdir(exist_ok=True)
+        self._spill = spill(scratch, MOST_ANSWER)
+        self._first, *self._onward = [_Server(place, transform, self._spill, check) for place in places]
+
+    def parameters(self) -> dict[str, Any]:
+        """What the first server says at GET /execution-parameters; {} where it says nothing that can be read."""
+        return self._first.parameters()
+
+    def await_all(self) -> None:
+        """Until the servers beside the first one are well. Raises AlgorithmError where one has ended, and what `check` raises."""
+        for server in self._onward:
+            while not server.well():
+                self._check()
+                if server.has_ended():
+                    raise AlgorithmError(SEE_LOG)
+                time.sleep(_LOOK_S)
+
+    def close(self) -> None:
+        for server in (self._first, *self._onward):
+            server.close()
+
+    def kept(self, data: bytes) -> Content:
+        """In a file if it is large. Raises DiskFull."""
+        if len(data) <= _PIECE:
+            return Content(data)
+        self._spill.spend(len(data))
+        file = self._spill.open()
+        file.write(data)
+        file.flush()
+        return Content(b"", file)
+
+    def invoke(self, body: Body) -> Content:
+        """The answer to one payload. Raises Failed, DiskFull, and what `check` raises."""
+        content, kind = self._first.invoke(body, self._content_type)
+        for server in self._onward:
+            given = content
+            try:
+                content, kind = server.invoke(given.data if given.file is None else given.pieces, kind, given.size)
+            finally:
+                given.close()
+        return content
+
+
+class _Server:
+    """One of them. Its answers come with their content type, "" where it says none."""
+
+    def __init__(self, directory: Path, transform: Transform, large: Spill, check: Callable[[], None]) -> None:
+        self._directory, self._transform, self._check, self._spill = directory, transform, check, large
+        self._upstream = BlockingUpstream(Container(directory, PING_S), check)
+        self._headers = {"Accept": transform.accept} if transform.accept else {}
+
+    def close(self) -> None:
+        self._upstream.close()
+
+    def well(self) -> bool:
+        return ping(self._directory)
+
+    def has_ended(self) -> bool:
+        return bool(has_ended(self._directory))
+
+    def parameters(self) -> dict[str, Any]:
+        request = UpstreamRequest("GET", "/execution-parameters", {"Connection": "close"})
+        try:
+            answer = self._upstream.glance(request, _ASK_S, _MOST_PARAMETERS)
+            found = json.loads(answer.body) if answer.status == HTTPStatus.OK else {}
+        except (Unreachable, Broken, TimeoutError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def invoke(self, body: Body, content_type: str, length: int | None = None) -> tuple[Content, str]:
+        """`length` in bytes of a body that is made, if it is known."""
+        tries = 0
+        while True:
+            self._check()
+            try:
+                return self._once(body, content_type, length)
+            except Failed as failed:
+                tries += 1
+                if failed.is_the_clients or tries > self._transform.retries:
+                    raise
+                if failed.status == 0:
+                    self._await_server()
+                else:
+                    time.sleep(_WAIT_S * tries)
+
+    def _once(self, body: Body, content_type: str, length: int | None) -> tuple[Content, str]:
+        headers = self._headers | ({"Content-Type": content_type} if content_type else {})
+        try:
+            answer = self._asked(body, headers, length)
+        except TimeoutError as error:
+            raise Failed(0, f"The model did not answer within {self._transform.timeout_s} s.") from error
+        except (Unreachable, Broken) as error:
+            raise Failed(0, f"The model's server could not be asked: {error}") from error
+        if not 200 <= answer.status < 300:
+            raise Failed(answer.status, answer.body[:4096].decode(errors="replace"))
+        return Content(answer.body, answer.file), answer.headers.get("content-type", "")
+
+    def _asked(self, body: Body, headers: dict[str, str], length: int | None) -> Answer:
+        """Connections that were kept may have been closed by the server meanwhile: that is no failure of the request."""
+        timeout_s = float(self._transform.timeout_s)
+        while True:
+            try:
+                if isinstance(body, bytes):
+                    request = UpstreamRequest("POST", "/invocations", headers, body)
+                    return self._upstream.fetch(request, timeout_s, self._spill)
+                request = UpstreamRequest("POST", "/invocations", headers, length=length)
+                return self._upstream.fetch(request, timeout_s, self._spill, body)
+            except Stale:
+                self._check()
+
+    def _await_server(self) -> None:
+        """Until it is well again, for as long as that may take."""
+        until = time.monotonic() + _BACK_S
+        while time.monotonic() < until and not self.has_ended():
+            self._check()
+            if self.well():
+                return
+            time.sleep(_LOOK_S)

@@ -1,0 +1,85 @@
+"""What a transform leaves: an object for each object that went in, and a list of them where that is wanted."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagewright.agent.causes import cause
+from sagewright.agent.disk import Disk
+from sagewright.agent.errors import ClientError
+from sagewright.agent.inputs.channels import Member
+from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
+from sagewright.jobfiles.directory import JobDirectory
+
+_ENDING = ".out"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A prefix in S3, without a slash at its end."""
+
+    bucket: str
+    prefix: str
+
+    def key(self, path: str) -> str:
+        return f"{self.prefix}/{path}" if self.prefix else path
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}/" if self.prefix else f"s3://{self.bucket}/"
+
+
+class Target:
+    """Where outputs go: a file for each object in `scratch`, then an object in S3. `kept`: the paths of those that are there."""
+
+    def __init__(self, s3: JobS3, place: Place, scratch: Path, check: Callable[[], None]) -> None:
+        self._s3, self.place, self._scratch, self._check = s3, place, scratch, check
+        self.kept: list[str] = []
+        scratch.mkdir(exist_ok=True)
+        self.disk = Disk(scratch)
+
+    def file(self, number: int) -> Path:
+        return self._scratch / str(number)
+
+    def upload(self, number: int, path: str) -> None:
+        """Raises ClientError."""
+        self._send(str(number), self.place, path + _ENDING)
+        self.kept.append(path + _ENDING)
+
+    def put(self, place: Place, path: str, content: bytes) -> None:
+        """Raises ClientError."""
+        (self._scratch / "told").write_bytes(content)
+        self._send("told", place, path)
+
+    def _send(self, name: str, place: Place, path: str) -> None:
+        try:
+            with JobDirectory.at(self._scratch) as scratch, scratch.open(name, self._check) as file:
+                self._s3.upload(file, place.bucket, place.key(path))
+        except (S3Failed, OSError) as error:
+            raise ClientError(f"Artifact upload failed:{cause(error)}") from error
+
+
+def capture(uri: str, target: Target, chosen: Sequence[Member]) -> None:
+    """Tell which objects went in and which came out, as manifests of this hour. Raises ClientError.
+
+    Source: AWS's developer guide, "Capture data from batch transform job".
+    """
+    if not target.kept:
+        return
+    bucket, prefix = parse_uri(uri)
+    place = Place(bucket, prefix.rstrip("/"))
+    kept = {path.removesuffix(_ENDING) for path in target.kept}
+    given = [member for member in chosen if member.path in kept]
+    first = given[0]
+    source = first.stored.uri.removesuffix(first.path)
+    name = f"{time.strftime('%Y/%m/%d/%H', time.gmtime())}/{uuid.uuid4()}.json"
+    for part, whence, paths in (
+        ("input", source, [member.path for member in given]),
+        ("output", target.place.uri, list(target.kept)),
+    ):
+        target.put(place, f"{part}/{name}", json.dumps([{"prefix": whence}, *paths]).encode())
