@@ -17,7 +17,7 @@ import peers
 from rows import Row, against, median, spread
 from server import CACHE, REGION, ROOT, Sagewright, client, job_request, running, scratch
 
-from sagewright.objects.blobs import Blob
+from sagewright.objects.blobs.blobs import Blob
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.placing import Properties
 from sagewright.store.database import Database

@@ -19,7 +19,7 @@ from listing import ACCOUNT, BATCH, _events, _job, index
 from server import REGION
 from sqlalchemy import delete, insert, literal, select
 
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.search import search

@@ -19,7 +19,7 @@ import pytest
 
 from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Launch, OwnImage, Sandbox, View, missing
 from sagewright.sandbox.bwrap import BwrapSandbox
-from sagewright.sandbox.container import ContainerSandbox
+from sagewright.sandbox.containers.container import ContainerSandbox
 from sagewright.sandbox.plain import PlainSandbox
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import Shape
 
-from sagewright.model.awsmodels import operation_model, service_model
+from sagewright.model.aws.service_models import operation_model, service_model
 from sagewright.services import registry
 
 if TYPE_CHECKING:

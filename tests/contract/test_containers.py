@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sagewright.sandbox.container import bytes_written
+from sagewright.sandbox.containers.container import bytes_written
 
 if TYPE_CHECKING:
     from conftest import Podman, RunningServer

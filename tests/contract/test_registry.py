@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sagewright.model.registry_tokens import make_password
+from sagewright.model.aws.registry_tokens import make_password
 
 if TYPE_CHECKING:
     from conftest import RunningServer

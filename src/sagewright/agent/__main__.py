@@ -17,8 +17,8 @@ from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.reports.report import Reporter
 from sagewright.agent.reports.server import ServerConnection
 from sagewright.model import titles
-from sagewright.model.agentmarks import await_mark, write_mark
-from sagewright.model.leftreports import FILE
+from sagewright.model.jobs.agent_marks import await_mark, write_mark
+from sagewright.model.jobs.left_reports import FILE
 
 
 class _Log(io.FileIO):

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 from sagewright.agent.errors import Gone, JobError, Overdue, Stopped
-from sagewright.model.brief import Desired
+from sagewright.model.jobs.brief import Desired
 
 LEAVE_S = 60.0
 """How long an agent that a signal asked to end waits for a server that does not answer: a replaced one is back by then."""

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from sagewright.model.diskroom import HOST_MB, Room, spare
+from sagewright.model.disk_room import HOST_MB, Room, spare
 
 FULL = "Insufficient disk space"
 _LOOK_BYTES = 8 << 20
@@ -28,7 +28,7 @@ class DiskFull(OSError):
 class Disk:
     """The disk of a directory. Safe to use from many threads: the writers of one agent share one of it.
 
-    `stop_mb`: what hosts leave free (see model.diskroom).
+    `stop_mb`: what hosts leave free (see model.disk_room).
     """
 
     def __init__(self, directory: Path, stop_mb: int = HOST_MB) -> None:

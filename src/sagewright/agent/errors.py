@@ -9,7 +9,7 @@ Anything else that is raised in an agent is an InternalServerError.
 
 from __future__ import annotations
 
-from sagewright.model.brief import Cause, FaultClass
+from sagewright.model.jobs.brief import Cause, FaultClass
 
 
 class JobError(Exception):

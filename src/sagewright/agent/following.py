@@ -7,7 +7,7 @@ import time
 
 from sagewright.agent.control import Control
 from sagewright.agent.hostfile import HostFile
-from sagewright.model.agentmarks import has_ended
+from sagewright.model.jobs.agent_marks import has_ended
 
 _LOOK_S = 0.1
 _COMES_S = 120.0

@@ -59,10 +59,10 @@ from sagewright.agent.s3 import JobS3
 from sagewright.agent.transform.serving import PORT_VARIABLE, Health, Restarts, failed, listening_place
 from sagewright.agent.transform.transforming import Transforming
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
-from sagewright.model.agentmarks import note_end
-from sagewright.model.brief import Cause, Desired, FaultClass, Phase
-from sagewright.model.brief import Health as AskedHealth
-from sagewright.model.servingplaces import SOCKET, SOCKET_VARIABLE, note_port
+from sagewright.model.jobs.agent_marks import note_end
+from sagewright.model.jobs.brief import Cause, Desired, FaultClass, Phase
+from sagewright.model.jobs.brief import Health as AskedHealth
+from sagewright.model.jobs.serving_sockets import SOCKET, SOCKET_VARIABLE, note_port
 from sagewright.runtimes.environments import (
     Environment,
     EnvironmentFailed,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from sagewright.model.brief import Brief, Group
-from sagewright.model.diskroom import HOST_MB
+from sagewright.model.disk_room import HOST_MB
+from sagewright.model.jobs.brief import Brief, Group
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sagewright.agent.smallput import LARGEST_BYTES, put_small
 from sagewright.jobfiles.descriptors import write_all
 from sagewright.jobfiles.jobfile import JobFile
 from sagewright.jobfiles.walking import Entry
-from sagewright.model.s3uris import read_s3_uri
+from sagewright.model.aws.s3_uris import read_s3_uri
 
 T = TypeVar("T")
 _AWAY = (

@@ -15,8 +15,8 @@ from sagewright.model.settings import Settings
 from sagewright.sandbox.base import CAPABILITIES, Unavailable
 from sagewright.sandbox.cgroups import CONTROLLERS, find_cgroups
 from sagewright.sandbox.choose import choose_sandbox
-from sagewright.sandbox.container_engine import find_engine
-from sagewright.sandbox.engine import EngineFailed
+from sagewright.sandbox.containers.discovery import find_engine
+from sagewright.sandbox.containers.engine import EngineFailed
 from sagewright.sandbox.network import network_support
 
 LOW_DISK_GB = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sagewright.cli import (
+from sagewright.cli.commands import (
     deployrules,
     doctor,
     door,

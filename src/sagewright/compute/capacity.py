@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from sagewright.model.instances import Resources, resources_of
+from sagewright.model.aws.instance_types import Resources, resources_of
 
 _GIB = 1 << 30
 

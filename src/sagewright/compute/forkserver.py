@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagewright.model import processmemory
+from sagewright.model import process_memory
 
 _ANSWER_S = 30.0
 
@@ -100,7 +100,7 @@ class ForkServer:
                 start_new_session=True,
                 cwd="/",
             )
-        processmemory.free(self._process.pid)
+        process_memory.free(self._process.pid)
         self._socket = ours
         return ours
 

@@ -20,12 +20,12 @@ import psutil
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse, Unreachable
 from sagewright.compute.forkserver import Cells, ForkServer, ForkServerFailed
-from sagewright.model import processmemory
-from sagewright.model.agentmarks import GONE, read_mark, start_mark
+from sagewright.model import process_memory
+from sagewright.model.jobs.agent_marks import GONE, read_mark, start_mark
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.cgroups import find_cgroups
-from sagewright.sandbox.container import end_containers
-from sagewright.sandbox.engine import EngineFailed
+from sagewright.sandbox.containers.container import end_containers
+from sagewright.sandbox.containers.engine import EngineFailed
 from sagewright.sandbox.kernel import runs
 
 log = logging.getLogger("sagewright.compute")
@@ -170,7 +170,7 @@ class LocalBackend:
                 start_new_session=True,
                 cwd="/",
             )
-        processmemory.free(child.pid)
+        process_memory.free(child.pid)
         return child
 
     def _reap(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sagewright.model.arns import ROLE_NAME, role_arn
+from sagewright.model.aws.arns import ROLE_NAME, role_arn
 
 HOOK = Path(__file__).parent / "hook"
 CONNECT_S = 5

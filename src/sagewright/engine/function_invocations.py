@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import FUNCTION
+from sagewright.model.jobs.state_machines import FUNCTION
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
 

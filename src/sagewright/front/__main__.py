@@ -1,7 +1,7 @@
 """`python -m sagewright.front`: the process. Its listening sockets are inherited, and outlive the server that opened them.
 
 One JSON argument: `region`, `connections` (how many there may be), `data` (the data directory), and `listen`: descriptors of the
-sockets `runtime`, `local` and `control`, by name. On `control` it is found by servers: see `front.handshake`.
+sockets `runtime`, `local` and `control`, by name. On `control` it is found by servers: see `front.link.handshake`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ import uvicorn
 from sagewright.front import faults
 from sagewright.front.admission import Admission
 from sagewright.front.application import Invocations
-from sagewright.front.capturing import Capturing
-from sagewright.front.counting import Counting
-from sagewright.front.dispatch import Dispatch
-from sagewright.front.handshake import LOCAL, RUNTIME, Place
+from sagewright.front.invocations.capturing import Capturing
+from sagewright.front.invocations.counting import Counting
+from sagewright.front.invocations.dispatch import Dispatch
+from sagewright.front.invocations.routes import Routes
+from sagewright.front.invocations.spool import Spool
 from sagewright.front.keys import Keys
-from sagewright.front.mainport import answer_while_away
-from sagewright.front.routes import Routes
-from sagewright.front.serverlink import ServerLink
-from sagewright.front.serving import FROM_MAIN, Serving
-from sagewright.front.spool import Spool
-from sagewright.front.survival import Survival
+from sagewright.front.link.handshake import LOCAL, RUNTIME, Place
+from sagewright.front.link.main_port import answer_while_away
+from sagewright.front.link.server_link import ServerLink
+from sagewright.front.link.serving import FROM_MAIN, Serving
+from sagewright.front.link.survival import Survival
 from sagewright.front.tracking import Tracking, is_for_trackers
 from sagewright.http.connections import Connections
 from sagewright.http.limits import Limits
-from sagewright.model import processmemory, titles
+from sagewright.model import process_memory, titles
 from sagewright.model.settings import load_settings
 from sagewright.upstream.client import Upstream
 from sagewright.upstream.connecting import TcpPort
@@ -146,7 +146,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     started = json.loads(sys.argv[1])
     titles.show(titles.FRONT, data=Path(started["data"]))
-    processmemory.hold(load_settings({}).front_memory, processmemory.give_up)
+    process_memory.hold(load_settings({}).front_memory, process_memory.give_up)
     gc.freeze()
     loop = uvicorn.Config("", loop="auto").get_loop_factory() or asyncio.new_event_loop
 

@@ -11,7 +11,7 @@ from sagewright.http.asgi import Incoming
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import HttpRequest
 from sagewright.model.errors import AwsError
-from sagewright.wire.authentication import Authenticator
+from sagewright.wire.signatures.authentication import Authenticator
 
 MOST_BODY = 25 * 1024 * 1024
 """Source: AWS's developer guide since 2025; before it was 6 MB."""

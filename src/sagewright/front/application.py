@@ -17,21 +17,21 @@ import orjson
 
 from sagewright.front import eventstream, faults, headers
 from sagewright.front.admission import Admission
-from sagewright.front.capturing import Capturing, Exchanged
-from sagewright.front.counting import Tally
-from sagewright.front.dispatch import STREAM_TIMEOUT_S, Dispatch, Wanted
-from sagewright.front.routes import Variant
-from sagewright.front.shadowing import Shadowing
+from sagewright.front.invocations.capturing import Capturing, Exchanged
+from sagewright.front.invocations.counting import Tally
+from sagewright.front.invocations.dispatch import STREAM_TIMEOUT_S, Dispatch, Wanted
+from sagewright.front.invocations.routes import Variant
+from sagewright.front.invocations.shadowing import Shadowing
 from sagewright.http import asgi
 from sagewright.http.asgi import Gone, Incoming
 from sagewright.http.leaving import PATIENCE_S, Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
+from sagewright.model.aws.regions import routed_name
+from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import AwsError
-from sagewright.model.regions import routed_name
-from sagewright.model.requestids import new_request_id
 from sagewright.upstream.client import MOST_REFUSAL, REFUSAL_S, Broken, Stream, Unreachable, Upstream, UpstreamRequest
-from sagewright.wire.authentication import ONCE
+from sagewright.wire.signatures.authentication import ONCE
 
 SERVICE = "sagemaker"
 _PATH = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)")

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.model.access_keys import AccessKey
+from sagewright.model.aws.access_keys import AccessKey
 
 FRESH_S = 1.0
 """How long a key is good without another look. One of a job's is looked up for each request."""

@@ -27,13 +27,13 @@ from sagewright.http.asgi import Gone, Incoming
 from sagewright.http.leaving import Callers
 from sagewright.http.limits import Limits
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.model import trackingsessions as passes
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.trackingsessions import Pass
+from sagewright.model.jobs import tracking_sessions as passes
+from sagewright.model.jobs.tracking_sessions import Pass
 from sagewright.upstream.client import Broken, Stream, Unreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import Container
-from sagewright.wire.authentication import ONCE
+from sagewright.wire.signatures.authentication import ONCE
 
 SERVICE = "sagemaker-mlflow"
 COOKIE = "sagewright-mlflow"

@@ -17,7 +17,7 @@ import orjson
 from sagewright.invoker.carrying import Carrying
 from sagewright.invoker.messages import Invocation, Objects
 from sagewright.invoker.objects import ObjectClient
-from sagewright.model import processmemory, titles
+from sagewright.model import process_memory, titles
 
 MOST_LINE = 64 << 20
 log = logging.getLogger("sagewright.invoker")
@@ -47,7 +47,7 @@ async def serve(connection: socket.socket) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     titles.show(titles.INVOKER)
-    processmemory.hold(processmemory.default_mb(8, 1024), processmemory.give_up)
+    process_memory.hold(process_memory.default_mb(8, 1024), process_memory.give_up)
     asyncio.run(serve(socket.socket(fileno=int(sys.argv[1]))))
 
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from sagewright.invoker.messages import Invocation, Result
 from sagewright.invoker.objects import ObjectClient, ObjectFailed
-from sagewright.model import diskroom
+from sagewright.model import disk_room
 from sagewright.upstream.client import Answer, Broken, Spill, Stale, Unreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import Container
 
@@ -149,7 +149,7 @@ class Carrying:
         return tempfile.TemporaryFile(dir=self._folder)  # whoever opens it closes it
 
     def _spend(self, size: int) -> None:
-        left = diskroom.spare(self._folder, self._stop_mb)
+        left = disk_room.spare(self._folder, self._stop_mb)
         if left < size:
             raise Failed(f"The disk of {self._folder} has no room for {size} more bytes of payloads.")
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sagewright.invoker.messages import Invocation, Objects, Result
-from sagewright.model import processmemory
+from sagewright.model import process_memory
 
 END_S = 5.0
 _SEND_LIMIT = struct.pack("ll", 10, 0)
@@ -72,7 +72,7 @@ class InvokerClient:
                 start_new_session=True,
                 cwd="/",
             )
-        processmemory.free(process.pid)
+        process_memory.free(process.pid)
         settings = {
             "objects": asdict(workshop.objects()),
             "folder": str(workshop.folder),

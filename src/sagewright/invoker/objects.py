@@ -11,7 +11,7 @@ import botocore.session
 from s3transfer.manager import TransferManager
 
 from sagewright.invoker.messages import Objects
-from sagewright.model.s3uris import read_s3_uri
+from sagewright.model.aws.s3_uris import read_s3_uri
 
 CONNECTIONS = 32
 _PIECE = 1 << 20

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagewright.model.arns import sagemaker_arn
-from sagewright.model.brief import Brief, Purpose
-from sagewright.model.lives import Life
+from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.jobs.brief import Brief, Purpose
+from sagewright.model.jobs.state_machines import Life
 
 DEFAULT_MAX_RUNTIME_S = 86_400
 OWNER = "Owner"

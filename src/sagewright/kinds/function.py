@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named
-from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Input, Listing, Program, Purpose
-from sagewright.model.lives import FUNCTION
+from sagewright.model.jobs.brief import Brief, DataSet, FaultClass, Group, Input, Listing, Program, Purpose
+from sagewright.model.jobs.state_machines import FUNCTION
 
 GROUP, HOST, PLACE, NOTE = "function", "algo-1", "function", "output/message"
 TOGETHER = 32

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, Demand, Failure, Kind, Named, host_names
-from sagewright.model.brief import (
+from sagewright.model.jobs.brief import (
     QUERY_PLAN,
     QUERY_RESULTS,
     Brief,
@@ -23,7 +23,7 @@ from sagewright.model.brief import (
     Query,
     QueryEngine,
 )
-from sagewright.model.lives import PROCESSING
+from sagewright.model.jobs.state_machines import PROCESSING
 
 CONFIG, ROOT, NOTE = "config", "processing", "output/message"
 DIRECTORIES = (CONFIG, ROOT, "output")

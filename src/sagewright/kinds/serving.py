@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named
-from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
-from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Health, Input, Listing, Program, Purpose
-from sagewright.model.lives import SERVING
+from sagewright.model.aws.arns import ROLE_NAME, role_arn, sagemaker_arn
+from sagewright.model.jobs.brief import Brief, DataSet, FaultClass, Group, Health, Input, Listing, Program, Purpose
+from sagewright.model.jobs.state_machines import SERVING
 
 ENDPOINT = "endpoint"
 COMPONENT = "inference-component"

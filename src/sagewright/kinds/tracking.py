@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named
-from sagewright.model.brief import Brief, FaultClass, Folder, Group, Health, Input, Program, Purpose
-from sagewright.model.lives import TRACKING
+from sagewright.model.jobs.brief import Brief, FaultClass, Folder, Group, Health, Input, Program, Purpose
+from sagewright.model.jobs.state_machines import TRACKING
 
 TRACKER = "mlflow-tracking-server"
 """The kind of the subject that such a job is made for; its name in ARNs as well."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from sagewright.algorithms import catalogue
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, OWNER, Demand, Failure, Kind, Named, host_names
-from sagewright.model.brief import (
+from sagewright.model.jobs.brief import (
     Brief,
     Checkpoints,
     DataSet,
@@ -23,8 +23,8 @@ from sagewright.model.brief import (
     Program,
     Purpose,
 )
-from sagewright.model.interruptions import VARIABLE
-from sagewright.model.lives import TRAINING
+from sagewright.model.jobs.interruptions import VARIABLE
+from sagewright.model.jobs.state_machines import TRAINING
 from sagewright.runtimes import images
 
 DEFAULT_GROUP = "homogeneousCluster"

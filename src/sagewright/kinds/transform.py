@@ -15,8 +15,8 @@ from typing import Any
 from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Member, Named, host_names
 from sagewright.kinds.modelcontainers import containers_of
 from sagewright.kinds.serving import START_S, STOP_GRACE_S, model_inputs, role_of
-from sagewright.model.brief import Brief, DataSet, FaultClass, Group, Health, Program, Purpose, Rows, Transform
-from sagewright.model.lives import TRANSFORM
+from sagewright.model.jobs.brief import Brief, DataSet, FaultClass, Group, Health, Program, Purpose, Rows, Transform
+from sagewright.model.jobs.state_machines import TRANSFORM
 
 MODEL = "ResolvedModel"
 """The member of a kept request, which Describe does not tell, with the model's document."""

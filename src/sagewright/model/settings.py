@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from sagewright.model import diskroom, interruptions, processmemory
+from sagewright.model import disk_room, process_memory
+from sagewright.model.jobs import interruptions
 
 PREFIX = "SAGEWRIGHT_"
 NO_SETTINGS = {
@@ -224,13 +225,13 @@ class Settings:
         "MiB of log lines that are kept of each host of a job; of what comes after that only the end is. 0: everything.",
     )
     disk_reserve_mb: int = _setting(
-        diskroom.CLIENT_MB,
+        disk_room.CLIENT_MB,
         "MiB of the data directory's disk that clients leave to running work: with less free, objects and images are refused. "
         "At most a tenth of the disk, and no less than `disk_stop_mb`.",
         check=_check_not_negative,
     )
     disk_stop_mb: int = _setting(
-        diskroom.HOST_MB,
+        disk_room.HOST_MB,
         "MiB that hosts leave free of the machine's disk: with less, those that write are ended, and no job starts. At most a "
         "twentieth of the disk.",
         check=_check_not_negative,
@@ -282,12 +283,12 @@ class Settings:
     @property
     def server_memory(self) -> int:
         """MiB."""
-        return self.server_memory_mb or processmemory.default_mb(8, 2048)
+        return self.server_memory_mb or process_memory.default_mb(8, 2048)
 
     @property
     def front_memory(self) -> int:
         """MiB."""
-        return self.front_memory_mb or processmemory.default_mb(16, 1024)
+        return self.front_memory_mb or process_memory.default_mb(16, 1024)
 
     @property
     def mounted_file_systems(self) -> dict[str, Path]:
@@ -296,7 +297,7 @@ class Settings:
 
     @property
     def disk_floors_mb(self) -> tuple[int, int]:
-        """What clients leave free, and what hosts do (see model.diskroom)."""
+        """What clients leave free, and what hosts do (see model.disk_room)."""
         return self.disk_reserve_mb, self.disk_stop_mb
 
     @property

@@ -8,20 +8,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sagewright.model.clock import now_ms
-from sagewright.model.diskroom import ClientRoom
+from sagewright.model.disk_room import ClientRoom
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
-from sagewright.objects import checksums, errors
+from sagewright.objects import errors
 from sagewright.objects.access import ANY_TYPE, MOST_READ, Access, too_large
-from sagewright.objects.assembly import Assemblies
-from sagewright.objects.blobs import TRASH_S, BlobStore, Slice, full_disk_told
+from sagewright.objects.blobs import checksums
+from sagewright.objects.blobs.assembly import Assemblies
+from sagewright.objects.blobs.blobs import TRASH_S, BlobStore, Slice, full_disk_told
+from sagewright.objects.blobs.small import SmallBlobs, is_small
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.contents import Contents
 from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.objects.lifecycle import Lifecycle
 from sagewright.objects.listing import Asked, Listing
 from sagewright.objects.placing import Properties
-from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.objects.uploads import Uploads
 from sagewright.store.database import Database
 from sagewright.store.objects import objects as rows

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import checksums, errors, notices, placing
-from sagewright.objects.blobs import Blob, BlobStore
+from sagewright.objects import errors, notices, placing
+from sagewright.objects.blobs import checksums
+from sagewright.objects.blobs.blobs import Blob, BlobStore
+from sagewright.objects.blobs.small import SmallBlobs, is_small
 from sagewright.objects.notices import OWN, Cause
 from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
-from sagewright.objects.small import SmallBlobs, is_small
 from sagewright.objects.versionids import is_issued
 from sagewright.store.database import Database
 from sagewright.store.objects import objects as rows

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.model.diskroom import CLIENT_MB, HOST_MB, ClientRoom
+from sagewright.model.disk_room import CLIENT_MB, HOST_MB, ClientRoom
 from sagewright.model.errors import AwsError
-from sagewright.objects.blobs import FULL_ERRORS, Source, write_all
+from sagewright.objects.blobs.blobs import FULL_ERRORS, Source, write_all
 
 _PIECE = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import placing, rules
-from sagewright.objects.blobs import BlobStore
+from sagewright.objects.blobs.blobs import BlobStore
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.listing import Listing
 from sagewright.objects.notices import LIFECYCLE

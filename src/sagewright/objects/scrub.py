@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
-from sagewright.objects import checksums
-from sagewright.objects.blobs import CHUNK, BlobStore
+from sagewright.objects.blobs import checksums
+from sagewright.objects.blobs.blobs import CHUNK, BlobStore
 from sagewright.objects.bucketstore import GRACE_S, BucketStore
 from sagewright.store.objects import objects as rows
 from sagewright.store.objects import uploads as upload_rows

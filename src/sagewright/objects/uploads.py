@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.objects import checksums, errors, placing
-from sagewright.objects.assembly import Assemblies
-from sagewright.objects.blobs import Blob, BlobStore, Receipt, Slice, Source
+from sagewright.objects import errors, placing
+from sagewright.objects.blobs import checksums
+from sagewright.objects.blobs.assembly import Assemblies
+from sagewright.objects.blobs.blobs import Blob, BlobStore, Receipt, Slice, Source
 from sagewright.objects.contents import draft, with_blob
 from sagewright.objects.placing import ALWAYS, Conditions, Properties
 from sagewright.store.database import Database

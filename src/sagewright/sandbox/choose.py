@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sagewright.sandbox.base import Sandbox, Unavailable
 from sagewright.sandbox.bwrap import BwrapSandbox
-from sagewright.sandbox.container import ContainerSandbox
+from sagewright.sandbox.containers.container import ContainerSandbox
 from sagewright.sandbox.plain import PlainSandbox
 
 

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from pathlib import Path
 
-from sagewright.front.spool import Segment, Target, segments
+from sagewright.front.invocations.spool import Segment, Target, segments
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import AwsError
-from sagewright.model.s3uris import read_s3_uri
 from sagewright.objects.access import ObjectStore
 
 AGAIN_S = 5.0

@@ -6,7 +6,7 @@ import configparser
 import os
 from pathlib import Path
 
-from sagewright.model.access_keys import AccessKey
+from sagewright.model.aws.access_keys import AccessKey
 
 PROFILE = "default"
 

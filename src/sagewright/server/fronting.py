@@ -21,16 +21,16 @@ from urllib.parse import urlsplit
 
 from sagewright.engine.endpoints.routing import routes_of, trackers_of
 from sagewright.engine.endpoints.serverless import asleep, awake, scale
-from sagewright.front.handshake import LOCAL, RUNTIME, Place
-from sagewright.front.link import Link
+from sagewright.front.link.handshake import LOCAL, RUNTIME, Place
+from sagewright.front.link.messages import Link
 from sagewright.http.passing import PassingServer
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.kinds.tracking import TRACKER
+from sagewright.model.aws.regions import ANY, read_routed
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.regions import ANY, read_routed
+from sagewright.model.jobs.tracking_sessions import secret_of
 from sagewright.model.settings import Settings
-from sagewright.model.trackingsessions import secret_of
 from sagewright.server.captured import Captured
 from sagewright.server.fronts import END_S, START_S, Found, Listeners, find, take_over
 from sagewright.server.notes import write_note

@@ -22,8 +22,8 @@ from typing import Any
 
 import psutil
 
-from sagewright.front import handshake
-from sagewright.front.handshake import LOCAL, MAIN, RUNTIME, Place
+from sagewright.front.link import handshake
+from sagewright.front.link.handshake import LOCAL, MAIN, RUNTIME, Place
 from sagewright.http.passage import Passage
 from sagewright.model import titles
 

@@ -21,10 +21,10 @@ from sagewright.http.body import BytesBody, digits
 from sagewright.http.limits import Limits
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.http.pools import Full, Pool
-from sagewright.model.access_keys import AccessKey
+from sagewright.model.aws.access_keys import AccessKey
+from sagewright.model.aws.registry_tokens import USER, BadPassword, read_password
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.registry_tokens import USER, BadPassword, read_password
 from sagewright.objects.layers import NoSuchUpload, OutOfOrder, WrongDigest
 from sagewright.services.aws.ecr.manifests import Pushed, keep_manifest, layer_store, members
 from sagewright.services.context import Platform

@@ -33,7 +33,7 @@ from sagewright.services.sagemaker.jobs.interruption import interrupt_training_j
 from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.store.jobs import hosts
 from sagewright.store.jobs.hosts import Host
-from sagewright.wire.authentication import ONCE, Authenticator
+from sagewright.wire.signatures.authentication import ONCE, Authenticator
 
 PREFIX = "/_sagewright"
 PARTS = ("model", "output")

@@ -40,10 +40,10 @@ from sagewright.engine.tuning.tuning_pass import Means
 from sagewright.http.limits import Limits, Pace
 from sagewright.http.refusals import Refusal
 from sagewright.invoker.messages import Objects as InvokerObjects
-from sagewright.model.access_keys import AccessKey
-from sagewright.model.arns import ROLE_NAME, assumed_role_arn
-from sagewright.model.diskroom import ClientRoom
-from sagewright.model.regions import ANY
+from sagewright.model.aws.access_keys import AccessKey
+from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.aws.regions import ANY
+from sagewright.model.disk_room import ClientRoom
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore, external_access
 from sagewright.objects.bucketstore import BucketStore

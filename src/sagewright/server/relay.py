@@ -22,7 +22,7 @@ from sagewright.model.errors import AwsError
 from sagewright.upstream.client import Broken, Unreachable, Upstream
 from sagewright.upstream.client import UpstreamRequest as Ask
 from sagewright.upstream.connecting import UnixPath
-from sagewright.wire.authentication import ONCE, Authenticator
+from sagewright.wire.signatures.authentication import ONCE, Authenticator
 
 SERVICE = "sagemaker"
 MOST_BODY = 25 * 1024 * 1024

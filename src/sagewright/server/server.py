@@ -14,11 +14,11 @@ import uvicorn
 
 from sagewright.compute.sites import Site, open_site
 from sagewright.front.addressing import is_for_front
-from sagewright.front.handshake import MAIN
+from sagewright.front.link.handshake import MAIN
 from sagewright.http.connections import Connections
 from sagewright.http.passing import PassingServer
-from sagewright.model import processmemory, titles
-from sagewright.model.regions import ANY
+from sagewright.model import process_memory, titles
+from sagewright.model.aws.regions import ANY
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -36,9 +36,9 @@ from sagewright.server.sockets import same_or_bound, url_of
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
-from sagewright.wire.authentication import Authenticator
 from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.sealing import Sealer
+from sagewright.wire.signatures.authentication import Authenticator
 
 
 class Server:
@@ -57,7 +57,7 @@ class Server:
         titles.show(titles.SERVER, data=data)
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
-        processmemory.hold(self.settings.server_memory, processmemory.start_again)
+        process_memory.hold(self.settings.server_memory, process_memory.start_again)
         with hold_lock(data / "lock"), self._listening(find(data)) as (bound, found):
             self.address.url = url_of(self.settings.host, bound.getsockname()[1])
             if self.settings.backend == "local":  # nodes of a cluster look for themselves

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagewright.model import arns
-from sagewright.model.arns import ROLE_NAME, account_of, id_of
+from sagewright.model.aws import arns
+from sagewright.model.aws.arns import ROLE_NAME, account_of, id_of
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.store import identity

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from sagewright.model.diskroom import MIB, Room
+from sagewright.model.disk_room import MIB, Room
 
 _FILE = "ballast"
 _MOST_BYTES, _SHARE = 16 * MIB, 64

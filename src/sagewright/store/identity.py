@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from sagewright.model.access_keys import AccessKey
-from sagewright.model.arns import id_of, role_arn
+from sagewright.model.aws.access_keys import AccessKey
+from sagewright.model.aws.arns import id_of, role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from sagewright.model.servingplaces import Listening, enter_network, noted_port, opened, serving_folder
+from sagewright.model.jobs.serving_sockets import Listening, enter_network, noted_port, opened, serving_folder
 
 ACCEPT_S = 0.25
 """Source: AWS's developer guide: a container accepts a connection within 250 ms."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sagewright.engine.calls import Question
+from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import NotImplementedYet
-from sagewright.model.requestids import new_request_id
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.wire.models import service_model

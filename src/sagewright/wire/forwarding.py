@@ -19,8 +19,8 @@ from sagewright.http.messages import BodyReader, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
 from sagewright.objects.access import Access
 from sagewright.objects.external import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, unavailable
-from sagewright.wire import sigv4
-from sagewright.wire.s3_routes import S3Route
+from sagewright.wire.s3.routes import S3Route
+from sagewright.wire.signatures import sigv4
 
 CONNECTIONS = 64
 PIECE = 1024 * 1024

@@ -18,23 +18,19 @@ from sagewright.http.messages import BodyReader, HttpRequest, HttpResponse
 from sagewright.http.patience import Patience
 from sagewright.http.pools import Full, Pool
 from sagewright.http.promises import SharedSync
-from sagewright.model.access_keys import AccessKey
+from sagewright.model.aws.access_keys import AccessKey
+from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
-from sagewright.model.requestids import new_request_id
-from sagewright.objects import small
+from sagewright.objects.blobs import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.services.context import ANONYMOUS, Context, Origin, Platform, Principal
 from sagewright.services.registry import Entry
 from sagewright.wire import responses, routing, shortage
-from sagewright.wire.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.codes import in_terms_of
-from sagewright.wire.cross_origin import CrossOrigin
 from sagewright.wire.encodings import unpack
 from sagewright.wire.errors import out_of_memory, refusal
-from sagewright.wire.form_policy import check_policy
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.models import SERVICES, operation_model
-from sagewright.wire.multipart_form import fields_too_long
 from sagewright.wire.pools import Pools, busy
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.cbor import CborProtocol
@@ -43,9 +39,13 @@ from sagewright.wire.protocols.query import QueryProtocol
 from sagewright.wire.protocols.rest_json import RestJsonProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, RestXmlProtocol, is_streamed
 from sagewright.wire.queryforms import form_model
-from sagewright.wire.s3_form import PostedForm, read_form
-from sagewright.wire.s3_routes import POST_OBJECT, S3Route, S3Router, check_length, is_completion
+from sagewright.wire.s3.cross_origin import CrossOrigin
+from sagewright.wire.s3.form import PostedForm, read_form
+from sagewright.wire.s3.form_policy import check_policy
+from sagewright.wire.s3.multipart_form import fields_too_long
+from sagewright.wire.s3.routes import POST_OBJECT, S3Route, S3Router, check_length, is_completion
 from sagewright.wire.sealing import Asker, Sealer, lists
+from sagewright.wire.signatures.authentication import DIGEST, ONCE, Authenticator
 from sagewright.wire.validation import validate
 
 log = logging.getLogger("sagewright.wire")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.model.awsmodels import operation_model, service_model
+from sagewright.model.aws.service_models import operation_model, service_model
 
 __all__ = ["SERVICES", "operation_model", "service_model"]
 

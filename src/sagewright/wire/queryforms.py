@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.model import OperationModel, ServiceModel
 
-from sagewright.model.awsmodels import operation_model, service_model
+from sagewright.model.aws.service_models import operation_model, service_model
 from sagewright.model.errors import AwsError
 
 QUEUES = "sqs"

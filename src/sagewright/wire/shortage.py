@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.model.access_keys import AccessKey
-from sagewright.model.diskroom import for_running_work, insufficient
+from sagewright.model.aws.access_keys import AccessKey
+from sagewright.model.disk_room import for_running_work, insufficient
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.registry import Entry

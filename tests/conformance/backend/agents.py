@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from sagewright.compute.backend import Handle, HostPlan
-from sagewright.model.brief import Brief, Group, Program
+from sagewright.model.jobs.brief import Brief, Group, Program
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
 

@@ -16,22 +16,23 @@ from tests.security.containers.hostile import GOOD
 
 from sagewright.agent.inputs import model_cache
 from sagewright.agent.transform import invoking, serving
-from sagewright.front import application, dispatch, shelves, tracking
+from sagewright.front import application, tracking
 from sagewright.front.application import Invocations
-from sagewright.front.capturing import Capturing
-from sagewright.front.counting import Counting
-from sagewright.front.dispatch import Dispatch
-from sagewright.front.routes import Container as Named
-from sagewright.front.routes import Endpoint, Fleet, Instance, Routes, Variant
-from sagewright.front.shadowing import Shadowing
-from sagewright.front.spool import Spool
+from sagewright.front.invocations import dispatch, shelves
+from sagewright.front.invocations.capturing import Capturing
+from sagewright.front.invocations.counting import Counting
+from sagewright.front.invocations.dispatch import Dispatch
+from sagewright.front.invocations.routes import Container as Named
+from sagewright.front.invocations.routes import Endpoint, Fleet, Instance, Routes, Variant
+from sagewright.front.invocations.shadowing import Shadowing
+from sagewright.front.invocations.spool import Spool
 from sagewright.http.limits import Limits
 from sagewright.invoker.carrying import Carrying
 from sagewright.invoker.messages import Invocation
-from sagewright.model import trackingsessions as passes
-from sagewright.model.brief import DataSet, Transform
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.jobs import tracking_sessions as passes
+from sagewright.model.jobs.brief import DataSet, Transform
 from sagewright.server import relay
 from sagewright.upstream.client import Broken, TooLong, Unreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import Container

@@ -19,7 +19,7 @@ from tests.security.containers.readers import READERS, Reader
 
 from sagewright.agent.control import Control
 from sagewright.agent.transform.serving import PING_S, Health
-from sagewright.model.brief import Health as Asked
+from sagewright.model.jobs.brief import Health as Asked
 
 LATENESS_S = 6.0
 """After the deadline, on a machine that does other things as well."""

@@ -21,7 +21,7 @@ import pytest
 import sagewright
 from jobs.launching import FILES, IMAGE, LIMIT_S, PROGRAM, outcome, outcome_in_cell
 from sagewright.sandbox.bwrap import BwrapSandbox
-from sagewright.sandbox.container import ContainerSandbox
+from sagewright.sandbox.containers.container import ContainerSandbox
 
 if TYPE_CHECKING:
     from conftest import Podman

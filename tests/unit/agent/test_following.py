@@ -15,12 +15,12 @@ from agent.double import Double, host_document
 from sagewright.agent.control import Control
 from sagewright.agent.following import Following
 from sagewright.agent.hostfile import HostFile, read_host_file
-from sagewright.model.agentmarks import has_ended, note_end, write_mark
+from sagewright.model.jobs.agent_marks import has_ended, note_end, write_mark
 
 AGENT = """
 import sys
 from pathlib import Path
-from sagewright.model.agentmarks import write_mark
+from sagewright.model.jobs.agent_marks import write_mark
 write_mark(Path(sys.argv[1]), "h", "")
 """
 

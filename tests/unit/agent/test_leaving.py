@@ -12,7 +12,7 @@ from sagewright.agent import control
 from sagewright.agent.control import Control
 from sagewright.agent.reports.report import Reporter
 from sagewright.agent.reports.server import ServerConnection
-from sagewright.model.leftreports import FILE, left
+from sagewright.model.jobs.left_reports import FILE, left
 
 
 def test_an_agent_that_nobody_asked_to_end_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sagewright.cli import jobkinds
-from sagewright.cli.jobs import TRAINING
+from sagewright.cli.commands.jobs import TRAINING
 
 NAME = "sagemaker-scikit-learn-" + "0123456789" * 4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sagewright.compute.capacity import Machines, this_machine
-from sagewright.model.instances import Resources, resources_of
+from sagewright.model.aws.instance_types import Resources, resources_of
 
 
 def only(machine: Resources) -> Machines:

@@ -21,8 +21,8 @@ import pytest
 from sagewright.compute.backend import HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer
 from sagewright.compute.local import LocalBackend
-from sagewright.model.agentmarks import note_end, read_mark, start_mark, write_mark
-from sagewright.model.brief import Brief, Group, Program
+from sagewright.model.jobs.agent_marks import note_end, read_mark, start_mark, write_mark
+from sagewright.model.jobs.brief import Brief, Group, Program
 from sagewright.sandbox.cgroups import find_cgroups
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}

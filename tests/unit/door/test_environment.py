@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.door.environment import HOOK, NoServer, Target, applied, find_target, variables
-from sagewright.model.access_keys import AccessKey
+from sagewright.model.aws.access_keys import AccessKey
 from sagewright.server import credentials
 
 TARGET = Target("http://127.0.0.1:4700", "AKIA", "secret", "us-east-1", "000000000000")

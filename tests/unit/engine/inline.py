@@ -14,8 +14,8 @@ from sagewright.engine.jobs.dependencies import Machinery
 from sagewright.engine.jobs.hostreports import Exited, Report
 from sagewright.engine.jobs.launch_plan import Place
 from sagewright.engine.jobs.reservations import Reservations
-from sagewright.model.brief import Cause, Phase
-from sagewright.model.instances import Resources
+from sagewright.model.aws.instance_types import Resources
+from sagewright.model.jobs.brief import Cause, Phase
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.parts import add_reconcilers

@@ -17,7 +17,7 @@ from tests.examples import examples
 from engine.inline import InlineBackend as Backend
 from engine.inline import InlineHost, InlineServer, Killed
 from sagewright.kinds.table import KINDS
-from sagewright.model.lives import LIVES
+from sagewright.model.jobs.state_machines import LIVES
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs, queue
 from sagewright.store.jobs.jobs import Draft, Job, Place, Wanted

@@ -18,9 +18,9 @@ from sagewright.front.admission import Admission
 from sagewright.front.keys import Keys
 from sagewright.front.tracking import ARN_HEADER, Tracking, is_for_trackers
 from sagewright.http.limits import Limits
-from sagewright.model import trackingsessions as passes
 from sagewright.model.clock import now_ms
-from sagewright.model.trackingsessions import SESSION, URL, Pass
+from sagewright.model.jobs import tracking_sessions as passes
+from sagewright.model.jobs.tracking_sessions import SESSION, URL, Pass
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:mlflow-tracking-server/t"
 HOST = "127.0.0.1:1"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import small
+from sagewright.objects.blobs import small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.contents import draft
 from sagewright.objects.placing import Properties
@@ -54,7 +54,7 @@ def test_tags(objects: BucketStore) -> None:
 
 def test_readers_beside_a_writer_see_whole_values(objects: BucketStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even when old blobs go at once, which they do not in service."""
-    monkeypatch.setattr("sagewright.objects.blobs.TRASH_S", 0.0)
+    monkeypatch.setattr("sagewright.objects.blobs.blobs.TRASH_S", 0.0)
     objects.write_bytes("b", "k", b"a" * 1000)
     done = threading.Event()
 

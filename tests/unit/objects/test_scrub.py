@@ -109,7 +109,7 @@ def test_a_reader_keeps_what_is_deleted_and_a_link_too(objects: BucketStore, tmp
 DIES = """
 import io, os, sys
 from pathlib import Path
-from sagewright.objects.blobs import BlobStore
+from sagewright.objects.blobs.blobs import BlobStore
 with BlobStore(Path(sys.argv[1]), "normal").receive(io.BytesIO(b"x")) as blob:
     os._exit(9)
 """

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sagewright.model.errors import AwsError
-from sagewright.objects import checksums, uploads
+from sagewright.objects import uploads
+from sagewright.objects.blobs import checksums
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.listing import Asked
 from sagewright.objects.placing import Properties

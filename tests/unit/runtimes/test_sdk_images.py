@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from tests import sdkimages
 
-from sagewright.model.brief import Purpose
+from sagewright.model.jobs.brief import Purpose
 from sagewright.runtimes.images import ImageKind, resolve_image
 from sagewright.runtimes.launch import CannotRun, check_runnable
 

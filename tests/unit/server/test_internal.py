@@ -20,7 +20,7 @@ from sagewright.services.context import Platform
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import Draft, Place
-from sagewright.wire.authentication import Authenticator
+from sagewright.wire.signatures.authentication import Authenticator
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Draft, Event, Place, Wanted

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from sagewright.engine.pipelines import callbacks
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs

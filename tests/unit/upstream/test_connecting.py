@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.model.servingplaces import Listening, note_port
+from sagewright.model.jobs.serving_sockets import Listening, note_port
 from sagewright.upstream.connecting import Container, TcpPort
 
 

@@ -13,7 +13,7 @@ from sagewright.agent.errors import Overdue
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.library import staged_library
 from sagewright.agent.process.process import Limits, run_process
-from sagewright.model.brief import Cause
+from sagewright.model.jobs.brief import Cause
 from sagewright.runtimes.environments import Environment
 from sagewright.sandbox.base import Launch
 from sagewright.sandbox.choose import choose_sandbox

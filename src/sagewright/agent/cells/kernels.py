@@ -15,7 +15,7 @@ import sagewright
 from sagewright.agent.cells.isolated import MADE, Apart
 from sagewright.agent.library import staged_library
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.model.brief import Brief
+from sagewright.model.jobs.brief import Brief
 from sagewright.runtimes.environments import Environment, Environments
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.launch import rehearsal

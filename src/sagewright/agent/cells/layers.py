@@ -19,7 +19,7 @@ from sagewright.agent.optml import OptMl
 from sagewright.agent.process.process import Exit
 from sagewright.agent.process.volume import Volume
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.model.brief import Cause
+from sagewright.model.jobs.brief import Cause
 from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
 from sagewright.runtimes.uv import uv_program
 from sagewright.sandbox.base import Sandbox

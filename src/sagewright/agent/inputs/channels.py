@@ -15,8 +15,8 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs.sources import Source, Stored
 from sagewright.agent.s3 import JobS3, parse_uri
-from sagewright.model.brief import DataSet, Input, Listing
-from sagewright.model.input_modes import MODES_BY_DATA_TYPE
+from sagewright.model.aws.input_modes import MODES_BY_DATA_TYPE
+from sagewright.model.jobs.brief import DataSet, Input, Listing
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from sagewright.agent.inputs.directories import copy_file
 from sagewright.agent.inputs.sources import find_objects
 from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
-from sagewright.model.brief import Purpose
+from sagewright.model.jobs.brief import Purpose
 
 # A requirement by name, version and marker alone: what it leads to does not depend on other files of the code.
 _BY_NAME = re.compile(

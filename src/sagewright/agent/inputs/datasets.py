@@ -15,7 +15,7 @@ from sagewright.agent.inputs.channels import Channel
 from sagewright.agent.inputs.sources import Source
 from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import parse_uri
-from sagewright.model.brief import QUERY_FAILURE, QUERY_TABLES, DataSet, Input, Query, QueryEngine
+from sagewright.model.jobs.brief import QUERY_FAILURE, QUERY_TABLES, DataSet, Input, Query, QueryEngine
 
 _LONGEST_FAILURE = 1024
 _SHARE, _LEAST_MB = 0.6, 128

@@ -11,7 +11,7 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
 from sagewright.jobfiles.directory import JobDirectory
-from sagewright.model.brief import Folder
+from sagewright.model.jobs.brief import Folder
 from sagewright.sandbox.base import Sandbox, View
 
 

@@ -23,7 +23,7 @@ from sagewright.agent.inputs.sources import S3Source, Source, Stored, choose_sou
 from sagewright.agent.optml import OptMl
 from sagewright.agent.process.volume import Volume
 from sagewright.agent.s3 import JobS3, S3Failed
-from sagewright.model.brief import Listing
+from sagewright.model.jobs.brief import Listing
 from sagewright.sandbox.base import Sandbox, View
 from sagewright.sandbox.namespace import MountNamespace
 

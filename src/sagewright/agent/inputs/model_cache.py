@@ -20,7 +20,7 @@ from typing import Any
 from sagewright.agent.errors import JobError
 from sagewright.agent.inputs.model_data import Archives
 from sagewright.jobfiles.directory import JobDirectory
-from sagewright.model.servingplaces import SHELF
+from sagewright.model.jobs.serving_sockets import SHELF
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
 from sagewright.upstream.connecting import Container

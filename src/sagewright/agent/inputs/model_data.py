@@ -25,7 +25,7 @@ from sagewright.agent.process.process import Limits, run_process, start_process
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.model.brief import Cause, DataSet, Input
+from sagewright.model.jobs.brief import Cause, DataSet, Input
 from sagewright.sandbox.base import Command, Launch, Sandbox, View
 from sagewright.sandbox.choose import choose_sandbox
 from sagewright.sandbox.ownership import give_to_server

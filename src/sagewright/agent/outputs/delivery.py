@@ -17,7 +17,7 @@ from sagewright.agent.patience import Patience
 from sagewright.agent.process.process import Exit
 from sagewright.agent.reports.report import Reporter
 from sagewright.agent.s3 import JobS3, parse_uri
-from sagewright.model.brief import Cause, Desired, Output, Phase
+from sagewright.model.jobs.brief import Cause, Desired, Output, Phase
 
 
 class Delivering:

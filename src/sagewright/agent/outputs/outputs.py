@@ -14,7 +14,7 @@ from sagewright.agent.parallel import attended, for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.jobfile import JobFile
-from sagewright.model.brief import Output
+from sagewright.model.jobs.brief import Output
 
 
 def upload_outputs(outputs: Iterable[Output], ml: OptMl, s3: JobS3, delivery: Delivery, scratch: Path) -> None:

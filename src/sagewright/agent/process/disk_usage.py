@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from sagewright.model.diskroom import Room
+from sagewright.model.disk_room import Room
 
 WINDOW_S = 30.0
 _LEAST_BYTES = 64 << 10

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from sagewright.agent.hostfile import HostFile
+from sagewright.model.aws.registry_tokens import LIFETIME_S, USER, make_password
 from sagewright.model.clock import now_ms
-from sagewright.model.registry_tokens import LIFETIME_S, USER, make_password
 from sagewright.runtimes.registries import resembling
 from sagewright.sandbox.base import OwnImage, Registry
 

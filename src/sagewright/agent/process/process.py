@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from sagewright.agent.control import Control
 from sagewright.agent.openfiles import descendants
 from sagewright.agent.reports.lines import LineSplitter
-from sagewright.model.brief import Cause
+from sagewright.model.jobs.brief import Cause
 from sagewright.sandbox.base import Command
 from sagewright.sandbox.kernel import runs
 

@@ -20,9 +20,9 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import descendants, unlinked_bytes
 from sagewright.agent.process.disk_usage import WINDOW_S, Writing
 from sagewright.jobfiles.directory import JobDirectory
-from sagewright.model.diskroom import Room, existing
-from sagewright.model.instances import has_local_storage
-from sagewright.sandbox.container import bytes_written
+from sagewright.model.aws.instance_types import has_local_storage
+from sagewright.model.disk_room import Room, existing
+from sagewright.sandbox.containers.container import bytes_written
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
 _EVERY_S = 0.5

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.model.brief import Metric
+from sagewright.model.jobs.brief import Metric
 from sagewright.model.regexes import Guarded, compile_linear
 
 # A group such as `(\S+)` may catch more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.

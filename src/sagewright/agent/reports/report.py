@@ -18,7 +18,7 @@ import orjson
 from sagewright.agent.reports.server import ServerAway, ServerConnection
 from sagewright.agent.reports.spool import Spool
 from sagewright.agent.reports.truncation import slimmer
-from sagewright.model.brief import Desired
+from sagewright.model.jobs.brief import Desired
 
 BATCH_S = (0.005, 0.1)  # while lines flow, one report in this time: the first soon, then fewer
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from sagewright.model.diskroom import HOST_MB, Room
-from sagewright.model.leftreports import LENGTH
+from sagewright.model.disk_room import HOST_MB, Room
+from sagewright.model.jobs.left_reports import LENGTH
 
 _SHIFT_BYTES = 8 << 20  # so much that was sent is cut off, once it is more than what waits
 _MOST_IN_MEMORY = 4 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.model.brief import FaultClass
+from sagewright.model.jobs.brief import FaultClass
 
 _NUMBER = ("seq", "at_ms")
 _END = ("exited", "failed", "finished")

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 from sagewright.agent.disk import Disk
 from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.transform.serving import PING_S, ping
-from sagewright.model.agentmarks import has_ended
-from sagewright.model.brief import Transform
+from sagewright.model.jobs.agent_marks import has_ended
+from sagewright.model.jobs.brief import Transform
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Answer, Broken, Spill, Stale, Unreachable, UpstreamRequest
 from sagewright.upstream.connecting import Container

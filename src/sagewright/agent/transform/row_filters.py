@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sagewright.agent.inputs.records import Payload
-from sagewright.model.brief import Rows
-from sagewright.model.jsonpaths import WHOLE, JsonPath, NothingThere, json_path
+from sagewright.model.jobs.brief import Rows
+from sagewright.model.jobs.json_paths import WHOLE, JsonPath, NothingThere, json_path
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
 

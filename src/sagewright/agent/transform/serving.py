@@ -17,9 +17,9 @@ from pathlib import Path
 from sagewright.agent.control import Control
 from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.process.process import Exit, Started
-from sagewright.model.brief import Cause
-from sagewright.model.brief import Health as Asked
-from sagewright.model.servingplaces import Listening
+from sagewright.model.jobs.brief import Cause
+from sagewright.model.jobs.brief import Health as Asked
+from sagewright.model.jobs.serving_sockets import Listening
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
 from sagewright.upstream.connecting import Container

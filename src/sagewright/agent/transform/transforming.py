@@ -28,7 +28,7 @@ from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.agent.transform.invoking import SEE_LOG, Body, Content, Failed, Invoking
 from sagewright.agent.transform.row_filters import BadRow, RowFilter
 from sagewright.agent.transform.transformed import Place, Target, capture
-from sagewright.model.brief import Input, Transform
+from sagewright.model.jobs.brief import Input, Transform
 
 SCRATCH = "transformed"
 """In HOST_DIRECTORY: answers that are on their way."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, NoBackend, Pulse, Unreachable
 from sagewright.compute.ray.broker import Broker, Refused
-from sagewright.model.instances import Resources
+from sagewright.model.aws.instance_types import Resources
 from sagewright.model.settings import Settings
 
 _PULSES_S = 0.5  # so old may be what is known of all hosts

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.compute.backend import NoBackend, Unreachable
-from sagewright.model import processmemory
+from sagewright.model import process_memory
 
 _REACH_S = 5.0
 _CONNECT_S = 60.0
@@ -92,7 +92,7 @@ class Broker:
                 start_new_session=True,
                 cwd="/",
             )
-        processmemory.free(self._process.pid)
+        process_memory.free(self._process.pid)
         self._socket = ours
         try:
             answer = self._read()

@@ -19,10 +19,10 @@ from sagewright.engine.endpoints.async_reports import AsyncReports
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Variant
 from sagewright.invoker.client import InvokerClient, Workshop
 from sagewright.invoker.messages import Invocation, Objects, Result
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.lives import EndpointStatus
-from sagewright.model.s3uris import read_s3_uri
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.objects.access import ObjectStore
 from sagewright.store import servers
 from sagewright.store.database import Database

@@ -16,7 +16,7 @@ from sagewright.engine.calls import Call, Question
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.kinds.serving import ENDPOINT
-from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database

@@ -17,8 +17,8 @@ from sagewright.engine.endpoints.instances import Alarmed, Instances
 from sagewright.engine.endpoints.rollout import Look, State
 from sagewright.engine.jobs.dependencies import Machinery
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
-from sagewright.model.arns import sagemaker_arn
-from sagewright.model.lives import EndpointStatus
+from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 

@@ -15,7 +15,7 @@ from typing import Any
 from sagewright.engine.jobs.dependencies import Machinery
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.serving import COMPONENT, HOST, START_S
-from sagewright.model.lives import SERVING, Step
+from sagewright.model.jobs.state_machines import SERVING, Step
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place, Wanted
 from sagewright.store.resources.resources import Resource

@@ -10,7 +10,7 @@ from sagewright.engine.endpoints.fleets import Fleets, Instance, Variant
 from sagewright.engine.endpoints.rollout import Look, Seen, State
 from sagewright.engine.jobs.dependencies import Machinery
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import EndpointStatus
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
 
 SOON_MS = 2_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Needs, Variant
 from sagewright.engine.endpoints.rollout import State
-from sagewright.model.instances import Resources, resources_of
+from sagewright.model.aws.instance_types import Resources, resources_of
 
 SPREAD, BINPACK = "SPREAD", "BINPACK"
 ENABLED = "ENABLED"

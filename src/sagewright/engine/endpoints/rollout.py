@@ -13,7 +13,7 @@ from typing import Any
 
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Instance, InstanceState, Variant
-from sagewright.model.lives import EndpointStatus
+from sagewright.model.jobs.state_machines import EndpointStatus
 
 DRAIN_MS = 2_000
 """How long an instance that gets no more requests is left before it is asked to end: every front knows by then."""

@@ -1,4 +1,4 @@
-"""What a front is told of endpoints: the documents that the engine keeps, in the front's own words (`front.routes`)."""
+"""What a front is told of endpoints: the documents that the engine keeps, in the front's own words (`front.invocations.routes`)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.kinds.tracking import TRACKER
-from sagewright.model.arns import sagemaker_arn
-from sagewright.model.lives import EndpointStatus
-from sagewright.model.regions import routed_name
+from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.aws.regions import routed_name
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
 
 CSV_TYPES, JSON_TYPES = ["text/csv"], ["application/json"]

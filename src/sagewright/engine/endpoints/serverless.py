@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.engine.endpoints.rollout import State
-from sagewright.model.lives import EndpointStatus
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource

@@ -17,10 +17,10 @@ from sagewright.engine.jobs.dependencies import Machinery
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.tracking import HOST, STORE, TRACKER
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import TRACKING, Step
-from sagewright.model.lives import TrackingStatus as Status
+from sagewright.model.jobs.state_machines import TRACKING, Step
+from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place, Wanted
 from sagewright.store.resources import resources

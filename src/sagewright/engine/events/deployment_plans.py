@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.events.deployment_strategies import ALL_AT_ONCE, BadStrategy, read_strategy
-from sagewright.model.arns import ROLE_NAME, role_arn
+from sagewright.model.aws.arns import ROLE_NAME, role_arn
 
 VARIANT = "AllTraffic"
 DEFAULT_TYPE = "ml.m5.large"

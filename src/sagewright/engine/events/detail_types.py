@@ -17,7 +17,7 @@ from typing import Any
 from sagewright.engine.calls import Call, Question
 from sagewright.engine.events import pipeline_details
 from sagewright.engine.pipelines.step_records import EXECUTION, STEP
-from sagewright.model.arns import ROLE_NAME, role_arn, sagemaker_arn
+from sagewright.model.aws.arns import ROLE_NAME, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.store import events

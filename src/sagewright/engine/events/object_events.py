@@ -10,7 +10,7 @@ import orjson
 from sagewright.engine.calls import Call, Question
 from sagewright.engine.events.rules import enabled
 from sagewright.engine.events.targets import queue_url, region_in, service_of
-from sagewright.model.arns import ROLE_NAME, role_arn
+from sagewright.model.aws.arns import ROLE_NAME, role_arn
 from sagewright.objects.notices import BRIDGE
 from sagewright.store.database import Database
 from sagewright.store.messages import deliveries

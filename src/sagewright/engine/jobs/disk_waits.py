@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.model.diskroom import Room
+from sagewright.model.disk_room import Room
 from sagewright.model.settings import Settings
 
 WAITS = "Waiting for disk space"

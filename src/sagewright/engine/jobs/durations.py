@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.events import Entry
 
 _BEGINS = frozenset({Step.DOWNLOADING, Step.RUNNING})

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.model import processmemory
+from sagewright.model import process_memory
 from sagewright.model.clock import now_ms
 from sagewright.runtimes.environments import Environments
 from sagewright.runtimes.images import Image
@@ -93,7 +93,7 @@ class EnvironmentBuilds:
             start_new_session=True,
             cwd="/",
         )
-        processmemory.free(process.pid)
+        process_memory.free(process.pid)
         self._running.add(key)
         log.info("the environment %s is being made", key)
         threading.Thread(target=self._await, args=(key, process), name=f"build {key}", daemon=True).start()

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from sagewright.model.brief import Cause, FaultClass, Phase
 from sagewright.model.clock import now_ms
+from sagewright.model.jobs.brief import Cause, FaultClass, Phase
 
 LAST_SEQ = (1 << 31) - 1
 LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients cannot show it

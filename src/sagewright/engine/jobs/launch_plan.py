@@ -19,11 +19,11 @@ from sagewright.engine.jobs.durations import run_ms
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.kinds.base import Demand, Kind, Named
 from sagewright.kinds.table import KINDS
-from sagewright.model.arns import assumed_role_arn
-from sagewright.model.brief import Brief
+from sagewright.model.aws.arns import assumed_role_arn
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.s3uris import read_s3_uri
+from sagewright.model.jobs.brief import Brief
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore
 from sagewright.runtimes import images

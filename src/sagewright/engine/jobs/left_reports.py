@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sagewright.engine.jobs import reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
-from sagewright.model.leftreports import left
+from sagewright.model.jobs.left_reports import left
 from sagewright.store.database import Database
 from sagewright.store.jobs.hosts import Host
 

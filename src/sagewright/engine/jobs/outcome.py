@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sagewright.kinds.base import MAX_FAILURE, Failure, Kind
-from sagewright.model.brief import Cause, FaultClass
-from sagewright.model.lives import Step
+from sagewright.model.jobs.brief import Cause, FaultClass
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.jobs.hosts import LOST, Host
 from sagewright.store.jobs.jobs import Job, Wanted
 

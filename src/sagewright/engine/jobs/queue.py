@@ -17,9 +17,9 @@ from sagewright.engine.jobs.teardown import Endings
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
-from sagewright.model.brief import FaultClass
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import Step
+from sagewright.model.jobs.brief import FaultClass
+from sagewright.model.jobs.state_machines import Step
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store.jobs import jobs, queue, warmpools

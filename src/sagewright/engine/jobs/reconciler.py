@@ -21,9 +21,9 @@ from sagewright.engine.jobs.teardown import Endings
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
-from sagewright.model.brief import FaultClass
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import Status, Step
+from sagewright.model.jobs.brief import FaultClass
+from sagewright.model.jobs.state_machines import Status, Step
 from sagewright.store.jobs import hosts, jobs, queue
 from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import Event, Job, Wanted

@@ -13,11 +13,11 @@ from sagewright.engine.jobs import outcome
 from sagewright.engine.jobs.hostreports import TOLD, Report
 from sagewright.engine.jobs.launch_plan import kind_of
 from sagewright.engine.monitoring import metric_filters
-from sagewright.model.brief import Desired, FaultClass, Phase
 from sagewright.model.clock import now_ms
-from sagewright.model.diskroom import insufficient
+from sagewright.model.disk_room import insufficient
 from sagewright.model.errors import AwsError
-from sagewright.model.lives import Step
+from sagewright.model.jobs.brief import Desired, FaultClass, Phase
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.hosts import Host

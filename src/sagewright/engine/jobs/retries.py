@@ -5,7 +5,7 @@ from __future__ import annotations
 from sagewright.engine.jobs import outcome
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.kinds.base import Demand
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs

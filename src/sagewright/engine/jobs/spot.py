@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from sagewright.compute.capacity import Share
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.kinds.base import Demand
-from sagewright.model.interruptions import Schedule, parse
-from sagewright.model.lives import Step
+from sagewright.model.jobs.interruptions import Schedule, parse
+from sagewright.model.jobs.state_machines import Step
 from sagewright.model.settings import Settings
 from sagewright.store.jobs.jobs import Job, Wanted
 

@@ -20,7 +20,7 @@ import botocore.session
 from sagewright.engine.calls import Call, Question
 from sagewright.engine.monitoring import alarm_reasons, composite_alarms
 from sagewright.engine.monitoring.alarm_reasons import ALARM, BREACHING, OK, UNKNOWN, Point, breaches, moment
-from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database

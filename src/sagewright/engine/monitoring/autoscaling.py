@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from sagewright.engine.calls import Call, Question
 from sagewright.engine.events.schedules import BadSchedule, read_schedule
 from sagewright.engine.monitoring.scaling_targets import Scalable, scalable_of
-from sagewright.model.arns import assumed_role_arn
+from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database

@@ -11,11 +11,11 @@ from typing import Any
 
 from sagewright.engine.pipelines import step_records
 from sagewright.engine.pipelines.step_records import EXECUTION, StepRecord
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
-from sagewright.model.s3uris import read_s3_uri
 from sagewright.objects.access import ObjectStore
 from sagewright.pipelines.definition import Definition
 from sagewright.pipelines.errors import BadReference

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.tuning_pass import Means, Progress, Turn
 from sagewright.kinds.tuning import KIND, Definition, Plan, read_plan
-from sagewright.model.lives import ENDED, Status
+from sagewright.model.jobs.state_machines import ENDED, Status
 from sagewright.store.jobs.jobs import Place
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource

@@ -11,7 +11,7 @@ from typing import Any
 from sagewright.kinds.table import KINDS
 from sagewright.kinds.tuning import TRIAL, Definition
 from sagewright.kinds.tuningspace import holds
-from sagewright.model.lives import TRAINING, Status
+from sagewright.model.jobs.state_machines import TRAINING, Status
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Job, Place

@@ -14,11 +14,11 @@ from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.trials import ObjectiveStatus, Record
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, Child, Definition, Plan, child_request
-from sagewright.model.arns import sagemaker_arn
-from sagewright.model.brief import FaultClass
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.model.lives import Status
+from sagewright.model.jobs.brief import FaultClass
+from sagewright.model.jobs.state_machines import Status
 from sagewright.store.database import Database
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import Resource

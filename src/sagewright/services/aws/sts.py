@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from sagewright.model.access_keys import AccessKey
-from sagewright.model.arns import assumed_role_arn
+from sagewright.model.aws.access_keys import AccessKey
+from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context

@@ -12,9 +12,9 @@ from typing import Any
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.async_invocations import DEFAULT_TIMEOUT_S, DEFAULT_TTL_S, KIND, WAITING
 from sagewright.kinds.serving import ENDPOINT
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import AwsError
-from sagewright.model.lives import EndpointStatus
-from sagewright.model.s3uris import read_s3_uri
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.jobs.jobs import Place

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import LIVES, Life
+from sagewright.model.jobs.state_machines import LIVES, Life
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import Entry, Subject

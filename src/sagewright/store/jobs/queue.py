@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import ACTIVE, Status
+from sagewright.model.jobs.state_machines import ACTIVE, Status
 from sagewright.store.database import Database
 from sagewright.store.jobs.hosts import RETIRED
 from sagewright.store.jobs.jobs import Job, Wanted

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import ENDED
+from sagewright.model.jobs.state_machines import ENDED
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
 from sagewright.store.schema.jobs import jobs

@@ -12,8 +12,8 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from sagewright.http.messages import BodyReader, FileBody, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError, SerializationException
-from sagewright.objects import checksums
-from sagewright.objects.blobs import Slice
+from sagewright.objects.blobs import checksums
+from sagewright.objects.blobs.blobs import Slice
 from sagewright.wire.models import operation_model
 from sagewright.wire.protocols import rest
 from sagewright.wire.protocols.members import read_scalar

@@ -8,7 +8,7 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.inputs.channels import Channel, Member, relative_key
 from sagewright.agent.inputs.directories import layout
 from sagewright.agent.inputs.sources import Stored
-from sagewright.model.brief import DataSet, Input
+from sagewright.model.jobs.brief import DataSet, Input
 
 
 @pytest.mark.parametrize(

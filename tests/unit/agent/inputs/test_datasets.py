@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sagewright.agent.inputs.datasets import tables_of
-from sagewright.model.brief import Query, QueryEngine
+from sagewright.model.jobs.brief import Query, QueryEngine
 
 
 def query(sql: str, database: str = "sales") -> Query:

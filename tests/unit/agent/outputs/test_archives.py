@@ -26,7 +26,7 @@ from sagewright.agent.outputs.archives import LONGEST_PATH, Delivery, merge, pac
 from sagewright.agent.outputs.skipped_files import LeftOut
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import BadArchive
-from sagewright.model import diskroom
+from sagewright.model import disk_room
 
 SECRET = b"the admin's secret"
 
@@ -159,7 +159,7 @@ def test_packing_stops_before_it_takes_the_disks_reserve(
 ) -> None:
     with (model / "big").open("wb") as file:
         file.truncate(200 << 20)  # should it fail, the disk is not filled
-    monkeypatch.setattr(diskroom, "_HOST_SHARE", 1)
+    monkeypatch.setattr(disk_room, "_HOST_SHARE", 1)
     disk = Disk(tmp_path, (shutil.disk_usage(tmp_path).free >> 20) - 40)
     with JobDirectory.at(model) as directory, pytest.raises(DiskFull, match=r"the disk of .* has \d+ bytes free"):
         pack(directory, tmp_path / "archive", False, replace(delivery(tmp_path), disk=disk), LeftOut("", print))

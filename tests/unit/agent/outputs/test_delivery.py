@@ -7,7 +7,7 @@ from pathlib import Path
 from agent.conftest import Start
 from agent.double import Double, host_document
 from agent.test_host import entry, until
-from sagewright.model.agentmarks import Mark, read_mark
+from sagewright.model.jobs.agent_marks import Mark, read_mark
 
 
 def test_a_job_that_leaves_nothing_says_all_of_its_end_at_once(double: Double, start: Start, tmp_path: Path) -> None:

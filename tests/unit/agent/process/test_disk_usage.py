@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sagewright.agent.process.disk_usage import Writing
-from sagewright.model.diskroom import Room
+from sagewright.model.disk_room import Room
 
 MIB = 1 << 20
 FLOOR = 512 * MIB

@@ -11,7 +11,7 @@ import pytest
 
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.process.network import open_network
-from sagewright.model.brief import Brief, Program
+from sagewright.model.jobs.brief import Brief, Program
 from sagewright.sandbox.namespace import NetworkFailed
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}

@@ -11,7 +11,7 @@ from sagewright.agent.reports.logbook import LogBook
 from sagewright.agent.reports.metrics import MetricScanner
 from sagewright.agent.reports.report import FULL_AWAY_BYTES, FULL_BYTES, Reporter
 from sagewright.agent.reports.server import ServerConnection
-from sagewright.model.brief import Metric
+from sagewright.model.jobs.brief import Metric
 
 
 class Recorder(Reporter):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sagewright.agent.reports.metrics import LINE_CHARACTERS, LINE_OVERRUN_S, MetricScanner
-from sagewright.model.brief import Metric
+from sagewright.model.jobs.brief import Metric
 
 
 def scan(line: str, *definitions: tuple[str, str]) -> list[tuple[str, float]]:

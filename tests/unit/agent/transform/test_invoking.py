@@ -13,7 +13,7 @@ import pytest
 
 from sagewright.agent.transform import invoking
 from sagewright.agent.transform.invoking import Content, Failed, Invoking
-from sagewright.model.brief import DataSet, Transform
+from sagewright.model.jobs.brief import DataSet, Transform
 
 Answers = Callable[[str, bytes], bytes | None]
 

@@ -8,7 +8,7 @@ import pytest
 
 from sagewright.agent.inputs.records import Payload
 from sagewright.agent.transform.row_filters import BadRow, RowFilter
-from sagewright.model.brief import Rows
+from sagewright.model.jobs.brief import Rows
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 

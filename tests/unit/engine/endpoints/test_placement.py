@@ -14,8 +14,8 @@ from sagewright.engine.endpoints import fleets, placement
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Needs, Variant
 from sagewright.engine.endpoints.placement import Placed, place
 from sagewright.engine.endpoints.rollout import State
-from sagewright.model.instances import resources_of
-from sagewright.model.lives import EndpointStatus
+from sagewright.model.aws.instance_types import resources_of
+from sagewright.model.jobs.state_machines import EndpointStatus
 
 TYPE = "ml.m5.xlarge"  # 4 CPU cores, 16 GiB
 ROLE = "arn:aws:iam::000000000000:role/r"

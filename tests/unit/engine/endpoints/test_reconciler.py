@@ -11,7 +11,7 @@ from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.engine.endpoints.rollout import State
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.clock import now_ms
-from sagewright.model.lives import EndpointStatus
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import Place
 from sagewright.store.resources import resources

@@ -14,7 +14,7 @@ from tests.examples import examples
 from sagewright.engine.endpoints import fleets, rollout
 from sagewright.engine.endpoints.fleets import Fleet, InstanceState, Variant
 from sagewright.engine.endpoints.rollout import Look, Seen, State
-from sagewright.model.lives import CHANGING, EndpointStatus
+from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
 
 CONTAINER = {"Image": "sklearn", "ModelDataUrl": "s3://b/m.tar.gz"}
 CANARY = {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10}, "WaitIntervalInSeconds": 5}

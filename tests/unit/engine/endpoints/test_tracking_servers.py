@@ -11,7 +11,7 @@ from engine.inline import InlineBackend, InlineHost, InlineServer
 from sagewright.engine.endpoints import tracking_servers
 from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, asked
 from sagewright.kinds.tracking import TRACKER
-from sagewright.model.lives import TrackingStatus as Status
+from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import Place
 from sagewright.store.resources import resources

@@ -14,7 +14,7 @@ from tests.examples import examples
 from sagewright.engine.jobs import outcome, reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
 from sagewright.engine.jobs.launch_plan import kind_of
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import Draft, Place, Wanted

@@ -8,8 +8,8 @@ import pytest
 
 from sagewright.compute.capacity import Machines
 from sagewright.engine.jobs.reservations import Reservations, Taken
+from sagewright.model.aws.instance_types import Resources
 from sagewright.model.clock import now_ms
-from sagewright.model.instances import Resources
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Draft, Place, Wanted

@@ -12,7 +12,7 @@ from sagewright.engine.jobs import retries
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.retries import MAX_LOSSES
 from sagewright.kinds.training import Training
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey

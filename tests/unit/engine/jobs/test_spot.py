@@ -3,7 +3,7 @@ from __future__ import annotations
 from sagewright.compute.capacity import Machines
 from sagewright.engine.jobs import spot
 from sagewright.engine.jobs.reservations import Reservations
-from sagewright.model.instances import Resources
+from sagewright.model.aws.instance_types import Resources
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import Job
 

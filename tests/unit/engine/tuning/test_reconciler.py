@@ -18,7 +18,7 @@ from sagewright.engine.tuning.tuning_pass import GIVE_UP_AFTER, Means
 from sagewright.kinds.tuning import KIND, read_plan
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError, ResourceInUse, ValidationException
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Draft, Event, Job, Place

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs

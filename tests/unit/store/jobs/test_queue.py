@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs, queue
 from sagewright.store.jobs.jobs import Draft, Event, Place, Wanted

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs, warmpools
 from sagewright.store.jobs.jobs import Draft, Event, Place

@@ -18,10 +18,10 @@ from botocore.serialize import create_serializer
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
-from sagewright.objects.blobs import Slice
+from sagewright.objects.blobs.blobs import Slice
 from sagewright.wire.models import service_model
 from sagewright.wire.protocols.rest_xml import RestXmlProtocol
-from sagewright.wire.s3_routes import NOT_OURS
+from sagewright.wire.s3.routes import NOT_OURS
 
 MODEL = service_model("s3")
 CODEC = RestXmlProtocol()

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.model import Shape
 
 from sagewright.engine.pipelines.steps.table import REQUESTS
-from sagewright.model.awsmodels import operation_model
+from sagewright.model.aws.service_models import operation_model
 from sagewright.pipelines.references import is_reference, text_of
 
 

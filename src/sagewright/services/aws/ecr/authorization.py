@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from sagewright.model.aws.registry_tokens import LIFETIME_S, USER, make_password
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AccessDenied
-from sagewright.model.registry_tokens import LIFETIME_S, USER, make_password
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import identity

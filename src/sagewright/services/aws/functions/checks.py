@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.model.arns import account_of
+from sagewright.model.aws.arns import account_of
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.functions.names import invalid
 from sagewright.services.context import Context

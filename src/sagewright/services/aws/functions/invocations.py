@@ -11,11 +11,11 @@ from typing import Any
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.function import PREPARE_S, TOGETHER, log_stream_of
 from sagewright.kinds.table import KINDS
-from sagewright.model.brief import FaultClass
 from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
-from sagewright.model.lives import FUNCTION, Status, Step
+from sagewright.model.jobs.brief import FaultClass
+from sagewright.model.jobs.state_machines import FUNCTION, Status, Step
 from sagewright.services.aws.functions.functions import log_group
 from sagewright.services.aws.functions.names import LATEST, arn_of, require
 from sagewright.services.context import Context

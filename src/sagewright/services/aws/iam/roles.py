@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from sagewright.model.arns import ROLE_NAME
+from sagewright.model.aws.arns import ROLE_NAME
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services import paging

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.engine.monitoring.metric_filters import parent_of
-from sagewright.model.arns import log_group_arn
+from sagewright.model.aws.arns import log_group_arn
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.aws.logs import groupsettings

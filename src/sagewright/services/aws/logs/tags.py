@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.model.arns import log_group_arn
+from sagewright.model.aws.arns import log_group_arn
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.logs.groups import require_group
 from sagewright.services.context import Context

@@ -14,7 +14,7 @@ from sagewright.engine.events.scheduler import KIND, MOST_SCHEDULES, ONLY_TARGET
 from sagewright.engine.events.schedules import BadSchedule
 from sagewright.engine.events.targets import service_of
 from sagewright.engine.events.timetables import BadZone, read_timetable
-from sagewright.model.arns import account_of
+from sagewright.model.aws.arns import account_of
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging

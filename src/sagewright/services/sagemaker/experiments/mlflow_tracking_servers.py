@@ -12,13 +12,13 @@ from typing import Any
 
 from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, asked
 from sagewright.kinds.tracking import TRACKER
-from sagewright.model import trackingsessions as passes
-from sagewright.model.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
-from sagewright.model.lives import TrackingStatus as Status
-from sagewright.model.s3uris import read_s3_uri
-from sagewright.model.trackingsessions import Pass
+from sagewright.model.jobs import tracking_sessions as passes
+from sagewright.model.jobs.state_machines import TrackingStatus as Status
+from sagewright.model.jobs.tracking_sessions import Pass
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare

@@ -11,7 +11,7 @@ from sagewright.kinds.table import KINDS
 from sagewright.kinds.training import model_uri
 from sagewright.kinds.transform import MODEL
 from sagewright.model.clock import to_datetime
-from sagewright.model.lives import PROCESSING, TRAINING, TRANSFORM
+from sagewright.model.jobs.state_machines import PROCESSING, TRAINING, TRANSFORM
 from sagewright.services.sagemaker.experiments.tracked import CREATOR, NAME, by
 from sagewright.store.jobs.jobs import Job
 from sagewright.store.resources.component_metrics import Summary

@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.engine.endpoints.fleets import Fleet, Variant, fleet_of
 from sagewright.engine.endpoints.rollout import RESIZE, State
 from sagewright.model.clock import to_datetime
-from sagewright.model.lives import EndpointStatus
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
 
 

@@ -19,7 +19,7 @@ from sagewright.engine.endpoints.rollout import State
 from sagewright.kinds.serving import COMPONENT
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ValidationException
-from sagewright.model.lives import CHANGING, EndpointStatus
+from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation

@@ -26,7 +26,7 @@ from sagewright.engine.endpoints.shadow_tests import (
     UPDATING,
 )
 from sagewright.kinds.serving import ENDPOINT
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.services.context import Context

@@ -10,9 +10,9 @@ from typing import Any
 
 from sagewright.kinds.processing import local_path, managed
 from sagewright.kinds.table import KINDS
-from sagewright.model.brief import Purpose
 from sagewright.model.errors import ResourceInUse, ValidationException
-from sagewright.model.lives import PROCESSING
+from sagewright.model.jobs.brief import Purpose
+from sagewright.model.jobs.state_machines import PROCESSING
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation

@@ -7,10 +7,10 @@ from typing import Any
 
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
 from sagewright.kinds.tracking import TRACKER
-from sagewright.model import interruptions
-from sagewright.model.arns import sagemaker_arn
-from sagewright.model.brief import Purpose
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import ValidationException
+from sagewright.model.jobs import interruptions
+from sagewright.model.jobs.brief import Purpose
 from sagewright.services.context import Context
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.jobs.warmpools import check_warm_pool

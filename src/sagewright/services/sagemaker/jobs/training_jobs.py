@@ -9,7 +9,7 @@ from typing import Any
 from sagewright.kinds.table import KINDS
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationException
-from sagewright.model.lives import ACTIVE, TRAINING
+from sagewright.model.jobs.state_machines import ACTIVE, TRAINING
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation

@@ -11,9 +11,9 @@ from sagewright.engine.jobs.durations import run_ms
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, OWNER
 from sagewright.kinds.training import CHECKPOINT_PATH, metric_definitions, model_uri
 from sagewright.kinds.tuning import KIND as TUNING
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
-from sagewright.model.lives import ENDED
+from sagewright.model.jobs.state_machines import ENDED
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.jobs.warmpools import warm_pool_status
 from sagewright.services.sagemaker.registry import algorithms

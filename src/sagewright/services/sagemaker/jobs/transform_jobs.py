@@ -10,10 +10,10 @@ from typing import Any
 from sagewright.kinds.modelcontainers import containers_of
 from sagewright.kinds.table import KINDS
 from sagewright.kinds.transform import ACCOUNT, MODEL
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import ValidationException
-from sagewright.model.jsonpaths import WHOLE, WrongPath, json_path
-from sagewright.model.lives import TRANSFORM
-from sagewright.model.s3uris import read_s3_uri
+from sagewright.model.jobs.json_paths import WHOLE, WrongPath, json_path
+from sagewright.model.jobs.state_machines import TRANSFORM
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm
 from sagewright.services.registry import operation

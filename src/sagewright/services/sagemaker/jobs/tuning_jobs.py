@@ -11,10 +11,10 @@ from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.trials import Record
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, read_definitions
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationException
-from sagewright.model.lives import ENDED, Status
+from sagewright.model.jobs.state_machines import ENDED, Status
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.paging import ListForm

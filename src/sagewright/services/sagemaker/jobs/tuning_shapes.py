@@ -10,7 +10,7 @@ from sagewright.engine.tuning.trials import Record
 from sagewright.kinds.training import OBJECTIVE
 from sagewright.kinds.tuning import KIND, RESOURCE, TRIAL, Definition, read_definitions, resource_configs
 from sagewright.kinds.tuning import specification as with_objective
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.services.context import Context
 from sagewright.store.jobs.jobs import Place

@@ -10,7 +10,7 @@ from typing import Any
 
 from sagewright.kinds.tuning import KIND, Definition, read_definitions
 from sagewright.model.errors import ResourceNotFound, ValidationException
-from sagewright.model.lives import ENDED
+from sagewright.model.jobs.state_machines import ENDED
 from sagewright.services.context import Context
 from sagewright.store.jobs.jobs import Place
 from sagewright.store.resources import resources

@@ -13,7 +13,7 @@ from sagewright.kinds.base import OWNER
 from sagewright.kinds.modelcontainers import containers_of
 from sagewright.kinds.training import model_uri
 from sagewright.kinds.transform import MODEL
-from sagewright.model.lives import PROCESSING, TRAINING, TRANSFORM, Status
+from sagewright.model.jobs.state_machines import PROCESSING, TRAINING, TRANSFORM, Status
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.lineage.lineage_graphs import COMPONENT, PRODUCED, Graph
 from sagewright.store.jobs.jobs import Job

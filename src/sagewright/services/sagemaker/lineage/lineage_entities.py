@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.services.context import Context

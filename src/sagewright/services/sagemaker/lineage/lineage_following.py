@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.kinds.serving import ENDPOINT
-from sagewright.model.lives import ENDED, LIVES
+from sagewright.model.jobs.state_machines import ENDED, LIVES
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.lineage import job_lineage, model_lineage

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from sagewright.engine.pipelines.step_records import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.pipelines.steps.shapes import unknown_members
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.pipelines.definition import Definition, read_definition

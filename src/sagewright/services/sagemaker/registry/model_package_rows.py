@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue import Rows

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.model import OperationModel, Shape
 
-from sagewright.model.awsmodels import operation_model, service_model
+from sagewright.model.aws.service_models import operation_model, service_model
 from sagewright.model.errors import AwsError, NotImplementedYet, ResourceNotFound, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.registry import Operation, absent

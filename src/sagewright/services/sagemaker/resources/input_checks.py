@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.model.aws.input_modes import MODES_BY_DATA_TYPE
+from sagewright.model.aws.s3_uris import S3Uri, read_s3_uri
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.model.input_modes import MODES_BY_DATA_TYPE
-from sagewright.model.s3uris import S3Uri, read_s3_uri
 from sagewright.services.context import Context
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import ValidationException
-from sagewright.model.s3uris import read_s3_uri
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.input_checks import any_object
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sagewright.model.brief import Purpose
 from sagewright.model.errors import ValidationException
+from sagewright.model.jobs.brief import Purpose
 from sagewright.runtimes import images, registries
 from sagewright.runtimes.images import ImageKind
 from sagewright.services.context import Context

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.model.arns import sagemaker_arn
+from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
-from sagewright.model.awsmodels import operation_model
+from sagewright.model.aws.service_models import operation_model
 from sagewright.model.budgets import kept_size
 from sagewright.model.errors import ServiceUnavailable, ValidationException
 from sagewright.services import paging

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sagewright.model.errors import AwsError
-from sagewright.objects.blobs import Blob
+from sagewright.objects.blobs.blobs import Blob
 from sagewright.services.aws.s3 import shapes
 from sagewright.services.aws.s3.objects.integrity import digests
 from sagewright.store.objects.buckets import Bucket

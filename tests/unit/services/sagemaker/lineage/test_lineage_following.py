@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import delete, select
 
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.services.context import Platform
 from sagewright.services.sagemaker.lineage import lineage_following
 from sagewright.store.database import Database

@@ -17,7 +17,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, insert
 
 from sagewright.model.errors import ValidationException
-from sagewright.model.lives import Step
+from sagewright.model.jobs.state_machines import Step
 from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.jobs.training_jobs import job_arn, place_of

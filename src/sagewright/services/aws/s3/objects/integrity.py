@@ -10,8 +10,9 @@ from typing import Any
 
 from sagewright.http.body import incomplete_body
 from sagewright.model.errors import AwsError
-from sagewright.objects import checksums, errors
-from sagewright.objects.blobs import Blob
+from sagewright.objects import errors
+from sagewright.objects.blobs import checksums
+from sagewright.objects.blobs.blobs import Blob
 
 MOST_BYTES = 5 * 1024**3
 """What PutObject, UploadPart and CopyObject take at once."""

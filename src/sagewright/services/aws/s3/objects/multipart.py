@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sagewright.model.clock import to_datetime
-from sagewright.objects import checksums, errors
+from sagewright.objects import errors
+from sagewright.objects.blobs import checksums
 from sagewright.objects.uploads import COMPOSITE, FULL_OBJECT, MOST_PARTS, Chosen, Expected, of_parts
 from sagewright.services.aws.s3 import shapes
 from sagewright.services.aws.s3.causes import cause

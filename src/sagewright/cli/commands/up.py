@@ -1,0 +1,57 @@
+"""`sagewright up`: the server, in the foreground."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.model import process_memory
+from sagewright.model.errors import AwsError
+from sagewright.model.settings import BadSetting
+
+
+def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
+    data: DataOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            help="Another S3 that keeps all objects, such as s3://HOST:PORT.", show_default="the embedded store"
+        ),
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Where the hosts of jobs run: local or ray.", show_default="local")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="The Ray cluster, such as ray://HOST:10001.", show_default=False)
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C. Jobs go on without it."""
+    from sagewright.compute.backend import NoBackend
+    from sagewright.server.notes import AlreadyRunning
+    from sagewright.server.server import Server
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    settings = settings_of(data=data, host=host, port=port, objects=objects, backend=backend, ray_address=ray_address)
+
+    def ready(url: str) -> None:
+        console.print(f"Sagewright answers at [bold]{url}[/bold]")
+        console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
+        console.print("Run a program against it: sagewright exec -- python your_script.py")
+
+    try:
+        Server(settings).run(ready)
+    except (AlreadyRunning, BadSetting, NoBackend, OSError) as error:
+        fail(str(error))
+    except AwsError as error:
+        fail(f"The server can't start on {settings.data}: {error.message}")
+    if process_memory.is_spent():
+        process_memory.start_again()

@@ -1,0 +1,379 @@
+"""From an endpoint and a request to a model's answer: variant, instance, container, and what is done when one of them is away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from pathlib import Path
+
+from sagewright.front import faults
+from sagewright.front.faults import Where
+from sagewright.front.invocations.choosing import Quota, least_busy
+from sagewright.front.invocations.counting import Counting, Tally
+from sagewright.front.invocations.refreshing import Refreshing
+from sagewright.front.invocations.routes import Endpoint, Fleet, Instance, Routes, Variant
+from sagewright.front.invocations.shelves import Shelves
+from sagewright.model.aws.regions import read_routed
+from sagewright.model.errors import AwsError
+from sagewright.upstream.client import Answer, Broken, Stream, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import Container
+
+TIMEOUT_S = 60.0
+STREAM_TIMEOUT_S = 480.0
+"""For all of a stream. Source: AWS's developer guide: 8 minutes."""
+AWAY_S = 5.0
+"""For how long a request waits for a server that is being started again."""
+RETRY_S, MOST_RETRY_S = 0.02, 0.2
+"""Between two attempts to reach it: longer each time, since many requests may wait for one container."""
+MOST_IN_FLIGHT = 256
+"""Requests to one instance; further ones are told to come again later."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a request names besides its endpoint."""
+
+    variant: str = ""
+    container: str = ""
+    model: str = ""
+    component: str = ""
+
+
+@dataclass
+class Served:
+    """Who answered, and in what time (seconds) the model did."""
+
+    fleet: Fleet
+    variant: Variant
+    answer: Answer
+    model_s: float
+
+
+@dataclass
+class Counters:
+    """Requests under way."""
+
+    by_instance: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    by_variant: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+class Dispatch:
+    """Sends requests to model servers. `routes` is replaced whole by `take`; requests under way end where they are."""
+
+    def __init__(self, counting: Counting, refresh: Callable[[], Awaitable[None]]) -> None:
+        """`refresh`: has the server send the routes as they are now."""
+        self.routes = Routes()
+        self._refresh = Refreshing(refresh)
+        self._counting = counting
+        self._quotas: dict[str, Quota] = {}
+        self._upstreams: dict[Path, Upstream] = {}
+        self._busy = Counters()
+        self._shelves = Shelves()
+        self._models: dict[tuple[Path, str], str] = {}
+        self._changed = asyncio.Event()
+        self.wanted: set[str] = set()
+        """Endpoints whose variants have been asked for while they have no instance, since the last look."""
+
+    def take(self, routes: Routes) -> None:
+        self.routes = routes
+        known = {
+            place
+            for endpoint in routes.endpoints.values()
+            for fleet in endpoint.fleets
+            for variant in (*fleet.variants, *([fleet.shadow] if fleet.shadow else []))
+            for instance in variant.instances
+            for place in instance.directories
+        }
+        known |= {
+            place
+            for endpoint in routes.endpoints.values()
+            for component in (endpoint.components or {}).values()
+            for instance in component.instances
+            for place in instance.directories
+        }
+        for gone in self._upstreams.keys() - known:
+            self._upstreams.pop(gone).close()
+        self._models = {key: name for key, name in self._models.items() if key[0] in known}
+        for name in self._quotas.keys() - routes.endpoints.keys():
+            del self._quotas[name]
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def where(self, name: str, component: str = "") -> Where:
+        """`name`: as routes have it."""
+        region, plain = read_routed(name, self.routes.region)
+        return Where(plain, self.routes.account, region, component)
+
+    async def endpoint(self, name: str, component: str = "") -> Endpoint:
+        """As it is now: of one that isn't known to serve, or to host the component, the server is asked once more. Raises
+        ValidationError."""
+        endpoint = self.routes.endpoints.get(name)
+        if endpoint is None or not endpoint.fleets or not _answers(endpoint, component):
+            await self._refresh()
+            endpoint = self.routes.endpoints.get(name)
+        if endpoint is None:
+            raise faults.not_found(self.where(name))
+        if not endpoint.fleets:
+            raise faults.not_ready(self.where(name), endpoint.status)
+        return endpoint
+
+    def choose(self, endpoint: Endpoint, wanted: Wanted) -> tuple[Fleet, Variant]:
+        """Raises ValidationError for a variant or a component that is not there."""
+        if endpoint.components is not None or wanted.component:
+            return endpoint.fleets[0], self._component(endpoint, wanted)
+        if wanted.variant:
+            for fleet in sorted(endpoint.fleets, key=lambda one: -one.share):
+                for variant in fleet.variants:
+                    if variant.name == wanted.variant:
+                        return fleet, variant
+            raise faults.validation(f"Variant {wanted.variant} of endpoint {endpoint.name} not found.")
+        if len(endpoint.fleets) == 1 and len(endpoint.fleets[0].variants) == 1:  # as most have it: there is no choice
+            (fleet,), (variant,) = endpoint.fleets, endpoint.fleets[0].variants
+            if fleet.share and variant.weight:
+                return fleet, variant
+        quota = self._quotas.setdefault(endpoint.name, Quota())
+        weights, found = {}, {}
+        for number, fleet in enumerate(endpoint.fleets):
+            total = sum(variant.weight for variant in fleet.variants)
+            for variant in fleet.variants:
+                key = f"{number}/{variant.name}"
+                found[key] = (fleet, variant)
+                weights[key] = fleet.share * variant.weight / total if total else 0.0
+        if not any(weights.values()):
+            raise faults.validation(f"No variant of endpoint {endpoint.name} has a weight above 0.")
+        return found[quota.choose(weights)]
+
+    def _component(self, endpoint: Endpoint, wanted: Wanted) -> Variant:
+        """Raises ValidationError."""
+        if endpoint.components is None:
+            raise faults.validation(
+                f"Endpoint {endpoint.name} hosts no inference components: its variants have models."
+            )
+        if not wanted.component:
+            raise faults.component_needed()
+        found = endpoint.components.get(wanted.component)
+        if found is None:
+            raise faults.component_not_found(self.where(endpoint.name, wanted.component))
+        if wanted.variant and wanted.variant != found.name:
+            raise faults.validation(
+                f"Inference Component {found.component} is on the variant {found.name}, not on {wanted.variant}."
+            )
+        if not found.wanted and not found.instances:
+            self.tally(endpoint.name, found).without_capacity += 1
+            raise faults.no_capacity()
+        return found
+
+    async def ask(
+        self, endpoint: Endpoint, fleet: Fleet, variant: Variant, ask: UpstreamRequest, wanted: Wanted
+    ) -> Served:
+        """The answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
+        where, begin = self.where(endpoint.name, variant.component), time.monotonic()
+        async with _Slot(self, endpoint, variant) as slot:
+            *before, last = slot.steps(wanted)
+            for number in before:
+                answer = await self._answered(where, slot, number, ask, wanted)
+                headers = {**ask.headers}
+                if "content-type" in answer.headers:
+                    headers["Content-Type"] = answer.headers["content-type"]
+                ask = replace(ask, body=answer.body, headers=headers)
+            answer = await self._answered(where, slot, last, ask, wanted)
+        return Served(fleet, variant, answer, time.monotonic() - begin)
+
+    async def _answered(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: Wanted) -> Answer:
+        """A container's good answer. Raises AwsError."""
+        answer = await self._step(where, slot, number, ask, wanted)
+        if not 200 <= answer.status < 300:
+            raise faults.model_error(where, _told_name(slot.variant, number), answer.status, answer.body)
+        return answer
+
+    async def _several(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, model: str) -> Answer:
+        """Of one model of a multi-model container, which is loaded first if it isn't."""
+        place, container = slot.instance.directories[number], _told_name(slot.variant, number)
+        key = place, model
+        answer = Answer(0, {}, b"")
+        for fresh in (False, True):
+            if fresh or key not in self._models:
+                self._models[key] = await self._shelves.bring(place, model)
+            path = f"/models/{self._models[key]}/invoke"
+            try:
+                answer = await self._upstream(place).ask(replace(ask, path=path), TIMEOUT_S)
+            except Unreachable:
+                self._models.pop(key, None)
+                if fresh:
+                    raise faults.unavailable(f"The container {container} can't be reached.") from None
+                continue  # it is being started again, and its models with it
+            except Broken as error:
+                raise faults.broken(where, container, str(error)) from None
+            except TimeoutError:
+                raise faults.timed_out(where, container, TIMEOUT_S) from None
+            if answer.status != HTTPStatus.NOT_FOUND:
+                break
+            self._models.pop(key, None)  # the container was started again, or has given it up
+        return answer
+
+    async def _step(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: Wanted) -> Answer:
+        container = _told_name(slot.variant, number)
+        until, retry_s = time.monotonic() + AWAY_S, RETRY_S
+        if slot.variant.containers[number].multi_model and wanted.model:
+            return await self._several(where, slot, number, ask, wanted.model)
+        while True:
+            try:
+                return await self._upstream(slot.instance.directories[number]).ask(ask, TIMEOUT_S)
+            except Unreachable as error:
+                if time.monotonic() > until:
+                    raise faults.unavailable(
+                        f"No instance of the variant {slot.variant.name} can be reached: {error}"
+                    ) from None
+                await asyncio.sleep(retry_s)
+                retry_s = min(MOST_RETRY_S, retry_s * 1.3)
+                slot.move(self._present(slot.endpoint.name, slot.variant), started=number > 0)
+            except Broken as error:
+                raise faults.broken(where, container, str(error)) from None
+            except TimeoutError:
+                raise faults.timed_out(where, container, TIMEOUT_S) from None
+
+    async def begin(
+        self, endpoint: Endpoint, variant: Variant, ask: UpstreamRequest, wanted: Wanted
+    ) -> tuple[Stream, _Slot]:
+        """The answer of a variant's last container, to be read as it comes. The slot has to be left. Raises AwsError."""
+        where = self.where(endpoint.name, variant.component)
+        slot = _Slot(self, endpoint, variant)
+        await slot.__aenter__()
+        try:
+            steps = slot.steps(wanted)
+            for number in steps[:-1]:
+                answer = await self._step(where, slot, number, ask, wanted)
+                if not 200 <= answer.status < 300:
+                    raise faults.model_error(where, _told_name(variant, number), answer.status, answer.body)
+                ask = replace(ask, body=answer.body)
+            try:
+                stream = await self._upstream(slot.instance.directories[steps[-1]]).begin(ask, STREAM_TIMEOUT_S)
+            except Unreachable as error:
+                raise faults.unavailable(f"No instance of the variant {variant.name} can be reached: {error}") from None
+            except Broken as error:
+                raise faults.broken(where, _told_name(variant, steps[-1]), str(error)) from None
+            except TimeoutError:
+                raise faults.timed_out(where, _told_name(variant, steps[-1]), STREAM_TIMEOUT_S) from None
+        except BaseException:
+            await slot.__aexit__()
+            raise
+        return stream, slot
+
+    def tally(self, endpoint: str, variant: Variant) -> Tally:
+        tally = self._counting.of(endpoint, variant.name, variant.component)
+        tally.instances = max(1, len(variant.instances))
+        return tally
+
+    async def present(self, endpoint: Endpoint, variant: Variant) -> Variant:
+        """The variant as it is now, once it has an instance. Raises ServiceUnavailable, ModelNotReadyException."""
+        now, begin = self._present(endpoint.name, variant), time.monotonic()
+        limit = time.monotonic() + (TIMEOUT_S if now.scales_from_zero else AWAY_S)
+        while not now.instances:
+            self.wanted.add(endpoint.id)
+            left = limit - time.monotonic()
+            if left <= 0:
+                raise faults.unavailable(f"The variant {variant.name} of endpoint {endpoint.name} has no instance now.")
+            changed = self._changed
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), min(left, 0.5))
+            now = self._present(endpoint.name, variant)
+        if now.scales_from_zero:
+            self.tally(endpoint.name, now).timed("ModelSetupTime", (time.monotonic() - begin) * 1e6)
+        return now
+
+    def _present(self, name: str, variant: Variant) -> Variant:
+        """As the present routes have it; as it was, where they don't."""
+        endpoint = self.routes.endpoints.get(name)
+        candidates = endpoint.variants() if endpoint else []
+        mine = (one for one in candidates if (one.name, one.component) == (variant.name, variant.component))
+        return next(mine, variant)
+
+    def _upstream(self, directory: Path) -> Upstream:
+        upstream = self._upstreams.get(directory)
+        if upstream is None:
+            upstream = self._upstreams[directory] = Upstream(Container(directory))
+        return upstream
+
+    @property
+    def busy(self) -> Counters:
+        return self._busy
+
+
+class _Slot:
+    """One request's place at an instance of a variant."""
+
+    def __init__(self, dispatch: Dispatch, endpoint: Endpoint, variant: Variant) -> None:
+        self._dispatch, self.endpoint, self.variant = dispatch, endpoint, variant
+        self._key = f"{endpoint.name}/{variant.name}/{variant.component}"
+        self.instance: Instance
+
+    async def __aenter__(self) -> _Slot:
+        busy = self._dispatch.busy
+        if self.variant.concurrency and busy.by_variant[self._key] >= self.variant.concurrency:
+            raise AwsError("ThrottlingException", "Rate exceeded: the variant's MaxConcurrency is reached.", 429)
+        busy.by_variant[self._key] += 1
+        try:
+            if not self.variant.instances:
+                self.variant = await self._dispatch.present(self.endpoint, self.variant)
+            self.instance = least_busy(self.variant.instances, busy.by_instance, at_random=self.variant.random)
+            if busy.by_instance[self.instance.id] >= MOST_IN_FLIGHT:
+                raise faults.unavailable(f"The variant {self.variant.name} has too many requests under way.")
+        except BaseException:
+            self._leave_variant()
+            raise
+        busy.by_instance[self.instance.id] += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave_variant()
+        self._leave_instance()
+
+    def move(self, variant: Variant, *, started: bool) -> None:
+        """To another instance, where there is one: this one can't be reached. Not between two containers of one instance."""
+        if started or not variant.instances:
+            return
+        others = [one for one in variant.instances if one.id != self.instance.id] or list(variant.instances)
+        self._leave_instance()
+        self.instance = least_busy(others, self._dispatch.busy.by_instance, at_random=False)
+        self._dispatch.busy.by_instance[self.instance.id] += 1
+
+    def steps(self, wanted: Wanted) -> list[int]:
+        """Which containers the request goes through. Raises ValidationError."""
+        names = [container.name for container in self.variant.containers]
+        if not self.variant.direct:
+            if wanted.container:
+                raise faults.validation(
+                    "TargetContainerHostname needs a model whose InferenceExecutionConfig has the Mode Direct."
+                )
+            return list(range(len(names)))
+        if not wanted.container:
+            raise faults.validation(f"A model in Direct mode needs TargetContainerHostname, one of {names}.")
+        if wanted.container not in names:
+            raise faults.validation(f"Container {wanted.container} not found; the model's containers are {names}.")
+        return [names.index(wanted.container)]
+
+    def _leave_variant(self) -> None:
+        self._dispatch.busy.by_variant[self._key] -= 1
+
+    def _leave_instance(self) -> None:
+        counters = self._dispatch.busy.by_instance
+        counters[self.instance.id] -= 1
+        if counters[self.instance.id] <= 0:
+            del counters[self.instance.id]
+
+
+def _answers(endpoint: Endpoint, component: str) -> bool:
+    """Whether there is somebody to ask for a component, where one is named."""
+    if not component:
+        return True
+    found = (endpoint.components or {}).get(component)
+    return found is not None and bool(found.instances)
+
+
+def _told_name(variant: Variant, number: int) -> str:
+    return "primary" if len(variant.containers) == 1 else variant.containers[number].name

@@ -1,0 +1,81 @@
+"""Asks agents of multi-model containers for models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from sagewright.front import faults
+from sagewright.model.errors import AwsError
+from sagewright.model.jobs.serving_sockets import SHELF
+from sagewright.upstream.connecting import UnixPath
+from sagewright.upstream.errors import Broken, Unreachable
+from sagewright.upstream.lines import ask_line
+
+PATIENCE_S = 60.0
+"""After which a client is told to come again: the model goes on loading."""
+LOAD_S = 900.0
+"""Time for an agent to unload other models, fetch this one and load it."""
+MOST_LOADING = 64
+"""Models of one container that are asked for at a time."""
+
+
+class Shelves:
+    """Models of all multi-model containers. Requests for one model share one load."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[Path, str], asyncio.Task[str]] = {}
+        self._loading: Counter[Path] = Counter()
+
+    async def bring(self, directory: Path, model: str) -> str:
+        """The name by which the container in HOST_DIRECTORY knows a model, which is loaded then.
+
+        Raises ValidationError for what is not there, ModelNotReadyException, ModelError, ServiceUnavailable.
+        """
+        key = directory, model
+        task = self._asked.get(key)
+        if task is None:
+            if self._loading[directory] >= MOST_LOADING:
+                message = f"The model {model} has to wait: {MOST_LOADING} models of this container are being loaded."
+                raise AwsError("ModelNotReadyException", f"{message} Try again later.", 429)
+            task = self._asked[key] = asyncio.get_running_loop().create_task(_asked(directory, model))
+            self._loading[directory] += 1
+            task.add_done_callback(lambda _done: self._answered(key))
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), PATIENCE_S)
+        except TimeoutError:
+            message = f"The model {model} is still being loaded; try again later."
+            raise AwsError("ModelNotReadyException", message, 429) from None
+
+    def _answered(self, key: tuple[Path, str]) -> None:
+        task = self._asked.pop(key)
+        if not task.cancelled():
+            task.exception()  # it may be that nobody waits any more
+        self._loading[key[0]] -= 1
+        if not self._loading[key[0]]:
+            del self._loading[key[0]]
+
+
+async def _asked(directory: Path, model: str) -> str:
+    try:
+        line = await ask_line(UnixPath(directory / SHELF), json.dumps({"model": model}).encode(), LOAD_S)
+        answer: dict[str, Any] = json.loads(line)
+        if "name" in answer:
+            return str(answer["name"])
+        status, reason = int(answer["status"]), str(answer["message"])
+    except Unreachable as error:
+        raise faults.unavailable(f"The models of this endpoint can't be asked for now: {error}") from None
+    except TimeoutError:
+        raise faults.unavailable(f"The model {model} could not be loaded within {LOAD_S:g} s.") from None
+    except (Broken, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise faults.unavailable(f"The model {model} could not be loaded: {error}") from None
+    message = f"Failed to load the model {model}: {reason[: faults.MOST_TOLD]}"
+    if status == 400:
+        raise faults.validation(message)
+    if status == 503:
+        raise faults.unavailable(message)
+    fields = {"OriginalStatusCode": str(status), "OriginalMessage": reason[: faults.MOST_TOLD]}
+    raise AwsError("ModelError", message, 424, fields)

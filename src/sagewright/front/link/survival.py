@@ -1,0 +1,122 @@
+"""What a front does while no server runs, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from sagewright.front.link.handshake import MAIN
+from sagewright.front.link.server_link import ServerLink
+
+LOOK_S = 0.5
+MAIN_HELD_S = 60.0
+"""How long the server's own port is answered and held for the next one."""
+UNUSED_S = 10.0
+"""After which a front without a server ends, if no endpoint is in service."""
+ALONE_S = 24 * 3600.0
+"""As long as agents go on without a server."""
+IDLE_S = 3.0
+log = logging.getLogger("sagewright.front.link.survival")
+
+
+class Listening(Protocol):
+    """A front's HTTP server."""
+
+    async def accept_main(self, listener: socket.socket) -> None: ...
+
+    def leave_main(self) -> None: ...
+
+    def use_passage(self, end: socket.socket | None) -> None: ...
+
+    async def retire(self, idle_s: float) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Survival:
+    """`control`: the path of the socket by which servers find this front. Another front there has replaced this one."""
+
+    def __init__(self, control: Path, serving: Listening, server: ServerLink) -> None:
+        self._control, self._serving, self._server = control, serving, server
+        self._own = _identity(control)
+        self._main: socket.socket | None = None
+        self._alone_s: float | None = asyncio.get_running_loop().time()
+        self._retiring: asyncio.Task[None] | None = None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._let_main_go)
+
+    async def linked(self, said: dict[str, Any], brought: list[socket.socket]) -> None:
+        """A server is there: its port is its own again."""
+        sockets = dict(zip(said["brings"], brought, strict=True))
+        self._serving.leave_main()
+        if MAIN in sockets:
+            self._drop_main()
+            self._main = sockets[MAIN]
+            self._server.offer[MAIN] = self._main
+        self._serving.use_passage(sockets["passage"])
+        self._alone_s = None
+
+    async def alone(self) -> None:
+        """The server has gone."""
+        self._serving.use_passage(None)
+        self._alone_s = asyncio.get_running_loop().time()
+        await self._answer_on_main()
+
+    async def leaving(self, serves: bool) -> None:
+        """The server is about to go, and accepts nothing more. With nobody to be served the front ends with it."""
+        if serves:
+            await self._answer_on_main()
+        else:
+            self._serving.end()
+
+    def retire(self) -> None:
+        if self._retiring is None:
+            self._retiring = asyncio.get_running_loop().create_task(self._serving.retire(IDLE_S))
+
+    async def watch(self, serves: Callable[[], bool]) -> None:
+        """Until it is cancelled, or the front has to end."""
+        while self._retiring is None:
+            await asyncio.sleep(LOOK_S)
+            now = _identity(self._control)
+            if now is None:  # the data directory was removed
+                self._serving.end()
+                return
+            if now != self._own or self._is_over(serves()):
+                self.retire()
+
+    def _is_over(self, serves: bool) -> bool:
+        if self._alone_s is None:
+            return False
+        alone_s = asyncio.get_running_loop().time() - self._alone_s
+        if alone_s > MAIN_HELD_S:
+            self._let_main_go()
+        return alone_s > (ALONE_S if serves else UNUSED_S)
+
+    async def _answer_on_main(self) -> None:
+        if self._main is not None and self._retiring is None:
+            await self._serving.accept_main(self._main)
+
+    def _let_main_go(self) -> None:
+        """Somebody else may bind the server's port. By SIGUSR1 a server on another data directory asks for it."""
+        if self._alone_s is not None:
+            self._serving.leave_main()
+            self._drop_main()
+
+    def _drop_main(self) -> None:
+        self._server.offer.pop(MAIN, None)
+        if self._main is not None:
+            self._main.close()
+            self._main = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Of the file at `path`; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino

@@ -1,0 +1,453 @@
+"""Blobs: immutable files, each with a random name, that the rows of objects and parts refer to.
+
+A blob is written to `incoming/`, brought to the disk, renamed into `blobs/` and only then named by a row. Whatever a
+killed process leaves behind is a file that no row names, one of the `orphans`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from sagewright.model.disk_room import ClientRoom, insufficient
+from sagewright.model.errors import AwsError
+from sagewright.objects.blobs import checksums, small, writeback
+from sagewright.objects.blobs.small import SmallBlobs
+
+CHUNK = 256 * 1024
+"""Fits a core's cache: what is read is hashed and written from there."""
+
+WRITE_BACK = 8 * 1024 * 1024
+"""After so many bytes the kernel is told to begin with them, so that the disk works while the rest comes in."""
+
+TRASH_S = 10.0
+"""How long a blob that no row names any more stays, for readers that looked its row up before."""
+
+
+FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+class Source(Protocol):
+    """Where bytes come from: at most `size` of them a call, b"" at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Slice:
+    """`length` bytes of a file from `offset` on."""
+
+    path: Path
+    offset: int
+    length: int
+
+
+@dataclass
+class Blob:
+    """A blob that is on the disk and in no row yet. `md5` is hexadecimal, `checksums` are base64 by algorithm.
+
+    `start`: where its bytes begin in the file, which is not the file's own beginning in an assembly alone. `data`: the
+    bytes of a small one, which has no file; whoever commits its row adds them.
+    """
+
+    id: str
+    size: int
+    md5: str
+    checksums: dict[str, str] = field(default_factory=dict)
+    kept: bool = False
+    start: int = 0
+    data: bytes | None = field(default=None, repr=False)
+
+    def keep(self) -> None:
+        """To be called once a row that names it was committed."""
+        self.kept = True
+
+
+class BlobStore:
+    """The files below `root`. Safe to use from many threads, and beside other processes on the same root.
+
+    `fsync` off never waits for the disk; otherwise a blob and its directory entry are there before a row can name it.
+    `small` keeps the bodies that `take` finds small, which have no files. `room` admits what is written.
+    """
+
+    def __init__(self, root: Path, fsync: str, small: SmallBlobs | None = None, room: ClientRoom | None = None) -> None:
+        self._small = small
+        self._room = room or ClientRoom(root)
+        self._incoming, self._blobs = root / "incoming", root / "blobs"
+        self._syncs = fsync != "off"
+        self._pending: set[str] = set()
+        self._known: set[str] = set()
+        self._trash: deque[tuple[float, str]] = deque()
+        self._lock = threading.Lock()
+        for directory in (self._incoming, self._blobs):
+            directory.mkdir(parents=True, exist_ok=True)
+        if self._syncs:
+            for directory in (root, root.parent):
+                _sync(directory)
+
+    def path(self, blob: str) -> Path:
+        return Path(self.file(blob))
+
+    def file(self, blob: str) -> str:
+        """`path` as text: for thousands at once."""
+        return f"{self._blobs}/{blob[:2]}/{blob}"
+
+    @contextmanager
+    def take(self, source: Source, algorithms: Iterable[str] = ()) -> Iterator[Blob]:
+        """`receive`, but a small body is no file: its bytes are the blob's `data`."""
+        pieces, left = [], small.MOST + 1
+        while left and (piece := source.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        head = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if left and self._small is not None:
+            self._room.spend(len(head))
+            yield _counted(self._small.new_id(), head, algorithms)
+            return
+        with self.receive(_Led(head, source), algorithms) as blob:
+            yield blob
+
+    @contextmanager
+    def open(self, blob: str) -> Iterator[BinaryIO]:
+        """The bytes, to be read. Raises FileNotFoundError."""
+        if self._small is not None and small.is_small(blob):
+            yield io.BytesIO(self._small.read(blob))
+            return
+        with self.path(blob).open("rb", buffering=0) as file:
+            yield file
+
+    def receive(self, source: Source, algorithms: Iterable[str] = ()) -> Receipt:
+        """Read `source` to its end into a new blob, counting its MD5 and `algorithms` (see checksums).
+
+        A context manager that gives the Blob, and removes it on leaving unless `keep` was called.
+        Raises what `source` raises, and AwsError for a full disk.
+        """
+        return Receipt(self, lambda file: self.pump(source, file, algorithms))
+
+    def slice(self, blob: str, start: int, length: int, algorithms: Iterable[str] = ()) -> Receipt:
+        """`receive` from `length` bytes of another blob. Raises FileNotFoundError when that blob is gone."""
+
+        return Receipt(self, lambda file: self.pump_slice(Slice(self.path(blob), start, length), file, algorithms))
+
+    def join(self, pieces: Sequence[Slice]) -> Receipt:
+        """One blob of several pieces of files in their order, copied by the kernel; its `md5` is empty."""
+
+        def fill(file: int) -> Blob:
+            for piece in pieces:
+                _append(piece, file)
+            return Blob("", total, "")
+
+        total = sum(piece.length for piece in pieces)
+        self._room.spend(total)
+        return Receipt(self, fill)
+
+    # What an assembly needs: a file of which parts are filled by many.
+
+    def create(self) -> str:
+        """A new and empty file in its place, to be ended by `end`. Raises AwsError for a full disk."""
+        blob = self.begin()
+        try:
+            with full_disk_told():
+                self._settle(lambda target: os.close(os.open(target, _NEW, 0o640)), blob)
+        except BaseException:
+            self.end(blob, kept=False)
+            raise
+        return blob
+
+    @contextmanager
+    def opened(self, blob: str) -> Iterator[int]:
+        """A descriptor to write with."""
+        file = os.open(self.file(blob), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+    def sync(self, file: int) -> None:
+        if self._syncs:
+            os.fsync(file)
+
+    def pump(self, source: Source, file: int, algorithms: Iterable[str]) -> Blob:
+        """All of `source` to where `file` stands, hashed on the way; the disk begins with it. Raises AwsError without room."""
+        return _pump(_Metered(source, self._room), file, algorithms, early=self._syncs)
+
+    def pump_slice(self, piece: Slice, file: int, algorithms: Iterable[str]) -> Blob:
+        """`pump` of a piece of a file. Raises FileNotFoundError."""
+        with piece.path.open("rb", buffering=0) as source:
+            source.seek(piece.offset)
+            return self.pump(_Limited(source, piece.length), file, algorithms)
+
+    def link(self, blob: str, size: int, md5: str, known: dict[str, str]) -> Receipt:
+        """A second name for the bytes of a blob whose digests are known; copied where hard links are not to be had."""
+        linked = Blob("", size, md5, known)
+
+        def fill(file: int) -> Blob:
+            _append(Slice(self.path(blob), 0, size), file)
+            return linked
+
+        return Receipt(self, fill, Existing(self.path(blob), linked))
+
+    def discard(self, blobs: Iterable[str | None]) -> None:
+        """Have blobs removed that no committed row names any more, by `empty_trash` after a while for readers."""
+        now = time.monotonic()
+        with self._lock:
+            self._trash.extend((now + TRASH_S, blob) for blob in blobs if blob is not None)
+
+    def empty_trash(self, now: float | None = None) -> None:
+        """Remove the discarded blobs whose time has come by `now` (of the monotonic clock, by default this moment)."""
+        now = time.monotonic() if now is None else now
+        due = []
+        with self._lock:
+            while self._trash and self._trash[0][0] <= now:
+                due.append(self._trash.popleft()[1])
+        in_rows = [blob for blob in due if small.is_small(blob)]
+        if in_rows and self._small is not None:
+            self._small.remove(in_rows)
+        for blob in due:
+            if not small.is_small(blob):
+                self.path(blob).unlink(missing_ok=True)
+
+    def orphans(self, referenced: Callable[[list[str]], set[str]], grace_s: float) -> Iterator[Path]:
+        """Files that no row names and that nobody touched for `grace_s` seconds: what killed processes left.
+
+        `referenced` tells which of some blobs a row names. Safe beside writers: those of this process are known, those
+        of others have `grace_s` from their last write to their commit. What was discarded here is still for readers.
+        """
+        before = time.time() - grace_s
+        for path in self._old_files(self._incoming, before):
+            if not self.in_use({path.name}):
+                yield path
+        for directory in self._blobs.iterdir():
+            old = {path.name for path in self._old_files(directory, before)}
+            # The order matters: listed, then not in use, then not in a row that was committed before it stopped being so.
+            idle = sorted(old - self.in_use(old))
+            named = referenced(idle) if idle else set()
+            yield from (directory / name for name in idle if name not in named)
+
+    def _old_files(self, directory: Path, before: float) -> Iterator[Path]:
+        for entry in os.scandir(directory):
+            try:
+                if entry.stat().st_ctime <= before:
+                    yield Path(entry.path)
+            except FileNotFoundError:
+                continue
+
+    def in_use(self, blobs: set[str]) -> set[str]:
+        """Those that this process writes, or has discarded so lately that a reader may want them."""
+        with self._lock:
+            return blobs & (self._pending | {blob for _, blob in self._trash})
+
+    # What a Receipt does, in order.
+
+    def begin(self) -> str:
+        """Raises AwsError without room."""
+        self._room.spend()
+        blob = uuid.uuid4().hex
+        with self._lock:
+            self._pending.add(blob)
+        return blob
+
+    def write(self, blob: str, fill: Callable[[int], Blob]) -> Blob:
+        """Fill a new file and move it to its place."""
+        incoming = self._incoming / blob
+        try:
+            with full_disk_told():
+                file = os.open(incoming, _NEW, 0o640)
+                try:
+                    filled = fill(file)
+                    self.sync(file)
+                finally:
+                    os.close(file)
+                self._settle(incoming.rename, blob)
+        except BaseException:
+            incoming.unlink(missing_ok=True)
+            raise
+        filled.id = blob
+        return filled
+
+    def adopt(self, blob: str, existing: Path) -> bool:
+        """Link `existing` to a new name; False where the file system will not. Raises FileNotFoundError."""
+        try:
+            existing.stat()
+            self._settle(lambda target: target.hardlink_to(existing), blob)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            return False
+        return True
+
+    def _settle(self, place: Callable[[Path], object], blob: str) -> None:
+        target = self.path(blob)
+        try:
+            place(target)
+        except FileNotFoundError:
+            target.parent.mkdir(exist_ok=True)
+            place(target)
+        if self._syncs:
+            _sync(target.parent)
+            self._sync_new(target.parent)
+
+    def _sync_new(self, directory: Path) -> None:
+        """Bring the entry of one of the 256 directories to the disk, once in this process."""
+        if directory.name not in self._known:
+            _sync(self._blobs)
+            self._known.add(directory.name)
+
+    def end(self, blob: str, kept: bool) -> None:
+        if not kept:
+            self.path(blob).unlink(missing_ok=True)
+        with self._lock:
+            self._pending.discard(blob)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A file that may be linked in place of filling a new one, and what is known of it."""
+
+    path: Path
+    blob: Blob
+
+
+@dataclass
+class Receipt:
+    """The context manager of a blob in the making: see BlobStore.receive."""
+
+    store: BlobStore
+    fill: Callable[[int], Blob]
+    existing: Existing | None = None
+
+    def __enter__(self) -> Blob:
+        self._id = self.store.begin()
+        try:
+            if self.existing is not None and self.store.adopt(self._id, self.existing.path):
+                self._blob = replace(self.existing.blob, id=self._id)
+            else:
+                self._blob = self.store.write(self._id, self.fill)
+        except BaseException:
+            self.store.end(self._id, kept=False)
+            raise
+        return self._blob
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        # After any other error the row may have been committed all the same (a lost connection): `orphans` will know.
+        unsure = error is not None and not isinstance(error, AwsError)
+        self.store.end(self._id, kept=self._blob.kept or unsure)
+
+
+def _pump(source: Source, file: int, algorithms: Iterable[str], *, early: bool) -> Blob:
+    md5 = hashlib.md5(usedforsecurity=False)
+    counted = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
+    size = begun = 0
+    start = os.lseek(file, 0, os.SEEK_CUR)
+    while chunk := source.read(CHUNK):
+        size += len(chunk)
+        md5.update(chunk)
+        for checksum in counted.values():
+            checksum.update(chunk)
+        write_all(file, chunk)
+        if early and size - begun >= WRITE_BACK:
+            writeback.begin(file, start + begun, size - begun)
+            begun = size
+    return Blob("", size, md5.hexdigest(), {name: checksums.encoded(c) for name, c in counted.items()})
+
+
+def _counted(blob: str, data: bytes, algorithms: Iterable[str]) -> Blob:
+    found = {algorithm: checksums.of_bytes(algorithm, data) for algorithm in algorithms}
+    return Blob(blob, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), found, data=data)
+
+
+def write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _append(piece: Slice, file: int) -> None:
+    """The bytes of `piece` onto the end of `file`, by the kernel where it can. Raises OSError where they are not there."""
+    with piece.path.open("rb", buffering=0) as source:
+        left, at = piece.length, piece.offset
+        try:
+            while left and (copied := os.copy_file_range(source.fileno(), file, left, at)):
+                left, at = left - copied, at + copied
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF}:
+                raise
+        source.seek(at)
+        os.lseek(file, 0, os.SEEK_END)
+        while left and (chunk := source.read(min(left, CHUNK))):
+            left -= len(chunk)
+            write_all(file, chunk)
+        if left:
+            raise OSError(errno.EIO, f"{piece.path.name} ended {left} bytes early")
+
+
+@dataclass
+class _Led:
+    """`head`, then what `rest` gives."""
+
+    head: bytes
+    rest: Source
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self.head:
+            return self.rest.read(size)
+        end = len(self.head) if size < 0 else size
+        piece, self.head = self.head[:end], self.head[end:]
+        return piece
+
+
+@dataclass(frozen=True)
+class _Metered:
+    """What `source` gives, once there is room for it."""
+
+    source: Source
+    room: ClientRoom
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self.source.read(size)
+        self.room.spend(len(piece))
+        return piece
+
+
+@dataclass
+class _Limited:
+    """The next `left` bytes of a file."""
+
+    file: Source
+    left: int
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self.file.read(min(size, self.left) if size >= 0 else self.left)
+        self.left -= len(chunk)
+        return chunk
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Raises AwsError where the disk has no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_ERRORS:
+            raise
+        raise insufficient(f"The object store's disk cannot take the object ({error.strerror}).") from error

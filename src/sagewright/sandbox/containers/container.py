@@ -1,0 +1,270 @@
+"""Isolation by a container engine: the job brings its file system as an image.
+
+The agent's child is `container_process`, which starts the container, hands its output on and ends with its exit code.
+Containers carry the label `sagewright.directory`, and HOST_DIRECTORY/engine names their engine: whoever finds the agent
+dead can end them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sagewright.jobfiles.directory import JobDirectory
+from sagewright.jobfiles.unpacking import BadArchive, unpack
+from sagewright.model.disk_room import spare
+from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Command, Launch, OwnImage, Support, check_words
+from sagewright.sandbox.cgroups import Share
+from sagewright.sandbox.containers.discovery import Found, find_engine
+from sagewright.sandbox.containers.document import LABEL_DIRECTORY, document, gpus, podman_spec
+from sagewright.sandbox.containers.engine import Engine, EngineFailed
+from sagewright.sandbox.containers.images import Images, ImageUnavailable
+from sagewright.sandbox.containers.seccomp import profile_file
+from sagewright.sandbox.layout import ML_ROOT, OWN
+from sagewright.sandbox.ownership import give
+from sagewright.sandbox.users import Users, claim_users
+
+NOTE = "engine"
+_GIB = 1 << 30
+_DAY_S = 86_400
+_LOOK_BYTES = 8 << 20
+_DOCKER_ROOT = "Docker runs as root here: set userns-remap in its daemon.json, or use rootless Docker, or Podman"
+
+
+class ContainerSandbox:
+    """Docker or Podman. Raises Unavailable if neither can be had.
+
+    `command` raises ImageUnavailable, and EngineFailed where the engine refuses.
+    """
+
+    name = "container"
+
+    def __init__(self, found: Found | None = None) -> None:
+        self._found = found or find_engine()
+        self._engine = self._found.engine
+        self._gives_users = (
+            self._found.is_podman and os.geteuid() == 0
+        )  # else Podman is an ordinary user's, and has its ids
+        self._users: Users | None = None
+
+    def declare(self) -> dict[str, Support]:
+        given = {name: Support(True, f"a container of {self._found.kind}") for name in CAPABILITIES}
+        given["writable_environment"] = Support(True, "each container writes to a layer of its own")
+        not_seen = "the engine does not see what an agent mounts for itself, and not every engine has overlays"
+        who = (
+            "an unprivileged user of a range of the container's own"
+            if self._gives_users
+            else "what the engine makes of it"
+        )
+        not_root = self._found.is_podman or self._separates_users()
+        given["unprivileged"] = Support(not_root, who if not_root else _DOCKER_ROOT)
+        given["any_user"] = Support(True, "the container's user namespace")
+        apart = self._gives_users and self._found.ours
+        why = (
+            "a network namespace of the job's"
+            if apart
+            else "the engine is not one that Sagewright has started, as root"
+        )
+        given["own_ports"] = Support(apart, why)
+        given["joins_network"] = Support(False, "the engine starts it in a network of the engine's")
+        given["stand_in_programs"] = Support(False, "the programs are the image's own")
+        given["shared_memory"] = Support(False, "the engine hands no descriptor on to a container")
+        given |= {name: Support(False, not_seen) for name in ("shared_views", "private_views", "layers")}
+        return given
+
+    def ml_root(self, directory: Path) -> Path:  # noqa: ARG002 - the same for every host
+        return ML_ROOT
+
+    def command(self, launch: Launch) -> Command:
+        if launch.image is None:
+            raise ImageUnavailable("A sandbox of containers needs an image to run.")
+        check_words(launch)
+        (launch.directory / NOTE).write_text(str(self._engine.path))
+        image = Images(self._engine, self._found.is_podman, launch.image.registry, launch.image.hint).ensure(
+            launch.image.uri, launch.image.say
+        )
+        self._unpack_ml(launch, launch.image, image["Id"])
+        made = self._create(launch, launch.image, image["Id"])
+        program = [
+            sys.executable,
+            "-S",
+            "-m",
+            "sagewright.sandbox.containers.process",
+            str(self._engine.path),
+            made["Id"],
+        ]
+        program += ["podman"] if self._found.is_podman else []
+        package = Path(__file__).parent.parent.parent
+        environ = {"PYTHONPATH": str(package), "MEMORY_GB": f"{launch.image.memory_gb:g}"}
+        if host := launch.environ.get("SAGEWRIGHT_HOST_ID"):
+            environ["SAGEWRIGHT_HOST_ID"] = host
+        return Command(program, environ, launch.directory)
+
+    def _create(self, launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
+        told = document(launch, image, image_id)
+        told["HostConfig"] |= self._limits(image)
+        name = f"sagewright-{uuid.uuid4().hex[:16]}"
+        made: dict[str, Any]
+        if not self._found.is_podman:
+            made = self._engine.call("POST", f"/containers/create?name={name}", told)
+            return made
+        if self._gives_users:
+            self._users = self._users or claim_users()
+            for own in OWN:
+                if (launch.directory / own).exists():
+                    give(launch.directory / own, self._users.first, self._users.count)
+        spec = podman_spec(told, name, profile_file(image.cache / "images"), self._users)
+        made = self._engine.call("POST", "/v4.0.0/libpod/containers/create", spec)
+        return made
+
+    def close(self, directory: Path) -> None:
+        """Remove the container. What it left in HOST_DIRECTORY belongs to whom the engine runs as."""
+        end_containers(directory)
+        if self._users is not None:
+            self._users.close()
+            self._users = None
+
+    def _limits(self, image: OwnImage) -> dict[str, Any]:
+        """Only those that the engine can set here (a rootless Podman without delegated control groups can't)."""
+        about = self._abilities(image.cache / "images")
+        limits: dict[str, Any] = {}
+        if image.memory_gb and about.get("MemoryLimit"):
+            memory = int(image.memory_gb * _GIB)
+            limits |= {"Memory": memory, "MemorySwap": memory, "ShmSize": max(1 << 26, memory // 2)}
+        if about.get("PidsLimit"):
+            limits["PidsLimit"] = Share(image.cpus, 0).processes
+        if image.cpus and about.get("CpuCfsQuota") and image.cpus < (about.get("NCPU") or 1 << 20):
+            limits["NanoCpus"] = image.cpus * 1_000_000_000
+        return limits | (gpus(image.gpus, podman=self._found.is_podman) if image.gpus else {})
+
+    def _separates_users(self) -> bool:
+        """Whether Docker runs without root, or maps root to somebody else."""
+        about = self._engine.call("GET", "/info")
+        return any(option.startswith(("name=rootless", "name=userns")) for option in about.get("SecurityOptions") or [])
+
+    def _abilities(self, cache: Path) -> dict[str, Any]:
+        """What the engine says of itself, asked once a day: Podman takes 150 ms for it."""
+        kept = cache / f"engine-{sha256(f'{self._found.kind}{self._engine.path}'.encode()).hexdigest()[:16]}.json"
+        try:
+            if time.time() - kept.stat().st_mtime < _DAY_S:
+                abilities: dict[str, Any] = json.loads(kept.read_bytes())
+                return abilities
+        except (OSError, ValueError):
+            pass
+        about = self._engine.call("GET", "/info")
+        abilities = {name: about.get(name) for name in ("MemoryLimit", "CpuCfsQuota", "NCPU", "PidsLimit")}
+        _keep(kept, [json.dumps(abilities).encode()])
+        return abilities
+
+    def _unpack_ml(self, launch: Launch, image: OwnImage, image_id: str) -> None:
+        """What the image itself has below /opt/ml (its code, say), which the mount would hide, where the job has nothing of
+        that name. Looked up once an image. Raises CannotLaunch, EngineFailed, OSError."""
+        kept = image.cache / "images" / f"{image_id.removeprefix('sha256:')}.tar"
+        if not kept.exists():
+            self._keep_baked(image_id, kept)
+        if not kept.stat().st_size:
+            return
+        try:
+            with JobDirectory.at(launch.directory / "ml") as ml:
+                unpack(kept, ml, _Room(launch.directory).spend, below=1, replace=False)
+        except BadArchive as error:
+            raise CannotLaunch(f"What the image has below {ML_ROOT} cannot be brought to the job: {error}") from error
+
+    def _keep_baked(self, image_id: str, kept: Path) -> None:
+        made = self._engine.call("POST", "/containers/create", {"Image": image_id, "Cmd": ["-"]})["Id"]
+        try:
+            _keep(kept, self._engine.stream("GET", f"/containers/{made}/archive?path={ML_ROOT}"))
+        except EngineFailed as error:
+            if error.status != 404:
+                raise
+            _keep(kept, [])
+        finally:
+            _remove(self._engine, made)
+
+
+class _Room:
+    """The disk of a directory, looked at now and then while it is filled."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._left = 0
+
+    def spend(self, size: int) -> None:
+        """Before so many bytes are written. Raises CannotLaunch."""
+        self._left -= size
+        if self._left < 0:
+            if (room := spare(self._directory)) < size:
+                raise CannotLaunch(f"Insufficient disk space for what the image has below {ML_ROOT}.")
+            self._left = min(room - size, _LOOK_BYTES)
+
+
+def _keep(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file whole or not at all; others may write the same one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    room = _Room(path.parent)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        try:
+            for part in parts:
+                room.spend(len(part))
+                file.write(part)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    Path(file.name).rename(path)
+
+
+def end_containers(directory: Path) -> None:
+    """End and remove whatever containers were started for the host of HOST_DIRECTORY. Does nothing if there are none.
+
+    Raises EngineFailed if the engine does not do it, Unavailable if there is none any more.
+    """
+    note = directory / NOTE
+    if not note.exists():
+        return
+    try:
+        _end_containers(Engine(Path(note.read_text())), directory)
+    except EngineFailed as error:
+        if error.status:
+            raise
+        _end_containers(find_engine().engine, directory)  # a service that has ended; the next one knows its containers
+
+
+def bytes_written(directory: Path) -> int:
+    """What the containers of the host of HOST_DIRECTORY have written outside of its mounts, to the directory's own disk; 0 where
+    the engine doesn't say, or has its storage elsewhere."""
+    note = directory / NOTE
+    if not note.exists():
+        return 0
+    filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
+    try:
+        engine = Engine(Path(note.read_text()))
+        storage = Path(engine.call("GET", "/info")["DockerRootDir"])
+        if storage.stat().st_dev != directory.stat().st_dev:
+            return 0
+        found = engine.call("GET", f"/containers/json?all=1&size=1&filters={quote(filters)}")
+    except (EngineFailed, OSError, KeyError):
+        return 0
+    return sum(int(container.get("SizeRw") or 0) for container in found or [])
+
+
+def _end_containers(engine: Engine, directory: Path) -> None:
+    filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
+    for container in engine.call("GET", f"/containers/json?all=1&filters={quote(filters)}") or []:
+        _remove(engine, container["Id"])
+
+
+def _remove(engine: Engine, container: str) -> None:
+    try:
+        engine.call("DELETE", f"/containers/{container}?force=1&v=1")
+    except EngineFailed as error:
+        if error.status not in {404, 409}:  # gone, or just being removed
+            raise
